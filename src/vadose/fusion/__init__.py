@@ -1,0 +1,7 @@
+"""One grid, one time: the only room that resamples."""
+
+from vadose.fusion.assemble import Assembler, Windows, assemble
+from vadose.fusion.inputs import Inputs
+from vadose.fusion.needs import History, Needs
+
+__all__ = ["Assembler", "History", "Inputs", "Needs", "Windows", "assemble"]

@@ -1,0 +1,33 @@
+"""What was known before: observations gathered into steps of time."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.fusion.latest import DAY_NS
+from vadose.fusion.regrid import Floats
+
+
+def steps_of(times: NDArray[np.datetime64], moment: np.datetime64, steps: int, step_days: float) -> NDArray[np.intp]:
+    """The step in which each time lies: 0 for the `step_days` that end with `moment`; -1 for none of them."""
+    age = (moment - times) / np.timedelta64(1, "ns") / DAY_NS
+    step = np.floor(age / step_days).astype(int)
+    return np.where((age >= 0) & (step < steps), step, -1)
+
+
+def step_means(values: Floats, step: NDArray[np.intp], steps: int) -> Floats:
+    """Mean of what was observed in each step.
+
+    Args:
+        values: (time, y, x), NaN where nothing was observed; backscatter in linear power.
+        step: (time,), the step of each, -1 for none.
+        steps: how many.
+
+    Returns:
+        (step, y, x), NaN where a step holds no observation.
+    """
+    total = np.zeros((steps, *values.shape[1:]))
+    count = np.zeros_like(total)
+    kept = step >= 0
+    np.add.at(total, step[kept], np.nan_to_num(values[kept]))
+    np.add.at(count, step[kept], np.isfinite(values[kept]))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)

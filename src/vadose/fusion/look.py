@@ -1,0 +1,88 @@
+"""One source's look at a tile: an item at a time, carried onto a grid of the tile."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from vadose.fusion.regrid import Floats, bilinear, nearest, positions
+from vadose.variables import Resampling, Variable
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one item observed at one time, on its native grids.
+
+    Attributes:
+        item: identifier of the item.
+        time: of the observation; None for a static source.
+        datasets: one a native grid, (y, x), lazy.
+    """
+
+    item: str
+    time: np.datetime64 | None
+    datasets: tuple[xr.Dataset, ...]
+
+    def on(self, target: GeoBox, variables: tuple[Variable, ...]) -> dict[str, Floats]:
+        """Each variable that the look holds, on the grid of `target`, (y, x), float32.
+
+        A pixel counts as observed when all that the look holds was observed there; it is NaN in every variable
+        otherwise, so that no pixel mixes two moments.
+        """
+        found = {
+            variable.name: carry(dataset, variable, target)
+            for dataset in self.datasets
+            for variable in variables
+            if variable.name in dataset
+        }
+        whole = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
+        return {name: np.where(whole, values, np.float32(np.nan)) for name, values in found.items()}
+
+
+def looks_of(datasets: Iterable[xr.Dataset]) -> tuple[Look, ...]:
+    """The looks in a source's datasets, the latest first; equal times by item."""
+    single = [look for dataset in datasets for look in _split(dataset)]
+    single.sort(key=lambda look: (_order(look.time), look.item))
+    grouped = groupby(single, key=lambda look: (_order(look.time), look.item))
+    looks = [_joined(list(group)) for _, group in grouped]
+    return tuple(sorted(looks, key=lambda look: -_order(look.time)))
+
+
+def carry(dataset: xr.Dataset, variable: Variable, target: GeoBox) -> NDArray[np.float32]:
+    """One variable of a dataset on the grid of `target`: (..., y, x); only the native pixels it touches are read."""
+    at = positions(dataset, target)
+    window = at.window()
+    leading = tuple(dataset.sizes[dim] for dim in dataset[variable.name].dims if dim not in ("y", "x"))
+    if window is None:
+        return np.full((*leading, *target.shape), np.nan, np.float32)
+    values = dataset[variable.name].isel(y=window[0], x=window[1]).values
+    method = _METHODS[variable.resampling]
+    return method(values, at.within(window)).astype(np.float32)
+
+
+_METHODS: dict[Resampling, Callable[..., Floats]] = {
+    Resampling.AREA_MEAN: nearest,
+    Resampling.NEAREST: nearest,
+    Resampling.MODE: nearest,
+    Resampling.BILINEAR: bilinear,
+}
+
+
+def _split(dataset: xr.Dataset) -> list[Look]:
+    item = str(dataset.attrs.get("item", ""))
+    if "time" not in dataset.dims:
+        return [Look(item, None, (dataset,))]
+    times = dataset["time"].values
+    return [Look(item, time, (dataset.isel(time=index),)) for index, time in enumerate(times)]
+
+
+def _joined(looks: list[Look]) -> Look:
+    return Look(looks[0].item, looks[0].time, tuple(dataset for look in looks for dataset in look.datasets))
+
+
+def _order(time: np.datetime64 | None) -> int:
+    return 0 if time is None else int(time.astype("datetime64[ns]").astype(np.int64))

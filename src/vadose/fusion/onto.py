@@ -1,0 +1,171 @@
+"""One source brought onto one tile: pixels of 10 m where it is fine enough, cell values always."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+
+from vadose.fusion.history import step_means, steps_of
+from vadose.fusion.latest import age_days, latest
+from vadose.fusion.look import Look, carry, looks_of
+from vadose.fusion.needs import History
+from vadose.fusion.regrid import Floats, block_mean
+from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile
+from vadose.variables import Variable
+
+FINE_M = 60
+"""Native pixels finer than this are read as pixels of 10 m."""
+DEGREE_M = 111_320
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What a source last said of a tile before a moment.
+
+    Attributes:
+        pixels: values at 10 m over the tile and its halo, (y, x); None for a source too coarse for them.
+        cells: means over cells, (y, x).
+        valid_fraction: part of each cell that was observed, 0..1.
+        age: days from the observation to the moment, a mean over each cell; NaN where nothing was observed.
+        items: identifiers of what was read.
+    """
+
+    pixels: dict[str, Floats] | None
+    cells: dict[str, Floats]
+    valid_fraction: Floats
+    age: Floats
+    items: tuple[str, ...]
+
+
+class OnTile(Protocol):
+    """A source on a tile, asked at one moment after another."""
+
+    def at(self, time: np.datetime64, max_age: float) -> Moment:
+        """The latest valid values not older than `max_age` days."""
+        ...
+
+    def steps(self, name: str, time: np.datetime64, history: History) -> Floats:
+        """Means of one variable over cells and steps of time, (step, y, x)."""
+        ...
+
+
+def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> OnTile:
+    """Bring a source's datasets onto a tile, as pixels or as cells by the size of its native pixels."""
+    if min(native_metres(dataset) for dataset in datasets) < FINE_M:
+        return Fine(looks_of(datasets), variables, tile)
+    return Coarse(tuple(_on_cells(dataset, variables, tile) for dataset in datasets), variables, tile)
+
+
+def native_metres(dataset: xr.Dataset) -> float:
+    """Size of a native pixel, metres."""
+    y = dataset["y"].values
+    step = abs(float(y[1] - y[0])) if y.size > 1 else abs(float(dataset.rio.resolution()[1]))
+    return step * DEGREE_M if dataset.rio.crs.is_geographic else step
+
+
+@dataclass
+class Fine:
+    """A source of pixels: each look is read once and kept while the moments asked still reach it."""
+
+    looks: tuple[Look, ...]
+    variables: tuple[Variable, ...]
+    tile: Tile
+    _read: dict[int, dict[str, Floats]] = field(default_factory=dict)
+    _means: dict[int, dict[str, Floats]] = field(default_factory=dict)
+
+    def at(self, time: np.datetime64, max_age: float) -> Moment:
+        """The latest valid pixels not older than `max_age` days, and their means over cells."""
+        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age)]
+        self._forget_all_but(ranks)
+        ages = [(self.looks[rank].item, age_days(time, self.looks[rank].time)) for rank in ranks]
+        names = tuple(variable.name for variable in self.variables)
+        found = latest(ages, lambda index: self._on_pixels(ranks[index]), names, tuple(self.tile.pixels.shape))
+        means = {name: self._mean(values)[0] for name, values in found.values.items()}
+        age, valid_fraction = self._mean(found.age)
+        return Moment(found.values, means, valid_fraction, age, found.items)
+
+    def steps(self, name: str, time: np.datetime64, history: History) -> Floats:
+        """Means over cells and steps of every look in reach."""
+        ranks = [r for r, look in enumerate(self.looks) if _in_reach(look, time, history.steps * history.step_days)]
+        means = {rank: self._cell_means(rank) for rank in ranks}
+        held = [rank for rank in ranks if name in means[rank]]
+        if not held:
+            return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
+        times = np.array([self.looks[rank].time for rank in held], dtype="datetime64[ns]")
+        step = steps_of(times, time, history.steps, history.step_days)
+        return step_means(np.stack([means[rank][name] for rank in held]), step, history.steps)
+
+    def _on_pixels(self, rank: int) -> dict[str, Floats]:
+        if rank not in self._read:
+            self._read[rank] = self.looks[rank].on(self.tile.pixels, self.variables)
+        return self._read[rank]
+
+    def _cell_means(self, rank: int) -> dict[str, Floats]:
+        if rank not in self._means:
+            pixels = self._read.get(rank) or self.looks[rank].on(self.tile.pixels, self.variables)
+            self._means[rank] = {name: self._mean(values)[0] for name, values in pixels.items()}
+        return self._means[rank]
+
+    def _mean(self, values: Floats) -> tuple[Floats, Floats]:
+        edge = self.tile.halo * PIXELS_PER_CELL
+        inner = values[edge : values.shape[0] - edge, edge : values.shape[1] - edge]
+        return block_mean(inner, PIXELS_PER_CELL)
+
+    def _forget_all_but(self, ranks: list[int]) -> None:
+        for rank in self._read.keys() - set(ranks):
+            del self._read[rank]
+
+
+@dataclass
+class Coarse:
+    """A source of cells: every time is carried onto the cells at once."""
+
+    datasets: tuple[xr.Dataset, ...]
+    variables: tuple[Variable, ...]
+    tile: Tile
+
+    def at(self, time: np.datetime64, max_age: float) -> Moment:
+        """The latest valid cell values not older than `max_age` days."""
+        looks = [look for look in looks_of(self.datasets) if _in_reach(look, time, max_age)]
+        names = (*(variable.name for variable in self.variables), "valid_fraction")
+        ages = [(look.item, age_days(time, look.time)) for look in looks]
+        found = latest(ages, lambda rank: self._values(looks[rank]), names, tuple(self.tile.cells.shape))
+        valid_fraction = np.nan_to_num(found.values.pop("valid_fraction"))
+        return Moment(None, found.values, valid_fraction, found.age, found.items)
+
+    def steps(self, name: str, time: np.datetime64, history: History) -> Floats:
+        """Means over steps of every time in reach."""
+        parts = [dataset for dataset in self.datasets if "time" in dataset.dims and name in dataset]
+        if not parts:
+            return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
+        times = np.concatenate([part["time"].values for part in parts])
+        values = np.concatenate([part[name].values for part in parts])
+        return step_means(values, steps_of(times, time, history.steps, history.step_days), history.steps)
+
+    @staticmethod
+    def _values(look: Look) -> dict[str, Floats]:
+        merged = {str(name): array.values for dataset in look.datasets for name, array in dataset.data_vars.items()}
+        observed = merged["valid_fraction"] > 0
+        return {name: np.where(observed, values, np.nan) for name, values in merged.items()}
+
+
+def _on_cells(dataset: xr.Dataset, variables: tuple[Variable, ...], tile: Tile) -> xr.Dataset:
+    side = 8 if native_metres(dataset) < 2 * CELL_M else 1
+    lattice = tile.cells.zoom_to((tile.rows * side, tile.columns * side)) if side > 1 else tile.cells
+    arrays = {}
+    fraction: Floats = np.ones(())
+    for variable in variables:
+        if variable.name in dataset:
+            mean, valid = block_mean(carry(dataset, variable, lattice), side)
+            arrays[variable.name] = mean.astype(np.float32)
+            fraction = np.minimum(fraction, valid)
+    dims = ("time", "y", "x") if "time" in dataset.dims else ("y", "x")
+    coords = {"time": dataset["time"]} if "time" in dataset.dims else {}
+    named = {name: (dims, values) for name, values in (arrays | {"valid_fraction": fraction}).items()}
+    return xr.Dataset(named, coords=coords, attrs=dataset.attrs)
+
+
+def _in_reach(look: Look, time: np.datetime64, days: float) -> bool:
+    return look.time is None or 0 <= age_days(time, look.time) <= days

@@ -1,0 +1,170 @@
+"""From one grid to another, point by point: what a target pixel gets depends on its own place alone.
+
+That is why two tilings agree: no approximated transform over a window, no resampling kernel that sees its edge.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyproj import CRS, Transformer
+
+Floats = NDArray[np.floating]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """Where the centres of target pixels fall on a native grid.
+
+    Attributes:
+        rows, columns: fractional indices of the native pixel centres; together they broadcast to the target's (y, x).
+        shape: rows and columns of the native grid.
+    """
+
+    rows: Floats
+    columns: Floats
+    shape: tuple[int, int]
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which target pixels have their centre within a native pixel, (y, x)."""
+        height, width = self.shape
+        rows = (self.rows >= -0.5) & (self.rows < height - 0.5)
+        return rows & ((self.columns >= -0.5) & (self.columns < width - 0.5))
+
+    def window(self) -> tuple[slice, slice] | None:
+        """The rows and columns of the native grid that the targets touch, one neighbour more; None if none."""
+        if not self.inside.any():
+            return None
+        return _span(self.rows, self.shape[0]), _span(self.columns, self.shape[1])
+
+    def within(self, window: tuple[slice, slice]) -> "Positions":
+        """The same places on the native grid cut to `window`."""
+        rows, columns = window
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        return Positions(self.rows - rows.start, self.columns - columns.start, shape)
+
+
+def positions(native: xr.Dataset, target: GeoBox) -> Positions:
+    """Where the pixel centres of `target` fall on the grid of `native` (evenly spaced x and y, CRS set)."""
+    x, y = target.coords["x"].values, target.coords["y"].values
+    shape = (native.sizes["y"], native.sizes["x"])
+    if not _same_crs(str(target.crs), native.rio.crs.to_wkt()):
+        grid_x, grid_y = np.meshgrid(x, y)
+        x, y = _transformer(str(target.crs), native.rio.crs.to_wkt()).transform(grid_x, grid_y)
+    else:
+        x, y = x[np.newaxis, :], y[:, np.newaxis]
+    return Positions(_fractional(y, native["y"].values), _fractional(x, native["x"].values), shape)
+
+
+def nearest(values: Floats, at: Positions) -> Floats:
+    """The native pixel that holds each target centre.
+
+    Args:
+        values: (..., row, column).
+        at: positions on that grid.
+
+    Returns:
+        (..., y, x), NaN outside the native grid.
+    """
+    rows, columns = _clipped(_rounded(at.rows), at.shape[0]), _clipped(_rounded(at.columns), at.shape[1])
+    return np.where(at.inside, values[..., rows, columns], np.nan)
+
+
+def bilinear(values: Floats, at: Positions) -> Floats:
+    """Between the four native centres around each target centre.
+
+    Valid where the native pixel that holds the centre is; a missing neighbour passes its weight to the others, so
+    that no value is carried into ground that was not observed.
+
+    Args:
+        values: (..., row, column).
+        at: positions on that grid.
+
+    Returns:
+        (..., y, x), NaN where not valid.
+    """
+    top, left = np.floor(at.rows).astype(int), np.floor(at.columns).astype(int)
+    down, right = at.rows - top, at.columns - left
+    total = np.zeros(())
+    weight = np.zeros(())
+    for row, row_weight in ((top, 1 - down), (top + 1, down)):
+        for column, column_weight in ((left, 1 - right), (left + 1, right)):
+            corner = values[..., _clipped(row, at.shape[0]), _clipped(column, at.shape[1])]
+            share = np.where(np.isfinite(corner), row_weight * column_weight, 0.0)
+            total = total + share * np.nan_to_num(corner)
+            weight = weight + share
+    valid = np.isfinite(nearest(values, at)) & (weight > 0)
+    return np.where(valid, total / np.where(valid, weight, 1.0), np.nan)
+
+
+def block_mean(values: Floats, factor: int) -> tuple[Floats, Floats]:
+    """Mean of the valid values in blocks of `factor` x `factor`, and the fraction of each block that is valid.
+
+    Args:
+        values: (..., y * factor, x * factor), NaN where missing; backscatter in linear power.
+        factor: side of a block.
+
+    Returns:
+        means and valid fractions, each (..., y, x); the mean is NaN where the fraction is 0.
+    """
+    blocks = _blocks(values, factor)
+    valid = np.isfinite(blocks)
+    count = valid.sum(axis=(-3, -1))
+    total = np.where(valid, blocks, 0.0).sum(axis=(-3, -1), dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan), count / factor**2
+
+
+def block_mode(values: Floats, factor: int) -> Floats:
+    """The class that is most frequent in each block of `factor` x `factor`; the smaller one of two as frequent.
+
+    Args:
+        values: (y * factor, x * factor) of classes, NaN where missing.
+        factor: side of a block.
+
+    Returns:
+        (y, x), NaN where nothing is valid.
+    """
+    classes = np.unique(values[np.isfinite(values)])
+    if not classes.size:
+        return np.full(tuple(size // factor for size in values.shape), np.nan)
+    counts = np.stack([(_blocks(values, factor) == value).sum(axis=(-3, -1)) for value in classes])
+    return np.where(counts.max(axis=0) > 0, classes[counts.argmax(axis=0)], np.nan)
+
+
+def _blocks(values: Floats, factor: int) -> Floats:
+    *lead, height, width = values.shape
+    return values.reshape(*lead, height // factor, factor, width // factor, factor)
+
+
+def _fractional(places: Floats, centres: Floats) -> Floats:
+    step = centres[1] - centres[0] if centres.size > 1 else np.inf
+    return np.asarray(np.round((places - centres[0]) / step, 6))
+
+
+def _rounded(index: Floats) -> Indices:
+    return np.asarray(np.floor(index + 0.5), np.intp)
+
+
+def _clipped(index: Indices, size: int) -> Indices:
+    return np.clip(index, 0, size - 1)
+
+
+def _span(index: Floats, size: int) -> slice:
+    finite = index[np.isfinite(index)]
+    low, high = int(np.floor(finite.min())) - 1, int(np.ceil(finite.max())) + 2
+    return slice(max(low, 0), max(min(high, size), 1))
+
+
+@lru_cache(maxsize=256)
+def _same_crs(one: str, other: str) -> bool:
+    return bool(CRS.from_user_input(one) == CRS.from_user_input(other))
+
+
+@lru_cache(maxsize=256)
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)

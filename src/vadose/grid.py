@@ -1,0 +1,274 @@
+"""The ground: cells of 320 m over pixels of 10 m in every UTM zone, tiles of them with a halo, areas and periods.
+
+A cell is 32 x 32 pixels and its corners lie at multiples of 320 m of easting and northing. A cell belongs to the
+6-degree UTM zone that holds its centre (plain zones: without the exceptions around Norway and Svalbard).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from math import floor
+from typing import Any
+
+import numpy as np
+import shapely
+import shapely.errors
+import shapely.geometry
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from vadose.refusal import Refusal
+
+PIXEL_M = 10
+CELL_M = 320
+PIXELS_PER_CELL = CELL_M // PIXEL_M
+SOUTHERNMOST, NORTHERNMOST = -80.0, 84.0
+"""Latitudes between which UTM is defined."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of cells in one UTM zone, with a halo of cells around it that is read but not estimated.
+
+    Attributes:
+        epsg: 32601..32660 north, 32701..32760 south.
+        west: easting of the left edge, in cells.
+        north: northing of the upper edge, in cells.
+        columns, rows: size without the halo, in cells.
+        halo: width of the halo, in cells.
+    """
+
+    epsg: int
+    west: int
+    north: int
+    columns: int
+    rows: int
+    halo: int = 0
+
+    @cached_property
+    def cells(self) -> GeoBox:
+        """Grid of the tile's cells, halo excluded."""
+        affine = Affine(CELL_M, 0, self.west * CELL_M, 0, -CELL_M, self.north * CELL_M)
+        return GeoBox((self.rows, self.columns), affine, f"EPSG:{self.epsg}")
+
+    @cached_property
+    def pixels(self) -> GeoBox:
+        """Grid of the tile's 10 m pixels, halo included."""
+        west, north = (self.west - self.halo) * CELL_M, (self.north + self.halo) * CELL_M
+        shape = ((self.rows + 2 * self.halo) * PIXELS_PER_CELL, (self.columns + 2 * self.halo) * PIXELS_PER_CELL)
+        return GeoBox(shape, Affine(PIXEL_M, 0, west, 0, -PIXEL_M, north), f"EPSG:{self.epsg}")
+
+    def with_halo(self, halo: int) -> "Tile":
+        """The same cells with another halo."""
+        return replace(self, halo=halo)
+
+    @property
+    def name(self) -> str:
+        """A name that says where the tile lies, fit for a file."""
+        return f"{self.epsg}_{self.west}_{self.north}_{self.columns}x{self.rows}"
+
+    def __str__(self) -> str:
+        return f"{self.columns} x {self.rows} cells at {self.west * CELL_M} E {self.north * CELL_M} N, EPSG:{self.epsg}"
+
+
+def utm_epsg(lon: float, lat: float) -> int:
+    """EPSG code of the 6-degree UTM zone that holds a place.
+
+    Raises:
+        Refusal: beyond the latitudes of UTM, or not a longitude.
+    """
+    if not SOUTHERNMOST <= lat <= NORTHERNMOST:
+        raise Refusal(
+            f"grid: a place at latitude {lat:g}",
+            f"The cells of 320 m exist from {SOUTHERNMOST:g} to {NORTHERNMOST:g} degrees, where UTM does",
+            "Choose a place between them",
+        )
+    if not -180 <= lon <= 180:
+        raise Refusal(f"grid: a place at longitude {lon:g}", "Longitudes run from -180 to 180", "Give one of them")
+    zone = min(int((lon + 180) // 6) + 1, 60)
+    return (32600 if lat >= 0 else 32700) + zone
+
+
+def tile_around(lon: float, lat: float, halo: int) -> Tile:
+    """The one cell that holds a place, with `halo` cells on every side: a sensor's chip."""
+    epsg = utm_epsg(lon, lat)
+    x, y = from_lonlat(epsg).transform(lon, lat)
+    return Tile(epsg, floor(x / CELL_M), floor(y / CELL_M) + 1, 1, 1, halo)
+
+
+def cell_centres(tile: Tile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude of the centres of a tile's cells, each (y, x) in degrees."""
+    x, y = np.meshgrid(tile.cells.coords["x"].values, tile.cells.coords["y"].values)
+    lon, lat = to_lonlat(tile.epsg).transform(x, y)
+    return np.asarray(lon), np.asarray(lat)
+
+
+@dataclass(frozen=True)
+class Area:
+    """A region of the Earth: polygons in longitude and latitude, none of them across the antimeridian.
+
+    Attributes:
+        name: what messages and files call it.
+        geometry: polygon or multipolygon in degrees.
+    """
+
+    name: str
+    geometry: shapely.Polygon | shapely.MultiPolygon
+
+    def __post_init__(self) -> None:
+        if self.geometry.is_empty or not self.geometry.is_valid or self.geometry.area == 0:
+            raise Refusal(
+                f"grid: the area '{self.name}'",
+                f"Its outline is empty or crosses itself ({shapely.is_valid_reason(self.geometry)})",
+                "Mend the outline, or give a box of west, south, east, north",
+            )
+        west, south, east, north = self.geometry.bounds
+        if west < -180 or east > 180 or south < SOUTHERNMOST or north > NORTHERNMOST:
+            raise Refusal(
+                f"grid: the area '{self.name}'",
+                f"It spans {west:g}..{east:g} E, {south:g}..{north:g} N; cells exist within -180..180 E, "
+                f"{SOUTHERNMOST:g}..{NORTHERNMOST:g} N",
+                "Give degrees of longitude and latitude, and cut what lies beyond",
+            )
+
+    @classmethod
+    def from_bbox(cls, west: float, south: float, east: float, north: float, name: str = "box") -> "Area":
+        """A box in degrees; `west` greater than `east` means that it crosses the antimeridian."""
+        if not south < north or west == east:
+            raise Refusal(
+                f"grid: the box {west:g} {south:g} {east:g} {north:g}",
+                "It has no height or no width",
+                "Give west south east north in degrees, south below north",
+            )
+        if west < east:
+            return cls(name, shapely.box(west, south, east, north))
+        halves = [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
+        return cls(name, shapely.MultiPolygon([half for half in halves if half.area > 0]))
+
+    @classmethod
+    def from_geojson(cls, content: Mapping[str, Any], name: str = "area") -> "Area":
+        """The polygons of a GeoJSON geometry, feature or feature collection, in degrees (RFC 7946)."""
+        parts = content.get("features") or [content]
+        try:
+            shapes = [shapely.geometry.shape(part.get("geometry", part)) for part in parts]
+            union = shapely.union_all([shape for shape in shapes if shape.area > 0])
+        except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
+            raise Refusal(
+                f"grid: the GeoJSON '{name}'", f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)"
+            ) from error
+        if not isinstance(union, shapely.Polygon | shapely.MultiPolygon) or union.is_empty:
+            raise Refusal(f"grid: the GeoJSON '{name}'", "It holds no polygon", "Give polygons, not points or lines")
+        return cls(name, union)
+
+    @classmethod
+    def from_tile(cls, tile: Tile, name: str = "tile") -> "Area":
+        """The ground under a tile and its halo, a little widened so that nothing at the edge is lost."""
+        box = tile.pixels.boundingbox
+        edge = shapely.box(box.left, box.bottom, box.right, box.top).buffer(PIXELS_PER_CELL).segmentize(5 * CELL_M)
+        lon, lat = to_lonlat(tile.epsg).transform(*shapely.get_coordinates(edge).T)
+        lon = np.asarray(lon)
+        if np.ptp(lon) < 180:
+            return cls.from_bbox(lon.min(), max(min(lat), SOUTHERNMOST), lon.max(), min(max(lat), NORTHERNMOST), name)
+        return cls.from_bbox(lon[lon > 0].min(), min(lat), lon[lon < 0].max(), max(lat), name)
+
+    def tiles(self, size: int, halo: int) -> tuple[Tile, ...]:
+        """Tiles of at most `size` cells that cover every cell with its centre in the area, each cell once.
+
+        Tiles start at multiples of `size`, so that two areas that overlap share their tiles. A cell that is not in
+        the area, or that belongs to another zone than its tile, is masked by `holds`.
+        """
+        found = {tile for part in shapely.get_parts(self.geometry) for tile in _tiles_of(part, size, halo)}
+        tiles = [tile for tile in found if self.holds(tile).any()]
+        return tuple(sorted(tiles, key=lambda t: (t.epsg, -t.north, t.west)))
+
+    def holds(self, tile: Tile) -> NDArray[np.bool_]:
+        """Which cells of a tile, (y, x), have their centre in the area and in the tile's own zone."""
+        lon, lat = cell_centres(tile)
+        number = np.minimum(np.floor((lon + 180) / 6).astype(int) + 1, 60)
+        own = (number == tile.epsg % 100) & ((lat >= 0) == (tile.epsg < 32700))
+        return np.asarray(own & shapely.contains_xy(self.geometry, lon, lat))
+
+
+@dataclass(frozen=True)
+class Period:
+    """A span of time in UTC, its start included, its end not."""
+
+    start: np.datetime64
+    end: np.datetime64
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", _nanoseconds(self.start))
+        object.__setattr__(self, "end", _nanoseconds(self.end))
+        if not self.start < self.end:
+            raise Refusal(f"period: {self.start} to {self.end}", "It ends before it starts", "Swap the two")
+
+    @classmethod
+    def parse(cls, text: str) -> "Period":
+        """Read "2019-01-01/2019-12-31": two ISO dates, both days included; one date is that day."""
+        first, _, last = text.partition("/")
+        try:
+            start, end = np.datetime64(first, "D"), np.datetime64(last or first, "D")
+        except ValueError as error:
+            raise Refusal(
+                f"period: '{text}'",
+                "It is not an ISO date, nor two with a slash between",
+                "Write 2019-01-01/2019-12-31",
+            ) from error
+        return cls(start, end + np.timedelta64(1, "D"))
+
+    @classmethod
+    def before(cls, time: np.datetime64, days: float) -> "Period":
+        """The `days` that end with `time`, `time` itself included."""
+        end = _nanoseconds(time) + np.timedelta64(1, "ns")
+        return cls(end - np.timedelta64(round(days * 86400e9), "ns"), end)
+
+    def widened(self, days: float) -> "Period":
+        """The same period with `days` more at its start."""
+        return Period(self.start - np.timedelta64(round(days * 86400e9), "ns"), self.end)
+
+    def __contains__(self, time: np.datetime64) -> bool:
+        return bool(self.start <= time < self.end)
+
+    def __str__(self) -> str:
+        last = self.end - np.timedelta64(1, "ns")
+        return f"{np.datetime_as_string(self.start, 'D')}..{np.datetime_as_string(last, 'D')}"
+
+
+@lru_cache(maxsize=256)
+def to_lonlat(epsg: int) -> Transformer:
+    """Transformer from a projection's easting and northing to longitude and latitude."""
+    return Transformer.from_crs(epsg, 4326, always_xy=True)
+
+
+@lru_cache(maxsize=256)
+def from_lonlat(epsg: int) -> Transformer:
+    """Transformer from longitude and latitude to a projection's easting and northing."""
+    return Transformer.from_crs(4326, epsg, always_xy=True)
+
+
+def _nanoseconds(time: np.datetime64) -> np.datetime64:
+    return np.datetime64(time, "ns")  # type: ignore[call-overload, no-any-return]
+
+
+def _tiles_of(part: shapely.Polygon, size: int, halo: int) -> Iterator[Tile]:
+    for epsg, strip in _strips(part):
+        edge = shapely.segmentize(strip, 0.05)
+        x, y = from_lonlat(epsg).transform(*shapely.get_coordinates(edge).T)
+        step = size * CELL_M
+        columns = range(floor(min(x) / step), floor(max(x) / step) + 1)
+        rows = range(floor(min(y) / step), floor(max(y) / step) + 1)
+        for row in rows:
+            for column in columns:
+                yield Tile(epsg, column * size, (row + 1) * size, size, size, halo)
+
+
+def _strips(part: shapely.Polygon) -> Iterator[tuple[int, shapely.Geometry]]:
+    west, _, east, _ = part.bounds
+    for zone in range(int((west + 180) // 6) + 1, min(int((east + 180) // 6) + 1, 60) + 1):
+        left = -180 + 6 * (zone - 1)
+        for south, north, base in ((0.0, NORTHERNMOST, 32600), (SOUTHERNMOST, 0.0, 32700)):
+            strip = part.intersection(shapely.box(left, south, left + 6, north))
+            if strip.area > 0:
+                yield base + zone, strip

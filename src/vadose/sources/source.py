@@ -1,0 +1,93 @@
+"""What every source is, and the form in which every source gives its data."""
+
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+
+from vadose.grid import Area, Period
+from vadose.refusal import Refusal
+from vadose.variables import Variable
+
+
+class Source(Protocol):
+    """Where data come from: one product, read on its own grid."""
+
+    @property
+    def name(self) -> str:
+        """What stores, flags and messages call it."""
+        ...
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """What it observes."""
+        ...
+
+    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+        """Everything observed over an area in a period: one dataset for each native grid of each item.
+
+        Each dataset is lazy and conforms: see `conform`. A static source disregards the period.
+
+        Raises:
+            NothingFound: nothing lies in that area and period; the message says what does.
+            Refusal: a file is there and cannot be read.
+        """
+        ...
+
+
+def conform(dataset: xr.Dataset, variables: tuple[Variable, ...], source: str, item: str) -> xr.Dataset:
+    """Bring an opened product to the one form that fusion reads, or refuse it.
+
+    The form: variables of `variables` alone, float32, with their units and NaN where nothing was observed; dimensions
+    (time, y, x), or (y, x) for a static product; x ascending, y descending, evenly spaced pixel centres in the
+    dataset's CRS (`.rio.crs`); time ascending, datetime64[ns], UTC; attributes `source` and `item`.
+
+    Args:
+        dataset: with a `units` attribute on every variable, and a CRS.
+        variables: those the dataset may hold; it may hold fewer, when its grid carries only some bands.
+        source: name of the source.
+        item: what the dataset was read from, for provenance.
+
+    Raises:
+        Refusal: unknown variable, wrong units, no CRS, uneven or repeated coordinates.
+    """
+    asked = f"{source}: {item}"
+    known = {variable.name: variable for variable in variables}
+    if not dataset.data_vars or set(dataset.data_vars) - set(known):
+        raise Refusal(asked, f"It holds {sorted(map(str, dataset.data_vars))}", f"Name variables among {sorted(known)}")
+    if dataset.rio.crs is None:
+        raise Refusal(asked, "It has no coordinate reference system", "Write the CRS into the file")
+    dataset = _ordered(dataset, asked)
+    for name, array in dataset.data_vars.items():
+        _check_units(str(name), array, known[str(name)], asked)
+    arrays = {name: _as_float(array, known[str(name)]) for name, array in dataset.data_vars.items()}
+    return dataset.assign(arrays).assign_attrs(source=source, item=item)
+
+
+def _ordered(dataset: xr.Dataset, asked: str) -> xr.Dataset:
+    dims = ("time", "y", "x") if "time" in dataset.dims else ("y", "x")
+    dataset = dataset.transpose(*dims)
+    for name, sign in (("x", 1), ("y", -1)):
+        values = dataset[name].values
+        if values.size > 1 and np.sign(values[1] - values[0]) != sign:
+            dataset, values = dataset.isel({name: slice(None, None, -1)}), values[::-1]
+        steps = np.diff(values) * sign
+        if steps.size and (steps.min() <= 0 or np.ptp(steps) > 1e-3 * steps.mean()):
+            raise Refusal(asked, f"Its {name} coordinate is not evenly spaced", "Give a regular grid in the file's CRS")
+    if "time" in dataset.dims:
+        dataset = dataset.sortby("time")
+        if dataset.indexes["time"].has_duplicates:
+            raise Refusal(asked, "It holds the same time twice", "Remove one of the two")
+    return dataset
+
+
+def _check_units(name: str, array: xr.DataArray, variable: Variable, asked: str) -> None:
+    units = array.attrs.get("units", "none")
+    if units != variable.units:
+        raise Refusal(f"{asked}, variable {name}", f"Its units are {units}", f"Convert it to {variable.units}")
+
+
+def _as_float(array: xr.DataArray, variable: Variable) -> xr.DataArray:
+    low, high = variable.valid_range
+    values = array.astype(np.float32)
+    return values.where((values >= low) & (values <= high)).assign_attrs(variable.attrs)

@@ -1,0 +1,145 @@
+"""The vocabulary: every quantity vadose reads or writes, its units, its range, how it may be averaged."""
+
+from dataclasses import dataclass
+from enum import IntFlag, StrEnum
+
+
+class Resampling(StrEnum):
+    """How a variable is carried from its native grid onto another one."""
+
+    AREA_MEAN = "area_mean"
+    """Pixels by the native pixel that holds them, cells by the mean over their area."""
+    BILINEAR = "bilinear"
+    """Between the four native centres around a point, where the native pixel that holds it is valid."""
+    NEAREST = "nearest"
+    """The native pixel that holds the point."""
+    MODE = "mode"
+    """The class that covers most of a cell."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A quantity by its name: two variables are the same when all of this is.
+
+    Attributes:
+        name: short name in datasets, stores and configurations.
+        units: UDUNITS string; "1" where there are none.
+        valid_range: closed interval outside which a value is not physical.
+        long_name: words for axes and legends.
+        resampling: how it is carried to another grid.
+        standard_name: CF standard name, empty where CF has none.
+        decibel: a linear power that a network reads as 10 log10.
+    """
+
+    name: str
+    units: str
+    valid_range: tuple[float, float]
+    long_name: str
+    resampling: Resampling
+    standard_name: str = ""
+    decibel: bool = False
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """CF attributes of an array of this variable."""
+        named = {"standard_name": self.standard_name} if self.standard_name else {}
+        return {"units": self.units, "long_name": self.long_name, **named}
+
+
+def _power(name: str, polarisation: str) -> Variable:
+    return Variable(
+        name,
+        "1",
+        (0.0, 100.0),
+        f"Sentinel-1 backscatter {polarisation}, linear power",
+        Resampling.AREA_MEAN,
+        "surface_backwards_scattering_coefficient_of_radar_wave",
+        decibel=True,
+    )
+
+
+def _reflectance(name: str) -> Variable:
+    return Variable(
+        name,
+        "1",
+        (-0.2, 2.0),
+        f"Sentinel-2 reflectance {name}",
+        Resampling.AREA_MEAN,
+        "surface_bidirectional_reflectance",
+    )
+
+
+def _texture(name: str) -> Variable:
+    return Variable(name, "kg kg-1", (0.0, 1.0), f"mass fraction of {name} in fine earth", Resampling.AREA_MEAN)
+
+
+def _moisture(name: str, long_name: str) -> Variable:
+    return Variable(
+        name, "m3 m-3", (0.0, 1.0), long_name, Resampling.BILINEAR, "volume_fraction_of_condensed_water_in_soil"
+    )
+
+
+VV = _power("vv", "VV")
+VH = _power("vh", "VH")
+INCIDENCE_ANGLE = Variable(
+    "incidence_angle", "degree", (10.0, 70.0), "Sentinel-1 incidence angle on the ellipsoid", Resampling.BILINEAR
+)
+BANDS = tuple(_reflectance(name) for name in ("B02", "B03", "B04", "B08", "B11", "B12"))
+ELEVATION = Variable(
+    "elevation", "m", (-500.0, 9000.0), "height of the ground above the geoid", Resampling.BILINEAR, "surface_altitude"
+)
+SAND, SILT, CLAY = (_texture(name) for name in ("sand", "silt", "clay"))
+BULK_DENSITY = Variable("bulk_density", "kg m-3", (100.0, 2300.0), "bulk density of fine earth", Resampling.AREA_MEAN)
+ORGANIC_CARBON = Variable(
+    "organic_carbon", "kg kg-1", (0.0, 0.6), "mass fraction of organic carbon in fine earth", Resampling.AREA_MEAN
+)
+SMAP = _moisture("smap", "SMAP L3 soil moisture")
+GLDAS = _moisture("gldas", "GLDAS-2.1 Noah soil moisture 0-10 cm")
+
+SOIL_MOISTURE = Variable(
+    "soil_moisture",
+    "m3 m-3",
+    (0.0, 1.0),
+    "volumetric soil moisture of the top 5 cm",
+    Resampling.AREA_MEAN,
+    "volume_fraction_of_condensed_water_in_soil",
+)
+"""The quantity vadose estimates, and the label of every sample."""
+
+SOURCES: dict[str, tuple[Variable, ...]] = {
+    "sentinel1": (VV, VH, INCIDENCE_ANGLE),
+    "sentinel2": BANDS,
+    "dem": (ELEVATION,),
+    "soilgrids": (SAND, SILT, CLAY, BULK_DENSITY),
+    "smap": (SMAP,),
+    "gldas": (GLDAS,),
+}
+"""What each of the six sources observes."""
+
+PREDICTORS: dict[str, Variable] = {variable.name: variable for group in SOURCES.values() for variable in group} | {
+    ORGANIC_CARBON.name: ORGANIC_CARBON
+}
+"""Every quantity a model may read, by name."""
+
+
+def source_of(name: str) -> str:
+    """Name of the source that observes the predictor `name`; the soil maps' extras belong to soilgrids."""
+    owners = (source for source, group in SOURCES.items() if any(v.name == name for v in group))
+    return next(owners, "soilgrids")
+
+
+class Quality(IntFlag):
+    """What an estimate lacked; 0 means that every source spoke."""
+
+    SENTINEL1_MISSING = 1
+    SENTINEL2_MISSING = 2
+    DEM_MISSING = 4
+    SOILGRIDS_MISSING = 8
+    SMAP_MISSING = 16
+    GLDAS_MISSING = 32
+    HISTORY_SHORT = 64
+
+    @classmethod
+    def missing(cls, source: str) -> "Quality":
+        """The flag that says `source` was missing."""
+        return cls[f"{source.upper()}_MISSING"]

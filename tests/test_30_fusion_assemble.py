@@ -1,0 +1,186 @@
+"""All sources on one grid, at one time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import rioxarray  # noqa: F401
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from vadose.fusion import Assembler, History, Needs, Windows, assemble
+from vadose.grid import Area, Period, Tile
+from vadose.refusal import NothingFound, Refusal
+from vadose.sources.source import conform
+from vadose.variables import ELEVATION, GLDAS, SMAP, VH, VV, Resampling, Variable
+
+TILE = Tile(32632, 1600, 19200, 3, 2, 1)
+NOON = np.datetime64("2021-06-10T12:00", "ns")
+SNOW = Variable("snow_depth", "m", (0.0, 20.0), "depth of snow", Resampling.AREA_MEAN)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A source whose values are the easting, in km, plus the day of the month, on a grid of its own."""
+
+    name: str
+    variables: tuple[Variable, ...]
+    resolution: float
+    days: tuple[int, ...]
+    hole: float = -1e9
+    crs: str = "EPSG:32632"
+
+    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+        times = np.array([f"2021-06-{day:02d}T06:00" for day in self.days], dtype="datetime64[ns]")
+        times = times[[time in period for time in times]]
+        if not times.size:
+            raise NothingFound(f"{self.name}: {period} in '{area.name}'", "Nothing", "Widen the period")
+        box = TILE.pixels.boundingbox
+        margin = 2 * self.resolution
+        grid = GeoBox.from_bbox(
+            (box.left - margin, box.bottom - margin, box.right + margin, box.top + margin),
+            self.crs,
+            resolution=self.resolution,
+        )
+        x, y = grid.coords["x"].values, grid.coords["y"].values
+        datasets = []
+        for time in times:
+            day = int((time - np.datetime64("2021-06-01")) / np.timedelta64(1, "D")) + 1
+            values = np.broadcast_to(x / 1000 + day, (1, y.size, x.size)).astype(np.float32)
+            values = np.where(x < box.left + self.hole, np.nan, values)
+            arrays = {v.name: (("time", "y", "x"), values, {"units": v.units}) for v in self.variables}
+            one = xr.Dataset(arrays, coords={"time": [time], "y": y, "x": x}).rio.write_crs(self.crs)
+            datasets.append(conform(one, self.variables, self.name, f"{self.name}-{day}"))
+        return tuple(datasets)
+
+
+def wide(variable: Variable) -> Variable:
+    """The same variable with room for painted values."""
+    return Variable(variable.name, variable.units, (-1e4, 1e5), variable.long_name, variable.resampling)
+
+
+RADAR = Painted("sentinel1", (wide(VV), wide(VH)), 10, (1, 5, 9))
+PASSIVE = Painted("smap", (wide(SMAP),), 9000, (6, 8, 10))
+NEEDS = Needs(pixels=("vv", "vh"), cells=("vv", "smap"), history=History(("smap", "vv"), 5, 1.0), halo=1)
+EASTING_KM = TILE.pixels.coords["x"].values / 1000
+CELL_KM = TILE.cells.coords["x"].values / 1000
+
+
+def test_the_latest_look_is_taken_and_its_age_told():
+    inputs = assemble([RADAR, PASSIVE], TILE, NOON, NEEDS)
+    assert np.allclose(inputs.pixels["vv"].values, EASTING_KM + 9, atol=1e-3)
+    assert np.allclose(inputs.cells["vv"].values, CELL_KM + 9, atol=1e-3)
+    assert np.allclose(inputs.cells["smap"].values, CELL_KM + 10, atol=1e-3)
+    assert np.allclose(inputs.cells["sentinel1_age"].values, 1.25)
+    assert np.allclose(inputs.cells["smap_age"].values, 0.25)
+    assert inputs.items == ("sentinel1-9", "smap-10")
+
+
+def test_nothing_later_than_the_moment_is_seen():
+    inputs = assemble([RADAR, PASSIVE], TILE, np.datetime64("2021-06-09T05:59", "ns"), NEEDS)
+    assert np.allclose(inputs.pixels["vv"].values, EASTING_KM + 5, atol=1e-3)
+    assert np.allclose(inputs.cells["smap"].values, CELL_KM + 8, atol=1e-3)
+
+
+def test_a_hole_is_filled_from_an_older_look_and_the_age_says_so():
+    partial = Painted("sentinel1", RADAR.variables, 10, (9,), hole=320 + 160)
+    whole = Painted("sentinel1", RADAR.variables, 10, (5,))
+
+    @dataclass(frozen=True)
+    class Both:
+        name: str = "sentinel1"
+        variables: tuple[Variable, ...] = RADAR.variables
+
+        def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+            return whole.open(area, period) + partial.open(area, period)
+
+    inputs = assemble([Both()], TILE, NOON, NEEDS)
+    assert np.allclose(inputs.cells["sentinel1_valid_fraction"].values, 1)
+    assert np.allclose(inputs.cells["sentinel1_age"].values[:, 0], (1.25 + 5.25) / 2)
+    assert np.allclose(inputs.pixels["vv"].values[:, :48], EASTING_KM[:48] + 5, atol=1e-3)
+    assert np.allclose(inputs.pixels["vv"].values[:, 48:], EASTING_KM[48:] + 9, atol=1e-3)
+
+
+def test_a_missing_source_is_missing_and_nothing_is_filled():
+    inputs = assemble([RADAR], TILE, NOON, NEEDS)
+    assert np.isnan(inputs.cells["smap"].values).all()
+    assert np.isnan(inputs.history["smap"].values).all()
+    assert (inputs.cells["smap_valid_fraction"].values == 0).all()
+    assert np.isnan(inputs.cells["smap_age"].values).all()
+
+
+def test_a_look_too_old_does_not_count():
+    inputs = assemble([RADAR, PASSIVE], TILE, NOON, NEEDS, Windows({"sentinel1": 1.0}))
+    assert np.isnan(inputs.pixels["vv"].values).all()
+
+
+def test_history_holds_the_mean_of_each_step_the_latest_first():
+    inputs = assemble([RADAR, PASSIVE], TILE, NOON, NEEDS)
+    smap = inputs.history["smap"].values
+    assert np.allclose(smap[0], CELL_KM + 10, atol=1e-3) and np.allclose(smap[2], CELL_KM + 8, atol=1e-3)
+    assert np.isnan(smap[1]).all() and np.isnan(smap[3]).all()
+    assert np.allclose(inputs.history["vv"].values[1], CELL_KM + 9, atol=1e-3)
+    two_days = Needs(history=History(("smap",), 3, 2.0))
+    assert np.allclose(
+        assemble([PASSIVE], TILE, NOON, two_days).history["smap"].values[:, 0, 0] - CELL_KM[0], [10, 8, 6], atol=1e-3
+    )
+
+
+def test_one_opening_serves_many_moments():
+    days = Period(np.datetime64("2021-06-05", "ns"), np.datetime64("2021-06-11", "ns"))
+    assembler = Assembler.open([RADAR, PASSIVE], TILE, days, NEEDS)
+    for moment in ("2021-06-05T12:00", "2021-06-08T12:00", "2021-06-10T12:00"):
+        time = np.datetime64(moment, "ns")
+        alone = assemble([RADAR, PASSIVE], TILE, time, NEEDS)
+        together = assembler.at(time)
+        for kind in ("pixels", "cells", "history"):
+            xr.testing.assert_identical(getattr(alone, kind), getattr(together, kind))
+
+
+def test_a_cell_is_the_same_in_every_tile():
+    small = Tile(TILE.epsg, TILE.west + 1, TILE.north - 1, 1, 1, 1)
+    one, other = (assemble([RADAR, PASSIVE], tile, NOON, NEEDS) for tile in (TILE, small))
+    assert np.array_equal(one.cells["smap"].values[1, 1], other.cells["smap"].values[0, 0])
+    assert np.array_equal(one.pixels["vv"].sel(x=other.pixels.x, y=other.pixels.y).values, other.pixels["vv"].values)
+
+
+def test_a_new_source_needs_no_change_anywhere():
+    snow = Painted("snow_model", (wide(SNOW),), 1000, (9, 10))
+    inputs = assemble([snow], TILE, NOON, Needs(cells=("snow_depth",)))
+    assert np.abs(inputs.cells["snow_depth"].values - (CELL_KM + 10)).max() <= 0.5
+    assert np.allclose(inputs.cells["snow_model_age"].values, 0.25)
+
+
+def test_area_means_conserve_a_finer_map():
+    fine = Painted("soilgrids", (wide(Variable("sand", "kg kg-1", (0, 1), "sand", Resampling.AREA_MEAN)),), 250, (9,))
+    cells = assemble([fine], Tile(32632, 1600, 19200, 3, 2), NOON, Needs(cells=("sand",))).cells["sand"].values
+    assert np.abs(cells - (CELL_KM + 9)).max() < 0.125
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: assemble([RADAR], TILE.with_halo(0), NOON, NEEDS), "halo"),
+        (lambda: assemble([PASSIVE], TILE, NOON, Needs(pixels=("smap",))), "too coarse"),
+        (lambda: assemble([RADAR], TILE, np.datetime64("2015-01-01"), NEEDS), "No source holds anything"),
+    ],
+)
+def test_what_cannot_be_assembled_is_refused(call, words):
+    with pytest.raises(Refusal, match=words):
+        call()
+
+
+def test_elevation_does_not_age():
+    @dataclass(frozen=True)
+    class Ground:
+        name: str = "dem"
+        variables: tuple[Variable, ...] = (ELEVATION,)
+
+        def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002
+            timed = Painted("dem", (wide(ELEVATION),), 30, (9,)).open(area, Period.parse("2021-06-09"))
+            return tuple(dataset.isel(time=0, drop=True) for dataset in timed)
+
+    inputs = assemble([Ground()], TILE, NOON, Needs(pixels=("elevation",), cells=("elevation",), halo=1))
+    assert np.allclose(inputs.cells["dem_age"].values, 0)
+    assert np.allclose(inputs.cells["elevation"].values, CELL_KM + 9, atol=1e-2)
+    assert GLDAS.name not in inputs.cells
