@@ -176,11 +176,11 @@ class Area:
     def tiles(self, size: int, halo: int) -> tuple[Tile, ...]:
         """Tiles of at most `size` cells that cover every cell with its centre in the area, each cell once.
 
-        Tiles start at multiples of `size`, so that two areas that overlap share their tiles. A cell that is not in
+        Tiles lie on a lattice of multiples of `size`, each cut to what the area needs of it. A cell that is not in
         the area, or that belongs to another zone than its tile, is masked by `holds`.
         """
         found = {tile for part in shapely.get_parts(self.geometry) for tile in _tiles_of(part, size, halo)}
-        tiles = [tile for tile in found if self.holds(tile).any()]
+        tiles = [_cut(tile, held) for tile in found if (held := self.holds(tile)).any()]
         return tuple(sorted(tiles, key=lambda t: (t.epsg, -t.north, t.west)))
 
     def holds(self, tile: Tile) -> NDArray[np.bool_]:
@@ -262,6 +262,12 @@ def _tiles_of(part: shapely.Polygon, size: int, halo: int) -> Iterator[Tile]:
         for row in rows:
             for column in columns:
                 yield Tile(epsg, column * size, (row + 1) * size, size, size, halo)
+
+
+def _cut(tile: Tile, held: NDArray[np.bool_]) -> Tile:
+    rows, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
+    west, north = tile.west + int(columns[0]), tile.north - int(rows[0])
+    return Tile(tile.epsg, west, north, int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1, tile.halo)
 
 
 def _strips(part: shapely.Polygon) -> Iterator[tuple[int, shapely.Geometry]]:

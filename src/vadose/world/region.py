@@ -78,7 +78,7 @@ def simulate_region(config: WorldConfig, number: int) -> Simulated:
     weather = make_weather(region.climate, region.lat, config.days, rng)
     days = list(simulate(land, weather, region.climate.irrigated))[SPIN_UP_DAYS:]
     surface = np.stack([day.surface for day in days]).astype(np.float32)
-    return Simulated(region, tile, land, _without_spin_up(weather), surface, number, config.seed)
+    return Simulated(region, tile, land, weather.after(SPIN_UP_DAYS), surface, number, config.seed)
 
 
 def to_pixels(field: Floats) -> NDArray[np.float32]:
@@ -91,8 +91,3 @@ def to_cells(field: Floats) -> Floats:
     *lead, height, width = field.shape
     blocks = field.reshape(*lead, height // PER_CELL, PER_CELL, width // PER_CELL, PER_CELL)
     return np.asarray(blocks.mean(axis=(-3, -1), dtype=np.float64))
-
-
-def _without_spin_up(weather: Weather) -> Weather:
-    series = (weather.days, weather.rain_mm, weather.evaporation_mm, weather.temperature_c, weather.season)
-    return Weather(*(values[SPIN_UP_DAYS:] for values in series))

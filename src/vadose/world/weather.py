@@ -31,6 +31,17 @@ class Weather:
     temperature_c: Floats
     season: Floats
 
+    def after(self, days: int) -> "Weather":
+        """The same weather without its first `days`."""
+        cut = slice(days, None)
+        return Weather(
+            days=self.days[cut],
+            rain_mm=self.rain_mm[cut],
+            evaporation_mm=self.evaporation_mm[cut],
+            temperature_c=self.temperature_c[cut],
+            season=self.season[cut],
+        )
+
 
 def make_weather(climate: Climate, lat: float, period: Period, rng: np.random.Generator) -> Weather:
     """Weather by chance: wet and dry spells as a chain of days, rain of a wet day exponential (Richardson 1981)."""

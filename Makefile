@@ -1,0 +1,35 @@
+PY ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test check docs clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+setup: $(VENV)/.ok  ## install everything into .venv
+
+$(VENV)/.ok: pyproject.toml constraints.txt
+	$(PY) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	UV_FIND_LINKS="$${UV_FIND_LINKS-$${PIP_FIND_LINKS-}}" $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[test,check]"
+	touch $@
+
+demo: setup  ## make the simulated world, train on it, score, and map it
+	$(BIN)/vadose demo
+
+test: setup check  ## every check and every test
+	$(BIN)/pytest -n auto
+
+check: setup  ## style, types, the import law and the size law
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -p no:randomly tests/test_99_architecture.py
+
+docs: setup  ## run every command that the docs show
+	$(BIN)/pytest -q tests/test_95_docs.py
+
+clean:  ## remove what was made, but not the environment
+	rm -rf demo runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

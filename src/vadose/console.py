@@ -1,0 +1,79 @@
+"""What a person at a terminal sees: progress, results, refusals."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from vadose.refusal import Refusal
+
+ERRORS = Console(stderr=True)
+
+
+def say(*lines: str) -> None:
+    """Print results, as they are."""
+    for line in lines:
+        typer.echo(line)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[..., None]]:
+    """A bar that is told (done, total, name of the step); one line a step where there is no terminal."""
+    if not ERRORS.is_terminal:
+        yield _plain(what)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=ERRORS, transient=True) as bars:
+        task = bars.add_task(what, total=None)
+
+        def report(done: int, total: int, step: str = "") -> None:
+            bars.update(task, completed=done, total=total, description=f"{what} {step}".strip())
+
+        yield report
+
+
+@contextmanager
+def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
+    """A line for each epoch of training."""
+
+    def report(what: str, facts: dict[str, float]) -> None:
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in facts.items())
+        typer.echo(f"{what}  {shown}", err=True)
+
+    yield report
+
+
+def fail_in_words(app: typer.Typer) -> int:
+    """Run an application; a refusal is printed in its three parts.
+
+    Returns:
+        The exit status: 2 for a refusal.
+    """
+    try:
+        app(standalone_mode=True)
+    except Refusal as refusal:
+        for part in (refusal.asked, refusal.found, refusal.remedy):
+            typer.echo(part, err=True)
+        return 2
+    return 0
+
+
+def _plain(what: str) -> Callable[..., None]:
+    shown = -1
+
+    def report(done: int, total: int, step: str = "") -> None:
+        nonlocal shown
+        tenth = 10 * done // max(total, 1)
+        if tenth != shown:
+            shown = tenth
+            typer.echo(f"{what} {done}/{total} {step}".rstrip(), err=True)
+
+    return report

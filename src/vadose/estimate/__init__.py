@@ -1,0 +1,7 @@
+"""From checkpoints to numbers: the single road, for points and for tiles."""
+
+from vadose.estimate.combine import combine
+from vadose.estimate.points import estimate_points
+from vadose.estimate.tiles import TileEstimate, blank, estimate_tile
+
+__all__ = ["TileEstimate", "blank", "combine", "estimate_points", "estimate_tile"]

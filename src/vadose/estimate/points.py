@@ -1,0 +1,67 @@
+"""Estimates of samples: one row a sensor and a time."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.estimate.combine import combine
+from vadose.estimate.quality import presence, quality_of
+from vadose.models import Batch, Model
+from vadose.samples import SampleStore, batches
+
+KEYS = ("network", "station", "sensor", "lat", "lon", "time")
+
+
+def estimate_points(
+    models: Sequence[Model],
+    store: SampleStore,
+    rows: NDArray[np.intp] | None = None,
+    batch_size: int = 256,
+    report: Callable[[int, int], None] = lambda *_: None,
+) -> pd.DataFrame:
+    """Estimate samples by one model, or by several as one.
+
+    Args:
+        models: with the same needs, which the store must meet.
+        store: of samples; labels are not needed.
+        rows: which samples; all of them when not given.
+        batch_size: samples at once.
+        report: is told how many are done, of how many.
+
+    Returns:
+        A row a sample, in the order of `rows`: network, station, sensor, lat, lon, time, mean and spread (m3 m-3),
+        quality (bits of `Quality`), and soil_moisture (m3 m-3) where the store has labels.
+
+    Raises:
+        Refusal: the store lacks what the models need, with the full list.
+    """
+    rows = np.arange(len(store.index)) if rows is None else rows
+    needs = models[0].needs
+    parts = []
+    done = 0
+    for samples in batches(store, rows, needs, batch_size=batch_size, seed=0, shuffle=False):
+        batch = Batch.of_samples(samples.pixels, samples.cells, samples.history)
+        estimate, quality = combine(models, batch), quality_of(batch, needs)
+        seen = np.logical_or.reduce(list(presence(batch, needs).values()))
+        parts.append(_table(estimate.mean, estimate.spread, quality, seen))
+        done += len(samples.rows)
+        report(done, len(rows))
+    index = store.index.iloc[rows].reset_index(drop=True)
+    known = [name for name in (*KEYS, "soil_moisture") if name in index.columns]
+    estimates = pd.concat(parts, ignore_index=True) if parts else _table(*[np.empty((0, 1, 1))] * 4)
+    return pd.concat([index[known], estimates], axis=1)
+
+
+def _table(
+    mean: NDArray[np.float32], spread: NDArray[np.float32], quality: NDArray[np.uint16], seen: NDArray[np.bool_]
+) -> pd.DataFrame:
+    blank = ~seen.astype(bool)
+    return pd.DataFrame(
+        {
+            "mean": np.where(blank, np.nan, mean)[:, 0, 0].astype(np.float32),
+            "spread": np.where(blank, np.nan, spread)[:, 0, 0].astype(np.float32),
+            "quality": quality[:, 0, 0].astype(np.uint16),
+        }
+    )

@@ -1,0 +1,124 @@
+"""Several products on the same samples, and the difference of two."""
+
+from collections.abc import Mapping
+from functools import partial, reduce
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check
+from vadose.evaluation.sensors import SKILL, scored
+from vadose.evaluation.statistic import group_mean
+from vadose.refusal import Refusal
+
+SAME_LABEL = 1e-4
+"""Labels of two products that differ by more than this, in m3 m-3, are not one truth."""
+
+
+def matched(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The samples on which every product has an estimate and that have a label.
+
+    Samples are one where network, station, sensor and time are. A product without labels is given those of the others.
+
+    Args:
+        products: table of predictions of each product, as `check` describes.
+
+    Returns:
+        The tables, each with the same samples in the same order and the same labels.
+
+    Raises:
+        Refusal: no product, a table that `check` refuses, labels that differ, or no sample in common.
+    """
+    if not products:
+        raise Refusal("matched samples: of no product", "There is nothing to match", "Name at least one product")
+    tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
+    tables = {name: table[table["mean"].notna()] for name, table in tables.items()}
+    numbers = _numbered(list(tables.values()))
+    common = reduce(partial(np.intersect1d, assume_unique=True), numbers)
+    rows = [table.iloc[np.searchsorted(number, common)] for table, number in zip(tables.values(), numbers, strict=True)]
+    label = _one_label(dict(zip(tables, rows, strict=True)))
+    known = np.isfinite(label)
+    if not known.any():
+        raise _nothing(tables, len(common))
+    return {
+        name: table.assign(**{LABEL: label})[known].reset_index(drop=True)
+        for name, table in zip(tables, rows, strict=True)
+    }
+
+
+def differences(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
+    """Mean over sensors of the paired difference of each score, first minus second, with confidence intervals.
+
+    Args:
+        first, second: scores of two products on matched samples, as `per_sensor` gives them.
+        bootstrap: how the intervals are drawn.
+
+    Returns:
+        One row for each score of skill, by its name: `sensors` that have it in both, `difference, low, high`.
+    """
+    bootstrap = bootstrap or Bootstrap()
+    pairs = scored(first).merge(scored(second), on=SENSOR, suffixes=("", "_second"), validate="one_to_one")
+    lat, lon = (pairs[name].to_numpy() for name in ("lat", "lon"))
+    rows = {}
+    for name in SKILL:
+        apart = (pairs[name] - pairs[f"{name}_second"]).to_numpy()
+        mean = bootstrap.mean(apart, lat, lon)
+        number = int(np.isfinite(apart).sum())
+        rows[name] = {"sensors": number, "difference": mean.value, "low": mean.low, "high": mean.high}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")
+
+
+def own_mean(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Each sensor's own mean label in the place of the estimate: what no bias at all would score.
+
+    It is no model, since it is made from the labels that it is judged by.
+
+    Args:
+        predictions: a table as `check` describes; its labels alone are read.
+    """
+    frame = check(predictions)
+    group, sensors = by_sensor(frame)
+    mean = group_mean(frame[LABEL].to_numpy(), group, len(sensors))
+    return frame.assign(mean=mean[group], spread=np.nan, quality=np.uint16(0))
+
+
+def _numbered(tables: list[pd.DataFrame]) -> list[NDArray[np.int64]]:
+    """One ascending number for each sample, the same in every table."""
+    groups, sensors = zip(*(by_sensor(table) for table in tables), strict=True)
+    every, _ = by_sensor(pd.concat(sensors))
+    own = np.split(every.astype(np.int64), np.cumsum([len(table) for table in sensors])[:-1])
+    times, time = np.unique(np.concatenate([table["time"].to_numpy() for table in tables]), return_inverse=True)
+    moment = np.split(time, np.cumsum([len(table) for table in tables])[:-1])
+    return [number[group] * len(times) + at for number, group, at in zip(own, groups, moment, strict=True)]
+
+
+def _one_label(tables: dict[str, pd.DataFrame]) -> NDArray[np.float64]:
+    label = np.full(len(next(iter(tables.values()))), np.nan)
+    for name, table in tables.items():
+        own = table[LABEL].to_numpy()
+        differ = np.abs(own - label) > SAME_LABEL
+        if differ.any():
+            row = table.iloc[int(np.argmax(differ))]
+            raise Refusal(
+                f"matched samples: labels of '{name}'",
+                f"{differ.sum()} differ from those of the products before it, the first at "
+                f"{'/'.join(row[SENSOR])} {row['time']}",
+                "Score the products against the same labels",
+            )
+        label = np.where(np.isfinite(label), label, own)
+    return label
+
+
+def _nothing(tables: Mapping[str, pd.DataFrame], common: int) -> Refusal:
+    spans = [
+        f"'{name}' has {len(table)} estimates"
+        + (f" {table['time'].min()}..{table['time'].max()}" if len(table) else "")
+        for name, table in tables.items()
+    ]
+    return Refusal(
+        f"matched samples: of {', '.join(tables)}",
+        f"{common} samples have an estimate in all of them and none of these a label: {'; '.join(spans)}",
+        "Give products with the same sensors and times, at least one of them with labels",
+    )

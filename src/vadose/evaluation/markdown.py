@@ -1,0 +1,150 @@
+"""The scorecard as Markdown: scores first, then what they rest on and what they leave out."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from vadose.evaluation.scores import HEADLINE, ProductScores, Scores
+from vadose.evaluation.sensors import SPREAD, figures, names, scored
+from vadose.evaluation.text import HEADER, headline_rows, interval, markdown_table, number
+from vadose.evaluation.uncertainty import LEVELS
+
+EXTREMES = 5
+LISTED = 30
+
+_FORMULAS = """\
+Scores are of one sensor over its samples, p the estimate and t the sensor's reading, then averaged over sensors, each
+weighing the same: R the correlation of p and t; bias = mean(p − t); RMSE = √mean((p − t)²); ubRMSE = √(RMSE² − bias²);
+all but R in m³ m⁻³. CRPS and coverage are means over samples."""
+
+
+def scorecard_markdown(scores: Scores, title: str, notes: Sequence[str], notice: str) -> str:
+    """The whole scorecard.
+
+    Args:
+        scores: what `score` gives.
+        title: its heading.
+        notes: statements of what the figures rest on: the split, the period, the input.
+        notice: a warning above all figures, such as that data are simulated; empty for none.
+    """
+    parts = [
+        f"# {title}",
+        f"> **{notice}**" if notice else "",
+        _basis(scores),
+        "## Scores on the same samples",
+        markdown_table(*_headline(scores)),
+        *_differences(scores),
+        *_spread(scores),
+        *_extremes(scores.products[0]),
+        "## What was left out",
+        *_left_out(scores),
+        "## What the figures rest on",
+        "\n".join(f"- {note}" for note in notes),
+        _FORMULAS,
+        "Every sensor's scores are in `scorecard.csv`, all figures of this page in `scorecard.json`.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _basis(scores: Scores) -> str:
+    bootstrap, first = scores.bootstrap, scored(scores.products[0].sensors)
+    places = len(set(bootstrap.blocks(first["lat"].to_numpy(), first["lon"].to_numpy())))
+    return (
+        f"{first['n'].sum():,} samples at {len(first):,} sensors, at least {scores.min_samples} samples a sensor. "
+        f"Brackets: {bootstrap.level:.0%} intervals from {bootstrap.draws:,} bootstrap draws over {places} places "
+        f"(blocks of {bootstrap.block_degrees:g}°)" + (", too few for an interval." if places < 2 else ".")
+    )
+
+
+def _headline(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    rows = headline_rows(scores.headline.to_dict("records"))  # type: ignore[arg-type]
+    own = [_own(product) for product in scores.products]
+    if not any(own):
+        return HEADER, rows
+    cells = [*(cell or "the same" for cell in own), ""]
+    return (*HEADER, "R / ubRMSE / RMSE on all its own samples"), [(*r, c) for r, c in zip(rows, cells, strict=True)]
+
+
+def _own(product: ProductScores) -> str:
+    """Scores on all samples of the product where these are others than the matched ones, else empty."""
+    own, rows = scored(product.own), figures(product.own_skill)
+    samples = int(own["n"].sum())
+    if own.empty or samples == product.rows["scored"]:
+        return ""
+    three = " / ".join(number(rows[name]["mean"]) for name in ("r", "ubrmse", "rmse"))
+    return f"{three} ({len(own):,} sensors, {samples:,} samples)"
+
+
+def _differences(scores: Scores) -> list[str]:
+    first, *others = scores.products
+    if not others:
+        return []
+    header = ("minus", "sensors", "R", "ubRMSE", "RMSE", "bias")
+    table = markdown_table(header, [_difference(product) for product in others])
+    return [f"## {first.name} minus the others, sensor by sensor", table]
+
+
+def _difference(product: ProductScores) -> tuple[str, ...]:
+    rows = figures(product.behind)
+    cells = (interval(rows[name], "difference", "low", "high") for name in HEADLINE)
+    return product.name, f"{rows['r']['sensors']:,.0f}", *cells
+
+
+def _spread(scores: Scores) -> list[str]:
+    rows = [_reliability(product) for product in scores.products if figures(product.spread)["crps"]["samples"]]
+    if not rows:
+        return []
+    header = ("product", "samples", "CRPS", *(f"{level} % interval" for level in LEVELS))
+    return [
+        "## Is the stated spread true?",
+        "CRPS, and the share of samples within each central interval of a Gaussian of the stated mean and spread.",
+        markdown_table(header, rows),
+    ]
+
+
+def _reliability(product: ProductScores) -> tuple[str, ...]:
+    rows = figures(product.spread)
+    cells = (interval(rows[name], "mean", "mean_low", "mean_high") for name in SPREAD)
+    return product.name, f"{rows['crps']['samples']:,.0f}", *cells
+
+
+def _extremes(product: ProductScores) -> list[str]:
+    ranked = scored(product.sensors).dropna(subset="r").sort_values("r")
+    header = ("sensor", "samples", "R", "ubRMSE", "RMSE", "bias")
+    if len(ranked) <= 2 * EXTREMES:
+        return [f"## Sensors of {product.name}, worst first", markdown_table(header, _sensor_rows(ranked))]
+    return [
+        f"## Worst sensors of {product.name}, by R",
+        markdown_table(header, _sensor_rows(ranked.head(EXTREMES))),
+        f"## Best sensors of {product.name}, by R",
+        markdown_table(header, _sensor_rows(ranked.tail(EXTREMES)[::-1])),
+    ]
+
+
+def _sensor_rows(sensors: pd.DataFrame) -> list[tuple[str, ...]]:
+    scores = zip(names(sensors), sensors["n"], *(sensors[name] for name in HEADLINE), strict=True)
+    return [(name, f"{n:,}", *map(number, values)) for name, n, *values in scores]
+
+
+def _left_out(scores: Scores) -> list[str]:
+    header = ("product", *scores.products[0].rows)
+    rows = [(product.name, *(f"{count:,}" for count in product.rows.values())) for product in scores.products]
+    first = scores.products[0].sensors
+    few = first[first["left_out"] != ""]
+    lines = [f"- Sensors without scores, too few matched samples: {_listed(names(few), few['left_out'])}"]
+    for product in scores.products:
+        flat = product.sensors[product.sensors["note"] != ""]
+        lines.append(f"- Sensors without R in {product.name}, a constant series: {_listed(names(flat), flat['note'])}")
+    return [
+        "Rows by what became of them; matched: every product has an estimate; scored: the sensor has enough of them.",
+        markdown_table(header, rows),
+        "\n".join(lines),
+    ]
+
+
+def _listed(sensors: Sequence[str], reasons: "pd.Series[str]") -> str:
+    if not sensors:
+        return "none."
+    shown = "; ".join(f"{name} ({reason})" for name, reason in list(zip(sensors, reasons, strict=True))[:LISTED])
+    rest = f"; and {len(sensors) - LISTED} more, see `scorecard.csv`" if len(sensors) > LISTED else ""
+    return f"{len(sensors):,}: {shown}{rest}."

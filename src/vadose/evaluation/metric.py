@@ -1,0 +1,103 @@
+"""Metrics: what a score is, computed from moments alone. p is the estimate, t the label, one entry for each sensor.
+
+Mean, variance and covariance are over the n samples of a sensor (divided by n), as in pytesmo. A metric that a sensor
+does not have (no samples, a constant series) is NaN.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vadose.evaluation.statistic import Floats, Moments
+
+CONSTANT = 1e-10
+"""A series whose standard deviation is below this share of its mean does not vary: what is left is rounding."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of one sensor.
+
+    Attributes:
+        name: its column.
+        title: how tables for people call it.
+        units: UDUNITS string.
+        of: from moments to one value for each group.
+    """
+
+    name: str
+    title: str
+    units: str
+    of: Callable[[Moments], Floats]
+
+
+def pearson_r(m: Moments) -> Floats:
+    """Correlation cov(p, t) / (std(p) std(t)) of Pearson (1895, doi 10.1098/rspl.1895.0041)."""
+    varies = ~(constant_estimate(m) | constant_label(m))
+    return _ratio(np.where(varies, m.pt, np.nan), np.sqrt(m.pp * m.tt)).clip(-1, 1)
+
+
+def bias(m: Moments) -> Floats:
+    """Mean of p - t, m3 m-3."""
+    return np.where(m.n > 0, m.p - m.t, np.nan)
+
+
+def mse(m: Moments) -> Floats:
+    """Mean of (p - t)^2, (m3 m-3)^2."""
+    return bias(m) ** 2 + _ratio(m.dd, m.n)
+
+
+def rmse(m: Moments) -> Floats:
+    """Square root of the mean of (p - t)^2, m3 m-3."""
+    return np.sqrt(mse(m))
+
+
+def ubrmse(m: Moments) -> Floats:
+    """Square root of RMSE^2 - bias^2, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
+    return np.sqrt(_ratio(m.dd, m.n))
+
+
+def slope(m: Moments) -> Floats:
+    """Slope cov(p, t) / var(t) of the straight line of p on t by least squares."""
+    return np.where(constant_label(m), np.nan, _ratio(m.pt, m.tt))
+
+
+def std_ratio(m: Moments) -> Floats:
+    """Ratio std(p) / std(t): below 1 where the estimate varies too little in time."""
+    return np.where(constant_label(m), np.nan, np.sqrt(_ratio(m.pp, m.tt)))
+
+
+def kge(m: Moments) -> Floats:
+    """Kling-Gupta efficiency of Gupta et al. (2009, doi 10.1016/j.jhydrol.2009.08.003); 1 is perfect.
+
+    1 - sqrt((R - 1)^2 + (std(p) / std(t) - 1)^2 + (mean(p) / mean(t) - 1)^2).
+    """
+    return 1 - np.sqrt((pearson_r(m) - 1) ** 2 + (std_ratio(m) - 1) ** 2 + (_ratio(m.p, m.t) - 1) ** 2)
+
+
+def constant_estimate(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Groups whose estimate does not vary."""
+    return np.asarray(np.sqrt(_ratio(m.pp, m.n)) <= CONSTANT * np.abs(m.p))
+
+
+def constant_label(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Groups whose label does not vary."""
+    return np.asarray(np.sqrt(_ratio(m.tt, m.n)) <= CONSTANT * np.abs(m.t))
+
+
+METRICS = (
+    Metric("r", "R", "1", pearson_r),
+    Metric("bias", "bias", "m3 m-3", bias),
+    Metric("mse", "MSE", "m6 m-6", mse),
+    Metric("rmse", "RMSE", "m3 m-3", rmse),
+    Metric("ubrmse", "ubRMSE", "m3 m-3", ubrmse),
+    Metric("slope", "slope", "1", slope),
+    Metric("std_ratio", "std ratio", "1", std_ratio),
+    Metric("kge", "KGE", "1", kge),
+)
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below > 0, above / below, np.nan)

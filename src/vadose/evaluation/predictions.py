@@ -1,0 +1,208 @@
+"""Tables of predictions: what a product says at sensors, read and checked before anything is counted."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.grid import NORTHERNMOST, SOUTHERNMOST
+from vadose.refusal import Refusal
+from vadose.variables import SOIL_MOISTURE
+
+SENSOR = ["network", "station", "sensor"]
+SAMPLE = [*SENSOR, "time"]
+LABEL = SOIL_MOISTURE.name
+REQUIRED = [*SENSOR, "lat", "lon", "time", "mean"]
+OPTIONAL = {"spread": np.nan, "quality": 0, LABEL: np.nan}
+"""Columns that a product may leave out, and what stands for them."""
+PLAUSIBLE = (-0.5, 1.5)
+"""Values in m3 m-3 beyond these are of other units, or fill values."""
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a table of predictions from Parquet or CSV and check it.
+
+    Args:
+        path: a file `.parquet`, or `.csv` (also gzipped) with ISO times.
+
+    Returns:
+        The table as `check` gives it.
+
+    Raises:
+        Refusal: no such file, not readable as a table, or refused by `check`.
+    """
+    asked = f"predictions: {path}"
+    if not path.is_file():
+        raise Refusal(asked, "There is no such file", "Give a Parquet or CSV file of predictions")
+    try:
+        return check(_table(path), asked)
+    except Refusal:
+        raise
+    except (ValueError, OSError, KeyError) as error:
+        raise Refusal(
+            asked, f"It cannot be read as a table ({error})", "Write Parquet, or CSV with one header line"
+        ) from error
+
+
+def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame:
+    """Bring a table of predictions to its one form, or refuse it.
+
+    Args:
+        predictions: one row a sensor and time, with `network, station, sensor, lat, lon, time, mean` and, where known,
+            `spread` (m3 m-3), `quality` (bits of `vadose.variables.Quality`) and the label `soil_moisture` (m3 m-3).
+            NaN says that there is no estimate or no label. Other columns are kept as they are.
+        asked: how messages call the table.
+
+    Returns:
+        The same rows sorted by sensor and time: text, float64, quality uint16, time datetime64[ns] in UTC without zone.
+
+    Raises:
+        Refusal: no rows, a column missing or of the wrong type, a place that is none, a sample twice, infinite values,
+            other units.
+    """
+    _check_columns(predictions, asked)
+    numbers = ["lat", "lon", "mean", "spread", LABEL]
+    table = predictions.assign(**{c: value for c, value in OPTIONAL.items() if c not in predictions})
+    table = table.assign(
+        **{c: _text(table[c], asked) for c in SENSOR},
+        **{c: _number(table[c], asked) for c in numbers},
+        quality=_bits(table["quality"], asked),
+        time=_utc(table["time"], asked),
+    )
+    _check_places(table, asked)
+    _check_units(table, asked)
+    table = _sorted(table, asked)
+    first = [*REQUIRED, *OPTIONAL]
+    return table[[*first, *(c for c in table.columns if c not in first)]]
+
+
+def scorable(predictions: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows of a checked table have both an estimate and a label."""
+    return np.asarray(predictions["mean"].notna() & predictions[LABEL].notna())
+
+
+def by_sensor(table: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
+    """Number of each row's sensor, and one row for each sensor with its mean `lat` and `lon` in degrees.
+
+    Sensors are numbered in the order of their names. Rows of one sensor that follow one another are looked at once.
+    """
+    starts = np.zeros(len(table), dtype=bool)
+    starts[:1] = True
+    for name in SENSOR:
+        values = table[name].array
+        starts[1:] |= np.asarray(values[1:] != values[:-1])
+    runs = table.loc[starts, SENSOR].groupby(SENSOR, sort=True, observed=True)
+    number = runs.ngroup().to_numpy(dtype=np.intp)[np.cumsum(starts) - 1]
+    sensors = runs.size().index.to_frame(index=False)
+    count = np.bincount(number, minlength=len(sensors))
+    places = {name: np.bincount(number, table[name], len(sensors)) / count for name in ("lat", "lon")}
+    return number, sensors.assign(**places)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, dtype=dict.fromkeys(SENSOR, "str"), parse_dates=["time"])
+
+
+def _check_columns(table: pd.DataFrame, asked: str) -> None:
+    absent = [c for c in REQUIRED if c not in table]
+    if absent:
+        raise Refusal(
+            asked,
+            f"It lacks {', '.join(absent)}; it has {', '.join(map(str, table.columns)) or 'no column'}",
+            f"Name the columns {', '.join(REQUIRED)}, and where known {', '.join(OPTIONAL)}",
+        )
+    if table.empty:
+        raise Refusal(asked, "It has no rows", "Estimate at least one sample")
+
+
+def _text(column: "pd.Series[Any]", asked: str) -> "pd.Series[str]":
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if column.isna().any() or not pd.api.types.is_string_dtype(column):
+        raise _wrong(asked, column, "text in every row")
+    return column.astype("str")
+
+
+def _number(column: "pd.Series[Any]", asked: str) -> "pd.Series[float]":
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        raise _wrong(asked, column, "numbers")
+    column = column.astype("float64")
+    if np.isinf(column).any():
+        raise Refusal(
+            f"{asked}, column {column.name}", f"{np.isinf(column).sum()} values are infinite", "Write NaN where none is"
+        )
+    return column
+
+
+def _bits(column: "pd.Series[Any]", asked: str) -> "pd.Series[int]":
+    if not pd.api.types.is_integer_dtype(column) or not column.between(0, 65535).all():
+        raise _wrong(asked, column, "whole numbers within 0..65535")
+    return column.astype("uint16")
+
+
+def _utc(column: "pd.Series[Any]", asked: str) -> "pd.Series[pd.Timestamp]":
+    if not pd.api.types.is_datetime64_any_dtype(column) or column.isna().any():
+        raise _wrong(asked, column, "a time in every row (datetime64, UTC or with a time zone)")
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    return column.astype("datetime64[ns]")
+
+
+def _wrong(asked: str, column: "pd.Series[Any]", wanted: str) -> Refusal:
+    lacking = f", {column.isna().sum()} rows without a value" if column.isna().any() else ""
+    return Refusal(f"{asked}, column {column.name}", f"Its type is {column.dtype}{lacking}", f"Give {wanted}")
+
+
+def _check_places(table: pd.DataFrame, asked: str) -> None:
+    inside = table["lat"].between(SOUTHERNMOST, NORTHERNMOST) & table["lon"].between(-180, 180)
+    if not inside.all():
+        worst = table[~inside].iloc[0]
+        raise Refusal(
+            f"{asked}, columns lat and lon",
+            f"{(~inside).sum()} rows have no place where cells exist, the first at {worst.lat:g} N {worst.lon:g} E",
+            f"Give degrees within {SOUTHERNMOST:g}..{NORTHERNMOST:g} N and -180..180 E",
+        )
+
+
+def _check_units(table: pd.DataFrame, asked: str) -> None:
+    low, high = PLAUSIBLE
+    for name in ("mean", "spread", LABEL):
+        values = table[name]
+        least, most = values.min(), values.max()
+        if least < (0 if name == "spread" else low):
+            raise Refusal(
+                f"{asked}, column {name}",
+                f"Its least value is {least:g}, which no soil moisture in m3 m-3 is",
+                "Write NaN in the place of fill values",
+            )
+        if most > high:
+            raise Refusal(
+                f"{asked}, column {name}",
+                f"Its greatest value is {most:g}, so it is not in m3 m-3 but in % or mm",
+                "Divide % by 100, or mm by the depth of the layer in mm (50 for 0-5 cm)",
+            )
+
+
+def _sorted(table: pd.DataFrame, asked: str) -> pd.DataFrame:
+    sensor, time = by_sensor(table)[0], table["time"].to_numpy().astype(np.int64)
+    if not _ascending(sensor, time):
+        order = np.lexsort((time, sensor))
+        table, sensor, time = table.iloc[order], sensor[order], time[order]
+    twice = (np.diff(sensor) == 0) & (np.diff(time) == 0)
+    if twice.any():
+        row = table.iloc[int(np.argmax(twice))]
+        raise Refusal(
+            asked,
+            f"{twice.sum()} samples stand there twice, the first at {'/'.join(row[SENSOR])} {row['time']}",
+            "Keep one row for each sensor and time",
+        )
+    return table.reset_index(drop=True)
+
+
+def _ascending(sensor: NDArray[np.intp], time: NDArray[np.int64]) -> bool:
+    step = np.diff(sensor)
+    return bool(np.all((step > 0) | ((step == 0) & (np.diff(time) > 0))))

@@ -1,0 +1,136 @@
+"""Scores of several products on the same samples, with all that was left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.compare import differences, matched, own_mean
+from vadose.evaluation.predictions import LABEL, check, scorable
+from vadose.evaluation.sensors import MIN_SAMPLES, figures, per_sensor, reliability, scored, summary
+from vadose.refusal import Refusal
+
+OWN_MEAN = "each sensor's own mean (not a model)"
+HEADLINE = ("r", "ubrmse", "rmse", "bias")
+
+
+@dataclass(frozen=True, eq=False)
+class ProductScores:
+    """How one product scored.
+
+    Attributes:
+        name: what tables call it.
+        rows: number of rows of its table, by what became of them.
+        sensors: scores of each sensor on the matched samples, as `per_sensor` gives them.
+        skill: their `summary`.
+        spread: their `reliability`.
+        own: scores of each sensor on all samples of the product.
+        own_skill: their `summary`.
+        behind: paired `differences`, first product minus this one; empty for the first.
+    """
+
+    name: str
+    rows: Mapping[str, int]
+    sensors: pd.DataFrame
+    skill: pd.DataFrame
+    spread: pd.DataFrame
+    own: pd.DataFrame
+    own_skill: pd.DataFrame
+    behind: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How several products scored on the same samples.
+
+    Attributes:
+        products: in the order in which they were named; differences are to the first.
+        reference: scores of each sensor's own mean, which is no model.
+        min_samples: sensors with fewer matched samples have no scores.
+        bootstrap: how the intervals were drawn.
+    """
+
+    products: tuple[ProductScores, ...]
+    reference: pd.DataFrame
+    min_samples: int
+    bootstrap: Bootstrap
+
+    @property
+    def headline(self) -> pd.DataFrame:
+        """One row for each product and for the reference: counts, and each score of `HEADLINE` with its interval."""
+        rows = [_headline(product.name, product.sensors, product.skill) for product in self.products]
+        rows.append(_headline(OWN_MEAN, self.reference, summary(self.reference, self.bootstrap)))
+        return pd.DataFrame(rows)
+
+
+def score(
+    products: Mapping[str, pd.DataFrame], *, min_samples: int = MIN_SAMPLES, bootstrap: Bootstrap | None = None
+) -> Scores:
+    """Score named products on the samples that all of them have.
+
+    Args:
+        products: table of predictions of each product, as `check` describes; the first is the one under judgement.
+        min_samples: sensors with fewer matched samples have no scores.
+        bootstrap: how the intervals are drawn.
+
+    Raises:
+        Refusal: tables that `check` or `matched` refuses, or no sensor with enough matched samples.
+    """
+    bootstrap = bootstrap or Bootstrap()
+    tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
+    common = matched(tables)
+    sensors = {name: per_sensor(table, min_samples) for name, table in common.items()}
+    first = next(iter(sensors.values()))
+    if scored(first).empty:
+        raise Refusal(
+            f"scores: sensors with at least {min_samples} matched samples",
+            f"There are {len(first)} sensors and the longest has {first['n'].max()} samples",
+            "Score more samples, or ask for fewer of them a sensor",
+        )
+    return Scores(
+        tuple(_product(name, tables[name], sensors[name], first, min_samples, bootstrap) for name in tables),
+        per_sensor(own_mean(next(iter(common.values()))), min_samples),
+        min_samples,
+        bootstrap,
+    )
+
+
+def _product(
+    name: str, table: pd.DataFrame, sensors: pd.DataFrame, first: pd.DataFrame, min_samples: int, bootstrap: Bootstrap
+) -> ProductScores:
+    own = per_sensor(table, min_samples)
+    return ProductScores(
+        name,
+        _rows(table, sensors),
+        sensors,
+        summary(sensors, bootstrap),
+        reliability(sensors, bootstrap),
+        own,
+        summary(own, bootstrap),
+        differences(first, sensors if sensors is not first else sensors.iloc[:0], bootstrap),
+    )
+
+
+def _rows(table: pd.DataFrame, sensors: pd.DataFrame) -> dict[str, int]:
+    estimated = table["mean"].notna()
+    return {
+        "rows": len(table),
+        "without estimate": int((~estimated).sum()),
+        "without label": int((estimated & table[LABEL].isna()).sum()),
+        "scorable": int(scorable(table).sum()),
+        "matched": int(sensors["n"].sum()),
+        "scored": int(scored(sensors)["n"].sum()),
+    }
+
+
+def _headline(name: str, sensors: pd.DataFrame, skill: pd.DataFrame) -> dict[str, str | float]:
+    there, rows = scored(sensors), figures(skill)
+    counts: dict[str, str | float] = {
+        "product": name,
+        "sensors": len(there),
+        "samples": int(there["n"].to_numpy().sum()),
+    }
+    ends = ("", "_low", "_high")
+    means = {f"{column}{end}": rows[column][f"mean{end}"] for column in HEADLINE for end in ends}
+    return counts | means | {f"r_median{end}": rows["r"][f"median{end}"] for end in ends}

@@ -1,0 +1,85 @@
+"""The whole way on a simulated world, small enough for a laptop."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from vadose.experiment.config import Experiment
+from vadose.experiment.fitted import Reporter
+from vadose.experiment.mapping import MapRequest, make_map
+from vadose.experiment.train import train_in
+from vadose.grid import Area
+from vadose.world import WorldConfig, make
+
+PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
+CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")
+Progress = Callable[[int, int, str], None]
+
+
+def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter) -> tuple[str, ...]:
+    """Make a simulated world, train on it, judge on sensors held out, and map one region beside its truth.
+
+    Returns:
+        Lines for a terminal: the scores, and where everything lies.
+    """
+    world = WorldConfig.preset(preset)
+    archive, run = folder / "world", folder / "run"
+    make(world, archive, report)
+    judged = train_in(demo_experiment(archive, world.period), run, True, report, epoch_report)
+    held_out = held_out_region(run)
+    region = next(region for region in world.regions if region.name == held_out)
+    moment = middle_of_growth(archive, region.name)
+    bounds = Area.from_tile(world.ground(region)).geometry.bounds
+    request = MapRequest(run, archive, ",".join(f"{edge:.6f}" for edge in bounds), moment, folder / "map")
+    written = make_map(request, report, truth=(truth_at(archive, region.name, moment),))
+    return (
+        judged.summary,
+        "",
+        f"Simulated world  {archive}",
+        f"Scorecard        {judged.path}",
+        f"Map              {written[0]} (region {region.name}, whose sensors were held out)",
+        f"Picture          {written[-1]}",
+    )
+
+
+def demo_experiment(archive: Path, period: str) -> Experiment:
+    """The experiment of the demonstration."""
+    return Experiment.model_validate(
+        {
+            "name": "demo",
+            "simulated": True,
+            "samples": {"archive": archive, "period": period, "at": "sentinel1", "most_per_sensor": 24},
+            "needs": {
+                "pixels": PIXELS,
+                "cells": CELLS,
+                "history": {"variables": ("smap", "gldas"), "steps": 30, "step_days": 1},
+            },
+            "split": {"places": {"by": "network"}, "test_fraction": 0.26, "validation_fraction": 0.2},
+            "network": {"encoder": {"width": 16, "max_width": 64}, "dropout": 0.2},
+            "schedule": {"epochs": 14, "batch_size": 32, "learning_rate": 0.003, "patience": 6, "source_dropout": 0.1},
+            "min_samples": 12,
+        }
+    )
+
+
+def held_out_region(run: Path) -> str:
+    """Name of the first region whose sensors no model has seen."""
+    scores = (run / "scorecard.csv").read_text().splitlines()
+    network = scores[0].split(",").index("network")
+    return sorted(line.split(",")[network] for line in scores[1:])[0].removeprefix("SIM-")
+
+
+def middle_of_growth(archive: Path, region: str) -> str:
+    """A moment at which the region differs most from place to place: noon, UTC."""
+    with xr.open_dataset(archive / "truth" / f"{region}.nc") as truth:
+        contrast = truth["soil_moisture"].std(("y", "x"))
+        settled = contrast.isel(time=slice(40, None))
+        return np.datetime_as_string(settled["time"].values[int(settled.argmax())], "m")
+
+
+def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:
+    """The truth of a region at a moment, (y, x), m3 m-3, with its CRS."""
+    with xr.open_dataset(archive / "truth" / f"{region}.nc", decode_coords="all") as truth:
+        return truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()

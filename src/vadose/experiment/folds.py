@@ -1,0 +1,25 @@
+"""Which samples an experiment learns from and which it is judged on."""
+
+import numpy as np
+
+from vadose.experiment.config import SplitPlan
+from vadose.samples import Fold, SampleStore, check_disjoint, holdout, inner, kfold
+
+
+def folds_of(plan: SplitPlan, store: SampleStore) -> list[Fold]:
+    """The folds of the labelled samples, each proved to share no place between its parts.
+
+    Raises:
+        Refusal: too few places, or two parts of a fold that are not apart.
+    """
+    rows = np.flatnonzero(np.isfinite(store.labels(store.rows)))
+    index = store.index.iloc[rows]
+    if plan.folds:
+        split = kfold(index, plan.places, plan.folds, plan.seed)
+        folds = [split.fold(number) for number in range(plan.folds)]
+    else:
+        folds = [holdout(index, plan.places, plan.test_fraction or 0.0, plan.seed)]
+    folds = [inner(index, fold, plan.places, plan.validation_fraction, plan.seed) for fold in folds]
+    for fold in folds:
+        check_disjoint(index, (fold.train, fold.validation, fold.test), plan.places.buffer_km)
+    return [Fold(rows[fold.train], rows[fold.test], rows[fold.validation]) for fold in folds]

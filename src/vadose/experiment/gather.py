@@ -1,0 +1,96 @@
+"""From an experiment to its sample store."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.experiment.config import ArchiveSamples, Experiment, TableSamples
+from vadose.fusion import Assembler
+from vadose.grid import Area, Period, tile_around
+from vadose.refusal import NothingFound, Refusal
+from vadose.samples import Archive, Report, SampleStore, TableMapping, build, import_table
+from vadose.sources import Ismn, Sensor, Source, open_sources
+
+Progress = Callable[[int, int, str], None]
+
+
+def gather(experiment: Experiment, store: Path, progress: Progress | None = None) -> Report:
+    """Build the sample store of an experiment.
+
+    Raises:
+        Refusal: what it is made from cannot be read or holds nothing; nothing is written.
+    """
+    samples = experiment.samples
+    if isinstance(samples, TableSamples):
+        return import_table(samples.table, TableMapping.read(samples.mapping), store)
+    return _collocate(experiment, samples, store, progress)
+
+
+def store_of(experiment: Experiment, store: Path, progress: Progress | None = None) -> SampleStore:
+    """The sample store of an experiment, built when it is not there."""
+    if not store.exists():
+        gather(experiment, store, progress)
+    return SampleStore.open(store)
+
+
+def _collocate(experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None) -> Report:
+    sources = open_sources(samples.archive)
+    insitu = Ismn(in_situ_archive(samples.archive))
+    period = Period.parse(samples.period)
+    passes = [source for source in sources if source.name == "sentinel1"]
+    needs, windows = experiment.store_needs, experiment.windows
+    archive = Archive(
+        read=lambda sensor: insitu.read(sensor, period.widened(1)),
+        times_of=partial(_times, samples=samples, period=period, passes=passes),
+        assemble=lambda tile, span: Assembler.open(sources, tile, span, needs, windows),
+    )
+    made_from = {"experiment": experiment.model_dump(mode="json")}
+    return build(
+        insitu.sensors(),
+        archive,
+        needs,
+        store,
+        rule=samples.labels,
+        made_from=made_from,
+        simulated=experiment.simulated,
+        progress=progress,
+    )
+
+
+def in_situ_archive(archive: Path) -> Path:
+    """The ISMN archive in a folder of products: `ismn`, or any zip archive whose name begins so.
+
+    Raises:
+        Refusal: there is none.
+    """
+    found = [archive / "ismn", *sorted(archive.glob("ismn*.zip"))]
+    for path in found:
+        if path.exists():
+            return path
+    raise Refusal(f"samples: in-situ sensors in {archive}", "No 'ismn' folder and no 'ismn*.zip'", "Put one there")
+
+
+def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list[Source]) -> NDArray[np.datetime64]:
+    times = _passes(sensor, period, passes) if samples.at == "sentinel1" else _regular(period, samples.at)
+    kept = np.linspace(0, len(times) - 1, min(len(times), samples.most_per_sensor)).round().astype(int)
+    return times[kept]
+
+
+def _passes(sensor: Sensor, period: Period, passes: list[Source]) -> NDArray[np.datetime64]:
+    area = Area.from_tile(tile_around(sensor.lon, sensor.lat, halo=0))
+    times: set[np.datetime64] = set()
+    for source in passes:
+        try:
+            times.update(time for dataset in source.open(area, period) for time in dataset["time"].values)
+        except NothingFound:
+            continue
+    return np.array(sorted(times), dtype="datetime64[ns]")
+
+
+def _regular(period: Period, days: float) -> NDArray[np.datetime64]:
+    times = pd.date_range(period.start, period.end, freq=pd.Timedelta(days=days), inclusive="left")
+    return times.to_numpy("datetime64[ns]") + np.timedelta64(12, "h")

@@ -1,0 +1,80 @@
+"""A map of an area on a day, from a run and an archive."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from vadose.experiment.predict import predict_area, read_area
+from vadose.experiment.run import Run
+from vadose.experiment.train import SIMULATED
+from vadose.maps import Mosaic, picture, write_map
+from vadose.refusal import Refusal
+from vadose.sources import open_sources
+
+TILE_CELLS = 32
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """What to map.
+
+    Attributes:
+        run: folder of the trained networks.
+        archive: folder of the products.
+        area: "west,south,east,north" in degrees, or a GeoJSON file.
+        date: a day, which means its end, or a moment, UTC.
+        out: folder of the files.
+    """
+
+    run: Path
+    archive: Path
+    area: str
+    date: str
+    out: Path
+
+
+def make_map(
+    request: MapRequest, report: Callable[[int, int], None], truth: Sequence[xr.DataArray] = ()
+) -> tuple[Path, ...]:
+    """Write a map as COGs, and a picture of it beside the truth where that is given.
+
+    Raises:
+        Refusal: no run, no such area or moment, or an archive that holds nothing of them.
+    """
+    run = Run(request.run)
+    experiment, models = run.experiment(), run.members()
+    area, time = read_area(request.area), moment_of(request.date)
+    tiles = area.tiles(TILE_CELLS, models[0].needs.halo)
+    mosaic = Mosaic(area, tiles)
+    items: set[str] = set()
+    sources = open_sources(request.archive)
+    for done, (tile, used) in enumerate(predict_area(models, sources, tiles, time, experiment.windows), start=1):
+        mosaic.put(tile.tile, tile.mean, tile.spread, tile.quality)
+        items.update(used)
+        report(done, len(tiles))
+    notice = SIMULATED if experiment.simulated else ""
+    made_from = {"experiment": experiment.name, "networks": len(models), "area": request.area, "items": sorted(items)}
+    zones = mosaic.zones()
+    paths = write_map(request.out, zones, time=time, made_from=made_from, notice=notice)
+    shown = paths[0].with_suffix(".png")
+    picture(zones, shown, title=f"{area.name}, {np.datetime_as_string(time, 'm')} UTC", truth=truth, notice=notice)
+    return (*paths, shown)
+
+
+def moment_of(date: str) -> np.datetime64:
+    """A moment from the command line; a day means its last moment.
+
+    Raises:
+        Refusal: it is no ISO date.
+    """
+    try:
+        moment = np.datetime64(date)
+        whole_day = np.datetime_data(moment.dtype)[0] == "D"
+        return np.datetime64(moment, "ns") + np.timedelta64(86_399 if whole_day else 0, "s")
+    except ValueError as error:
+        raise Refusal(
+            f"map: the date '{date}'", "It is not an ISO date", "Write 2021-06-10 or 2021-06-10T18:00"
+        ) from error

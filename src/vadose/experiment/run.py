@@ -1,0 +1,85 @@
+"""The folder of a run: what it was made from, its samples, its models, its estimates and its scorecard."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from vadose import files
+from vadose.experiment.config import Experiment
+from vadose.models import Model
+from vadose.refusal import Refusal
+from vadose.training import load
+
+NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder that holds all that came of an experiment."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        """Its samples."""
+        return self.folder / "samples"
+
+    @property
+    def declaration(self) -> Path:
+        """What it was made from."""
+        return self.folder / "experiment.json"
+
+    def checkpoint(self, fold: int, model: str, member: int) -> Path:
+        """Where one fitted model lies."""
+        return self.folder / f"fold-{fold}" / f"{model}-{member}"
+
+    def members(self, model: str = NETWORK) -> list[Model]:
+        """Every fitted model of a name, of all folds.
+
+        Raises:
+            Refusal: there is none.
+        """
+        found = sorted(self.folder.glob(f"fold-*/{model}-*/checkpoint.json"))
+        if not found:
+            raise Refusal(
+                f"run: models '{model}' in {self.folder}", "There is none", "Give the folder that 'vadose train' made"
+            )
+        return [load(path.parent) for path in found]
+
+    def experiment(self) -> Experiment:
+        """What the run was made from.
+
+        Raises:
+            Refusal: the folder holds no run.
+        """
+        try:
+            return Experiment.model_validate(json.loads(self.declaration.read_text())["made_from"])
+        except (OSError, ValueError, KeyError) as error:
+            raise Refusal(
+                f"run: {self.folder}", f"It holds no readable experiment.json ({error})", "Give the folder of a run"
+            ) from error
+
+    def declare(self, experiment: Experiment) -> None:
+        """Write what the run is made from.
+
+        Raises:
+            Refusal: the folder holds a run of another experiment.
+        """
+        made_from = json.loads(experiment.model_dump_json())
+        if self.declaration.exists():
+            held = json.loads(self.experiment().model_dump_json())
+            changed = sorted(key for key in made_from if made_from[key] != held[key])
+            if changed:
+                raise Refusal(
+                    f"run: {self.folder} for the experiment '{experiment.name}'",
+                    f"It holds a run with another {', '.join(changed)}",
+                    "Give another --out, or remove the folder",
+                )
+        files.write_json(self.declaration, files.declaration("experiment", made_from))
+
+    def write_estimates(self, model: str, estimates: pd.DataFrame) -> None:
+        """Keep a model's estimates of the held-out sensors."""
+        with files.replacing(self.folder / "predictions" / f"{model}.parquet") as temporary:
+            estimates.to_parquet(temporary)

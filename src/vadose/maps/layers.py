@@ -1,0 +1,83 @@
+"""The layers of a map on its grid: soil moisture, its spread, and what each estimate lacked."""
+
+from typing import Any
+
+import numpy as np
+import rioxarray  # noqa: F401  (gives datasets their `.rio`)
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+from vadose.refusal import Refusal
+from vadose.variables import SOIL_MOISTURE, Quality
+
+OUTSIDE = 65535
+"""Quality of a cell that is not in the mapped area; no combination of flags reaches it."""
+
+SPREAD_ATTRS = {
+    "units": SOIL_MOISTURE.units,
+    "long_name": "standard deviation of the error of the soil moisture",
+    "standard_name": f"{SOIL_MOISTURE.standard_name} standard_error",
+}
+
+
+def layers(cells: GeoBox, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike) -> xr.Dataset:
+    """Put the layers of a map on the grid of its cells.
+
+    Args:
+        cells: the grid, of any CRS.
+        mean: soil moisture (y, x), m3 m-3, NaN where there is no estimate.
+        spread: standard deviation of its error (y, x), m3 m-3.
+        quality: bits of `Quality` (y, x), `OUTSIDE` for cells that are not in the area.
+
+    Returns:
+        `mean` and `spread` (float32) and `quality` (uint16), with coordinates, CRS, nodata and CF attributes.
+
+    Raises:
+        Refusal: arrays of another shape than the grid, or flags that are not whole numbers of 16 bits.
+    """
+    y, x = cells.dimensions
+    attrs: dict[str, dict[str, Any]] = {
+        "mean": SOIL_MOISTURE.attrs | {"ancillary_variables": "spread quality"},
+        "spread": SPREAD_ATTRS,
+        "quality": flag_attrs(),
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "mean": np.asarray(mean, np.float32),
+        "spread": np.asarray(spread, np.float32),
+        "quality": _flags(np.asarray(quality)),
+    }
+    for name, values in arrays.items():
+        if values.shape != tuple(cells.shape):
+            raise Refusal(
+                f"maps: the layer {name} on a grid of {cells.shape.y} x {cells.shape.x} cells (y, x)",
+                f"Its shape is {values.shape}",
+                "Give arrays (y, x) of the grid's own shape, without halo",
+            )
+    arranged = {name: xr.DataArray(values, dims=(y, x), attrs=attrs[name]) for name, values in arrays.items()}
+    dataset = xr.Dataset(arranged, coords=xr_coords(cells))
+    for name in arrays:
+        dataset[name] = dataset[name].rio.write_nodata(OUTSIDE if name == "quality" else np.nan)
+    return dataset.rename({y: "y", x: "x"}) if (y, x) != ("y", "x") else dataset
+
+
+def flag_attrs() -> dict[str, NDArray[np.uint16] | str]:
+    """CF attributes of quality flags: `flag_masks` and `flag_meanings` in the same order."""
+    return {
+        "long_name": "what the estimate lacked",
+        "flag_masks": np.array([flag.value for flag in Quality], np.uint16),
+        "flag_meanings": " ".join(flag.name.lower() for flag in Quality if flag.name),
+    }
+
+
+def _flags(quality: NDArray[np.generic]) -> NDArray[np.uint16]:
+    if not np.issubdtype(quality.dtype, np.integer) or (
+        quality.size and not 0 <= quality.min() <= quality.max() <= OUTSIDE
+    ):
+        raise Refusal(
+            "maps: the layer quality",
+            f"Its type is {quality.dtype}, or it holds numbers beyond 0..{OUTSIDE}",
+            "Give bits of Quality as whole numbers of 16 bits",
+        )
+    return quality.astype(np.uint16)

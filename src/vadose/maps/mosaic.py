@@ -1,0 +1,112 @@
+"""Tiles' estimates put together on one grid of cells for each UTM zone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from vadose.grid import Area, Tile
+from vadose.maps.layers import OUTSIDE, layers
+from vadose.refusal import Refusal
+
+
+class Mosaic:
+    """The map of an area while its tiles come in, in any order.
+
+    Args:
+        area: what is mapped; cells of a tile that are not in it are left blank.
+        tiles: all tiles of the map, as `area.tiles` gives them.
+
+    Raises:
+        Refusal: no tiles, so no cell has its centre in the area.
+    """
+
+    def __init__(self, area: Area, tiles: Iterable[Tile]) -> None:
+        self._area = area
+        self._waiting = {tile.with_halo(0) for tile in tiles}
+        if not self._waiting:
+            raise Refusal(
+                f"maps: a map of '{area.name}'",
+                "No cell of 320 m has its centre in it",
+                "Give a larger area, or widen it to the cell around its middle",
+            )
+        zones = {tile.epsg for tile in self._waiting}
+        self._zones = {epsg: _Zone.over([t for t in self._waiting if t.epsg == epsg]) for epsg in sorted(zones)}
+
+    @property
+    def waiting(self) -> frozenset[Tile]:
+        """Tiles that have not been put yet, without halo."""
+        return frozenset(self._waiting)
+
+    def put(self, tile: Tile, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike) -> None:
+        """Put the estimates of one tile in its place.
+
+        Args:
+            tile: one of the map's tiles; its halo is of no concern.
+            mean, spread, quality: (y, x) of the tile's cells, halo excluded, as `layers` describes.
+
+        Raises:
+            Refusal: a tile that is not awaited, or arrays that `layers` refuses.
+        """
+        tile = tile.with_halo(0)
+        if tile not in self._waiting:
+            raise Refusal(
+                f"maps: the tile {tile}",
+                "It is no tile of this map, or it has been put before",
+                "Put each tile of the map once",
+            )
+        self._zones[tile.epsg].put(tile, layers(tile.cells, mean, spread, quality), self._area.holds(tile))
+        self._waiting.remove(tile)
+
+    def zones(self) -> tuple[xr.Dataset, ...]:
+        """The whole map: for each UTM zone the layers on the smallest grid that holds its cells.
+
+        Raises:
+            Refusal: tiles are still awaited.
+        """
+        if self._waiting:
+            some = "; ".join(str(tile) for tile in sorted(self._waiting, key=str)[:3])
+            raise Refusal(
+                f"maps: the map of '{self._area.name}'",
+                f"{len(self._waiting)} tiles are missing, such as {some}",
+                "Estimate them and put them before the map is used",
+            )
+        return tuple(zone.cropped() for zone in self._zones.values())
+
+
+@dataclass(frozen=True, eq=False)
+class _Zone:
+    ground: Tile
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    quality: NDArray[np.uint16]
+
+    @classmethod
+    def over(cls, tiles: list[Tile]) -> "_Zone":
+        west, north = min(t.west for t in tiles), max(t.north for t in tiles)
+        columns = max(t.west + t.columns for t in tiles) - west
+        rows = north - min(t.north - t.rows for t in tiles)
+        nothing = np.full((rows, columns), np.nan, np.float32)
+        flags = np.full((rows, columns), OUTSIDE, np.uint16)
+        return cls(Tile(tiles[0].epsg, west, north, columns, rows), nothing, nothing.copy(), flags)
+
+    def put(self, tile: Tile, estimates: xr.Dataset, held: NDArray[np.bool_]) -> None:
+        top, left = self.ground.north - tile.north, tile.west - self.ground.west
+        window = np.s_[top : top + tile.rows, left : left + tile.columns]
+        for name, layer in (("mean", self.mean), ("spread", self.spread), ("quality", self.quality)):
+            layer[window] = np.where(held, estimates[name].values, layer[window])
+
+    def cropped(self) -> xr.Dataset:
+        held = self.quality != OUTSIDE
+        (top, bottom), (left, right) = (_ends(held.any(axis=axis)) for axis in (1, 0))
+        window = np.s_[top:bottom, left:right]
+        ground = self.ground
+        part = Tile(ground.epsg, ground.west + left, ground.north - top, right - left, bottom - top)
+        return layers(part.cells, self.mean[window], self.spread[window], self.quality[window])
+
+
+def _ends(held: NDArray[np.bool_]) -> tuple[int, int]:
+    where = np.flatnonzero(held)
+    return int(where[0]), int(where[-1]) + 1

@@ -1,0 +1,57 @@
+"""Written maps, opened again."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioError
+
+from vadose.maps.layers import layers
+from vadose.refusal import Refusal
+
+
+def read_map(path: Path) -> xr.Dataset:
+    """Read a written map of one zone, with its flags.
+
+    Args:
+        path: the file of soil moisture that `write_map` wrote; the flags lie beside it.
+
+    Returns:
+        The layers that were written, with a scalar coordinate `time` (UTC) and the attributes `declaration` and
+        `notice`.
+
+    Raises:
+        Refusal: a file is missing, cannot be read or is no such map.
+    """
+    flags = path.with_name(f"{path.stem}_quality.tif")
+    (mean, spread), grid, tags = _bands(path, ("mean", "spread"))
+    (quality,), flag_grid, _ = _bands(flags, ("quality",))
+    if flag_grid != grid:
+        raise Refusal(f"map: {flags}", f"Its grid is another than that of {path.name}", "Write the map anew")
+    attrs = {name: tags[name] for name in ("declaration", "notice") if name in tags}
+    time = np.datetime64(tags["time"].removesuffix("Z"), "ns")
+    return layers(grid, mean, spread, quality).assign_coords(time=time).assign_attrs(attrs)
+
+
+def _bands(path: Path, names: tuple[str, ...]) -> tuple[NDArray[Any], GeoBox, dict[str, str]]:
+    asked = f"map: {path}"
+    if not path.is_file():
+        raise Refusal(asked, "There is no such file", "Name a file that `write_map` wrote, with its flags beside it")
+    try:
+        with rasterio.open(path) as file:
+            described, tags, values = file.descriptions, file.tags(), file.read()
+            epsg = file.crs.to_epsg() if file.crs else None
+            grid = GeoBox(file.shape, file.transform, f"EPSG:{epsg}" if epsg else file.crs)
+    except RasterioError as error:
+        raise Refusal(asked, f"It cannot be read ({error})", "Write the map anew") from error
+    if described != names or "time" not in tags:
+        raise Refusal(
+            asked,
+            f"Its bands are called {described}, not {names}, or it has no time",
+            "Name a file of soil moisture that `write_map` wrote",
+        )
+    return values, grid, tags

@@ -1,0 +1,39 @@
+"""How maps look: colours that are even to the eye and safe for colour-blind readers, and words for flags."""
+
+from functools import reduce
+from operator import or_
+
+from vadose.variables import Quality
+
+MOISTURE = "YlGnBu"
+"""Dry yellow to wet blue, darker with moisture (Brewer 2003, safe for colour-blind readers and in print)."""
+SPREAD = "magma_r"
+DIFFERENCE = "BrBG"
+"""Brown where the map is too dry, blue-green where it is too wet."""
+DENSITY = "cividis_r"
+BLANK = "#d3d3d0"
+"""Ground without a value."""
+COMPLETE = "#f3f6f4"
+"""Cells whose estimate lacked nothing."""
+LACKING = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442")
+"""Colours of Okabe and Ito (2008), for the combinations of flags."""
+OTHERS = "#000000"
+"""Combinations beyond these colours."""
+NOTICE = "#A33200"
+
+_SOURCES = {"SENTINEL1": "Sentinel-1", "SENTINEL2": "Sentinel-2", "SOILGRIDS": "SoilGrids", "HISTORY": "history"}
+_STATES = {"MISSING": "no {}", "STALE": "old {}", "SHORT": "short {}"}
+
+
+def words(quality: int) -> str:
+    """What an estimate lacked, in words: "no Sentinel-2, short history"; "nothing" for 0."""
+    known = [_word(flag.name) for flag in Quality if quality & flag and flag.name]
+    unknown = quality & ~reduce(or_, (flag.value for flag in Quality))
+    return ", ".join(known + ([f"unknown flags {unknown}"] if unknown else [])) or "nothing"
+
+
+def _word(name: str) -> str:
+    source, _, state = name.rpartition("_")
+    if state in _STATES:
+        return _STATES[state].format(_SOURCES.get(source, source))
+    return name.lower().replace("_", " ")

@@ -1,0 +1,134 @@
+"""Maps as files: for each UTM zone and time one GeoTIFF of soil moisture and spread, and one of quality flags."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import odc.geo.xr  # noqa: F401  (gives datasets their `.odc`)
+import xarray as xr
+from rasterio.io import MemoryFile
+from rasterio.shutil import copy
+
+from vadose.files import declaration, replacing
+from vadose.maps.layers import OUTSIDE, flag_attrs
+from vadose.refusal import Refusal
+from vadose.variables import SOIL_MOISTURE
+
+_STORED = {"driver": "COG", "compress": "DEFLATE", "predictor": "YES", "blocksize": 512, "statistics": "YES"}
+
+
+@dataclass(frozen=True)
+class _Band:
+    layer: str
+    description: str
+    units: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _File:
+    suffix: str
+    dtype: str
+    nodata: float
+    overviews: str
+    bands: tuple[_Band, ...]
+
+
+def _flag_tags() -> dict[str, str]:
+    attrs = flag_attrs()
+    return {
+        "flag_masks": " ".join(map(str, attrs["flag_masks"])),
+        "flag_meanings": str(attrs["flag_meanings"]),
+    }
+
+
+MOISTURE = _File(
+    "",
+    "float32",
+    np.nan,
+    "AVERAGE",
+    (
+        _Band("mean", "mean", SOIL_MOISTURE.units, {"standard_name": SOIL_MOISTURE.standard_name}),
+        _Band("spread", "spread", SOIL_MOISTURE.units, {"meaning": "standard deviation of the error of band 1"}),
+    ),
+)
+FLAGS = _File("_quality", "uint16", OUTSIDE, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
+
+
+def write_map(
+    folder: Path,
+    zones: Sequence[xr.Dataset],
+    *,
+    time: np.datetime64,
+    made_from: Mapping[str, Any],
+    notice: str = "",
+) -> tuple[Path, ...]:
+    """Write a map of one time as Cloud Optimized GeoTIFFs, all of them or none.
+
+    For each zone `soil_moisture_<time>_<epsg>.tif`, float32, band 1 `mean` and band 2 `spread` in m3 m-3, NaN where
+    there is none, overviews by average; and `..._quality.tif`, uint16 bits of `vadose.variables.Quality` with their
+    meanings in the band's tags, 65535 outside the area, overviews by nearest. Tags of both: `time` (UTC), `notice`, and
+    `declaration` (JSON: package version and `made_from`).
+
+    Args:
+        folder: where to write; made if it is not there.
+        zones: layers as `layers` or `Mosaic.zones` gives them, each in another CRS.
+        time: the moment that the map is of, UTC.
+        made_from: what the map was made from: area, checkpoint, source items.
+        notice: a warning that goes with the map, such as that data are simulated; empty for none.
+
+    Returns:
+        The files of soil moisture, in the order of `zones`; `read_map` opens each with its flags.
+
+    Raises:
+        Refusal: no zone, two zones in one CRS, or one without an EPSG code.
+        OSError: a file cannot be written, such as on a full disk.
+    """
+    tags = {
+        "time": f"{np.datetime_as_string(time, 's')}Z",
+        "declaration": json.dumps(declaration("map", made_from), default=str),
+    } | ({"notice": notice} if notice else {})
+    paths = tuple(folder / f"{_name(zone, time)}.tif" for zone in zones)
+    if not paths or len(set(paths)) < len(paths):
+        raise Refusal(
+            f"maps: a map of {len(paths)} zones", "There is none, or two have the same CRS", "Give one for each CRS"
+        )
+    with ExitStack() as whole:
+        for path, zone in zip(paths, zones, strict=True):
+            for file in (MOISTURE, FLAGS):
+                target = path.with_name(f"{path.stem}{file.suffix}.tif")
+                whole.enter_context(replacing(target)).write_bytes(_encoded(zone, file, tags))
+    return paths
+
+
+def _name(zone: xr.Dataset, time: np.datetime64) -> str:
+    epsg = zone.rio.crs.to_epsg() if zone.rio.crs else None
+    if epsg is None:
+        raise Refusal(
+            "maps: a file of one zone",
+            "Its CRS has no EPSG code to be named by",
+            "Map in UTM or another EPSG projection",
+        )
+    moment = np.datetime_as_string(time, "s").replace("-", "").replace(":", "")
+    return f"soil_moisture_{moment}_{epsg}"
+
+
+def _encoded(zone: xr.Dataset, file: _File, tags: Mapping[str, str]) -> bytes:
+    """The bytes of one file; made in memory, so that a failure leaves nothing on disk."""
+    grid = zone.odc.geobox
+    profile = {"driver": "GTiff", "crs": str(grid.crs), "transform": grid.transform, "width": grid.shape.x}
+    shape = {"height": grid.shape.y, "count": len(file.bands), "dtype": file.dtype, "nodata": file.nodata}
+    with MemoryFile() as plain, MemoryFile() as cloud_optimized:
+        with plain.open(**profile, **shape) as raster:
+            raster.update_tags(**tags)
+            for index, band in enumerate(file.bands, start=1):
+                raster.write(zone[band.layer].values, index)
+                raster.set_band_description(index, band.description)
+                raster.set_band_unit(index, band.units)
+                raster.update_tags(index, **band.tags)
+        copy(plain.name, cloud_optimized.name, overview_resampling=file.overviews, **_STORED)
+        return bytes(cloud_optimized.read())

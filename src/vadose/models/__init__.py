@@ -1,0 +1,8 @@
+"""Inputs to estimates: the fusion network, and its rivals behind the same door."""
+
+from vadose.models.baselines import Product, Trees
+from vadose.models.batch import Batch, Estimate, Model
+from vadose.models.encoder import EncoderShape
+from vadose.models.network import FusionNetwork, NetworkShape
+
+__all__ = ["Batch", "EncoderShape", "Estimate", "FusionNetwork", "Model", "NetworkShape", "Product", "Trees"]

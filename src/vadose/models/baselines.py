@@ -1,0 +1,70 @@
+"""What the network has to beat: single products and boosted trees, behind the same door."""
+
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.fusion import Needs
+from vadose.models.batch import Batch, Estimate
+from vadose.models.scaled import is_decibel
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product taken at its word, such as SMAP or GLDAS.
+
+    Attributes:
+        variable: name of the soil moisture predictor.
+        spread: standard deviation of its error over the training samples, m3 m-3.
+    """
+
+    variable: str
+    spread: float
+
+    @property
+    def needs(self) -> Needs:
+        """The product's own cell value."""
+        return Needs(cells=(self.variable,))
+
+    def estimate(self, batch: Batch) -> Estimate:
+        """The product's value; NaN where it has none."""
+        mean = batch.cells[:, 0].numpy()
+        return Estimate(mean, np.where(np.isfinite(mean), np.float32(self.spread), np.float32(np.nan)))
+
+
+@dataclass(frozen=True, eq=False)
+class Trees:
+    """Gradient-boosted trees on cell values and their past (LightGBM: Ke et al., NeurIPS 2017).
+
+    Attributes:
+        needs: cells and history; no pixels.
+        booster: the fitted trees.
+        spread: standard deviation of their error over held-out training places, m3 m-3.
+    """
+
+    needs: Needs
+    booster: lightgbm.Booster
+    spread: float
+
+    def estimate(self, batch: Batch) -> Estimate:
+        """Mean of every cell, the same spread for all."""
+        samples, _, height, width = batch.cells.shape
+        mean = np.asarray(self.booster.predict(table_of(batch, self.needs)), np.float32)
+        mean = mean.clip(0, 1).reshape(samples, height, width)
+        return Estimate(mean, np.full_like(mean, self.spread))
+
+
+def table_of(batch: Batch, needs: Needs) -> NDArray[np.float32]:
+    """One row a cell: cell values, then every step of the history; backscatter in decibel, NaN where missing."""
+    samples, steps, variables = batch.history.shape[:3]
+    history = batch.history.reshape(samples, steps * variables, *batch.history.shape[3:])
+    cells, past = batch.cells.numpy(), history.numpy()
+    names = (*needs.cells, *(needs.history.variables * steps))
+    values = np.concatenate([cells, past], axis=1) if past.shape[1] else cells
+    rows = np.moveaxis(values, 1, -1).reshape(-1, len(names)).copy()
+    for column in (index for index, name in enumerate(names) if is_decibel(name)):
+        power = rows[:, column]
+        rows[:, column] = 10 * np.log10(power, where=power > 0, out=np.full_like(power, np.nan))
+    return rows

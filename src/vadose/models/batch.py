@@ -1,0 +1,91 @@
+"""What goes through the door of every model, and what comes out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from vadose.fusion import Inputs, Needs
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Inputs of several places or moments, in the order of a model's needs; physical units, NaN where missing.
+
+    Attributes:
+        pixels: at 10 m, halo included.
+        cells: at 320 m, halo excluded.
+        history: at 320 m, the latest step first.
+    """
+
+    pixels: Float32[torch.Tensor, "batch channel pixel_y pixel_x"]
+    cells: Float32[torch.Tensor, "batch variable y x"]
+    history: Float32[torch.Tensor, "batch step variable y x"]
+
+    @classmethod
+    def of_samples(
+        cls, pixels: NDArray[np.float32] | None, cells: NDArray[np.float32], history: NDArray[np.float32]
+    ) -> "Batch":
+        """A batch of single cells.
+
+        Args:
+            pixels: (sample, channel, y, x) or None.
+            cells: (sample, variable).
+            history: (sample, step, variable).
+        """
+        empty = np.zeros((len(cells), 0, 0, 0), np.float32)
+        return cls(
+            torch.from_numpy(empty if pixels is None else pixels),
+            torch.from_numpy(cells)[..., None, None],
+            torch.from_numpy(history)[..., None, None],
+        )
+
+    @classmethod
+    def of_inputs(cls, inputs: Inputs, needs: Needs) -> "Batch":
+        """A batch of one tile."""
+        return cls(
+            torch.from_numpy(_stacked(inputs.pixels, needs.pixels, 0))[None],
+            torch.from_numpy(_stacked(inputs.cells, needs.cells, 0))[None],
+            torch.from_numpy(_stacked(inputs.history, needs.history.variables, 1))[None],
+        )
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(self.pixels.to(device), self.cells.to(device), self.history.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Soil moisture of the top 5 cm in each cell, m3 m-3, (batch, y, x).
+
+    Attributes:
+        mean: expected value.
+        spread: one standard deviation of the error.
+    """
+
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+
+class Model(Protocol):
+    """Inputs in, estimate out: the network, its rivals and the products alike."""
+
+    @property
+    def needs(self) -> Needs:
+        """What must be in a batch."""
+        ...
+
+    def estimate(self, batch: Batch) -> Estimate:
+        """Mean and spread of every cell; NaN where the model has nothing to go by."""
+        ...
+
+
+def _stacked(dataset: xr.Dataset, names: tuple[str, ...], axis: int) -> NDArray[np.float32]:
+    if names:
+        return np.stack([dataset[name].values for name in names], axis=axis).astype(np.float32)
+    shape = [dataset.sizes.get(dim, 0) for dim in ("y", "x")]
+    return np.zeros((0, *shape) if axis == 0 else (0, 0, *shape), np.float32)

@@ -1,0 +1,99 @@
+"""Pixels of 10 m to features of 320 m cells, by depthwise separable convolutions without padding.
+
+Each convolution takes its border away instead of inventing one, so that a cell's features depend on the pixels within
+the halo alone and on nothing of the tile's shape. The blocks follow Chollet, Xception, CVPR 2017, arXiv:1610.02357.
+"""
+
+import pydantic
+import torch
+from torch import Tensor, nn
+
+from vadose.grid import PIXELS_PER_CELL
+from vadose.refusal import Refusal
+
+STRIDES = (4, 8, 16, 32)
+"""Pixels of 10 m under one feature, stage by stage."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+class EncoderShape:
+    """Size of the encoder.
+
+    Attributes:
+        width: features of the first stage; each later one has twice as many, at most `max_width`.
+        blocks: 3 x 3 convolutions in each stage; chosen so that whole cells are taken away at every border.
+        max_width: features of the widest stage.
+    """
+
+    width: int = 32
+    blocks: tuple[int, int, int, int] = (2, 1, 1, 3)
+    max_width: int = 192
+
+    def __post_init__(self) -> None:
+        border = 0
+        for count, stride in zip(self.blocks, STRIDES, strict=True):
+            border += count * stride
+            following = min(2 * stride, PIXELS_PER_CELL)
+            if border % following:
+                raise Refusal(
+                    f"encoder: blocks {self.blocks}",
+                    f"After stride {stride} the border is {border} pixels, which is not a multiple of {following}",
+                    "Choose counts that keep cells aligned, such as (2, 1, 1, 3)",
+                )
+
+    @property
+    def halo(self) -> int:
+        """Cells taken away at each border."""
+        return sum(count * stride for count, stride in zip(self.blocks, STRIDES, strict=True)) // PIXELS_PER_CELL
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Features of each stage."""
+        return tuple(min(self.width * 2**stage, self.max_width) for stage in range(len(STRIDES)))
+
+
+class Encoder(nn.Module):
+    """Features of the cells within the halo: (batch, channel, y, x) pixels to (batch, feature, cell y, cell x)."""
+
+    def __init__(self, channels: int, shape: EncoderShape) -> None:
+        super().__init__()
+        self.features = shape.widths[-1]
+        layers: list[nn.Module] = [nn.Conv2d(channels, shape.widths[0], STRIDES[0], STRIDES[0])]
+        width = shape.widths[0]
+        for stage, count in enumerate(shape.blocks):
+            if stage:
+                layers.append(Halve())
+            for _ in range(count):
+                layers.append(Separable(width, shape.widths[stage]))
+                width = shape.widths[stage]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Encode scaled pixels."""
+        encoded: Tensor = self.layers(pixels)
+        return encoded
+
+
+class Separable(nn.Module):
+    """A residual depthwise separable convolution, 3 x 3, without padding: one feature less at every border."""
+
+    def __init__(self, inward: int, outward: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(inward)
+        self.depthwise = nn.Conv2d(inward, inward, 3, groups=inward, bias=False)
+        self.pointwise = nn.Conv2d(inward, outward, 1)
+        self.skip = nn.Identity() if inward == outward else nn.Conv2d(inward, outward, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add what the convolution found to what came in."""
+        found = self.pointwise(self.depthwise(torch.relu(self.norm(x))))
+        carried: Tensor = self.skip(x[..., 1:-1, 1:-1])
+        return carried + found
+
+
+class Halve(nn.Module):
+    """Half the resolution: the mean and the maximum of 2 x 2 features, in equal parts."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool (batch, feature, y, x) to half of y and x."""
+        return 0.5 * (nn.functional.avg_pool2d(x, 2) + nn.functional.max_pool2d(x, 2))

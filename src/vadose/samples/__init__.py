@@ -1,0 +1,36 @@
+"""What a network may see: samples of sensors and times, their labels, splits and scaling."""
+
+from vadose.samples.collocate import Archive, build
+from vadose.samples.labels import LabelRule
+from vadose.samples.loader import SampleBatch, batches
+from vadose.samples.mapping import TableMapping
+from vadose.samples.places import Grouping
+from vadose.samples.report import Dropped, Report
+from vadose.samples.scaling import Scaling
+from vadose.samples.split import Fold, Split, check_disjoint, holdout, inner, kfold
+from vadose.samples.store import SampleStore
+from vadose.samples.tables import import_table
+from vadose.samples.writer import Samples, SampleWriter
+
+__all__ = [
+    "Archive",
+    "Dropped",
+    "Fold",
+    "Grouping",
+    "LabelRule",
+    "Report",
+    "SampleBatch",
+    "SampleStore",
+    "SampleWriter",
+    "Samples",
+    "Scaling",
+    "Split",
+    "TableMapping",
+    "batches",
+    "build",
+    "check_disjoint",
+    "holdout",
+    "import_table",
+    "inner",
+    "kfold",
+]

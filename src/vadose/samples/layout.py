@@ -1,0 +1,119 @@
+"""How a sample store lies on disk, so that anything that opens JSON, Parquet and Zarr can open it.
+
+STORE/declaration.json   what the store holds and what it was made from
+      index.parquet      one row a sample, in order
+      arrays.zarr        Zarr v3: cells/<name> (sample), history/<name> (sample, step), pixels/<name> (sample, y, x)
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vadose.fusion import History, Needs
+from vadose.grid import PIXELS_PER_CELL
+from vadose.refusal import Refusal
+from vadose.variables import PREDICTORS, SOIL_MOISTURE
+
+KIND = "samples"
+FORMAT = 1
+DECLARATION, INDEX, ARRAYS = "declaration.json", "index.parquet", "arrays.zarr"
+LABEL = SOIL_MOISTURE.name
+IDENTITY = ("network", "station", "sensor")
+REQUIRED = (*IDENTITY, "lat", "lon", "time")
+TEXTS = (*IDENTITY, "flag")
+NUMBERS = ("lat", "lon", "depth_from_m", "depth_to_m", "lag_minutes", LABEL)
+COLUMNS = (*REQUIRED, "depth_from_m", "depth_to_m", "flag", "lag_minutes", LABEL)
+"""Columns of the index; time is UTC, lag_minutes is the time of the reading minus that of the sample."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one array of a store lies in its Zarr group.
+
+    Attributes:
+        group, name: its path is group/name.
+        place: of the name in the order of its group.
+        dims: names of its dimensions, the first of which is the sample.
+        shape: of one sample.
+        chunk: samples that are compressed together.
+        block: samples in one file.
+    """
+
+    group: str
+    name: str
+    place: int
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    chunk: int
+    block: int
+
+    @property
+    def path(self) -> str:
+        """Path within the Zarr group."""
+        return f"{self.group}/{self.name}"
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """CF attributes of the array."""
+        return attrs_of(self.name)
+
+
+def plans(holds: Needs) -> tuple[Plan, ...]:
+    """The arrays of a store: cells, history and pixels, each in the order of `holds`."""
+    side = (1 + 2 * holds.halo) * PIXELS_PER_CELL
+    steps = holds.history.steps
+    cells = [Plan("cells", name, place, ("sample",), (), 4096, 4096) for place, name in enumerate(holds.cells)]
+    history = [
+        Plan("history", name, place, ("sample", "step"), (steps,), 1024, 1024)
+        for place, name in enumerate(holds.history.variables)
+    ]
+    pixels = [
+        Plan("pixels", name, place, ("sample", "y", "x"), (side, side), 1, 32)
+        for place, name in enumerate(holds.pixels)
+    ]
+    return (*cells, *history, *pixels)
+
+
+def attrs_of(name: str) -> dict[str, str]:
+    """Units and long name of a predictor, or of the valid fraction or the age of a source.
+
+    Raises:
+        Refusal: no such name in the vocabulary.
+    """
+    if name in PREDICTORS:
+        return PREDICTORS[name].attrs
+    if name.endswith("_valid_fraction"):
+        return {"units": "1", "long_name": f"part of the cell that {name.removesuffix('_valid_fraction')} observed"}
+    if name.endswith("_age"):
+        return {"units": "day", "long_name": f"time since {name.removesuffix('_age')} observed the cell"}
+    raise Refusal(
+        f"samples: a variable named {name}",
+        f"The vocabulary has {', '.join(PREDICTORS)}, and <source>_valid_fraction and <source>_age",
+        "Use one of these names",
+    )
+
+
+def described(holds: Needs, count: int, simulated: bool) -> dict[str, Any]:
+    """What a store's declaration says of its contents."""
+    return {
+        "format": FORMAT,
+        "count": count,
+        "simulated": simulated,
+        "needs": asdict(holds),
+        "units": {plan.name: plan.attrs["units"] for plan in plans(holds)},
+    }
+
+
+def needs_from(described: Mapping[str, Any]) -> Needs:
+    """The inverse of `asdict` on Needs.
+
+    Raises:
+        KeyError, TypeError: something is absent or of another type.
+    """
+    history = described["history"]
+    return Needs(
+        tuple(described["pixels"]),
+        tuple(described["cells"]),
+        History(tuple(history["variables"]), int(history["steps"]), float(history["step_days"])),
+        int(described["halo"]),
+    )

@@ -1,0 +1,75 @@
+"""Samples in batches, shuffled with a seed; chips are read ahead while the last batch is used."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.fusion import Needs
+from vadose.samples.store import Floats, Rows, SampleStore
+
+
+@dataclass(frozen=True, eq=False)
+class SampleBatch:
+    """Some samples in the order of a model's needs; physical units, NaN where missing.
+
+    Attributes:
+        pixels: (sample, channel, y, x) at 10 m, halo included; None for needs without pixels.
+        cells: (sample, variable).
+        history: (sample, step, variable), the latest step first.
+        label: (sample,), m3 m-3; NaN where it is not known.
+        rows: (sample,), in the store.
+    """
+
+    pixels: Floats | None
+    cells: Floats
+    history: Floats
+    label: Floats
+    rows: Rows
+
+
+def batches(
+    store: SampleStore,
+    rows: Rows,
+    needs: Needs,
+    batch_size: int,
+    seed: int = 0,
+    epoch: int = 0,
+    shuffle: bool = True,
+) -> Iterator[SampleBatch]:
+    """All rows once, in batches, the last of which may be smaller.
+
+    Args:
+        store: that meets the needs.
+        rows: to give.
+        needs: predictors in the order of the channels.
+        batch_size: samples in a batch.
+        seed, epoch: together they fix the order; another epoch has another one.
+        shuffle: whether the order is random; otherwise that of `rows`.
+
+    Raises:
+        Refusal: the store does not meet the needs, or a file of it cannot be read.
+    """
+    store.check(needs)
+    order = np.random.default_rng([seed, epoch]).permutation(len(rows)) if shuffle else np.arange(len(rows))
+    cells, history, label = store.cells(needs.cells, rows), store.history(needs.history, rows), store.labels(rows)
+
+    def batch(part: NDArray[np.intp]) -> SampleBatch:
+        pixels = store.pixels(needs.pixels, rows[part], needs.halo) if needs.pixels else None
+        return SampleBatch(pixels, cells[part], history[part], label[part], rows[part])
+
+    parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    return _ahead(batch, parts) if needs.pixels else map(batch, parts)
+
+
+def _ahead(batch: Callable[[NDArray[np.intp]], SampleBatch], parts: list[NDArray[np.intp]]) -> Iterator[SampleBatch]:
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        waiting = [reader.submit(batch, part) for part in parts[:1]]
+        for part in parts[1:]:
+            ready = waiting.pop()
+            waiting.append(reader.submit(batch, part))
+            yield ready.result()
+        for ready in waiting:
+            yield ready.result()

@@ -1,0 +1,165 @@
+"""A table's mapping: which of its columns is what, in which units."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vadose.refusal import Refusal
+from vadose.samples.units import check
+from vadose.variables import PREDICTORS, SOIL_MOISTURE, Variable
+
+_EXAMPLES = "examples lie in configs/tables"
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(_Closed):
+    """A column of numbers in degrees."""
+
+    column: str
+
+
+class Name(_Closed):
+    """A column of names, or one name for all rows."""
+
+    column: str | None = None
+    value: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Name":
+        if (self.column is None) == (self.value is None):
+            raise ValueError("give a column, or one value for all rows")
+        return self
+
+
+class Moment(_Closed):
+    """A column of times in UTC: ISO 8601, or of a strftime format."""
+
+    column: str
+    format: str | None = None
+
+
+class Quantity(_Closed):
+    """A column of a physical quantity: column * scale + offset is in `units`.
+
+    Attributes:
+        column: its name in the table.
+        units: of the scaled values; the variable's own if not stated.
+        scale, offset: applied before the units are converted.
+        depth_mm: of the soil that holds a column of water in mm or kg m-2.
+        missing: numbers that stand for a missing value.
+    """
+
+    column: str
+    units: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    depth_mm: float | None = Field(default=None, gt=0)
+    missing: tuple[float, ...] = ()
+
+
+class Past(_Closed):
+    """What each row knows of the rows of the same sensor before it.
+
+    Attributes:
+        steps: how many steps of time, the row's own the first of them.
+        step_days: length of a step, days; the value of a step is the mean of the rows in it.
+        variables: which of the predictors; empty for all.
+    """
+
+    steps: int = Field(gt=0)
+    step_days: float = Field(gt=0)
+    variables: tuple[str, ...] = ()
+
+
+class TableMapping(_Closed):
+    """What a matched point table holds.
+
+    Attributes:
+        network, station, sensor: who measured; the sensor is the station's own if not stated.
+        lat, lon, time: where and when.
+        label: measured soil moisture; without it the samples can be estimated, not learned from.
+        predictors: by the name of the variable.
+        history: what a row knows of earlier rows.
+        simulated: whether the table is simulated.
+    """
+
+    network: Name
+    station: Name
+    sensor: Name | None = None
+    lat: Place
+    lon: Place
+    time: Moment
+    label: Quantity | None = None
+    predictors: dict[str, Quantity] = Field(min_length=1)
+    history: Past | None = None
+    simulated: bool = False
+
+    @classmethod
+    def read(cls, path: Path) -> "TableMapping":
+        """Read a mapping from YAML.
+
+        Raises:
+            Refusal: no such file, not YAML, or not a mapping; the message lists every fault.
+        """
+        asked = f"tables: the mapping {path}"
+        try:
+            content = yaml.safe_load(path.read_text())
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise Refusal(asked, f"It cannot be read: {error}", f"Give a YAML file; {_EXAMPLES}") from error
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            faults = "; ".join(_fault(dict(one)) for one in error.errors())
+            raise Refusal(asked, faults, f"Mend these; {_EXAMPLES}") from error
+
+    @model_validator(mode="after")
+    def _known(self) -> "TableMapping":
+        for name in self.predictors:
+            _expect(name, list(PREDICTORS), "a predictor")
+        for name in self.history.variables if self.history else ():
+            _expect(name, list(self.predictors), "a predictor of this table")
+        for variable, quantity in self.quantities:
+            check(variable, quantity.units or variable.units, quantity.depth_mm)
+        return self
+
+    @property
+    def quantities(self) -> tuple[tuple[Variable, Quantity], ...]:
+        """Every physical quantity: the predictors, then the label where there is one."""
+        label = ((SOIL_MOISTURE, self.label),) if self.label else ()
+        return (*((PREDICTORS[name], quantity) for name, quantity in self.predictors.items()), *label)
+
+    @property
+    def history_names(self) -> tuple[str, ...]:
+        """Predictors whose past is kept."""
+        return () if self.history is None else self.history.variables or tuple(self.predictors)
+
+    @property
+    def names(self) -> tuple[Name, Name, Name]:
+        """Network, station and sensor."""
+        return self.network, self.station, self.sensor or self.station
+
+
+def closest(name: str, known: list[str]) -> str:
+    """A hint at the most similar of some names, or nothing."""
+    lower = {other.lower(): other for other in known}
+    found = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    return f" (did you mean '{lower[found[0]]}'?)" if found else ""
+
+
+def _expect(name: str, known: list[str], what: str) -> None:
+    if name not in known:
+        raise ValueError(f"'{name}' is not {what}{closest(name, known)}; known are {', '.join(known)}")
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    where = ".".join(map(str, fault["loc"])) or "the whole"
+    if fault["type"] == "extra_forbidden":
+        fields = [*TableMapping.model_fields, *Quantity.model_fields, *Past.model_fields, *Moment.model_fields]
+        return f"{where}: unknown key{closest(str(fault['loc'][-1]), fields)}"
+    return f"{where}: {str(fault['msg']).removeprefix('Value error, ')}"

@@ -1,0 +1,176 @@
+"""Reading a sample store."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+
+from vadose.fusion import History, Needs
+from vadose.grid import PIXELS_PER_CELL
+from vadose.refusal import Refusal
+from vadose.samples.layout import ARRAYS, COLUMNS, DECLARATION, FORMAT, INDEX, KIND, LABEL, Plan, needs_from, plans
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class SampleStore:
+    """Samples on disk: what was known at each sensor and time, and where known the label.
+
+    Attributes:
+        path: the folder.
+        declaration: what the store says of itself.
+        holds: what every sample has.
+        index: one row a sample, with the columns of `layout.COLUMNS`; soil_moisture (m3 m-3) where labels are known.
+    """
+
+    path: Path
+    declaration: Mapping[str, Any]
+    holds: Needs
+    index: pd.DataFrame
+    _arrays: Mapping[str, zarr.Array[Any]]
+
+    @classmethod
+    def open(cls, path: Path) -> "SampleStore":
+        """Open a store and check that it is whole: every array there, of the right shape, with all its files.
+
+        Raises:
+            Refusal: no store, another kind, an unknown format, or a part that is missing or truncated.
+        """
+        declaration = _declaration(path)
+        try:
+            holds, count = needs_from(declaration["needs"]), int(declaration["count"])
+            index = pd.read_parquet(path / INDEX)
+            group = zarr.open_group(path / ARRAYS, mode="r")
+            arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds)}
+        except Refusal:
+            raise
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise _broken(path, f"{type(error).__name__}: {error}") from error
+        if len(index) != count or set(COLUMNS) - set(index) - {LABEL}:
+            raise _broken(path, f"{INDEX} has {len(index)} rows of {list(index)}, declared are {count} of {COLUMNS}")
+        return cls(path, declaration, holds, index, arrays)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def rows(self) -> Rows:
+        """All rows, in order."""
+        return np.arange(len(self))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of it is simulated."""
+        return bool(self.declaration["simulated"])
+
+    def check(self, needs: Needs) -> None:
+        """Make sure that a model's needs are met.
+
+        Raises:
+            Refusal: they are not; the message has the full list of differences.
+        """
+        differences = needs.differences(self.holds)
+        if differences:
+            raise Refusal(
+                f"samples: {self.path} for a model that needs {', '.join(sorted(needs.names))}",
+                f"The store lacks {'; '.join(differences)}",
+                "Build the store with these, or choose a model that needs less",
+            )
+
+    def labels(self, rows: Rows) -> Floats:
+        """Soil moisture, (sample,), m3 m-3; NaN where it is not known."""
+        if LABEL not in self.index:
+            return np.full(len(rows), np.nan, np.float32)
+        return self.index[LABEL].to_numpy(np.float32)[rows]
+
+    def cells(self, names: Sequence[str], rows: Rows) -> Floats:
+        """Means over the sensor's cell, (sample, variable), physical units, NaN where missing.
+
+        Raises:
+            Refusal: a name that the store does not hold, or a file that cannot be read.
+        """
+        self.check(Needs(cells=tuple(names)))
+        parts = [self._span(f"cells/{name}", rows) for name in names]
+        return np.stack(parts, axis=1) if parts else np.empty((len(rows), 0), np.float32)
+
+    def history(self, history: History, rows: Rows) -> Floats:
+        """Cell values of the time before, (sample, step, variable), the latest step first.
+
+        Raises:
+            Refusal: a name, a length or a number of steps that the store does not hold, or a file that cannot be read.
+        """
+        self.check(Needs(history=history))
+        parts = [self._span(f"history/{name}", rows)[:, : history.steps] for name in history.variables]
+        return np.stack(parts, axis=2) if parts else np.empty((len(rows), history.steps, 0), np.float32)
+
+    def pixels(self, names: Sequence[str], rows: Rows, halo: int) -> Floats:
+        """Pixels of 10 m around the sensor's cell, (sample, variable, y, x), cut to `halo` cells on every side.
+
+        Raises:
+            Refusal: a name or a halo that the store does not hold, or a file that cannot be read.
+        """
+        self.check(Needs(pixels=tuple(names), halo=halo))
+        edge = (self.holds.halo - halo) * PIXELS_PER_CELL
+        side = (1 + 2 * halo) * PIXELS_PER_CELL
+        chips = np.empty((len(rows), len(names), side, side), np.float32)
+        inner = slice(edge, edge + side)
+        for place, name in enumerate(names):
+            for number, row in enumerate(rows):
+                chips[number, place] = self._read(f"pixels/{name}", (int(row), inner, inner))
+        return chips
+
+    def _span(self, path: str, rows: Rows) -> Floats:
+        if not len(rows):
+            return np.empty((0, *self._arrays[path].shape[1:]), np.float32)
+        first = int(rows.min())
+        return self._read(path, slice(first, int(rows.max()) + 1))[rows - first]
+
+    def _read(self, path: str, selection: Any) -> Floats:
+        try:
+            return np.asarray(self._arrays[path][selection], np.float32)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise _broken(self.path, f"{path} cannot be read: {error}") from error
+
+
+def _declaration(path: Path) -> Mapping[str, Any]:
+    asked = f"samples: the store {path}"
+    try:
+        content = json.loads((path / DECLARATION).read_text())
+        kind = content["kind"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            asked, f"No readable {DECLARATION} in it ({error})", "Give the folder that 'samples' wrote"
+        ) from error
+    if kind != KIND:
+        raise Refusal(asked, f"It is of the kind '{kind}'", f"Give one of the kind '{KIND}'")
+    if content.get("format") != FORMAT:
+        raise Refusal(
+            asked,
+            f"Its format is {content.get('format')}, written by vadose {content.get('vadose_version')}; "
+            f"this version reads format {FORMAT}",
+            "Use the version of vadose that wrote it, or build the store again",
+        )
+    return dict(content)
+
+
+def _array(path: Path, group: zarr.Group, plan: Plan, count: int) -> zarr.Array[Any]:
+    array = group[plan.path]
+    if not isinstance(array, zarr.Array) or array.shape != (count, *plan.shape):
+        raise _broken(path, f"{plan.path} is not an array of shape {(count, *plan.shape)}")
+    expected = -(-count // (array.shards or array.chunks)[0])
+    files = sum(entry.is_file() for entry in (path / ARRAYS / plan.path / "c").rglob("*"))
+    if files != expected:
+        raise _broken(path, f"{plan.path} has {files} of {expected} files")
+    return array
+
+
+def _broken(path: Path, found: str) -> Refusal:
+    return Refusal(f"samples: the store {path}", f"It is damaged: {found}", "Build it again, or copy it again")

@@ -1,0 +1,137 @@
+"""Matched point tables: a row a sensor and time, with predictors and perhaps a label, become a sample store.
+
+Such samples have no pixels: cell values, and as history the earlier rows of the same sensor.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.files import sha256
+from vadose.fusion import History, Needs
+from vadose.refusal import Refusal
+from vadose.samples.antecedent import antecedent
+from vadose.samples.columns import degrees, names, quantity, read_table, times
+from vadose.samples.layout import IDENTITY, LABEL
+from vadose.samples.mapping import Quantity, TableMapping
+from vadose.samples.report import Dropped, Report
+from vadose.samples.units import accepted, convert
+from vadose.samples.writer import Samples, SampleWriter
+from vadose.variables import SOIL_MOISTURE, Variable
+
+OUTSIDE_TOLERATED = 0.01
+"""Part of a column that may lie outside a variable's range and become missing; more means wrong units."""
+
+
+def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
+    """Write a store of the rows of a table, sorted by sensor and time.
+
+    Values outside a variable's range become missing and are counted; rows whose label is missing are left out and
+    counted, but are part of the history of later rows. Without a mapped label all rows are kept.
+
+    Args:
+        table: CSV, CSV.gz or Parquet.
+        mapping: which column is what.
+        path: of the store.
+
+    Raises:
+        Refusal: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
+            twice, or no row remains; nothing is written.
+    """
+    content = read_table(table, mapping)
+    index = _index(content, mapping)
+    _refuse_repeated(index, table)
+    quantities = {variable.name: _physical(content, variable, given) for variable, given in mapping.quantities}
+    blanked = Dropped.of({f"{name} out of its range": outside for name, (_, outside) in quantities.items()})
+    if mapping.label:
+        index = index.assign(**{LABEL: quantities[LABEL][0]})
+    values = np.stack([quantities[name][0] for name in mapping.predictors], axis=1)
+    kept = index[LABEL].notna().to_numpy() if mapping.label else np.ones(len(index), bool)
+    if not kept.any():
+        raise Refusal(
+            f"tables: labelled rows of {table}",
+            f"None of its {len(index)} rows has a value in '{mapping.label.column if mapping.label else ''}'",
+            "Name another column, or leave the label out of the mapping to import rows for estimates",
+        )
+    dropped = Dropped.of({"row without a label": int((~kept).sum())})
+    origin = _origin(table, mapping, dropped, blanked)
+    with SampleWriter.open(path, _holds(mapping), origin, mapping.simulated) as writer:
+        for samples in _by_sensor(index, values, kept, mapping):
+            writer.append(samples)
+    return Report(path, int(kept.sum()), dropped, blanked)
+
+
+def _index(content: pd.DataFrame, mapping: TableMapping) -> pd.DataFrame:
+    identity = {key: names(content, name) for key, name in zip(IDENTITY, mapping.names, strict=True)}
+    return pd.DataFrame(
+        {
+            **identity,
+            "lat": degrees(content, mapping.lat, 90),
+            "lon": degrees(content, mapping.lon, 180),
+            "time": times(content, mapping.time),
+        }
+    )
+
+
+def _refuse_repeated(index: pd.DataFrame, table: Path) -> None:
+    repeated = index.duplicated([*IDENTITY, "time"])
+    if repeated.any():
+        row = int(np.flatnonzero(repeated.to_numpy())[0])
+        first = index.iloc[row]
+        raise Refusal(
+            f"tables: one row a sensor and time in {table}",
+            f"Row {row + 1} repeats {first.network} {first.station} {first.sensor} at {first.time}, "
+            f"{int(repeated.sum())} rows repeat earlier ones",
+            "Remove these, or map the column that tells them apart as the sensor",
+        )
+
+
+def _physical(content: pd.DataFrame, variable: Variable, given: Quantity) -> tuple[NDArray[np.float64], int]:
+    units = given.units or variable.units
+    values = convert(quantity(content, given), variable, units, given.depth_mm)
+    low, high = variable.valid_range
+    outside = ~np.isnan(values) & ~((values >= low) & (values <= high))
+    if outside.sum() > OUTSIDE_TOLERATED * np.count_nonzero(~np.isnan(values)):
+        ways = [name for name in accepted(variable) if name != units]
+        raise Refusal(
+            f"tables: column '{given.column}' as {variable.name} in {units}",
+            f"{outside.sum()} of {(~np.isnan(values)).sum()} values lie outside {low:g}..{high:g} {variable.units}: as "
+            f"read they are {np.nanmin(values):g}..{np.nanmax(values):g} {variable.units}",
+            f"State the column's units in the mapping ({', '.join(ways) or variable.units}"
+            f"{'; mm and kg m-2 with depth_mm' if variable.units == SOIL_MOISTURE.units else ''}), its scale and "
+            "offset, or the numbers that stand for missing",
+        )
+    return np.where(outside, np.nan, values), int(outside.sum())
+
+
+def _holds(mapping: TableMapping) -> Needs:
+    past = mapping.history
+    history = History(mapping.history_names, past.steps, past.step_days) if past else History()
+    return Needs(cells=tuple(mapping.predictors), history=history)
+
+
+def _by_sensor(
+    index: pd.DataFrame, values: NDArray[np.float64], kept: NDArray[np.bool_], mapping: TableMapping
+) -> Iterator[Samples]:
+    ordered = index.sort_values([*IDENTITY, "time"], kind="stable")
+    past = [tuple(mapping.predictors).index(name) for name in mapping.history_names]
+    for _, group in ordered.groupby(list(IDENTITY), sort=False):
+        rows = group.index.to_numpy()
+        steps, step_days = (mapping.history.steps, mapping.history.step_days) if mapping.history else (0, 1.0)
+        history = antecedent(group["time"].to_numpy(), values[rows][:, past], steps, step_days)
+        stays = kept[rows]
+        yield Samples(group[stays], values[rows][stays].astype(np.float32), history[stays])
+
+
+def _origin(table: Path, mapping: TableMapping, dropped: Dropped, blanked: Dropped) -> dict[str, Any]:
+    return {
+        "table": table.name,
+        "sha256": sha256(table),
+        "mapping": mapping.model_dump(mode="json", exclude_defaults=True),
+        "left_out": dict(dropped.counts),
+        "made_missing": dict(blanked.counts),
+    }

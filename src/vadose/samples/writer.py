@@ -1,0 +1,188 @@
+"""Writing a sample store: in batches, in bounded memory, whole or not at all."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from vadose.files import declaration, replacing, write_json
+from vadose.fusion import Needs
+from vadose.refusal import Refusal
+from vadose.samples.layout import (
+    ARRAYS,
+    COLUMNS,
+    DECLARATION,
+    INDEX,
+    KIND,
+    LABEL,
+    NUMBERS,
+    REQUIRED,
+    TEXTS,
+    Plan,
+    described,
+    plans,
+)
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Some samples, in the order of a store's names; NaN where nothing was observed.
+
+    Attributes:
+        index: one row a sample: network, station, sensor, lat, lon, time (UTC), and where known depth_from_m,
+            depth_to_m, flag, lag_minutes, soil_moisture.
+        cells: (sample, variable).
+        history: (sample, step, variable).
+        pixels: (sample, variable, y, x); None for a store without pixels.
+    """
+
+    index: pd.DataFrame
+    cells: Floats
+    history: Floats
+    pixels: Floats | None = None
+
+    def array(self, plan: Plan) -> Floats:
+        """One variable, (sample, ...)."""
+        if plan.group == "cells":
+            return self.cells[:, plan.place]
+        if plan.group == "history":
+            return self.history[:, :, plan.place]
+        return np.empty((0, 0, 0), np.float32) if self.pixels is None else self.pixels[:, plan.place]
+
+
+class SampleWriter:
+    """Appends samples to a store that appears, whole, when its context ends without error."""
+
+    def __init__(self, folder: Path, holds: Needs) -> None:
+        self._folder, self._holds = folder, holds
+        self._index: list[pd.DataFrame] = []
+        folder.mkdir()
+        group = zarr.create_group(folder / ARRAYS, zarr_format=3)
+        self._streams = [_Stream.create(group, plan) for plan in plans(holds)]
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, path: Path, holds: Needs, made_from: Mapping[str, Any], simulated: bool = False
+    ) -> Iterator["SampleWriter"]:
+        """Begin a store at `path`; an older store there is replaced when this one is whole.
+
+        Args:
+            path: the folder.
+            holds: what every sample has.
+            made_from: what the declaration is to tell of the origin; read when the context ends.
+            simulated: whether any of it is simulated.
+
+        Raises:
+            Refusal: something else lies at `path`, or no sample came.
+        """
+        _check_free(path)
+        with replacing(path) as folder:
+            writer = cls(folder, holds)
+            yield writer
+            writer._finish(path, made_from, simulated)
+
+    def append(self, samples: Samples) -> None:
+        """Add samples behind those already there.
+
+        Raises:
+            Refusal: an array has not the shape that `holds` says.
+        """
+        arrays = [samples.array(stream.plan) for stream in self._streams]
+        for stream, array in zip(self._streams, arrays, strict=True):
+            expected = (len(samples.index), *stream.plan.shape)
+            if array.shape != expected:
+                raise Refusal(
+                    f"samples: {stream.plan.path} of shape {expected}", f"Found {array.shape}", "Match the store"
+                )
+        self._index.append(_conformed(samples.index))
+        for stream, array in zip(self._streams, arrays, strict=True):
+            stream.append(array)
+
+    def _finish(self, path: Path, made_from: Mapping[str, Any], simulated: bool) -> None:
+        count = sum(map(len, self._index))
+        if not count:
+            raise Refusal(f"samples: a store at {path}", "No sample came to be written", "Widen the period or the area")
+        for stream in self._streams:
+            stream.flush()
+        pd.concat(self._index, ignore_index=True).to_parquet(self._folder / INDEX)
+        content = declaration(KIND, made_from) | described(self._holds, count, simulated)
+        write_json(self._folder / DECLARATION, content)
+
+
+@dataclass
+class _Stream:
+    """One growing array: what is appended waits until it fills whole files."""
+
+    plan: Plan
+    array: zarr.Array[Any]
+    waiting: list[Floats] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, group: zarr.Group, plan: Plan) -> "_Stream":
+        chunks = (plan.chunk, *plan.shape)
+        array = group.create_array(
+            plan.path,
+            shape=(0, *plan.shape),
+            chunks=chunks,
+            shards=None if plan.chunk == plan.block else (plan.block, *plan.shape),
+            dtype="float32",
+            fill_value=np.nan,
+            compressors=(BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()),
+            dimension_names=plan.dims,
+            attributes=dict(plan.attrs),
+            config={"write_empty_chunks": True},
+        )
+        return cls(plan, array)
+
+    def append(self, values: Floats) -> None:
+        self.waiting.append(values.astype(np.float32))
+        held = sum(map(len, self.waiting))
+        if held >= self.plan.block:
+            self._write(held - held % self.plan.block)
+
+    def flush(self) -> None:
+        self._write(sum(map(len, self.waiting)))
+
+    def _write(self, count: int) -> None:
+        if not count:
+            return
+        values = np.concatenate(self.waiting)
+        start = self.array.shape[0]
+        self.array.resize((start + count, *self.plan.shape))
+        self.array[start:] = values[:count]
+        self.waiting = [values[count:]]
+
+
+def _conformed(index: pd.DataFrame) -> pd.DataFrame:
+    absent = [name for name in REQUIRED if name not in index]
+    if absent:
+        raise Refusal("samples: an index", f"It lacks {', '.join(absent)}", f"Give {', '.join(REQUIRED)}")
+    columns = [name for name in COLUMNS if name != LABEL or name in index]
+    index = index.reindex(columns=columns)
+    texts = {name: index[name].astype("string").fillna("").astype(str) for name in TEXTS}
+    numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
+    return index.assign(**texts, **numbers, time=index["time"].astype("datetime64[ns]"))
+
+
+def _check_free(path: Path) -> None:
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    try:
+        kind = json.loads((path / DECLARATION).read_text())["kind"]
+    except (OSError, ValueError, KeyError, TypeError):
+        kind = "no declaration of vadose"
+    if kind != KIND:
+        raise Refusal(
+            f"samples: a store at {path}", f"Something else lies there: {kind}", "Choose another path, or remove it"
+        )

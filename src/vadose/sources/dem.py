@@ -1,0 +1,54 @@
+"""Height of the ground: NASADEM and Copernicus DEM GLO-30."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import xarray as xr
+
+from vadose.grid import Area, Period
+from vadose.sources.archive import Index
+from vadose.sources.items import open_items, open_rasters, units_of
+from vadose.sources.raster import dataset, lazy
+from vadose.sources.records import Record
+from vadose.sources.stac import DEM
+from vadose.variables import ELEVATION, SOURCES, Variable
+
+VOID = -32768.0
+
+
+@dataclass(frozen=True)
+class Dem:
+    """The elevation items in an archive, found when first asked.
+
+    Attributes:
+        archive: folder of the items.
+    """
+
+    archive: Path
+    name: ClassVar[str] = "dem"
+    variables: ClassVar[tuple[Variable, ...]] = SOURCES["dem"]
+
+    @cached_property
+    def index(self) -> Index:
+        """What the archive holds."""
+        return Index.of(self.archive, DEM)
+
+    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (ground does not change)
+        """The tiles over an area, whatever the period: elevation (y, x) in metres.
+
+        Raises:
+            NothingFound: there is none.
+            Refusal: a file is there and cannot be read.
+        """
+        return open_items(self.index, area, None, _parts, self.name)
+
+
+def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
+    raster = open_rasters(record, (ELEVATION.name,), VOID)[ELEVATION.name]
+    window = raster.grid.window(area)
+    if window:
+        layers = lazy(raster.layer, (ELEVATION.name,), window)
+        yield dataset(layers, units_of(SOURCES["dem"]), raster.grid, window)

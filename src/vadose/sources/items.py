@@ -1,0 +1,77 @@
+"""From the records of an archive to datasets that conform: what the sources of items have in common."""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+import xarray as xr
+from pyproj import CRS
+
+from vadose.grid import Area, Period
+from vadose.refusal import Refusal
+from vadose.sources.archive import Index
+from vadose.sources.raster import Raster
+from vadose.sources.records import Record
+from vadose.sources.source import conform
+from vadose.variables import SOURCES, Variable
+
+Parts = Callable[[Record, Area], Iterable[xr.Dataset]]
+"""Gives the datasets of an item over an area, one for each native grid that the area touches."""
+
+
+def open_items(index: Index, area: Area, period: Period | None, parts: Parts, source: str) -> tuple[xr.Dataset, ...]:
+    """The datasets of every item over an area in a period.
+
+    Args:
+        index: of the archive.
+        area, period: what is asked; no period for a static product.
+        parts: opens one item.
+        source: name of the source.
+
+    Raises:
+        NothingFound: there is none.
+        Refusal: a file is there and cannot be read.
+    """
+    variables = SOURCES[source]
+    datasets = [
+        conform(part.assign_attrs(record.attrs), variables, source, record.id)
+        for record in index.find(area, period)
+        for part in parts(record, area)
+    ]
+    if not datasets:
+        raise index.nothing(area, period, "none of them with a pixel in the area")
+    return tuple(datasets)
+
+
+def open_rasters(record: Record, bands: Iterable[str], *missing: float) -> dict[str, Raster]:
+    """The files of some bands of an item, by band; those that the item lacks are left out.
+
+    Args:
+        record: with local paths.
+        bands: names.
+        missing: numbers that mean missing, besides those that the item and the files name.
+
+    Raises:
+        Refusal: one cannot be read, or does not lie in the projection that the item states.
+    """
+    assets = [asset for asset in map(record.asset, bands) if asset]
+    rasters = {asset.band: Raster.open(asset, *missing) for asset in assets}
+    for raster in rasters.values():
+        epsg = _epsg(raster.grid.crs)
+        if record.epsg and epsg and epsg != record.epsg:
+            raise Refusal(
+                f"{raster.path}: opening it",
+                f"It lies in EPSG:{epsg}; its item {record.id} says EPSG:{record.epsg}",
+                "Put the files of one item together again",
+            )
+    return rasters
+
+
+def units_of(variables: Iterable[Variable]) -> dict[str, str]:
+    """Units by name."""
+    return {variable.name: variable.units for variable in variables}
+
+
+@lru_cache(maxsize=256)
+def _epsg(crs: str) -> int | None:
+    code = CRS.from_wkt(crs).to_epsg()
+    return None if code is None else int(code)

@@ -1,0 +1,77 @@
+"""From the numbers that Sentinel-2 stores to reflectance: the processing baseline and the offset that came with it.
+
+From processing baseline 04.00 on, numbers are stored 1000 higher so that negative reflectance can be told from missing:
+reflectance = (DN - 1000) / 10000; before, DN / 10000 (Sentinel-2 Products Specification, RADIO_ADD_OFFSET and
+BOA_ADD_OFFSET). Neither the date of the observation nor that of the catalogue decides it: older observations were
+processed again.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from vadose.refusal import Refusal
+
+SCALE = 1e-4
+OFFSET = -0.1
+FIRST_WITH_OFFSET = "04.00"
+
+_BASELINES = (
+    "s2:processing_baseline",
+    "sentinel2:processing_baseline",
+    "sentinel:processing_baseline",
+    "processing:version",
+)
+_NAMES = ("s2:product_uri", "sentinel2:product_uri", "sentinel:product_id")
+_SHIFTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+
+
+def baseline_of(name: str, properties: Mapping[str, Any]) -> str | None:
+    """Processing baseline of an item as "05.10": from its properties, else from its own name or the product's."""
+    for key in _BASELINES:
+        if found := re.fullmatch(r"(\d{1,2})\.(\d\d)", str(properties.get(key, ""))):
+            return f"{int(found[1]):02d}.{found[2]}"
+    for text in (name, *product_names(properties)):
+        if found := re.search(r"_N(\d\d)\.?(\d\d)(?=[_.]|$)", text):
+            return f"{found[1]}.{found[2]}"
+    return None
+
+
+def product_names(properties: Mapping[str, Any]) -> list[str]:
+    """Names of the product from which an item was made."""
+    return [str(properties[key]) for key in _NAMES if properties.get(key)]
+
+
+def offset_of(stated: float | None, baseline: str | None, properties: Mapping[str, Any], asked: str) -> float:
+    """What to add to `DN * scale`.
+
+    A catalogue that says that it has shifted the numbers already is believed, and the offset that it repeats beside
+    them is not applied again. Otherwise the baseline decides, and an offset that the item states must agree with it.
+
+    Args:
+        stated: offset in the item; None where it states none.
+        baseline: of the processing; None where it is not known.
+        properties: of the item.
+        asked: what a refusal begins with.
+
+    Raises:
+        Refusal: neither baseline nor offset is known, or they contradict each other.
+    """
+    if any(properties.get(key) is True for key in _SHIFTED):
+        return 0.0
+    if baseline is None and stated is None:
+        raise Refusal(
+            asked,
+            "It says neither its processing baseline nor an offset, so its numbers may be 1000 too high",
+            "Add s2:processing_baseline to its properties",
+        )
+    if baseline is None:
+        return float(stated or 0.0)
+    offset = OFFSET if baseline >= FIRST_WITH_OFFSET else 0.0
+    if stated is not None and abs(stated - offset) > SCALE / 2:
+        raise Refusal(
+            asked,
+            f"It states the offset {stated:g}, and the processing baseline {baseline}, which has {offset:g}",
+            "Correct the one that is wrong, or say earthsearch:boa_offset_applied if the numbers were shifted already",
+        )
+    return offset

@@ -1,0 +1,237 @@
+"""Raster files read in windows: the header when opened, the pixels when they are asked for."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import ceil, floor
+from operator import getitem
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import rasterio
+import rioxarray  # noqa: F401 (gives datasets their `rio`)
+import shapely
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Transformer
+from rasterio.errors import RasterioError
+
+from vadose.grid import Area
+from vadose.refusal import Refusal
+from vadose.sources.records import Asset
+from vadose.sources.window import Window
+
+MARGIN = 3
+"""Pixels read beyond an area on every side, so that interpolation at its edge has its neighbours."""
+BLOCK = 2048
+"""Side of the largest piece that is read at once, pixels."""
+EDGE_DEGREES = 0.05
+"""Longest straight piece of an area's outline when it is carried into another projection."""
+
+Floats = NDArray[np.float32]
+Places = NDArray[np.float64]
+Read = Callable[[Window], Floats]
+"""Gives the pixels of a window as (layer, y, x), NaN where missing."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The grid of a raster file: rows and columns parallel to the axes of its projection.
+
+    Attributes:
+        crs: as WKT.
+        transform: from column and row to x and y.
+        height, width: in pixels.
+    """
+
+    crs: str
+    transform: Affine
+    height: int
+    width: int
+
+    def window(self, area: Area) -> Window | None:
+        """The pixels under an area and a margin around them; None when the area does not touch the grid."""
+        edge = shapely.get_coordinates(shapely.segmentize(area.geometry, EDGE_DEGREES))
+        x, y = from_lonlat_to(self.crs).transform(*edge.T)
+        columns, rows = self.column(np.asarray(x)), self.row(np.asarray(y))
+        known = np.isfinite(columns) & np.isfinite(rows)
+        if not known.any():
+            return None
+        left, right = floor(columns[known].min()), ceil(columns[known].max())
+        top, bottom = floor(rows[known].min()), ceil(rows[known].max())
+        if right <= 0 or bottom <= 0 or left >= self.width or top >= self.height:
+            return None
+        return Window(
+            max(top - MARGIN, 0),
+            min(bottom + MARGIN, self.height),
+            max(left - MARGIN, 0),
+            min(right + MARGIN, self.width),
+        )
+
+    def column(self, x: Places) -> Places:
+        """Columns at x, counted from the left edge of the grid."""
+        return np.asarray((x - self.transform.c) / self.transform.a)
+
+    def row(self, y: Places) -> Places:
+        """Rows at y, counted from the first edge of the grid."""
+        return np.asarray((y - self.transform.f) / self.transform.e)
+
+    def x(self, window: Window) -> Places:
+        """Coordinates of the centres of a window's columns."""
+        return np.asarray(self.transform.c + self.transform.a * (np.arange(window.left, window.right) + 0.5))
+
+    def y(self, window: Window) -> Places:
+        """Coordinates of the centres of a window's rows."""
+        return np.asarray(self.transform.f + self.transform.e * (np.arange(window.top, window.bottom) + 0.5))
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A raster file of one band.
+
+    Attributes:
+        path: of the file.
+        grid: of its pixels.
+        tag: the number that means missing, by the file itself; None where it names none.
+        missing: other numbers that mean missing.
+        scale, offset: from the file's numbers to physical values.
+    """
+
+    path: Path
+    grid: Grid
+    tag: float | None = None
+    missing: tuple[float, ...] = ()
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def open(cls, asset: Asset, *missing: float) -> "Raster":
+        """Read the header of a GeoTIFF or JPEG 2000 file.
+
+        Args:
+            asset: with a local path.
+            missing: numbers that mean missing, besides those that the asset and the file name.
+
+        Raises:
+            Refusal: it cannot be read, has no CRS, is rotated, or holds several bands.
+        """
+        path = Path(asset.href)
+        with _opened(path) as file:
+            crs, transform, bands, tag = file.crs, file.transform, file.count, file.nodata
+            height, width = file.shape
+        asked = f"{path}: opening it"
+        if crs is None:
+            raise Refusal(asked, "It has no coordinate reference system", "Write the CRS into the file")
+        if bands != 1 or transform.b or transform.d:
+            raise Refusal(asked, "It holds several bands, or is rotated", "Give one file a band, its rows west to east")
+        missing = missing if asset.nodata is None else (*missing, asset.nodata)
+        return cls(path, Grid(crs.to_wkt(), transform, height, width), tag, missing, asset.scale, asset.offset)
+
+    def read(self, window: Window) -> Floats:
+        """The physical values of a window, (y, x), NaN where missing.
+
+        Raises:
+            Refusal: the file is gone or truncated.
+        """
+        with _opened(self.path) as file:
+            numbers = file.read(1, window=((window.top, window.bottom), (window.left, window.right)))
+        absent = np.isin(numbers, [*self.missing] if self.tag is None else [*self.missing, self.tag])
+        values = numbers.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
+        return np.where(absent, np.float32(np.nan), values)
+
+    def layer(self, window: Window) -> Floats:
+        """As `read`, with a leading axis of one layer: (1, y, x)."""
+        return self.read(window)[np.newaxis]
+
+    def nearest(self, grid: Grid, window: Window) -> Floats:
+        """The values of the pixels that hold the pixel centres of a window of another grid, NaN beyond this one.
+
+        Raises:
+            Refusal: the grids have different CRS, or as `read`.
+        """
+        if grid.crs != self.grid.crs:
+            raise Refusal(f"{self.path}: reading it", "Its CRS is not that of the other bands", "Mend the item")
+        columns = np.floor(self.grid.column(grid.x(window))).astype(int)
+        rows = np.floor(self.grid.row(grid.y(window))).astype(int)
+        inside = np.ix_((rows >= 0) & (rows < self.grid.height), (columns >= 0) & (columns < self.grid.width))
+        result = np.full(window.shape, np.nan, np.float32)
+        if all(part.size for part in inside):
+            rows, columns = rows[inside[0].ravel()], columns[inside[1].ravel()]
+            own = Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+            result[inside] = self.read(own)[np.ix_(rows - own.top, columns - own.left)]
+        return result
+
+
+def by_grid(rasters: Mapping[str, Raster]) -> dict[Grid, dict[str, Raster]]:
+    """Rasters by name, those on the same grid together."""
+    groups: dict[Grid, dict[str, Raster]] = {}
+    for name, raster in rasters.items():
+        groups.setdefault(raster.grid, {})[name] = raster
+    return groups
+
+
+def lazy(read: Read, names: Sequence[str], window: Window) -> dict[str, da.Array]:
+    """The layers that `read` gives for a window, by name, each (1, y, x) float32.
+
+    They are read in blocks when they are computed; those computed together are read once.
+    """
+    rows, columns = _pieces(window.top, window.bottom), _pieces(window.left, window.right)
+    stack = f"pixels-{uuid.uuid4().hex}"
+    blocks = {(i, j): Window(*row, *column) for i, row in enumerate(rows) for j, column in enumerate(columns)}
+    graph: dict[tuple[str | int, ...], Any] = {(stack, *at): (partial(read, block),) for at, block in blocks.items()}
+    for layer, name in enumerate(names):
+        graph |= {(f"{name}-{stack}", 0, *at): (getitem, (stack, *at), slice(layer, layer + 1)) for at in blocks}
+    chunks = ((1,), *(tuple(end - start for start, end in pieces) for pieces in (rows, columns)))
+    return {
+        name: da.Array(graph, f"{name}-{stack}", chunks, dtype=np.float32)  # type: ignore[no-untyped-call]
+        for name in names
+    }
+
+
+def dataset(
+    layers: Mapping[str, da.Array],
+    units: Mapping[str, str],
+    grid: Grid,
+    window: Window,
+    time: np.datetime64 | None = None,
+) -> xr.Dataset:
+    """Layers of a window as a dataset with coordinates and CRS.
+
+    Args:
+        layers: by name of the variable, (1, y, x).
+        units: by name of the variable.
+        grid: of the layers.
+        window: of the grid.
+        time: of the observation; None for a static product, whose variables have dimensions (y, x).
+    """
+    static = time is None
+    dims = ("y", "x") if static else ("time", "y", "x")
+    named = {name: (dims, layer[0] if static else layer, {"units": units[name]}) for name, layer in layers.items()}
+    reference = xr.Variable((), 0, {"crs_wkt": grid.crs})
+    coords = {"y": grid.y(window), "x": grid.x(window), "spatial_ref": reference}
+    return xr.Dataset(named, coords=coords if static else {"time": [time], **coords})
+
+
+@lru_cache(maxsize=256)
+def from_lonlat_to(crs: str) -> Transformer:
+    """Transformer from longitude and latitude to a projection given as WKT."""
+    return Transformer.from_crs(4326, crs, always_xy=True)
+
+
+def _pieces(start: int, end: int) -> list[tuple[int, int]]:
+    return [(first, min(first + BLOCK, end)) for first in range(start, end, BLOCK)]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
+    driver = "JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff"
+    try:
+        with rasterio.open(path, driver=driver) as file:
+            yield file
+    except (RasterioError, OSError) as error:
+        raise Refusal(f"{path}: reading it", f"It is no whole {driver} file ({error})", "Get the file again") from error

@@ -1,0 +1,69 @@
+"""What is known of an item before any of its files is opened."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file of an item.
+
+    Attributes:
+        band: what it holds: the name of a variable, or "scl" (scene classification), or "annotation".
+        href: where it lies, in the item's words; a local path once it was found in an archive.
+        scale, offset: a physical value is `number * scale + offset`.
+        nodata: the number that means missing; None where the item does not say.
+        resolution: size of a pixel in units of the projection; None where the item does not say.
+    """
+
+    band: str
+    href: str
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    resolution: float | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """An item of a catalogue, in the same words whichever catalogue it came from.
+
+    Attributes:
+        id, collection: as the item says; the collection is empty where it says none.
+        product: "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c" or "dem".
+        time: of the observation, datetime64[ns], UTC.
+        bbox: west, south, east, north in degrees; west is greater than east across the antimeridian.
+        epsg: of the projection; None where the item does not say.
+        assets: the files that are read.
+        baseline: of the processing, as "05.10"; None for products without one.
+        platform: in lower case, empty where the item says none.
+        relative_orbit, orbit_state: None where the item does not say.
+    """
+
+    id: str
+    collection: str
+    product: str
+    time: np.datetime64
+    bbox: tuple[float, float, float, float]
+    epsg: int | None
+    assets: tuple[Asset, ...]
+    baseline: str | None = None
+    platform: str = ""
+    relative_orbit: int | None = None
+    orbit_state: str | None = None
+
+    def asset(self, band: str) -> Asset | None:
+        """The file that holds a band, if the item has one."""
+        return next((asset for asset in self.assets if asset.band == band), None)
+
+    @property
+    def attrs(self) -> dict[str, str | int]:
+        """What is known of the observation, for the attributes of a dataset."""
+        known = {
+            "platform": self.platform or None,
+            "relative_orbit": self.relative_orbit,
+            "orbit_state": self.orbit_state,
+            "processing_baseline": self.baseline,
+        }
+        return {name: value for name, value in known.items() if value is not None}

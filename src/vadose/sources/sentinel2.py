@@ -1,0 +1,78 @@
+"""Sentinel-2 reflectance, where the ground was seen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+
+from vadose.grid import Area, Period
+from vadose.sources.archive import Index
+from vadose.sources.items import open_items, open_rasters, units_of
+from vadose.sources.raster import Floats, Raster, by_grid, dataset, lazy
+from vadose.sources.records import Record
+from vadose.sources.stac import SENTINEL2_L2A
+from vadose.sources.window import Window
+from vadose.variables import BANDS, SOURCES, Variable
+
+NODATA, SATURATED = 0.0, 65535.0
+GROUND = (2, 4, 5, 6, 7)
+"""Classes of the scene classification that are kept: dark, vegetation, bare, water, unclassified.
+
+Left out: no data (0), saturated or defective (1), cloud shadow (3), clouds (8, 9), cirrus (10), snow (11).
+"""
+
+
+@dataclass(frozen=True)
+class Sentinel2:
+    """The Sentinel-2 items in an archive, found when first asked.
+
+    Attributes:
+        archive: folder of the items.
+        product: "sentinel-2-l2a", reflectance of the surface, or "sentinel-2-l1c", of the top of the atmosphere, which
+            has no scene classification and so shows the clouds.
+    """
+
+    archive: Path
+    product: str = SENTINEL2_L2A
+    name: ClassVar[str] = "sentinel2"
+    variables: ClassVar[tuple[Variable, ...]] = SOURCES["sentinel2"]
+
+    @cached_property
+    def index(self) -> Index:
+        """What the archive holds."""
+        return Index.of(self.archive, self.product)
+
+    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+        """The scenes over an area in a period, one dataset for each resolution of each item.
+
+        A pixel that was not seen, or not seen by one of the bands of its dataset, is NaN in all of them.
+
+        Raises:
+            NothingFound: there is none.
+            Refusal: a file is there and cannot be read.
+        """
+        return open_items(self.index, area, period, _parts, self.name)
+
+
+def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
+    rasters = open_rasters(record, (band.name for band in BANDS), NODATA, SATURATED)
+    classes = open_rasters(record, ("scl",)).get("scl")
+    for grid, bands in by_grid(rasters).items():
+        window = grid.window(area)
+        if window is None:
+            continue
+        layers = lazy(partial(_seen, tuple(bands.values()), classes), tuple(bands), window)
+        yield dataset(layers, units_of(SOURCES["sentinel2"]), grid, window, record.time)
+
+
+def _seen(bands: tuple[Raster, ...], classes: Raster | None, window: Window) -> Floats:
+    """Reflectance of bands on one grid, (band, y, x), NaN in all where the ground was not seen by all."""
+    values = np.stack([band.read(window) for band in bands])
+    seen = np.isfinite(values).all(axis=0)
+    if classes:
+        seen &= np.isin(classes.nearest(bands[0].grid, window), GROUND)
+    return np.where(seen, values, np.float32(np.nan))

@@ -1,0 +1,113 @@
+"""A day of SMAP L3: the two EASE-Grid 2.0 products, and what a granule holds of a window of them."""
+
+import re
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from vadose.refusal import Refusal
+from vadose.sources.granules import Granule, Layer, check, reading
+from vadose.sources.window import GlobalGrid, Window
+
+
+@dataclass(frozen=True)
+class Product:
+    """One of the two products: its short name, its grid and how its granules are named."""
+
+    name: str
+    grid: GlobalGrid
+    pattern: re.Pattern[str]
+
+
+_STEP_9KM = 9008.055210146
+_CORNER = (-17367530.4451615, 7314540.8306386)
+
+PRODUCTS = {
+    "9km": Product(
+        "SPL3SMP_E",
+        GlobalGrid(6933, *_CORNER, _STEP_9KM, 1624, 3856),
+        re.compile(r"SMAP_L3_SM_P_E_(?P<date>\d{8})_(?P<version>R\d+_\d+)\.h5"),
+    ),
+    "36km": Product(
+        "SPL3SMP",
+        GlobalGrid(6933, *_CORNER, 4 * _STEP_9KM, 406, 964),
+        re.compile(r"SMAP_L3_SM_P_(?P<date>\d{8})_(?P<version>R\d+_\d+)\.h5"),
+    ),
+}
+"""By size of pixel; EASE-Grid 2.0, global (Brodzik et al. 2012, doi 10.3390/ijgi1010032)."""
+
+_GROUPS = (
+    ("Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data"),
+    ("Soil_Moisture_Retrieval_Data_PM",),
+)
+"""Of the morning, with the only group of the first releases; of the evening."""
+
+_UNITS = ("cm**3/cm**3", "m**3/m**3", "m3 m-3")
+_LEAST = np.float32(0.02)
+"""Smallest retrieval. The files' valid_max of 0.5 is not applied: retrievals reach the porosity, which exceeds it."""
+_NOT_RECOMMENDED, _FLAG_FILL = 1, 65534
+_SECONDS_FILL = -9999.0
+_J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
+
+
+def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> Layer:
+    """What a day holds of a window.
+
+    Args:
+        granule: the file.
+        grid: of its product.
+        quality: "recommended" or "retrieved".
+        window: the pixels to read.
+
+    Returns:
+        (overpass, field, y, x): the morning's overpass and the evening's; soil moisture, m3 m-3, NaN where there is
+        none, and seconds of acquisition since the start of the day (UTC), NaN where unknown.
+
+    Raises:
+        Refusal: the file is damaged, lacks a group or a variable, or is of another grid or unit.
+    """
+    with reading(granule.path, "smap") as file:
+        groups = [next((name for name in names if name in file), None) for names in _GROUPS]
+        if not any(groups):
+            raise Refusal(
+                f"smap: {granule.path}",
+                f"It holds the groups {sorted(file)}, none with soil moisture",
+                f"Use files with {_GROUPS[0][0]} and {_GROUPS[1][0]}",
+            )
+        return np.stack([_overpass(file[name] if name else None, granule, grid, quality, window) for name in groups])
+
+
+def _overpass(group: h5py.Group | None, granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> Layer:
+    """Soil moisture and seconds of one group, (field, y, x); NaN where there is no group."""
+    found = np.full((2, *window.shape), np.nan, np.float32)
+    if group is None:
+        return found
+    moisture = _variable(group, "soil_moisture")
+    check(moisture, (grid.rows, grid.columns), _UNITS, "smap")
+    values = moisture[window.slices]
+    valid = values >= _LEAST
+    if valid.any() and quality != "retrieved":
+        flag = _variable(group, "retrieval_qual_flag")[window.slices]
+        valid &= (flag & _NOT_RECOMMENDED == 0) & (flag != _FLAG_FILL)
+    found[0, valid] = values[valid]
+    if valid.any() and _named(group, "tb_time_seconds") in group:
+        seconds = _variable(group, "tb_time_seconds")[window.slices]
+        known = valid & (seconds != _SECONDS_FILL)
+        found[1, known] = seconds[known] - (granule.time - _J2000) / np.timedelta64(1, "s")
+    return found
+
+
+def _variable(group: h5py.Group, name: str) -> h5py.Dataset:
+    if _named(group, name) not in group:
+        raise Refusal(
+            f"smap: {group.file.filename}, group {group.name}",
+            f"It has no variable {name}",
+            "Download the file again, with all its variables",
+        )
+    return group[_named(group, name)]
+
+
+def _named(group: h5py.Group, name: str) -> str:
+    """The name as the group has it: most releases give the evening's variables the suffix `_pm`."""
+    return name if name in group else f"{name}_pm"

@@ -1,0 +1,106 @@
+"""What the name and the first line of an ISMN data file (.stm) say of its sensor, in both of ISMN's layouts."""
+
+import re
+from dataclasses import dataclass
+
+from vadose.refusal import Refusal
+
+_NAME = re.compile(
+    r"(?P<place>.+)_(?P<variable>[a-z]+(?:_h)?)_(?P<depth_from>-?\d+\.\d+)_(?P<depth_to>-?\d+\.\d+)"
+    r"_(?P<instrument>.+)_\d{8}_\d{8}\.stm"
+)
+_NUMBER = r"\s+(-?\d+(?:\.\d+)?)"
+_PLACE = re.compile(r"(\S+)\s+(\S+)\s+(\S.*?)" + 5 * _NUMBER + r"(?:\s.*)?")
+_CEOP_TIMES = re.compile(r"(?:\d{4}/\d{2}/\d{2}\s+\d{2}:\d{2}\s+){2}")
+_DEPTH_ROUNDING_M = 0.01
+
+
+@dataclass(frozen=True, order=True)
+class Sensor:
+    """A soil moisture sensor, known by all of this.
+
+    Attributes:
+        network: its name.
+        station: its name, as ISMN's file names have it.
+        instrument: model, as ISMN's file names have it, with a suffix where a station has several of one model.
+        lat, lon: place, degrees.
+        elevation_m: height above sea level, m.
+        depth_from_m, depth_to_m: the layer it measures, m below the surface.
+    """
+
+    network: str
+    station: str
+    instrument: str
+    lat: float
+    lon: float
+    elevation_m: float
+    depth_from_m: float
+    depth_to_m: float
+
+    @property
+    def id(self) -> str:
+        """A readable name: network/station/instrument and depths in metres."""
+        return f"{self.network}/{self.station}/{self.instrument}/{self.depth_from_m:g}-{self.depth_to_m:g}m"
+
+
+def variable_of(file: str) -> str:
+    """ISMN's short name of what a file holds, "sm" for soil moisture.
+
+    Raises:
+        Refusal: it is not named as ISMN names its files.
+    """
+    return _named(file)["variable"]
+
+
+def sensor_of(file: str, first_line: str) -> Sensor:
+    """The sensor of a file.
+
+    The first line tells the place; the name tells the station and the instrument without blanks, and the depths with
+    all their digits. The two write blanks and underscores differently, and must agree otherwise.
+
+    Args:
+        file: its path or name.
+        first_line: of its text.
+
+    Raises:
+        Refusal: the line is of neither layout, or tells of another sensor than the name.
+    """
+    named = _named(file)
+    place = _PLACE.fullmatch(_CEOP_TIMES.sub("", first_line.strip(), count=1))
+    if place is None:
+        raise malformed(file, f"Its first line is of neither of ISMN's layouts: '{first_line.strip()[:60]}'")
+    supplier, network, station = place.group(1, 2, 3)
+    lat, lon, elevation_m, *depths = map(float, place.group(4, 5, 6, 7, 8))
+    end = len(f"{supplier}_{network}_")
+    pairs = ((named["place"][:end], f"{supplier}_{network}_"), (named["place"][end:], station))
+    named_depths = (float(named["depth_from"]), float(named["depth_to"]))
+    agree = all(_letters(one) == _letters(other) for one, other in pairs) and all(
+        abs(one - other) <= _DEPTH_ROUNDING_M for one, other in zip(depths, named_depths, strict=True)
+    )
+    if not (agree and abs(lat) <= 90 and abs(lon) <= 180):
+        told = f"{network} {station} at {lat:g} N {lon:g} E, {depths[0]:g} to {depths[1]:g} m"
+        raise malformed(file, f"Its first line tells of {told}: not what its name says, or no place on Earth")
+    return Sensor(network, named["place"][end:], named["instrument"], lat, lon, elevation_m, *named_depths)
+
+
+def layout_of(first_line: str) -> str:
+    """The layout of a file by its first line, as the ismn package calls it."""
+    return "ceop_sep" if _CEOP_TIMES.match(first_line.strip()) else "header_values"
+
+
+def malformed(file: str, found: str) -> Refusal:
+    """The answer to a file that cannot be trusted."""
+    return Refusal(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
+
+
+def _named(file: str) -> re.Match[str]:
+    match = _NAME.fullmatch(file.rsplit("/", 1)[-1])
+    if match is None:
+        raise malformed(
+            file, "Its name is not one of ISMN's: NETWORK_NETWORK_STATION_sm_FROM_TO_INSTRUMENT_FROM_TO.stm"
+        )
+    return match
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text)

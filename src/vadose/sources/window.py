@@ -1,0 +1,104 @@
+"""Regular grids of the whole Earth, and the windows that are read of them."""
+
+from dataclasses import dataclass
+from math import floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.grid import Area, from_lonlat
+from vadose.refusal import NothingFound
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows and columns of a grid, the last ones excluded; row 0 is the northernmost."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns in an array of the whole grid."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def shared(self, other: "Window") -> "Window":
+        """The rows and columns that two windows have in common."""
+        rows = max(self.top, other.top), min(self.bottom, other.bottom)
+        return Window(*rows, max(self.left, other.left), min(self.right, other.right))
+
+    def within(self, outer: "Window") -> tuple[slice, slice]:
+        """Rows and columns of this window in an array of `outer`, which holds it."""
+        rows = slice(self.top - outer.top, self.bottom - outer.top)
+        return rows, slice(self.left - outer.left, self.right - outer.left)
+
+
+@dataclass(frozen=True)
+class GlobalGrid:
+    """Square pixels in a cylindrical projection, x of longitude alone and y of latitude alone, row 0 in the north.
+
+    Attributes:
+        epsg: code of the projection.
+        west, north: outer corner of the first pixel, in units of the projection.
+        step: side of a pixel, in the same units.
+        rows, columns: size of the grid.
+    """
+
+    epsg: int
+    west: float
+    north: float
+    step: float
+    rows: int
+    columns: int
+
+    def pixel_of(self, lon: float, lat: float) -> tuple[int, int]:
+        """Row and column of the pixel that holds a place; beyond the grid they lie outside its size."""
+        x, y = from_lonlat(self.epsg).transform(lon, lat)
+        column = floor((x - self.west) / self.step)
+        return floor((self.north - y) / self.step), min(column, self.columns - 1)
+
+    def window(self, area: Area, margin: int, source: str) -> Window:
+        """The pixels that hold the bounds of an area, and `margin` more on every side where there are as many.
+
+        An area on both sides of the antimeridian has a window across the whole width.
+
+        Raises:
+            NothingFound: the area lies beyond the grid; the message names `source`.
+        """
+        west, south, east, north = area.geometry.bounds
+        top, left = self.pixel_of(west, north)
+        bottom, right = self.pixel_of(east, south)
+        if top >= self.rows or bottom < 0:
+            raise NothingFound(
+                f"{source}: '{area.name}'",
+                f"It spans {south:g}..{north:g} N, where the product ends",
+                f"Choose another area, or go on without {source}",
+            )
+        return Window(
+            max(top - margin, 0),
+            min(bottom + 1 + margin, self.rows),
+            max(left - margin, 0),
+            min(right + 1 + margin, self.columns),
+        )
+
+    def blocks(self, window: Window, side: int) -> list[Window]:
+        """The blocks of `side` x `side` pixels, counted from pixel 0, that hold a window together."""
+        return [
+            Window(top, min(top + side, self.rows), left, min(left + side, self.columns))
+            for top in range(window.top // side * side, window.bottom, side)
+            for left in range(window.left // side * side, window.right, side)
+        ]
+
+    def centres(self, window: Window) -> dict[str, NDArray[np.floating]]:
+        """Coordinates y (descending) and x (ascending) of the pixel centres of a window."""
+        return {
+            "y": self.north - (np.arange(window.top, window.bottom) + 0.5) * self.step,
+            "x": self.west + (np.arange(window.left, window.right) + 0.5) * self.step,
+        }

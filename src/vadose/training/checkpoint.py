@@ -1,0 +1,111 @@
+"""Models on disk: JSON that says what they are, beside weights that any tool can read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+from pydantic import TypeAdapter
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from vadose import files
+from vadose.fusion import Needs
+from vadose.models import FusionNetwork, Model, NetworkShape, Product, Trees
+from vadose.refusal import Refusal
+from vadose.samples.scaling import Scaling
+
+DESCRIPTION, WEIGHTS, TREES = "checkpoint.json", "weights.safetensors", "trees.txt"
+
+
+def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: Scaling | None = None) -> None:
+    """Write a model as a folder, whole or not at all.
+
+    Args:
+        model: network, product or trees.
+        folder: of the checkpoint.
+        made_from: the experiment, the samples, the fold: all that the model was made from.
+        scaling: of a network.
+    """
+    with files.replacing(folder) as temporary:
+        temporary.mkdir()
+        description = files.declaration("checkpoint", made_from) | {"model": _written(model, temporary, scaling)}
+        files.write_json(temporary / DESCRIPTION, description)
+
+
+def load(folder: Path) -> Model:
+    """Read a checkpoint.
+
+    Raises:
+        Refusal: there is none, or it was changed or cut since it was written.
+    """
+    asked = f"checkpoint: {folder}"
+    try:
+        model = json.loads((folder / DESCRIPTION).read_text())["model"]
+        return _READERS[model["kind"]](model, folder)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, lightgbm.basic.LightGBMError) as e:
+        raise Refusal(asked, f"It cannot be read ({type(e).__name__}: {e})", "Train again, or name another run") from e
+
+
+def require(needs: Needs, held: Needs, where: str) -> None:
+    """Refuse data that lack anything a model needs, with the full list.
+
+    Raises:
+        Refusal: naming every difference.
+    """
+    differences = needs.differences(held)
+    if differences:
+        raise Refusal(
+            f"{where}: inputs for this checkpoint",
+            "They lack " + "; ".join(differences),
+            "Build the samples with these predictors, or use a checkpoint trained without them",
+        )
+
+
+def _written(model: Model, folder: Path, scaling: Scaling | None) -> dict[str, Any]:
+    if isinstance(model, Product):
+        return {"kind": "product", **asdict(model)}
+    if isinstance(model, Trees):
+        model.booster.save_model(str(folder / TREES))
+        return {"kind": "trees", "needs": asdict(model.needs), "spread": model.spread, **_sum(folder / TREES)}
+    if isinstance(model, FusionNetwork) and scaling is not None:
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
+        return {"kind": "network", **model.describe(), "scaling": asdict(scaling), **_sum(folder / WEIGHTS)}
+    raise TypeError(f"no way to write a {type(model).__name__}")
+
+
+def _network(model: dict[str, Any], folder: Path) -> Model:
+    _check(folder / WEIGHTS, model)
+    needs, shape = TypeAdapter(Needs).validate_python(model["needs"]), _shape(model["shape"])
+    network = FusionNetwork(needs, shape, TypeAdapter(Scaling).validate_python(model["scaling"]))
+    network.load_state_dict(load_file(folder / WEIGHTS))
+    return network.eval()
+
+
+def _trees(model: dict[str, Any], folder: Path) -> Model:
+    _check(folder / TREES, model)
+    booster = lightgbm.Booster(model_file=str(folder / TREES))
+    return Trees(TypeAdapter(Needs).validate_python(model["needs"]), booster, model["spread"])
+
+
+def _product(model: dict[str, Any], folder: Path) -> Model:
+    del folder
+    return Product(model["variable"], model["spread"])
+
+
+_READERS = {"network": _network, "trees": _trees, "product": _product}
+
+
+def _shape(described: dict[str, Any]) -> NetworkShape:
+    return TypeAdapter(NetworkShape).validate_python(described)
+
+
+def _sum(path: Path) -> dict[str, str]:
+    return {"sha256": files.sha256(path)}
+
+
+def _check(path: Path, model: dict[str, Any]) -> None:
+    if files.sha256(path) != model["sha256"]:
+        raise ValueError(f"{path.name} has another checksum than the one declared")

@@ -1,0 +1,155 @@
+"""Epoch after epoch: a readable loop that a killed run takes up where it stood."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import torch
+from torch import Tensor
+
+from vadose import files
+from vadose.models import Batch, FusionNetwork
+from vadose.training.dropout import drop_sources
+from vadose.training.objective import negative_log_likelihood
+
+Labelled = tuple[Batch, Tensor]
+Epochs = Callable[[int], Iterable[Labelled]]
+"""Batches with their labels (batch,), by epoch."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+class Schedule:
+    """How a network is trained.
+
+    Attributes:
+        epochs: at most.
+        batch_size: samples.
+        learning_rate: the highest, reached after a tenth of the epochs and brought to zero along a cosine.
+        weight_decay: of AdamW (Loshchilov & Hutter, ICLR 2019).
+        patience: epochs without a better validation loss after which training ends.
+        source_dropout: probability that a source is taken from a sample.
+        seed: of everything random.
+    """
+
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    patience: int = 8
+    source_dropout: float = 0.1
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """Where training stands: written after each epoch, read when it is taken up again."""
+
+    epoch: int = 0
+    best_loss: float = float("inf")
+    best_epoch: int = -1
+    journal: list[dict[str, float]] = field(default_factory=list)
+
+
+def fit(
+    network: FusionNetwork,
+    training: Epochs,
+    validation: Epochs,
+    schedule: Schedule,
+    state: Path,
+    report: Callable[[dict[str, float]], None] = lambda _: None,
+) -> Progress:
+    """Train `network` in place; it ends with the weights of the epoch that validates best.
+
+    The state after each epoch is kept at `state`; when it is there, training goes on from it and ends with the same
+    numbers as if it had never stopped.
+
+    Args:
+        network: to be trained.
+        training, validation: batches of one epoch; the sensors of the two lie apart.
+        schedule: how.
+        state: file of the state.
+        report: is told of each epoch.
+    """
+    torch.manual_seed(schedule.seed)
+    optimizer = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
+    progress, best = _taken_up(state, network, optimizer)
+    while progress.epoch < schedule.epochs and progress.epoch - progress.best_epoch <= schedule.patience:
+        began = time.perf_counter()
+        torch.manual_seed(schedule.seed * 100_003 + progress.epoch)
+        train_loss, samples = _train(network, training(progress.epoch), optimizer, schedule, progress.epoch)
+        loss, rmse = _validate(network, validation(0))
+        seconds = time.perf_counter() - began
+        row = {"epoch": progress.epoch, "train_loss": train_loss, "loss": loss, "rmse": rmse, "seconds": seconds}
+        progress.journal.append(row)
+        if loss < progress.best_loss:
+            progress.best_loss, progress.best_epoch = loss, progress.epoch
+            best = {name: value.clone() for name, value in network.state_dict().items()}
+        progress.epoch += 1
+        _keep(state, network, optimizer, progress, best)
+        report(row | {"samples_per_second": samples / seconds})
+    network.load_state_dict(best)
+    return progress
+
+
+def _train(
+    network: FusionNetwork, batches: Iterable[Labelled], optimizer: torch.optim.AdamW, schedule: Schedule, epoch: int
+) -> tuple[float, int]:
+    network.train()
+    generator = torch.Generator().manual_seed(schedule.seed * 7919 + epoch)
+    for group in optimizer.param_groups:
+        group["lr"] = schedule.learning_rate * _rate(epoch, schedule.epochs)
+    total, samples = 0.0, 0
+    for whole, label in batches:
+        batch = drop_sources(whole, network.needs, schedule.source_dropout, generator)
+        mean, spread = network(batch)
+        loss = negative_log_likelihood(mean[:, 0, 0], spread[:, 0, 0], label)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        total, samples = total + float(loss.detach()) * len(label), samples + len(label)
+    return total / max(samples, 1), samples
+
+
+@torch.no_grad()
+def _validate(network: FusionNetwork, batches: Iterable[Labelled]) -> tuple[float, float]:
+    network.eval()
+    loss, squares, samples = 0.0, 0.0, 0
+    for batch, label in batches:
+        mean, spread = network(batch)
+        nll = negative_log_likelihood(mean[:, 0, 0], spread[:, 0, 0], label, beta=0)
+        loss, samples = loss + float(nll) * len(label), samples + len(label)
+        squares += float(((mean[:, 0, 0] - label) ** 2).sum())
+    return loss / max(samples, 1), float((squares / max(samples, 1)) ** 0.5)
+
+
+def _rate(epoch: int, epochs: int) -> float:
+    warm = max(epochs // 10, 1)
+    if epoch < warm:
+        return (epoch + 1) / (warm + 1)
+    return float(0.5 * (1 + torch.cos(torch.tensor(torch.pi * (epoch - warm) / max(epochs - warm, 1)))))
+
+
+def _keep(
+    state: Path, network: FusionNetwork, optimizer: torch.optim.AdamW, progress: Progress, best: dict[str, Tensor]
+) -> None:
+    content = {
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "progress": asdict(progress),
+        "best": best,
+    }
+    with files.replacing(state) as temporary:
+        torch.save(content, temporary)
+
+
+def _taken_up(state: Path, network: FusionNetwork, optimizer: torch.optim.AdamW) -> tuple[Progress, dict[str, Any]]:
+    if not state.exists():
+        return Progress(), {name: value.clone() for name, value in network.state_dict().items()}
+    content = torch.load(state, weights_only=True)
+    network.load_state_dict(content["network"])
+    optimizer.load_state_dict(content["optimizer"])
+    return Progress(**content["progress"]), content["best"]

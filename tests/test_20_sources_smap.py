@@ -1,0 +1,398 @@
+"""SMAP L3 granules, written here in the structure of real ones, each pixel painted with its own row and column."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import dask.array as da
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import Transformer
+
+from vadose.grid import Area, Period
+from vadose.refusal import NothingFound, Refusal
+from vadose.sources.smap import Smap
+from vadose.sources.smap_granule import PRODUCTS
+
+AM, PM = "Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data_PM"
+VARIABLES = {
+    "soil_moisture": ("f4", -9999.0, {"units": b"cm**3/cm**3", "valid_min": 0.02, "valid_max": 0.5}),
+    "retrieval_qual_flag": ("u2", 65534, {}),
+    "tb_time_seconds": ("f8", -9999.0, {"units": b"seconds", "valid_min": -999999.9}),
+    "EASE_row_index": ("u2", 65534, {"valid_min": 0}),
+    "EASE_column_index": ("u2", 65534, {"valid_min": 0}),
+}
+SHAPES = {"9km": (1624, 3856), "36km": (406, 964)}
+STEPS = {"9km": 9008.055210146, "36km": 36032.220840584}
+NAMES = {"9km": "SMAP_L3_SM_P_E_{}_R19240_001.h5", "36km": "SMAP_L3_SM_P_{}_R19240_001.h5"}
+PLACES = [(-0.5, 41.5), (-70.6, -33.4), (139.9, 35.6), (-149.9, 61.2), (178.0, -38.6), (36.8, -1.3), (-179.99, 66.2)]
+DAY = "2016-01-01"
+J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
+
+
+def painted(row, column):
+    """Soil moisture that tells its row and column among 20 x 20 neighbours."""
+    return np.float32(0.05) + np.float32(0.001) * ((row % 20) * 20 + column % 20).astype(np.float32)
+
+
+def pixel(lon, lat, grid):
+    """Row and column by pyproj and the definition of EASE-Grid 2.0."""
+    x, y = Transformer.from_crs(4326, 6933, always_xy=True).transform(lon, lat)
+    return int((7314540.8306386 - y) // STEPS[grid]), int((x + 17367530.4451615) // STEPS[grid])
+
+
+def write_group(file, name, suffix, grid, around, seconds):
+    """One overpass, with data in the 24 x 24 pixels around a pixel."""
+    group = file.create_group(name)
+    rows, columns = (np.clip(np.arange(i - 12, i + 12), 0, n - 1) for i, n in zip(around, SHAPES[grid], strict=True))
+    rows, columns = np.unique(rows), np.unique(columns)
+    row, column = np.meshgrid(rows, columns, indexing="ij")
+    content = {
+        "soil_moisture": painted(row, column),
+        "retrieval_qual_flag": np.zeros(row.shape),
+        "tb_time_seconds": seconds + (row - around[0]),
+        "EASE_row_index": row,
+        "EASE_column_index": column,
+    }
+    for variable, (dtype, fill, attrs) in VARIABLES.items():
+        chunks = tuple(n // 4 for n in SHAPES[grid])
+        dataset = group.create_dataset(variable + suffix, SHAPES[grid], dtype, chunks=chunks, fillvalue=fill)
+        dataset.attrs["_FillValue"] = np.dtype(dtype).type(fill)
+        for key, value in attrs.items():
+            dataset.attrs[key] = np.bytes_(value) if isinstance(value, bytes) else np.dtype(dtype).type(value)
+        dataset[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = content[variable]
+    return group
+
+
+def seconds_of(time):
+    return float((np.datetime64(time, "ns") - J2000) / np.timedelta64(1, "s"))
+
+
+def write(folder, grid="36km", place=PLACES[0], day=DAY, hours=(6, 18), suffix="_pm", name=None):
+    """A day's granule with an overpass in the morning and one in the evening."""
+    path = folder / (name or NAMES[grid].format(day.replace("-", "")))
+    folder.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for group, ending, hour in ((AM, "", hours[0]), (PM, suffix, hours[1])):
+            write_group(file, group, ending, grid, pixel(*place, grid), seconds_of(f"{day}T{hour:02}:00:00"))
+        polar = file.create_group("Soil_Moisture_Retrieval_Data_Polar_AM")
+        polar.create_dataset("soil_moisture", (2000, 2000), "f4", chunks=(500, 500), fillvalue=0.3)
+    return path
+
+
+def around(place, half=0.03, name="ebro"):
+    lon, lat = place
+    return Area.from_bbox(max(lon - half, -180), lat - half, min(lon + half, 180), lat + half, name)
+
+
+def edit(path, change):
+    with h5py.File(path, "r+") as file:
+        change(file)
+
+
+def moisture(source, place=PLACES[0], period=DAY):
+    (dataset,) = source.open(around(place), Period.parse(period))
+    return dataset["smap"]
+
+
+def test_the_granules_of_these_tests_are_built_as_real_ones(real: Path, tmp_path: Path) -> None:
+    structures = json.loads((real / "smap" / "smap_l3_structure_from_opendap_dmr.json").read_text())
+    kinds = {"f4": "Float32", "f8": "Float64", "u2": "UInt16"}
+    for structure, grid in zip(structures.values(), ("36km", "9km"), strict=True):
+        found = {variable["attrs"]["fullnamepath"]: variable for variable in structure["vars"]}
+        with h5py.File(write(tmp_path, grid), "r") as file:
+            for group, suffix in ((AM, ""), (PM, "_pm")):
+                for name, (dtype, fill, attrs) in VARIABLES.items():
+                    actual = found[f"/{group}/{name}{suffix}"]
+                    sizes = tuple(structure["dims"][dim.strip("/")] for dim in actual["dims"])
+                    assert file[group][name + suffix].shape == sizes
+                    assert kinds[dtype] == actual["dtype"]
+                    assert float(actual["attrs"]["_FillValue"]) == fill
+                    for key, value in attrs.items():
+                        told = actual["attrs"][key]
+                        assert (
+                            told == value.decode() if isinstance(value, bytes) else float(told) == pytest.approx(value)
+                        )
+        assert PRODUCTS[grid].pattern.fullmatch(structure["granule"])
+
+
+@pytest.mark.parametrize("grid", ["9km", "36km"])
+@pytest.mark.parametrize("place", PLACES)
+def test_the_pixel_under_a_place_is_the_right_one(tmp_path: Path, grid: str, place: tuple[float, float]) -> None:
+    write(tmp_path, grid, place)
+    found = moisture(Smap(tmp_path), place)
+    row, column = pixel(*place, grid)
+    x, y = Transformer.from_crs(4326, found.rio.crs, always_xy=True).transform(*place)
+    here = found.sel(x=x, y=y, method="nearest")
+    assert abs(float(here.x) - x) <= STEPS[grid] / 2
+    assert abs(float(here.y) - y) <= STEPS[grid] / 2
+    np.testing.assert_array_equal(here.values, painted(np.array([row, row]), column))
+
+
+def test_every_pixel_of_the_window_is_in_its_place(tmp_path: Path) -> None:
+    write(tmp_path, "9km")
+    found = moisture(Smap(tmp_path))
+    rows = (7314540.8306386 - found.y.values) / STEPS["9km"] - 0.5
+    columns = (found.x.values + 17367530.4451615) / STEPS["9km"] - 0.5
+    row, column = np.meshgrid(np.round(rows).astype(int), np.round(columns).astype(int), indexing="ij")
+    np.testing.assert_allclose(rows, row[:, 0], atol=1e-6)
+    np.testing.assert_array_equal(found.values[0], painted(row, column))
+    assert found.dims == ("time", "y", "x")
+    assert found.dtype == np.float32
+    assert found.rio.crs.to_epsg() == 6933
+    assert found.rio.transform().almost_equals(found.rio.transform(recalc=True), 1e-6)
+    assert 5 <= min(found.shape[1:]) <= max(found.shape[1:]) <= 7
+
+
+@given(lon=st.floats(-180, 179.9999), lat=st.floats(-85, 85), grid=st.sampled_from(["9km", "36km"]))
+def test_places_fall_into_the_pixel_whose_centre_is_nearest(lon: float, lat: float, grid: str) -> None:
+    ease = PRODUCTS[grid].grid
+    row, column = ease.pixel_of(lon, lat)
+    assert 0 <= row < SHAPES[grid][0]
+    assert 0 <= column < SHAPES[grid][1]
+    x, y = Transformer.from_crs(4326, 6933, always_xy=True).transform(lon, lat)
+    assert abs(-17367530.4451615 + (column + 0.5) * ease.step - x) <= ease.step / 2 + 1e-6
+    assert abs(7314540.8306386 - (row + 0.5) * ease.step - y) <= ease.step / 2 + 1e-6
+
+
+@given(west=st.floats(-180, 178), south=st.floats(-79, 82), size=st.floats(1e-3, 2), margin=st.integers(0, 3))
+def test_a_window_holds_the_corners_of_its_area_and_its_blocks_hold_it(west, south, size, margin) -> None:
+    ease = PRODUCTS["9km"].grid
+    area = Area.from_bbox(west, south, west + size, min(south + size, 84))
+    window = ease.window(area, margin, "smap")
+    for lon, lat in ((west, south), (west + size, min(south + size, 84))):
+        row, column = ease.pixel_of(lon, lat)
+        assert window.top <= row < window.bottom
+        assert window.left <= column < window.right
+    held = np.zeros((1624, 3856), int)
+    for block in ease.blocks(window, 32):
+        assert block.top % 32 == block.left % 32 == 0
+        held[block.slices] += 1
+    assert (held[window.slices] == 1).all()
+
+
+def test_overpasses_are_ordered_and_have_the_median_time_of_the_window(tmp_path: Path) -> None:
+    write(tmp_path, day="2016-01-02", hours=(17, 5))
+    write(tmp_path, day="2016-01-01", hours=(17, 5))
+    times = moisture(Smap(tmp_path), period="2016-01-01/2016-01-02").time.values
+    expected = ["2016-01-01T05", "2016-01-01T17", "2016-01-02T05", "2016-01-02T17"]
+    assert np.abs(times - np.array(expected, "datetime64[ns]")).max() <= np.timedelta64(2, "s")
+    assert (np.diff(times) > np.timedelta64(0)).all()
+
+
+def test_an_overpass_belongs_to_the_period_by_its_own_time(tmp_path: Path) -> None:
+    write(tmp_path, hours=(6, 18))
+    source = Smap(tmp_path)
+    area = around(PLACES[0])
+    late = Period(np.datetime64("2016-01-01T12:00"), np.datetime64("2016-01-02"))
+    (dataset,) = source.open(area, late)
+    assert dataset.sizes["time"] == 1
+    assert abs(dataset.time.values[0] - np.datetime64("2016-01-01T18:00")) < np.timedelta64(1, "m")
+
+
+@pytest.mark.parametrize(("lon", "morning", "evening"), [(0.0, 6.0, 18.0), (90.0, 0.0, 12.0), (-150.0, 16.0, 4.0)])
+def test_without_times_it_is_six_o_clock_by_the_local_sun(tmp_path: Path, lon, morning, evening) -> None:
+    path = write(tmp_path, place=(lon, 41.5))
+    edit(path, lambda file: (file[AM].pop("tb_time_seconds"), file[PM].pop("tb_time_seconds_pm")))
+    times = moisture(Smap(tmp_path), (lon, 41.5)).time.values
+    hours = (times - np.datetime64(DAY)) / np.timedelta64(1, "h")
+    np.testing.assert_allclose(hours, sorted([morning, evening]), atol=0.01)
+
+
+def test_evening_variables_may_lack_their_suffix(tmp_path: Path) -> None:
+    write(tmp_path / "with", suffix="_pm")
+    write(tmp_path / "without", suffix="")
+    np.testing.assert_array_equal(moisture(Smap(tmp_path / "with")), moisture(Smap(tmp_path / "without")))
+
+
+def test_the_single_group_of_the_first_releases_is_the_morning(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    edit(path, lambda file: (file.move(AM, "Soil_Moisture_Retrieval_Data"), file.pop(PM)))
+    found = moisture(Smap(tmp_path))
+    assert found.sizes["time"] == 1
+    assert found.time.dt.hour.item() in (5, 6)
+
+
+def test_only_recommended_retrievals_are_kept_unless_all_are_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    row, column = pixel(*PLACES[0], "36km")
+
+    def flag(file):
+        flags = file[AM]["retrieval_qual_flag"]
+        flags[row, column - 1 : column + 2] = [0b1001, 0b1000, 65534]
+
+    edit(path, flag)
+    recommended = moisture(Smap(tmp_path)).values[0, 2]
+    retrieved = moisture(Smap(tmp_path, quality="retrieved")).values[0, 2]
+    np.testing.assert_array_equal(np.isfinite(recommended), [True, False, True, False, True])
+    assert np.isfinite(retrieved).all()
+    np.testing.assert_array_equal(recommended[2], retrieved[2])
+
+
+def test_fill_and_unphysical_values_are_missing_and_wet_ones_are_not(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    row, column = pixel(*PLACES[0], "36km")
+
+    def paint(file):
+        file[AM]["soil_moisture"][row, column - 2 : column + 3] = [-9999, 0.019, 0.02, 0.56, 1.2]
+
+    edit(path, paint)
+    found = moisture(Smap(tmp_path)).values[0, 2]
+    np.testing.assert_array_equal(found, np.array([np.nan, np.nan, 0.02, 0.56, np.nan], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("grid", "period", "item"),
+    [
+        ("auto", "2016-01-02", "SPL3SMP_E R19240_001"),
+        ("auto", "2016-01-01/2016-01-02", "SPL3SMP_E R19240_001"),
+        ("auto", "2016-01-01", "SPL3SMP R19240_001"),
+        ("36km", "2016-01-02", "SPL3SMP R19240_001"),
+    ],
+)
+def test_the_fine_grid_is_taken_where_it_exists_and_the_coarse_one_otherwise(tmp_path, grid, period, item) -> None:
+    write(tmp_path, "36km", day="2016-01-01")
+    write(tmp_path, "36km", day="2016-01-02")
+    write(tmp_path, "9km", day="2016-01-02")
+    (dataset,) = Smap(tmp_path, grid=grid).open(around(PLACES[0]), Period.parse(period))
+    assert dataset.attrs["item"] == item
+    assert dataset.attrs["source"] == "smap"
+    assert dataset.rio.resolution()[0] == pytest.approx(STEPS["9km" if "_E" in item else "36km"])
+
+
+def test_of_two_releases_of_a_day_the_later_one_counts(tmp_path: Path) -> None:
+    new = write(tmp_path / "new")
+    old = write(tmp_path / "old", name="SMAP_L3_SM_P_20160101_R18290_002.h5")
+    edit(old, lambda file: file[AM]["soil_moisture"].write_direct(np.full(SHAPES["36km"], 0.3, "f4")))
+    (dataset,) = Smap(tmp_path).open(around(PLACES[0]), Period.parse(DAY))
+    assert dataset.attrs["item"] == "SPL3SMP R19240_001"
+    shutil.rmtree(new.parent)
+    assert (moisture(Smap(tmp_path)).values[0] == np.float32(0.3)).all()
+
+
+def test_values_are_lazy_and_a_neighbour_opens_no_file_again(tmp_path: Path) -> None:
+    path = write(tmp_path, "9km", place=(10.0, 0.0))
+    source = Smap(tmp_path)
+    first = moisture(source, (10.00, 0.0))
+    assert isinstance(first.data, da.Array)
+    path.unlink()
+    second = moisture(source, (10.05, 0.05))
+    row, column = pixel(10.05, 0.05, "9km")
+    x, y = Transformer.from_crs(4326, 6933, always_xy=True).transform(10.05, 0.05)
+    assert second.sel(x=x, y=y, method="nearest").values[0] == painted(np.array(row), column)
+
+
+def test_a_large_area_is_read_whole(tmp_path: Path) -> None:
+    write(tmp_path, "36km")
+    (dataset,) = Smap(tmp_path).open(Area.from_bbox(-60, -40, 60, 60, "half the world"), Period.parse(DAY))
+    row, column = pixel(*PLACES[0], "36km")
+    x, y = Transformer.from_crs(4326, 6933, always_xy=True).transform(*PLACES[0])
+    assert dataset["smap"].sel(x=x, y=y, method="nearest").values[0] == painted(np.array(row), column)
+    assert int(dataset["smap"][0].notnull().sum()) == 24 * 24
+
+
+def test_an_area_across_the_antimeridian_is_one_strip(tmp_path: Path) -> None:
+    write(tmp_path, "36km", (179.9, -17.0))
+    area = Area.from_bbox(179.5, -17.2, -179.5, -16.8, "fiji")
+    (dataset,) = Smap(tmp_path).open(area, Period.parse(DAY))
+    assert dataset.sizes["x"] == 964
+    assert np.isfinite(dataset["smap"].values[0, :, -3:]).all()
+
+
+def test_the_source_travels_to_other_processes(tmp_path: Path) -> None:
+    write(tmp_path)
+    source = Smap(tmp_path)
+    expected = moisture(source)
+    np.testing.assert_array_equal(moisture(pickle.loads(pickle.dumps(source))), expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(expected)), expected)
+
+
+def test_a_period_without_granules_says_which_there_are(tmp_path: Path) -> None:
+    write(tmp_path, day="2015-03-31")
+    write(tmp_path, day="2024-06-30")
+    for asked, found in (("2014-02-01/2014-03-01", "."), ("2018-01-01", " with a gap there.")):
+        with pytest.raises(NothingFound) as told:
+            moisture(Smap(tmp_path), period=asked)
+        assert told.value.asked == f"smap: no granules for {Period.parse(asked)} in 'ebro'."
+        assert told.value.found == f"Found 2015-03-31..2024-06-30{found}"
+        assert "period inside it" in told.value.remedy
+
+
+def test_an_archive_without_granules_or_no_archive(tmp_path: Path) -> None:
+    with pytest.raises(NothingFound, match=r"Found none at all under .*Download some"):
+        moisture(Smap(tmp_path))
+    with pytest.raises(Refusal, match=r"no such folder.*Give the folder") as told:
+        moisture(Smap(tmp_path / "absent"))
+    assert not isinstance(told.value, NothingFound)
+
+
+def test_a_place_that_no_overpass_saw(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(NothingFound, match=r"Found none in 1 granules \(quality: recommended\)"):
+        moisture(Smap(tmp_path), (100.0, 50.0))
+
+
+def drop_flags(file):
+    del file[AM]["retrieval_qual_flag"]
+
+
+def drop_moisture(file):
+    del file[PM]["soil_moisture_pm"]
+
+
+def drop_groups(file):
+    del file[AM], file[PM]
+
+
+def percent(file):
+    file[AM]["soil_moisture"].attrs["units"] = np.bytes_(b"percent")
+
+
+def no_units(file):
+    del file[AM]["soil_moisture"].attrs["units"]
+
+
+def subset(file):
+    del file[AM]["soil_moisture"]
+    file[AM]["soil_moisture"] = np.zeros((100, 100), "f4")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (drop_flags, "no variable retrieval_qual_flag"),
+        (drop_moisture, "no variable soil_moisture"),
+        (drop_groups, r"groups \['Soil_Moisture_Retrieval_Data_Polar_AM'\], none with soil moisture"),
+        (percent, "units are percent"),
+        (no_units, "units are none"),
+        (subset, r"shape is \(100, 100\), its units are none; the product has \(406, 964\) and cm"),
+    ],
+)
+def test_a_granule_that_is_not_as_it_should_be_is_refused(tmp_path: Path, change, found: str) -> None:
+    path = write(tmp_path)
+    edit(path, change)
+    refuses(path, found)
+
+
+def test_a_truncated_granule_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    refuses(path, "It cannot be read")
+
+
+def test_a_granule_of_no_date_is_refused(tmp_path: Path) -> None:
+    refuses(write(tmp_path, name="SMAP_L3_SM_P_20161332_R19240_001.h5"), "Its name holds no date: 20161332")
+
+
+def refuses(path: Path, found: str) -> None:
+    before = sorted(path.parent.iterdir())
+    with pytest.raises(Refusal, match=found) as told:
+        moisture(Smap(path.parent))
+    assert str(path) in told.value.asked
+    assert told.value.remedy
+    assert not isinstance(told.value, NothingFound)
+    assert sorted(path.parent.iterdir()) == before

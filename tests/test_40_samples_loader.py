@@ -1,0 +1,106 @@
+"""Batches: each row once, the same for a seed and an epoch, what the store holds, and errors that arrive."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vadose.fusion import History, Needs
+from vadose.refusal import Refusal
+from vadose.samples import Samples, SampleStore, SampleWriter, batches
+
+HOLDS = Needs(("vv", "B04"), ("vv", "smap"), History(("smap",), 4, 1.0), halo=1)
+CELLS_ALONE = Needs(cells=("smap", "vv"), history=History(("smap",), 2, 1.0))
+COUNT = 45
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
+    random = np.random.default_rng(5)
+    index = pd.DataFrame(
+        {"network": "SIMULATED", "station": "a", "sensor": "a", "lat": 0.0, "lon": 0.0}, index=range(COUNT)
+    ).assign(
+        time=pd.date_range("2020-01-01", periods=COUNT, freq="1D"),
+        soil_moisture=np.where(np.arange(COUNT) % 5 == 0, np.nan, np.arange(COUNT) / 100),
+    )
+    samples = Samples(
+        index,
+        random.random((COUNT, 2), np.float32),
+        random.random((COUNT, 4, 1), np.float32),
+        random.random((COUNT, 2, 96, 96), np.float32),
+    )
+    path = tmp_path_factory.mktemp("loader") / "store"
+    with SampleWriter.open(path, HOLDS, {}, simulated=True) as writer:
+        writer.append(samples)
+    return SampleStore.open(path)
+
+
+@pytest.mark.parametrize("needs", [HOLDS, CELLS_ALONE])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_every_row_comes_once_with_what_the_store_holds(store: SampleStore, needs: Needs, shuffle: bool) -> None:
+    rows = np.arange(COUNT)[::-2]
+    found = list(batches(store, rows, needs, 8, seed=1, shuffle=shuffle))
+    assert [len(batch.rows) for batch in found] == [8, 8, 7]
+    order = np.concatenate([batch.rows for batch in found])
+    assert sorted(order) == sorted(rows)
+    assert np.array_equal(order, rows) is not shuffle
+    for batch in found:
+        np.testing.assert_array_equal(batch.cells, store.cells(needs.cells, batch.rows))
+        np.testing.assert_array_equal(batch.history, store.history(needs.history, batch.rows))
+        np.testing.assert_array_equal(batch.label, store.labels(batch.rows))
+        if needs.pixels:
+            np.testing.assert_array_equal(batch.pixels, store.pixels(needs.pixels, batch.rows, needs.halo))
+        else:
+            assert batch.pixels is None
+        assert {array.dtype for array in (batch.cells, batch.history, batch.label)} == {np.dtype("float32")}
+
+
+def test_seed_and_epoch_fix_the_order(store: SampleStore) -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        return [int(row) for b in batches(store, store.rows, CELLS_ALONE, 7, seed, epoch) for row in b.rows]
+
+    assert order(1, 0) == order(1, 0)
+    assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
+
+
+def test_a_smaller_halo_is_cut_from_the_chips(store: SampleStore) -> None:
+    needs = Needs(pixels=("B04",), halo=0)
+    batch = next(batches(store, np.array([3, 1]), needs, 2, shuffle=False))
+    np.testing.assert_array_equal(batch.pixels, store.pixels(("B04",), np.array([3, 1]), 1)[:, :, 32:64, 32:64])
+
+
+def test_no_rows_give_no_batches(store: SampleStore) -> None:
+    assert list(batches(store, np.empty(0, np.intp), HOLDS, 4)) == []
+
+
+def test_needs_that_are_not_met_are_refused_at_once(store: SampleStore) -> None:
+    with pytest.raises(Refusal, match="The store lacks pixels vh"):
+        batches(store, store.rows, Needs(pixels=("vh",), halo=1), 4)
+
+
+def test_a_consumer_may_stop_and_leaves_no_thread(store: SampleStore) -> None:
+    before = threading.active_count()
+    given = batches(store, store.rows, HOLDS, 4)
+    next(given)
+    given.close()
+    assert threading.active_count() <= before
+
+
+def test_a_file_that_cannot_be_read_raises_in_the_consumer(tmp_path: Path) -> None:
+    holds = Needs(pixels=("vv",), cells=("vv",))
+    index = pd.DataFrame({"network": "A", "station": "a", "sensor": "a", "lat": 0.0, "lon": 0.0}, index=range(64))
+    chips = np.random.default_rng(0).random((64, 1, 32, 32), np.float32)
+    with SampleWriter.open(tmp_path / "store", holds, {}) as writer:
+        empty = np.empty((64, 0, 0), np.float32)
+        writer.append(
+            Samples(index.assign(time=pd.Timestamp("2020-01-01")), np.zeros((64, 1), np.float32), empty, chips)
+        )
+    broken = SampleStore.open(tmp_path / "store")
+    file = tmp_path / "store" / "arrays.zarr" / "pixels" / "vv" / "c" / "1" / "0" / "0"
+    file.write_bytes(file.read_bytes()[:100])
+    given = batches(broken, broken.rows, holds, 32, shuffle=False)
+    assert len(next(given).rows) == 32
+    with pytest.raises(Refusal, match="pixels/vv cannot be read"):
+        next(given)

@@ -1,0 +1,80 @@
+"""Mapping files and units: what they say, and every fault in them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from vadose.refusal import Refusal
+from vadose.samples.mapping import TableMapping
+from vadose.samples.units import accepted, check, convert
+from vadose.variables import BULK_DENSITY, PREDICTORS, SAND, SMAP, SOIL_MOISTURE, VV
+
+MAPPING = {
+    "network": {"column": "net"},
+    "station": {"column": "station"},
+    "lat": {"column": "lat"},
+    "lon": {"column": "lon"},
+    "time": {"column": "date"},
+    "label": {"column": "sm"},
+    "predictors": {
+        "vv": {"column": "VV_dB", "units": "dB"},
+        "B04": {"column": "B4", "units": "DN", "offset": -1000},
+        "smap": {"column": "ssm", "units": "mm", "depth_mm": 50, "missing": [-9999]},
+    },
+    "history": {"steps": 3, "step_days": 10},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"labels": {"column": "sm"}}, "labels: unknown key (did you mean 'label'?)"),
+        ({"predictors": {"vvv": {"column": "x"}}}, "'vvv' is not a predictor (did you mean 'vv'?)"),
+        (
+            {"predictors": {"vv": {"column": "x", "unit": "dB"}}},
+            "predictors.vv.unit: unknown key (did you mean 'units'",
+        ),
+        ({"predictors": {"vv": {"column": "x", "units": "mm"}}}, "converted from 1, dB"),
+        ({"predictors": {"smap": {"column": "x", "units": "mm"}}}, "A depth of soil goes with a column of water"),
+        ({"predictors": {}}, "predictors: Dictionary should have at least 1 item"),
+        ({"history": {"steps": 0, "step_days": 10}}, "history.steps: Input should be greater than 0"),
+        ({"history": {"steps": 2, "step_days": 1, "variables": ["gldas"]}}, "'gldas' is not a predictor of this table"),
+        ({"network": {"column": "net", "value": "X"}}, "network: give a column, or one value"),
+        ({"lat": None}, "lat: Input should be"),
+    ],
+)
+def test_a_wrong_mapping_is_refused_with_each_fault(tmp_path: Path, change: dict, found: str) -> None:
+    path = tmp_path / "mapping.yaml"
+    path.write_text(yaml.safe_dump(MAPPING | change))
+    with pytest.raises(Refusal) as refused:
+        TableMapping.read(path)
+    assert str(path) in refused.value.asked
+    assert found in refused.value.found
+    assert "configs/tables" in refused.value.remedy
+
+
+@pytest.mark.parametrize("content", [None, "a: [", "just words", ""])
+def test_a_mapping_that_is_no_yaml_mapping_is_refused(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "mapping.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(Refusal, match=r"the mapping .*mapping\.yaml"):
+        TableMapping.read(path)
+
+
+def test_units() -> None:
+    one = np.array([1.0])
+    assert convert(-10 * one, VV, "dB") == pytest.approx(0.1)
+    assert convert(25 * one, SOIL_MOISTURE, "%") == pytest.approx(0.25)
+    assert convert(12.5 * one, SMAP, "mm", 50) == pytest.approx(0.25)
+    assert convert(10 * one, SMAP, "kg m-2", 100) == pytest.approx(0.1)
+    assert convert(300 * one, SAND, "g kg-1") == pytest.approx(0.3)
+    assert convert(1.3 * one, BULK_DENSITY, "g cm-3") == pytest.approx(1300)
+    assert convert(2000 * one, PREDICTORS["B08"], "DN") == pytest.approx(0.2)
+    for variable in (*PREDICTORS.values(), SOIL_MOISTURE):
+        assert variable.units in accepted(variable)
+        np.testing.assert_array_equal(convert(one, variable, variable.units), one)
+        with pytest.raises(Refusal, match="in 'furlong'"):
+            check(variable, "furlong", None)

@@ -1,0 +1,236 @@
+"""The sample store: what is written is read, by vadose and without it; what is not whole is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+
+from vadose.fusion import History, Needs
+from vadose.refusal import Refusal
+from vadose.samples import Samples, SampleStore, SampleWriter
+
+HOLDS = Needs(("vv", "B04"), ("vv", "smap", "smap_age"), History(("smap", "vv"), 5, 2.0), halo=1)
+SIDE = 96
+
+
+def simulated(count: int, holds: Needs = HOLDS, seed: int = 0) -> Samples:
+    random = np.random.default_rng(seed)
+    side = (1 + 2 * holds.halo) * 32
+
+    def values(*shape: int) -> np.ndarray:
+        drawn = random.random(shape, np.float32)
+        drawn[random.random(shape) < 0.1] = np.nan
+        return drawn
+
+    index = pd.DataFrame(
+        {
+            "network": "SIMULATED",
+            "station": [f"station-{number % 3}" for number in range(count)],
+            "sensor": "007",
+            "lat": np.linspace(-30, 60, count),
+            "lon": np.linspace(-170, 179, count),
+            "time": pd.date_range("2020-01-01", periods=count, freq="6h"),
+            "depth_from_m": 0.0,
+            "depth_to_m": 0.05,
+            "flag": "G",
+            "lag_minutes": random.normal(size=count),
+            "soil_moisture": random.random(count),
+        }
+    )
+    history = values(count, holds.history.steps, len(holds.history.variables))
+    return Samples(
+        index,
+        values(count, len(holds.cells)),
+        history,
+        values(count, len(holds.pixels), side, side) if holds.pixels else None,
+    )
+
+
+def part(samples: Samples, start: int, stop: int) -> Samples:
+    rows = slice(start, stop)
+    pixels = None if samples.pixels is None else samples.pixels[rows]
+    return Samples(samples.index.iloc[rows], samples.cells[rows], samples.history[rows], pixels)
+
+
+def write(path: Path, samples: Samples, holds: Needs = HOLDS, step: int | None = None) -> SampleStore:
+    with SampleWriter.open(path, holds, {"world": "for this test"}, simulated=True) as writer:
+        for start in range(0, len(samples.index), step or len(samples.index)):
+            writer.append(part(samples, start, start + (step or len(samples.index))))
+    return SampleStore.open(path)
+
+
+@pytest.mark.parametrize("step", [None, 1, 32, 37])
+def test_what_is_appended_in_any_pieces_is_read_back(tmp_path: Path, step: int | None) -> None:
+    given = simulated(70)
+    store = write(tmp_path / "store", given, step=step)
+    assert len(store) == 70
+    assert store.holds == HOLDS
+    assert store.simulated
+    np.testing.assert_array_equal(store.cells(HOLDS.cells, store.rows), given.cells)
+    np.testing.assert_array_equal(store.history(HOLDS.history, store.rows), given.history)
+    np.testing.assert_array_equal(store.pixels(HOLDS.pixels, store.rows, 1), given.pixels)
+    np.testing.assert_allclose(store.labels(store.rows), given.index["soil_moisture"], rtol=1e-6)
+    pd.testing.assert_frame_equal(store.index, given.index, check_dtype=False)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
+
+
+def test_rows_and_names_come_as_asked_and_chips_are_cut_around_their_middle(tmp_path: Path) -> None:
+    given = simulated(40)
+    store = write(tmp_path / "store", given)
+    rows = np.array([39, 3, 3, 0])
+    np.testing.assert_array_equal(store.cells(("smap_age", "vv"), rows), given.cells[rows][:, [2, 0]])
+    short = History(("vv",), 2, 2.0)
+    np.testing.assert_array_equal(store.history(short, rows), given.history[rows][:, :2, [1]])
+    np.testing.assert_array_equal(store.pixels(("B04",), rows, 0), given.pixels[rows][:, [1], 32:64, 32:64])
+    none = np.empty(0, np.intp)
+    assert store.cells(HOLDS.cells, none).shape == (0, 3)
+    assert store.history(HOLDS.history, none).shape == (0, 5, 2)
+    assert store.pixels(HOLDS.pixels, none, 1).shape == (0, 2, SIDE, SIDE)
+    assert store.cells((), rows).shape == (4, 0)
+    assert store.history(History(), rows).shape == (4, 0, 0)
+
+
+def test_a_store_opens_without_vadose(tmp_path: Path) -> None:
+    given = simulated(33)
+    write(tmp_path / "store", given)
+    declaration = json.loads((tmp_path / "store" / "declaration.json").read_text())
+    assert declaration["kind"] == "samples"
+    assert declaration["made_from"] == {"world": "for this test"}
+    assert declaration["simulated"] is True
+    assert declaration["count"] == 33
+    assert declaration["needs"]["history"] == {"variables": ["smap", "vv"], "steps": 5, "step_days": 2.0}
+    assert declaration["units"] == {"vv": "1", "smap": "m3 m-3", "smap_age": "day", "B04": "1"}
+    assert len(pd.read_parquet(tmp_path / "store" / "index.parquet")) == 33
+    group = zarr.open_group(tmp_path / "store" / "arrays.zarr", mode="r")
+    chips = group["pixels/vv"]
+    assert chips.metadata.zarr_format == 3
+    assert chips.metadata.dimension_names == ("sample", "y", "x")
+    assert chips.chunks == (1, SIDE, SIDE)
+    assert chips.shards == (32, SIDE, SIDE)
+    assert chips.attrs["units"] == "1"
+    assert "Sentinel-1" in chips.attrs["long_name"]
+    assert group["history/smap"].metadata.dimension_names == ("sample", "step")
+    np.testing.assert_array_equal(chips[32], given.pixels[32, 0])
+
+
+def test_files_are_written_as_they_fill_not_at_the_end(tmp_path: Path) -> None:
+    given = simulated(70)
+    with SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer:
+        for start in range(70):
+            writer.append(part(given, start, start + 1))
+        files = [path for path in tmp_path.rglob("*") if "pixels/vv/c" in path.as_posix() and path.is_file()]
+        assert len(files) == 2
+        assert not (tmp_path / "store").exists()
+
+
+def test_a_store_without_labels_has_none(tmp_path: Path) -> None:
+    given = simulated(4)
+    bare = Samples(
+        given.index[["network", "station", "sensor", "lat", "lon", "time"]], given.cells, given.history, given.pixels
+    )
+    store = write(tmp_path / "store", bare)
+    assert "soil_moisture" not in store.index
+    assert np.isnan(store.labels(store.rows)).all()
+    assert store.index["flag"].tolist() == [""] * 4
+    assert store.index["lag_minutes"].isna().all()
+
+
+def test_the_origin_may_be_told_until_the_end(tmp_path: Path) -> None:
+    origin: dict[str, object] = {}
+    given = simulated(2)
+    with SampleWriter.open(tmp_path / "store", HOLDS, origin) as writer:
+        writer.append(given)
+        origin["items"] = ["a", "b"]
+    assert SampleStore.open(tmp_path / "store").declaration["made_from"] == {"items": ["a", "b"]}
+
+
+def test_an_error_leaves_nothing_and_an_older_store_as_it_was(tmp_path: Path) -> None:
+    given = simulated(3)
+    with pytest.raises(RuntimeError), SampleWriter.open(tmp_path / "new", HOLDS, {}) as writer:
+        writer.append(given)
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    write(tmp_path / "old", given)
+    with pytest.raises(RuntimeError), SampleWriter.open(tmp_path / "old", HOLDS, {}) as writer:
+        raise RuntimeError
+    assert len(SampleStore.open(tmp_path / "old")) == 3
+    assert len(write(tmp_path / "old", simulated(5))) == 5
+
+
+def test_nothing_to_write_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(Refusal, match=r"No sample came to be written\. Widen"),
+        SampleWriter.open(tmp_path / "store", HOLDS, {}),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_store_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("irreplaceable")
+    with (
+        pytest.raises(Refusal, match=r"Something else lies there.*Choose another path"),
+        SampleWriter.open(tmp_path / "thesis", HOLDS, {}) as writer,
+    ):
+        writer.append(simulated(1))
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "irreplaceable"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis"]
+
+
+def test_samples_of_another_shape_are_refused(tmp_path: Path) -> None:
+    given = simulated(3)
+    wrong = Samples(given.index, given.cells, given.history[:, :4], given.pixels)
+    with (
+        pytest.raises(Refusal, match=r"history/smap of shape \(3, 5\)\. Found \(3, 4\)"),
+        SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer,
+    ):
+        writer.append(wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_index_without_a_place_is_refused(tmp_path: Path) -> None:
+    given = simulated(3)
+    bare = Samples(given.index.drop(columns=["lat", "time"]), given.cells, given.history, given.pixels)
+    with (
+        pytest.raises(Refusal, match=r"It lacks lat, time\. Give network"),
+        SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer,
+    ):
+        writer.append(bare)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variable_outside_the_vocabulary_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(Refusal, match=r"a variable named moonlight.*Use one of these names"),
+        SampleWriter.open(tmp_path / "store", Needs(cells=("moonlight",)), {}),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_needs_that_are_not_met_are_told_in_full(tmp_path: Path) -> None:
+    store = write(tmp_path / "store", simulated(2))
+    needs = Needs(("vh",), ("gldas", "vv"), History(("smap",), 9, 1.0), halo=4)
+    with pytest.raises(Refusal) as refused:
+        store.check(needs)
+    for lack in (
+        "pixels vh",
+        "cells gldas",
+        "history of 9 steps, held 5",
+        "steps of 1 days, held 2",
+        "halo of 4 cells, held 1",
+    ):
+        assert lack in refused.value.found
+    assert "cells vv" not in refused.value.found
+    store.check(Needs(("B04",), ("smap",), History(("vv",), 3, 2.0), halo=0))
+    for ask in (
+        lambda: store.cells(("gldas",), store.rows),
+        lambda: store.history(History(("smap",), 6, 2.0), store.rows),
+        lambda: store.pixels(("vv",), store.rows, 2),
+    ):
+        with pytest.raises(Refusal, match="The store lacks"):
+            ask()

@@ -1,0 +1,162 @@
+"""The scorecard's files: all figures, everything that was left out, whole or not there."""
+
+import json
+import resource
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vadose.evaluation import console_summary, per_sensor, score, summary, write_scorecard
+from vadose.evaluation.text import markdown_table
+from vadose.refusal import Refusal
+
+
+def product(noise: float, seed: int, spread: float | None = None) -> pd.DataFrame:
+    """Thirty sensors of one truth, the last of them with few samples."""
+    days, stations = 60, 30
+    truth = np.random.default_rng(5).uniform(0.05, 0.45, stations * days)
+    frame = pd.DataFrame(
+        {
+            "network": "NET",
+            "station": np.repeat([f"st{i:02d}" for i in range(stations)], days),
+            "sensor": "s1",
+            "lat": np.repeat(np.linspace(-30.5, 30.5, stations), days),
+            "lon": 5.5,
+            "time": np.tile(pd.date_range("2020-01-01", periods=days, freq="D"), stations),
+            "mean": truth + np.random.default_rng(seed).normal(0.01, noise, truth.size),
+            "spread": np.nan if spread is None else spread,
+            "soil_moisture": truth,
+        }
+    )
+    return frame.iloc[: len(frame) - 50]
+
+
+@pytest.fixture
+def products() -> dict[str, pd.DataFrame]:
+    flat = product(0.08, 2)
+    flat.loc[flat["station"] == "st04", "mean"] = 0.2
+    return {"network": product(0.04, 1, spread=0.04).iloc[100:], "SMAP": flat}
+
+
+def test_the_page_says_what_was_found(tmp_path, products):
+    path = write_scorecard(
+        tmp_path / "out",
+        products,
+        title="A trial",
+        notes=["Split: by 1° block."],
+        notice="SIMULATED: no sensor, no satellite.",
+    )
+    page = path.read_text()
+    assert path == tmp_path / "out" / "scorecard.md"
+    assert page.startswith("# A trial\n\n> **SIMULATED: no sensor, no satellite.**\n")
+    for part in (
+        "1,640 samples at 28 sensors, at least 20 samples a sensor. Brackets: 90% intervals",
+        "| network | 28 | 1,640 |",
+        "| SMAP | 28 | 1,640 |",
+        "(29 sensors, 1,740 samples) |",
+        "each sensor's own mean (not a model)",
+        "## network minus the others",
+        "## Is the stated spread true?",
+        "## Worst sensors of network",
+        "## What was left out",
+        "too few matched samples: 1: NET/st29/s1 (10 samples, 20 needed).",
+        "constant series: 1: NET/st04/s1 (constant estimate).",
+        "- Split: by 1° block.",
+    ):
+        assert part in page, part
+    rows = [line for line in page.splitlines() if line.startswith("| network") and "0." in line]
+    assert rows[0].count("[") == 5
+
+
+def test_json_and_csv_hold_the_same_figures(tmp_path, products):
+    write_scorecard(tmp_path, products, title="A trial", min_samples=30)
+    figures = json.loads((tmp_path / "scorecard.json").read_text())
+    sensors = pd.read_csv(tmp_path / "scorecard.csv", keep_default_na=False, na_values=[""])
+    assert figures["kind"] == "scorecard"
+    assert figures["made_from"]["min_samples"] == 30
+    assert set(sensors["product"]) == {"network", "SMAP"}
+    mine = sensors[(sensors["product"] == "network") & sensors["left_out"].isna()]
+    assert figures["headline"][0]["r"] == pytest.approx(mine["r"].mean(), abs=1e-12)
+    assert figures["headline"][0]["samples"] == mine["n"].sum()
+    by_score = {row["score"]: row for row in figures["products"]["SMAP"]["all_its_own_samples"]}
+    expected = summary(per_sensor(products["SMAP"], 30)).loc["ubrmse", "mean"]
+    assert by_score["ubrmse"]["mean"] == pytest.approx(expected, abs=1e-12)
+    assert figures["products"]["network"]["sensors_left_out"] == [
+        {"network": "NET", "station": "st01", "sensor": "s1", "n": 20, "left_out": "20 samples, 30 needed"},
+        {"network": "NET", "station": "st29", "sensor": "s1", "n": 10, "left_out": "10 samples, 30 needed"},
+    ]
+    assert figures["products"]["network"]["rows"]["rows"] == len(products["network"])
+    assert figures["headline"][-1]["r"] is None
+
+
+def test_counts_of_rows_add_up(products):
+    products["SMAP"].loc[:199, "soil_moisture"] = np.nan
+    products["SMAP"].loc[300:309, "mean"] = np.nan
+    rows = {product.name: product.rows for product in score(products).products}
+    for counts in rows.values():
+        parts = (counts[name] for name in ("without estimate", "without label", "scorable"))
+        assert sum(parts) == counts["rows"]
+    assert rows["SMAP"]["without label"] == 200
+    assert rows["SMAP"]["without estimate"] == 10
+    assert rows["network"]["matched"] == rows["SMAP"]["matched"] == len(products["network"]) - 10
+
+
+def test_the_terminal_shows_the_headline(tmp_path, products):
+    path = write_scorecard(tmp_path, products, title="A trial", notice="SIMULATED")
+    text = console_summary(path)
+    assert text.splitlines()[:2] == ["A trial", "SIMULATED"]
+    assert text == console_summary(tmp_path)
+    widths = {len(line) for line in text.splitlines()[3:]}
+    assert len(widths) == 1
+    assert "each sensor's own mean (not a model)" in text
+    with pytest.raises(Refusal, match="no such file"):
+        console_summary(tmp_path / "elsewhere")
+
+
+def test_one_product_alone(tmp_path, products):
+    page = write_scorecard(tmp_path, {"SMAP": products["SMAP"]}, title="Alone").read_text()
+    assert "minus the others" not in page
+    assert "stated spread" not in page
+    assert "on all its own samples" not in page
+
+
+def test_nothing_is_written_when_there_is_nothing_to_score(tmp_path, products):
+    folder = tmp_path / "out"
+    with pytest.raises(Refusal, match="the longest has 60 samples") as caught:
+        write_scorecard(folder, products, title="A trial", min_samples=61)
+    assert "at least 61 matched samples" in caught.value.asked
+    assert "ask for fewer" in caught.value.remedy
+    with pytest.raises(Refusal, match="predictions 'percent'"):
+        write_scorecard(folder, products | {"percent": products["SMAP"].eval("mean = mean * 100")}, title="A trial")
+    assert not folder.exists()
+
+
+def test_a_full_disk_leaves_the_old_scorecard_whole(tmp_path, products):
+    write_scorecard(tmp_path, products, title="The old one")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with _largest_file(5_000), pytest.raises(OSError, match="File too large"):
+        write_scorecard(tmp_path, products, title="The new one")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_names_cannot_break_a_table():
+    assert markdown_table(("sensor",), [("a|b",)]).splitlines()[-1] == "| a\\|b |"
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path, products):
+    for name in ("first", "second"):
+        write_scorecard(tmp_path / name, products, title="A trial")
+    for file in ("scorecard.md", "scorecard.csv", "scorecard.json"):
+        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+
+
+@contextmanager
+def _largest_file(size: int):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
