@@ -1,9 +1,11 @@
 """Sentinel-1 RTC: linear power where it was seen, the angle, and files that lie."""
 
+import json
 import pickle
 import shutil
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pytest
 import rasterio
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from real_archive import DATES, Layer, build, painted, write_item, write_raster
 from vadose.grid import Area, Period, Tile, from_lonlat, tile_around, to_lonlat
 from vadose.refusal import NothingFound, Refusal
-from vadose.sources import raster
+from vadose.sources import layers, raster
 from vadose.sources.incidence import Surface, tie_points
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.window import Window
@@ -119,11 +121,27 @@ def test_two_areas_see_the_same_pixels(tmp_path, real):
         np.testing.assert_array_equal(small[name].values, same[name].values)
 
 
+def test_an_area_across_the_antimeridian_is_one_window(tmp_path):
+    x, y = from_lonlat(32701).transform(180, -16)
+    transform = Affine(10, 0, 10 * round(x / 10) - 3000, 0, -10, 10 * round(y / 10) + 3000)
+    east, _ = painted((600, 600), transform)
+    layer = Layer(((east - transform.c) / 1000 + 1).astype(np.float32), "EPSG:32701", transform, -32768)
+    item = write(tmp_path, {"vv": layer})
+    content = json.loads(item.read_text())
+    content["bbox"] = [179.97, -16.03, -179.97, -15.97]
+    item.write_text(json.dumps(content))
+    area = Area.from_tile(tile_around(-179.9999, -16, 2))
+    assert len(area.geometry.geoms) == 2
+    (found,) = Sentinel1(tmp_path).open(area, DAY)
+    assert 160 < found.sizes["x"] < 190
+    np.testing.assert_allclose(found["vv"][0, 0], (found["x"] - transform.c) / 1000 + 1, rtol=1e-6)
+
+
 def test_pixels_come_out_the_same_in_blocks(tmp_path, monkeypatch):
     write(tmp_path)
     area = place(502000, 4997000, 4)
     (whole,) = Sentinel1(tmp_path).open(area, DAY)
-    monkeypatch.setattr(raster, "BLOCK", 100)
+    monkeypatch.setattr(layers, "BLOCK", 100)
     (blocks,) = Sentinel1(tmp_path).open(area, DAY)
     assert blocks["vv"].data.numblocks == (1, 4, 4)
     np.testing.assert_array_equal(whole["vv"].values, blocks["vv"].values)
@@ -229,12 +247,20 @@ def test_an_annotation_without_a_whole_grid_is_refused(tmp_path, content):
         found["incidence_angle"].compute()
 
 
-def test_an_annotation_with_few_points_is_refused(tmp_path):
-    fields = "<longitude>15</longitude><latitude>45</latitude><incidenceAngle>{}</incidenceAngle>"
-    points = "".join(f"<geolocationGridPoint>{fields.format(a)}</geolocationGridPoint>" for a in (30, 40))
+@pytest.mark.parametrize(
+    "places",
+    [
+        [(15 + i, 45 + i) for i in range(2)],
+        [(15, 45 + i) for i in range(20)],
+        [(15 + i, float("nan")) for i in range(20)],
+    ],
+)
+def test_an_annotation_whose_points_make_no_surface_is_refused(tmp_path, places):
+    fields = "<longitude>{}</longitude><latitude>{}</latitude><incidenceAngle>38</incidenceAngle>"
+    points = "".join(f"<geolocationGridPoint>{fields.format(*place)}</geolocationGridPoint>" for place in places)
     file = tmp_path / "few.xml"
     file.write_text(f"<p><geolocationGridPointList count='2'>{points}</geolocationGridPointList></p>")
-    with pytest.raises(Refusal, match="It holds 2 tie points"):
+    with pytest.raises(Refusal, match=f"It holds {len(places)} tie points.*A surface needs 12"):
         tie_points(file)
 
 
@@ -251,7 +277,8 @@ def test_a_dataset_can_be_sent_elsewhere(tmp_path):
     write(tmp_path)
     source = pickle.loads(pickle.dumps(Sentinel1(tmp_path)))
     (found,) = source.open(AREA, DAY)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(found))["vv"].values, found["vv"].values)
+    sent = pickle.loads(cloudpickle.dumps(found))
+    np.testing.assert_array_equal(sent["vv"].values, found["vv"].values)
 
 
 def test_a_file_cut_in_its_header_is_refused_when_opened(tmp_path):
@@ -282,7 +309,20 @@ def test_a_file_of_another_format_is_refused(tmp_path):
 def test_a_file_without_crs_is_refused(tmp_path):
     item = write(tmp_path)
     write_raster(item.with_name("vv.tif"), Layer(np.ones(SHAPE, np.float32), None, GRID))
-    with pytest.raises(Refusal, match=r"vv\.tif.*no coordinate reference system\. Write the CRS into the file"):
+    with pytest.raises(
+        Refusal, match=r"vv\.tif.*no coordinate reference system.*Write CRS and transform into the file"
+    ):
+        Sentinel1(tmp_path).open(AREA, DAY)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_file_on_no_known_place_is_refused(tmp_path):
+    item = write(tmp_path)
+    write_raster(item.with_name("vv.tif"), Layer(np.ones(SHAPE, np.float32), UTM, Affine.identity()))
+    with pytest.raises(Refusal, match=r"vv\.tif.*or no place in it"):
+        Sentinel1(tmp_path).open(AREA, DAY)
+    write_raster(item.with_name("vv.tif"), Layer(np.ones(SHAPE, np.float32), 'LOCAL_CS["site",UNIT["metre",1]]', GRID))
+    with pytest.raises(Refusal, match=r"site.*No way leads to it.*Give the file a CRS on Earth"):
         Sentinel1(tmp_path).open(AREA, DAY)
 
 
@@ -341,6 +381,13 @@ def test_real_scenes_are_read_back_as_linear_power(tmp_path, real, scene):
         np.testing.assert_allclose(10 * np.log10(found[name].values[0]), expected, atol=1e-4)
     assert found["x"].values[0] == pytest.approx(bounds.left + 5)
     assert found["y"].values[0] == pytest.approx(bounds.top - 5)
+
+
+def test_numbers_are_scaled_and_every_mark_of_missing_counts(tmp_path):
+    values = np.array([[1, 2, 3, 4]], np.int16)
+    path = write_raster(tmp_path / "numbers.tif", Layer(values, UTM, GRID, nodata=2))
+    opened = raster.Raster.open(raster.Asset("x", str(path), scale=0.5, offset=-1, nodata=3), 4)
+    np.testing.assert_array_equal(opened.read(Window(0, 1, 0, 4)), [[-0.5, np.nan, np.nan, np.nan]])
 
 
 def test_a_window_of_another_grid_takes_the_pixels_that_hold_its_centres(tmp_path):

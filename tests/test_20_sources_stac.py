@@ -199,10 +199,11 @@ def test_an_observation_from_before_2022_that_was_processed_again_has_the_offset
     assert parse(item).asset("B04").offset == -0.1
 
 
-def test_a_stated_offset_that_contradicts_the_baseline_is_refused(real):
+@pytest.mark.parametrize("offset", [0, -0.2, "nan"])
+def test_a_stated_offset_that_contradicts_the_baseline_is_refused(real, offset):
     item = the_item(real, "earth-search/sentinel-2-c1-l2a/S2A_T13TDE_20240402T174230_L2A")
-    item["assets"]["red"]["raster:bands"][0]["offset"] = 0
-    with pytest.raises(Refusal, match=r"asset red\..*offset 0.*05\.10.*boa_offset_applied"):
+    item["assets"]["red"]["raster:bands"][0]["offset"] = offset
+    with pytest.raises(Refusal, match=rf"asset red\..*offset {offset}.*05\.10.*boa_offset_applied"):
         parse(item)
 
 
@@ -370,6 +371,7 @@ def test_an_item_across_the_antimeridian_is_found_on_both_sides(tmp_path, real):
         "/vsicurl/http://example.org/a.tif",
         "https://example.org/..",
         "https://example.org/%2e%2e%2f%2e%2e%2foutside.tif",
+        "https://[::1/vv.tif",
         "vv\0.tif",
         ".",
     ],

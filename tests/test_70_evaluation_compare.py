@@ -55,6 +55,13 @@ def test_labels_come_from_the_product_that_has_them():
     np.testing.assert_array_equal(tables["a"]["soil_moisture"], b["soil_moisture"].dropna())
 
 
+def test_labels_of_the_first_are_kept_where_the_others_have_none():
+    a, b = product(0.02), product(0.04).assign(soil_moisture=np.nan)
+    tables = matched({"a": a, "b": b})
+    assert len(tables["b"]) == len(a)
+    np.testing.assert_array_equal(tables["b"]["soil_moisture"], a["soil_moisture"])
+
+
 def test_two_truths_are_refused():
     b = product(0.02)
     b.loc[17, "soil_moisture"] += 0.01

@@ -61,7 +61,7 @@ def test_the_page_says_what_was_found(tmp_path, products):
         "## Is the stated spread true?",
         "## Worst sensors of network",
         "## What was left out",
-        "too few matched samples: 1: NET/st29/s1 (10 samples, 20 needed).",
+        "too few matched samples: 2: NET/st00/s1 (0 samples, 20 needed); NET/st29/s1 (10 samples, 20 needed).",
         "constant series: 1: NET/st04/s1 (constant estimate).",
         "- Split: by 1° block.",
     ):
@@ -76,7 +76,7 @@ def test_json_and_csv_hold_the_same_figures(tmp_path, products):
     sensors = pd.read_csv(tmp_path / "scorecard.csv", keep_default_na=False, na_values=[""])
     assert figures["kind"] == "scorecard"
     assert figures["made_from"]["min_samples"] == 30
-    assert set(sensors["product"]) == {"network", "SMAP"}
+    assert sensors.groupby("product").size().to_dict() == {"network": 30, "SMAP": 30}
     mine = sensors[(sensors["product"] == "network") & sensors["left_out"].isna()]
     assert figures["headline"][0]["r"] == pytest.approx(mine["r"].mean(), abs=1e-12)
     assert figures["headline"][0]["samples"] == mine["n"].sum()
@@ -84,6 +84,7 @@ def test_json_and_csv_hold_the_same_figures(tmp_path, products):
     expected = summary(per_sensor(products["SMAP"], 30)).loc["ubrmse", "mean"]
     assert by_score["ubrmse"]["mean"] == pytest.approx(expected, abs=1e-12)
     assert figures["products"]["network"]["sensors_left_out"] == [
+        {"network": "NET", "station": "st00", "sensor": "s1", "n": 0, "left_out": "0 samples, 30 needed"},
         {"network": "NET", "station": "st01", "sensor": "s1", "n": 20, "left_out": "20 samples, 30 needed"},
         {"network": "NET", "station": "st29", "sensor": "s1", "n": 10, "left_out": "10 samples, 30 needed"},
     ]

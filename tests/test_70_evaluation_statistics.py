@@ -1,12 +1,13 @@
 """Statistics that add, the metrics made of them, anomalies, and the scores of a spread."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytesmo.metrics
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pytesmo.time_series.anomaly import calc_anomaly
@@ -37,6 +38,7 @@ def values(moments: Moments) -> dict[str, np.ndarray]:
     return {metric.name: metric.of(moments) for metric in METRICS}
 
 
+@settings(max_examples=50)
 @given(pairs(), st.data())
 def test_chunks_add_to_the_whole(series, data):
     p, t, group = series
@@ -50,6 +52,7 @@ def test_chunks_add_to_the_whole(series, data):
         np.testing.assert_allclose(getattr(total, name), getattr(whole, name), rtol=1e-12, atol=1e-12)
 
 
+@settings(max_examples=50)
 @given(pairs())
 def test_adding_is_symmetric_and_nothing_adds_nothing(series):
     p, t, group = series
@@ -71,6 +74,14 @@ def test_sums_keep_their_digits_far_from_zero():
     assert pearson_r(far)[0] == pytest.approx(pearson_r(near)[0], abs=1e-8)
 
 
+def test_means_of_millions_keep_their_digits():
+    p = np.random.default_rng(6).uniform(0.3, 0.3001, 2_000_000)
+    m = one(p, np.full(p.size, 0.1))
+    assert m.p[0] == pytest.approx(math.fsum(p) / p.size, abs=1e-16)
+    assert bias(m)[0] == pytest.approx(math.fsum(p) / p.size - 0.1, abs=1e-15)
+
+
+@settings(max_examples=50)
 @given(pairs(groups=1), st.floats(0.1, 10), st.floats(-1, 1))
 def test_scores_under_shift_and_scale(series, scale, shift):
     p, t, _ = series
@@ -86,6 +97,7 @@ def test_scores_under_shift_and_scale(series, scale, shift):
     assert std_ratio(one(scale * p, t)) == pytest.approx(scale * std_ratio(m), rel=1e-9)
 
 
+@settings(max_examples=50)
 @given(pairs(groups=1), st.randoms(use_true_random=False))
 def test_order_does_not_matter_and_ubrmse_is_below_rmse(series, random):
     p, t, _ = series
@@ -177,10 +189,20 @@ def test_anomalies_take_the_season_away_and_know_no_neighbour():
     np.testing.assert_allclose(departure[: days.size], departure[days.size :], atol=1e-12)
 
 
+def test_the_window_of_anomalies_holds_both_its_ends():
+    time = np.array(["2020-01-01T00", "2020-01-18T12", "2020-02-05T00", "2020-02-22T13"], "datetime64[ns]")
+    values = np.array([0.1, 0.2, 0.6, 0.3])
+    (departure,) = anomalies((values,), time, np.zeros(4, np.intp))
+    np.testing.assert_allclose(departure, [-0.05, -0.1, 0.2, 0.0], atol=1e-15)
+    theirs = calc_anomaly(pd.Series(values, pd.DatetimeIndex(time)), window_size=35)
+    np.testing.assert_allclose(departure, theirs, atol=1e-12)
+
+
 def test_anomalies_of_nothing():
     assert [len(a) for a in anomalies((np.array([]),), np.array([], "datetime64[ns]"), np.array([], np.intp))] == [0]
 
 
+@settings(max_examples=50)
 @given(st.floats(0, 0.5), st.floats(0.005, 0.2), st.floats(0, 0.6))
 def test_crps_is_its_integral(mean, spread, truth):
     below, _ = quad(lambda x: norm.cdf(x, mean, spread) ** 2, min(mean, truth) - 10 * spread, truth, limit=200)

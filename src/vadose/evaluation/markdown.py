@@ -41,7 +41,7 @@ def scorecard_markdown(scores: Scores, title: str, notes: Sequence[str], notice:
         "## What the figures rest on",
         "\n".join(f"- {note}" for note in notes),
         _FORMULAS,
-        "Every sensor's scores are in `scorecard.csv`, all figures of this page in `scorecard.json`.",
+        "Every sensor's scores are in `scorecard.csv`, all other figures of this page in `scorecard.json`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -1,4 +1,4 @@
-"""The scorecard's files: Markdown for people, CSV of every sensor, JSON of every figure."""
+"""The scorecard's files: Markdown for people, CSV of every sensor, JSON of all other figures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ def write_scorecard(
     """Score named products on the samples that all of them have, and write the scorecard.
 
     Writes `scorecard.md`, `scorecard.csv` (scores of every sensor and product on the matched samples) and
-    `scorecard.json` (every figure of the page), all of them or none.
+    `scorecard.json` (all other figures of the page), all of them or none.
 
     Args:
         folder: where to write; made if it is not there.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import differences, matched, own_mean
-from vadose.evaluation.predictions import LABEL, check, scorable
+from vadose.evaluation.predictions import LABEL, SENSOR, check, scorable
 from vadose.evaluation.sensors import MIN_SAMPLES, figures, per_sensor, reliability, scored, summary
 from vadose.refusal import Refusal
 
@@ -22,7 +22,8 @@ class ProductScores:
     Attributes:
         name: what tables call it.
         rows: number of rows of its table, by what became of them.
-        sensors: scores of each sensor on the matched samples, as `per_sensor` gives them.
+        sensors: scores of each sensor on the matched samples, as `per_sensor` gives them; sensors that any product has
+            and no matched sample are there too, left out.
         skill: their `summary`.
         spread: their `reliability`.
         own: scores of each sensor on all samples of the product.
@@ -80,7 +81,9 @@ def score(
     bootstrap = bootstrap or Bootstrap()
     tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
     common = matched(tables)
-    sensors = {name: per_sensor(table, min_samples) for name, table in common.items()}
+    own = {name: per_sensor(table, min_samples) for name, table in tables.items()}
+    every = pd.concat(own.values())[[*SENSOR, "lat", "lon"]].drop_duplicates(SENSOR)
+    sensors = {name: _with_absent(per_sensor(table, min_samples), every, min_samples) for name, table in common.items()}
     first = next(iter(sensors.values()))
     if scored(first).empty:
         raise Refusal(
@@ -89,17 +92,28 @@ def score(
             "Score more samples, or ask for fewer of them a sensor",
         )
     return Scores(
-        tuple(_product(name, tables[name], sensors[name], first, min_samples, bootstrap) for name in tables),
+        tuple(_product(name, tables[name], sensors[name], own[name], first, bootstrap) for name in tables),
         per_sensor(own_mean(next(iter(common.values()))), min_samples),
         min_samples,
         bootstrap,
     )
 
 
+def _with_absent(sensors: pd.DataFrame, every: pd.DataFrame, min_samples: int) -> pd.DataFrame:
+    """The scores of sensors, and a row for each of `every` sensor that is not among them."""
+    absent = every[~every.set_index(SENSOR).index.isin(sensors.set_index(SENSOR).index)]
+    rows = absent.assign(n=0, n_spread=0, left_out=f"0 samples, {min_samples} needed", note="")
+    return pd.concat([sensors, rows]).sort_values(SENSOR, ignore_index=True)
+
+
 def _product(
-    name: str, table: pd.DataFrame, sensors: pd.DataFrame, first: pd.DataFrame, min_samples: int, bootstrap: Bootstrap
+    name: str,
+    table: pd.DataFrame,
+    sensors: pd.DataFrame,
+    own: pd.DataFrame,
+    first: pd.DataFrame,
+    bootstrap: Bootstrap,
 ) -> ProductScores:
-    own = per_sensor(table, min_samples)
     return ProductScores(
         name,
         _rows(table, sensors),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+import dask
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -33,12 +34,9 @@ class Look:
         A pixel counts as observed when all that the look holds was observed there; it is NaN in every variable
         otherwise, so that no pixel mixes two moments.
         """
-        found = {
-            variable.name: carry(dataset, variable, target)
-            for dataset in self.datasets
-            for variable in variables
-            if variable.name in dataset
-        }
+        found: dict[str, NDArray[np.float32]] = {}
+        for dataset in self.datasets:
+            found |= carry(dataset, variables, target)
         whole = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
         return {name: np.where(whole, values, np.float32(np.nan)) for name, values in found.items()}
 
@@ -52,16 +50,21 @@ def looks_of(datasets: Iterable[xr.Dataset]) -> tuple[Look, ...]:
     return tuple(sorted(looks, key=lambda look: -_order(look.time)))
 
 
-def carry(dataset: xr.Dataset, variable: Variable, target: GeoBox) -> NDArray[np.float32]:
-    """One variable of a dataset on the grid of `target`: (..., y, x); only the native pixels it touches are read."""
+def carry(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
+    """The variables that a dataset holds on the grid of `target`, each (..., y, x), by name.
+
+    Only the native pixels that the target touches are read, and those of all variables at once.
+    """
+    held = [variable for variable in variables if variable.name in dataset]
     at = positions(dataset, target)
     window = at.window()
-    leading = tuple(dataset.sizes[dim] for dim in dataset[variable.name].dims if dim not in ("y", "x"))
     if window is None:
-        return np.full((*leading, *target.shape), np.nan, np.float32)
-    values = dataset[variable.name].isel(y=window[0], x=window[1]).values
-    method = _METHODS[variable.resampling]
-    return method(values, at.within(window)).astype(np.float32)
+        leading = tuple(size for dim, size in dataset.sizes.items() if dim not in ("y", "x"))
+        return {variable.name: np.full((*leading, *target.shape), np.nan, np.float32) for variable in held}
+    near = at.within(window)
+    with dask.config.set(scheduler="synchronous"):
+        native = dataset[[variable.name for variable in held]].isel(y=window[0], x=window[1]).load()
+    return {v.name: _METHODS[v.resampling](native[v.name].values, near).astype(np.float32) for v in held}
 
 
 _METHODS: dict[Resampling, Callable[..., Floats]] = {

@@ -6,9 +6,10 @@ from typing import Protocol
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from vadose.fusion.history import step_means, steps_of
-from vadose.fusion.latest import age_days, latest
+from vadose.fusion.latest import DAY_NS, age_days, latest
 from vadose.fusion.look import Look, carry, looks_of
 from vadose.fusion.needs import History
 from vadose.fusion.regrid import Floats, block_mean
@@ -55,7 +56,7 @@ def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: 
     """Bring a source's datasets onto a tile, as pixels or as cells by the size of its native pixels."""
     if min(native_metres(dataset) for dataset in datasets) < FINE_M:
         return Fine(looks_of(datasets), variables, tile)
-    return Coarse(tuple(_on_cells(dataset, variables, tile) for dataset in datasets), variables, tile)
+    return Coarse(tuple(Series.of(dataset, variables, tile) for dataset in datasets), variables, tile)
 
 
 def native_metres(dataset: xr.Dataset) -> float:
@@ -118,53 +119,77 @@ class Fine:
             del self._read[rank]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A dataset's values on a tile's cells, every time of it.
+
+    Attributes:
+        item: identifier.
+        times: ascending; empty for what does not change.
+        values: by variable, (time, y, x).
+        valid_fraction: part of each cell that was observed, (time, y, x).
+    """
+
+    item: str
+    times: NDArray[np.datetime64]
+    values: dict[str, Floats]
+    valid_fraction: Floats
+
+    @classmethod
+    def of(cls, dataset: xr.Dataset, variables: tuple[Variable, ...], tile: Tile) -> "Series":
+        """Carry a dataset onto the cells, by the mean over points within each where the native pixels are small."""
+        side = 8 if native_metres(dataset) < 2 * CELL_M else 1
+        lattice = tile.cells.zoom_to((tile.rows * side, tile.columns * side)) if side > 1 else tile.cells
+        timed = "time" in dataset.dims
+        values, fraction = {}, np.ones(1)
+        for name, carried in carry(dataset, variables, lattice).items():
+            mean, valid = block_mean(carried if timed else carried[np.newaxis], side)
+            values[name], fraction = mean.astype(np.float32), np.minimum(fraction, valid)
+        times = dataset["time"].values if timed else np.empty(0, "datetime64[ns]")
+        return cls(str(dataset.attrs.get("item", "")), times, values, fraction)
+
+    def reach(self, time: np.datetime64, days: float) -> list[tuple[np.datetime64 | None, int]]:
+        """Times not later than a moment and not older than `days`, with their numbers."""
+        if not self.times.size:
+            return [(None, 0)]
+        oldest = time - np.timedelta64(round(days * DAY_NS), "ns")
+        first, last = np.searchsorted(self.times, oldest), np.searchsorted(self.times, time, side="right")
+        return [(self.times[number], number) for number in range(first, last)]
+
+
+@dataclass(frozen=True, eq=False)
 class Coarse:
     """A source of cells: every time is carried onto the cells at once."""
 
-    datasets: tuple[xr.Dataset, ...]
+    series: tuple[Series, ...]
     variables: tuple[Variable, ...]
     tile: Tile
 
     def at(self, time: np.datetime64, max_age: float) -> Moment:
         """The latest valid cell values not older than `max_age` days."""
-        looks = [look for look in looks_of(self.datasets) if _in_reach(look, time, max_age)]
+        looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age)]
+        looks.sort(key=lambda look: (age_days(time, look[0]), look[2].item))
+        ages = [(one.item, age_days(time, when)) for when, _, one in looks]
         names = (*(variable.name for variable in self.variables), "valid_fraction")
-        ages = [(look.item, age_days(time, look.time)) for look in looks]
-        found = latest(ages, lambda rank: self._values(looks[rank]), names, tuple(self.tile.cells.shape))
+
+        def values_of(rank: int) -> dict[str, Floats]:
+            _, number, one = looks[rank]
+            seen = one.valid_fraction[number]
+            found = {name: values[number] for name, values in one.values.items()} | {"valid_fraction": seen}
+            return {name: np.where(seen > 0, values, np.nan) for name, values in found.items()}
+
+        found = latest(ages, values_of, names, tuple(self.tile.cells.shape))
         valid_fraction = np.nan_to_num(found.values.pop("valid_fraction"))
         return Moment(None, found.values, valid_fraction, found.age, found.items)
 
     def steps(self, name: str, time: np.datetime64, history: History) -> Floats:
         """Means over steps of every time in reach."""
-        parts = [dataset for dataset in self.datasets if "time" in dataset.dims and name in dataset]
+        parts = [one for one in self.series if one.times.size and name in one.values]
         if not parts:
             return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
-        times = np.concatenate([part["time"].values for part in parts])
-        values = np.concatenate([part[name].values for part in parts])
+        times = np.concatenate([part.times for part in parts])
+        values = np.concatenate([part.values[name] for part in parts])
         return step_means(values, steps_of(times, time, history.steps, history.step_days), history.steps)
-
-    @staticmethod
-    def _values(look: Look) -> dict[str, Floats]:
-        merged = {str(name): array.values for dataset in look.datasets for name, array in dataset.data_vars.items()}
-        observed = merged["valid_fraction"] > 0
-        return {name: np.where(observed, values, np.nan) for name, values in merged.items()}
-
-
-def _on_cells(dataset: xr.Dataset, variables: tuple[Variable, ...], tile: Tile) -> xr.Dataset:
-    side = 8 if native_metres(dataset) < 2 * CELL_M else 1
-    lattice = tile.cells.zoom_to((tile.rows * side, tile.columns * side)) if side > 1 else tile.cells
-    arrays = {}
-    fraction: Floats = np.ones(())
-    for variable in variables:
-        if variable.name in dataset:
-            mean, valid = block_mean(carry(dataset, variable, lattice), side)
-            arrays[variable.name] = mean.astype(np.float32)
-            fraction = np.minimum(fraction, valid)
-    dims = ("time", "y", "x") if "time" in dataset.dims else ("y", "x")
-    coords = {"time": dataset["time"]} if "time" in dataset.dims else {}
-    named = {name: (dims, values) for name, values in (arrays | {"valid_fraction": fraction}).items()}
-    return xr.Dataset(named, coords=coords, attrs=dataset.attrs)
 
 
 def _in_reach(look: Look, time: np.datetime64, days: float) -> bool:

@@ -111,7 +111,7 @@ def _name(zone: xr.Dataset, time: np.datetime64) -> str:
         raise Refusal(
             "maps: a file of one zone",
             "Its CRS has no EPSG code to be named by",
-            "Map in UTM or another EPSG projection",
+            "Map in UTM or another of EPSG",
         )
     moment = np.datetime_as_string(time, "s").replace("-", "").replace(":", "")
     return f"soil_moisture_{moment}_{epsg}"

@@ -115,15 +115,24 @@ def locate(href: str, beside: Path, folder: Path) -> Path:
         Refusal: the path leads out of the archive, or the file of a remote address is not there.
     """
     asked = f"{beside}: asset {href!r}"
-    parts = urlsplit(href)
-    remote = parts.scheme not in ("", "file") or bool(parts.netloc)
-    name = os.path.basename(unquote(parts.path)) if remote else unquote(parts.path) if parts.scheme else href  # noqa: PTH119
+    name, remote = _path_in(href)
     path = Path(os.path.normpath(beside.parent / name))
     if "\0" in name or not path.is_relative_to(folder) or path == beside.parent:
         raise Refusal(asked, f"It leads out of the archive {folder}", "Put the file into the archive, beside its item")
     if remote and not path.is_file():
         raise Refusal(asked, f"It is not on this machine: there is no {path}", "Download it there")
     return path
+
+
+def _path_in(href: str) -> tuple[str, bool]:
+    """The path that an address gives on this machine, or else the name of its file; and whether it lies elsewhere."""
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return "", True
+    if parts.scheme not in ("", "file") or parts.netloc:
+        return unquote(parts.path).rpartition("/")[2], True
+    return unquote(parts.path) if parts.scheme else href, False
 
 
 def _items(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:

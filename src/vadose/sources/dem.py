@@ -11,12 +11,10 @@ import xarray as xr
 from vadose.grid import Area, Period
 from vadose.sources.archive import Index
 from vadose.sources.items import open_items, open_rasters, units_of
-from vadose.sources.raster import dataset, lazy
+from vadose.sources.layers import dataset, lazy
 from vadose.sources.records import Record
 from vadose.sources.stac import DEM
 from vadose.variables import ELEVATION, SOURCES, Variable
-
-VOID = -32768.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Dem:
         return Index.of(self.archive, DEM)
 
     def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (ground does not change)
-        """The tiles over an area, whatever the period: elevation (y, x) in metres.
+        """The tiles over an area, whatever the period: elevation (y, x) in metres; voids (-32768) are NaN.
 
         Raises:
             NothingFound: there is none.
@@ -47,7 +45,7 @@ class Dem:
 
 
 def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
-    raster = open_rasters(record, (ELEVATION.name,), VOID)[ELEVATION.name]
+    raster = open_rasters(record, (ELEVATION.name,))[ELEVATION.name]
     window = raster.grid.window(area)
     if window:
         layers = lazy(raster.layer, (ELEVATION.name,), window)

@@ -35,9 +35,12 @@ def tie_points(path: Path) -> NDArray[np.float64]:
         raise Refusal(
             asked, f"It holds no whole geolocationGridPointList ({error})", "Get the annotation/s1….xml of the product"
         ) from error
-    if len(rows) < 2 * len(_TERMS):
-        raise Refusal(asked, f"It holds {len(rows)} tie points", f"A surface needs {2 * len(_TERMS)} of them")
-    return np.array(rows)
+    table = np.array(rows)
+    if len(table) < 2 * len(_TERMS) or not np.isfinite(table).all() or not np.ptp(table[:, :2], axis=0).all():
+        raise Refusal(
+            asked, f"It holds {len(table)} tie points, not all apart", f"A surface needs {2 * len(_TERMS)} of them"
+        )
+    return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,6 @@ class Surface:
 
 
 def _list_of_points(annotation: bytes) -> bytes:
-    """The one element of the annotation that is needed: a fiftieth of it, and read ten times faster than the whole."""
+    """The one element of the annotation that is needed; to parse the whole takes several times as long."""
     start, end = annotation.find(b"<" + _TAG), annotation.find(b"</" + _TAG + b">")
     return annotation[start : end + len(_TAG) + 3] if 0 <= start < end else b""

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import xarray as xr
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from vadose.grid import Area, Period
 from vadose.refusal import Refusal
@@ -73,5 +74,8 @@ def units_of(variables: Iterable[Variable]) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _epsg(crs: str) -> int | None:
-    code = CRS.from_wkt(crs).to_epsg()
+    try:
+        code = CRS.from_wkt(crs).to_epsg()
+    except CRSError:
+        return None
     return None if code is None else int(code)

@@ -68,7 +68,7 @@ def offset_of(stated: float | None, baseline: str | None, properties: Mapping[st
     if baseline is None:
         return float(stated or 0.0)
     offset = OFFSET if baseline >= FIRST_WITH_OFFSET else 0.0
-    if stated is not None and abs(stated - offset) > SCALE / 2:
+    if stated is not None and not abs(stated - offset) <= SCALE / 2:
         raise Refusal(
             asked,
             f"It states the offset {stated:g}, and the processing baseline {baseline}, which has {offset:g}",

@@ -1,24 +1,19 @@
 """Raster files read in windows: the header when opened, the pixels when they are asked for."""
 
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import ceil, floor
-from operator import getitem
 from pathlib import Path
-from typing import Any
 
-import dask.array as da
 import numpy as np
 import rasterio
-import rioxarray  # noqa: F401 (gives datasets their `rio`)
 import shapely
-import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
+from pyproj.exceptions import ProjError
 from rasterio.errors import RasterioError
 
 from vadose.grid import Area
@@ -28,15 +23,11 @@ from vadose.sources.window import Window
 
 MARGIN = 3
 """Pixels read beyond an area on every side, so that interpolation at its edge has its neighbours."""
-BLOCK = 2048
-"""Side of the largest piece that is read at once, pixels."""
 EDGE_DEGREES = 0.05
 """Longest straight piece of an area's outline when it is carried into another projection."""
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.float64]
-Read = Callable[[Window], Floats]
-"""Gives the pixels of a window as (layer, y, x), NaN where missing."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +116,12 @@ class Raster:
             crs, transform, bands, tag = file.crs, file.transform, file.count, file.nodata
             height, width = file.shape
         asked = f"{path}: opening it"
-        if crs is None:
-            raise Refusal(asked, "It has no coordinate reference system", "Write the CRS into the file")
+        if crs is None or transform == Affine.identity():
+            raise Refusal(
+                asked,
+                "It has no coordinate reference system, or no place in it",
+                "Write CRS and transform into the file",
+            )
         if bands != 1 or transform.b or transform.d:
             raise Refusal(asked, "It holds several bands, or is rotated", "Give one file a band, its rows west to east")
         missing = missing if asset.nodata is None else (*missing, asset.nodata)
@@ -141,7 +136,8 @@ class Raster:
         with _opened(self.path) as file:
             numbers = file.read(1, window=((window.top, window.bottom), (window.left, window.right)))
         absent = np.isin(numbers, [*self.missing] if self.tag is None else [*self.missing, self.tag])
-        values = numbers.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = numbers.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
         return np.where(absent, np.float32(np.nan), values)
 
     def layer(self, window: Window) -> Floats:
@@ -175,56 +171,19 @@ def by_grid(rasters: Mapping[str, Raster]) -> dict[Grid, dict[str, Raster]]:
     return groups
 
 
-def lazy(read: Read, names: Sequence[str], window: Window) -> dict[str, da.Array]:
-    """The layers that `read` gives for a window, by name, each (1, y, x) float32.
-
-    They are read in blocks when they are computed; those computed together are read once.
-    """
-    rows, columns = _pieces(window.top, window.bottom), _pieces(window.left, window.right)
-    stack = f"pixels-{uuid.uuid4().hex}"
-    blocks = {(i, j): Window(*row, *column) for i, row in enumerate(rows) for j, column in enumerate(columns)}
-    graph: dict[tuple[str | int, ...], Any] = {(stack, *at): (partial(read, block),) for at, block in blocks.items()}
-    for layer, name in enumerate(names):
-        graph |= {(f"{name}-{stack}", 0, *at): (getitem, (stack, *at), slice(layer, layer + 1)) for at in blocks}
-    chunks = ((1,), *(tuple(end - start for start, end in pieces) for pieces in (rows, columns)))
-    return {
-        name: da.Array(graph, f"{name}-{stack}", chunks, dtype=np.float32)  # type: ignore[no-untyped-call]
-        for name in names
-    }
-
-
-def dataset(
-    layers: Mapping[str, da.Array],
-    units: Mapping[str, str],
-    grid: Grid,
-    window: Window,
-    time: np.datetime64 | None = None,
-) -> xr.Dataset:
-    """Layers of a window as a dataset with coordinates and CRS.
-
-    Args:
-        layers: by name of the variable, (1, y, x).
-        units: by name of the variable.
-        grid: of the layers.
-        window: of the grid.
-        time: of the observation; None for a static product, whose variables have dimensions (y, x).
-    """
-    static = time is None
-    dims = ("y", "x") if static else ("time", "y", "x")
-    named = {name: (dims, layer[0] if static else layer, {"units": units[name]}) for name, layer in layers.items()}
-    reference = xr.Variable((), 0, {"crs_wkt": grid.crs})
-    coords = {"y": grid.y(window), "x": grid.x(window), "spatial_ref": reference}
-    return xr.Dataset(named, coords=coords if static else {"time": [time], **coords})
-
-
 @lru_cache(maxsize=256)
 def from_lonlat_to(crs: str) -> Transformer:
-    """Transformer from longitude and latitude to a projection given as WKT."""
-    return Transformer.from_crs(4326, crs, always_xy=True)
+    """Transformer from longitude and latitude to a projection given as WKT.
 
-
-def _pieces(start: int, end: int) -> list[tuple[int, int]]:
-    return [(first, min(first + BLOCK, end)) for first in range(start, end, BLOCK)]
+    Raises:
+        Refusal: no way leads there, as to a local grid.
+    """
+    try:
+        return Transformer.from_crs(4326, crs, always_xy=True)
+    except ProjError as error:
+        raise Refusal(
+            f"raster: the CRS {crs}", f"No way leads to it ({error})", "Give the file a CRS on Earth"
+        ) from error
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from vadose.grid import Area, Period
 from vadose.sources.archive import Index
 from vadose.sources.incidence import Surface, tie_points
 from vadose.sources.items import open_items, open_rasters, units_of
-from vadose.sources.raster import Floats, Grid, Raster, by_grid, dataset, lazy
+from vadose.sources.layers import dataset, lazy
+from vadose.sources.raster import Floats, Grid, Raster, by_grid
 from vadose.sources.records import Record
 from vadose.sources.stac import SENTINEL1_RTC
 from vadose.sources.window import Window

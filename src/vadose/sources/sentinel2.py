@@ -12,7 +12,8 @@ import xarray as xr
 from vadose.grid import Area, Period
 from vadose.sources.archive import Index
 from vadose.sources.items import open_items, open_rasters, units_of
-from vadose.sources.raster import Floats, Raster, by_grid, dataset, lazy
+from vadose.sources.layers import dataset, lazy
+from vadose.sources.raster import Floats, Raster, by_grid
 from vadose.sources.records import Record
 from vadose.sources.stac import SENTINEL2_L2A
 from vadose.sources.window import Window

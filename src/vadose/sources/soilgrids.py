@@ -10,7 +10,8 @@ import xarray as xr
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound
 from vadose.sources.items import units_of
-from vadose.sources.raster import Raster, by_grid, dataset, lazy
+from vadose.sources.layers import dataset, lazy
+from vadose.sources.raster import Raster, by_grid
 from vadose.sources.records import Asset
 from vadose.sources.source import conform
 from vadose.variables import BULK_DENSITY, CLAY, SAND, SILT, SOURCES, Variable

@@ -4,6 +4,8 @@ from typing import Protocol
 
 import numpy as np
 import xarray as xr
+from dask.base import is_dask_collection
+from numpy.typing import NDArray
 
 from vadose.grid import Area, Period
 from vadose.refusal import Refusal
@@ -66,7 +68,8 @@ def conform(dataset: xr.Dataset, variables: tuple[Variable, ...], source: str, i
 
 def _ordered(dataset: xr.Dataset, asked: str) -> xr.Dataset:
     dims = ("time", "y", "x") if "time" in dataset.dims else ("y", "x")
-    dataset = dataset.transpose(*dims)
+    if tuple(dataset.dims) != dims or any(array.dims != dims for array in dataset.data_vars.values()):
+        dataset = dataset.transpose(*dims)
     for name, sign in (("x", 1), ("y", -1)):
         values = dataset[name].values
         if values.size > 1 and np.sign(values[1] - values[0]) != sign:
@@ -75,7 +78,8 @@ def _ordered(dataset: xr.Dataset, asked: str) -> xr.Dataset:
         if steps.size and (steps.min() <= 0 or np.ptp(steps) > 1e-3 * steps.mean()):
             raise Refusal(asked, f"Its {name} coordinate is not evenly spaced", "Give a regular grid in the file's CRS")
     if "time" in dataset.dims:
-        dataset = dataset.sortby("time")
+        if not dataset.indexes["time"].is_monotonic_increasing:
+            dataset = dataset.sortby("time")
         if dataset.indexes["time"].has_duplicates:
             raise Refusal(asked, "It holds the same time twice", "Remove one of the two")
     return dataset
@@ -88,6 +92,16 @@ def _check_units(name: str, array: xr.DataArray, variable: Variable, asked: str)
 
 
 def _as_float(array: xr.DataArray, variable: Variable) -> xr.DataArray:
-    low, high = variable.valid_range
-    values = array.astype(np.float32)
-    return values.where((values >= low) & (values <= high)).assign_attrs(variable.attrs)
+    values = array.data
+    if is_dask_collection(values):
+        empty, name = np.empty((0,) * values.ndim, np.float32), f"valid-{values.name}"
+        checked = values.map_blocks(_valid, *variable.valid_range, dtype=np.float32, meta=empty, name=name)
+    else:
+        checked = _valid(values, *variable.valid_range)
+    return array.copy(data=checked).assign_attrs(variable.attrs)
+
+
+def _valid(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.float32]:
+    numbers = values.astype(np.float32, copy=False)
+    with np.errstate(invalid="ignore"):
+        return np.where((numbers >= low) & (numbers <= high), numbers, np.float32(np.nan))
