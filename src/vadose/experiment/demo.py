@@ -50,15 +50,22 @@ def demo_experiment(archive: Path, period: str) -> Experiment:
         {
             "name": "demo",
             "simulated": True,
-            "samples": {"archive": archive, "period": period, "at": "sentinel1", "most_per_sensor": 24},
+            "samples": {"archive": archive, "period": period, "at": "sentinel1", "most_per_sensor": 20},
             "needs": {
                 "pixels": PIXELS,
                 "cells": CELLS,
                 "history": {"variables": ("smap", "gldas"), "steps": 30, "step_days": 1},
             },
             "split": {"places": {"by": "network"}, "test_fraction": 0.26, "validation_fraction": 0.2},
-            "network": {"encoder": {"width": 16, "max_width": 64}, "dropout": 0.2},
-            "schedule": {"epochs": 14, "batch_size": 32, "learning_rate": 0.003, "patience": 6, "source_dropout": 0.1},
+            "network": {"encoder": {"width": 16, "max_width": 64, "blocks": (2, 1, 1, 1)}, "dropout": 0.2},
+            "schedule": {
+                "epochs": 20,
+                "batch_size": 32,
+                "learning_rate": 0.003,
+                "patience": 6,
+                "source_dropout": 0.1,
+                "per_sensor": 8,
+            },
             "min_samples": 12,
         }
     )
@@ -76,7 +83,7 @@ def middle_of_growth(archive: Path, region: str) -> str:
     with xr.open_dataset(archive / "truth" / f"{region}.nc") as truth:
         contrast = truth["soil_moisture"].std(("y", "x"))
         settled = contrast.isel(time=slice(40, None))
-        return np.datetime_as_string(settled["time"].values[int(settled.argmax())], "m")
+        return np.datetime_as_string(settled["time"].values[int(settled.argmax("time"))], "m")
 
 
 def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.fusion import Needs
+from vadose.samples.layout import IDENTITY
 from vadose.samples.store import Floats, Rows, SampleStore
 
 
@@ -21,6 +22,7 @@ class SampleBatch:
         history: (sample, step, variable), the latest step first.
         label: (sample,), m3 m-3; NaN where it is not known.
         rows: (sample,), in the store.
+        sensors: (sample,), a number for each sensor of the batch.
     """
 
     pixels: Floats | None
@@ -28,6 +30,7 @@ class SampleBatch:
     history: Floats
     label: Floats
     rows: Rows
+    sensors: Rows
 
 
 def batches(
@@ -38,6 +41,7 @@ def batches(
     seed: int = 0,
     epoch: int = 0,
     shuffle: bool = True,
+    per_sensor: int = 1,
 ) -> Iterator[SampleBatch]:
     """All rows once, in batches, the last of which may be smaller.
 
@@ -48,20 +52,38 @@ def batches(
         batch_size: samples in a batch.
         seed, epoch: together they fix the order; another epoch has another one.
         shuffle: whether the order is random; otherwise that of `rows`.
+        per_sensor: samples of one sensor that stay together in a random order.
 
     Raises:
         Refusal: the store does not meet the needs, or a file of it cannot be read.
     """
     store.check(needs)
-    order = np.random.default_rng([seed, epoch]).permutation(len(rows)) if shuffle else np.arange(len(rows))
+    sensor = store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup().to_numpy()
+    rng = np.random.default_rng([seed, epoch])
+    order = _grouped(sensor, per_sensor, rng) if shuffle else np.arange(len(rows))
     cells, history, label = store.cells(needs.cells, rows), store.history(needs.history, rows), store.labels(rows)
 
     def batch(part: NDArray[np.intp]) -> SampleBatch:
         pixels = store.pixels(needs.pixels, rows[part], needs.halo) if needs.pixels else None
-        return SampleBatch(pixels, cells[part], history[part], label[part], rows[part])
+        return SampleBatch(pixels, cells[part], history[part], label[part], rows[part], sensor[part])
 
     parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     return _ahead(batch, parts) if needs.pixels else map(batch, parts)
+
+
+def _grouped(sensor: NDArray[np.intp], together: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """A random order in which runs of `together` samples are of one sensor."""
+    shuffled = rng.permutation(len(sensor))
+    if together == 1:
+        return shuffled
+    by_sensor = shuffled[np.argsort(sensor[shuffled], kind="stable")]
+    ends = np.flatnonzero(np.diff(sensor[by_sensor])) + 1
+    runs = [
+        group[start : start + together]
+        for group in np.split(by_sensor, ends)
+        for start in range(0, len(group), together)
+    ]
+    return np.concatenate([runs[place] for place in rng.permutation(len(runs))])
 
 
 def _ahead(batch: Callable[[NDArray[np.intp]], SampleBatch], parts: list[NDArray[np.intp]]) -> Iterator[SampleBatch]:

@@ -94,9 +94,10 @@ def _labelled(
     store: SampleStore, rows: Rows, needs: Needs, schedule: Schedule, epoch: int | None
 ) -> Iterator[Labelled]:
     shuffle = epoch is not None
-    for samples in batches(store, rows, needs, schedule.batch_size, schedule.seed, epoch or 0, shuffle):
+    size, together = schedule.batch_size, schedule.per_sensor
+    for samples in batches(store, rows, needs, size, schedule.seed, epoch or 0, shuffle, together):
         batch = Batch.of_samples(samples.pixels, samples.cells, samples.history)
-        yield batch, torch.from_numpy(samples.label)
+        yield batch, torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
 
 
 def _with_label(scaling: Scaling, places: Places) -> Scaling:

@@ -13,11 +13,11 @@ from torch import Tensor
 from vadose import files
 from vadose.models import Batch, FusionNetwork
 from vadose.training.dropout import drop_sources
-from vadose.training.objective import negative_log_likelihood
+from vadose.training.objective import objective
 
-Labelled = tuple[Batch, Tensor]
+Labelled = tuple[Batch, Tensor, Tensor]
 Epochs = Callable[[int], Iterable[Labelled]]
-"""Batches with their labels (batch,), by epoch."""
+"""Batches with their labels (batch,) and numbers of their sensors (batch,), by epoch."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
@@ -30,6 +30,8 @@ class Schedule:
         learning_rate: the highest, reached after a tenth of the epochs and brought to zero along a cosine.
         weight_decay: of AdamW (Loshchilov & Hutter, ICLR 2019).
         patience: epochs without a better validation loss after which training ends.
+        per_sensor: samples of one sensor that stand together in a batch, so that its bias can be told from the rest.
+        bias_weight: of a sensor's lasting error beside its error in time; see `objective`.
         source_dropout: probability that a source is taken from a sample.
         seed: of everything random.
     """
@@ -39,6 +41,8 @@ class Schedule:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     patience: int = 8
+    per_sensor: int = 16
+    bias_weight: float = 0.3
     source_dropout: float = 0.1
     seed: int = 0
 
@@ -80,7 +84,7 @@ def fit(
         began = time.perf_counter()
         torch.manual_seed(schedule.seed * 100_003 + progress.epoch)
         train_loss, samples = _train(network, training(progress.epoch), optimizer, schedule, progress.epoch)
-        loss, rmse = _validate(network, validation(0))
+        loss, rmse = _validate(network, validation(0), schedule.bias_weight)
         seconds = time.perf_counter() - began
         row = {"epoch": progress.epoch, "train_loss": train_loss, "loss": loss, "rmse": rmse, "seconds": seconds}
         progress.journal.append(row)
@@ -102,10 +106,10 @@ def _train(
     for group in optimizer.param_groups:
         group["lr"] = schedule.learning_rate * _rate(epoch, schedule.epochs)
     total, samples = 0.0, 0
-    for whole, label in batches:
+    for whole, label, sensor in batches:
         batch = drop_sources(whole, network.needs, schedule.source_dropout, generator)
         mean, spread = network(batch)
-        loss = negative_log_likelihood(mean[:, 0, 0], spread[:, 0, 0], label)
+        loss = objective(mean[:, 0, 0], spread[:, 0, 0], label, sensor, schedule.bias_weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -115,15 +119,15 @@ def _train(
 
 
 @torch.no_grad()
-def _validate(network: FusionNetwork, batches: Iterable[Labelled]) -> tuple[float, float]:
+def _validate(network: FusionNetwork, batches: Iterable[Labelled], bias_weight: float) -> tuple[float, float]:
     network.eval()
-    loss, squares, samples = 0.0, 0.0, 0
-    for batch, label in batches:
+    parts = []
+    for batch, label, sensor in batches:
         mean, spread = network(batch)
-        nll = negative_log_likelihood(mean[:, 0, 0], spread[:, 0, 0], label, beta=0)
-        loss, samples = loss + float(nll) * len(label), samples + len(label)
-        squares += float(((mean[:, 0, 0] - label) ** 2).sum())
-    return loss / max(samples, 1), float((squares / max(samples, 1)) ** 0.5)
+        parts.append(torch.stack([mean[:, 0, 0], spread[:, 0, 0], label, sensor.to(label.dtype)]))
+    mean, spread, label, sensor = torch.cat(parts, dim=1)
+    loss = objective(mean, spread, label, sensor, bias_weight)
+    return float(loss), float(((mean - label) ** 2).mean().sqrt())
 
 
 def _rate(epoch: int, epochs: int) -> float:

@@ -1,40 +1,17 @@
 """What world is simulated: where, when, how large, how often it is looked at."""
 
-from typing import Literal
+from itertools import combinations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pyproj import Geod
 
 from vadose.grid import Period, Tile, tile_around
 from vadose.refusal import Refusal
+from vadose.world import climates
+from vadose.world.climates import Climate
 
-
-class Climate(BaseModel):
-    """Weather and ground of a region, enough to drive a soil-water balance.
-
-    Attributes:
-        rain_mm_day: mean rain of a wet day.
-        wet_after_dry, wet_after_wet: probability of a wet day after a dry and after a wet one (Richardson 1981).
-        evaporation_mm_day: mean potential evaporation; it swings by 70 % over the year.
-        temperature_c, swing_c: mean of the year, and half the difference of summer and winter.
-        cloud: mean cloud cover, 0..1.
-        clay, sand: mean mass fractions.
-        relief_m: standard deviation of the terrain.
-        irrigated: whether crops are watered when the root zone is dry.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rain_mm_day: float
-    wet_after_dry: float
-    wet_after_wet: float
-    evaporation_mm_day: float
-    temperature_c: float
-    swing_c: float
-    cloud: float
-    clay: float
-    sand: float
-    relief_m: float
-    irrigated: bool = False
+APART_KM = 150.0
+"""Least distance of two regions: each has the 3 x 3 SMAP pixels around it, 108 km wide, to itself."""
 
 
 class Region(BaseModel):
@@ -49,26 +26,20 @@ class Region(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[A-Z]+$")
-    lon: float
-    lat: float
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-59, le=83)
     climate: Climate
 
 
-def _region(name: str, lon: float, lat: float, figures: tuple[float, ...], irrigated: bool = False) -> Region:
-    fields = [field for field in Climate.model_fields if field != "irrigated"]
-    climate = {**dict(zip(fields, figures, strict=True)), "irrigated": irrigated}
-    return Region(name=name, lon=lon, lat=lat, climate=Climate.model_validate(climate))
-
-
 REGIONS = (
-    _region("HUMID", 9.35, 48.2, (7.0, 0.32, 0.62, 2.2, 9.5, 9.0, 0.55, 0.24, 0.30, 25.0)),
-    _region("PLAIN", -96.4, 40.6, (9.0, 0.18, 0.45, 3.2, 11.0, 14.0, 0.40, 0.28, 0.18, 8.0)),
-    _region("STEPPE", -101.9, 33.7, (8.0, 0.09, 0.35, 4.2, 15.5, 11.0, 0.30, 0.25, 0.45, 6.0)),
-    _region("DESERT", 142.2, -33.9, (6.0, 0.07, 0.30, 4.6, 17.5, 8.0, 0.22, 0.14, 0.68, 10.0)),
-    _region("PADDOCK", 146.1, -35.1, (7.0, 0.13, 0.38, 3.8, 16.0, 8.0, 0.30, 0.35, 0.30, 4.0)),
-    _region("ORCHARD", -5.1, 37.6, (8.5, 0.12, 0.42, 3.9, 18.0, 8.5, 0.30, 0.32, 0.25, 15.0), irrigated=True),
-    _region("SAVANNA", 35.4, -6.4, (11.0, 0.16, 0.55, 4.4, 22.5, 3.0, 0.45, 0.30, 0.52, 20.0)),
-    _region("TAIGA", 26.6, 67.4, (4.5, 0.30, 0.50, 1.4, 0.5, 13.0, 0.60, 0.08, 0.62, 18.0)),
+    Region(name="HUMID", lon=9.35, lat=48.2, climate=climates.HUMID),
+    Region(name="PLAIN", lon=-96.4, lat=40.6, climate=climates.PLAIN),
+    Region(name="STEPPE", lon=-101.9, lat=33.7, climate=climates.STEPPE),
+    Region(name="DESERT", lon=142.2, lat=-33.9, climate=climates.DESERT),
+    Region(name="PADDOCK", lon=146.1, lat=-35.1, climate=climates.PADDOCK),
+    Region(name="ORCHARD", lon=-5.1, lat=37.6, climate=climates.ORCHARD),
+    Region(name="SAVANNA", lon=35.4, lat=-6.4, climate=climates.SAVANNA),
+    Region(name="TAIGA", lon=26.6, lat=67.4, climate=climates.TAIGA),
 )
 """Eight places in as many climates; what grows and falls there is made up."""
 
@@ -88,13 +59,28 @@ class WorldConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    regions: tuple[Region, ...] = REGIONS
-    side_cells: int = Field(default=16, ge=10)
+    regions: tuple[Region, ...] = Field(default=REGIONS, min_length=1)
+    side_cells: int = Field(default=16, ge=10, multiple_of=2)
     sensors: int = Field(default=6, ge=1)
     period: str = "2021-07-01/2022-06-30"
     radar_days: int = Field(default=12, ge=1)
     optical_days: int = Field(default=10, ge=1)
     seed: int = Field(default=0, ge=0)
+
+    @field_validator("regions")
+    @classmethod
+    def _apart(cls, regions: tuple[Region, ...]) -> tuple[Region, ...]:
+        for one, other in combinations(regions, 2):
+            distance_km = Geod(ellps="WGS84").inv(one.lon, one.lat, other.lon, other.lat)[2] / 1000
+            if one.name == other.name or distance_km < APART_KM:
+                raise ValueError(f"{one.name} and {other.name} are one or closer than {APART_KM:g} km")
+        return regions
+
+    @field_validator("period")
+    @classmethod
+    def _period(cls, period: str) -> str:
+        Period.parse(period)
+        return period
 
     @classmethod
     def preset(cls, name: str) -> "WorldConfig":
@@ -119,7 +105,6 @@ class WorldConfig(BaseModel):
         return Tile(middle.epsg, middle.west - half, middle.north + half, self.side_cells, self.side_cells)
 
 
-Preset = Literal["tiny", "small"]
 PRESETS: dict[str, WorldConfig] = {
     "tiny": WorldConfig(
         regions=REGIONS[1:6:2], side_cells=10, sensors=3, period="2021-12-01/2022-03-15", optical_days=15

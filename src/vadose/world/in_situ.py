@@ -20,7 +20,11 @@ BIAS, NOISE, WITHIN = 0.012, 0.004, 0.01
 """Standard deviations of a sensor's calibration, of a reading, and of the point within its 40 m, m3 m-3."""
 SPIKES, GAPS, STEADY = 0.002, 0.01, 72
 """Share of readings that spike, chance that an hour begins a gap, and mean length of a gap, hours."""
+MISSING, FILL = 0.005, -9999.0
+"""Share of readings that are flagged M, and their value in an ISMN file."""
 MARGIN_CELLS = 4
+COVERS = ("Crops", "Grass", "Bare")
+"""Names of the classes of land cover."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def probes(world: Simulated, count: int) -> tuple[Probe, ...]:
     """Places of sensors, each in a cell of its own, where a chip of 9 cells fits into the region."""
     side = world.tile.rows - 2 * MARGIN_CELLS
     rng = world.rng("probes")
-    cells = rng.choice(side * side, size=min(count, side * side), replace=False)
+    cells = _spread(side, min(count, side * side), rng)
     inside = rng.integers(0, PER_CELL, (len(cells), 2))
     rows, columns = MARGIN_CELLS + cells // side, MARGIN_CELLS + cells % side
     return tuple(
@@ -57,8 +61,11 @@ def readings(world: Simulated, probe: Probe) -> pd.DataFrame:
     values, flags = np.where(frozen, 0.08, values), np.where(frozen, "D01", flags)
     spikes = rng.random(len(hours)) < SPIKES
     values, flags = np.where(spikes, values + rng.normal(0, 0.15, len(hours)), values), np.where(spikes, "D06", flags)
-    outside = (values < 0) | (values > 0.6)
-    flags = np.where(outside, np.where(values < 0, "C01", "C02"), flags)
+    full = world.land.water.saturation[probe.row, probe.column]
+    for flag, wrong in (("C03", values > full), ("C02", values > 0.6), ("C01", values < 0)):
+        flags = np.where(wrong, flag, flags)
+    missing = rng.random(len(hours)) < MISSING
+    values, flags = np.where(missing, FILL, values), np.where(missing, "M", flags)
     kept = ~_gaps(len(hours), rng)
     times = world.weather.days[0] + pd.to_timedelta(hours, unit="h")
     table = pd.DataFrame({"time": times, "soil_moisture": values, "flag": flags})
@@ -93,14 +100,21 @@ def _write(world: Simulated, probe: Probe, folder: Path) -> None:
 
 
 def _static(world: Simulated, probe: Probe) -> str:
+    """The static variables of a station, as ISMN lists them; readers of ISMN need the land cover among them."""
     columns = ("quantity_name", "unit", "depth_from[m]", "depth_to[m]", "value", "description", "quantity_source_name")
     place = (probe.row, probe.column)
-    quantities = {
-        "clay fraction": 100 * world.land.clay[place],
-        "sand fraction": 100 * world.land.sand[place],
-        "silt fraction": 100 * (1 - world.land.clay[place] - world.land.sand[place]),
+    soil = {
+        "saturation": ("m^3*m^-3", world.land.water.saturation[place]),
+        "clay fraction": ("% weight", 100 * world.land.clay[place]),
+        "sand fraction": ("% weight", 100 * world.land.sand[place]),
+        "silt fraction": ("% weight", 100 * (1 - world.land.clay[place] - world.land.sand[place])),
     }
-    rows = [f"{name};% weight;0.00;0.30;{value:.2f};{NOTICE};simulated;" for name, value in quantities.items()]
+    classes = {
+        "land cover classification": COVERS[world.land.cover[place]],
+        "climate classification": world.region.climate.koeppen,
+    }
+    rows = [f"{name};{unit};0.00;0.30;{value:.2f};{NOTICE};simulated;" for name, (unit, value) in soil.items()]
+    rows += [f"{name};;;;{value};{NOTICE};insitu;" for name, value in classes.items()]
     return "\n".join([";".join(columns) + ";", *rows]) + "\n"
 
 
@@ -109,3 +123,14 @@ def _gaps(hours: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     for begin in np.flatnonzero(rng.random(hours) < GAPS / 24):
         missing[begin : begin + int(rng.exponential(STEADY)) + 1] = True
     return missing
+
+
+def _spread(side: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Numbers of cells of a square, the first by chance and each other as far from those before as it can be."""
+    y, x = np.divmod(np.arange(side * side), side)
+    chosen = [int(rng.integers(side * side))]
+    nearest = np.hypot(y - y[chosen[0]], x - x[chosen[0]])
+    while len(chosen) < count:
+        chosen.append(int(np.argmax(nearest + 0.5 * (nearest > 0) * rng.random(nearest.size))))
+        nearest = np.minimum(nearest, np.hypot(y - y[chosen[-1]], x - x[chosen[-1]]))
+    return np.array(chosen)

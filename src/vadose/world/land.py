@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from vadose.world.config import Climate
+from vadose.world.climates import Climate
 from vadose.world.soil import Hydraulics, hydraulics
 
 Floats = NDArray[np.floating]

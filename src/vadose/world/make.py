@@ -24,8 +24,8 @@ Step = tuple[str, Callable[[], None]]
 def make(config: WorldConfig, folder: Path, progress: Callable[[int, int, str], None] | None = None) -> None:
     """Write a simulated world as an archive of products, with its sensors and its truth.
 
-    The same configuration gives the same data. A world that was interrupted is made anew in place; one that is there
-    already is left as it is.
+    The same configuration gives the same data. A world that was interrupted goes on with the product that it was at;
+    one that is whole is left as it is.
 
     Args:
         config: of the world.
@@ -35,16 +35,20 @@ def make(config: WorldConfig, folder: Path, progress: Callable[[int, int, str], 
     Raises:
         Refusal: the folder holds something else.
     """
-    if _is_done(config, folder):
+    finished = _finished(config, folder)
+    if finished is None:
         return
-    _declare(config, folder, complete=False)
+    _declare(config, folder, finished, complete=False)
     (folder / "README.txt").write_text(f"{NOTICE}\nProducts, sensors and truth; how they were made: {DECLARATION}\n")
     total = 3 * len(config.regions) + 4
     for done, (what, write) in enumerate(_steps(config, folder), start=1):
-        write()
+        if what not in finished:
+            write()
+            finished.append(what)
+            _declare(config, folder, finished, complete=False)
         if progress:
             progress(done, total, what)
-    _declare(config, folder, complete=True)
+    _declare(config, folder, finished, complete=True)
 
 
 def _steps(config: WorldConfig, folder: Path) -> Iterator[Step]:
@@ -66,13 +70,15 @@ def _write_ground(world: Simulated, folder: Path) -> None:
     write_truth(world, folder)
 
 
-def _is_done(config: WorldConfig, folder: Path) -> bool:
-    if not folder.exists() or not any(folder.iterdir()):
-        return False
+def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
+    """The steps that an earlier run finished; None where the world is whole."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return []
     try:
         held = json.loads((folder / DECLARATION).read_text())
-        same = held["made_from"] == json.loads(config.model_dump_json())
-    except (OSError, ValueError, KeyError) as error:
+        same = held["made_from"] == config.model_dump(mode="json")
+        finished, complete = list(held["finished"]), bool(held["complete"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise Refusal(
             f"world: a simulated world in {folder}", "The folder holds something else", "Name a new or empty folder"
         ) from error
@@ -82,9 +88,9 @@ def _is_done(config: WorldConfig, folder: Path) -> bool:
             "It holds a world of another configuration or seed",
             "Name another folder, or remove this one",
         )
-    return bool(held["complete"])
+    return None if complete else finished
 
 
-def _declare(config: WorldConfig, folder: Path, complete: bool) -> None:
-    content = declaration("simulated world", json.loads(config.model_dump_json()))
-    write_json(folder / DECLARATION, content | {"complete": complete})
+def _declare(config: WorldConfig, folder: Path, finished: list[str], complete: bool) -> None:
+    content = declaration("simulated world", config.model_dump(mode="json"))
+    write_json(folder / DECLARATION, content | {"finished": finished, "complete": complete})

@@ -11,8 +11,19 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from vadose.files import replacing
+from vadose.grid import to_lonlat
 
 NOTICE = "SIMULATED by vadose: not an observation of the Earth"
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+"""Media type by which the catalogues call their rasters."""
+EXTENSIONS = {
+    "sar": ("sar", "v1.0.0"),
+    "sat": ("sat", "v1.0.0"),
+    "proj": ("projection", "v1.1.0"),
+    "raster": ("raster", "v1.1.0"),
+    "eo": ("eo", "v1.0.0"),
+}
+"""STAC extensions by the prefix of their fields."""
 
 
 def write_raster(path: Path, values: NDArray[Any], grid: GeoBox, nodata: float | None) -> None:
@@ -53,18 +64,35 @@ def rounded(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
 
 
 def write_item(folder: Path, item: Mapping[str, Any], assets: Mapping[str, Any]) -> None:
-    """Write a STAC item beside its assets."""
-    whole = {"type": "Feature", "stac_version": "1.0.0", "links": [], **item, "assets": assets}
+    """Write a STAC item beside its assets, marked as simulated.
+
+    Args:
+        folder: of the assets.
+        item: `id`, `collection`, `bbox`, `geometry`, `properties`.
+        assets: by name, their addresses relative to the item.
+    """
+    properties = {**item["properties"], "vadose:simulated": True}
+    whole: dict[str, Any] = {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "stac_extensions": _extensions(assets, properties),
+    }
+    whole |= {**item, "properties": properties, "links": [], "assets": assets}
     with replacing(folder / f"{item['id']}.json") as temporary:
         temporary.write_text(json.dumps(whole, indent=1))
 
 
 def footprint(grid: GeoBox) -> dict[str, Any]:
-    """`bbox` and `geometry` of a grid, degrees."""
-    box = grid.geographic_extent.boundingbox
-    west, south, east, north = (float(edge) for edge in box.bbox)
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"bbox": [west, south, east, north], "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    """`bbox` and `geometry` of a grid of some kilometres, degrees; the ring runs counterclockwise (RFC 7946)."""
+    box = grid.boundingbox
+    eastings = [box.left, box.left, box.right, box.right, box.left]
+    northings = [box.top, box.bottom, box.bottom, box.top, box.top]
+    lon, lat = to_lonlat(_epsg(grid)).transform(eastings, northings)
+    ring = [[float(x), float(y)] for x, y in zip(lon, lat, strict=True)]
+    return {
+        "bbox": [min(lon), min(lat), max(lon), max(lat)],
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
 
 
 def projection(grid: GeoBox) -> dict[str, Any]:
@@ -72,7 +100,21 @@ def projection(grid: GeoBox) -> dict[str, Any]:
     box = grid.boundingbox
     return {
         "proj:bbox": [float(edge) for edge in box.bbox],
-        "proj:epsg": grid.crs.to_epsg() if grid.crs else None,
+        "proj:epsg": _epsg(grid),
         "proj:shape": list(grid.shape),
         "proj:transform": [float(value) for value in grid.affine],
     }
+
+
+def _epsg(grid: GeoBox) -> int:
+    return int(str(grid.crs).removeprefix("EPSG:"))
+
+
+def _extensions(assets: Mapping[str, Any], properties: Mapping[str, Any]) -> list[str]:
+    keys = {key for fields in (properties, *assets.values()) for key in fields}
+    prefixes = {key.split(":")[0] for key in keys}
+    return [
+        f"https://stac-extensions.github.io/{name}/{version}/schema.json"
+        for prefix, (name, version) in EXTENSIONS.items()
+        if prefix in prefixes
+    ]

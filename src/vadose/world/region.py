@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from vadose.grid import Tile
 from vadose.world.config import Region, WorldConfig
-from vadose.world.land import PER_CELL, Land, make_land
+from vadose.world.land import FIELD_M, PER_CELL, Land, make_land
 from vadose.world.water import simulate
 from vadose.world.weather import SPIN_UP_DAYS, Weather, make_weather
 
 Floats = NDArray[np.floating]
 PIXELS_PER_FIELD = 4
 """Pixels of 10 m along a pixel of 40 m of the ground."""
+FROZEN_LIQUID = 0.05
+"""Most liquid water of frozen soil, as microwaves see it, m3 m-3."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,12 @@ class Simulated:
         """Name of the region."""
         return self.region.name
 
+    @property
+    def eastings(self) -> Floats:
+        """Of the pixels of 40 m from west to east, m."""
+        left = self.tile.cells.boundingbox.left
+        return np.asarray(left + FIELD_M * (np.arange(self.surface.shape[-1]) + 0.5))
+
     def rng(self, product: str, *more: int) -> np.random.Generator:
         """Random numbers of a product, the same in whatever order products are made."""
         return np.random.default_rng([self.seed, self.number, *product.encode(), *more])
@@ -61,13 +69,21 @@ class Simulated:
         by_cover = np.array([crops * warm, 0.6 + 2.2 * season * warm, 0.15 + 0.25 * season * warm])
         return np.asarray(by_cover[self.land.cover] * self.land.vigour)
 
+    def plant_water(self, day: int) -> Floats:
+        """Water held by the vegetation, kg m-2, (y, x); of the order of crops at a given leaf area."""
+        return np.asarray(0.55 * self.leaf_area(day) ** 1.2)
+
     def liquid(self, day: int) -> Floats:
-        """Liquid water of the surface, m3 m-3, (y, x); less where the soil is frozen."""
-        return np.asarray(np.minimum(self.surface[day], 0.05) if self.frozen(day) else self.surface[day])
+        """Liquid water of the surface, m3 m-3, (y, x); little where the soil is frozen."""
+        return np.asarray(np.minimum(self.surface[day], FROZEN_LIQUID) if self.frozen(day) else self.surface[day])
 
     def frozen(self, day: int) -> bool:
         """Whether the surface is frozen."""
         return bool(self.weather.temperature_c[max(day - 2, 0) : day + 1].mean() < -1.0)
+
+    def snowy(self, day: int) -> bool:
+        """Whether snow lies on it: in lasting frost."""
+        return self.frozen(day) and bool(self.weather.temperature_c[max(day - 10, 0) : day + 1].mean() < -4.0)
 
 
 def simulate_region(config: WorldConfig, number: int) -> Simulated:

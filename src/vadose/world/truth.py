@@ -22,6 +22,7 @@ def truth_of(world: Simulated) -> xr.Dataset:
         coords={"time": times, "y": cells.coords["y"].values, "x": cells.coords["x"].values},
         attrs=SOIL_MOISTURE.attrs,
     )
+    moisture.encoding["zlib"] = True
     attrs = {"Conventions": "CF-1.11", "title": f"True soil moisture of the region {world.name}", "comment": NOTICE}
     truth: xr.Dataset = xr.Dataset({SOIL_MOISTURE.name: moisture}, attrs=attrs).rio.write_crs(world.tile.epsg)
     return truth
@@ -30,4 +31,4 @@ def truth_of(world: Simulated) -> xr.Dataset:
 def write_truth(world: Simulated, archive: Path) -> None:
     """Write the truth of a region."""
     with replacing(archive / "truth" / f"{world.name}.nc") as temporary:
-        truth_of(world).to_netcdf(temporary, engine="h5netcdf", encoding={SOIL_MOISTURE.name: {"zlib": True}})
+        truth_of(world).to_netcdf(temporary, engine="h5netcdf")

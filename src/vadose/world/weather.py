@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.grid import Period
-from vadose.world.config import Climate
+from vadose.world.climates import Climate
 
 Floats = NDArray[np.floating]
 SPIN_UP_DAYS = 120

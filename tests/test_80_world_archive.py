@@ -1,0 +1,166 @@
+"""The simulated archive is what plain readers of the products expect, and is the same for the same seed."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pystac
+import pytest
+import rasterio
+import rioxarray  # noqa: F401  (gives datasets their `.rio`)
+import xarray as xr
+from ismn.interface import ISMN_Interface
+from pydantic import ValidationError
+
+from vadose.refusal import Refusal
+from vadose.world import WorldConfig, make
+from vadose.world.in_situ import probes, readings
+from vadose.world.region import simulate_region
+
+CONFIG = WorldConfig.preset("tiny").model_copy(
+    update={"regions": WorldConfig.preset("tiny").regions[:2], "period": "2022-01-10/2022-02-08"}
+)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated") / "world"
+    make(CONFIG, folder)
+    return folder
+
+
+def bytes_of(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def items(archive: Path, collection: str) -> list[pystac.Item]:
+    return [pystac.Item.from_file(str(path)) for path in sorted((archive / collection).rglob("*.json"))]
+
+
+def test_the_seed_decides_every_byte(archive, tmp_path):
+    make(CONFIG, tmp_path / "again")
+    assert bytes_of(tmp_path / "again") == bytes_of(archive)
+    make(CONFIG.model_copy(update={"seed": 1}), tmp_path / "other")
+    here, there = bytes_of(archive), bytes_of(tmp_path / "other")
+    assert any(here[name] != there[name] for name in here if name.startswith("truth"))
+
+
+def test_a_broken_off_world_goes_on_and_ends_the_same(archive, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, total: int, what: str) -> None:
+        if done == 4:
+            raise Stop
+
+    with pytest.raises(Stop):
+        make(CONFIG, tmp_path / "w", stop)
+    kept = next((tmp_path / "w" / "truth").iterdir())
+    stamp = kept.stat().st_mtime_ns
+    make(CONFIG, tmp_path / "w")
+    assert kept.stat().st_mtime_ns == stamp
+    assert bytes_of(tmp_path / "w") == bytes_of(archive)
+
+
+def test_another_folder_is_refused_untouched(archive, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(Refusal) as refusal:
+        make(CONFIG, tmp_path)
+    assert "something else" in refusal.value.found
+    assert "empty" in refusal.value.remedy
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(Refusal, match="another configuration or seed"):
+        make(CONFIG.model_copy(update={"seed": 5}), archive)
+
+
+def test_configurations_are_closed():
+    with pytest.raises(ValidationError, match="wind"):
+        WorldConfig.model_validate({"wind": 3})
+    with pytest.raises(ValidationError, match="closer than"):
+        WorldConfig(regions=(CONFIG.regions[0], CONFIG.regions[0]))
+    with pytest.raises(Refusal, match="tiny, small"):
+        WorldConfig.preset("huge")
+
+
+def test_truth_lies_on_the_cells(archive):
+    with xr.open_dataset(archive / "truth" / f"{CONFIG.regions[0].name}.nc", decode_coords="all") as truth:
+        cells = CONFIG.ground(CONFIG.regions[0]).cells
+        moisture = truth["soil_moisture"]
+        assert moisture.dims == ("time", "y", "x")
+        assert moisture.attrs["units"] == "m3 m-3"
+        assert truth.rio.crs.to_epsg() == cells.crs.to_epsg()
+        assert truth.rio.transform() == cells.affine
+        assert np.all((truth["x"] - 160) % 320 == 0)
+        assert np.all((truth["y"] - 160) % 320 == 0)
+        assert 0 < float(moisture.min()) < float(moisture.max()) < 0.6
+        assert "SIMULATED" in truth.attrs["comment"]
+
+
+@pytest.mark.parametrize("collection", ["sentinel-1-rtc", "sentinel-2-l2a", "nasadem"])
+def test_items_say_where_their_rasters_lie(archive, collection):
+    found = items(archive, collection)
+    assert found
+    for item in found:
+        assert item.properties["vadose:simulated"] is True
+        rasters = {name: asset for name, asset in item.assets.items() if "tiff" in asset.media_type}
+        for asset in rasters.values():
+            assert not Path(asset.href).is_absolute()
+            with rasterio.open(asset.get_absolute_href()) as raster:
+                fields = {**item.properties, **asset.extra_fields}
+                assert f"EPSG:{raster.crs.to_epsg()}" == fields["proj:code"]  # pystac migrates proj:epsg
+                assert list(raster.shape) == fields["proj:shape"]
+                assert list(raster.transform)[:6] == pytest.approx(fields["proj:transform"][:6])
+                assert "SIMULATED" in raster.tags()["NOTICE"]
+
+
+def test_items_have_the_fields_of_real_ones(archive, real):
+    for collection in ("sentinel-1-rtc", "sentinel-2-l2a", "nasadem"):
+        actual = [json.loads(p.read_text()) for p in (real / "stac_items" / "pc" / collection).glob("*.json")]
+        known = set().union(*(item["properties"] for item in actual)) | {"vadose:simulated"}
+        written = json.loads(next((archive / collection).rglob("*.json")).read_text())
+        assert set(written["properties"]) <= known
+
+
+def test_both_baselines_tell_the_same_reflectance(archive):
+    for item in items(archive, "sentinel-2-l2a"):
+        offset = 1000 if item.properties["s2:processing_baseline"] >= "04.00" else 0
+        assert (offset == 1000) == (item.datetime.date().isoformat() >= "2022-01-25")
+        with rasterio.open(item.assets["B04"].get_absolute_href()) as raster:
+            reflectance = (raster.read(1).astype(float) - offset) / 10_000
+        assert 0 < np.quantile(reflectance, 0.02) < np.quantile(reflectance, 0.98) < 0.9
+    assert {item.properties["s2:processing_baseline"] for item in items(archive, "sentinel-2-l2a")} == {
+        "03.01",
+        "04.00",
+    }
+
+
+def test_granules_open_plainly(archive):
+    with h5py.File(next((archive / "smap").glob("*.h5"))) as granule:
+        moisture = granule["Soil_Moisture_Retrieval_Data_AM/soil_moisture"]
+        assert moisture.shape == (406, 964)
+        assert moisture.attrs["_FillValue"] == -9999
+        assert "SIMULATED" in granule.attrs["NOTICE"]
+    with xr.open_dataset(next((archive / "gldas").glob("*.nc4"))) as granule:
+        layer = granule["SoilMoi0_10cm_inst"]
+        assert layer.shape == (1, 600, 1440)
+        assert layer.attrs["units"] == "kg m-2"
+        assert 0 < int(layer.notnull().sum()) <= 9 * len(CONFIG.regions)
+    with rasterio.open(archive / "soilgrids" / "clay_0-5cm_mean.tif") as soil:
+        assert soil.nodata == -32768
+        assert "Goode" in soil.crs.to_wkt()
+
+
+def test_sensors_are_read_back_by_ismn(archive, tmp_path):
+    interface = ISMN_Interface(archive / "ismn", meta_path=tmp_path, parallel=False)
+    world = simulate_region(CONFIG, 0)
+    written = {probe.station: readings(world, probe) for probe in probes(world, CONFIG.sensors)}
+    network = interface.collection[f"SIM-{world.name}"]
+    assert len(network.stations) == CONFIG.sensors
+    for name, station in network.stations.items():
+        sensor = next(station.iter_sensors(variable="soil_moisture"))
+        table = sensor.read_data()
+        np.testing.assert_allclose(table["soil_moisture"], written[name]["soil_moisture"], atol=5.1e-5)
+        assert list(table["soil_moisture_flag"]) == list(written[name]["flag"])
