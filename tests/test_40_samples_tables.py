@@ -190,3 +190,13 @@ def test_times_are_utc_in_any_stated_format(tmp_path: Path) -> None:
     time = {"column": "date", "format": "%d.%m.%Y %H:%M %z"}
     store = imported(tmp_path, table, MAPPING | {"time": time})
     assert store.index["time"].tolist() == [pd.Timestamp("2020-02-01 05:00"), pd.Timestamp("2020-02-02 05:00")]
+
+
+def test_an_optional_label_that_is_absent_gives_a_store_to_estimate(tmp_path):
+    mapping = MAPPING | {"label": {"column": "sm", "optional": True}}
+    bare = imported(tmp_path, simulated_table().drop(columns="sm"), mapping)
+    (tmp_path / "whole").mkdir()
+    whole = imported(tmp_path / "whole", simulated_table(), mapping)
+    assert len(bare) == len(whole) == 120
+    assert np.isnan(bare.labels(bare.rows)).all() and np.isfinite(whole.labels(whole.rows)).all()
+    assert np.array_equal(bare.cells(("smap",), bare.rows), whole.cells(("smap",), whole.rows))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vadose.estimate.combine import combine
 from vadose.estimate.quality import presence, quality_of
 from vadose.models import Batch, Model
+from vadose.refusal import Refusal
 from vadose.samples import SampleStore, batches
 
 KEYS = ("network", "station", "sensor", "lat", "lon", "time")
@@ -35,9 +36,11 @@ def estimate_points(
         quality (bits of `Quality`), and soil_moisture (m3 m-3) where the store has labels.
 
     Raises:
-        Refusal: the store lacks what the models need, with the full list.
+        Refusal: there is no sample, or the store lacks what the models need, with the full list.
     """
-    rows = np.arange(len(store.index)) if rows is None else rows
+    rows = store.rows if rows is None else rows
+    if not len(rows):
+        raise Refusal(f"estimate: samples of {store.path}", "There are none", "Give a store, or rows, with samples")
     needs = models[0].needs
     parts = []
     done = 0
@@ -50,8 +53,7 @@ def estimate_points(
         report(done, len(rows))
     index = store.index.iloc[rows].reset_index(drop=True)
     known = [name for name in (*KEYS, "soil_moisture") if name in index.columns]
-    estimates = pd.concat(parts, ignore_index=True) if parts else _table(*[np.empty((0, 1, 1))] * 4)
-    return pd.concat([index[known], estimates], axis=1)
+    return pd.concat([index[known], pd.concat(parts, ignore_index=True)], axis=1)
 
 
 def _table(

@@ -32,12 +32,12 @@ def quality_of(batch: Batch, needs: Needs) -> Flags:
 
 def presence(batch: Batch, needs: Needs) -> dict[str, Presence]:
     """By source, where any of its needed variables was observed, (batch, y, x); of those read as history, ever."""
-    layers = dict(zip(needs.cells, np.moveaxis(_observed(batch.cells), 1, 0), strict=True))
-    past = _observed(batch.history).any(axis=1)
-    layers = dict(zip(needs.history.variables, np.moveaxis(past, 1, 0), strict=True)) | layers
+    past, cells = np.asarray(_observed(batch.history).any(axis=1)), _observed(batch.cells)
+    layers = dict(zip(needs.history.variables, past.swapaxes(0, 1), strict=True))
+    layers |= dict(zip(needs.cells, cells.swapaxes(0, 1), strict=True))
     if needs.pixels:
         inner = _any_pixel(_observed(batch.pixels), needs.halo)
-        layers |= dict(zip(needs.pixels, np.moveaxis(inner, 1, 0), strict=True))
+        layers |= dict(zip(needs.pixels, inner.swapaxes(0, 1), strict=True))
     found: dict[str, Presence] = {}
     for name, layer in layers.items():
         found[source_of(name)] = found.get(source_of(name), np.zeros_like(layer)) | layer
@@ -45,7 +45,7 @@ def presence(batch: Batch, needs: Needs) -> dict[str, Presence]:
 
 
 def _observed(values: Tensor) -> Presence:
-    return np.isfinite(values.numpy())
+    return np.asarray(np.isfinite(values.numpy()))
 
 
 def _any_pixel(observed: Presence, halo: int) -> Presence:

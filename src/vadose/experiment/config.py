@@ -5,14 +5,28 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from vadose.fusion import Needs, Windows
+from vadose.grid import Period
 from vadose.models import NetworkShape
 from vadose.refusal import Refusal
 from vadose.samples.labels import LabelRule
 from vadose.samples.places import Grouping
 from vadose.training import Schedule
+from vadose.variables import PREDICTORS, SOURCES
 
 
 def _beside(path: object, info: ValidationInfo) -> object:
@@ -22,6 +36,27 @@ def _beside(path: object, info: ValidationInfo) -> object:
 
 Beside = Annotated[Path, BeforeValidator(_beside)]
 """A path that is relative to the folder of the configuration file."""
+
+
+def _readable(needs: Needs) -> Needs:
+    unknown = sorted(needs.names - PREDICTORS.keys())
+    past = needs.history
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} is no predictor; known are {', '.join(PREDICTORS)}")
+    if not needs.names:
+        raise ValueError("no predictor is named")
+    if any(len(set(names)) < len(names) for names in (needs.pixels, needs.cells, past.variables)):
+        raise ValueError("a predictor is named twice")
+    if past.variables and not (past.steps >= 1 and past.step_days > 0):
+        raise ValueError("a history needs steps of 1 or more and step_days above 0")
+    return needs
+
+
+def _of_sources(windows: Windows) -> Windows:
+    unknown = sorted(windows.max_age_days.keys() - SOURCES.keys())
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} is no source; known are {', '.join(SOURCES)}")
+    return windows
 
 
 class Section(BaseModel):
@@ -58,6 +93,22 @@ class ArchiveSamples(Section):
     at: Literal["sentinel1"] | Annotated[float, Field(gt=0)] = "sentinel1"
     most_per_sensor: int = Field(default=1000, ge=1)
     labels: LabelRule = LabelRule()
+
+    @field_validator("period")
+    @classmethod
+    def _period(cls, period: str) -> str:
+        Period.parse(period)
+        return period
+
+
+def _kind(samples: object) -> str:
+    held = samples if isinstance(samples, dict) else getattr(samples, "__dict__", {})
+    return "table" if "table" in held else "archive"
+
+
+AnySamples = Annotated[
+    Annotated[TableSamples, Tag("table")] | Annotated[ArchiveSamples, Tag("archive")], Discriminator(_kind)
+]
 
 
 class SplitPlan(Section):
@@ -106,9 +157,9 @@ class Experiment(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     simulated: bool = False
-    samples: TableSamples | ArchiveSamples
-    needs: Needs
-    windows: Windows = Windows()
+    samples: AnySamples
+    needs: Annotated[Needs, AfterValidator(_readable)]
+    windows: Annotated[Windows, AfterValidator(_of_sources)] = Windows()
     split: SplitPlan
     network: NetworkShape = NetworkShape()
     members: int = Field(default=1, ge=1)

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from vadose.experiment.config import Experiment
 from vadose.experiment.fitted import Reporter
 from vadose.experiment.mapping import MapRequest, make_map
 from vadose.experiment.train import train_in
-from vadose.grid import Area
+from vadose.files import write_json
 from vadose.world import WorldConfig, make
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
@@ -28,11 +29,11 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
     archive, run = folder / "world", folder / "run"
     make(world, archive, report)
     judged = train_in(demo_experiment(archive, world.period), run, True, report, epoch_report)
-    held_out = held_out_region(run)
-    region = next(region for region in world.regions if region.name == held_out)
-    moment = middle_of_growth(archive, region.name)
-    bounds = Area.from_tile(world.ground(region)).geometry.bounds
-    request = MapRequest(run, archive, ",".join(f"{edge:.6f}" for edge in bounds), moment, folder / "map")
+    name, moment = held_out_pass(run)
+    region = next(region for region in world.regions if region.name == name)
+    outline = folder / f"{region.name}.geojson"
+    write_json(outline, world.ground(region).cells.geographic_extent.json)
+    request = MapRequest(run, archive, str(outline), moment, folder / "map")
     written = make_map(request, report, truth=(truth_at(archive, region.name, moment),))
     return (
         judged.summary,
@@ -71,19 +72,17 @@ def demo_experiment(archive: Path, period: str) -> Experiment:
     )
 
 
-def held_out_region(run: Path) -> str:
-    """Name of the first region whose sensors no model has seen."""
-    scores = (run / "scorecard.csv").read_text().splitlines()
-    network = scores[0].split(",").index("network")
-    return sorted(line.split(",")[network] for line in scores[1:])[0].removeprefix("SIM-")
+def held_out_pass(run: Path) -> tuple[str, str]:
+    """A region whose sensors no model has seen, and the middle one of the Sentinel-1 passes that have most labels.
 
-
-def middle_of_growth(archive: Path, region: str) -> str:
-    """A moment at which the region differs most from place to place: noon, UTC."""
-    with xr.open_dataset(archive / "truth" / f"{region}.nc") as truth:
-        contrast = truth["soil_moisture"].std(("y", "x"))
-        settled = contrast.isel(time=slice(40, None))
-        return np.datetime_as_string(settled["time"].values[int(settled.argmax("time"))], "m")
+    Returns:
+        The region's name and the moment, UTC.
+    """
+    estimates = pd.read_parquet(run / "predictions" / "network.parquet")
+    network = min(estimates["network"].unique())
+    labels = estimates[estimates["network"] == network].groupby("time").size()
+    best = labels[labels == labels.max()].index
+    return str(network).removeprefix("SIM-"), best[len(best) // 2].isoformat()
 
 
 def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:

@@ -1,8 +1,9 @@
 """The models of one fold: taken from the run where they are done, fitted where they are not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from vadose.experiment.config import Experiment, Rival
 from vadose.experiment.run import NETWORK, Run
@@ -10,12 +11,8 @@ from vadose.fusion import Needs
 from vadose.models import Model
 from vadose.training import Places, fit_network, fit_product, fit_trees, load, save
 
-
-class Reporter(Protocol):
-    """Is told what a run is doing."""
-
-    def __call__(self, what: str, facts: dict[str, float]) -> None:
-        """`what` is being done; `facts` are the figures of its latest step."""
+Reporter = Callable[[str, dict[str, float]], None]
+"""Is told what is being done, and the figures of its latest step."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,7 +77,7 @@ def in_situ_archive(archive: Path) -> Path:
 def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list[Source]) -> NDArray[np.datetime64]:
     times = _passes(sensor, period, passes) if samples.at == "sentinel1" else _regular(period, samples.at)
     kept = np.linspace(0, len(times) - 1, min(len(times), samples.most_per_sensor)).round().astype(int)
-    return times[kept]
+    return np.asarray(times[kept])
 
 
 def _passes(sensor: Sensor, period: Period, passes: list[Source]) -> NDArray[np.datetime64]:
@@ -93,4 +93,4 @@ def _passes(sensor: Sensor, period: Period, passes: list[Source]) -> NDArray[np.
 
 def _regular(period: Period, days: float) -> NDArray[np.datetime64]:
     times = pd.date_range(period.start, period.end, freq=pd.Timedelta(days=days), inclusive="left")
-    return times.to_numpy("datetime64[ns]") + np.timedelta64(12, "h")
+    return np.asarray((times + pd.Timedelta(hours=12)).to_numpy("datetime64[ns]"))

@@ -37,7 +37,7 @@ class MapRequest:
 
 
 def make_map(
-    request: MapRequest, report: Callable[[int, int], None], truth: Sequence[xr.DataArray] = ()
+    request: MapRequest, report: Callable[[int, int, str], None], truth: Sequence[xr.DataArray] = ()
 ) -> tuple[Path, ...]:
     """Write a map as COGs, and a picture of it beside the truth where that is given.
 
@@ -54,7 +54,7 @@ def make_map(
     for done, (tile, used) in enumerate(predict_area(models, sources, tiles, time, experiment.windows), start=1):
         mosaic.put(tile.tile, tile.mean, tile.spread, tile.quality)
         items.update(used)
-        report(done, len(tiles))
+        report(done, len(tiles), "mapped")
     notice = SIMULATED if experiment.simulated else ""
     made_from = {"experiment": experiment.name, "networks": len(models), "area": request.area, "items": sorted(items)}
     zones = mosaic.zones()
@@ -73,7 +73,8 @@ def moment_of(date: str) -> np.datetime64:
     try:
         moment = np.datetime64(date)
         whole_day = np.datetime_data(moment.dtype)[0] == "D"
-        return np.datetime64(moment, "ns") + np.timedelta64(86_399 if whole_day else 0, "s")
+        last: np.datetime64 = moment.astype("datetime64[ns]") + np.timedelta64(86_399 if whole_day else 0, "s")
+        return last
     except ValueError as error:
         raise Refusal(
             f"map: the date '{date}'", "It is not an ISO date", "Write 2021-06-10 or 2021-06-10T18:00"

@@ -56,7 +56,7 @@ class Run:
         """
         try:
             return Experiment.model_validate(json.loads(self.declaration.read_text())["made_from"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise Refusal(
                 f"run: {self.folder}", f"It holds no readable experiment.json ({error})", "Give the folder of a run"
             ) from error

@@ -65,8 +65,8 @@ def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter
         Refusal: the run is of another experiment, or the samples cannot serve it.
     """
     store.check(experiment.store_needs)
-    run.declare(experiment)
     folds = folds_of(experiment.split, store)
+    run.declare(experiment)
     estimates: dict[str, list[pd.DataFrame]] = {}
     for number, fold in enumerate(folds):
         fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report)

@@ -88,7 +88,8 @@ class Separable(nn.Module):
         """Add what the convolution found to what came in."""
         found = self.pointwise(self.depthwise(torch.relu(self.norm(x))))
         carried: Tensor = self.skip(x[..., 1:-1, 1:-1])
-        return carried + found
+        joined: Tensor = carried + found
+        return joined
 
 
 class Halve(nn.Module):
@@ -96,4 +97,5 @@ class Halve(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool (batch, feature, y, x) to half of y and x."""
-        return 0.5 * (nn.functional.avg_pool2d(x, 2) + nn.functional.max_pool2d(x, 2))
+        pooled: Tensor = 0.5 * (nn.functional.avg_pool2d(x, 2) + nn.functional.max_pool2d(x, 2))
+        return pooled

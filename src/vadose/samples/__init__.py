@@ -1,5 +1,6 @@
 """What a network may see: samples of sensors and times, their labels, splits and scaling."""
 
+from vadose.samples.chips import Chips
 from vadose.samples.collocate import Archive, build
 from vadose.samples.labels import LabelRule
 from vadose.samples.loader import SampleBatch, batches
@@ -14,6 +15,7 @@ from vadose.samples.writer import Samples, SampleWriter
 
 __all__ = [
     "Archive",
+    "Chips",
     "Dropped",
     "Fold",
     "Grouping",

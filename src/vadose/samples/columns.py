@@ -45,6 +45,16 @@ def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
     return table
 
 
+def columns_of(path: Path) -> tuple[str, ...]:
+    """Names of a table's columns; none where it cannot be read, which `read_table` explains."""
+    try:
+        if path.name.lower().endswith((".parquet", ".pq")):
+            return tuple(pq.read_schema(path).names)
+        return tuple(pd.read_csv(path, nrows=0).columns)
+    except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException):
+        return ()
+
+
 def names(table: pd.DataFrame, name: Name) -> NDArray[np.object_]:
     """A column of names without blanks around them.
 

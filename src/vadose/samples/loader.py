@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.fusion import Needs
+from vadose.samples.chips import Chips
 from vadose.samples.layout import IDENTITY
 from vadose.samples.store import Floats, Rows, SampleStore
 
@@ -42,6 +43,7 @@ def batches(
     epoch: int = 0,
     shuffle: bool = True,
     per_sensor: int = 1,
+    chips: Chips | None = None,
 ) -> Iterator[SampleBatch]:
     """All rows once, in batches, the last of which may be smaller.
 
@@ -53,18 +55,21 @@ def batches(
         seed, epoch: together they fix the order; another epoch has another one.
         shuffle: whether the order is random; otherwise that of `rows`.
         per_sensor: samples of one sensor that stay together in a random order.
+        chips: of the store and the needs, to read them once for several epochs.
 
     Raises:
         Refusal: the store does not meet the needs, or a file of it cannot be read.
     """
     store.check(needs)
-    sensor = store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup().to_numpy()
+    sensor: Rows = np.asarray(store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup(), np.intp)
     rng = np.random.default_rng([seed, epoch])
     order = _grouped(sensor, per_sensor, rng) if shuffle else np.arange(len(rows))
     cells, history, label = store.cells(needs.cells, rows), store.history(needs.history, rows), store.labels(rows)
 
+    read = chips or Chips(store, needs.pixels, needs.halo, budget_bytes=0)
+
     def batch(part: NDArray[np.intp]) -> SampleBatch:
-        pixels = store.pixels(needs.pixels, rows[part], needs.halo) if needs.pixels else None
+        pixels = read.of(rows[part]) if needs.pixels else None
         return SampleBatch(pixels, cells[part], history[part], label[part], rows[part], sensor[part])
 
     parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]

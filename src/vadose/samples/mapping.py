@@ -1,5 +1,6 @@
 """A table's mapping: which of its columns is what, in which units."""
 
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,16 @@ class Quantity(_Closed):
     missing: tuple[float, ...] = ()
 
 
+class Label(Quantity):
+    """The measured soil moisture.
+
+    Attributes:
+        optional: whether a table may lack the column; its rows are then imported without labels, to be estimated.
+    """
+
+    optional: bool = False
+
+
 class Past(_Closed):
     """What each row knows of the rows of the same sensor before it.
 
@@ -95,7 +106,7 @@ class TableMapping(_Closed):
     lat: Place
     lon: Place
     time: Moment
-    label: Quantity | None = None
+    label: Label | None = None
     predictors: dict[str, Quantity] = Field(min_length=1)
     history: Past | None = None
     simulated: bool = False
@@ -126,6 +137,12 @@ class TableMapping(_Closed):
             _expect(name, list(self.predictors), "a predictor of this table")
         for variable, quantity in self.quantities:
             check(variable, quantity.units or variable.units, quantity.depth_mm)
+        return self
+
+    def of_columns(self, columns: Collection[str]) -> "TableMapping":
+        """The mapping of a table with these columns: without the label where that is optional and absent."""
+        if self.label and self.label.optional and self.label.column not in columns:
+            return self.model_copy(update={"label": None})
         return self
 
     @property

@@ -15,7 +15,7 @@ from vadose.files import sha256
 from vadose.fusion import History, Needs
 from vadose.refusal import Refusal
 from vadose.samples.antecedent import antecedent
-from vadose.samples.columns import degrees, names, quantity, read_table, times
+from vadose.samples.columns import columns_of, degrees, names, quantity, read_table, times
 from vadose.samples.layout import IDENTITY, LABEL
 from vadose.samples.mapping import Quantity, TableMapping
 from vadose.samples.report import Dropped, Report
@@ -42,6 +42,7 @@ def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
         Refusal: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
             twice, or no row remains; nothing is written.
     """
+    mapping = mapping.of_columns(columns_of(table))
     content = read_table(table, mapping)
     index = _index(content, mapping)
     _refuse_repeated(index, table)

@@ -13,7 +13,7 @@ from vadose.fusion import Needs
 from vadose.models import Batch, FusionNetwork, NetworkShape, Product, Trees
 from vadose.models.baselines import table_of
 from vadose.refusal import Refusal
-from vadose.samples import SampleStore, Scaling, batches
+from vadose.samples import Chips, SampleStore, Scaling, batches
 from vadose.training.loop import Labelled, Progress, Schedule, fit
 from vadose.variables import SOIL_MOISTURE
 
@@ -60,11 +60,13 @@ def fit_network(
     network = FusionNetwork(needs, shape, scaling)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    chips = Chips(places.store, needs.pixels, needs.halo)
+
     def training(epoch: int) -> Iterator[Labelled]:
-        return _labelled(places.store, places.training, needs, schedule, epoch)
+        return _labelled(chips, places.training, needs, schedule, epoch)
 
     def validation(_: int) -> Iterator[Labelled]:
-        return _labelled(places.store, places.validation, needs, schedule, None)
+        return _labelled(chips, places.validation, needs, schedule, None)
 
     progress = fit(network, training, validation, schedule, state, report)
     return network, scaling, progress
@@ -90,12 +92,10 @@ def fit_trees(places: Places, needs: Needs, seed: int) -> Trees:
     return Trees(needs, booster, float(np.std(np.asarray(error) - places.store.labels(places.validation))))
 
 
-def _labelled(
-    store: SampleStore, rows: Rows, needs: Needs, schedule: Schedule, epoch: int | None
-) -> Iterator[Labelled]:
+def _labelled(chips: Chips, rows: Rows, needs: Needs, schedule: Schedule, epoch: int | None) -> Iterator[Labelled]:
     shuffle = epoch is not None
     size, together = schedule.batch_size, schedule.per_sensor
-    for samples in batches(store, rows, needs, size, schedule.seed, epoch or 0, shuffle, together):
+    for samples in batches(chips.store, rows, needs, size, schedule.seed, epoch or 0, shuffle, together, chips):
         batch = Batch.of_samples(samples.pixels, samples.cells, samples.history)
         yield batch, torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
 

@@ -4,14 +4,17 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pydantic
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from vadose import files
 from vadose.models import Batch, FusionNetwork
+from vadose.refusal import Refusal
 from vadose.training.dropout import drop_sources
 from vadose.training.objective import objective
 
@@ -36,14 +39,14 @@ class Schedule:
         seed: of everything random.
     """
 
-    epochs: int = 30
-    batch_size: int = 64
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    patience: int = 8
-    per_sensor: int = 16
-    bias_weight: float = 0.3
-    source_dropout: float = 0.1
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    patience: int = Field(default=8, ge=1)
+    per_sensor: int = Field(default=16, ge=1)
+    bias_weight: float = Field(default=0.3, ge=0)
+    source_dropout: float = Field(default=0.1, ge=0, le=1)
     seed: int = 0
 
 
@@ -76,6 +79,9 @@ def fit(
         schedule: how.
         state: file of the state.
         report: is told of each epoch.
+
+    Raises:
+        Refusal: the state cannot be read, or the validation loss was never finite.
     """
     torch.manual_seed(schedule.seed)
     optimizer = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
@@ -94,6 +100,12 @@ def fit(
         progress.epoch += 1
         _keep(state, network, optimizer, progress, best)
         report(row | {"samples_per_second": samples / seconds})
+    if progress.best_epoch < 0:
+        raise Refusal(
+            f"training: a network of {progress.epoch} epochs",
+            "Its validation loss was never finite",
+            "Lower the learning rate",
+        )
     network.load_state_dict(best)
     return progress
 
@@ -153,7 +165,12 @@ def _keep(
 def _taken_up(state: Path, network: FusionNetwork, optimizer: torch.optim.AdamW) -> tuple[Progress, dict[str, Any]]:
     if not state.exists():
         return Progress(), {name: value.clone() for name, value in network.state_dict().items()}
-    content = torch.load(state, weights_only=True)
-    network.load_state_dict(content["network"])
-    optimizer.load_state_dict(content["optimizer"])
-    return Progress(**content["progress"]), content["best"]
+    try:
+        content = torch.load(state, weights_only=True)
+        network.load_state_dict(content["network"])
+        optimizer.load_state_dict(content["optimizer"])
+        return Progress(**content["progress"]), content["best"]
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
+        raise Refusal(
+            f"training: going on from {state}", f"It cannot be read ({error})", "Remove it to begin this model again"
+        ) from error

@@ -29,16 +29,19 @@ def objective(mean: Tensor, spread: Tensor, label: Tensor, sensor: Tensor, bias_
     lasting = _mean_by(error, sensor)
     squares = (error - lasting) ** 2 + bias_weight * lasting**2
     scale = label.var(unbiased=False).clamp(min=1e-4)
-    return squares.mean() / scale + negative_log_likelihood(mean.detach(), spread, label)
+    fit: Tensor = squares.mean() / scale + negative_log_likelihood(mean.detach(), spread, label)
+    return fit
 
 
 def negative_log_likelihood(mean: Tensor, spread: Tensor, label: Tensor) -> Tensor:
     """Gaussian negative log-likelihood, a mean over samples; all m3 m-3, of one shape."""
     variance = spread**2
-    return (0.5 * (torch.log(variance) + (label - mean) ** 2 / variance + log(2 * pi))).mean()
+    each: Tensor = 0.5 * (torch.log(variance) + (label - mean) ** 2 / variance + log(2 * pi))
+    return each.mean()
 
 
 def _mean_by(values: Tensor, group: Tensor) -> Tensor:
     _, place, count = torch.unique(group, return_inverse=True, return_counts=True)
     total = torch.zeros(len(count), dtype=values.dtype, device=values.device).index_add(0, place, values)
-    return (total / count)[place]
+    means: Tensor = (total / count)[place]
+    return means

@@ -1,0 +1,309 @@
+"""From samples to fitted models, and models on disk."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pydantic import ValidationError
+from scipy.stats import norm
+
+from vadose.estimate import estimate_points
+from vadose.fusion import History, Needs
+from vadose.models import Batch, EncoderShape, FusionNetwork, Model, NetworkShape
+from vadose.refusal import Refusal
+from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
+from vadose.training import Places, Schedule, fit_network, fit_product, fit_trees, load, save
+from vadose.training.checkpoint import DESCRIPTION, WEIGHTS
+from vadose.training.dropout import drop_sources
+from vadose.training.loop import Labelled, fit
+from vadose.training.objective import negative_log_likelihood, objective
+
+NEEDS = Needs(cells=("sand", "smap"), history=History(("smap",), 3, 1.0))
+SHAPE = NetworkShape(EncoderShape(width=4, max_width=8), 8, 8, 16, dropout=0.1, noise=0.05)
+SCHEDULE = Schedule(epochs=12, batch_size=64, learning_rate=1e-2, patience=12, per_sensor=4)
+SENSORS, MOMENTS = 30, 24
+
+
+class Interrupted(Exception):
+    pass
+
+
+def write_store(path: Path, holds: Needs = NEEDS, labels: bool = True) -> SampleStore:
+    """Simulated samples whose soil moisture is 0.05 + 0.6 smap + 0.2 sand, with a little noise."""
+    rng = np.random.default_rng(3)
+    sensor = np.repeat(np.arange(SENSORS), MOMENTS)
+    sand, smap = rng.uniform(0.1, 0.9, SENSORS)[sensor], rng.uniform(0.05, 0.4, sensor.size)
+    given = {"sand": sand, "smap": smap}
+    cells = np.stack([given[name] for name in holds.cells], axis=1).astype(np.float32)
+    history = smap[:, None, None] + rng.normal(0, 0.02, (sensor.size, holds.history.steps, 1))
+    index = pd.DataFrame({"network": "SIMULATED", "station": sensor.astype(str), "sensor": "a"}).assign(
+        lat=sensor / 10, lon=sensor / 5, time=pd.Timestamp("2021-01-01") + pd.to_timedelta(np.tile(range(24), 30), "D")
+    )
+    if labels:
+        index["soil_moisture"] = 0.05 + 0.6 * smap + 0.2 * sand + rng.normal(0, 0.005, sensor.size)
+    past = history[:, :, : len(holds.history.variables)].astype(np.float32)
+    with SampleWriter.open(path, holds, {}, simulated=True) as writer:
+        writer.append(Samples(index, cells, past))
+    return SampleStore.open(path)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
+    return write_store(tmp_path_factory.mktemp("training") / "store")
+
+
+@pytest.fixture(scope="module")
+def places(store: SampleStore) -> Places:
+    rows = store.rows
+    return Places(store, rows[: 20 * MOMENTS], rows[20 * MOMENTS : 25 * MOMENTS])
+
+
+@pytest.fixture(scope="module")
+def fitted(places: Places, tmp_path_factory: pytest.TempPathFactory) -> tuple[FusionNetwork, Scaling]:
+    state = tmp_path_factory.mktemp("fitted") / "state"
+    network, scaling, _ = fit_network(places, NEEDS, SHAPE, SCHEDULE, state)
+    return network, scaling
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def small_batches(seed: int, size: int = 32) -> Callable[[int], Iterator[Labelled]]:
+    rng = np.random.default_rng(seed)
+    cells, label = rng.random((size, 2), np.float32), rng.random(size, np.float32)
+    history = np.zeros((size, 3, 1), np.float32)
+    sensor = torch.arange(size) // 4
+
+    def batches(_: int) -> Iterator[Labelled]:
+        yield Batch.of_samples(None, cells, history), torch.from_numpy(label), sensor
+
+    return batches
+
+
+def small_network() -> FusionNetwork:
+    torch.manual_seed(0)
+    names = ("sand", "smap", "soil_moisture")
+    return FusionNetwork(NEEDS, SHAPE, Scaling(dict.fromkeys(names, 0.5), dict.fromkeys(names, 0.3)))
+
+
+def test_a_simulated_relation_is_learned(store, fitted):
+    unseen = store.rows[25 * MOMENTS :]
+    estimates = estimate_points([fitted[0]], store, unseen)
+    error = estimates["mean"] - estimates["soil_moisture"]
+    assert np.corrcoef(estimates["mean"], estimates["soil_moisture"])[0, 1] > 0.95
+    assert np.sqrt((error**2).mean()) < 0.35 * estimates["soil_moisture"].std()
+    assert 0.4 < np.sqrt((error**2 / estimates["spread"] ** 2).mean()) < 2.5
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(places, fitted, tmp_path):
+    def interrupt(row: dict[str, float]) -> None:
+        if row["epoch"] == 4:
+            raise Interrupted
+
+    state = tmp_path / "state"
+    with pytest.raises(Interrupted):
+        fit_network(places, NEEDS, SHAPE, SCHEDULE, state, interrupt)
+    told: list[float] = []
+    network, _, progress = fit_network(places, NEEDS, SHAPE, SCHEDULE, state, lambda row: told.append(row["epoch"]))
+    assert told == list(range(5, 12))
+    assert [row["epoch"] for row in progress.journal] == list(range(12))
+    whole = fitted[0].state_dict()
+    assert all(torch.equal(value, whole[name]) for name, value in network.state_dict().items())
+
+
+def test_another_seed_is_another_network(places, fitted, tmp_path):
+    other = Schedule(epochs=1, batch_size=64, seed=1)
+    network, *_ = fit_network(places, NEEDS, SHAPE, other, tmp_path / "state")
+    assert not torch.equal(network.head.weight, fitted[0].head.weight)
+
+
+def test_training_stops_early_and_ends_with_its_best_weights(tmp_path):
+    schedule = Schedule(epochs=200, batch_size=32, learning_rate=3e-2, patience=5, source_dropout=0.0)
+    network, seen = small_network(), []
+
+    def remember(row: dict[str, float]) -> None:
+        seen.append((row["loss"], {name: value.clone() for name, value in network.state_dict().items()}))
+
+    progress = fit(network, small_batches(1), small_batches(2), schedule, tmp_path / "state", remember)
+    losses = [loss for loss, _ in seen]
+    assert len(seen) < 200
+    assert progress.best_epoch == int(np.argmin(losses)) == len(seen) - 1 - 5
+    assert all(torch.equal(value, seen[progress.best_epoch][1][name]) for name, value in network.state_dict().items())
+
+
+def test_a_state_that_cannot_be_read_is_refused_and_kept(tmp_path):
+    state = tmp_path / "state"
+    fit(small_network(), small_batches(1), small_batches(2), Schedule(epochs=1), state)
+    state.write_bytes(state.read_bytes()[:500])
+    before = contents(tmp_path)
+    with pytest.raises(Refusal) as refused:
+        fit(small_network(), small_batches(1), small_batches(2), Schedule(epochs=2), state)
+    assert str(state) in refused.value.asked
+    assert "cannot be read" in refused.value.found
+    assert "Remove" in refused.value.remedy
+    assert contents(tmp_path) == before
+
+
+def test_a_training_that_never_validates_is_refused(tmp_path):
+    network = small_network()
+    with torch.no_grad():
+        network.head.bias.fill_(torch.nan)
+    with pytest.raises(Refusal, match="never finite"):
+        fit(network, small_batches(1), small_batches(2), Schedule(epochs=2), tmp_path / "state")
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"patience": 0}, {"source_dropout": 1.5}])
+def test_a_schedule_that_cannot_train_is_refused(wrong):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        Schedule(**wrong)
+
+
+def test_training_needs_samples_to_fit_and_others_to_validate(store):
+    nothing = store.rows[:0]
+    for training, validation in ((store.rows, nothing), (nothing, store.rows)):
+        with pytest.raises(Refusal, match=r"to fit and .* of other sensors"):
+            Places(store, training, validation)
+
+
+def test_sources_are_dropped_whole_and_one_always_stays():
+    needs = Needs(("vv", "vh", "B04"), ("vv", "smap", "sand", "clay"), History(("smap", "gldas"), 3, 1.0), 0)
+    samples = 200
+    batch = Batch(torch.ones(samples, 3, 32, 32), torch.ones(samples, 4, 1, 1), torch.ones(samples, 3, 2, 1, 1))
+    dropped = drop_sources(batch, needs, 0.6, torch.Generator().manual_seed(1))
+    seen = torch.isfinite
+    assert all(bool(torch.isfinite(part).all()) for part in (batch.pixels, batch.cells, batch.history))
+    radar, optical = seen(dropped.pixels[:, :2]).flatten(1), seen(dropped.pixels[:, 2]).flatten(1)
+    smap, soil = seen(dropped.cells[:, 1]).flatten(1), seen(dropped.cells[:, 2:]).flatten(1)
+    radar = torch.cat([radar, seen(dropped.cells[:, 0]).flatten(1)], dim=1)
+    smap = torch.cat([smap, seen(dropped.history[:, :, 0]).flatten(1)], dim=1)
+    groups = (radar, optical, smap, soil, seen(dropped.history[:, :, 1]).flatten(1))
+    there = torch.stack([group.any(dim=1) for group in groups], dim=1)
+    for group in groups:
+        assert torch.equal(group.any(dim=1), group.all(dim=1))
+    assert there.any(dim=1).all()
+    lost = 1 - there.float().mean(dim=0)
+    assert ((lost > 0.35) & (lost < 0.6)).all(), "0.6 of the four fifths that may be lost"
+    unharmed = drop_sources(batch, needs, 0.0, torch.Generator())
+    assert torch.isfinite(unharmed.pixels).all() and torch.isfinite(unharmed.cells).all()
+
+
+def test_the_likelihood_is_that_of_a_normal_distribution():
+    rng = np.random.default_rng(0)
+    mean, spread, label = rng.random(50), rng.uniform(0.01, 0.2, 50), rng.random(50)
+    expected = -norm.logpdf(label, mean, spread).mean()
+    assert float(negative_log_likelihood(*map(torch.tensor, (mean, spread, label)))) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.3, 0.0])
+def test_the_objective_weighs_bias_apart_from_error_in_time(weight):
+    rng = np.random.default_rng(1)
+    sensor = np.repeat([7, 3, 11], 5)
+    label = rng.uniform(0.05, 0.4, 15)
+    mean = label + np.array([0.1, -0.05, 0.02]).repeat(5) + rng.normal(0, 0.02, 15)
+    spread = rng.uniform(0.02, 0.1, 15)
+    error = pd.Series(mean - label)
+    lasting = error.groupby(sensor).transform("mean")
+    squares = ((error - lasting) ** 2 + weight * lasting**2).mean()
+    expected = squares / label.var() - norm.logpdf(label, mean, spread).mean()
+    found = objective(*map(torch.tensor, (mean, spread, label, sensor)), weight)
+    assert float(found) == pytest.approx(expected)
+    if weight == 1:
+        assert squares == pytest.approx((error**2).mean())
+
+
+def test_the_spread_is_fitted_without_moving_the_mean():
+    mean = torch.tensor([0.2, 0.3], requires_grad=True)
+    spread = torch.tensor([0.05, 0.05], requires_grad=True)
+    label = torch.tensor([0.25, 0.2])
+    objective(mean, spread, label, torch.tensor([0, 1]), 0.0).backward()
+    assert torch.equal(mean.grad, torch.zeros(2))
+    assert spread.grad.abs().min() > 0
+
+
+@pytest.fixture(params=["network", "product", "trees"])
+def model(request: pytest.FixtureRequest, places: Places, fitted: tuple[FusionNetwork, Scaling]) -> Model:
+    if request.param == "network":
+        return fitted[0]
+    return fit_product(places, "smap") if request.param == "product" else fit_trees(places, NEEDS, seed=0)
+
+
+def test_a_model_on_disk_is_the_same_model(model, store, fitted, tmp_path):
+    save(model, tmp_path / "checkpoint", {"experiment": "simulated"}, fitted[1])
+    loaded = load(tmp_path / "checkpoint")
+    assert loaded.needs == model.needs
+    before, after = (estimate_points([one], store) for one in (model, loaded))
+    pd.testing.assert_frame_equal(before, after, rtol=1e-6, atol=1e-7)
+    described = json.loads((tmp_path / "checkpoint" / DESCRIPTION).read_text())
+    assert described["kind"] == "checkpoint"
+    assert described["made_from"] == {"experiment": "simulated"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint"]
+
+
+def test_the_spread_of_a_product_is_that_of_its_error(places, store):
+    product = fit_product(places, "smap")
+    error = store.cells(("smap",), places.training)[:, 0] - store.labels(places.training)
+    assert product.spread == pytest.approx(float(np.std(error)), rel=1e-5)
+
+
+def cut(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def describe(folder: Path, change: Callable[[dict], object]) -> None:
+    content = json.loads((folder / DESCRIPTION).read_text())
+    change(content)
+    (folder / DESCRIPTION).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: cut(folder, WEIGHTS),
+        lambda folder: cut(folder, DESCRIPTION),
+        lambda folder: (folder / WEIGHTS).unlink(),
+        lambda folder: (folder / DESCRIPTION).unlink(),
+        lambda folder: (folder / DESCRIPTION).write_text("[]"),
+        lambda folder: describe(folder, lambda content: content.pop("model")),
+        lambda folder: describe(folder, lambda content: content["model"].update(kind="oracle")),
+        lambda folder: describe(folder, lambda content: content["model"].update(sha256="0" * 64)),
+        lambda folder: describe(folder, lambda content: content["model"].pop("shape")),
+        lambda folder: describe(folder, lambda content: content["model"]["shape"].update(joined=17)),
+        lambda folder: describe(folder, lambda content: content["model"]["needs"].update(cells=["smap"])),
+        lambda folder: describe(folder, lambda content: content["model"]["scaling"]["mean"].pop("smap")),
+    ],
+)
+def test_a_harmed_checkpoint_is_refused(fitted, tmp_path, harm):
+    folder = tmp_path / "checkpoint"
+    save(*fitted[:1], folder, {}, fitted[1])
+    harm(folder)
+    before = contents(tmp_path)
+    with pytest.raises(Refusal) as refused:
+        load(folder)
+    assert refused.value.asked == f"checkpoint: {folder}."
+    assert "It cannot be read" in refused.value.found
+    assert "Train again" in refused.value.remedy
+    assert contents(tmp_path) == before
+
+
+def test_a_missing_checkpoint_is_refused(tmp_path):
+    with pytest.raises(Refusal, match="FileNotFoundError"):
+        load(tmp_path / "nowhere")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_that_wants_other_predictors_names_each(fitted, tmp_path):
+    other = write_store(tmp_path / "other", Needs(cells=("sand",), history=History(("smap",), 2, 2.0)), labels=False)
+    before = contents(tmp_path)
+    with pytest.raises(Refusal) as refused:
+        estimate_points([fitted[0]], other)
+    for words in ("cells smap", "history of 3 steps, held 2", "steps of 1 days, held 2"):
+        assert words in refused.value.found
+    assert str(other.path) in refused.value.asked
+    assert "Build the store" in refused.value.remedy
+    assert contents(tmp_path) == before

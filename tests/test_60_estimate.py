@@ -1,0 +1,265 @@
+"""From models and inputs to estimates: one road for points and tiles, and what each had to go by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+import real_archive
+from vadose.estimate import blank, combine, estimate_points, estimate_tile
+from vadose.experiment.predict import predict_area
+from vadose.fusion import History, Inputs, Needs, Windows, assemble
+from vadose.grid import Area, Tile, cell_centres, tile_around
+from vadose.models import Batch, EncoderShape, Estimate, FusionNetwork, NetworkShape, Product
+from vadose.refusal import NothingFound, Refusal
+from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
+from vadose.sources import open_sources
+from vadose.variables import BANDS, PREDICTORS, SOURCES, Quality
+
+PIXELS = ("vv", "vh", "incidence_angle", "B04", "B08", "elevation")
+CELLS = ("sand", "clay", "smap", "gldas")
+NEEDS = Needs(PIXELS, CELLS, History(("smap", "gldas"), 6, 1.0), 2)
+SHAPE = NetworkShape(EncoderShape(width=8, blocks=(2, 1, 1, 1), max_width=16), 8, 8, 16)
+TILE = Tile(32632, 1600, 19200, 3, 2, 2)
+NOON = np.datetime64("2021-06-10T12:00", "ns")
+
+
+def typical(name: str) -> float:
+    low, high = PREDICTORS[name].valid_range
+    return 0.1 if name in ("vv", "vh") else min(0.3 * (low + high), 300.0)
+
+
+def network(needs: Needs = NEEDS, seed: int = 0) -> FusionNetwork:
+    """A network of fixed, untrained weights whose estimates differ well from cell to cell."""
+    names = (*needs.names, "soil_moisture")
+    mean = {name: -10.0 if name in ("vv", "vh") else 0.25 for name in names}
+    std = {name: 5.0 if name in ("vv", "vh") else 0.1 for name in names}
+    for name, centre, width in (("elevation", 50.0, 30.0), ("incidence_angle", 39.0, 5.0)):
+        mean[name], std[name] = centre, width
+    torch.manual_seed(seed)
+    made = FusionNetwork(needs, SHAPE, Scaling(mean, std))
+    with torch.no_grad():
+        made.head.weight *= 4
+    return made.eval()
+
+
+def inputs(missing: tuple[str, ...] = (), tile: Tile = TILE, steps_seen: int = 6) -> Inputs:
+    """Random inputs of a tile, without those of some sources; of the history only the first steps."""
+    rng = np.random.default_rng(7)
+    lost = {variable.name for source in missing for variable in SOURCES[source]}
+
+    def layer(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        values = (typical(name) * rng.uniform(0.5, 1.5, shape)).astype(np.float32)
+        return np.full(shape, np.float32(np.nan)) if name in lost else values
+
+    fine, coarse = tuple(tile.pixels.shape), tuple(tile.cells.shape)
+    history = {name: layer(name, (NEEDS.history.steps, *coarse)) for name in NEEDS.history.variables}
+    for values in history.values():
+        values[steps_seen:] = np.nan
+    return Inputs(
+        tile,
+        NOON,
+        _dataset({name: layer(name, fine) for name in PIXELS}, ("y", "x")),
+        _dataset({name: layer(name, coarse) for name in CELLS}, ("y", "x")),
+        _dataset(history, ("step", "y", "x")),
+    )
+
+
+def _dataset(values: dict[str, np.ndarray], dims: tuple[str, ...]) -> xr.Dataset:
+    return xr.Dataset({name: (dims, array) for name, array in values.items()})
+
+
+MOISTURE = Needs(cells=("smap",))
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A model that always says the same."""
+
+    mean: float
+    spread: float
+    needs: Needs = MOISTURE
+
+    def estimate(self, batch: Batch) -> Estimate:
+        shape = (len(batch.cells), *batch.cells.shape[2:])
+        return Estimate(np.full(shape, self.mean, np.float32), np.full(shape, self.spread, np.float32))
+
+
+def one_cell() -> Batch:
+    return Batch(torch.zeros(1, 0, 0, 0), torch.ones(1, 1, 1, 1), torch.zeros(1, 0, 0, 1, 1))
+
+
+def test_members_speak_as_one():
+    members = [Fixed(0.1, 0.02), Fixed(0.2, 0.04), Fixed(0.4, 0.06)]
+    said = combine(members, one_cell())
+    means, spreads = np.array([0.1, 0.2, 0.4]), np.array([0.02, 0.04, 0.06])
+    second_moment = (spreads**2 + means**2).mean()
+    assert said.mean[0, 0, 0] == pytest.approx(means.mean())
+    assert said.spread[0, 0, 0] == pytest.approx(np.sqrt(second_moment - means.mean() ** 2))
+    alone = combine(members[:1], one_cell())
+    assert (alone.mean[0, 0, 0], alone.spread[0, 0, 0]) == pytest.approx((0.1, 0.02))
+
+
+def test_members_that_disagree_are_less_sure():
+    agreed, torn = (combine([Fixed(0.2, 0.03), Fixed(other, 0.03)], one_cell()) for other in (0.2, 0.3))
+    assert agreed.spread[0, 0, 0] == pytest.approx(0.03)
+    assert torn.spread[0, 0, 0] == pytest.approx(np.hypot(0.03, 0.05))
+
+
+def test_nothing_is_flagged_where_every_source_spoke():
+    estimate = estimate_tile([network()], inputs())
+    assert (estimate.quality == 0).all()
+    assert np.isfinite(estimate.mean).all() and np.isfinite(estimate.spread).all()
+    assert estimate.mean.shape == estimate.spread.shape == (2, 3)
+    assert np.ptp(estimate.mean) > 1e-3
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES))
+def test_a_source_that_is_missing_is_flagged_and_no_other(source):
+    estimate = estimate_tile([network()], inputs(missing=(source,)))
+    assert (estimate.quality == int(Quality.missing(source))).all()
+    assert np.isfinite(estimate.mean).all()
+
+
+def test_a_source_that_is_missing_in_one_cell_is_flagged_there_alone():
+    given = inputs()
+    given.cells["sand"].values[1, 2] = given.cells["clay"].values[1, 2] = np.nan
+    for name in ("vv", "vh", "incidence_angle"):
+        given.pixels[name].values[64:96, 96:128] = np.nan
+    expected = np.zeros((2, 3), int)
+    expected[1, 2], expected[0, 1] = Quality.SOILGRIDS_MISSING, Quality.SENTINEL1_MISSING
+    assert np.array_equal(estimate_tile([network()], given).quality, expected)
+
+
+@pytest.mark.parametrize(("steps", "short"), [(6, False), (3, False), (2, True), (0, True)])
+def test_a_history_is_short_when_fewer_than_half_of_its_steps_are_known(steps, short):
+    quality = estimate_tile([network()], inputs(steps_seen=steps)).quality
+    assert (quality == (Quality.HISTORY_SHORT if short else 0)).all()
+
+
+def test_without_any_source_there_is_no_estimate():
+    everything = tuple(SOURCES)
+    estimate = estimate_tile([network()], inputs(missing=everything))
+    assert np.isnan(estimate.mean).all() and np.isnan(estimate.spread).all()
+    assert (estimate.quality == sum(Quality)).all()
+    nothing = blank(TILE, NEEDS)
+    assert np.array_equal(nothing.quality, estimate.quality)
+    assert np.isnan(nothing.mean).all() and np.isnan(nothing.spread).all()
+
+
+def test_only_what_a_model_needs_can_be_missing():
+    assert (blank(TILE, Needs(cells=("sand",))).quality == Quality.SOILGRIDS_MISSING).all()
+    estimate = estimate_tile([Product("smap", 0.05)], inputs(missing=("sentinel1", "gldas")))
+    assert (estimate.quality == 0).all()
+    assert np.allclose(estimate.mean, inputs(missing=("sentinel1", "gldas")).cells["smap"])
+
+
+def chip(whole: Inputs, row: int, column: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a store holds of one cell of a tile."""
+    side = (1 + 2 * NEEDS.halo) * 32
+    y, x = slice(32 * row, 32 * row + side), slice(32 * column, 32 * column + side)
+    pixels = np.stack([whole.pixels[name].values[y, x] for name in NEEDS.pixels])
+    cells = np.stack([whole.cells[name].values[row, column] for name in NEEDS.cells])
+    history = np.stack([whole.history[name].values[:, row, column] for name in NEEDS.history.variables], axis=1)
+    return pixels, cells, history
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("missing", [(), ("sentinel2", "smap")])
+def test_points_and_tiles_go_one_road(missing, labelled, tmp_path):
+    whole, models = inputs(missing), [network(seed=0), network(seed=1)]
+    places = [(row, column) for row in range(2) for column in range(3)]
+    pixels, cells, history = (np.stack(parts) for parts in zip(*(chip(whole, *at) for at in places), strict=True))
+    index = pd.DataFrame({"network": "SIMULATED", "station": [str(at) for at in places], "sensor": "a"}).assign(
+        lat=np.arange(6.0), lon=0.0, time=pd.Timestamp("2021-06-10T12:00")
+    )
+    if labelled:
+        index["soil_moisture"] = np.linspace(0.1, 0.3, 6)
+    with SampleWriter.open(tmp_path / "store", NEEDS, {}, simulated=True) as writer:
+        writer.append(Samples(index, cells, history, pixels))
+    tile, told = estimate_tile(models, whole), []
+    points = estimate_points(
+        models, SampleStore.open(tmp_path / "store"), np.array([5, 0, 3]), 2, lambda *done: told.append(done)
+    )
+    assert points["station"].tolist() == [str(places[at]) for at in (5, 0, 3)]
+    for name in ("mean", "spread", "quality"):
+        expected = getattr(tile, name).ravel()[[5, 0, 3]]
+        assert np.abs(points[name].to_numpy(float) - expected).max() < 1e-5
+    columns = ["network", "station", "sensor", "lat", "lon", "time", "soil_moisture", "mean", "spread", "quality"]
+    assert [name for name in columns if name in points] == list(points)
+    assert points["quality"].dtype == np.uint16 and points["mean"].dtype == np.float32
+    known = points.get("soil_moisture")
+    assert np.allclose(known, np.linspace(0.1, 0.3, 6)[[5, 0, 3]]) if labelled else known is None or known.isna().all()
+    assert told == [(2, 3), (3, 3)]
+
+
+def test_no_samples_are_refused(tmp_path):
+    index = pd.DataFrame({"network": ["A"], "station": "a", "sensor": "a", "lat": 0.0, "lon": 0.0})
+    index["time"] = pd.Timestamp("2021-01-01")
+    with SampleWriter.open(tmp_path / "store", Needs(cells=("smap",)), {}) as writer:
+        writer.append(Samples(index, np.ones((1, 1), np.float32), np.ones((1, 0, 0), np.float32)))
+    with pytest.raises(Refusal, match="There are none"):
+        estimate_points([Fixed(0.1, 0.1)], SampleStore.open(tmp_path / "store"), np.empty(0, np.intp))
+
+
+@pytest.fixture(scope="module")
+def denmark(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    archive = tmp_path_factory.mktemp("denmark") / "archive"
+    real_archive.build(real / "scenes" / "denmark", archive)
+    return archive
+
+
+REAL_NEEDS = Needs(("vv", "vh", *(band.name for band in BANDS), "elevation"), (), History(), 2)
+REAL_TIME = np.datetime64("2017-10-31T00:00", "ns")
+REAL_AREA = Area.from_bbox(9.815, 57.212, 9.875, 57.242)
+
+
+def mosaic_of(archive: Path, model: FusionNetwork, size: int) -> dict[tuple[float, float], tuple[float, float, int]]:
+    """Mean, spread and quality of every cell by its centre, estimated in tiles of a size."""
+    tiles = REAL_AREA.tiles(size, REAL_NEEDS.halo)
+    found = {}
+    for estimate, _ in predict_area([model], open_sources(archive), tiles, REAL_TIME, Windows()):
+        held = REAL_AREA.holds(estimate.tile)
+        x, y = np.meshgrid(*(estimate.tile.cells.coords[axis].values for axis in ("x", "y")))
+        layers = (layer[held].tolist() for layer in (x, y, estimate.mean, estimate.spread, estimate.quality))
+        found |= {(east, north): tuple(values) for east, north, *values in zip(*layers, strict=True)}
+    return found
+
+
+def test_real_tilings_agree_in_every_cell(denmark):
+    model = network(REAL_NEEDS)
+    whole, *others = (mosaic_of(denmark, model, size) for size in (32, 3, 2))
+    assert len(whole) >= 30
+    means = np.array([values[0] for values in whole.values()])
+    assert np.isfinite(means).all() and np.ptp(means) > 1e-2
+    for tiled in others:
+        assert tiled.keys() == whole.keys()
+        differences = [np.abs(np.subtract(tiled[cell], whole[cell])).max() for cell in whole]
+        assert max(differences) < 1e-4
+
+
+def test_a_chip_and_a_tile_of_real_ground_agree(denmark):
+    model, sources = network(REAL_NEEDS), open_sources(denmark)
+    tile = max(REAL_AREA.tiles(32, REAL_NEEDS.halo), key=lambda one: one.rows * one.columns)
+    whole = estimate_tile([model], assemble(sources, tile, REAL_TIME, REAL_NEEDS))
+    lon, lat = cell_centres(tile)
+    for row, column in ((0, 0), (tile.rows // 2, tile.columns // 2), (tile.rows - 1, tile.columns - 1)):
+        around = tile_around(lon[row, column], lat[row, column], REAL_NEEDS.halo)
+        alone = estimate_tile([model], assemble(sources, around, REAL_TIME, REAL_NEEDS))
+        assert alone.mean[0, 0] == pytest.approx(whole.mean[row, column], abs=1e-4)
+        assert alone.quality[0, 0] == whole.quality[row, column]
+
+
+def test_ground_that_no_source_covers_is_refused_and_partly_covered_ground_is_not(denmark):
+    far = Area.from_bbox(12.0, 57.22, 12.02, 57.23).tiles(4, REAL_NEEDS.halo)
+    near = REAL_AREA.tiles(4, REAL_NEEDS.halo)
+    with pytest.raises(NothingFound):
+        list(predict_area([network(REAL_NEEDS)], open_sources(denmark), far, REAL_TIME, Windows()))
+    both = list(predict_area([network(REAL_NEEDS)], open_sources(denmark), (far[0], near[0]), REAL_TIME, Windows()))
+    (nowhere, items), (_, some) = both
+    assert np.isnan(nowhere.mean).all() and (nowhere.quality & Quality.SENTINEL1_MISSING).all() and not items
+    assert some
