@@ -52,7 +52,7 @@ def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
 
 
 def fail_in_words(app: typer.Typer) -> int:
-    """Run an application; a refusal is printed in its three parts.
+    """Run an application; a refusal is printed in its three parts, a line each.
 
     Returns:
         The exit status: 2 for a refusal.
@@ -61,7 +61,7 @@ def fail_in_words(app: typer.Typer) -> int:
         app(standalone_mode=True)
     except Refusal as refusal:
         for part in (refusal.asked, refusal.found, refusal.remedy):
-            typer.echo(part, err=True)
+            typer.echo(" ".join(part.split()), err=True)
         return 2
     return 0
 

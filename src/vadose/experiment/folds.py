@@ -3,6 +3,7 @@
 import numpy as np
 
 from vadose.experiment.config import SplitPlan
+from vadose.refusal import Refusal
 from vadose.samples import Fold, SampleStore, check_disjoint, holdout, inner, kfold
 
 
@@ -10,9 +11,15 @@ def folds_of(plan: SplitPlan, store: SampleStore) -> list[Fold]:
     """The folds of the labelled samples, each proved to share no place between its parts.
 
     Raises:
-        Refusal: too few places, or two parts of a fold that are not apart.
+        Refusal: no labels, too few places, or two parts of a fold that are not apart.
     """
     rows = np.flatnonzero(np.isfinite(store.labels(store.rows)))
+    if not len(rows):
+        raise Refusal(
+            f"training: labelled samples of {store.path}",
+            f"0 of {len(store)} have a label",
+            "Give samples with measured soil moisture; those without can be estimated",
+        )
     index = store.index.iloc[rows]
     if plan.folds:
         split = kfold(index, plan.places, plan.folds, plan.seed)

@@ -55,13 +55,20 @@ def make_map(
         mosaic.put(tile.tile, tile.mean, tile.spread, tile.quality)
         items.update(used)
         report(done, len(tiles), "mapped")
-    notice = SIMULATED if experiment.simulated else ""
+    notice = notice_of(experiment.simulated, request.archive)
     made_from = {"experiment": experiment.name, "networks": len(models), "area": request.area, "items": sorted(items)}
     zones = mosaic.zones()
     paths = write_map(request.out, zones, time=time, made_from=made_from, notice=notice)
     shown = paths[0].with_suffix(".png")
     picture(zones, shown, title=f"{area.name}, {np.datetime_as_string(time, 'm')} UTC", truth=truth, notice=notice)
     return (*paths, shown)
+
+
+def notice_of(trained_on_simulated: bool, archive: Path) -> str:
+    """What of a map is simulated: all of it, the training of its networks, or nothing."""
+    if (archive / "world.json").exists():
+        return SIMULATED
+    return "Of real products, by networks trained on a SIMULATED world." if trained_on_simulated else ""
 
 
 def moment_of(date: str) -> np.datetime64:
