@@ -29,7 +29,7 @@ class Layer:
     nodata: float | None = None
 
 
-def build(scene_folder: Path, archive: Path, scl: bool = False) -> None:
+def build(scene_folder: Path, archive: Path, scl: bool = False, time: str | None = None) -> None:
     """Turn a real scene (Sentinel-1 in dB, Sentinel-2 L2A, DEM on one UTM grid of 10 m) into an archive.
 
     The values are the real ones: Sentinel-1 as linear power, Sentinel-2 as the numbers of the scene, all bands on the
@@ -41,9 +41,10 @@ def build(scene_folder: Path, archive: Path, scl: bool = False) -> None:
         scene_folder: `scenes/denmark`, `scenes/chile` or `scenes/tanzania` of the real data.
         archive: folder to write the items into.
         scl: write also a simulated scene classification of 20 m: vegetation, with cloud over the north-western quarter.
+        time: ISO, UTC, that Sentinel-1 and Sentinel-2 are transplanted to; their own if not given.
     """
     name = scene_folder.name
-    time = f"{DATES[name]}T00:00:00Z"
+    time = time or f"{DATES[name]}T00:00:00Z"
     vv, vh = (_band(scene_folder / "s1_rtc.tif", number) for number in (1, 2))
     power = {
         key: _changed(layer, np.float32(10) ** (layer.values / 10), -32768) for key, layer in (("vv", vv), ("vh", vh))

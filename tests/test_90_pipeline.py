@@ -1,0 +1,276 @@
+"""The whole way: from an archive to samples, models, scores and maps; on a simulated world and on real scenes."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import xarray as xr
+import yaml
+from odc.geo.geobox import GeoBox
+from rio_cogeo.cogeo import cog_validate
+
+import real_archive
+from vadose.estimate import estimate_points
+from vadose.experiment import Experiment, read_experiment
+from vadose.experiment.folds import folds_of
+from vadose.experiment.gather import gather
+from vadose.experiment.judge import judge
+from vadose.experiment.mapping import MapRequest, make_map
+from vadose.experiment.predict import predict_store
+from vadose.experiment.run import Run
+from vadose.experiment.train import train_in
+from vadose.fusion import Inputs, Needs, assemble
+from vadose.grid import Area, tile_around
+from vadose.maps import read_map
+from vadose.refusal import Refusal
+from vadose.samples import SampleStore, Scaling
+from vadose.sources import open_sources
+from vadose.variables import BANDS, Quality
+from vadose.world import WorldConfig, make
+
+pytestmark = pytest.mark.xdist_group("world")
+
+SENSOR = ["network", "station", "sensor"]
+EXPERIMENT = {
+    "name": "walk",
+    "simulated": True,
+    "samples": {"archive": "world", "period": "2021-12-01/2022-03-15", "at": "sentinel1", "most_per_sensor": 6},
+    "needs": {
+        "pixels": ["vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation"],
+        "cells": ["sand", "silt", "clay", "bulk_density", "smap", "gldas"],
+        "history": {"variables": ["smap", "gldas"], "steps": 8, "step_days": 1},
+    },
+    "split": {"places": {"by": "place"}, "test_fraction": 0.34, "validation_fraction": 0.3},
+    "network": {
+        "encoder": {"width": 4, "max_width": 8, "blocks": [2, 1, 1, 1]},
+        "cell_features": 8,
+        "past_features": 8,
+        "joined": 16,
+    },
+    "schedule": {"epochs": 2, "batch_size": 8, "per_sensor": 2},
+    "rivals": ["smap", "gldas", "trees"],
+    "min_samples": 3,
+}
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A simulated world, and a run on it."""
+
+    archive: Path
+    run: Run
+    experiment: Experiment
+
+    @property
+    def store(self) -> SampleStore:
+        return SampleStore.open(self.run.store)
+
+
+def quiet(*_: object) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    folder = tmp_path_factory.mktemp("walk")
+    make(WorldConfig.preset("tiny"), folder / "world")
+    (folder / "walk.yaml").write_text(yaml.safe_dump(EXPERIMENT))
+    experiment, run = read_experiment(folder / "walk.yaml"), Run(folder / "run")
+    gather(experiment, run.store)
+    train_in(experiment, run.folder, False, quiet, quiet)
+    return Walk(folder / "world", run, experiment)
+
+
+def contents(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+def test_samples_open_with_plain_tools(walk):
+    index = pd.read_parquet(walk.run.store / "index.parquet")
+    declared = json.loads((walk.run.store / "declaration.json").read_text())
+    assert declared["count"] == len(index) > 20
+    assert declared["simulated"] is True
+    assert index.groupby(SENSOR).size().max() <= 6
+    assert index["soil_moisture"].between(0, 0.6).all()
+    side = 32 * (1 + 2 * walk.experiment.network_needs.halo)
+    with xr.open_zarr(walk.run.store / "arrays.zarr", group="pixels", consolidated=False) as pixels:
+        assert pixels["vv"].shape == (len(index), side, side)
+        assert 0.001 < np.nanmedian(pixels["vv"]) < 1
+    with xr.open_zarr(walk.run.store / "arrays.zarr", group="history", consolidated=False) as history:
+        assert history["gldas"].shape == (len(index), 8)
+        assert np.isfinite(history["gldas"].values).mean() > 0.9
+
+
+def test_held_out_sensors_are_held_out(walk):
+    (fold,) = folds_of(walk.experiment.split, walk.store)
+    index = walk.store.index
+    learned, judged = (set(index.iloc[rows]["station"]) for rows in ([*fold.train, *fold.validation], fold.test))
+    assert learned and judged and not learned & judged
+    network = walk.run.checkpoint(0, "network", 0)
+    described = json.loads((network / "checkpoint.json").read_text())
+    assert described["made_from"]["held_out_sensors"] == len(judged)
+    assert described["made_from"]["training_samples"] == len(fold.train)
+    needs = walk.experiment.network_needs
+    assert described["model"]["scaling"]["mean"]["smap"] == Scaling.fit(walk.store, fold.train, needs).mean["smap"]
+    assert described["model"]["scaling"]["mean"]["smap"] != Scaling.fit(walk.store, walk.store.rows, needs).mean["smap"]
+    for name in ("network", "smap", "gldas", "trees"):
+        estimates = pd.read_parquet(walk.run.folder / "predictions" / f"{name}.parquet")
+        assert set(estimates["station"]) == judged
+        assert len(estimates) == len(fold.test)
+
+
+def test_the_scorecard_says_what_it_is_of(walk, tmp_path):
+    text = (walk.run.folder / "scorecard.md").read_text()
+    for words in ("SIMULATED", "walk", "network", "smap", "gldas", "trees", "ubRMSE", "that no model below has seen"):
+        assert words in text
+    scores = pd.read_csv(walk.run.folder / "scorecard.csv")
+    assert len(scores) and scores["network"].str.startswith("SIM-").all()
+    told = judge([walk.run.folder / "predictions" / "network.parquet"], tmp_path / "scores", 3)
+    assert "ubRMSE" in told and (tmp_path / "scores" / "scorecard.md").is_file()
+
+
+def test_estimates_are_a_table_of_sensors_and_times(walk, tmp_path):
+    predict_store(walk.run.folder, walk.run.store, tmp_path / "predictions.parquet", quiet)
+    table = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert {"network", "station", "time", "mean", "spread", "quality", "soil_moisture"} <= set(table)
+    pd.testing.assert_frame_equal(table[[*SENSOR, "time"]], walk.store.index[[*SENSOR, "time"]])
+    assert table["mean"].between(0, 1).all() and (table["spread"] > 0).all()
+    assert table["quality"].dtype == np.uint16
+    assert (table["quality"].to_numpy() & Quality.SENTINEL1_MISSING == 0).all(), "samples stand at passes of Sentinel-1"
+
+
+def test_samples_without_labels_get_the_same_estimates(walk, tmp_path):
+    store = tmp_path / "unlabelled"
+    shutil.copytree(walk.run.store, store)
+    pd.read_parquet(store / "index.parquet").drop(columns="soil_moisture").to_parquet(store / "index.parquet")
+    without = predict_store(walk.run.folder, store, tmp_path / "without.parquet", quiet)
+    known = estimate_points(walk.run.members(), walk.store)
+    assert "soil_moisture" not in without or without["soil_moisture"].isna().all()
+    columns = ["mean", "spread", "quality"]
+    pd.testing.assert_frame_equal(without[columns], known[columns])
+
+
+def outline_of(grid: GeoBox, path: Path) -> str:
+    path.write_text(json.dumps(grid.geographic_extent.json))
+    return str(path)
+
+
+def test_a_map_says_at_a_sensor_what_is_said_of_the_sensor(walk, tmp_path):
+    estimates = estimate_points(walk.run.members(), walk.store)
+    for number in (0, len(estimates) - 1):
+        sensor = estimates.iloc[number]
+        around = tile_around(sensor["lon"], sensor["lat"], 1)
+        area = outline_of(around.pixels, tmp_path / "area.geojson")
+        request = MapRequest(walk.run.folder, walk.archive, area, sensor["time"].isoformat(), tmp_path / str(number))
+        path, picture = make_map(request, quiet)
+        assert picture.suffix == ".png" and picture.stat().st_size > 10_000
+        with rasterio.open(path) as file:
+            assert file.crs.to_epsg() == around.epsg and file.res == (320, 320) and file.shape == (3, 3)
+            assert (file.transform.c % 320, file.transform.f % 320) == (0, 0)
+            assert "SIMULATED" in file.tags()["notice"]
+            x, y = around.cells.coords["x"].values[0], around.cells.coords["y"].values[0]
+            mean, spread = next(file.sample([(x, y)]))
+        assert mean == pytest.approx(sensor["mean"], abs=1e-4)
+        assert spread == pytest.approx(sensor["spread"], abs=1e-4)
+        with rasterio.open(path.with_name(f"{path.stem}_quality.tif")) as file:
+            assert file.read(1)[1, 1] == sensor["quality"]
+            assert "SMAP_MISSING" in file.tags(1)["flag_meanings"].upper()
+
+
+def test_a_period_without_products_is_refused(walk, tmp_path):
+    samples = walk.experiment.samples.model_copy(update={"period": "2010-01-01/2010-12-31"})
+    with pytest.raises(Refusal) as refused:
+        gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
+    assert all((refused.value.asked, refused.value.found, refused.value.remedy))
+    assert not contents(tmp_path)
+
+
+def test_a_truncated_product_ends_the_building_of_samples_and_nothing_is_left(walk, tmp_path):
+    shutil.copytree(walk.archive, tmp_path / "world")
+    raster = min((tmp_path / "world" / "nasadem").rglob("*.tif"))
+    raster.write_bytes(raster.read_bytes()[: raster.stat().st_size // 2])
+    samples = walk.experiment.samples.model_copy(update={"archive": tmp_path / "world"})
+    before = contents(tmp_path)
+    with pytest.raises(Refusal, match=raster.name):
+        gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
+    assert contents(tmp_path) == before
+
+
+REAL_TIMES = {"denmark": "2016-01-01T12:30", "chile": "2020-04-11T12:00", "tanzania": "2023-06-10T12:00"}
+LACKING = Quality.SOILGRIDS_MISSING | Quality.SMAP_MISSING | Quality.HISTORY_SHORT
+
+
+@pytest.fixture(scope="module")
+def scenes(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Archives of the real scenes.
+
+    The granules of GLDAS are of 2016-01-01, so Denmark's Sentinel-1 and Sentinel-2 are transplanted to that day.
+    """
+    folder = tmp_path_factory.mktemp("scenes")
+    for name in REAL_TIMES:
+        time = "2016-01-01T05:00:00Z" if name == "denmark" else None
+        real_archive.build(real / "scenes" / name, folder / name, time=time)
+    shutil.copytree(real / "gldas", folder / "denmark" / "gldas")
+    return folder
+
+
+def grid_of(real: Path, name: str) -> GeoBox:
+    with rasterio.open(real / "scenes" / name / "s1_rtc.tif") as file:
+        return GeoBox(file.shape, file.transform, str(file.crs))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", sorted(REAL_TIMES))
+def test_a_real_scene_becomes_a_map_that_tells_what_was_missing(name, walk, real, scenes, tmp_path):
+    grid = grid_of(real, name)
+    area = outline_of(grid, tmp_path / f"{name}.geojson")
+    path, _ = make_map(MapRequest(walk.run.folder, scenes / name, area, REAL_TIMES[name], tmp_path / "map"), quiet)
+    for file in (path, path.with_name(f"{path.stem}_quality.tif")):
+        valid, errors, warnings = cog_validate(file, strict=True)
+        assert valid and not errors and not warnings
+    made = read_map(path)
+    assert made.rio.crs == rasterio.CRS.from_user_input(str(grid.crs))
+    assert made["mean"].shape == (7, 7)
+    assert np.isfinite(made["mean"].values).all() and np.isfinite(made["spread"].values).all()
+    assert float(made["mean"].min()) >= 0 and float(made["mean"].max()) <= 1
+    assert np.ptp(made["mean"].values) > 0
+    expected = LACKING if name == "denmark" else LACKING | Quality.GLDAS_MISSING
+    assert (made["quality"].values == expected).all()
+    items = json.loads(made.attrs["declaration"])["made_from"]["items"]
+    assert {f"{name}_rtc", f"{name}_l2a", f"{name}_dem"} <= set(items)
+
+
+def assembled(real: Path, scenes: Path, name: str) -> Inputs:
+    """What is known of every cell that a scene touches."""
+    needs = Needs(pixels=("vv", *(band.name for band in BANDS)), cells=("elevation",))
+    (tile,) = Area.from_geojson(grid_of(real, name).buffered(320, 320).geographic_extent.json).tiles(64, 0)
+    return assemble(open_sources(scenes / name), tile, np.datetime64(REAL_TIMES[name]), needs)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", sorted(REAL_TIMES))
+def test_cells_at_the_edge_of_a_real_scene_are_known_in_part(name, real, scenes):
+    fraction = assembled(real, scenes, name).cells["sentinel1_valid_fraction"].values
+    assert ((fraction >= 0) & (fraction <= 1)).all()
+    assert (fraction == 1).sum() == 36, "the corner of the scene lies within a cell, so 6 x 6 cells are whole"
+    assert (fraction > 0).sum() == 64
+    assert fraction.sum() == pytest.approx(49, abs=0.5), "224 x 224 pixels in all"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "offset"), [("chile", 1000), ("denmark", 0), ("tanzania", 0)])
+def test_reflectance_of_a_real_scene_is_that_of_the_ground(name, offset, real, scenes):
+    pixels = assembled(real, scenes, name).pixels
+    with rasterio.open(real / "scenes" / name / "s2_l2a.tif") as file:
+        numbers = {band: file.read(place) for band, place in real_archive.BANDS_L2A.items()}
+    for band, raw in numbers.items():
+        held = raw[(raw > 0) & (raw < 65535)]
+        assert float(pixels[band].median()) == pytest.approx((np.median(held) - offset) / 10_000, abs=2e-3)
+    assert 0 < float(pixels["B02"].median()) < 0.1
+    assert 0 < float(pixels["B04"].median()) < 0.15
+    assert 0.1 < float(pixels["B08"].median()) < 0.5
