@@ -1,5 +1,7 @@
 """The simulated water, radar and optics obey the physics that they name."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,7 +85,7 @@ def test_water_is_conserved_and_stays_between_residual_and_saturation(seed):
     land = make_land(2, ORCHARD, 100.0, rng)
     weather = make_weather(ORCHARD, 37.6, Period.parse("2021-07-01/2021-07-20"), rng)
     days = list(simulate(land, weather, irrigated=True))
-    for before, day in zip(days, days[1:], strict=False):
+    for before, day in pairwise(days):
         stored = [SURFACE_MM * state.surface + ROOT_MM * state.root for state in (before, day)]
         np.testing.assert_allclose(stored[1] - stored[0], day.gained_mm - day.lost_mm, atol=1e-9)
         assert (day.surface >= land.water.residual - 1e-12).all()

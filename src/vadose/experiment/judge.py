@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
+
 from vadose.evaluation import console_summary, read, write_scorecard
+from vadose.experiment.train import SIMULATED
 
 
 def judge(predictions: Sequence[Path], out: Path | None, min_samples: int) -> str:
@@ -19,8 +22,16 @@ def judge(predictions: Sequence[Path], out: Path | None, min_samples: int) -> st
         The headline for a terminal.
     """
     products = {path.stem: read(path) for path in predictions}
+    notice = SIMULATED if any(is_simulated(path) for path in predictions) else ""
     with TemporaryDirectory() as nowhere:
         folder = out or Path(nowhere)
-        scorecard = write_scorecard(folder, products, title=", ".join(products), min_samples=min_samples)
+        title = ", ".join(products)
+        scorecard = write_scorecard(folder, products, title=title, min_samples=min_samples, notice=notice)
         summary = console_summary(scorecard)
     return f"{summary}\nScorecard: {scorecard}" if out else summary
+
+
+def is_simulated(predictions: Path) -> bool:
+    """Whether a table of estimates declares that it rests on a simulated world."""
+    parquet = predictions.suffix.lower() in {".parquet", ".pq"}
+    return parquet and bool(pd.read_parquet(predictions, columns=["time"]).attrs.get("simulated"))

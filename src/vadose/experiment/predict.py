@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose import files
 from vadose.estimate import TileEstimate, blank, estimate_points, estimate_tile
-from vadose.experiment.run import Run
+from vadose.experiment.run import NETWORK, Run, write_estimates
 from vadose.fusion import Windows, assemble
 from vadose.grid import Area, Tile
 from vadose.models import Model
@@ -24,9 +23,9 @@ def predict_store(folder: Path, store: Path, out: Path, report: Callable[[int, i
     Raises:
         Refusal: no run, no store, or a store that lacks what the networks need, with the full list.
     """
-    table = estimate_points(Run(folder).members(), SampleStore.open(store), report=report)
-    with files.replacing(out) as temporary:
-        table.to_parquet(temporary)
+    run = Run(folder)
+    table = estimate_points(run.members(), SampleStore.open(store), report=report)
+    write_estimates(out, table, run.experiment(), NETWORK)
     return table
 
 

@@ -81,5 +81,13 @@ class Run:
 
     def write_estimates(self, model: str, estimates: pd.DataFrame) -> None:
         """Keep a model's estimates of the held-out sensors."""
-        with files.replacing(self.folder / "predictions" / f"{model}.parquet") as temporary:
-            estimates.to_parquet(temporary)
+        write_estimates(self.folder / "predictions" / f"{model}.parquet", estimates, self.experiment(), model)
+
+
+def write_estimates(path: Path, estimates: pd.DataFrame, experiment: Experiment, model: str) -> None:
+    """Write a table of estimates as Parquet, with the declaration of what made it in its attributes."""
+    made_from = {"model": model, "experiment": json.loads(experiment.model_dump_json())}
+    declared = estimates.copy(deep=False)
+    declared.attrs = {**files.declaration("estimates", made_from), "simulated": experiment.simulated}
+    with files.replacing(path) as temporary:
+        declared.to_parquet(temporary)
