@@ -87,7 +87,8 @@ class Run:
 def write_estimates(path: Path, estimates: pd.DataFrame, experiment: Experiment, model: str) -> None:
     """Write a table of estimates as Parquet, with the declaration of what made it in its attributes."""
     made_from = {"model": model, "experiment": json.loads(experiment.model_dump_json())}
+    said = files.declaration("estimates", made_from) | {"simulated": experiment.simulated}
     declared = estimates.copy(deep=False)
-    declared.attrs = {**files.declaration("estimates", made_from), "simulated": experiment.simulated}
+    declared.attrs = dict(said.items())
     with files.replacing(path) as temporary:
         declared.to_parquet(temporary)
