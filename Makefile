@@ -19,7 +19,7 @@ demo: setup  ## make the simulated world, train on it, score, and map it
 	$(BIN)/vadose demo
 
 test: setup check  ## every check and every test
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 check: setup  ## style, types, the import law and the size law
 	$(BIN)/ruff format --check .

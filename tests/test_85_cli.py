@@ -305,6 +305,15 @@ def test_a_run_is_not_overwritten_by_mistake(made, vadose, tmp_path):
     assert contents(made / "run") == before
 
 
+def test_samples_of_another_table_are_not_taken_for_those_of_this_one(vadose, tmp_path):
+    experiment = write_experiment(tmp_path / "in", table(), mapping(), config())
+    assert vadose("samples", "build", experiment, "--out", tmp_path / "run" / "samples").status == 0
+    before = contents(tmp_path / "run")
+    write_experiment(tmp_path / "in", table().iloc[1:], mapping() | {"sensor": {"value": "a"}}, config())
+    refused(vadose("train", experiment, "--out", tmp_path / "run"), "another table, mapping", "vadose samples build")
+    assert contents(tmp_path / "run") == before
+
+
 def test_a_checkpoint_that_wants_other_predictors_is_refused(made, vadose, tmp_path):
     write_experiment(tmp_path / "in", table(("clay",)), mapping(("clay",)), {})
     names = ("--mapping", tmp_path / "in" / "mapping.yaml", "--out", tmp_path / "store")

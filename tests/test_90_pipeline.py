@@ -18,7 +18,7 @@ import real_archive
 from vadose.estimate import estimate_points
 from vadose.experiment import Experiment, read_experiment
 from vadose.experiment.folds import folds_of
-from vadose.experiment.gather import gather
+from vadose.experiment.gather import gather, store_of
 from vadose.experiment.judge import judge
 from vadose.experiment.mapping import MapRequest, make_map
 from vadose.experiment.predict import predict_store
@@ -188,6 +188,13 @@ def test_a_period_without_products_is_refused(walk, tmp_path):
         gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
     assert all((refused.value.asked, refused.value.found, refused.value.remedy))
     assert not contents(tmp_path)
+
+
+def test_samples_of_another_period_are_not_taken_for_those_of_this_one(walk):
+    assert store_of(walk.experiment, walk.run.store).path == walk.run.store
+    samples = walk.experiment.samples.model_copy(update={"period": "2021-12-01/2022-01-15"})
+    with pytest.raises(Refusal, match="another period"):
+        store_of(walk.experiment.model_copy(update={"samples": samples}), walk.run.store)
 
 
 def test_a_truncated_product_ends_the_building_of_samples_and_nothing_is_left(walk, tmp_path):

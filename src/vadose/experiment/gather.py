@@ -1,14 +1,16 @@
 """From an experiment to its sample store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.experiment.config import ArchiveSamples, Experiment, TableSamples
+from vadose.files import sha256
 from vadose.fusion import Assembler
 from vadose.grid import Area, Period, tile_around
 from vadose.refusal import NothingFound, Refusal
@@ -31,10 +33,35 @@ def gather(experiment: Experiment, store: Path, progress: Progress | None = None
 
 
 def store_of(experiment: Experiment, store: Path, progress: Progress | None = None) -> SampleStore:
-    """The sample store of an experiment, built when it is not there."""
+    """The sample store of an experiment, built when it is not there.
+
+    Raises:
+        Refusal: as `gather`; or the store that is there was built from another table, another period or other rules.
+    """
     if not store.exists():
         gather(experiment, store, progress)
-    return SampleStore.open(store)
+    held = SampleStore.open(store)
+    changed = _changed(held.declaration["made_from"], experiment)
+    if changed:
+        raise Refusal(
+            f"samples: {store} for the experiment '{experiment.name}'",
+            f"They were built from another {', '.join(changed)}",
+            "Build them again with 'vadose samples build', or give another --out",
+        )
+    return held
+
+
+def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
+    """What of the samples' origin differs from the experiment; where an archive or a table lies does not matter."""
+    samples = experiment.samples
+    if isinstance(samples, TableSamples):
+        mapping = TableMapping.read(samples.mapping).model_dump(mode="json", exclude_defaults=True)
+        asked: dict[str, Any] = {"sha256": sha256(samples.table), "mapping": mapping}
+        return [{"sha256": "table"}.get(key, key) for key in asked if made_from.get(key) != asked[key]]
+    asked = experiment.model_dump(mode="json")
+    held = made_from.get("experiment", {"samples": {}})
+    rules = [key for key in asked["samples"] if key != "archive" and held["samples"].get(key) != asked["samples"][key]]
+    return rules + [key for key in ("windows",) if held.get(key) != asked[key]]
 
 
 def _collocate(experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None) -> Report:

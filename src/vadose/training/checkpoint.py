@@ -49,21 +49,6 @@ def load(folder: Path) -> Model:
         raise Refusal(asked, f"It cannot be read ({type(e).__name__}: {e})", "Train again, or name another run") from e
 
 
-def require(needs: Needs, held: Needs, where: str) -> None:
-    """Refuse data that lack anything a model needs, with the full list.
-
-    Raises:
-        Refusal: naming every difference.
-    """
-    differences = needs.differences(held)
-    if differences:
-        raise Refusal(
-            f"{where}: inputs for this checkpoint",
-            "They lack " + "; ".join(differences),
-            "Build the samples with these predictors, or use a checkpoint trained without them",
-        )
-
-
 def _written(model: Model, folder: Path, scaling: Scaling | None) -> dict[str, Any]:
     if isinstance(model, Product):
         return {"kind": "product", **asdict(model)}
