@@ -9,6 +9,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+import rasterio.warp
 import rioxarray  # noqa: F401  (gives datasets their `.rio`)
 import xarray as xr
 from ismn.interface import ISMN_Interface
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 from vadose.refusal import Refusal
 from vadose.world import WorldConfig, make
+from vadose.world.ground_maps import write_soils
 from vadose.world.in_situ import probes, readings
 from vadose.world.region import simulate_region
 
@@ -164,3 +166,16 @@ def test_sensors_are_read_back_by_ismn(archive, tmp_path):
         table = sensor.read_data()
         np.testing.assert_allclose(table["soil_moisture"], written[name]["soil_moisture"], atol=5.1e-5)
         assert list(table["soil_moisture_flag"]) == list(written[name]["flag"])
+
+
+@pytest.mark.parametrize(("name", "part"), [("sand", "sand"), ("clay", "clay")])
+def test_a_soil_map_errs_no_more_than_it_should(tmp_path, name, part):
+    world = simulate_region(WorldConfig.preset("tiny"), 2)
+    write_soils([world], tmp_path)
+    with rasterio.open(tmp_path / "soilgrids" / f"{name}_0-5cm_mean.tif") as soil:
+        box = rasterio.warp.transform_bounds(f"EPSG:{world.tile.epsg}", soil.crs, *world.tile.cells.boundingbox.bbox)
+        drawn = soil.read(1, window=soil.window(*box), masked=True).compressed() / 1000
+    true = getattr(world.land, part)
+    assert drawn.size > 100
+    assert drawn.mean() == pytest.approx(true.mean(), rel=0.15)
+    assert 0.5 * true.min() < drawn.min() and drawn.max() < 1.6 * true.max()

@@ -77,7 +77,7 @@ def _soil(world: Simulated, name: str, grid: GeoBox) -> NDArray[np.int16]:
     true = units.get(name, land.water.bulk_density / 10)
     smooth = gaussian_filter(true, 8)
     error = gaussian_filter(world.rng(f"soilgrids {name}").standard_normal(true.shape), 30, mode="wrap")
-    drawn = smooth * (1 + SOIL_ERROR[name] * error / error.std())
+    drawn = smooth * (1 + SOIL_ERROR[name] * (error - error.mean()) / error.std())
     return np.round(_sampled(world, drawn, grid)).clip(1).astype(np.int16)
 
 
