@@ -30,6 +30,12 @@ class EncoderShape:
     max_width: int = 192
 
     def __post_init__(self) -> None:
+        if min(self.blocks) < 1 or self.width < 1 or self.max_width < self.width:
+            raise Refusal(
+                f"encoder: blocks {self.blocks}, width {self.width}, max_width {self.max_width}",
+                "Every stage needs a convolution, and max_width is at least width",
+                "Choose counts of 1 or more, such as (2, 1, 1, 3)",
+            )
         border = 0
         for count, stride in zip(self.blocks, STRIDES, strict=True):
             border += count * stride
