@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("vadose", deadline=None)  # speeds belong to benchmarks, not to tests
+settings.load_profile("vadose")
 
 ROOT = Path(__file__).parents[1]
 

@@ -33,7 +33,7 @@ def test_cells_lie_at_multiples_of_320_m_and_pixels_fill_them(place, halo):
 @given(st.floats(-179, 178.5), st.floats(-70, 75), st.floats(0.01, 0.4), st.integers(3, 40))
 def test_tiles_cover_an_area_once(west, south, width, size):
     area = Area.from_bbox(west, south, west + width, south + 0.1)
-    inside = [(lon, lat) for tile in area.tiles(size, 2) for lon, lat in _inside(area, tile)]
+    inside = [(tile.epsg, lon, lat) for tile in area.tiles(size, 2) for lon, lat in _inside(area, tile)]
     assert len(set(inside)) == len(inside)
     expected = width * 111.32 * np.cos(np.radians(south + 0.05)) * 0.1 * 111.0 / (CELL_M / 1000) ** 2
     assert len(inside) == pytest.approx(expected, rel=0.1, abs=40)
