@@ -184,3 +184,20 @@ def test_elevation_does_not_age():
     assert np.allclose(inputs.cells["dem_age"].values, 0)
     assert np.allclose(inputs.cells["elevation"].values, CELL_KM + 9, atol=1e-2)
     assert GLDAS.name not in inputs.cells
+
+
+@pytest.mark.parametrize("needed", [("vv",), ("vh",), ("vv", "vh")])
+def test_an_item_whose_other_grid_is_not_needed_is_read(needed):
+    one, other = (Painted("sentinel1", (wide(variable),), size, (9,)) for variable, size in ((VV, 10), (VH, 20)))
+
+    @dataclass(frozen=True)
+    class TwoGrids:
+        name: str = "sentinel1"
+        variables: tuple[Variable, ...] = RADAR.variables
+
+        def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+            return one.open(area, period) + other.open(area, period)
+
+    inputs = assemble([TwoGrids()], TILE, NOON, Needs(cells=needed))
+    assert all(np.isfinite(inputs.cells[name].values).all() for name in needed)
+    assert np.allclose(inputs.cells["sentinel1_valid_fraction"].values, 1)

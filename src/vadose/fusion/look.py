@@ -56,6 +56,8 @@ def carry(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) 
     Only the native pixels that the target touches are read, and those of all variables at once.
     """
     held = [variable for variable in variables if variable.name in dataset]
+    if not held:
+        return {}
     at = positions(dataset, target)
     window = at.window()
     if window is None:

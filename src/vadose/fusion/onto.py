@@ -14,6 +14,7 @@ from vadose.fusion.look import Look, carry, looks_of
 from vadose.fusion.needs import History
 from vadose.fusion.regrid import Floats, block_mean
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile
+from vadose.refusal import NothingFound
 from vadose.variables import Variable
 
 FINE_M = 60
@@ -54,6 +55,10 @@ class OnTile(Protocol):
 
 def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> OnTile:
     """Bring a source's datasets onto a tile, as pixels or as cells by the size of its native pixels."""
+    names = {variable.name for variable in variables}
+    datasets = [dataset for dataset in datasets if names & set(dataset.data_vars)]
+    if not datasets:
+        raise NothingFound(f"fusion: {', '.join(sorted(names))}", "No item has them", "Add items that do")
     if min(native_metres(dataset) for dataset in datasets) < FINE_M:
         return Fine(looks_of(datasets), variables, tile)
     return Coarse(tuple(Series.of(dataset, variables, tile) for dataset in datasets), variables, tile)
