@@ -9,7 +9,8 @@ import dask.array as da
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+import xarray as xr
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
@@ -73,12 +74,12 @@ def seconds_of(time):
 
 
 def write(folder, grid="36km", place=PLACES[0], day=DAY, hours=(6, 18), suffix="_pm", name=None):
-    """A day's granule with an overpass in the morning and one in the evening."""
+    """A day's granule with an overpass in the morning and one in the evening, ten minutes after the hour."""
     path = folder / (name or NAMES[grid].format(day.replace("-", "")))
     folder.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         for group, ending, hour in ((AM, "", hours[0]), (PM, suffix, hours[1])):
-            write_group(file, group, ending, grid, pixel(*place, grid), seconds_of(f"{day}T{hour:02}:00:00"))
+            write_group(file, group, ending, grid, pixel(*place, grid), seconds_of(f"{day}T{hour:02}:10:00"))
         polar = file.create_group("Soil_Moisture_Retrieval_Data_Polar_AM")
         polar.create_dataset("soil_moisture", (2000, 2000), "f4", chunks=(500, 500), fillvalue=0.3)
     return path
@@ -175,13 +176,12 @@ def test_a_window_holds_the_corners_of_its_area_and_its_blocks_hold_it(west, sou
     assert (held[window.slices] == 1).all()
 
 
-def test_overpasses_are_ordered_and_have_the_median_time_of_the_window(tmp_path: Path) -> None:
+def test_overpasses_are_ordered_and_have_their_times_rounded_up(tmp_path: Path) -> None:
     write(tmp_path, day="2016-01-02", hours=(17, 5))
     write(tmp_path, day="2016-01-01", hours=(17, 5))
     times = moisture(Smap(tmp_path), period="2016-01-01/2016-01-02").time.values
-    expected = ["2016-01-01T05", "2016-01-01T17", "2016-01-02T05", "2016-01-02T17"]
-    assert np.abs(times - np.array(expected, "datetime64[ns]")).max() <= np.timedelta64(2, "s")
-    assert (np.diff(times) > np.timedelta64(0)).all()
+    expected = ["2016-01-01T05:30", "2016-01-01T17:30", "2016-01-02T05:30", "2016-01-02T17:30"]
+    np.testing.assert_array_equal(times, np.array(expected, "datetime64[ns]"))
 
 
 def test_an_overpass_belongs_to_the_period_by_its_own_time(tmp_path: Path) -> None:
@@ -190,17 +190,99 @@ def test_an_overpass_belongs_to_the_period_by_its_own_time(tmp_path: Path) -> No
     area = around(PLACES[0])
     late = Period(np.datetime64("2016-01-01T12:00"), np.datetime64("2016-01-02"))
     (dataset,) = source.open(area, late)
-    assert dataset.sizes["time"] == 1
-    assert abs(dataset.time.values[0] - np.datetime64("2016-01-01T18:00")) < np.timedelta64(1, "m")
+    assert dataset.time.values.tolist() == [np.datetime64("2016-01-01T18:30", "ns").astype(int)]
 
 
-@pytest.mark.parametrize(("lon", "morning", "evening"), [(0.0, 6.0, 18.0), (90.0, 0.0, 12.0), (-150.0, 16.0, 4.0)])
-def test_without_times_it_is_six_o_clock_by_the_local_sun(tmp_path: Path, lon, morning, evening) -> None:
+@pytest.fixture(scope="module")
+def meeting(tmp_path_factory) -> Path:
+    """Two half-orbits that meet in a slanted line, either of which crosses a half hour; and the evening."""
+    folder = tmp_path_factory.mktemp("meeting")
+    path, (row, column) = write(folder, "9km"), pixel(*PLACES[0], "9km")
+
+    def paint(file):
+        pixels = np.s_[row - 12 : row + 12, column - 12 : column + 12]
+        rows, columns = np.meshgrid(np.arange(-12, 12), np.arange(-12, 12), indexing="ij")
+        late = columns > rows / 2
+        seconds = np.where(late, seconds_of(f"{DAY}T07:30:01.3"), seconds_of(f"{DAY}T05:59:58.6"))
+        file[AM]["tb_time_seconds"][pixels] = seconds + 1.3 * rows
+        moisture = file[AM]["soil_moisture"][pixels]
+        file[AM]["soil_moisture"][pixels] = np.where((rows + columns) % 7 == 0, -9999.0, moisture)
+
+    edit(path, paint)
+    return folder
+
+
+def moments(folder, box, period=DAY):
+    """Soil moisture over a box with the pixels of each time, of all times of the period."""
+    (dataset,) = Smap(folder).open(Area.from_bbox(*box), Period.parse(period))
+    times = np.arange(f"{DAY}T00:30", "2016-01-02T00:30", np.timedelta64(30, "m"), "datetime64[m]")
+    return dataset["smap"].load().reindex(time=times.astype("datetime64[ns]"))
+
+
+@settings(max_examples=40)
+@given(west=st.floats(-1.4, 0.2), south=st.floats(40.9, 41.9), width=st.floats(1e-3, 0.8), height=st.floats(1e-3, 0.5))
+def test_what_a_pixel_holds_and_when_depends_on_no_window(meeting: Path, west, south, width, height) -> None:
+    big = moments(meeting, (-2.0, 40.5, 1.0, 42.5))
+    assert np.isfinite(big).any(("y", "x")).sum() == 5
+    small = moments(meeting, (west, south, west + width, south + height))
+    np.testing.assert_array_equal(small, big.sel(x=small.x, y=small.y))
+    assert small.size < big.size
+
+
+def test_no_value_is_given_before_it_was_observed_nor_lost(meeting: Path) -> None:
+    found = moments(meeting, (-2.0, 40.5, 1.0, 42.5)).stack(at=("time", "y", "x")).dropna("at")
+    rows = np.round((7314540.8306386 - found.y.values) / STEPS["9km"] - 0.5).astype(int)
+    columns = np.round((found.x.values + 17367530.4451615) / STEPS["9km"] - 0.5).astype(int)
+    with h5py.File(next(meeting.iterdir())) as file:
+        told = [file[AM]["tb_time_seconds"][:], file[PM]["tb_time_seconds_pm"][:]]
+        held = [file[AM]["soil_moisture"][:] > 0, file[PM]["soil_moisture_pm"][:] > 0]
+    assert found.size == held[0].sum() + held[1].sum()
+    evening = (found.time.values > np.datetime64(f"{DAY}T12")).astype(int)
+    delay = (found.time.values - J2000) / np.timedelta64(1, "s") - np.stack(told)[evening, rows, columns]
+    assert 0 <= delay.min() <= delay.max() < 1800
+
+
+def test_a_half_orbit_that_crosses_midnight_is_found_from_either_day(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    edit(
+        path,
+        lambda file: file[PM]["tb_time_seconds_pm"].write_direct(
+            np.full(SHAPES["36km"], seconds_of("2016-01-02T00:10"))
+        ),
+    )
+    expected = moisture(Smap(tmp_path), period="2016-01-01/2016-01-02").sel(time=["2016-01-02T00:30"])
+    xr.testing.assert_identical(moisture(Smap(tmp_path), period="2016-01-02").compute(), expected.compute())
+    assert moisture(Smap(tmp_path), period="2016-01-01").sizes["time"] == 1
+
+
+def test_two_granules_and_both_their_groups_may_share_a_time(tmp_path: Path) -> None:
+    row, column = pixel(*PLACES[0], "36km")
+    shared = np.full(SHAPES["36km"], seconds_of("2016-01-02T00:10"))
+    for day, name, suffix, left in ((DAY, PM, "_pm", 1), ("2016-01-02", AM, "", 0), ("2016-01-02", PM, "_pm", -1)):
+        path = tmp_path / NAMES["36km"].format(day.replace("-", ""))
+        path = path if path.exists() else write(tmp_path, day=day)
+
+        def paint(file, name=name, suffix=suffix, left=left):
+            file[name]["tb_time_seconds" + suffix].write_direct(shared)
+            file[name]["soil_moisture" + suffix][row, column - 2 : column + 3] = -9999
+            file[name]["soil_moisture" + suffix][row, column + left] = 0.3 + left / 10
+
+        edit(path, paint)
+    found = moisture(Smap(tmp_path), period="2016-01-02").sel(time="2016-01-02T00:30").values[2]
+    np.testing.assert_allclose(found, [np.nan, 0.2, 0.3, 0.4, np.nan], rtol=1e-6)
+
+
+@pytest.mark.parametrize("seconds", [-9999.0, np.nan, seconds_of("2015-12-31T21:00"), seconds_of("2016-01-02T02:00")])
+@pytest.mark.parametrize(
+    ("lon", "morning", "evening"),
+    [(1.0, "06:00", "18:00"), (88.0, "00:30", "12:30"), (-148.0, "16:00", "04:00"), (179.9, "18:30", "06:30")],
+)
+def test_without_times_it_is_six_o_clock_by_the_local_sun(tmp_path: Path, lon, morning, evening, seconds) -> None:
     path = write(tmp_path, place=(lon, 41.5))
-    edit(path, lambda file: (file[AM].pop("tb_time_seconds"), file[PM].pop("tb_time_seconds_pm")))
+    edit(path, lambda file: file[AM]["tb_time_seconds"].write_direct(np.full(SHAPES["36km"], seconds)))
+    edit(path, lambda file: file[PM].pop("tb_time_seconds_pm"))
     times = moisture(Smap(tmp_path), (lon, 41.5)).time.values
-    hours = (times - np.datetime64(DAY)) / np.timedelta64(1, "h")
-    np.testing.assert_allclose(hours, sorted([morning, evening]), atol=0.01)
+    assert [str(time)[11:16] for time in times] == sorted([morning, evening])
 
 
 def test_evening_variables_may_lack_their_suffix(tmp_path: Path) -> None:
@@ -214,7 +296,7 @@ def test_the_single_group_of_the_first_releases_is_the_morning(tmp_path: Path) -
     edit(path, lambda file: (file.move(AM, "Soil_Moisture_Retrieval_Data"), file.pop(PM)))
     found = moisture(Smap(tmp_path))
     assert found.sizes["time"] == 1
-    assert found.time.dt.hour.item() in (5, 6)
+    assert found.time.dt.hour.item() == 6
 
 
 def test_only_recommended_retrievals_are_kept_unless_all_are_asked_for(tmp_path: Path) -> None:
@@ -245,23 +327,29 @@ def test_fill_and_unphysical_values_are_missing_and_wet_ones_are_not(tmp_path: P
     np.testing.assert_array_equal(found, np.array([np.nan, np.nan, 0.02, 0.56, np.nan], np.float32))
 
 
-@pytest.mark.parametrize(
-    ("grid", "period", "item"),
-    [
-        ("auto", "2016-01-02", "SPL3SMP_E R19240_001"),
-        ("auto", "2016-01-01/2016-01-02", "SPL3SMP_E R19240_001"),
-        ("auto", "2016-01-01", "SPL3SMP R19240_001"),
-        ("36km", "2016-01-02", "SPL3SMP R19240_001"),
-    ],
-)
-def test_the_fine_grid_is_taken_where_it_exists_and_the_coarse_one_otherwise(tmp_path, grid, period, item) -> None:
-    write(tmp_path, "36km", day="2016-01-01")
-    write(tmp_path, "36km", day="2016-01-02")
-    write(tmp_path, "9km", day="2016-01-02")
-    (dataset,) = Smap(tmp_path, grid=grid).open(around(PLACES[0]), Period.parse(period))
-    assert dataset.attrs["item"] == item
+@pytest.mark.parametrize(("grid", "expected"), [("auto", "9km"), ("9km", "9km"), ("36km", "36km")])
+def test_the_fine_grid_is_taken_where_it_exists(tmp_path: Path, grid, expected) -> None:
+    write(tmp_path, "36km")
+    write(tmp_path, "9km")
+    (dataset,) = Smap(tmp_path, grid=grid).open(around(PLACES[0]), Period.parse(DAY))
+    assert dataset.attrs["item"] == {"9km": "SPL3SMP_E R19240_001", "36km": "SPL3SMP R19240_001"}[expected]
     assert dataset.attrs["source"] == "smap"
-    assert dataset.rio.resolution()[0] == pytest.approx(STEPS["9km" if "_E" in item else "36km"])
+    assert dataset.rio.resolution()[0] == pytest.approx(STEPS[expected])
+
+
+def test_a_day_is_of_the_same_product_whatever_the_period(tmp_path: Path) -> None:
+    days = {"2016-01-01": "36km", "2016-01-02": "9km", "2016-01-15": "36km", "2016-01-30": "9km"}
+    for day, finest in days.items():
+        for grid in {"36km", finest}:
+            write(tmp_path, grid, day=day)
+    whole = Smap(tmp_path).open(around(PLACES[0]), Period.parse("2016-01-01/2016-01-30"))
+    assert [dataset.attrs["item"] for dataset in whole] == ["SPL3SMP_E R19240_001", "SPL3SMP R19240_001"]
+    assert [dataset.sizes["time"] for dataset in whole] == [4, 4]
+    for day, grid in days.items():
+        alone = moisture(Smap(tmp_path), period=day)
+        assert abs(alone.rio.resolution()[0]) == pytest.approx(STEPS[grid])
+        same = whole[0 if grid == "9km" else 1]["smap"].sel(time=day)
+        xr.testing.assert_identical(alone.compute(), same.compute())
 
 
 def test_of_two_releases_of_a_day_the_later_one_counts(tmp_path: Path) -> None:
@@ -295,12 +383,40 @@ def test_a_large_area_is_read_whole(tmp_path: Path) -> None:
     assert int(dataset["smap"][0].notnull().sum()) == 24 * 24
 
 
-def test_an_area_across_the_antimeridian_is_one_strip(tmp_path: Path) -> None:
-    write(tmp_path, "36km", (179.9, -17.0))
-    area = Area.from_bbox(179.5, -17.2, -179.5, -16.8, "fiji")
-    (dataset,) = Smap(tmp_path).open(area, Period.parse(DAY))
+def beyond(place):
+    """A place on the other side of the antimeridian."""
+    return -place[0], place[1]
+
+
+@pytest.mark.parametrize("place", [(179.9, -17.0), (-179.9, -17.0)])
+@pytest.mark.parametrize("told", [True, False])
+def test_an_area_across_the_antimeridian_is_one_strip_with_its_own_times(tmp_path: Path, place, told) -> None:
+    path, (row, _) = write(tmp_path, "36km", place), pixel(*place, "36km")
+
+    def paint(file):
+        """Data all around the Earth, each pixel at six by its local sun, ten minutes early."""
+        lon = (np.arange(964) + 0.5) / 964 * 360 - 180
+        for name, suffix, hour in ((AM, "", 6), (PM, "_pm", 18)):
+            rows = np.s_[row - 3 : row + 4]
+            file[name]["soil_moisture" + suffix][rows] = 0.2
+            file[name]["retrieval_qual_flag" + suffix][rows] = 0
+            seconds = seconds_of(DAY) + ((hour - lon / 15) % 24) * 3600 - 600
+            file[name]["tb_time_seconds" + suffix][rows] = np.tile(seconds, (7, 1))
+            if not told:
+                del file[name]["tb_time_seconds" + suffix]
+
+    edit(path, paint)
+    (dataset,) = Smap(tmp_path).open(Area.from_bbox(179.5, -17.2, -179.5, -16.8, "fiji"), Period.parse(DAY))
     assert dataset.sizes["x"] == 964
-    assert np.isfinite(dataset["smap"].values[0, :, -3:]).all()
+    seen = np.isfinite(dataset["smap"]).any(("time", "y")).values
+    assert seen[:4].all() and seen[-4:].all() and not seen[4:-4].any()
+    hours = {"06:00", "18:00"} if told else {"06:00", "18:00", "06:30", "18:30"}
+    assert {str(time)[11:16] for time in dataset.time.values} == hours
+    for one in (place, beyond(place)):
+        alone = moisture(Smap(tmp_path), one).compute()
+        cut = dataset["smap"].sel(x=alone.x, y=alone.y).dropna("time", how="all")
+        close = seen[np.searchsorted(dataset.x.values, alone.x.values)]
+        xr.testing.assert_equal(alone.where(xr.DataArray(close, dims="x")).dropna("time", how="all"), cut.compute())
 
 
 def test_the_source_travels_to_other_processes(tmp_path: Path) -> None:

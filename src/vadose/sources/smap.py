@@ -1,6 +1,6 @@
 """SMAP L3 radiometer soil moisture: SPL3SMP at 36 km, SPL3SMP_E at 9 km."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -8,21 +8,20 @@ from typing import Literal
 
 import numpy as np
 import rioxarray  # noqa: F401  # gives datasets their `.rio`
+import shapely
 import xarray as xr
+from numpy.typing import NDArray
 
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound
 from vadose.sources.granules import Granule, Layer, by_blocks, find, nothing_for, stacked
-from vadose.sources.smap_granule import PRODUCTS, Product, read
+from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, Product, read
 from vadose.sources.source import conform
 from vadose.sources.window import GlobalGrid, Window
 from vadose.variables import SMAP, Variable
 
 _MARGIN = 2
 _BLOCK = 32
-_LOCAL_SOLAR_HOURS = (6.0, 18.0)
-_DAY = np.timedelta64(24, "h")
-_HALF_ORBIT = np.timedelta64(50, "m")
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,13 @@ class Smap:
 
     File names are looked up once. Small windows are read in blocks of 32 x 32 pixels, and the latest 8192 blocks
     (22 years of one place) are kept, by all instances of a process together: at most 134 MB. Neighbouring areas thus
-    open no file twice.
+    open no file twice. Of larger windows the last one read is kept.
 
     Attributes:
         archive: folder that holds the granules, or folders with them.
         quality: "recommended" keeps the retrievals that the product recommends (bit 0 of retrieval_qual_flag is 0),
             "retrieved" keeps them all.
-        grid: the product; "auto" is 9 km when a granule of it lies in the period asked for, and 36 km otherwise.
+        grid: the product; "auto" is, day by day, 9 km where the archive has a granule of it, and 36 km otherwise.
     """
 
     archive: Path
@@ -55,96 +54,125 @@ class Smap:
         return (SMAP,)
 
     def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
-        """The overpasses of a period, mornings and evenings, over an area and two pixels around it.
+        """What the overpasses of a period saw, over the box of each part of an area and two pixels around it.
 
-        An overpass without a valid value in that window is left out. The time of one is the median of
-        tb_time_seconds over its valid pixels there; where the file does not tell it, 06:00 or 18:00 local solar
-        time of the area on the UTC day of the granule. To know both, the window of every granule is read at once;
-        the values are lazy.
+        One dataset for each product that has a day of the period. The time of a pixel is its own tb_time_seconds,
+        rounded up to a half hour, so that no value is given for a moment before it was observed; where the file does
+        not tell it, 06:00 or 18:00 local solar time at the pixel, on the UTC day of the granule, rounded likewise. An
+        overpass that crosses a half hour thus has two times, each with the pixels of its own. What a pixel holds, and
+        when, depends on neither the area nor the period. To know the times, the window of every granule is read at
+        once; the values are lazy.
 
         Raises:
             NothingFound: no granule lies in the period, or none has a valid value there.
             Refusal: a granule is damaged, lacks a group or a variable, or is of another grid or unit.
         """
-        product, granules = self._choose(area, period)
-        window = product.grid.window(area, _MARGIN, self.name)
-        look = _Look(product.grid, window, self.quality, area.geometry.representative_point().x)
-        seen = {
-            time: (granule, number) for granule in granules for time, number in look.times(granule) if time in period
-        }
-        if not seen:
-            raise NothingFound(
-                f"smap: a valid value for {period} in '{area.name}'",
-                f"Found none in {len(granules)} granules (quality: {self.quality})",
-                "Pass a longer period, or go on without this source",
-            )
-        releases = sorted({granule.version for granule, _ in seen.values()})
-        return (conform(look.dataset(seen), self.variables, self.name, f"{product.name} {' '.join(releases)}"),)
+        datasets = []
+        for key, granules in self._granules.items():
+            near = [granule for granule in granules if _overlaps(granule, period, SPILL)]
+            if near and (dataset := self._dataset(PRODUCTS[key], near, area, period)) is not None:
+                datasets.append(dataset)
+        if not datasets:
+            raise self._nothing(area, period)
+        return tuple(datasets)
 
     @cached_property
     def _granules(self) -> dict[str, tuple[Granule, ...]]:
+        """By product the granules of its days; no day is in two of them."""
         keys = tuple(PRODUCTS) if self.grid == "auto" else (self.grid,)
-        return {key: find(self.archive, PRODUCTS[key].pattern, self.name) for key in keys}
+        chosen: dict[str, tuple[Granule, ...]] = {}
+        taken: set[np.datetime64] = set()
+        for key in keys:
+            found = find(self.archive, PRODUCTS[key].pattern, self.name)
+            chosen[key] = tuple(granule for granule in found if granule.time not in taken)
+            taken |= {granule.time for granule in chosen[key]}
+        return chosen
 
-    def _choose(self, area: Area, period: Period) -> tuple[Product, tuple[Granule, ...]]:
-        for key, granules in self._granules.items():
-            if _during(period, granules, _HALF_ORBIT * 0):
-                return PRODUCTS[key], _during(period, granules, _HALF_ORBIT)
+    def _dataset(self, product: Product, granules: list[Granule], area: Area, period: Period) -> xr.Dataset | None:
+        look = _Look.of(product.grid, area, self.quality)
+        seen: dict[np.datetime64, list[Granule]] = {}
+        for granule in granules:
+            for time in look.times(granule):
+                if time in period:
+                    seen.setdefault(time, []).append(granule)
+        if not seen:
+            return None
+        releases = sorted({granule.version for sharing in seen.values() for granule in sharing})
+        return conform(look.dataset(seen), self.variables, self.name, f"{product.name} {' '.join(releases)}")
+
+    def _nothing(self, area: Area, period: Period) -> NothingFound:
         held = [granule for granules in self._granules.values() for granule in granules]
-        raise nothing_for(self.name, area, period, held, self.archive)
+        inside = [granule for granule in held if _overlaps(granule, period)]
+        if not inside:
+            return nothing_for(self.name, area, period, held, self.archive)
+        return NothingFound(
+            f"smap: a valid value for {period} in '{area.name}'",
+            f"Found none in {len(inside)} granules (quality: {self.quality})",
+            "Pass a longer period, or go on without this source",
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Look:
     """What is read of each granule.
 
     Attributes:
         grid: of the product.
         window: pixels that are given.
+        near: which of them lie near a part of the area, (y, x); the others stay empty, such as those between the two
+            parts of an area on both sides of the antimeridian.
         quality: as in `Smap`.
-        lon: longitude of the area, for the local solar time.
     """
 
     grid: GlobalGrid
     window: Window
+    near: NDArray[np.bool_]
     quality: str
-    lon: float
 
-    def times(self, granule: Granule) -> Iterator[tuple[np.datetime64, int]]:
-        """Time and number of each overpass of a granule that holds a valid value."""
-        for number, (values, seconds) in enumerate(self.day(granule)):
-            if np.isfinite(values).any():
-                yield granule.time + self._since_midnight(seconds, number), number
+    @classmethod
+    def of(cls, grid: GlobalGrid, area: Area, quality: str) -> "_Look":
+        window = grid.window(area, _MARGIN, "smap")
+        near = np.zeros(window.shape, bool)
+        for part in shapely.get_parts(area.geometry):
+            near[grid.window(Area(area.name, part), _MARGIN, "smap").within(window)] = True
+        return cls(grid, window, near, quality)
 
-    def dataset(self, seen: dict[np.datetime64, tuple[Granule, int]]) -> xr.Dataset:
-        """Soil moisture of overpasses, given by time, in order."""
+    def times(self, granule: Granule) -> NDArray[np.datetime64]:
+        """The times at which a granule holds a valid value, ascending."""
+        values, minutes = np.moveaxis(self._day(granule), 1, 0)
+        found = np.unique(minutes[np.isfinite(values) & self.near])
+        return granule.time + found.astype("timedelta64[m]")
+
+    def dataset(self, seen: dict[np.datetime64, list[Granule]]) -> xr.Dataset:
+        """Soil moisture at each time, read of the granules that hold one."""
         times = sorted(seen)
-        values = stacked(partial(self._layer, [seen[time] for time in times]), len(times), self.window.shape)
+        values = stacked(partial(self._layer, [(time, seen[time]) for time in times]), len(times), self.window.shape)
         dataset: xr.Dataset = xr.Dataset(
             {SMAP.name: (("time", "y", "x"), values, SMAP.attrs)},
             coords={"time": np.array(times), **self.grid.centres(self.window)},
         ).rio.write_crs(self.grid.epsg)
         return dataset
 
-    def day(self, granule: Granule) -> Layer:
+    def _layer(self, seen: Sequence[tuple[np.datetime64, list[Granule]]], index: int) -> Layer:
+        """What was seen at one time; of two values for a pixel the one of the later group or granule."""
+        time, granules = seen[index]
+        layer = np.full(self.window.shape, np.nan, np.float32)
+        for granule in granules:
+            minute = (time - granule.time) / np.timedelta64(1, "m")
+            for values, minutes in self._day(granule):
+                seen_now = (minutes == minute) & self.near
+                layer[seen_now] = values[seen_now]
+        return layer
+
+    def _day(self, granule: Granule) -> Layer:
         """What a granule holds of the window: see `read`."""
         key = (granule, self.grid, self.quality)
-        return by_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(read, *key))
-
-    def _layer(self, seen: Sequence[tuple[Granule, int]], index: int) -> Layer:
-        granule, number = seen[index]
-        return np.asarray(self.day(granule)[number, 0])
-
-    def _since_midnight(self, seconds: Layer, number: int) -> np.timedelta64:
-        if np.isfinite(seconds).any():
-            return np.timedelta64(round(float(np.nanmedian(seconds)) * 1e9), "ns")
-        hours = (_LOCAL_SOLAR_HOURS[number] - self.lon / 15) % 24
-        return np.timedelta64(round(hours * 3600e9), "ns")
+        return by_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(_last, *key))
 
 
-def _during(period: Period, granules: Sequence[Granule], slack: np.timedelta64) -> tuple[Granule, ...]:
-    start, end = period.start - slack, period.end + slack
-    return tuple(granule for granule in granules if granule.time < end and start < granule.time + _DAY)
+def _overlaps(granule: Granule, period: Period, spill: np.timedelta64 = DAY * 0) -> bool:
+    return bool(granule.time - spill < period.end and period.start - spill < granule.time + DAY)
 
 
 _kept = lru_cache(maxsize=8192)(read)
+_last = lru_cache(maxsize=1)(read)

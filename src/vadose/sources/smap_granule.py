@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from vadose.refusal import Refusal
 from vadose.sources.granules import Granule, Layer, check, reading
@@ -47,8 +48,15 @@ _UNITS = ("cm**3/cm**3", "m**3/m**3", "m3 m-3")
 _LEAST = np.float32(0.02)
 """Smallest retrieval. The files' valid_max of 0.5 is not applied: retrievals reach the porosity, which exceeds it."""
 _NOT_RECOMMENDED, _FLAG_FILL = 1, 65534
-_SECONDS_FILL = -9999.0
 _J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
+
+DAY = np.timedelta64(24, "h")
+SPILL = np.timedelta64(2, "h")
+"""How far beyond its day a granule may hold observations: its first and last half-orbits cross midnight."""
+_STEP = 1800
+"""Seconds to whose multiples times are rounded up. Two half-orbits that meet are 98 minutes apart, hence never share
+one; a half-orbit takes 49 minutes, hence seldom crosses one within a few hundred kilometres."""
+_LOCAL_SOLAR_HOURS = (6.0, 18.0)
 
 
 def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> Layer:
@@ -62,7 +70,8 @@ def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> La
 
     Returns:
         (overpass, field, y, x): the morning's overpass and the evening's; soil moisture, m3 m-3, NaN where there is
-        none, and seconds of acquisition since the start of the day (UTC), NaN where unknown.
+        none, and the time of acquisition there, minutes since the start of the day (UTC), rounded up to a half hour.
+        Both depend on the pixel alone, not on the window.
 
     Raises:
         Refusal: the file is damaged, lacks a group or a variable, or is of another grid or unit.
@@ -75,11 +84,14 @@ def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> La
                 f"It holds the groups {sorted(file)}, none with soil moisture",
                 f"Use files with {_GROUPS[0][0]} and {_GROUPS[1][0]}",
             )
-        return np.stack([_overpass(file[name] if name else None, granule, grid, quality, window) for name in groups])
+        told = [None if name is None else file[name] for name in groups]
+        return np.stack([_overpass(told[number], number, granule, grid, quality, window) for number in (0, 1)])
 
 
-def _overpass(group: h5py.Group | None, granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> Layer:
-    """Soil moisture and seconds of one group, (field, y, x); NaN where there is no group."""
+def _overpass(
+    group: h5py.Group | None, number: int, granule: Granule, grid: GlobalGrid, quality: str, window: Window
+) -> Layer:
+    """Soil moisture and minutes of one group, (field, y, x); NaN where there is no group."""
     found = np.full((2, *window.shape), np.nan, np.float32)
     if group is None:
         return found
@@ -90,12 +102,26 @@ def _overpass(group: h5py.Group | None, granule: Granule, grid: GlobalGrid, qual
     if valid.any() and quality != "retrieved":
         flag = _variable(group, "retrieval_qual_flag")[window.slices]
         valid &= (flag & _NOT_RECOMMENDED == 0) & (flag != _FLAG_FILL)
-    found[0, valid] = values[valid]
-    if valid.any() and _named(group, "tb_time_seconds") in group:
-        seconds = _variable(group, "tb_time_seconds")[window.slices]
-        known = valid & (seconds != _SECONDS_FILL)
-        found[1, known] = seconds[known] - (granule.time - _J2000) / np.timedelta64(1, "s")
+    if valid.any():
+        seconds = _seconds(group, number, granule, grid, window)
+        found[0, valid] = values[valid]
+        found[1, valid] = np.ceil(seconds[valid] / _STEP) * (_STEP / 60)
     return found
+
+
+def _seconds(group: h5py.Group, number: int, granule: Granule, grid: GlobalGrid, window: Window) -> NDArray[np.float64]:
+    """Time of acquisition, seconds since the start of the day: as told, or by the local sun where it is not.
+
+    A time that does not belong to the granule's day counts as not told.
+    """
+    lon = (np.arange(window.left, window.right) + 0.5) / grid.columns * 360 - 180
+    by_sun = np.broadcast_to((_LOCAL_SOLAR_HOURS[number] - lon / 15) % 24 * 3600, window.shape)
+    if _named(group, "tb_time_seconds") not in group:
+        return by_sun
+    second = np.timedelta64(1, "s")
+    seconds = _variable(group, "tb_time_seconds")[window.slices] - (granule.time - _J2000) / second
+    told = (seconds > -SPILL / second) & (seconds < (DAY + SPILL) / second - _STEP)
+    return np.where(told, seconds, by_sun)
 
 
 def _variable(group: h5py.Group, name: str) -> h5py.Dataset:
