@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vadose.fusion import History, Needs
 from vadose.refusal import Refusal
 from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
-from vadose.samples.scaling import _moments, as_read
+from vadose.samples.scaling import _moments, as_read, never_observed
 
 HOLDS = Needs(("vh", "B04"), ("vv", "bulk_density", "smap"), History(("gldas", "smap"), 4, 1.0), halo=0)
 
@@ -85,6 +85,17 @@ def test_a_variable_never_observed_is_refused(simulated: tuple[SampleStore, Samp
     assert "Leave these out" in refused.value.remedy
     with pytest.raises(Refusal, match="Never observed there"):
         Scaling.fit(simulated[0], np.empty(0, np.intp), HOLDS)
+
+
+def test_what_was_never_observed_is_named(simulated: tuple[SampleStore, Samples]) -> None:
+    store, _ = simulated
+    assert never_observed(store, store.rows, HOLDS) == []
+    assert never_observed(store, np.array([40, 25, 49]), HOLDS) == ["smap"]
+    assert never_observed(store, np.array([3]), HOLDS) == ["vv"], "no power at all is no observation"
+    assert never_observed(store, np.array([3]), Needs(("vh",), ("bulk_density",))) == []
+    assert len(never_observed(store, np.empty(0, np.intp), HOLDS)) == 6
+    with pytest.raises(Refusal, match="The store lacks cells elevation"):
+        never_observed(store, store.rows, Needs(cells=("elevation",)))
 
 
 def test_needs_that_the_store_does_not_meet_are_refused(simulated: tuple[SampleStore, Samples]) -> None:

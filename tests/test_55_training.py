@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import norm
 
@@ -16,8 +18,8 @@ from vadose.fusion import History, Needs
 from vadose.models import Batch, EncoderShape, FusionNetwork, Model, NetworkShape
 from vadose.refusal import Refusal
 from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
-from vadose.training import Places, Schedule, fit_network, fit_product, fit_trees, load, save
-from vadose.training.checkpoint import DESCRIPTION, WEIGHTS
+from vadose.training import Places, Schedule, fit_network, fit_product, fit_trees, load, origin, save
+from vadose.training.checkpoint import DESCRIPTION, WEIGHTS, signed
 from vadose.training.dropout import drop_sources
 from vadose.training.loop import Labelled, fit
 from vadose.training.objective import negative_log_likelihood, objective
@@ -192,6 +194,39 @@ def test_sources_are_dropped_whole_and_one_always_stays():
     assert torch.isfinite(unharmed.pixels).all() and torch.isfinite(unharmed.cells).all()
 
 
+@given(seed=st.integers(0, 9999), there=st.floats(0, 1), probability=st.floats(0, 1), samples=st.integers(1, 40))
+def test_no_sample_loses_all_that_it_observed(seed, there, probability, samples):
+    needs = Needs(("vv", "B04"), ("smap", "sand", "clay"), History(("smap", "gldas"), 2, 1.0), 0)
+    generator = torch.Generator().manual_seed(seed)
+
+    def part(*shape: int) -> torch.Tensor:
+        values = torch.rand(samples, *shape, generator=generator) + 0.1
+        return values.masked_fill(torch.rand(values.shape, generator=generator) >= there, torch.nan)
+
+    batch = Batch(part(2, 2, 2), part(3, 1, 1), part(2, 2, 1, 1))
+    batch.pixels[:, 0] = batch.pixels[:, 0].nan_to_num(0.0)
+    dropped = drop_sources(batch, needs, probability, torch.Generator().manual_seed(seed))
+    before, after = (anything(some, needs) for some in (batch, dropped))
+    assert torch.equal(before, after)
+    again = drop_sources(batch, needs, probability, torch.Generator().manual_seed(seed))
+    for one, other, whole in zip(parts_of(dropped), parts_of(again), parts_of(batch), strict=True):
+        assert torch.equal(one.isnan(), other.isnan())
+        assert torch.equal(one[one.isfinite()], whole[one.isfinite()])
+
+
+def parts_of(batch: Batch) -> tuple[torch.Tensor, ...]:
+    return batch.pixels, batch.cells, batch.history
+
+
+def anything(batch: Batch, needs: Needs) -> torch.Tensor:
+    """Whether a network sees anything of a sample; power of 0 is missing to it."""
+    pixels = batch.pixels.isfinite()
+    pixels[:, needs.pixels.index("vv")] &= batch.pixels[:, needs.pixels.index("vv")] > 0
+    return torch.cat([pixels.flatten(1), *(part.isfinite().flatten(1) for part in parts_of(batch)[1:])], dim=1).any(
+        dim=1
+    )
+
+
 def test_the_likelihood_is_that_of_a_normal_distribution():
     rng = np.random.default_rng(0)
     mean, spread, label = rng.random(50), rng.uniform(0.01, 0.2, 50), rng.random(50)
@@ -256,9 +291,10 @@ def cut(folder: Path, name: str) -> None:
 
 
 def describe(folder: Path, change: Callable[[dict], object]) -> None:
+    """Change a description and sign it anew, as one who means it would."""
     content = json.loads((folder / DESCRIPTION).read_text())
     change(content)
-    (folder / DESCRIPTION).write_text(json.dumps(content))
+    (folder / DESCRIPTION).write_text(json.dumps(signed(content)))
 
 
 @pytest.mark.parametrize(
@@ -289,6 +325,35 @@ def test_a_harmed_checkpoint_is_refused(fitted, tmp_path, harm):
     assert "It cannot be read" in refused.value.found
     assert "Train again" in refused.value.remedy
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["made_from"].update(fold=1),
+        lambda content: content["model"]["scaling"]["mean"].update(smap=0.2),
+        lambda content: content["model"]["shape"].update(noise=0.0),
+        lambda content: content.update(vadose_version="9"),
+        lambda content: content.update(note="mine"),
+        lambda content: content.update(sha256="0" * 64),
+        lambda content: content.pop("sha256"),
+    ],
+)
+def test_an_edited_description_is_refused(fitted, tmp_path, change):
+    folder = tmp_path / "checkpoint"
+    save(fitted[0], folder, {"fold": 0}, fitted[1])
+    assert origin(folder) == {"fold": 0}
+    content = json.loads((folder / DESCRIPTION).read_text())
+    (folder / DESCRIPTION).write_text(json.dumps(content, sort_keys=True))
+    load(folder)
+    change(content)
+    (folder / DESCRIPTION).write_text(json.dumps(content))
+    for read in (load, origin):
+        with pytest.raises(Refusal) as refused:
+            read(folder)
+        assert refused.value.asked == f"checkpoint: {folder}."
+        assert f"{DESCRIPTION} has another checksum than the one declared" in refused.value.found
+        assert "Train again" in refused.value.remedy
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path):

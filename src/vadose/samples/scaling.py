@@ -44,15 +44,14 @@ class Scaling:
         Raises:
             Refusal: the store lacks something, or a variable was never observed in these rows.
         """
-        store.check(needs)
-        moments = {name: _moments(_values(store, name, np.sort(rows))) for name in sorted(needs.names)}
-        unseen = [name for name, (count, _, _) in moments.items() if not count]
+        unseen = never_observed(store, rows, needs)
         if unseen:
             raise Refusal(
                 f"scaling: {', '.join(sorted(needs.names))} over {len(rows)} training samples of {store.path}",
                 f"Never observed there: {', '.join(unseen)}",
                 "Leave these out of the predictors, or train on samples that have them",
             )
+        moments = {name: _moments(_values(store, name, np.sort(rows))) for name in sorted(needs.names)}
         mean = {name: mean for name, (_, mean, _) in moments.items()}
         std = {name: _std(count, mean, squares) for name, (count, mean, squares) in moments.items()}
         return cls(mean, std)
@@ -77,6 +76,17 @@ class Scaling:
         if wrong:
             raise _unusable(f"No finite mean and positive std of {', '.join(wrong)}")
         return cls(mean, std)
+
+
+def never_observed(store: SampleStore, rows: Rows, needs: Needs) -> list[str]:
+    """The variables that a network can learn nothing of from some samples, as it has not one value of them there.
+
+    Raises:
+        Refusal: the store does not meet the needs.
+    """
+    store.check(needs)
+    there = {name: any(np.isfinite(c).any() for c in _values(store, name, np.sort(rows))) for name in needs.names}
+    return sorted(name for name in there if not there[name])
 
 
 def as_read(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,8 +1,10 @@
 """Models on disk: JSON that says what they are, beside weights that any tool can read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,16 @@ from vadose.refusal import Refusal
 from vadose.samples.scaling import Scaling
 
 DESCRIPTION, WEIGHTS, TREES = "checkpoint.json", "weights.safetensors", "trees.txt"
+UNREADABLE = (
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    SafetensorError,
+    lightgbm.basic.LightGBMError,
+)
 
 
 def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: Scaling | None = None) -> None:
@@ -32,7 +44,7 @@ def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: Scal
     with files.replacing(folder) as temporary:
         temporary.mkdir()
         description = files.declaration("checkpoint", made_from) | {"model": _written(model, temporary, scaling)}
-        files.write_json(temporary / DESCRIPTION, description)
+        files.write_json(temporary / DESCRIPTION, signed(description))
 
 
 def load(folder: Path) -> Model:
@@ -41,12 +53,49 @@ def load(folder: Path) -> Model:
     Raises:
         Refusal: there is none, or it was changed or cut since it was written.
     """
-    asked = f"checkpoint: {folder}"
-    try:
-        model = json.loads((folder / DESCRIPTION).read_text())["model"]
+    with _refusing(folder):
+        model = _description(folder)["model"]
         return _READERS[model["kind"]](model, folder)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, lightgbm.basic.LightGBMError) as e:
-        raise Refusal(asked, f"It cannot be read ({type(e).__name__}: {e})", "Train again, or name another run") from e
+
+
+def origin(folder: Path) -> dict[str, Any]:
+    """What a checkpoint was made from, as it was given to `save`, in the types of JSON.
+
+    Raises:
+        Refusal: as `load`.
+    """
+    with _refusing(folder):
+        return dict(_description(folder)["made_from"])
+
+
+def signed(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A description in the types of JSON, with the SHA-256 of its other content under `sha256`.
+
+    The content is hashed as UTF-8 JSON with sorted keys and without blanks.
+    """
+    plain = {key: value for key, value in description.items() if key != "sha256"}
+    content: dict[str, Any] = json.loads(json.dumps(plain, default=str))
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return content | {"sha256": sha256(canonical.encode()).hexdigest()}
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
+    if signed(content)["sha256"] != content.get("sha256"):
+        raise ValueError(f"{DESCRIPTION} has another checksum than the one declared")
+    return content
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise Refusal(
+            f"checkpoint: {folder}",
+            f"It cannot be read ({type(error).__name__}: {error})",
+            "Train again, or name another run",
+        ) from error
 
 
 def _written(model: Model, folder: Path, scaling: Scaling | None) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from torch import Tensor
 
 from vadose.fusion import Needs
 from vadose.models import Batch
+from vadose.models.scaled import is_decibel
 from vadose.variables import source_of
 
 
 def drop_sources(batch: Batch, needs: Needs, probability: float, generator: torch.Generator) -> Batch:
-    """Make each source missing, as a whole, in each sample with a probability; one source always stays.
+    """Make each source missing, as a whole, in each sample with a probability; one that was observed always stays.
+
+    Which one stays is drawn, in each sample, among the sources that observed anything there.
 
     Args:
         batch: physical units, NaN where missing.
@@ -19,13 +22,30 @@ def drop_sources(batch: Batch, needs: Needs, probability: float, generator: torc
     """
     sources = sorted({source_of(name) for name in needs.names})
     lost = torch.rand((batch.cells.shape[0], len(sources)), generator=generator) < probability
-    kept = torch.randint(len(sources), (batch.cells.shape[0],), generator=generator)
-    lost[torch.arange(len(lost)), kept] = False
+    seen = _observed(batch, needs, sources)
+    kept = torch.multinomial((seen | ~seen.any(dim=1, keepdim=True)).float(), 1, generator=generator)
+    lost.scatter_(1, kept, False)
     return Batch(
         _without(batch.pixels, needs.pixels, sources, lost, 1),
         _without(batch.cells, needs.cells, sources, lost, 1),
         _without(batch.history, needs.history.variables, sources, lost, 2),
     )
+
+
+def _observed(batch: Batch, needs: Needs, sources: list[str]) -> Tensor:
+    """Whether a source observed anything, (sample, source)."""
+    seen = torch.zeros(batch.cells.shape[0], len(sources), dtype=torch.bool)
+    parts = (
+        (batch.pixels, needs.pixels, 1),
+        (batch.cells, needs.cells, 1),
+        (batch.history, needs.history.variables, 2),
+    )
+    for values, names, axis in parts:
+        for number, name in enumerate(names):
+            of = values.select(axis, number).flatten(1)
+            there = torch.isfinite(of) & (of > 0) if is_decibel(name) else torch.isfinite(of)
+            seen[:, sources.index(source_of(name))] |= there.any(dim=1)
+    return seen
 
 
 def _without(values: Tensor, names: tuple[str, ...], sources: list[str], lost: Tensor, axis: int) -> Tensor:
