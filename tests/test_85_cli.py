@@ -198,7 +198,7 @@ def test_estimates_of_samples_without_labels_are_written_and_can_be_read(made, v
     names = ("--mapping", tmp_path / "in" / "mapping.yaml", "--out", tmp_path / "store")
     assert vadose("samples", "table", tmp_path / "in" / "table.csv", *names).status == 0
     told = vadose("estimate", made / "run", tmp_path / "store", "--out", tmp_path / "estimates.parquet")
-    assert told.status == 0 and "120 estimates" in told.out
+    assert told.status == 0 and "120 estimates" in told.out and "0 at places seen in training" in told.out
     estimates = pd.read_parquet(tmp_path / "estimates.parquet")
     assert {"network", "station", "time", "mean", "spread", "quality"} <= set(estimates)
     assert estimates["mean"].between(0, 1).all()
@@ -211,6 +211,7 @@ def test_scores_are_told_and_kept_where_asked(made, vadose, tmp_path):
     told = vadose("score", predictions, "--min-samples", "5", "--out", tmp_path / "scores")
     assert told.status == 0
     assert "ubRMSE" in told.out and str(tmp_path / "scores") in told.out
+    assert "0 of 120 samples, 0 of 12 sensors, seen in training" in told.out
     assert (tmp_path / "scores" / "scorecard.md").is_file()
 
 

@@ -28,7 +28,7 @@ from vadose.fusion import Inputs, Needs, assemble
 from vadose.grid import Area, tile_around
 from vadose.maps import read_map
 from vadose.refusal import Refusal
-from vadose.samples import SampleStore, Scaling
+from vadose.samples import LabelRule, SampleStore, Scaling
 from vadose.sources import open_sources
 from vadose.variables import BANDS, Quality
 from vadose.world import WorldConfig, make
@@ -188,6 +188,16 @@ def test_a_period_without_products_is_refused(walk, tmp_path):
         gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
     assert all((refused.value.asked, refused.value.found, refused.value.remedy))
     assert not contents(tmp_path)
+
+
+def test_a_reading_just_after_the_period_serves_its_last_moment(walk, tmp_path):
+    late = {"period": "2022-01-10/2022-01-10", "at": 700 / 1440, "labels": LabelRule(window_minutes=25)}
+    samples = walk.experiment.samples.model_copy(update=late)
+    gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
+    index = SampleStore.open(tmp_path / "store").index
+    last = index[index["time"].dt.hour == 23]
+    assert len(last) and (last["lag_minutes"] > 15).all(), "noon and 23:40, of hourly readings"
+    assert index["time"].max() < pd.Timestamp("2022-01-11")
 
 
 def test_samples_of_another_period_are_not_taken_for_those_of_this_one(walk):

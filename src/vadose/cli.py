@@ -88,12 +88,17 @@ def estimate(
     store: Annotated[Path, typer.Argument(help="Sample store; labels are not needed.")],
     out: Annotated[Path, typer.Option(help="Parquet file of the estimates.")],
 ) -> None:
-    """Estimate every sample of a store: mean, spread and quality flags."""
+    """Estimate every sample of a store: mean, spread and quality flags.
+
+    A sensor is estimated by the networks that have not learned from its place; where all have, the column
+    seen_in_training says so.
+    """
     from vadose.experiment.predict import predict_store
 
     with progress("estimates") as report:
         table = predict_store(run, store, out, report)
-    say(f"{len(table)} estimates in {out}; {int(table['mean'].isna().sum())} without any source to go by")
+    blank, seen = int(table["mean"].isna().sum()), int(table["seen_in_training"].sum())
+    say(f"{len(table)} estimates in {out}; {blank} without any source to go by, {seen} at places seen in training")
 
 
 @app.command()

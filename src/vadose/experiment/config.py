@@ -183,11 +183,11 @@ class Experiment(Section):
         return tuple(dict.fromkeys((*self.needs.cells, *self.needs.pixels)))
 
     def rival_needs(self, rival: Rival) -> Needs:
-        """What a rival reads; nothing, when none of its predictors is among those of the experiment."""
+        """What a rival reads; nothing, when the experiment lacks any of its predictors."""
         if rival == "trees":
             return Needs(cells=self.cells, history=self.needs.history)
         wanted = ("smap", "gldas") if rival == "smap_gldas" else (rival,)
-        return Needs(cells=tuple(name for name in wanted if name in self.cells))
+        return Needs(cells=wanted) if set(wanted) <= set(self.cells) else Needs()
 
 
 def read_experiment(path: Path) -> Experiment:

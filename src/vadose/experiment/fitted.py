@@ -7,6 +7,7 @@ from typing import Any
 
 from vadose.experiment.config import Experiment, Rival
 from vadose.experiment.run import NETWORK, Run
+from vadose.experiment.unseen import LEARNED_FROM, sensors_of
 from vadose.fusion import Needs
 from vadose.models import Model
 from vadose.training import Places, fit_network, fit_product, fit_trees, load, save
@@ -38,7 +39,7 @@ class Fitting:
         return self._networks(NETWORK, self.experiment.network_needs, self.experiment.members)
 
     def rival(self, rival: Rival) -> list[Model]:
-        """A baseline; none, when the experiment has none of its predictors."""
+        """A baseline; none, when the experiment lacks any of its predictors."""
         needs = self.experiment.rival_needs(rival)
         if not needs.names:
             return []
@@ -70,13 +71,16 @@ class Fitting:
         return load(folder)
 
     def _made_from(self) -> dict[str, Any]:
-        held_out = self.places.store.index.drop(index=[*self.places.training, *self.places.validation], errors="ignore")
+        learned = [*self.places.training, *self.places.validation]
+        index = self.places.store.index
+        held_out = index.drop(index=learned, errors="ignore")
         return {
             "experiment": self.experiment.model_dump(mode="json"),
             "fold": self.fold,
             "training_samples": len(self.places.training),
             "validation_samples": len(self.places.validation),
             "held_out_sensors": len(held_out[["network", "station", "sensor"]].drop_duplicates()),
+            LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
         }
 
 

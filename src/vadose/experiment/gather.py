@@ -68,10 +68,11 @@ def _collocate(experiment: Experiment, samples: ArchiveSamples, store: Path, pro
     sources = open_sources(samples.archive)
     insitu = Ismn(in_situ_archive(samples.archive))
     period = Period.parse(samples.period)
+    near = _around(period, samples.labels.window_minutes)
     passes = [source for source in sources if source.name == "sentinel1"]
     needs, windows = experiment.store_needs, experiment.windows
     archive = Archive(
-        read=lambda sensor: insitu.read(sensor, period.widened(1)),
+        read=lambda sensor: insitu.read(sensor, near),
         times_of=partial(_times, samples=samples, period=period, passes=passes),
         assemble=lambda tile, span: Assembler.open(sources, tile, span, needs, windows),
     )
@@ -119,5 +120,13 @@ def _passes(sensor: Sensor, period: Period, passes: list[Source]) -> NDArray[np.
 
 
 def _regular(period: Period, days: float) -> NDArray[np.datetime64]:
-    times = pd.date_range(period.start, period.end, freq=pd.Timedelta(days=days), inclusive="left")
-    return np.asarray((times + pd.Timedelta(hours=12)).to_numpy("datetime64[ns]"))
+    """Moments of a period, `days` apart, from the first noon on."""
+    noon = pd.Timestamp(period.start) + pd.Timedelta(hours=12)
+    times = pd.date_range(noon, pd.Timestamp(period.end), freq=pd.Timedelta(days=days), inclusive="left")
+    return np.asarray(times.to_numpy("datetime64[ns]"))
+
+
+def _around(period: Period, minutes: float) -> Period:
+    """All that lies within some minutes of a moment of a period."""
+    margin = np.timedelta64(round(minutes * 60e9), "ns")
+    return Period(period.start - margin, period.end + margin)

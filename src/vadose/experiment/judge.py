@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from vadose.evaluation import console_summary, read, write_scorecard
+from vadose.evaluation import console_summary, read, seen_notes, write_scorecard
 from vadose.experiment.train import SIMULATED
 
 
@@ -19,15 +19,16 @@ def judge(predictions: Sequence[Path], out: Path | None, min_samples: int) -> st
         min_samples: a sensor needs to be scored.
 
     Returns:
-        The headline for a terminal.
+        The headline for a terminal, and how many samples were seen in training where the tables tell.
     """
     products = {path.stem: read(path) for path in predictions}
+    notes = seen_notes(products)
     notice = SIMULATED if any(is_simulated(path) for path in predictions) else ""
     with TemporaryDirectory() as nowhere:
         folder = out or Path(nowhere)
         title = ", ".join(products)
-        scorecard = write_scorecard(folder, products, title=title, min_samples=min_samples, notice=notice)
-        summary = console_summary(scorecard)
+        scorecard = write_scorecard(folder, products, title=title, notes=notes, min_samples=min_samples, notice=notice)
+        summary = "\n".join([console_summary(scorecard), *notes])
     return f"{summary}\nScorecard: {scorecard}" if out else summary
 
 

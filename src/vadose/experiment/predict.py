@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.estimate import TileEstimate, blank, estimate_points, estimate_tile
+from vadose.estimate import TileEstimate, blank, estimate_tile
 from vadose.experiment.run import NETWORK, Run, write_estimates
+from vadose.experiment.unseen import Member, estimate_unseen
 from vadose.fusion import Windows, assemble
 from vadose.grid import Area, Tile
 from vadose.models import Model
@@ -18,14 +19,19 @@ from vadose.sources import Source
 
 
 def predict_store(folder: Path, store: Path, out: Path, report: Callable[[int, int], None]) -> pd.DataFrame:
-    """Estimate every sample of a store by all networks of a run as one, and write the table as Parquet.
+    """Estimate every sample of a store by the networks of a run, and write the table as Parquet.
+
+    A sensor is estimated by those networks, as one, that have not learned from its place; see `estimate_unseen`, whose
+    column `seen_in_training` says where there is none and all of them spoke.
 
     Raises:
-        Refusal: no run, no store, or a store that lacks what the networks need, with the full list.
+        Refusal: no run, one that was interrupted, no store, or a store that lacks what the networks need, with the full
+            list.
     """
     run = Run(folder)
-    table = estimate_points(run.members(), SampleStore.open(store), report=report)
-    write_estimates(out, table, run.experiment(), NETWORK)
+    experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
+    table = estimate_unseen(members, SampleStore.open(store), experiment.split.places, report)
+    write_estimates(out, table, experiment, NETWORK)
     return table
 
 

@@ -35,18 +35,31 @@ class Run:
         """Where one fitted model lies."""
         return self.folder / f"fold-{fold}" / f"{model}-{member}"
 
-    def members(self, model: str = NETWORK) -> list[Model]:
-        """Every fitted model of a name, of all folds.
+    def networks(self) -> list[Path]:
+        """Where the fusion networks of all folds lie.
 
         Raises:
-            Refusal: there is none.
+            Refusal: the folder holds no run, or one whose networks are not all trained.
         """
-        found = sorted(self.folder.glob(f"fold-*/{model}-*/checkpoint.json"))
-        if not found:
+        experiment = self.experiment()
+        folds = range(experiment.split.folds or 1)
+        asked = [self.checkpoint(fold, NETWORK, member) for fold in folds for member in range(experiment.members)]
+        there = sum(path.is_dir() for path in asked)
+        if there < len(asked):
             raise Refusal(
-                f"run: models '{model}' in {self.folder}", "There is none", "Give the folder that 'vadose train' made"
+                f"run: the {len(asked)} networks of {self.folder}",
+                f"{there} of {len(asked)} are trained; the run was interrupted",
+                f"Finish it with 'vadose train <its configuration> --out {self.folder} --resume'",
             )
-        return [load(path.parent) for path in found]
+        return asked
+
+    def members(self) -> list[Model]:
+        """The fusion networks of all folds.
+
+        Raises:
+            Refusal: as `networks`; or one of them cannot be read.
+        """
+        return [load(path) for path in self.networks()]
 
     def experiment(self) -> Experiment:
         """What the run was made from.
@@ -58,7 +71,9 @@ class Run:
             return Experiment.model_validate(json.loads(self.declaration.read_text())["made_from"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Refusal(
-                f"run: {self.folder}", f"It holds no readable experiment.json ({error})", "Give the folder of a run"
+                f"run: {self.folder}",
+                f"It holds no readable experiment.json ({error})",
+                "Give the folder that 'vadose train' made",
             ) from error
 
     def declare(self, experiment: Experiment) -> None:

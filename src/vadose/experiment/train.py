@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from vadose.estimate import estimate_points
-from vadose.evaluation import console_summary, write_scorecard
+from vadose.evaluation import SEEN_IN_TRAINING, console_summary, write_scorecard
 from vadose.experiment.config import Experiment
 from vadose.experiment.fitted import Fitting, Reporter
-from vadose.experiment.folds import folds_of
+from vadose.experiment.folds import check_observed, folds_of
 from vadose.experiment.gather import store_of
 from vadose.experiment.run import NETWORK, Run
 from vadose.refusal import Refusal
@@ -62,10 +62,11 @@ def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter
         The scorecard.
 
     Raises:
-        Refusal: the run is of another experiment, or the samples cannot serve it.
+        Refusal: the run is of another experiment, or the samples cannot serve it: before any model is fitted.
     """
     store.check(experiment.store_needs)
     folds = folds_of(experiment.split, store)
+    check_observed(experiment.network_needs, store, folds)
     run.declare(experiment)
     estimates: dict[str, list[pd.DataFrame]] = {}
     for number, fold in enumerate(folds):
@@ -76,6 +77,7 @@ def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter
                 estimates.setdefault(name, []).append(estimate_points(members, store, fold.test))
     products = {name: pd.concat(parts, ignore_index=True) for name, parts in estimates.items()}
     for name, table in products.items():
+        table[SEEN_IN_TRAINING] = False
         run.write_estimates(name, table)
     title = f"{experiment.name}: sensors held out"
     notes = notes_of(experiment, store, folds)
@@ -102,5 +104,5 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     ]
     absent = [rival for rival in experiment.rivals if not experiment.rival_needs(rival).names]
     if absent:
-        notes.append(f"Not among the predictors of these samples, so not judged: {', '.join(absent)}.")
+        notes.append(f"Not judged, as their predictors are not all among those of the samples: {', '.join(absent)}.")
     return notes
