@@ -136,7 +136,7 @@ def _the_inputs_are_those_of_fusion(store: SampleStore, days: np.ndarray) -> Non
     column = np.arange(96)
     chips = store.pixels(("vv",), store.rows, HALO)
     expected = days[:, None, None, None] / 100 + column / 10000
-    np.testing.assert_allclose(chips, np.broadcast_to(expected, chips.shape), rtol=1e-5)
+    np.testing.assert_allclose(chips, np.broadcast_to(expected, chips.shape), rtol=1.2e-3)
     vv, smap, age = store.cells(("vv", "smap", "sentinel1_age"), store.rows).T
     np.testing.assert_allclose(vv, days / 100 + column[32:64].mean() / 10000, rtol=1e-5)
     np.testing.assert_allclose(smap, days / 50, rtol=1e-5)
@@ -155,7 +155,8 @@ def test_the_store_equals_assembling_each_moment_alone(tmp_path: Path) -> None:
         for place, name in enumerate(store.holds.cells):
             found = store.cells(store.holds.cells, np.array([row]))[0, place]
             np.testing.assert_array_equal(found, alone.cells[name].values[0, 0])
-        np.testing.assert_array_equal(store.pixels(("vv",), np.array([row]), HALO)[0, 0], alone.pixels["vv"].values)
+        chip = store.pixels(("vv",), np.array([row]), HALO)[0, 0]
+        np.testing.assert_allclose(chip, alone.pixels["vv"].values, rtol=1.2e-3)
 
 
 def test_other_flags_and_windows_change_what_is_a_label(tmp_path: Path) -> None:

@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vadose.fusion import History, Needs
 from vadose.refusal import Refusal
 from vadose.samples import Samples, SampleStore, SampleWriter
+from vadose.samples.packing import packing_of
+from vadose.variables import PREDICTORS
 
 HOLDS = Needs(("vv", "B04"), ("vv", "smap", "smap_age"), History(("smap", "vv"), 5, 2.0), halo=1)
 SIDE = 96
@@ -64,27 +68,28 @@ def write(path: Path, samples: Samples, holds: Needs = HOLDS, step: int | None =
 
 @pytest.mark.parametrize("step", [None, 1, 32, 37])
 def test_what_is_appended_in_any_pieces_is_read_back(tmp_path: Path, step: int | None) -> None:
-    given = simulated(70)
-    store = write(tmp_path / "store", given, step=step)
+    drawn = simulated(70)
+    store = write(tmp_path / "store", drawn, step=step)
     assert len(store) == 70
     assert store.holds == HOLDS
     assert store.simulated
-    np.testing.assert_array_equal(store.cells(HOLDS.cells, store.rows), given.cells)
-    np.testing.assert_array_equal(store.history(HOLDS.history, store.rows), given.history)
-    np.testing.assert_array_equal(store.pixels(HOLDS.pixels, store.rows, 1), given.pixels)
-    np.testing.assert_allclose(store.labels(store.rows), given.index["soil_moisture"], rtol=1e-6)
-    pd.testing.assert_frame_equal(store.index, given.index, check_dtype=False)
+    np.testing.assert_array_equal(store.cells(HOLDS.cells, store.rows), drawn.cells)
+    np.testing.assert_array_equal(store.history(HOLDS.history, store.rows), drawn.history)
+    np.testing.assert_allclose(store.pixels(HOLDS.pixels, store.rows, 1), drawn.pixels, rtol=1.2e-3, atol=6e-5)
+    np.testing.assert_allclose(store.labels(store.rows), drawn.index["soil_moisture"], rtol=1e-6)
+    pd.testing.assert_frame_equal(store.index[drawn.index.columns], drawn.index, check_dtype=False)
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
 
 
 def test_rows_and_names_come_as_asked_and_chips_are_cut_around_their_middle(tmp_path: Path) -> None:
-    given = simulated(40)
-    store = write(tmp_path / "store", given)
+    drawn = simulated(40)
+    store = write(tmp_path / "store", drawn)
     rows = np.array([39, 3, 3, 0])
-    np.testing.assert_array_equal(store.cells(("smap_age", "vv"), rows), given.cells[rows][:, [2, 0]])
+    np.testing.assert_array_equal(store.cells(("smap_age", "vv"), rows), drawn.cells[rows][:, [2, 0]])
     short = History(("vv",), 2, 2.0)
-    np.testing.assert_array_equal(store.history(short, rows), given.history[rows][:, :2, [1]])
-    np.testing.assert_array_equal(store.pixels(("B04",), rows, 0), given.pixels[rows][:, [1], 32:64, 32:64])
+    np.testing.assert_array_equal(store.history(short, rows), drawn.history[rows][:, :2, [1]])
+    chips = store.pixels(("B04",), rows, 0)
+    np.testing.assert_allclose(chips, drawn.pixels[rows][:, [1], 32:64, 32:64], atol=6e-5)
     none = np.empty(0, np.intp)
     assert store.cells(HOLDS.cells, none).shape == (0, 3)
     assert store.history(HOLDS.history, none).shape == (0, 5, 2)
@@ -94,8 +99,8 @@ def test_rows_and_names_come_as_asked_and_chips_are_cut_around_their_middle(tmp_
 
 
 def test_a_store_opens_without_vadose(tmp_path: Path) -> None:
-    given = simulated(33)
-    write(tmp_path / "store", given)
+    drawn = simulated(33)
+    write(tmp_path / "store", drawn)
     declaration = json.loads((tmp_path / "store" / "declaration.json").read_text())
     assert declaration["kind"] == "samples"
     assert declaration["made_from"] == {"world": "for this test"}
@@ -113,23 +118,26 @@ def test_a_store_opens_without_vadose(tmp_path: Path) -> None:
     assert chips.attrs["units"] == "1"
     assert "Sentinel-1" in chips.attrs["long_name"]
     assert group["history/smap"].metadata.dimension_names == ("sample", "step")
-    np.testing.assert_array_equal(chips[32], given.pixels[32, 0])
+    assert chips.dtype == np.int16
+    packed = np.where(chips[32] == chips.attrs["missing_value"], np.nan, chips[32] * chips.attrs["scale_factor"])
+    assert chips.attrs["vadose_packed_as"] == "10 log10 of the value"
+    np.testing.assert_allclose(10 ** (packed / 10), drawn.pixels[32, 0], rtol=1.2e-3)
 
 
 def test_files_are_written_as_they_fill_not_at_the_end(tmp_path: Path) -> None:
-    given = simulated(70)
+    drawn = simulated(70)
     with SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer:
         for start in range(70):
-            writer.append(part(given, start, start + 1))
+            writer.append(part(drawn, start, start + 1))
         files = [path for path in tmp_path.rglob("*") if "pixels/vv/c" in path.as_posix() and path.is_file()]
         assert len(files) == 2
         assert not (tmp_path / "store").exists()
 
 
 def test_a_store_without_labels_has_none(tmp_path: Path) -> None:
-    given = simulated(4)
+    drawn = simulated(4)
     bare = Samples(
-        given.index[["network", "station", "sensor", "lat", "lon", "time"]], given.cells, given.history, given.pixels
+        drawn.index[["network", "station", "sensor", "lat", "lon", "time"]], drawn.cells, drawn.history, drawn.pixels
     )
     store = write(tmp_path / "store", bare)
     assert "soil_moisture" not in store.index
@@ -140,20 +148,20 @@ def test_a_store_without_labels_has_none(tmp_path: Path) -> None:
 
 def test_the_origin_may_be_told_until_the_end(tmp_path: Path) -> None:
     origin: dict[str, object] = {}
-    given = simulated(2)
+    drawn = simulated(2)
     with SampleWriter.open(tmp_path / "store", HOLDS, origin) as writer:
-        writer.append(given)
+        writer.append(drawn)
         origin["items"] = ["a", "b"]
     assert SampleStore.open(tmp_path / "store").declaration["made_from"] == {"items": ["a", "b"]}
 
 
 def test_an_error_leaves_nothing_and_an_older_store_as_it_was(tmp_path: Path) -> None:
-    given = simulated(3)
+    drawn = simulated(3)
     with pytest.raises(RuntimeError), SampleWriter.open(tmp_path / "new", HOLDS, {}) as writer:
-        writer.append(given)
+        writer.append(drawn)
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
-    write(tmp_path / "old", given)
+    write(tmp_path / "old", drawn)
     with pytest.raises(RuntimeError), SampleWriter.open(tmp_path / "old", HOLDS, {}) as writer:
         raise RuntimeError
     assert len(SampleStore.open(tmp_path / "old")) == 3
@@ -182,8 +190,8 @@ def test_a_folder_that_is_no_store_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_samples_of_another_shape_are_refused(tmp_path: Path) -> None:
-    given = simulated(3)
-    wrong = Samples(given.index, given.cells, given.history[:, :4], given.pixels)
+    drawn = simulated(3)
+    wrong = Samples(drawn.index, drawn.cells, drawn.history[:, :4], drawn.pixels)
     with (
         pytest.raises(Refusal, match=r"history/smap of shape \(3, 5\)\. Found \(3, 4\)"),
         SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer,
@@ -193,8 +201,8 @@ def test_samples_of_another_shape_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_index_without_a_place_is_refused(tmp_path: Path) -> None:
-    given = simulated(3)
-    bare = Samples(given.index.drop(columns=["lat", "time"]), given.cells, given.history, given.pixels)
+    drawn = simulated(3)
+    bare = Samples(drawn.index.drop(columns=["lat", "time"]), drawn.cells, drawn.history, drawn.pixels)
     with (
         pytest.raises(Refusal, match=r"It lacks lat, time\. Give network"),
         SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer,
@@ -234,3 +242,23 @@ def test_needs_that_are_not_met_are_told_in_full(tmp_path: Path) -> None:
     ):
         with pytest.raises(Refusal, match="The store lacks"):
             ask()
+
+
+@given(name=st.sampled_from(sorted(PREDICTORS)), share=st.floats(0, 1))
+def test_packing_keeps_every_value_of_a_variable_to_half_its_step(name: str, share: float) -> None:
+    variable, packing = PREDICTORS[name], packing_of(name)
+    low, high = (1e-4, 100.0) if variable.decibel else variable.valid_range
+    value = np.array([low + share * (high - low), np.nan], np.float32)
+    found = packing.unpack(packing.pack(value))
+    assert np.isnan(found[1])
+    if variable.decibel:
+        assert 10 * np.log10(found[0] / value[0]) == pytest.approx(0, abs=0.0051)
+    else:
+        assert found[0] == pytest.approx(value[0], abs=0.51 * packing.scale)
+
+
+def test_power_of_nothing_is_missing_and_what_does_not_fit_is_the_nearest_that_does() -> None:
+    power = packing_of("vv")
+    assert np.isnan(power.unpack(power.pack(np.array([0.0, -1.0], np.float32)))).all()
+    angle = packing_of("incidence_angle")
+    assert angle.unpack(angle.pack(np.array([1e6], np.float32)))[0] == pytest.approx(327.67)

@@ -3,6 +3,7 @@
 STORE/declaration.json   what the store holds and what it was made from
       index.parquet      one row a sample, in order
       arrays.zarr        Zarr v3: cells/<name> (sample), history/<name> (sample, step), pixels/<name> (sample, y, x)
+Chips are packed as 16-bit numbers; each array's attributes tell how.
 """
 
 from collections.abc import Mapping
@@ -12,17 +13,18 @@ from typing import Any
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.refusal import Refusal
+from vadose.samples.packing import Packing, packing_of
 from vadose.variables import PREDICTORS, SOIL_MOISTURE
 
 KIND = "samples"
-FORMAT = 1
+FORMAT = 2
 DECLARATION, INDEX, ARRAYS = "declaration.json", "index.parquet", "arrays.zarr"
 LABEL = SOIL_MOISTURE.name
 IDENTITY = ("network", "station", "sensor")
 REQUIRED = (*IDENTITY, "lat", "lon", "time")
-TEXTS = (*IDENTITY, "flag")
+TEXTS = (*IDENTITY, "flag", "land_cover", "climate")
 NUMBERS = ("lat", "lon", "depth_from_m", "depth_to_m", "lag_minutes", LABEL)
-COLUMNS = (*REQUIRED, "depth_from_m", "depth_to_m", "flag", "lag_minutes", LABEL)
+COLUMNS = (*REQUIRED, "depth_from_m", "depth_to_m", "flag", "lag_minutes", "land_cover", "climate", LABEL)
 """Columns of the index; time is UTC, lag_minutes is the time of the reading minus that of the sample."""
 
 
@@ -37,6 +39,7 @@ class Plan:
         shape: of one sample.
         chunk: samples that are compressed together.
         block: samples in one file.
+        packing: of its values as whole numbers; None where they are kept as 32-bit floats.
     """
 
     group: str
@@ -46,6 +49,7 @@ class Plan:
     shape: tuple[int, ...]
     chunk: int
     block: int
+    packing: Packing | None = None
 
     @property
     def path(self) -> str:
@@ -53,9 +57,9 @@ class Plan:
         return f"{self.group}/{self.name}"
 
     @property
-    def attrs(self) -> dict[str, str]:
+    def attrs(self) -> dict[str, Any]:
         """CF attributes of the array."""
-        return attrs_of(self.name)
+        return attrs_of(self.name) | (self.packing.attrs if self.packing else {})
 
 
 def plans(holds: Needs) -> tuple[Plan, ...]:
@@ -68,7 +72,7 @@ def plans(holds: Needs) -> tuple[Plan, ...]:
         for place, name in enumerate(holds.history.variables)
     ]
     pixels = [
-        Plan("pixels", name, place, ("sample", "y", "x"), (side, side), 1, 32)
+        Plan("pixels", name, place, ("sample", "y", "x"), (side, side), 1, 32, packing_of(name))
         for place, name in enumerate(holds.pixels)
     ]
     return (*cells, *history, *pixels)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.refusal import Refusal
 from vadose.samples.layout import ARRAYS, COLUMNS, DECLARATION, FORMAT, INDEX, KIND, LABEL, Plan, needs_from, plans
+from vadose.samples.packing import Packing
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -85,6 +87,10 @@ class SampleStore:
                 "Build the store with these, or choose a model that needs less",
             )
 
+    @cached_property
+    def _packings(self) -> Mapping[str, Packing]:
+        return {plan.path: plan.packing for plan in plans(self.holds) if plan.packing}
+
     def labels(self, rows: Rows) -> Floats:
         """Soil moisture, (sample,), m3 m-3; NaN where it is not known."""
         if LABEL not in self.index:
@@ -135,7 +141,9 @@ class SampleStore:
 
     def _read(self, path: str, selection: Any) -> Floats:
         try:
-            return np.asarray(self._arrays[path][selection], np.float32)
+            values = np.asarray(self._arrays[path][selection])
+            packing = self._packings.get(path)
+            return packing.unpack(values) if packing else np.asarray(values, np.float32)
         except (OSError, ValueError, RuntimeError) as error:
             raise _broken(self.path, f"{path} cannot be read: {error}") from error
 

@@ -30,6 +30,7 @@ from vadose.samples.layout import (
     described,
     plans,
 )
+from vadose.samples.packing import MISSING
 
 Floats = NDArray[np.float32]
 
@@ -126,7 +127,7 @@ class _Stream:
 
     plan: Plan
     array: zarr.Array[Any]
-    waiting: list[Floats] = field(default_factory=list)
+    waiting: list[NDArray[np.generic]] = field(default_factory=list)
 
     @classmethod
     def create(cls, group: zarr.Group, plan: Plan) -> "_Stream":
@@ -136,8 +137,8 @@ class _Stream:
             shape=(0, *plan.shape),
             chunks=chunks,
             shards=None if plan.chunk == plan.block else (plan.block, *plan.shape),
-            dtype="float32",
-            fill_value=np.nan,
+            dtype="int16" if plan.packing else "float32",
+            fill_value=MISSING if plan.packing else np.nan,
             compressors=(BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()),
             dimension_names=plan.dims,
             attributes=dict(plan.attrs),
@@ -146,7 +147,8 @@ class _Stream:
         return cls(plan, array)
 
     def append(self, values: Floats) -> None:
-        self.waiting.append(values.astype(np.float32))
+        floats = values.astype(np.float32)
+        self.waiting.append(self.plan.packing.pack(floats) if self.plan.packing else floats)
         held = sum(map(len, self.waiting))
         if held >= self.plan.block:
             self._write(held - held % self.plan.block)

@@ -1,0 +1,62 @@
+"""Chips as whole numbers: how each variable is packed, by CF's convention where CF has one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.variables import PREDICTORS
+
+Floats = NDArray[np.float32]
+MISSING = -32768
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Values as 16-bit numbers: value = stored * scale + offset, where `MISSING` stands for none.
+
+    Attributes:
+        scale, offset: in the variable's units, or in decibel.
+        decibel: whether 10 log10 of the value is packed; of 0 and less nothing is kept.
+    """
+
+    scale: float
+    offset: float = 0.0
+    decibel: bool = False
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What the array tells of it."""
+        packed = {"scale_factor": self.scale, "add_offset": self.offset, "missing_value": MISSING}
+        return packed | ({"vadose_packed_as": "10 log10 of the value"} if self.decibel else {})
+
+    def pack(self, values: Floats) -> NDArray[np.int16]:
+        """Values as they are stored; beyond the range of 16 bits the nearest that fits."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            level = 10 * np.log10(values) if self.decibel else values
+            stored = np.round((level - self.offset) / self.scale).clip(MISSING + 1, -MISSING - 1)
+        known = np.isfinite(level) if self.decibel else ~np.isnan(level)
+        return np.where(known, stored, MISSING).astype(np.int16)
+
+    def unpack(self, stored: NDArray[np.int16]) -> Floats:
+        """Values as they were, to half the scale."""
+        level = stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
+        values = np.float32(10) ** (level / 10) if self.decibel else level
+        return np.where(stored == MISSING, np.float32(np.nan), values)
+
+
+def packing_of(name: str) -> Packing:
+    """How the chips of a predictor are packed: finer than any sensor resolves.
+
+    Power to 0.01 dB, reflectance to 1e-4 as Sentinel-2's own numbers, angles to 0.01 degree, heights to 0.25 m, mass
+    fractions and soil moisture to 1e-4, density to 0.1 kg m-3.
+    """
+    variable = PREDICTORS[name]
+    if variable.decibel:
+        return Packing(0.01, decibel=True)
+    low, high = variable.valid_range
+    steps = (1e-4, 0.01, 0.1, 0.25)
+    offset = {"elevation": 4000.0, "bulk_density": 1200.0}.get(name, 0.0)
+    reach = max(abs(low - offset), abs(high - offset))
+    return Packing(next(step for step in steps if reach / step < -MISSING), offset)
