@@ -1,5 +1,6 @@
 """All sources on one grid, at one time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from vadose.fusion import Assembler, History, Needs, Windows, assemble
 from vadose.grid import Area, Period, Tile
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.source import conform
-from vadose.variables import ELEVATION, GLDAS, SMAP, VH, VV, Resampling, Variable
+from vadose.variables import CLAY, ELEVATION, GLDAS, SAND, SMAP, VH, VV, Resampling, Variable
 
 TILE = Tile(32632, 1600, 19200, 3, 2, 1)
 NOON = np.datetime64("2021-06-10T12:00", "ns")
@@ -73,7 +74,9 @@ def test_the_latest_look_is_taken_and_its_age_told():
     assert np.allclose(inputs.cells["smap"].values, CELL_KM + 10, atol=1e-3)
     assert np.allclose(inputs.cells["sentinel1_age"].values, 1.25)
     assert np.allclose(inputs.cells["smap_age"].values, 0.25)
-    assert inputs.items == ("sentinel1-9", "smap-10")
+    assert inputs.items == ("sentinel1-9", "smap-10", "smap-6", "smap-8"), "those of the history too"
+    without = assemble([RADAR, PASSIVE], TILE, NOON, Needs(cells=("vv", "smap")))
+    assert without.items == ("sentinel1-9", "smap-10")
 
 
 def test_nothing_later_than_the_moment_is_seen():
@@ -201,3 +204,39 @@ def test_an_item_whose_other_grid_is_not_needed_is_read(needed):
     inputs = assemble([TwoGrids()], TILE, NOON, Needs(cells=needed))
     assert all(np.isfinite(inputs.cells[name].values).all() for name in needed)
     assert np.allclose(inputs.cells["sentinel1_valid_fraction"].values, 1)
+
+
+@dataclass(frozen=True)
+class SoilMap:
+    """A map without time, 250 m: the easting in km as sand and as clay, missing where `without` says."""
+
+    without: Callable[[str, np.ndarray], np.ndarray]
+    parts: int = 1
+    name: str = "soilgrids"
+    variables: tuple[Variable, ...] = (wide(SAND), wide(CLAY))
+
+    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002
+        timed = Painted(self.name, self.variables, 250, (9,)).open(area, Period.parse("2021-06-09"))[0]
+        whole = timed.isel(time=0, drop=True)
+        masked = whole.assign({v.name: whole[v.name].where(~self.without(v.name, whole.x)) for v in self.variables})
+        cut = np.array_split(np.arange(whole.sizes["x"]), self.parts)
+        return tuple(masked.isel(x=slice(max(piece[0] - 1, 0), piece[-1] + 2)) for piece in cut)
+
+
+def test_a_map_on_two_grids_is_one_map():
+    tile, needs = Tile(32632, 1600, 19200, 6, 2), Needs(cells=("sand", "clay"))
+    one, two = (
+        assemble([SoilMap(lambda _, x: np.zeros(x.shape, bool), parts)], tile, NOON, needs) for parts in (1, 2)
+    )
+    xr.testing.assert_identical(one.cells, two.cells)
+    assert (two.cells["soilgrids_valid_fraction"].values == 1).all()
+    assert two.items == one.items == ("soilgrids-9",)
+
+
+def test_a_missing_layer_of_a_map_hides_no_other():
+    middle = float(TILE.cells.coords["x"].values.mean())
+    soil = SoilMap(lambda name, x: (x.values > middle) if name == "clay" else np.zeros(x.shape, bool))
+    cells = assemble([soil], TILE, NOON, Needs(cells=("sand", "clay"))).cells
+    assert np.isfinite(cells["sand"].values).all()
+    assert np.isnan(cells["clay"].values[:, -1]).all() and np.isfinite(cells["clay"].values[:, 0]).all()
+    assert (cells["soilgrids_valid_fraction"].values == 1).all()

@@ -11,6 +11,7 @@ import xarray as xr
 
 import real_archive
 from vadose.estimate import blank, combine, estimate_points, estimate_tile
+from vadose.estimate.quality import presence, quality_of
 from vadose.experiment.predict import predict_area
 from vadose.fusion import History, Inputs, Needs, Windows, assemble
 from vadose.grid import Area, Tile, cell_centres, tile_around
@@ -133,6 +134,18 @@ def test_a_source_that_is_missing_in_one_cell_is_flagged_there_alone():
     expected = np.zeros((2, 3), int)
     expected[1, 2], expected[0, 1] = Quality.SOILGRIDS_MISSING, Quality.SENTINEL1_MISSING
     assert np.array_equal(estimate_tile([network()], given).quality, expected)
+
+
+def test_a_source_is_missing_by_the_moment_and_present_by_its_history():
+    needs = Needs(cells=("smap", "sand"), history=History(("smap",), 4, 1.0))
+    now, past = torch.tensor([[0.3, 0.4], [np.nan, 0.4]]), torch.tensor([[[np.nan]], [[0.2]]])
+    batch = Batch(torch.empty(2, 0, 0, 0), now[..., None, None].float(), past.repeat(1, 4, 1)[..., None, None].float())
+    flags, seen = quality_of(batch, needs)[:, 0, 0], presence(batch, needs)
+    assert flags.tolist() == [int(Quality.HISTORY_SHORT), int(Quality.SMAP_MISSING)]
+    assert seen["smap"].all()
+    alone = Needs(cells=("sand",), history=needs.history)
+    flags = quality_of(Batch(batch.pixels, batch.cells[:, 1:], batch.history), alone)[:, 0, 0]
+    assert flags.tolist() == [int(Quality.SMAP_MISSING | Quality.HISTORY_SHORT), 0]
 
 
 @pytest.mark.parametrize(("steps", "short"), [(6, False), (3, False), (2, True), (0, True)])

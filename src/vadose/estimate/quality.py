@@ -1,5 +1,9 @@
 """What an estimate had to go by."""
 
+from collections.abc import Sequence
+
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -11,17 +15,21 @@ from vadose.variables import SOURCES, Quality, source_of
 
 Flags = NDArray[np.uint16]
 Presence = NDArray[np.bool_]
+Layer = tuple[str, Presence]
+Layer = tuple[str, Presence]
 
 
 def quality_of(batch: Batch, needs: Needs) -> Flags:
     """Which of the needed sources had nothing to say of each cell, (batch, y, x), bits of `Quality`.
 
-    A source is missing where none of its needed variables was observed in the cell itself. The history is short
-    where fewer than half of its steps hold an observation.
+    A source is missing where none of its needed variables was observed in the cell for the moment itself; one that is
+    needed as history alone, where none ever was. The history is short where fewer than half of its steps hold an
+    observation.
     """
-    seen = presence(batch, needs)
     flags = np.zeros((batch.cells.shape[0], *batch.cells.shape[2:]), np.uint16)
-    for source, present in seen.items():
+    now = _by_source(_layers_now(batch, needs))
+    past = _by_source(_layers_before(batch, needs))
+    for source, present in (past | now).items():
         if source in SOURCES:
             flags |= np.where(present, 0, int(Quality.missing(source))).astype(np.uint16)
     if needs.history.variables:
@@ -31,15 +39,26 @@ def quality_of(batch: Batch, needs: Needs) -> Flags:
 
 
 def presence(batch: Batch, needs: Needs) -> dict[str, Presence]:
-    """By source, where any of its needed variables was observed, (batch, y, x); of those read as history, ever."""
-    past, cells = np.asarray(_observed(batch.history).any(axis=1)), _observed(batch.cells)
-    layers = dict(zip(needs.history.variables, past.swapaxes(0, 1), strict=True))
-    layers |= dict(zip(needs.cells, cells.swapaxes(0, 1), strict=True))
+    """By source, where any of its needed variables was observed, for the moment or in the history, (batch, y, x)."""
+    return _by_source([*_layers_now(batch, needs), *_layers_before(batch, needs)])
+
+
+def _layers_now(batch: Batch, needs: Needs) -> list[Layer]:
+    layers: list[Layer] = list(zip(needs.cells, _observed(batch.cells).swapaxes(0, 1), strict=True))
     if needs.pixels:
         inner = _any_pixel(_observed(batch.pixels), needs.halo)
-        layers |= dict(zip(needs.pixels, inner.swapaxes(0, 1), strict=True))
+        layers += zip(needs.pixels, inner.swapaxes(0, 1), strict=True)
+    return layers
+
+
+def _layers_before(batch: Batch, needs: Needs) -> list[Layer]:
+    past = np.asarray(_observed(batch.history).any(axis=1))
+    return list(zip(needs.history.variables, past.swapaxes(0, 1), strict=True))
+
+
+def _by_source(layers: Sequence[Layer]) -> dict[str, Presence]:
     found: dict[str, Presence] = {}
-    for name, layer in layers.items():
+    for name, layer in layers:
         found[source_of(name)] = found.get(source_of(name), np.zeros_like(layer)) | layer
     return found
 

@@ -75,14 +75,16 @@ def moment_of(date: str) -> np.datetime64:
     """A moment from the command line; a day means its last moment.
 
     Raises:
-        Refusal: it is no ISO date.
+        Refusal: it is no ISO date, or one without its day.
     """
     try:
         moment = np.datetime64(date)
+        if np.isnat(moment) or np.datetime_data(moment.dtype)[0] in ("Y", "M"):
+            raise ValueError(date)
         whole_day = np.datetime_data(moment.dtype)[0] == "D"
         last: np.datetime64 = moment.astype("datetime64[ns]") + np.timedelta64(86_399 if whole_day else 0, "s")
         return last
     except ValueError as error:
         raise Refusal(
-            f"map: the date '{date}'", "It is not an ISO date", "Write 2021-06-10 or 2021-06-10T18:00"
+            f"map: the date '{date}'", "It is not an ISO date with its day", "Write 2021-06-10 or 2021-06-10T18:00"
         ) from error

@@ -122,8 +122,22 @@ class Assembler:
             pixels=_dataset(pixels, self.tile.pixels, ("y", "x")),
             cells=_dataset(cells, self.tile.cells, ("y", "x")),
             history=_dataset(steps, self.tile.cells, ("step", "y", "x")),
-            items=tuple(sorted({item for moment in moments.values() for item in moment.items})),
+            items=tuple(
+                sorted({item for moment in moments.values() for item in moment.items} | self._past_items(time))
+            ),
         )
+
+    def _past_items(self, time: np.datetime64) -> set[str]:
+        """Identifiers of what the history is made from."""
+        past = self.needs.history
+        sources = {self._owner(name) for name in past.variables} & self.opened.keys()
+        return {item for source in sources for item in self.opened[source].items(time, past)}
+
+    def _past_items(self, time: np.datetime64) -> set[str]:
+        """Identifiers of what the history is made from."""
+        past = self.needs.history
+        sources = {self._owner(name) for name in past.variables} & self.opened.keys()
+        return {item for source in sources for item in self.opened[source].items(time, past)}
 
     def _owner(self, name: str) -> str:
         return self.owners.get(name) or source_of(name)

@@ -1,6 +1,6 @@
 """One source brought onto one tile: pixels of 10 m where it is fine enough, cell values always."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -52,6 +52,14 @@ class OnTile(Protocol):
         """Means of one variable over cells and steps of time, (step, y, x)."""
         ...
 
+    def items(self, time: np.datetime64, history: History) -> set[str]:
+        """Identifiers of what the steps are made from."""
+        ...
+
+    def items(self, time: np.datetime64, history: History) -> set[str]:
+        """Identifiers of what the steps are made from."""
+        ...
+
 
 def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> OnTile:
     """Bring a source's datasets onto a tile, as pixels or as cells by the size of its native pixels."""
@@ -61,7 +69,43 @@ def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: 
         raise NothingFound(f"fusion: {', '.join(sorted(names))}", "No item has them", "Add items that do")
     if min(native_metres(dataset) for dataset in datasets) < FINE_M:
         return Fine(looks_of(datasets), variables, tile)
-    return Coarse(tuple(Series.of(dataset, variables, tile) for dataset in datasets), variables, tile)
+    return Coarse(tuple(Series.of(parts, variables, tile) for parts in _by_item(datasets)), variables, tile)
+
+
+def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
+    """Datasets of one item and the same times together: its parts on several grids."""
+    parts: dict[tuple[str, bytes], list[xr.Dataset]] = {}
+    for dataset in datasets:
+        times = dataset["time"].values.tobytes() if "time" in dataset.dims else b""
+        parts.setdefault((str(dataset.attrs.get("item", "")), times), []).append(dataset)
+    return list(parts.values())
+
+
+def _merged(parts: Iterable[dict[str, Floats]]) -> dict[str, Floats]:
+    """Each variable at each place from the first part that shows it."""
+    whole: dict[str, Floats] = {}
+    for part in parts:
+        for name, values in part.items():
+            whole[name] = np.where(np.isnan(whole[name]), values, whole[name]) if name in whole else values
+    return whole
+
+
+def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
+    """Datasets of one item and the same times together: its parts on several grids."""
+    parts: dict[tuple[str, bytes], list[xr.Dataset]] = {}
+    for dataset in datasets:
+        times = dataset["time"].values.tobytes() if "time" in dataset.dims else b""
+        parts.setdefault((str(dataset.attrs.get("item", "")), times), []).append(dataset)
+    return list(parts.values())
+
+
+def _merged(parts: Iterable[dict[str, Floats]]) -> dict[str, Floats]:
+    """Each variable at each place from the first part that shows it."""
+    whole: dict[str, Floats] = {}
+    for part in parts:
+        for name, values in part.items():
+            whole[name] = np.where(np.isnan(whole[name]), values, whole[name]) if name in whole else values
+    return whole
 
 
 def native_metres(dataset: xr.Dataset) -> float:
@@ -103,6 +147,14 @@ class Fine:
         step = steps_of(times, time, history.steps, history.step_days)
         return step_means(np.stack([means[rank][name] for rank in held]), step, history.steps)
 
+    def items(self, time: np.datetime64, history: History) -> set[str]:
+        """Looks in reach of the steps."""
+        return {look.item for look in self.looks if _in_reach(look, time, history.steps * history.step_days)}
+
+    def items(self, time: np.datetime64, history: History) -> set[str]:
+        """Looks in reach of the steps."""
+        return {look.item for look in self.looks if _in_reach(look, time, history.steps * history.step_days)}
+
     def _on_pixels(self, rank: int) -> dict[str, Floats]:
         if rank not in self._read:
             self._read[rank] = self.looks[rank].on(self.tile.pixels, self.variables)
@@ -132,7 +184,8 @@ class Series:
         item: identifier.
         times: ascending; empty for what does not change.
         values: by variable, (time, y, x).
-        valid_fraction: part of each cell that was observed, (time, y, x).
+        valid_fraction: part of each cell that was observed, (time, y, x); of what does not change, that of the
+            variable which shows most.
     """
 
     item: str
@@ -141,17 +194,25 @@ class Series:
     valid_fraction: Floats
 
     @classmethod
-    def of(cls, dataset: xr.Dataset, variables: tuple[Variable, ...], tile: Tile) -> "Series":
-        """Carry a dataset onto the cells, by the mean over points within each where the native pixels are small."""
-        side = 8 if native_metres(dataset) < 2 * CELL_M else 1
+    def of(cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> "Series":
+        """Carry the parts of one item, on one grid or several, onto the cells.
+
+        Where the native pixels are small, a cell is the mean over points within it, each from the first part that
+        shows it. Of what does not change each variable is valid by itself; of what does, a look is valid as a whole.
+        """
+        side = 8 if min(map(native_metres, datasets)) < 2 * CELL_M else 1
         lattice = tile.cells.zoom_to((tile.rows * side, tile.columns * side)) if side > 1 else tile.cells
-        timed = "time" in dataset.dims
-        values, fraction = {}, np.ones(1)
-        for name, carried in carry(dataset, variables, lattice).items():
+        timed = "time" in datasets[0].dims
+        values, fractions = {}, []
+        for name, carried in _merged(carry(dataset, variables, lattice) for dataset in datasets).items():
             mean, valid = block_mean(carried if timed else carried[np.newaxis], side)
-            values[name], fraction = mean.astype(np.float32), np.minimum(fraction, valid)
-        times = dataset["time"].values if timed else np.empty(0, "datetime64[ns]")
-        return cls(str(dataset.attrs.get("item", "")), times, values, fraction)
+            values[name] = mean.astype(np.float32)
+            fractions.append(valid)
+        fraction = np.min(fractions, axis=0) if timed else np.max(fractions, axis=0)
+        if timed:
+            values = {name: np.where(fraction > 0, mean, np.nan) for name, mean in values.items()}
+        times = datasets[0]["time"].values if timed else np.empty(0, "datetime64[ns]")
+        return cls(str(datasets[0].attrs.get("item", "")), times, values, fraction)
 
     def reach(self, time: np.datetime64, days: float) -> list[tuple[np.datetime64 | None, int]]:
         """Times not later than a moment and not older than `days`, with their numbers."""
@@ -180,8 +241,8 @@ class Coarse:
         def values_of(rank: int) -> dict[str, Floats]:
             _, number, one = looks[rank]
             seen = one.valid_fraction[number]
-            found = {name: values[number] for name, values in one.values.items()} | {"valid_fraction": seen}
-            return {name: np.where(seen > 0, values, np.nan) for name, values in found.items()}
+            found = {name: values[number] for name, values in one.values.items()}
+            return found | {"valid_fraction": np.where(seen > 0, seen, np.nan)}
 
         found = latest(ages, values_of, names, tuple(self.tile.cells.shape))
         valid_fraction = np.nan_to_num(found.values.pop("valid_fraction"))
@@ -195,6 +256,17 @@ class Coarse:
         times = np.concatenate([part.times for part in parts])
         values = np.concatenate([part.values[name] for part in parts])
         return step_means(values, steps_of(times, time, history.steps, history.step_days), history.steps)
+
+    def items(self, time: np.datetime64, history: History) -> set[str]:
+        """Series with a time in reach of the steps."""
+        days = history.steps * history.step_days
+        return {one.item for one in self.series if one.times.size and one.reach(time, days)}
+
+
+    def items(self, time: np.datetime64, history: History) -> set[str]:
+        """Series with a time in reach of the steps."""
+        days = history.steps * history.step_days
+        return {one.item for one in self.series if one.times.size and one.reach(time, days)}
 
 
 def _in_reach(look: Look, time: np.datetime64, days: float) -> bool:
