@@ -4,7 +4,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pystac
 import pytest
@@ -12,14 +11,13 @@ import rasterio
 import rasterio.warp
 import rioxarray  # noqa: F401  (gives datasets their `.rio`)
 import xarray as xr
-from ismn.interface import ISMN_Interface
 from pydantic import ValidationError
 
 from vadose.refusal import Refusal
 from vadose.world import WorldConfig, make
 from vadose.world.ground_maps import write_soils
-from vadose.world.in_situ import probes, readings
-from vadose.world.region import simulate_region
+from vadose.world.nature import BLOCK_CELLS, Nature
+from vadose.world.places import Places
 
 CONFIG = WorldConfig.preset("tiny").model_copy(
     update={"regions": WorldConfig.preset("tiny").regions[:2], "period": "2022-01-10/2022-02-08"}
@@ -42,12 +40,38 @@ def items(archive: Path, collection: str) -> list[pystac.Item]:
     return [pystac.Item.from_file(str(path)) for path in sorted((archive / collection).rglob("*.json"))]
 
 
-def test_the_seed_decides_every_byte(archive, tmp_path):
-    make(CONFIG, tmp_path / "again")
+def test_the_seed_decides_every_byte_however_many_work_on_it(archive, tmp_path):
+    make(CONFIG, tmp_path / "again", workers=2)
     assert bytes_of(tmp_path / "again") == bytes_of(archive)
     make(CONFIG.model_copy(update={"seed": 1}), tmp_path / "other")
     here, there = bytes_of(archive), bytes_of(tmp_path / "other")
-    assert any(here[name] != there[name] for name in here if name.startswith("truth"))
+    assert any(here[name] != there.get(name) for name in here if name.startswith("truth"))
+
+
+def test_a_region_of_several_blocks_is_that_of_one(tmp_path, monkeypatch):
+    region = CONFIG.regions[0].model_copy(update={"side_cells": 20, "sensors": 1})
+    config = CONFIG.model_copy(update={"regions": (region,), "period": "2022-01-10/2022-01-19"})
+    make(config, tmp_path / "four")
+    monkeypatch.setattr("vadose.world.nature.BLOCK_CELLS", 20)
+    monkeypatch.setattr("vadose.world.region.BLOCK_CELLS", 20)
+    monkeypatch.setattr("vadose.world.truth.BLOCK_CELLS", 20)
+    make(config, tmp_path / "one")
+    assert BLOCK_CELLS == 16
+    truths = [
+        xr.open_zarr(tmp_path / of / "truth" / f"{region.name}.zarr", group="pixels", consolidated=False)
+        for of in ("four", "one")
+    ]
+    moisture = [truth["soil_moisture"].values for truth in truths]
+    assert moisture[0].shape[1:] == (160, 160)
+    np.testing.assert_allclose(*moisture, atol=1.1e-5)
+    (look,) = {path.parent.name for path in (tmp_path / "one" / "sentinel-2-l2a").rglob("*.json")}
+    bands = []
+    for of in ("four", "one"):
+        with rasterio.open(tmp_path / of / "sentinel-2-l2a" / look / "R10m" / "B04_10m.tif") as raster:
+            assert raster.shape == (640, 640)
+            bands.append(raster.read(1).astype(float))
+    assert np.abs(bands[0] - bands[1]).mean() < 40  # the noise of a pixel is 20, and each block's own
+    assert (bands[0] > 0).all()
 
 
 def test_a_broken_off_world_goes_on_and_ends_the_same(archive, tmp_path):
@@ -88,7 +112,8 @@ def test_configurations_are_closed():
 
 
 def test_truth_lies_on_the_cells(archive):
-    with xr.open_dataset(archive / "truth" / f"{CONFIG.regions[0].name}.nc", decode_coords="all") as truth:
+    store = archive / "truth" / f"{CONFIG.regions[0].name}.zarr"
+    with xr.open_zarr(store, group="cells", consolidated=False, decode_coords="all") as truth:
         cells = CONFIG.ground(CONFIG.regions[0]).cells
         moisture = truth["soil_moisture"]
         assert moisture.dims == ("time", "y", "x")
@@ -99,6 +124,12 @@ def test_truth_lies_on_the_cells(archive):
         assert np.all((truth["y"] - 160) % 320 == 0)
         assert 0 < float(moisture.min()) < float(moisture.max()) < 0.6
         assert "SIMULATED" in truth.attrs["comment"]
+        with xr.open_zarr(store, group="pixels", consolidated=False) as fine:
+            noon = fine["soil_moisture"].sel(time=moisture["time"][3]).values
+            blocks = noon.reshape(10, 8, 10, 8)
+            np.testing.assert_allclose(np.nanmean(blocks, axis=(1, 3)), moisture[3], atol=2e-5)
+            assert np.nanstd(blocks, axis=(1, 3)).mean() > 0.003
+            assert fine["land_cover"].attrs["flag_meanings"].split()[0] == "crops"
 
 
 @pytest.mark.parametrize("collection", ["sentinel-1-rtc", "sentinel-2-l2a", "nasadem"])
@@ -139,43 +170,24 @@ def test_both_baselines_tell_the_same_reflectance(archive):
     }
 
 
-def test_granules_open_plainly(archive):
-    with h5py.File(next((archive / "smap").glob("*.h5"))) as granule:
-        moisture = granule["Soil_Moisture_Retrieval_Data_AM/soil_moisture"]
-        assert moisture.shape == (406, 964)
-        assert moisture.attrs["_FillValue"] == -9999
-        assert "SIMULATED" in granule.attrs["NOTICE"]
-    with xr.open_dataset(next((archive / "gldas").glob("*.nc4"))) as granule:
-        layer = granule["SoilMoi0_10cm_inst"]
-        assert layer.shape == (1, 600, 1440)
-        assert layer.attrs["units"] == "kg m-2"
-        assert 0 < int(layer.notnull().sum()) <= 9 * len(CONFIG.regions)
+def test_soil_maps_open_plainly(archive):
     with rasterio.open(archive / "soilgrids" / "clay_0-5cm_mean.tif") as soil:
         assert soil.nodata == -32768
         assert "Goode" in soil.crs.to_wkt()
 
 
-def test_sensors_are_read_back_by_ismn(archive, tmp_path):
-    interface = ISMN_Interface(archive / "ismn", meta_path=tmp_path, parallel=False)
-    world = simulate_region(CONFIG, 0)
-    written = {probe.station: readings(world, probe) for probe in probes(world, CONFIG.sensors)}
-    network = interface.collection[f"SIM-{world.name}"]
-    assert len(network.stations) == CONFIG.sensors
-    for name, station in network.stations.items():
-        sensor = next(station.iter_sensors(variable="soil_moisture"))
-        table = sensor.read_data()
-        np.testing.assert_allclose(table["soil_moisture"], written[name]["soil_moisture"], atol=5.1e-5)
-        assert list(table["soil_moisture_flag"]) == list(written[name]["flag"])
-
-
 @pytest.mark.parametrize(("name", "part"), [("sand", "sand"), ("clay", "clay")])
 def test_a_soil_map_errs_no_more_than_it_should(tmp_path, name, part):
-    world = simulate_region(WorldConfig.preset("tiny"), 2)
-    write_soils([world], tmp_path)
-    with rasterio.open(tmp_path / "soilgrids" / f"{name}_0-5cm_mean.tif") as soil:
-        box = rasterio.warp.transform_bounds(f"EPSG:{world.tile.epsg}", soil.crs, *world.tile.cells.boundingbox.bbox)
-        drawn = soil.read(1, window=soil.window(*box), masked=True).compressed() / 1000
-    true = getattr(world.land, part)
-    assert drawn.size > 100
-    assert drawn.mean() == pytest.approx(true.mean(), rel=0.15)
-    assert 0.5 * true.min() < drawn.min() and drawn.max() < 1.6 * true.max()
+    errors = []
+    for seed in range(6):
+        nature = Nature.random(WorldConfig.preset("tiny").model_copy(update={"seed": seed}), 1)
+        write_soils([nature], tmp_path / str(seed))
+        with rasterio.open(tmp_path / str(seed) / "soilgrids" / f"{name}_0-5cm_mean.tif") as soil:
+            zone, box = f"EPSG:{nature.tile.epsg}", nature.tile.cells.boundingbox.bbox
+            window = soil.window(*rasterio.warp.transform_bounds(zone, soil.crs, *box))
+            drawn = soil.read(1, window=window, masked=True).compressed() / 1000
+        true = getattr(nature.terrain.at(Places.block(nature.tile).where), part)
+        assert drawn.size > 100
+        errors.append(np.log(drawn.mean() / true.mean()))
+    assert 0.02 < np.std(errors) < 0.6
+    assert abs(np.mean(errors)) < 0.35

@@ -153,7 +153,14 @@ def refused(told: Told, *words: str) -> None:
 
 def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
-    assert names == {"world make", "samples build", "samples table", "train", "estimate", "score", "map", "demo"}
+    assert names == {
+        "world make",
+        "world compare",
+        "samples build",
+        "samples table",
+        "samples append",
+        "samples verify",
+    } | {"samples describe", "train", "estimate", "score", "map", "demo"}
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS), ids=" ".join)
@@ -347,6 +354,10 @@ def test_what_is_no_table_of_estimates_is_refused(vadose, tmp_path):
 MAP_FAULTS = {
     "no date": ({"date": "tomorrow"}, ("tomorrow", "2021-06-10")),
     "no moment": ({"date": "NaT"}, ("NaT",)),
+    "no day": ({"date": "2021"}, ("'2021'", "with its day")),
+    "no day of a month": ({"date": "2021-06"}, ("'2021-06'", "with its day")),
+    "no day": ({"date": "2021"}, ("'2021'", "with its day")),
+    "no day of a month": ({"date": "2021-06"}, ("'2021-06'", "with its day")),
     "another continent": ({"area": "19.19,55.40,19.22,55.44"}, ("No source holds anything",)),
     "no numbers": ({"area": "Denmark"}, ("Denmark", "west,south,east,north")),
     "too few numbers": ({"area": "1,2,3"}, ("1,2,3",)),
@@ -403,7 +414,7 @@ def test_a_truncated_raster_is_refused_by_name(file, made, vadose, tmp_path):
 
 
 def test_other_faults_of_a_command_are_told_too(made, vadose, tmp_path):
-    refused(vadose("world", "make", tmp_path / "world", "--preset", "huge"), "huge", "tiny, small")
+    refused(vadose("world", "make", tmp_path / "world", "--preset", "huge"), "huge", "tiny, small, medium, large")
     refused(vadose("world", "make", made / "archive", "--preset", "tiny"), "something else")
     refused(vadose("demo", "--folder", tmp_path / "demo", "--preset", "huge"), "huge")
     assert not (tmp_path / "world").exists() and not (tmp_path / "demo").exists()

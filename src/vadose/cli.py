@@ -1,5 +1,6 @@
 """The commands. Each reads its arguments, asks one room, and prints what came of it."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -23,34 +24,56 @@ samples = typer.Typer(no_args_is_help=True, help="Sample stores: what was known 
 app.add_typer(world, name="world")
 app.add_typer(samples, name="samples")
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 Config = Annotated[Path, typer.Argument(help="Experiment, a YAML file such as configs/conus_10day.yaml.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side; all processors by default.")]
 Out = Annotated[Path | None, typer.Option(help="Where to write; by default runs/<name of the experiment>.")]
 
 
 @world.command("make")
 def world_make(
-    folder: Annotated[Path, typer.Argument(help="New folder of the archive.")],
-    preset: Annotated[str, typer.Option(help="Size of the world: tiny or small.")] = "small",
-    seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 0,
+    folder: Annotated[Path, typer.Argument(help="New folder of the archive, or one that was interrupted.")],
+    preset: Annotated[str, typer.Option(help="Size of the world: tiny, small, medium or large.")] = "small",
+    config: Annotated[Path | None, typer.Option(help="A YAML file as in configs/worlds, instead of a preset.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed is another world.")] = None,
+    workers: Workers = CORES,
 ) -> None:
     """Make a simulated Earth: six products in their real formats, STAC items, ISMN sensors, and the truth."""
     from vadose.world import WorldConfig, make
 
+    chosen = WorldConfig.read(config) if config else WorldConfig.preset(preset)
+    seeded = chosen if seed is None else chosen.model_copy(update={"seed": seed})
     with progress("simulated world") as report:
-        make(WorldConfig.preset(preset).model_copy(update={"seed": seed}), folder, report)
+        make(seeded, folder, report, workers)
     say(f"Simulated world in {folder}")
 
 
+@world.command("compare")
+def world_compare(
+    folder: Annotated[Path, typer.Argument(help="Folder of a simulated world.")],
+    out: Annotated[Path, typer.Option(help="Markdown page; its pictures go to images/ beside it.")],
+    real: Annotated[Path | None, typer.Option(help="Folder of real data; without it recorded figures serve.")] = None,
+) -> None:
+    """Set a simulated world beside the real one: histograms and statistics, where they differ and why."""
+    from vadose.experiment.realism import compare_with_real
+
+    compare_with_real(folder, real, out)
+    say(f"Page: {out}")
+
+
 @samples.command("build")
-def samples_build(config: Config, out: Out = None) -> None:
-    """Build the sample store of an experiment: sensors collocated with an archive, or a point table."""
+def samples_build(config: Config, out: Out = None, workers: Workers = CORES) -> None:
+    """Build the sample store of an experiment: sensors collocated with an archive, or a point table.
+
+    A build that was stopped goes on with the sensors that it lacks.
+    """
     from vadose.experiment import read_experiment
     from vadose.experiment.gather import gather
 
     experiment = read_experiment(config)
     with progress("samples") as report:
-        say(str(gather(experiment, out or Path("runs") / experiment.name / "samples", report)))
+        say(str(gather(experiment, out or Path("runs") / experiment.name / "samples", report, workers)))
 
 
 @samples.command("table")
@@ -65,11 +88,52 @@ def samples_table(
     say(str(import_table(table, TableMapping.read(mapping), out)))
 
 
+Store = Annotated[Path, typer.Argument(help="Sample store: a folder that 'vadose samples' wrote.")]
+
+
+@samples.command("append")
+def samples_append(
+    store: Store, other: Annotated[Path, typer.Argument(help="Store whose samples come behind those of the first.")]
+) -> None:
+    """Put the samples of another store behind those of the first; what it has already is left out."""
+    from vadose.samples import SampleStore, append
+
+    with progress("samples") as report:
+        say(str(append(store, SampleStore.open(other), report)))
+
+
+@samples.command("verify")
+def samples_verify(store: Store) -> None:
+    """Read every byte of a store: checksums, ranges, doubled samples. Exit status 1 where there is a fault."""
+    from vadose.samples import SampleStore, verify
+
+    with progress("arrays") as report:
+        found = verify(SampleStore.open(store), report)
+    say(str(found))
+    if found.faults:
+        raise typer.Exit(1)
+
+
+@samples.command("describe")
+def samples_describe(
+    store: Store, out: Annotated[Path | None, typer.Option(help="Where to draw places, times and labels, PNG.")] = None
+) -> None:
+    """Tell what a store holds: sensors by network and year, labels, and what is missing."""
+    from vadose.samples import SampleStore, describe, picture
+
+    held = SampleStore.open(store)
+    say(describe(held))
+    if out:
+        picture(held, out)
+
+
 @app.command()
 def train(
     config: Config,
     out: Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    workers: Workers = CORES,
+    samples: Annotated[Path | None, typer.Option(help="Samples that were built before, from the same archive.")] = None,
 ) -> None:
     """Train the network and its rivals, and judge them on sensors that none of them has seen."""
     from vadose.experiment import read_experiment
@@ -78,7 +142,7 @@ def train(
     experiment = read_experiment(config)
     folder = out or Path("runs") / experiment.name
     with progress("samples") as samples_report, epochs() as report:
-        scorecard = train_in(experiment, folder, resume, samples_report, report)
+        scorecard = train_in(experiment, folder, resume, samples_report, report, workers, samples)
     say(scorecard.summary, f"Scorecard: {scorecard.path}")
 
 
@@ -132,13 +196,13 @@ def map_(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything is written.")] = Path("demo"),
-    preset: Annotated[str, typer.Option(help="Size of the simulated world: tiny or small.")] = "small",
+    preset: Annotated[str, typer.Option(help="Size of the simulated world: tiny, small or medium.")] = "small",
 ) -> None:
     """Walk the whole way on a simulated world: make it, build samples, train, score, map."""
     from vadose.experiment.demo import demonstrate
 
     with progress("demo") as report, epochs() as epoch_report:
-        shown = demonstrate(folder, preset, report, epoch_report)
+        shown = demonstrate(folder, preset, report, epoch_report, CORES)
     say(*shown)
 
 

@@ -19,7 +19,7 @@ CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")
 Progress = Callable[[int, int, str], None]
 
 
-def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter) -> tuple[str, ...]:
+def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter, workers: int) -> tuple[str, ...]:
     """Make a simulated world, train on it, judge on sensors held out, and map one region beside its truth.
 
     Returns:
@@ -27,8 +27,8 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
     """
     world = WorldConfig.preset(preset)
     archive, run = folder / "world", folder / "run"
-    make(world, archive, report)
-    judged = train_in(demo_experiment(archive, world.period), run, True, report, epoch_report)
+    make(world, archive, report, workers)
+    judged = train_in(demo_experiment(archive, world.period), run, True, report, epoch_report, workers)
     name, moment = held_out_pass(run)
     region = next(region for region in world.regions if region.name == name)
     outline = folder / f"{region.name}.geojson"
@@ -87,5 +87,6 @@ def held_out_pass(run: Path) -> tuple[str, str]:
 
 def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:
     """The truth of a region at a moment, (y, x), m3 m-3, with its CRS."""
-    with xr.open_dataset(archive / "truth" / f"{region}.nc", decode_coords="all") as truth:
+    store = archive / "truth" / f"{region}.zarr"
+    with xr.open_zarr(store, group="cells", consolidated=False, decode_coords="all") as truth:
         return truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()

@@ -1,8 +1,13 @@
 """What world is simulated: where, when, how large, how often it is looked at."""
 
+from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+import numpy as np
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pyproj import Geod
 
 from vadose.grid import Period, Tile, tile_around
@@ -14,13 +19,20 @@ APART_KM = 150.0
 """Least distance of two regions: each has the 3 x 3 SMAP pixels around it, 108 km wide, to itself."""
 
 
+def _by_name(climate: object) -> object:
+    """A climate by the name that it has in this package, or as it is."""
+    return getattr(climates, climate.upper(), climate) if isinstance(climate, str) else climate
+
+
 class Region(BaseModel):
     """A square of simulated ground.
 
     Attributes:
         name: also names its network, SIM-<NAME>.
         lon, lat: of its middle, degrees.
-        climate: its weather and ground.
+        climate: its weather and ground; in a file also by name, such as "humid".
+        side_cells: of the square, in cells of 320 m; sensors stand where a chip of 9 cells fits.
+        sensors: stations in it: several make a dense network, one is a lone station.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,7 +40,9 @@ class Region(BaseModel):
     name: str = Field(pattern=r"^[A-Z]+$")
     lon: float = Field(ge=-180, le=180)
     lat: float = Field(ge=-59, le=83)
-    climate: Climate
+    climate: Annotated[Climate, BeforeValidator(_by_name)]
+    side_cells: int = Field(default=16, ge=10, multiple_of=2)
+    sensors: int = Field(default=6, ge=1)
 
 
 REGIONS = (
@@ -49,22 +63,22 @@ class WorldConfig(BaseModel):
 
     Attributes:
         regions: of ground.
-        side_cells: of each region, in cells of 320 m; sensors stand where a chip of 9 cells fits.
-        sensors: in each region.
         period: of all products and readings, "2021-07-01/2022-06-30".
         radar_days: between two Sentinel-1 passes of one orbit; there are two orbits.
         optical_days: between two Sentinel-2 passes.
+        model_hours: between two GLDAS granules; the real ones come every 3 hours.
+        radiometer_km: pixels of the SMAP granules, 36 and the enhanced 9.
         seed: of all that is random.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     regions: tuple[Region, ...] = Field(default=REGIONS, min_length=1)
-    side_cells: int = Field(default=16, ge=10, multiple_of=2)
-    sensors: int = Field(default=6, ge=1)
     period: str = "2021-07-01/2022-06-30"
     radar_days: int = Field(default=12, ge=1)
     optical_days: int = Field(default=10, ge=1)
+    model_hours: Literal[3, 6, 12, 24] = 3
+    radiometer_km: tuple[Literal[36, 9], ...] = (36, 9)
     seed: int = Field(default=0, ge=0)
 
     @field_validator("regions")
@@ -93,6 +107,24 @@ class WorldConfig(BaseModel):
             raise Refusal(f"world: the preset '{name}'", f"There are {', '.join(PRESETS)}", "Choose one of them")
         return PRESETS[name]
 
+    @classmethod
+    def read(cls, path: Path) -> "WorldConfig":
+        """A world from a YAML file: the key `preset` names what the others differ from.
+
+        Raises:
+            Refusal: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
+        """
+        asked = f"world: the configuration {path}"
+        try:
+            content = yaml.safe_load(path.read_text())
+            start = cls.preset(content.pop("preset", "small"))
+            return cls.model_validate(dict(start) | content)
+        except ValidationError as error:
+            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise Refusal(asked, found, "Mend these keys; configs/worlds has an example") from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError) as error:
+            raise Refusal(asked, f"It cannot be read as YAML ({error})", "Give one as in configs/worlds") from error
+
     @property
     def days(self) -> Period:
         """The simulated period."""
@@ -101,13 +133,50 @@ class WorldConfig(BaseModel):
     def ground(self, region: Region) -> Tile:
         """The cells of a region, its middle in their midst."""
         middle = tile_around(region.lon, region.lat, halo=0)
-        half = self.side_cells // 2
-        return Tile(middle.epsg, middle.west - half, middle.north + half, self.side_cells, self.side_cells)
+        side = region.side_cells
+        return Tile(middle.epsg, middle.west - side // 2, middle.north + side // 2, side, side)
+
+
+def scattered(each: int, sensors: int, side_cells: int) -> tuple[Region, ...]:
+    """Lone places and dense networks: `each` regions a climate along its parallel, the first of them dense."""
+    found = []
+    for base in REGIONS:
+        rng = np.random.default_rng(list(base.name.encode()))
+        apart = 2.3 / np.cos(np.radians(base.lat)) * (-1 if base.name in ("DESERT", "SAVANNA") else 1)
+        for place in range(each):
+            found.append(
+                Region(
+                    name=base.name + (_letters(place) if place else ""),
+                    lon=round(base.lon + place * apart, 3),
+                    lat=round(base.lat + (float(rng.uniform(-1.5, 1.5)) if place else 0.0), 3),
+                    climate=base.climate.varied(rng) if place else base.climate,
+                    side_cells=10 if place else side_cells,
+                    sensors=1 + place % 2 if place else sensors,
+                )
+            )
+    return tuple(found)
+
+
+def _letters(number: int) -> str:
+    return "X" + "".join(chr(ord("A") + int(digit)) for digit in str(number))
+
+
+def _sized(regions: Sequence[Region], side_cells: int, sensors: int) -> tuple[Region, ...]:
+    return tuple(region.model_copy(update={"side_cells": side_cells, "sensors": sensors}) for region in regions)
 
 
 PRESETS: dict[str, WorldConfig] = {
     "tiny": WorldConfig(
-        regions=REGIONS[1:6:2], side_cells=10, sensors=3, period="2021-12-01/2022-03-15", optical_days=15
+        regions=_sized(REGIONS[1:6:2], 10, 3),
+        period="2021-12-01/2022-03-15",
+        optical_days=15,
+        model_hours=24,
+        radiometer_km=(36,),
     ),
-    "small": WorldConfig(),
+    "small": WorldConfig(model_hours=12, radiometer_km=(36,)),
+    "medium": WorldConfig(
+        regions=scattered(5, 8, 16), period="2021-01-01/2022-12-31", model_hours=12, radiometer_km=(36,)
+    ),
+    "large": WorldConfig(regions=scattered(12, 12, 32), period="2019-01-01/2022-12-31", optical_days=5),
 }
+"""Worlds by their size; `medium` and `large` mix dense networks with lone stations."""

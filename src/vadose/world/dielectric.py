@@ -4,19 +4,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.floating]
+ICE = 3.19
+"""Relative permittivity of ice at microwaves, just below its melting point (Maetzler & Wegmueller, Journal of Physics D
+20:1623-1630, 1987)."""
+ICE_PER_WATER = 1 / 0.917
+"""Volume of the ice that a volume of water becomes."""
 
 
-def permittivity(moisture: ArrayLike) -> Floats:
-    """Real relative permittivity of soil by its liquid water.
+def permittivity(liquid: ArrayLike, ice: ArrayLike = 0.0) -> Floats:
+    """Real relative permittivity of soil by its water.
 
-    Topp, Davis & Annan, Electromagnetic determination of soil water content: measurements in coaxial transmission
-    lines, Water Resources Research 16(3):574-582, 1980.
+    Liquid water by Topp, Davis & Annan, Electromagnetic determination of soil water content: measurements in coaxial
+    transmission lines, Water Resources Research 16(3):574-582, 1980. Ice takes the place of air in the pores and adds
+    to the refractive index by its volume (Birchak, Gardner, Hipp & Victor, Proceedings of the IEEE 62(1):93-98, 1974).
 
     Args:
-        moisture: m3 m-3, 0..0.55.
+        liquid: m3 m-3, 0..0.55.
+        ice: water that is frozen, as the volume that it has when liquid, m3 m-3.
     """
-    water = np.asarray(moisture, float)
-    return np.asarray(3.03 + 9.3 * water + 146.0 * water**2 - 76.7 * water**3)
+    water, frozen = np.asarray(liquid, float), np.asarray(ice, float)
+    thawed = 3.03 + 9.3 * water + 146.0 * water**2 - 76.7 * water**3
+    return np.asarray((np.sqrt(thawed) + (np.sqrt(ICE) - 1) * ICE_PER_WATER * frozen) ** 2)
 
 
 def reflectivities(permittivity: ArrayLike, angle_deg: ArrayLike) -> tuple[Floats, Floats]:

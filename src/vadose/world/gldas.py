@@ -1,70 +1,124 @@
-"""Simulated GLDAS-2.1 Noah granules: another model, another rain, a coarser soil; one a day, at 12 UTC."""
+"""Simulated GLDAS-2.1 Noah granules: another model, another rain, a coarser soil, on 0.25 degrees."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.files import replacing
-from vadose.world.raster import NOTICE
-from vadose.world.region import Simulated
+from vadose.world.config import WorldConfig
+from vadose.world.fields import Floats
+from vadose.world.footprint import Pixels, gains, unit_noise
+from vadose.world.gldas_granule import FILL, SHAPE, SOUTH, STEP, WEST, write_granule
+from vadose.world.gldas_model import ROOT_MM, STEPS, TOP_MM, Forcing, Soil, State, run
+from vadose.world.gldas_rain import rain_as_told
+from vadose.world.land import WATER
+from vadose.world.state import Simulated
 
-STEP, SOUTH, WEST = 0.25, -59.875, -179.875
-SHAPE = (600, 1440)
-FILL = -9999.0
-DEPTH_MM = 100.0
-RAIN_ERROR = 0.6
-"""Standard deviation of the logarithm of the error of a day's rain."""
-
-
-def write_granules(worlds: Sequence[Simulated], archive: Path) -> None:
-    """Write a granule a day that holds the pixels around every region."""
-    modelled = [modelled_moisture(world) for world in worlds]
-    for day, date in enumerate(worlds[0].weather.days):
-        path = archive / "gldas" / f"GLDAS_NOAH025_3H.A{date:%Y%m%d}.1200.021.nc4"
-        with replacing(path) as temporary:
-            values = [(world, float(series[day])) for world, series in zip(worlds, modelled, strict=True)]
-            _write(temporary, date + pd.Timedelta(hours=12), values)
+STEP_S, ZERO_C = 86_400 / STEPS, 273.15
+SMOOTH_M, SOIL_M = 60_000.0, 30_000.0
+"""Widths over which its weather and its soil are averaged: the forcing is coarser than the pixels."""
+TEXTURE_ERROR = 0.3
+"""Standard deviation of the logarithm of clay and sand on its soil map."""
+DEMAND_ERROR, WARMTH_ERROR_C = 0.15, 1.0
+"""Of the logarithm of its evaporative demand, lasting; of its temperature, lasting."""
+MOST_WATER = 0.5
+"""Share of open water from which a pixel is none of the land model's."""
 
 
-def modelled_moisture(world: Simulated) -> NDArray[np.floating]:
-    """Soil moisture of 0-10 cm by a bucket of its own, (day,), m3 m-3."""
-    rng, weather, soil = world.rng("gldas"), world.weather, world.land.water
-    residual, capacity, full = (float(field.mean()) for field in (soil.wilting, soil.field_capacity, soil.saturation))
-    gain, offset = rng.uniform(0.55, 0.9), rng.normal(0.03, 0.03)
-    content, series = 0.7 * capacity, []
-    for rain, demand in zip(weather.rain_mm, weather.evaporation_mm, strict=True):
-        heard = rain * rng.lognormal(-(RAIN_ERROR**2) / 2, RAIN_ERROR) if rng.random() > 0.12 else 0.0
-        content = min(content + 0.85 * heard / DEPTH_MM, full)
-        content -= 0.7 * demand / DEPTH_MM * min(max((content - residual) / (capacity - residual), 0), 1)
-        content -= 0.25 * max(content - capacity, 0)
-        series.append(content)
-    middle = np.mean(series)
-    return np.asarray(np.clip(middle + gain * (np.array(series) - middle) + offset, 0.02, 0.47))
+@dataclass(frozen=True, eq=False)
+class Modelled:
+    """What the model says of the pixels around a region.
+
+    Attributes:
+        pixels: on the product's grid, row 0 in the south.
+        times: of the states, UTC.
+        state: (time, pixel), NaN over open water.
+        forcing: of the three hours that follow, (time, pixel).
+    """
+
+    pixels: Pixels
+    times: pd.DatetimeIndex
+    state: State
+    forcing: Forcing
 
 
-def _write(path: Path, time: pd.Timestamp, values: list[tuple[Simulated, float]]) -> None:
-    with netCDF4.Dataset(path, "w") as granule:
-        granule.title, granule.source, granule.notice = "GLDAS2.1 LIS land surface model output", "simulated", NOTICE
-        for name, size in (("time", 1), ("lat", SHAPE[0]), ("lon", SHAPE[1])):
-            granule.createDimension(name, size)
-        _axis(granule, "lat", SOUTH + STEP * np.arange(SHAPE[0]), "degrees_north", "latitude")
-        _axis(granule, "lon", WEST + STEP * np.arange(SHAPE[1]), "degrees_east", "longitude")
-        moment = granule.createVariable("time", "f8", ("time",))
-        moment.units, moment[:] = f"minutes since {time:%Y-%m-%d %H:%M:%S}", [0.0]
-        moisture = granule.createVariable(
-            "SoilMoi0_10cm_inst", "f4", ("time", "lat", "lon"), zlib=True, chunksizes=(1, 60, 96), fill_value=FILL
-        )
-        moisture.units, moisture.standard_name = "kg m-2", "soil_moisture_content"
-        moisture.missing_value = np.float32(FILL)
-        for world, value in values:
-            row, column = round((world.region.lat - SOUTH) / STEP), round((world.region.lon - WEST) / STEP)
-            moisture[0, row - 1 : row + 2, column - 1 : column + 2] = np.full((3, 3), value * DEPTH_MM, np.float32)
+def write_granules(seen: Sequence[Simulated], archive: Path, config: WorldConfig) -> None:
+    """Write a granule every `model_hours`, with the pixels around every region.
+
+    Args:
+        seen: the regions at scattered points around them.
+        archive: folder of the world.
+        config: how often.
+    """
+    modelled = [modelled_moisture(region) for region in seen]
+    rows, columns = (np.concatenate([getattr(one.pixels, axis) for one in modelled]) for axis in ("rows", "columns"))
+    for index, time in enumerate(modelled[0].times):
+        if time.hour % config.model_hours == 0:
+            layers = [_layers(one, index) for one in modelled]
+            joined = {name: np.concatenate([layer[name] for layer in layers]) for name in layers[0]}
+            path = archive / "gldas" / f"GLDAS_NOAH025_3H.A{time:%Y%m%d.%H%M}.021.nc4"
+            write_granule(path, time, rows, columns, joined)
 
 
-def _axis(granule: netCDF4.Dataset, name: str, values: NDArray[np.floating], units: str, standard_name: str) -> None:
-    axis = granule.createVariable(name, "f4", (name,))
-    axis.units, axis.standard_name, axis[:] = units, standard_name, values
+def _layers(modelled: Modelled, index: int) -> dict[str, NDArray[np.float32]]:
+    """The product's variables at an instant, (pixel,); the rain is that of the step before."""
+    state, forcing = modelled.state, modelled.forcing
+    layers = {
+        "SoilMoi0_10cm_inst": state.top[index] * TOP_MM,
+        "RootMoist_inst": state.top[index] * TOP_MM + state.root[index] * ROOT_MM,
+        "SWE_inst": state.snow_mm[index],
+        "Rainf_f_tavg": forcing.rain_mm[max(index - 1, 0)] / STEP_S,
+        "Tair_f_inst": forcing.temperature_c[index] + ZERO_C,
+    }
+    land = np.isfinite(state.top[index])
+    return {name: np.where(land, layer, FILL).astype(np.float32) for name, layer in layers.items()}
+
+
+def modelled_moisture(seen: Simulated) -> Modelled:
+    """The model's run over the whole period, at the instants of the product: 00, 03, ... 21 h UTC.
+
+    Args:
+        seen: a region at scattered points around it.
+    """
+    rng, pixels = seen.rng("gldas"), around(seen)
+    smooth, ground = gains(seen, pixels, SMOOTH_M), gains(seen, pixels, SOIL_M)
+    sand, clay = (
+        ground @ share * np.exp(TEXTURE_ERROR * _lasting(rng, ground)) for share in (seen.land.sand, seen.land.clay)
+    )
+    soil = Soil.of(np.clip(sand, 0.05, 0.92), np.clip(clay, 0.03, 0.5))
+    rain = rain_as_told(seen.rain_mm @ smooth.T, rng)
+    demand = seen.evaporation_mm @ smooth.T * np.exp(DEMAND_ERROR * rng.standard_normal())
+    warmth = seen.temperature_c @ smooth.T + WARMTH_ERROR_C * rng.standard_normal()
+    parts = STEPS // seen.weather.storm.shape[1]
+    storm = np.repeat(seen.weather.storm, parts, axis=1)[..., np.newaxis] / parts
+    sun = np.repeat(seen.weather.sun, parts)[np.newaxis, :, np.newaxis] / parts
+    forcing = Forcing(_by_step(rain, storm), _by_step(demand, sun), _by_step(warmth, np.ones((1, STEPS, 1))))
+    states = run(soil, forcing)
+    wet = ground @ (seen.land.cover == WATER) > MOST_WATER
+    known = State(*(np.where(wet, np.nan, part) for part in (states.top, states.root, states.snow_mm)))
+    times = seen.weather.days[0] + pd.Timedelta(hours=24 / STEPS) * np.arange(len(rain) * STEPS)
+    return Modelled(pixels, pd.DatetimeIndex(times), known, forcing)
+
+
+def around(seen: Simulated) -> Pixels:
+    """The product's pixels around a region."""
+    side = 1 / np.cos(np.radians(min(abs(seen.region.lat), 85.0)))
+    tall, wide = 3, int(3 * side) + 1
+    row, column = round((seen.region.lat - SOUTH) / STEP), round((seen.region.lon - WEST) / STEP)
+    rows, columns = np.mgrid[row - tall : row + tall + 1, column - wide : column + wide + 1].reshape(2, -1)
+    inside = (rows >= 0) & (rows < SHAPE[0])
+    rows, columns = rows[inside], columns[inside] % SHAPE[1]
+    return Pixels.near(seen, rows, columns, WEST + STEP * columns, SOUTH + STEP * rows)
+
+
+def _lasting(rng: np.random.Generator, weights: Floats) -> Floats:
+    """A lasting error of pixels: most of it shared by the region."""
+    return np.asarray(0.8 * rng.standard_normal() + 0.6 * unit_noise(weights, rng.standard_normal(weights.shape[1:])))
+
+
+def _by_step(daily: Floats, share: Floats) -> Floats:
+    """Daily values (day, pixel) as (step, pixel), by what falls to each step."""
+    return np.asarray((daily[:, np.newaxis] * share).reshape(-1, daily.shape[1]))

@@ -1,136 +1,177 @@
-"""Simulated in-situ sensors as an ISMN archive, header and values layout."""
+"""The sensors of a simulated region, and what they tell."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
-from vadose.files import replacing
 from vadose.grid import to_lonlat
-from vadose.world.land import FIELD_M, PER_CELL
-from vadose.world.raster import NOTICE
-from vadose.world.region import Simulated
+from vadose.world.control import Surroundings, flags
+from vadose.world.fields import Floats
+from vadose.world.ismn_files import Series, Soil, Station, write_station
+from vadose.world.land import CROPS
+from vadose.world.probes import Probe
+from vadose.world.readings import Ground, Site, read
+from vadose.world.state import Simulated
+from vadose.world.water import ice_share
+from vadose.world.weather import STEPS
 
-INSTRUMENT = "Simulated-Probe"
-DEPTH_M = (0.0, 0.05)
-BIAS, NOISE, WITHIN = 0.012, 0.004, 0.01
-"""Standard deviations of a sensor's calibration, of a reading, and of the point within its 40 m, m3 m-3."""
-SPIKES, GAPS, STEADY = 0.002, 0.01, 72
-"""Share of readings that spike, chance that an hour begins a gap, and mean length of a gap, hours."""
-MISSING, FILL = 0.005, -9999.0
-"""Share of readings that are flagged M, and their value in an ISMN file."""
-MARGIN_CELLS = 4
-COVERS = ("Crops", "Grass", "Bare")
-"""Names of the classes of land cover."""
+Depth = tuple[float, float]
+Marks = NDArray[np.bool_]
+
+INSTRUMENT, SECOND = "Simulated-Probe", "Simulated-Probe-B"
+POINT, LAYER, DEEP = (0.05, 0.05), (0.0, 0.05), (0.2, 0.2)
+"""Upper and lower end of what sensors feel, m: the upper one of a station is one of the first two."""
+TWICE, METEOROLOGY = 0.25, 0.5
+"""Shares of stations with two sensors at the same depth, and with air temperature and a rain gauge."""
+SURFACE_M, ROOT_M = 0.025, 0.275
+"""Middles of the simulated layers, between which a point's water content lies."""
+DELAY_DAYS_M = 6 / (0.3 - SURFACE_M)
+"""How slowly the water of a deeper point follows that of the surface layer, days a metre: some 6 days at 30 cm in the
+exponential filter of Wagner et al. 1999, as Albergel et al., Hydrol. Earth Syst. Sci. 12:1323-1337, 2008, found."""
+DIFFUSIVITY = 5e-7
+"""Of heat in moist soil, m2 s-1."""
+GAPS_A_YEAR, SILENT_A_YEAR = 20.0, 6.0
+"""Hours of which a station sends nothing, and of which a sensor sends no value, in stretches."""
+GAP_HOURS, GAP_TAIL = 1.5, 2.0
+"""Median length of such a stretch and standard deviation of its logarithm: at SCAN and SOILSCAPE most are of one hour,
+and some of weeks."""
+MAPPED = 0.06
+"""Relative standard deviation of the saturation on the soil map that the control uses."""
+MODEL_C, MODEL_RAIN, MODEL_DRY = 1.5, 0.6, 0.05
+"""Of the model that the control asks: standard deviation of its temperature's bias, of the logarithm of a day's rain,
+and share of days whose rain it lacks."""
+COVERS = {
+    "crops": (10, "Cropland, rainfed"),
+    "grass": (130, "Grassland"),
+    "forest": (90, "Tree cover, mixed leaf type (broadleaved and needleleaved)"),
+    "bare": (200, "Bare areas"),
+}
+IRRIGATED = (20, "Cropland, irrigated or post-flooding")
+"""ESA CCI land cover classes of the covers on which stations stand."""
 
 
-@dataclass(frozen=True)
-class Probe:
-    """A simulated sensor: its name, and its pixel of 40 m in the region."""
+@dataclass(frozen=True, eq=False)
+class _Record:
+    """What is true at a station, (hour,) each, and how its ground differs from its pixel."""
 
-    station: str
-    row: int
-    column: int
+    hours: pd.DatetimeIndex
+    moisture: Floats
+    root: Floats
+    soil_c: Floats
+    saturation: float
+    around: Surroundings
+    site: Site
 
 
-def probes(world: Simulated, count: int) -> tuple[Probe, ...]:
-    """Places of sensors, each in a cell of its own, where a chip of 9 cells fits into the region."""
-    side = world.tile.rows - 2 * MARGIN_CELLS
-    rng = world.rng("probes")
-    cells = _spread(side, min(count, side * side), rng)
-    inside = rng.integers(0, PER_CELL, (len(cells), 2))
-    rows, columns = MARGIN_CELLS + cells // side, MARGIN_CELLS + cells % side
-    return tuple(
-        Probe(f"{world.name.title()}-{number + 1:02d}", int(row * PER_CELL + y), int(column * PER_CELL + x))
-        for number, (row, column, (y, x)) in enumerate(zip(rows, columns, inside, strict=True))
+def write_sensors(seen: Simulated, probes: Sequence[Probe], archive: Path) -> None:
+    """Write the stations of a region as part of an ISMN archive.
+
+    Each has a sensor at 5 cm or from 0 to 5 cm, or two of them, one at 20 cm, and one of soil temperature.
+
+    Args:
+        seen: the region at the stations' places, (station,).
+        probes: the stations.
+        archive: folder of the world.
+    """
+    hours = pd.date_range(seen.times[0], seen.times[-1], freq="h", inclusive="left")
+    series = {name: seen.series(hours, name).astype(float) for name in ("moisture", "root", "temperature_c")}
+    air_c, rain_mm = _air(seen)
+    model_c, model_mm = _model(rain_mm, seen.rng("control"))
+    for number, probe in enumerate(probes):
+        rng = seen.rng("readings", probe.row, probe.column)
+        soil_c, meteorology = series["temperature_c"][:, number], rng.random() < METEOROLOGY
+        saturation = float(seen.land.water.saturation[number])
+        around = Surroundings(
+            saturation=saturation * float(np.exp(MAPPED * rng.standard_normal())),
+            soil_c=soil_c,
+            air_c=air_c[:, number] if meteorology else None,
+            rain_mm=rain_mm[:, number] if meteorology else None,
+            model_c=_delayed(soil_c, 24) + model_c,
+            model_mm=model_mm,
+            shallow=True,
+        )
+        moisture, root = (series[name][:, number] for name in ("moisture", "root"))
+        record = _Record(hours, moisture, root, soil_c, saturation, around, Site.random(rng))
+        write_station(_station(seen, number, probe, around.saturation), list(_sensors(record, rng)), archive / "ismn")
+
+
+def _sensors(record: _Record, rng: np.random.Generator) -> Iterator[Series]:
+    """The sensors of a station; what its logger does not send, none of them tells."""
+    upper = POINT if rng.random() < 0.5 else LAYER
+    sent = ~_gaps(len(record.hours), GAPS_A_YEAR, rng)
+    sent[[0, -1]] = True
+    for instrument in (INSTRUMENT, SECOND) if rng.random() < TWICE else (INSTRUMENT,):
+        yield _moisture(record, upper, instrument, sent, rng)
+    yield _moisture(record, DEEP, INSTRUMENT, sent, rng)
+    warmth = np.round(record.soil_c + 0.2 * rng.standard_normal(len(record.hours)), 1)
+    good = np.full(int(sent.sum()), "G")
+    yield Series("ts", POINT, INSTRUMENT, record.hours[sent], warmth[sent], good)
+
+
+def _moisture(record: _Record, depth: Depth, instrument: str, sent: Marks, rng: np.random.Generator) -> Series:
+    ground = _ground(record, depth)
+    values = read(ground, record.site, rng)
+    values[~sent | _gaps(len(values), SILENT_A_YEAR, rng)] = np.nan
+    around = replace(record.around, soil_c=ground.soil_c, shallow=depth != DEEP)
+    return Series("sm", depth, instrument, record.hours[sent], values[sent], flags(values, around)[sent])
+
+
+def _ground(record: _Record, depth: Depth) -> Ground:
+    """What is true at a depth: a point below the surface layer follows it slowly, and more like the root zone."""
+    below = sum(depth) / 2 - SURFACE_M
+    share = below / (ROOT_M - SURFACE_M)
+    mixed = record.moisture + share * (record.root - record.moisture)
+    soil_c = _delayed(record.soil_c, below**2 / DIFFUSIVITY / 3600)
+    return Ground(_delayed(mixed, 24 * DELAY_DAYS_M * below), ice_share(soil_c), soil_c, record.saturation)
+
+
+def _delayed(values: Floats, hours: float) -> Floats:
+    """The exponential filter of Wagner et al., Remote Sens. Environ. 70:191-207, 1999, begun at the first value."""
+    kept = np.exp(-1 / hours) if hours > 0 else 0.0
+    return np.asarray(values[0] + lfilter([1 - kept], [1, -kept], values - values[0]))
+
+
+def _gaps(hours: int, a_year: float, rng: np.random.Generator) -> Marks:
+    inside = np.zeros(hours, bool)
+    for begin in np.flatnonzero(rng.random(hours) < a_year / 8766):
+        inside[begin : begin + 1 + int(GAP_HOURS * np.exp(GAP_TAIL * rng.standard_normal()))] = True
+    return inside
+
+
+def _air(seen: Simulated) -> tuple[Floats, Floats]:
+    """Air temperature and rain, mm, of every hour, (hour, station)."""
+    weather, hours = seen.weather, 24 // STEPS
+    count = len(weather.days) * STEPS
+    warmth = np.stack([weather.at_step(step) for step in range(count)])
+    rain = (weather.rain_mm[:, np.newaxis] * weather.storm[:, :, np.newaxis]).reshape(count, -1) / hours
+    return np.repeat(warmth, hours, axis=0), np.repeat(rain, hours, axis=0)
+
+
+def _model(rain_mm: Floats, rng: np.random.Generator) -> tuple[float, Floats]:
+    """Bias of the soil temperature, and rain of every hour, of a global model, which has one pixel for the region."""
+    days = len(rain_mm) // 24
+    factor = np.exp(MODEL_RAIN * rng.standard_normal(days)) * (rng.random(days) > MODEL_DRY)
+    return MODEL_C * float(rng.standard_normal()), rain_mm.mean(axis=1) * np.repeat(factor, 24)
+
+
+def _station(seen: Simulated, number: int, probe: Probe, saturation: float) -> Station:
+    east, north = (float(axis[number]) for axis in seen.where.mesh)
+    lon, lat = to_lonlat(seen.epsg).transform(east, north)
+    land, cover = seen.land, int(seen.land.cover[number])
+    wet = cover == CROPS and seen.region.climate.irrigated
+    carbon = float(land.organic_percent[number]) / 1.724
+    return Station(
+        network=f"SIM-{seen.name}",
+        name=probe.station,
+        lon=lon,
+        lat=lat,
+        elevation=float(land.elevation[number]),
+        soil=Soil(saturation, float(land.clay[number]), float(land.sand[number]), carbon),
+        land_cover=IRRIGATED if wet else tuple(COVERS.values())[cover],
+        climate=seen.region.climate.koeppen,
     )
-
-
-def readings(world: Simulated, probe: Probe) -> pd.DataFrame:
-    """Hourly readings of a sensor: time, soil_moisture (m3 m-3) and ISMN flag."""
-    rng = world.rng("readings", probe.row, probe.column)
-    daily = world.surface[:, probe.row, probe.column].astype(float)
-    hours = np.arange(24 * len(daily))
-    values = np.interp(hours, 24 * np.arange(len(daily)) + 12, daily) + rng.normal(0, BIAS) + rng.normal(0, WITHIN)
-    values = values + rng.normal(0, NOISE, len(hours)) + 0.002 * np.sin(2 * np.pi * (hours - 9) / 24)
-    flags = np.full(len(hours), "G", dtype=object)
-    frozen = np.repeat([world.frozen(day) for day in range(len(daily))], 24)
-    values, flags = np.where(frozen, 0.08, values), np.where(frozen, "D01", flags)
-    spikes = rng.random(len(hours)) < SPIKES
-    values, flags = np.where(spikes, values + rng.normal(0, 0.15, len(hours)), values), np.where(spikes, "D06", flags)
-    full = world.land.water.saturation[probe.row, probe.column]
-    for flag, wrong in (("C03", values > full), ("C02", values > 0.6), ("C01", values < 0)):
-        flags = np.where(wrong, flag, flags)
-    missing = rng.random(len(hours)) < MISSING
-    values, flags = np.where(missing, FILL, values), np.where(missing, "M", flags)
-    kept = ~_gaps(len(hours), rng)
-    times = world.weather.days[0] + pd.to_timedelta(hours, unit="h")
-    table = pd.DataFrame({"time": times, "soil_moisture": values, "flag": flags})
-    return table[kept].reset_index(drop=True)
-
-
-def write_sensors(worlds: Sequence[Simulated], count: int, archive: Path) -> None:
-    """Write every sensor of every region."""
-    for world in worlds:
-        for probe in probes(world, count):
-            _write(world, probe, archive / "ismn")
-
-
-def _write(world: Simulated, probe: Probe, folder: Path) -> None:
-    network = f"SIM-{world.name}"
-    box = world.tile.cells.boundingbox
-    x, y = box.left + FIELD_M * (probe.column + 0.5), box.top - FIELD_M * (probe.row + 0.5)
-    lon, lat = to_lonlat(world.tile.epsg).transform(x, y)
-    table = readings(world, probe)
-    first, last = (table["time"].iloc[place] for place in (0, -1))
-    height = world.land.elevation[probe.row, probe.column]
-    stem = f"{network}_{network}_{probe.station}"
-    name = f"{stem}_sm_{DEPTH_M[0]:.6f}_{DEPTH_M[1]:.6f}_{INSTRUMENT}_{first:%Y%m%d}_{last:%Y%m%d}.stm"
-    header = f"{network} {network} {probe.station} {lat:.5f} {lon:.5f} {height:.1f} {DEPTH_M[0]:.4f} {DEPTH_M[1]:.4f}"
-    stamps = table["time"].dt.strftime("%Y/%m/%d %H:%M")
-    rows = (f"{t} {v:.4f} {f} M" for t, v, f in zip(stamps, table["soil_moisture"], table["flag"], strict=True))
-    station = folder / network / probe.station
-    with replacing(station / name) as temporary:
-        temporary.write_text("\n".join([f"{header} {INSTRUMENT}", *rows]) + "\n")
-    with replacing(station / f"{stem}_static_variables.csv") as temporary:
-        temporary.write_text(_static(world, probe))
-
-
-def _static(world: Simulated, probe: Probe) -> str:
-    """The static variables of a station, as ISMN lists them; readers of ISMN need the land cover among them."""
-    columns = ("quantity_name", "unit", "depth_from[m]", "depth_to[m]", "value", "description", "quantity_source_name")
-    place = (probe.row, probe.column)
-    soil = {
-        "saturation": ("m^3*m^-3", world.land.water.saturation[place]),
-        "clay fraction": ("% weight", 100 * world.land.clay[place]),
-        "sand fraction": ("% weight", 100 * world.land.sand[place]),
-        "silt fraction": ("% weight", 100 * (1 - world.land.clay[place] - world.land.sand[place])),
-    }
-    classes = {
-        "land cover classification": COVERS[world.land.cover[place]],
-        "climate classification": world.region.climate.koeppen,
-    }
-    rows = [f"{name};{unit};0.00;0.30;{value:.2f};{NOTICE};simulated;" for name, (unit, value) in soil.items()]
-    rows += [f"{name};;;;{value};{NOTICE};insitu;" for name, value in classes.items()]
-    return "\n".join([";".join(columns) + ";", *rows]) + "\n"
-
-
-def _gaps(hours: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    missing = np.zeros(hours, bool)
-    for begin in np.flatnonzero(rng.random(hours) < GAPS / 24):
-        missing[begin : begin + int(rng.exponential(STEADY)) + 1] = True
-    return missing
-
-
-def _spread(side: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Numbers of cells of a square, the first by chance and each other as far from those before as it can be."""
-    y, x = np.divmod(np.arange(side * side), side)
-    chosen = [int(rng.integers(side * side))]
-    nearest = np.hypot(y - y[chosen[0]], x - x[chosen[0]])
-    while len(chosen) < count:
-        chosen.append(int(np.argmax(nearest + 0.5 * (nearest > 0) * rng.random(nearest.size))))
-        nearest = np.minimum(nearest, np.hypot(y - y[chosen[-1]], x - x[chosen[-1]]))
-    return np.array(chosen)

@@ -2,35 +2,36 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from vadose.files import declaration, write_json
 from vadose.refusal import Refusal
 from vadose.world import gldas, smap
 from vadose.world.config import WorldConfig
-from vadose.world.ground_maps import write_elevation, write_soils
-from vadose.world.in_situ import write_sensors
+from vadose.world.ground_maps import write_soils
+from vadose.world.nature import Nature
 from vadose.world.raster import NOTICE
-from vadose.world.region import Simulated, simulate_region
-from vadose.world.sentinel1 import write_passes
-from vadose.world.sentinel2 import write_looks
-from vadose.world.truth import write_truth
+from vadose.world.region import blocks_of, write_region
 
 DECLARATION = "world.json"
-Step = tuple[str, Callable[[], None]]
+Report = Callable[[int, int, str], None]
+Task = Callable[[], Iterator[str]]
 
 
-def make(config: WorldConfig, folder: Path, progress: Callable[[int, int, str], None] | None = None) -> None:
+def make(config: WorldConfig, folder: Path, progress: Report | None = None, workers: int = 1) -> None:
     """Write a simulated world as an archive of products, with its sensors and its truth.
 
-    The same configuration gives the same data. A world that was interrupted goes on with the product that it was at;
-    one that is whole is left as it is.
+    The same configuration gives the same data, however many work on it. A world that was interrupted goes on with the
+    regions and products that it lacks; one that is whole is left as it is.
 
     Args:
         config: of the world.
         folder: of the archive; empty, or holding the same world.
         progress: told (done, total, what).
+        workers: processes, each at a region of its own.
 
     Raises:
         Refusal: the folder holds something else.
@@ -40,38 +41,75 @@ def make(config: WorldConfig, folder: Path, progress: Callable[[int, int, str], 
         return
     _declare(config, folder, finished, complete=False)
     (folder / "README.txt").write_text(f"{NOTICE}\nProducts, sensors and truth; how they were made: {DECLARATION}\n")
-    total = 3 * len(config.regions) + 4
-    for done, (what, write) in enumerate(_steps(config, folder), start=1):
-        if what not in finished:
-            write()
-            finished.append(what)
+    tasks = {name: task for name, task in _tasks(config, folder).items() if name not in finished}
+    sizes = _sizes(config)
+    done, total = sum(sizes[name] for name in finished), sum(sizes.values())
+    for name, part in _run(tasks, workers):
+        if part is None:
+            finished.append(name)
             _declare(config, folder, finished, complete=False)
+            continue
+        done += 1
         if progress:
-            progress(done, total, what)
+            progress(done, total, part)
     _declare(config, folder, finished, complete=True)
 
 
-def _steps(config: WorldConfig, folder: Path) -> Iterator[Step]:
-    worlds: list[Simulated] = []
-    for number, region in enumerate(config.regions):
-        world = simulate_region(config, number)
-        worlds.append(world)
-        yield f"{region.name} ground and truth", partial(_write_ground, world, folder)
-        yield f"{region.name} Sentinel-1", partial(write_passes, world, config.radar_days, folder)
-        yield f"{region.name} Sentinel-2", partial(write_looks, world, config.optical_days, folder)
-    yield "SoilGrids", partial(write_soils, worlds, folder)
-    yield "SMAP", partial(smap.write_granules, worlds, folder)
-    yield "GLDAS", partial(gldas.write_granules, worlds, folder)
-    yield "sensors", partial(write_sensors, worlds, config.sensors, folder)
+def _tasks(config: WorldConfig, folder: Path) -> dict[str, Task]:
+    """What there is to do, each by its name; a task tells what it has done."""
+    tasks: dict[str, Task] = {
+        region.name: partial(write_region, config, number, folder) for number, region in enumerate(config.regions)
+    }
+    for name, write in (("SoilGrids", _write_soils), ("SMAP", _write_smap), ("GLDAS", _write_gldas)):
+        tasks[name] = partial(_whole, name, config, folder, write)
+    return tasks
 
 
-def _write_ground(world: Simulated, folder: Path) -> None:
-    write_elevation(world, folder)
-    write_truth(world, folder)
+def _sizes(config: WorldConfig) -> dict[str, int]:
+    """Parts that each task tells of."""
+    sizes = {region.name: blocks_of(region) for region in config.regions}
+    return sizes | {"SoilGrids": 1, "SMAP": 1, "GLDAS": 1}
+
+
+def _whole(
+    name: str, config: WorldConfig, folder: Path, write: Callable[[WorldConfig, list[Nature], Path], None]
+) -> Iterator[str]:
+    write(config, [Nature.random(config, number) for number in range(len(config.regions))], folder)
+    yield name
+
+
+def _write_soils(_config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+    write_soils(regions, folder)
+
+
+def _write_smap(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+    smap.write_granules([nature.seen_from_afar() for nature in regions], folder, config)
+
+
+def _write_gldas(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+    gldas.write_granules([nature.seen_from_afar() for nature in regions], folder, config)
+
+
+def _run(tasks: dict[str, Task], workers: int) -> Iterator[tuple[str, str | None]]:
+    """Run tasks; (task, part) of each part that is done, and (task, None) when the task is."""
+    if workers == 1 or len(tasks) < 2:
+        for name, task in tasks.items():
+            yield from ((name, part) for part in task())
+            yield name, None
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(_listed, task): name for name, task in tasks.items()}
+        for future in as_completed(running):
+            yield from ((running[future], part) for part in future.result())
+            yield running[future], None
+
+
+def _listed(task: Task) -> list[str]:
+    return list(task())
 
 
 def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
-    """The steps that an earlier run finished; None where the world is whole."""
+    """The tasks that an earlier run finished; None where the world is whole."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return []
     try:
@@ -92,5 +130,7 @@ def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
 
 
 def _declare(config: WorldConfig, folder: Path, finished: list[str], complete: bool) -> None:
+    order = list(_sizes(config))
+    finished = sorted(finished, key=order.index)
     content = declaration("simulated world", config.model_dump(mode="json"))
     write_json(folder / DECLARATION, content | {"finished": finished, "complete": complete})

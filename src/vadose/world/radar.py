@@ -4,54 +4,143 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vadose.world.dielectric import permittivity, reflectivities
+from vadose.world.land import FOREST, URBAN, WATER, Land
+from vadose.world.state import Moment
 
 Floats = NDArray[np.floating]
 WAVENUMBER = 2 * np.pi * 5.405e9 / 299_792_458
 """Of Sentinel-1, rad m-1."""
 LOOKS = 4.4
 """Equivalent number of looks of a Sentinel-1 IW GRD product at high resolution (ESA product specification)."""
-CLOUD = {"vv": (0.0012, 0.091), "vh": (0.0030, 0.080)}
-"""Scattering and attenuation of vegetation: VV as in Bindlish & Barros, RSE 76:130-137, 2001, table 2 (all land uses);
-VH is ours."""
+DRIEST = 0.01
+"""Liquid water that every soil keeps, m3 m-3."""
+CLOUD = {"vv": (0.0950, 0.5513), "vh": (0.0413, 1.1662)}
+"""Scattering and attenuation of crops and grass per unit of vegetation index.
+
+Baghdadi, El Hajj, Zribi & Bousbih, Calibration of the water cloud model at C-band for winter crop fields and
+grasslands, Remote Sensing 9(9):969, 2017.
+"""
+INDEX = (0.17, 0.85)
+"""Normalised difference vegetation index of bare soil and of a closed canopy."""
+WOODS, WOODS_DEPTH = (0.135, 0.036), 1.1
+"""Gamma naught of VV and VH of a closed forest, the same at every angle, and its optical depth at nadir.
+
+Our choice, between rain forest (about -6.5 and -12.5 dB, to which the Sentinel-1 images are calibrated) and sparse
+boreal woods.
+"""
+UNSTEADY_DB, ROWS_DB = 0.9, 0.7
+"""What rain on leaves, dew and the like change from pass to pass in each field, and what the direction of its rows
+changes from orbit to orbit; our choice, such that moisture shows no more plainly in it than in reality."""
+TOWN, TOWN_SPREAD = (0.28, 0.045), 0.6
+"""Sigma naught of a town, and the spread of its logarithm from patch to patch; ours."""
+LAKE, WIND_DB = (0.009, 0.0010), 2.0
+"""Sigma naught of water in a moderate wind, and what the wind of a pass changes of it; ours."""
+WET_SNOW, WET_SNOW_MM = 0.4, 5.0
+"""Share of the power that wet snow leaves, and its least water equivalent: 3 dB and more are lost (Nagler & Rott, IEEE
+TGRS 38:754-765, 2000). Dry snow is transparent."""
+THAWING_C = -0.5
+"""Temperature of the ground above which the snow on it is wet."""
 
 
-def bare_soil(moisture: ArrayLike, angle_deg: ArrayLike, roughness_m: ArrayLike) -> tuple[Floats, Floats]:
+def backscatter(now: Moment, land: Land, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
+    """Backscatter of the ground as it is at a moment, sigma naught of VV and VH, linear, without speckle.
+
+    Args:
+        now: the state of the places.
+        land: what covers them.
+        angle_deg: incidence, degrees.
+    """
+    soil = bare_soil(now.liquid, angle_deg, now.roughness_m, now.moisture * now.frozen)
+    fields = vegetated(soil, vegetation_index(now.leaf_area), angle_deg)
+    cosine = np.cos(np.radians(angle_deg))
+    through = np.exp(-2 * WOODS_DEPTH / cosine)
+    town = np.exp(TOWN_SPREAD * land.patch.normal("town"))
+    snow = np.where((now.snow_mm > WET_SNOW_MM) & (now.temperature_c > THAWING_C), WET_SNOW, 1.0)
+    kinds = [land.cover == kind for kind in (FOREST, URBAN, WATER)]
+    seen = []
+    for bare, grown, woods, houses, lake in zip(soil, fields, WOODS, TOWN, LAKE, strict=True):
+        under_trees = woods * cosine * (1 - through) + through * bare * snow
+        powers = (under_trees, houses * town, np.full_like(bare, lake))
+        seen.append(np.select(kinds, powers, grown * snow))
+    return seen[0], seen[1]
+
+
+def unsteady(land: Land, orbit: int, day: int) -> tuple[Floats, Floats]:
+    """Factors on VV and VH by which a place differs from what its moisture and plants say, in one pass.
+
+    Args:
+        land: its parcels.
+        orbit: relative number.
+        day: any number of the pass's day.
+    """
+    lasting = ROWS_DB * land.patch.normal(f"rows {orbit}")
+    wind = WIND_DB * np.random.default_rng([orbit, day]).standard_normal()
+    factors = []
+    for band in CLOUD:
+        fields = lasting + UNSTEADY_DB * land.patch.normal(f"{band} {orbit} {day}")
+        factors.append(10 ** (np.where(land.cover == WATER, wind, fields) / 10))
+    return factors[0], factors[1]
+
+
+def bare_soil(
+    liquid: ArrayLike, angle_deg: ArrayLike, roughness_m: ArrayLike, ice: ArrayLike = 0.0
+) -> tuple[Floats, Floats]:
     """Backscatter of bare soil, sigma naught of VV and VH.
 
     Oh, Sarabandi & Ulaby, An empirical model and an inversion technique for radar scattering from bare soil surfaces,
-    IEEE TGRS 30(2):370-381, 1992; the permittivity is Topp's.
+    IEEE TGRS 30(2):370-381, 1992; of heights of 0.1 to 6 by wavenumber.
 
     Args:
-        moisture: m3 m-3.
+        liquid: water of the soil, m3 m-3.
         angle_deg: incidence, degrees.
         roughness_m: root mean square height, m.
+        ice: frozen water of the soil, as its volume when liquid, m3 m-3.
     """
-    eps, angle = permittivity(moisture), np.radians(angle_deg)
-    ks = WAVENUMBER * np.asarray(roughness_m, float)
-    nadir = reflectivities(eps, 0.0)[0]
+    eps, ks = permittivity(np.maximum(liquid, DRIEST), ice), WAVENUMBER * np.asarray(roughness_m, float)
+    like, cross = oh_ratios(eps, angle_deg, ks)
     horizontal, vertical = reflectivities(eps, angle_deg)
-    root_p = 1 - (2 * angle / np.pi) ** (1 / (3 * nadir)) * np.exp(-ks)
-    q = 0.23 * np.sqrt(nadir) * (1 - np.exp(-ks))
-    g = 0.7 * (1 - np.exp(-0.65 * ks**1.8))
-    vv = g * np.cos(angle) ** 3 / root_p * (vertical + horizontal)
-    return vv, q * vv
+    strength = 0.7 * (1 - np.exp(-0.65 * ks**1.8))
+    vv = strength * np.cos(np.radians(angle_deg)) ** 3 / np.sqrt(like) * (vertical + horizontal)
+    return vv, cross * vv
 
 
-def vegetated(soil: tuple[Floats, Floats], water_kg_m2: ArrayLike, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
+def oh_ratios(eps: ArrayLike, angle_deg: ArrayLike, ks: ArrayLike) -> tuple[Floats, Floats]:
+    """Ratios of the powers HH by VV and VH by VV of bare soil, p and q of Oh, Sarabandi & Ulaby 1992.
+
+    Args:
+        eps: relative permittivity.
+        angle_deg: incidence, degrees.
+        ks: root mean square height by wavenumber.
+    """
+    nadir, fading = reflectivities(eps, 0.0)[0], np.exp(-np.asarray(ks, float))
+    like = (1 - (np.asarray(angle_deg) / 90) ** (1 / (3 * nadir)) * fading) ** 2
+    return like, 0.23 * np.sqrt(nadir) * (1 - fading)
+
+
+def vegetation_index(leaf_area: ArrayLike) -> Floats:
+    """Normalised difference vegetation index: linear in the share of ground that leaves cover.
+
+    Gutman & Ignatov, International Journal of Remote Sensing 19(8):1533-1543, 1998; the share is 1 - exp(-0.5 LAI).
+    """
+    bare, closed = INDEX
+    return np.asarray(closed - (closed - bare) * np.exp(-0.5 * np.asarray(leaf_area, float)))
+
+
+def vegetated(soil: tuple[Floats, Floats], index: ArrayLike, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
     """Backscatter through vegetation, sigma naught of VV and VH.
 
     Attema & Ulaby, Vegetation modeled as a water cloud, Radio Science 13(2):357-364, 1978.
 
     Args:
         soil: VV and VH of the bare soil.
-        water_kg_m2: water of the vegetation.
+        index: of the vegetation, 0..1: how much there is of it.
         angle_deg: incidence, degrees.
     """
-    water, cosine = np.asarray(water_kg_m2, float), np.cos(np.radians(angle_deg))
+    plants, cosine = np.asarray(index, float), np.cos(np.radians(angle_deg))
     seen = []
     for power, (scatter, attenuation) in zip(soil, CLOUD.values(), strict=True):
-        through = np.exp(-2 * attenuation * water / cosine)
-        seen.append(scatter * water * cosine * (1 - through) + through * power)
+        through = np.exp(-2 * attenuation * plants / cosine)
+        seen.append(scatter * plants * cosine * (1 - through) + through * power)
     return seen[0], seen[1]
 
 
@@ -65,5 +154,5 @@ def gamma_naught(sigma_naught: Floats, angle_deg: ArrayLike) -> Floats:
 
 
 def speckle(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Multiplicative noise of unit mean: gamma, with `LOOKS` looks (Ulaby & Long 2014, ch. 5)."""
+    """Multiplicative noise of unit mean: gamma, with `LOOKS` looks, each pixel by itself (Ulaby & Long 2014, ch. 5)."""
     return rng.standard_gamma(LOOKS, shape, dtype=np.float32) / np.float32(LOOKS)

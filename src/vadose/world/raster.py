@@ -9,9 +9,11 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
 
 from vadose.files import replacing
-from vadose.grid import to_lonlat
+from vadose.grid import PIXEL_M, to_lonlat
+from vadose.world.land import FIELD_M
 
 NOTICE = "SIMULATED by vadose: not an observation of the Earth"
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -35,12 +37,44 @@ def write_raster(path: Path, values: NDArray[Any], grid: GeoBox, nodata: float |
         grid: of the values.
         nodata: value of missing pixels.
     """
-    profile = {
+    with (
+        replacing(path) as temporary,
+        rasterio.open(temporary, "w", **_profile(grid, str(values.dtype), nodata)) as raster,
+    ):
+        raster.write(values, 1)
+        raster.update_tags(NOTICE=NOTICE)
+
+
+def paint(path: Path, values: NDArray[Any], part: GeoBox, grid: GeoBox, nodata: float | None) -> None:
+    """Write a part of a band; the first part creates the file.
+
+    Args:
+        path: of the file.
+        values: of the part, (y, x).
+        part: where they lie, aligned to the grid.
+        grid: of the whole band.
+        nodata: value of missing pixels.
+    """
+    if part.shape == grid.shape:
+        write_raster(path, values, grid, nodata)
+        return
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with rasterio.open(path, "w", **_profile(grid, str(values.dtype), nodata)) as raster:
+            raster.update_tags(NOTICE=NOTICE)
+    column, row = ~grid.affine * (part.affine.c, part.affine.f)
+    window = Window(round(column), round(row), part.shape.x, part.shape.y)
+    with rasterio.open(path, "r+") as raster:
+        raster.write(values, 1, window=window)
+
+
+def _profile(grid: GeoBox, dtype: str, nodata: float | None) -> dict[str, Any]:
+    return {
         "driver": "GTiff",
         "height": grid.shape.y,
         "width": grid.shape.x,
         "count": 1,
-        "dtype": str(values.dtype),
+        "dtype": dtype,
         "crs": str(grid.crs),
         "transform": grid.affine,
         "nodata": nodata,
@@ -49,11 +83,9 @@ def write_raster(path: Path, values: NDArray[Any], grid: GeoBox, nodata: float |
         "blockysize": 256,
         "compress": "deflate",
         "zlevel": 1,
-        "predictor": 3 if np.issubdtype(values.dtype, np.floating) else 2,
+        "predictor": 3 if dtype.startswith("float") else 2,
+        "SPARSE_OK": True,
     }
-    with replacing(path) as temporary, rasterio.open(temporary, "w", **profile) as raster:
-        raster.write(values, 1)
-        raster.update_tags(NOTICE=NOTICE)
 
 
 def rounded(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
@@ -118,3 +150,9 @@ def _extensions(assets: Mapping[str, Any], properties: Mapping[str, Any]) -> lis
         for prefix, (name, version) in EXTENSIONS.items()
         if prefix in prefixes
     ]
+
+
+def to_pixels(field: NDArray[np.floating]) -> NDArray[np.float32]:
+    """From pixels of 40 m to pixels of 10 m."""
+    times = FIELD_M // PIXEL_M
+    return np.repeat(np.repeat(field, times, axis=-2), times, axis=-1).astype(np.float32)

@@ -1,17 +1,22 @@
 """Simulated Sentinel-1 passes as Planetary Computer's radiometrically terrain corrected items."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
+from vadose.grid import Tile
 from vadose.world.annotation import write_annotation
+from vadose.world.config import WorldConfig
+from vadose.world.fields import Floats
+from vadose.world.nature import Nature
 from vadose.world.orbit import ORBITS, Orbit
-from vadose.world.radar import LOOKS, bare_soil, gamma_naught, speckle, vegetated
-from vadose.world.raster import COG, footprint, projection, rounded, write_item, write_raster
-from vadose.world.region import Simulated, to_pixels
+from vadose.world.radar import LOOKS, backscatter, gamma_naught, speckle, unsteady
+from vadose.world.raster import COG, footprint, paint, projection, rounded, to_pixels, write_item
+from vadose.world.state import Simulated
 
 NODATA = -32768.0
 MANTISSA_BITS = 6
@@ -24,43 +29,74 @@ TITLES = {
 }
 
 
-def write_passes(world: Simulated, every_days: int, archive: Path) -> None:
-    """Write every pass over a region, a folder an item."""
+@dataclass(frozen=True)
+class Pass:
+    """One pass over a region.
+
+    Attributes:
+        tile: the region.
+        number: of the region in the world.
+        orbit: from where.
+        start: UTC.
+    """
+
+    tile: Tile
+    number: int
+    orbit: Orbit
+    start: pd.Timestamp
+
+    @property
+    def name(self) -> str:
+        """Of the item."""
+        stamps = (f"{time:%Y%m%dT%H%M%S}" for time in (self.start, self.start + pd.Timedelta(seconds=SECONDS)))
+        orbit = self.orbit.absolute(self.start)
+        return f"S1A_IW_GRDH_1SDV_{'_'.join(stamps)}_{orbit:06d}_{self.number:06X}_rtc"
+
+    def folder(self, archive: Path) -> Path:
+        """Of the item."""
+        return archive / "sentinel-1-rtc" / self.name
+
+    def paint(self, world: Simulated, block: Tile, archive: Path) -> None:
+        """Write what is seen of a block."""
+        rng = world.rng("sentinel1", self.orbit.relative, self.start.toordinal(), block.west, block.north)
+        grid: GeoBox = block.pixels
+        for band, power in zip(TITLES, seen(world, self.tile, self.orbit, self.start), strict=True):
+            values = to_pixels(power) * speckle(tuple(grid.shape), rng)
+            path = self.folder(archive) / _band(band)["href"]
+            paint(path, rounded(values, MANTISSA_BITS), grid, self.tile.pixels, NODATA)
+
+    def describe(self, archive: Path) -> None:
+        """Write the annotation and the item."""
+        folder, grid, orbit = self.folder(archive), self.tile.pixels, self.orbit.absolute(self.start)
+        assets: dict[str, Any] = {band: _band(band) for band in TITLES}
+        assets["schema-product-vv"] = {
+            "href": "annotation/iw-vv.xml",
+            "type": "application/xml",
+            "roles": ["metadata"],
+            "title": "Product Schema",
+        }
+        write_annotation(folder / assets["schema-product-vv"]["href"], self.tile, self.orbit, self.start, orbit)
+        shape = {"s1:shape": [grid.shape.x, grid.shape.y]}
+        properties = _properties(self.orbit, self.start) | shape | projection(grid)
+        item = {"id": self.name, "collection": "sentinel-1-rtc", **footprint(grid), "properties": properties}
+        write_item(folder, item, assets)
+
+
+def passes(nature: Nature, config: WorldConfig) -> Iterator[Pass]:
+    """Every pass over a region in the period."""
+    days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     for orbit in ORBITS:
-        for day in range(orbit.first_day, len(world.weather.days), every_days):
-            _write_pass(world, orbit, day, archive / "sentinel-1-rtc")
+        hour = pd.Timedelta(hours=(orbit.local_hour - nature.region.lon / 15) % 24)
+        for day in days[orbit.first_day :: config.radar_days]:
+            yield Pass(nature.tile, nature.number, orbit, (day + hour).floor("s"))
 
 
-def backscatter(world: Simulated, day: int, angle_deg: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
-    """Gamma naught of VV and VH of a day without speckle, linear power, on pixels of 40 m."""
-    soil = bare_soil(world.liquid(day), angle_deg, world.land.roughness_m)
-    return tuple(gamma_naught(sigma, angle_deg) for sigma in vegetated(soil, world.plant_water(day), angle_deg))
-
-
-def _write_pass(world: Simulated, orbit: Orbit, day: int, parent: Path) -> None:
-    hour = (orbit.local_hour - world.region.lon / 15) % 24
-    start = (world.weather.days[day] + pd.Timedelta(hours=hour)).floor("s")
-    stamps = (f"{time:%Y%m%dT%H%M%S}" for time in (start, start + pd.Timedelta(seconds=SECONDS)))
-    name = f"S1A_IW_GRDH_1SDV_{'_'.join(stamps)}_{orbit.absolute(start):06d}_{world.number:06X}_rtc"
-    folder, grid = parent / name, world.tile.pixels
-    angle = orbit.incidence(world.tile, world.eastings)[np.newaxis, :]
-    rng = world.rng("sentinel1", orbit.relative, day)
-    assets: dict[str, Any] = {}
-    for band, power in zip(TITLES, backscatter(world, day, angle), strict=True):
-        values = to_pixels(power) * speckle(tuple(grid.shape), rng)
-        assets[band] = _band(band)
-        write_raster(folder / assets[band]["href"], rounded(values, MANTISSA_BITS), grid, NODATA)
-    assets["schema-product-vv"] = {
-        "href": "annotation/iw-vv.xml",
-        "type": "application/xml",
-        "roles": ["metadata"],
-        "title": "Product Schema",
-    }
-    write_annotation(folder / assets["schema-product-vv"]["href"], world.tile, orbit, start, orbit.absolute(start))
-    properties = _properties(orbit, start) | {"s1:shape": [grid.shape.x, grid.shape.y]} | projection(grid)
-    write_item(
-        folder, {"id": name, "collection": "sentinel-1-rtc", **footprint(grid), "properties": properties}, assets
-    )
+def seen(world: Simulated, tile: Tile, orbit: Orbit, time: pd.Timestamp) -> tuple[Floats, Floats]:
+    """Gamma naught of VV and VH without speckle, linear power, at the places."""
+    now, angle = world.at(time), orbit.incidence(tile, world.where.mesh[0])
+    changed = unsteady(world.land, orbit.relative, time.toordinal())
+    vv, vh = (power * by for power, by in zip(backscatter(now, world.land, angle), changed, strict=True))
+    return gamma_naught(vv, angle), gamma_naught(vh, angle)
 
 
 def _band(band: str) -> dict[str, Any]:

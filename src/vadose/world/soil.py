@@ -5,9 +5,10 @@ doi:10.2136/sssaj2005.0117, table 1.
 """
 
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.floating]
 PARTICLE_DENSITY = 2650.0
@@ -26,6 +27,7 @@ class Hydraulics:
         field_capacity: at -33 kPa.
         saturation: all pores full.
         conductivity_mm_h: of saturated soil.
+        steepness: power of the relative water content by which conductivity falls, their equation 17.
     """
 
     residual: Floats
@@ -33,6 +35,7 @@ class Hydraulics:
     field_capacity: Floats
     saturation: Floats
     conductivity_mm_h: Floats
+    steepness: Floats
 
     @property
     def bulk_density(self) -> Floats:
@@ -40,38 +43,38 @@ class Hydraulics:
         return (1 - self.saturation) * PARTICLE_DENSITY
 
 
-def hydraulics(sand: Floats, clay: Floats, organic_percent: float = 2.5) -> Hydraulics:
+def hydraulics(sand: ArrayLike, clay: ArrayLike, organic_percent: ArrayLike = 2.5) -> Hydraulics:
     """Water characteristics by texture.
 
     Args:
         sand, clay: mass fractions, 0..1.
         organic_percent: organic matter by mass, %.
     """
-    om = organic_percent
+    sand, clay, om = (np.asarray(value) for value in (sand, clay, organic_percent))
     wilting = _wilting(sand, clay, om)
     field_capacity = _field_capacity(sand, clay, om)
     free = _free(sand, clay, om)
     saturation = field_capacity + free - 0.097 * sand + 0.043
-    slope = (np.log(1500) - np.log(33)) / (np.log(field_capacity) - np.log(wilting))
+    slope = log(1500 / 33) / (np.log(field_capacity) - np.log(wilting))
     conductivity = 1930 * np.maximum(saturation - field_capacity, 1e-3) ** (3 - 1 / slope)
-    return Hydraulics(RESIDUAL_SHARE * wilting, wilting, field_capacity, saturation, conductivity)
+    return Hydraulics(RESIDUAL_SHARE * wilting, wilting, field_capacity, saturation, conductivity, 3 + 2 * slope)
 
 
-def _wilting(sand: Floats, clay: Floats, om: float) -> Floats:
+def _wilting(sand: Floats, clay: Floats, om: Floats) -> Floats:
     first = (
         -0.024 * sand + 0.487 * clay + 0.006 * om + 0.005 * sand * om - 0.013 * clay * om + 0.068 * sand * clay + 0.031
     )
     return np.asarray(first + 0.14 * first - 0.02)
 
 
-def _field_capacity(sand: Floats, clay: Floats, om: float) -> Floats:
+def _field_capacity(sand: Floats, clay: Floats, om: Floats) -> Floats:
     first = (
         -0.251 * sand + 0.195 * clay + 0.011 * om + 0.006 * sand * om - 0.027 * clay * om + 0.452 * sand * clay + 0.299
     )
     return np.asarray(first + 1.283 * first**2 - 0.374 * first - 0.015)
 
 
-def _free(sand: Floats, clay: Floats, om: float) -> Floats:
+def _free(sand: Floats, clay: Floats, om: Floats) -> Floats:
     first = (
         0.278 * sand + 0.034 * clay + 0.022 * om - 0.018 * sand * om - 0.027 * clay * om - 0.584 * sand * clay + 0.078
     )
