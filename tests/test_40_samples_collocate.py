@@ -61,9 +61,17 @@ class Simulated:
         return tuple(datasets)
 
 
+def stripes(column: np.ndarray, day: int) -> np.ndarray:
+    return day / 100 + column / 10000
+
+
+def even(column: np.ndarray, day: int) -> np.ndarray:
+    return np.full(column.shape, day / 50)
+
+
 SOURCES = (
-    Simulated("sentinel1", (VV, VH), 10.0, lambda column, day: day / 100 + column / 10000),
-    Simulated("smap", (SMAP,), 2000.0, lambda column, day: np.full(column.shape, day / 50)),
+    Simulated("sentinel1", (VV, VH), 10.0, stripes),
+    Simulated("smap", (SMAP,), 2000.0, even),
 )
 
 
@@ -190,18 +198,50 @@ def test_no_sample_at_all_is_refused_with_the_reasons(
 def test_inputs_that_lack_what_is_to_be_stored_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"Fusion gave no B04\. Ask fusion"):
         build([TOP], ARCHIVE, replace(NEEDS, pixels=("vv", "B04")), tmp_path / "store")
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "store").exists()
 
 
-def test_a_file_that_cannot_be_read_ends_the_build_and_leaves_nothing(tmp_path: Path) -> None:
+SECOND = replace(TOP, station="second")
+
+
+def test_a_build_that_was_stopped_goes_on_and_gives_the_same_bytes(tmp_path: Path) -> None:
     def broken(sensor: Sensor) -> pd.DataFrame:
-        if sensor == EMPTY:
+        if sensor == SECOND:
             raise Refusal("ismn: a file", "It is malformed", "Download it again")
         return readings(sensor)
 
+    told: list[int] = []
+    both = [TOP, SECOND]
     with pytest.raises(Refusal, match="It is malformed"):
-        build([TOP, EMPTY], replace(ARCHIVE, read=broken), NEEDS, tmp_path / "store")
-    assert list(tmp_path.iterdir()) == []
+        build(both, replace(ARCHIVE, read=broken), NEEDS, tmp_path / "store")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store.building"]
+    build(both, ARCHIVE, NEEDS, tmp_path / "store", progress=lambda done, *_: told.append(done))
+    assert told == [2]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
+    build(both, ARCHIVE, NEEDS, tmp_path / "whole")
+    assert _bytes(tmp_path / "store") == _bytes(tmp_path / "whole")
+
+
+def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
+    def broken(_: Sensor) -> pd.DataFrame:
+        raise Refusal("ismn: a file", "It is malformed", "Download it again")
+
+    with pytest.raises(Refusal, match="It is malformed"):
+        build([TOP], replace(ARCHIVE, read=broken), NEEDS, tmp_path / "store")
+    with pytest.raises(Refusal, match=r"another one that was stopped. Finish that one .* or remove"):
+        build([TOP], ARCHIVE, NEEDS, tmp_path / "store", LabelRule(window_minutes=5))
+
+
+def test_several_workers_give_the_same_bytes_as_one(tmp_path: Path) -> None:
+    both = [TOP, DEEP, SECOND]
+    build(both, ARCHIVE, NEEDS, tmp_path / "one")
+    report = build(both, ARCHIVE, NEEDS, tmp_path / "two", workers=2)
+    assert report.samples == 18
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+
+
+def _bytes(store: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.rglob("*")) if path.is_file()}
 
 
 @pytest.mark.real

@@ -356,8 +356,6 @@ MAP_FAULTS = {
     "no moment": ({"date": "NaT"}, ("NaT",)),
     "no day": ({"date": "2021"}, ("'2021'", "with its day")),
     "no day of a month": ({"date": "2021-06"}, ("'2021-06'", "with its day")),
-    "no day": ({"date": "2021"}, ("'2021'", "with its day")),
-    "no day of a month": ({"date": "2021-06"}, ("'2021-06'", "with its day")),
     "another continent": ({"area": "19.19,55.40,19.22,55.44"}, ("No source holds anything",)),
     "no numbers": ({"area": "Denmark"}, ("Denmark", "west,south,east,north")),
     "too few numbers": ({"area": "1,2,3"}, ("1,2,3",)),

@@ -1,7 +1,8 @@
 """From an experiment to its sample store."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from vadose.experiment.config import ArchiveSamples, Experiment, TableSamples
 from vadose.files import sha256
-from vadose.fusion import Assembler
-from vadose.grid import Area, Period, tile_around
+from vadose.fusion import Assembler, Needs, Windows
+from vadose.grid import Area, Period, Tile, tile_around
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Archive, Report, SampleStore, TableMapping, build, import_table
 from vadose.sources import Ismn, Sensor, Source, open_sources
@@ -20,8 +21,8 @@ from vadose.sources import Ismn, Sensor, Source, open_sources
 Progress = Callable[[int, int, str], None]
 
 
-def gather(experiment: Experiment, store: Path, progress: Progress | None = None) -> Report:
-    """Build the sample store of an experiment.
+def gather(experiment: Experiment, store: Path, progress: Progress | None = None, workers: int = 1) -> Report:
+    """Build the sample store of an experiment; a build that was stopped goes on.
 
     Raises:
         Refusal: what it is made from cannot be read or holds nothing; nothing is written.
@@ -29,17 +30,17 @@ def gather(experiment: Experiment, store: Path, progress: Progress | None = None
     samples = experiment.samples
     if isinstance(samples, TableSamples):
         return import_table(samples.table, TableMapping.read(samples.mapping), store)
-    return _collocate(experiment, samples, store, progress)
+    return _collocate(experiment, samples, store, progress, workers)
 
 
-def store_of(experiment: Experiment, store: Path, progress: Progress | None = None) -> SampleStore:
+def store_of(experiment: Experiment, store: Path, progress: Progress | None = None, workers: int = 1) -> SampleStore:
     """The sample store of an experiment, built when it is not there.
 
     Raises:
         Refusal: as `gather`; or the store that is there was built from another table, another period or other rules.
     """
     if not store.exists():
-        gather(experiment, store, progress)
+        gather(experiment, store, progress, workers)
     held = SampleStore.open(store)
     changed = _changed(held.declaration["made_from"], experiment)
     if changed:
@@ -64,28 +65,65 @@ def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
     return rules + [key for key in ("windows",) if held.get(key) != asked[key]]
 
 
-def _collocate(experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None) -> Report:
-    sources = open_sources(samples.archive)
-    insitu = Ismn(in_situ_archive(samples.archive))
-    period = Period.parse(samples.period)
-    near = _around(period, samples.labels.window_minutes)
-    passes = [source for source in sources if source.name == "sentinel1"]
-    needs, windows = experiment.store_needs, experiment.windows
-    archive = Archive(
-        read=lambda sensor: insitu.read(sensor, near),
-        times_of=partial(_times, samples=samples, period=period, passes=passes),
-        assemble=lambda tile, span: Assembler.open(sources, tile, span, needs, windows),
-    )
-    made_from = {"experiment": experiment.model_dump(mode="json")}
+@dataclass(frozen=True)
+class Gathering:
+    """An archive of products and its sensors, opened when it is asked; it can be handed to another process.
+
+    Attributes:
+        samples: which of them.
+        needs, windows: what is assembled.
+    """
+
+    samples: ArchiveSamples
+    needs: Needs
+    windows: Windows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The six products."""
+        return tuple(open_sources(self.samples.archive))
+
+    @cached_property
+    def insitu(self) -> Ismn:
+        """The sensors."""
+        return Ismn(in_situ_archive(self.samples.archive))
+
+    @property
+    def period(self) -> Period:
+        """Of the samples."""
+        return Period.parse(self.samples.period)
+
+    def read(self, sensor: Sensor) -> pd.DataFrame:
+        """Readings near the moments of the period."""
+        return self.insitu.read(sensor, _around(self.period, self.samples.labels.window_minutes))
+
+    def times_of(self, sensor: Sensor) -> NDArray[np.datetime64]:
+        """Moments of a sensor's samples."""
+        passes = [source for source in self.sources if source.name == "sentinel1"]
+        return _times(sensor, self.samples, self.period, passes)
+
+    def assemble(self, tile: Tile, span: Period) -> Assembler:
+        """All that was known of a tile."""
+        return Assembler.open(self.sources, tile, span, self.needs, self.windows)
+
+
+def _collocate(
+    experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None, workers: int
+) -> Report:
+    found = Gathering(samples, experiment.store_needs, experiment.windows)
     return build(
-        insitu.sensors(),
-        archive,
-        needs,
+        found.insitu.sensors(),
+        Archive(found.read, found.times_of, found.assemble),
+        experiment.store_needs,
         store,
         rule=samples.labels,
-        made_from=made_from,
+        made_from={"experiment": experiment.model_dump(mode="json")},
         simulated=experiment.simulated,
         progress=progress,
+        workers=workers,
     )
 
 

@@ -40,8 +40,12 @@ def train_in(
     resume: bool,
     samples_report: Callable[[int, int, str], None],
     report: Reporter,
+    workers: int = 1,
+    samples: Path | None = None,
 ) -> Judged:
-    """Gather the samples of an experiment and train on them, in one folder.
+    """Gather the samples of an experiment, with so many processes, and train on them, in one folder.
+
+    Samples that were gathered before may be given; they may hold more than the experiment needs.
 
     Raises:
         Refusal: as `train`; or the folder holds a run and `resume` was not asked.
@@ -51,7 +55,7 @@ def train_in(
         raise Refusal(
             f"train: a new run in {folder}", "It holds a run already", "Add --resume to go on with it, or give --out"
         )
-    scorecard = train(experiment, store_of(experiment, run.store, samples_report), run, report)
+    scorecard = train(experiment, store_of(experiment, samples or run.store, samples_report, workers), run, report)
     return Judged(scorecard, console_summary(scorecard))
 
 

@@ -1,7 +1,9 @@
 """What a network may see: samples of sensors and times, their labels, splits and scaling."""
 
+from vadose.samples.append import append
 from vadose.samples.chips import Chips
 from vadose.samples.collocate import Archive, build
+from vadose.samples.describe import describe, picture
 from vadose.samples.labels import LabelRule
 from vadose.samples.loader import SampleBatch, batches
 from vadose.samples.mapping import TableMapping
@@ -11,6 +13,7 @@ from vadose.samples.scaling import Scaling
 from vadose.samples.split import Fold, Split, check_disjoint, holdout, inner, kfold
 from vadose.samples.store import SampleStore
 from vadose.samples.tables import import_table
+from vadose.samples.verify import Verified, verify
 from vadose.samples.writer import Samples, SampleWriter
 
 __all__ = [
@@ -28,11 +31,16 @@ __all__ = [
     "Scaling",
     "Split",
     "TableMapping",
+    "Verified",
+    "append",
     "batches",
     "build",
     "check_disjoint",
+    "describe",
     "holdout",
     "import_table",
     "inner",
     "kfold",
+    "picture",
+    "verify",
 ]

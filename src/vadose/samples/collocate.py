@@ -1,8 +1,11 @@
 """Where sensors and sources meet: for each sensor and time the nearest reading and everything that was known."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +19,8 @@ from vadose.grid import NORTHERNMOST, SOUTHERNMOST, Period, Tile, tile_around
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples.labels import LabelRule, at_top, clean, nearest
 from vadose.samples.report import Dropped, Report
-from vadose.samples.writer import Samples, SampleWriter
+from vadose.samples.staging import Part, Staging
+from vadose.samples.writer import Samples, SampleWriter, check_free
 from vadose.sources.stm import Sensor
 
 Progress = Callable[[int, int, str], None]
@@ -57,69 +61,90 @@ def build(
     made_from: Mapping[str, Any] | None = None,
     simulated: bool = False,
     progress: Progress | None = None,
+    workers: int = 1,
 ) -> Report:
     """Write a store of all samples of some sensors.
 
     A sample is a requested time with a reading near it; what gives no sample is counted by reason. The store also
-    holds the valid fraction and the age of each source.
+    holds the valid fraction and the age of each source. A build that was stopped goes on with the sensors that it
+    lacks, and gives the same store.
 
     Args:
         sensors: in the order in which they are stored.
-        archive: where readings and inputs come from.
+        archive: where readings and inputs come from; several workers need one that can be pickled.
         needs: predictors to store.
         path: of the store.
         rule: which readings are labels.
         made_from: what the declaration is to tell of the origin.
         simulated: whether any of it is simulated.
         progress: told after each sensor.
+        workers: processes, each at a sensor of its own.
 
     Raises:
-        Refusal: no sample came of it, or a file cannot be read; nothing is written.
+        Refusal: no sample came of it, a file cannot be read, or another build was stopped here; no store is written.
     """
-    search = _Search(archive, needs, rule or LabelRule(), progress)
-    found = search.through(sensors)
-    first = next(found, None)
+    origin, rule = dict(made_from or {}), rule or LabelRule()
+    check_free(path)
+    plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
+    staging = Staging.open(path, plan)
+    _gather(_Search(archive, needs, rule, staging), sensors, progress, workers)
+    dropped = sum((staging.dropped(number) for number in range(len(sensors))), Dropped())
+    parts = (part for number in range(len(sensors)) for part in staging.parts(number))
+    first = next(parts, None)
     if first is None:
+        staging.remove()
         raise Refusal(
             f"samples: a store of {len(sensors)} sensors",
-            f"No sample came of them; left out: {search.dropped}",
+            f"No sample came of them; left out: {dropped}",
             "Widen the period or the window around the times, or accept other flags and depths",
         )
-    origin = dict(made_from or {})
-    holds = _holds(first.inputs[0], needs)
     items: set[str] = set()
     samples = 0
-    with SampleWriter.open(path, holds, origin, simulated) as writer:
-        for some in chain([first], found):
-            writer.append(_stacked(some, holds))
-            items.update(item for inputs in some.inputs for item in inputs.items)
-            samples += len(some.inputs)
-        origin |= {"items": sorted(items), "left_out": dict(search.dropped.counts)}
-    return Report(path, samples, search.dropped)
+    with SampleWriter.open(path, first.holds, origin, simulated) as writer:
+        for part in chain([first], parts):
+            writer.append(part.samples)
+            items |= part.items
+            samples += len(part.samples.index)
+        origin |= {"items": sorted(items), "left_out": dict(dropped.counts)}
+    staging.remove()
+    return Report(path, samples, dropped)
 
 
-@dataclass(frozen=True, eq=False)
-class _Found:
-    index: pd.DataFrame
-    inputs: list[Inputs]
+def _gather(search: "_Search", sensors: Sequence[Sensor], progress: Progress | None, workers: int) -> None:
+    """Make the parts of every sensor that lacks them."""
+    lacking = [number for number in range(len(sensors)) if not search.staging.has(number)]
+    done = len(sensors) - len(lacking)
+    for number in search.through(sensors, lacking, workers):
+        done += 1
+        if progress:
+            progress(done, len(sensors), f"{sensors[number].network} {sensors[number].station}")
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Search:
     archive: Archive
     needs: Needs
     rule: LabelRule
-    progress: Progress | None
-    dropped: Dropped = field(default_factory=Dropped)
+    staging: Staging
 
-    def through(self, sensors: Sequence[Sensor]) -> Iterator[_Found]:
-        for done, sensor in enumerate(sensors, start=1):
-            yield from self._of(sensor)
-            if self.progress:
-                self.progress(done, len(sensors), f"{sensor.network} {sensor.station}")
+    def through(self, sensors: Sequence[Sensor], numbers: Sequence[int], workers: int) -> Iterator[int]:
+        """Gather some sensors; the number of each when it is done."""
+        if workers == 1 or len(numbers) < 2:
+            for number in numbers:
+                yield self.gather(number, sensors[number])
+            return
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            together = max(len(numbers) // (8 * workers), 1)
+            yield from pool.map(self.gather, numbers, [sensors[number] for number in numbers], chunksize=together)
 
-    def _of(self, sensor: Sensor) -> Iterator[_Found]:
-        labels = self._labels(sensor)
+    def gather(self, number: int, sensor: Sensor) -> int:
+        """Stage all samples of a sensor."""
+        dropped: Counter[str] = Counter()
+        self.staging.put(number, self._parts(sensor, dropped), dropped)
+        return number
+
+    def _parts(self, sensor: Sensor, dropped: Counter[str]) -> Iterator[Part]:
+        labels = self._labels(sensor, dropped)
         if labels.empty:
             return
         times = labels["time"].to_numpy("datetime64[ns]")
@@ -127,33 +152,34 @@ class _Search:
         try:
             moments = self.archive.assemble(tile, Period(times[0], times[-1] + np.timedelta64(1, "ns")))
         except NothingFound:
-            self.dropped += Dropped.of({"time that no source covers": len(labels)})
+            dropped["time that no source covers"] += len(labels)
             return
         for start in range(0, len(labels), _AT_ONCE):
             part = labels.iloc[start : start + _AT_ONCE]
-            index = part.assign(**_identity(sensor))
-            yield _Found(index, [moments.at(time) for time in part["time"].to_numpy("datetime64[ns]")])
+            inputs = [moments.at(time) for time in part["time"].to_numpy("datetime64[ns]")]
+            yield _stacked(part.assign(**_identity(sensor)), inputs, _holds(inputs[0], self.needs))
 
-    def _labels(self, sensor: Sensor) -> pd.DataFrame:
+    def _labels(self, sensor: Sensor, dropped: Counter[str]) -> pd.DataFrame:
         if not at_top(sensor.depth_from_m, sensor.depth_to_m, self.rule.deepest_m):
-            return self._without(f"sensor not within 0..{self.rule.deepest_m:g} m")
+            return _without(dropped, f"sensor not within 0..{self.rule.deepest_m:g} m")
         if not SOUTHERNMOST <= sensor.lat <= NORTHERNMOST:
-            return self._without("sensor beyond the latitudes of the cells")
+            return _without(dropped, "sensor beyond the latitudes of the cells")
         times = np.unique(self.archive.times_of(sensor))
         if not times.size:
-            return self._without("sensor without a time asked for")
+            return _without(dropped, "sensor without a time asked for")
         try:
             readings = self.archive.read(sensor)
         except NothingFound:
-            return self._without("sensor without readings")
+            return _without(dropped, "sensor without readings")
         good, unfit = clean(readings, self.rule)
         matched, alone = nearest(good, times, self.rule.window_minutes)
-        self.dropped += unfit + alone
+        dropped.update(dict((unfit + alone).counts))
         return matched
 
-    def _without(self, reason: str) -> pd.DataFrame:
-        self.dropped += Dropped.of({reason: 1})
-        return pd.DataFrame()
+
+def _without(dropped: Counter[str], reason: str) -> pd.DataFrame:
+    dropped[reason] += 1
+    return pd.DataFrame()
 
 
 def _identity(sensor: Sensor) -> dict[str, Any]:
@@ -173,12 +199,13 @@ def _holds(inputs: Inputs, needs: Needs) -> Needs:
     return replace(needs, cells=(*needs.cells, *sorted(set(provenance) - set(needs.cells))))
 
 
-def _stacked(found: _Found, holds: Needs) -> Samples:
-    cells = [_arrays(inputs.cells, holds.cells, ())[:, 0, 0] for inputs in found.inputs]
+def _stacked(index: pd.DataFrame, found: Sequence[Inputs], holds: Needs) -> Part:
+    cells = [_arrays(inputs.cells, holds.cells, ())[:, 0, 0] for inputs in found]
     steps = (holds.history.steps,)
-    history = [_arrays(inputs.history, holds.history.variables, steps)[..., 0, 0].T for inputs in found.inputs]
-    pixels = [_arrays(inputs.pixels, holds.pixels, ()) for inputs in found.inputs] if holds.pixels else None
-    return Samples(found.index, np.stack(cells), np.stack(history), np.stack(pixels) if pixels is not None else None)
+    history = [_arrays(inputs.history, holds.history.variables, steps)[..., 0, 0].T for inputs in found]
+    pixels = [_arrays(inputs.pixels, holds.pixels, ()) for inputs in found] if holds.pixels else None
+    samples = Samples(index, np.stack(cells), np.stack(history), np.stack(pixels) if pixels is not None else None)
+    return Part(samples, holds, frozenset(item for inputs in found for item in inputs.items))
 
 
 def _arrays(dataset: xr.Dataset, names: tuple[str, ...], leading: tuple[int, ...]) -> NDArray[np.float32]:

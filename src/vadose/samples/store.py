@@ -117,6 +117,14 @@ class SampleStore:
         parts = [self._span(f"history/{name}", rows)[:, : history.steps] for name in history.variables]
         return np.stack(parts, axis=2) if parts else np.empty((len(rows), history.steps, 0), np.float32)
 
+    def steps(self, name: str, rows: Rows) -> Floats:
+        """One variable of the time before, (sample, step), as it was observed.
+
+        Raises:
+            Refusal: a file cannot be read.
+        """
+        return self._span(f"history/{name}", rows)
+
     def pixels(self, names: Sequence[str], rows: Rows, halo: int) -> Floats:
         """Pixels of 10 m around the sensor's cell, (sample, variable, y, x), cut to `halo` cells on every side.
 

@@ -30,7 +30,9 @@ from vadose.samples.layout import (
     described,
     plans,
 )
+from vadose.samples.link import link
 from vadose.samples.packing import MISSING
+from vadose.samples.store import SampleStore
 
 Floats = NDArray[np.float32]
 
@@ -64,17 +66,25 @@ class Samples:
 class SampleWriter:
     """Appends samples to a store that appears, whole, when its context ends without error."""
 
-    def __init__(self, folder: Path, holds: Needs) -> None:
+    def __init__(self, folder: Path, holds: Needs, onto: SampleStore | None = None) -> None:
         self._folder, self._holds = folder, holds
-        self._index: list[pd.DataFrame] = []
+        self._index: list[pd.DataFrame] = [] if onto is None else [onto.index]
         folder.mkdir()
         group = zarr.create_group(folder / ARRAYS, zarr_format=3)
         self._streams = [_Stream.create(group, plan) for plan in plans(holds)]
+        if onto is not None:
+            for stream in self._streams:
+                stream.begin(onto.path / ARRAYS, folder / ARRAYS)
 
     @classmethod
     @contextmanager
     def open(
-        cls, path: Path, holds: Needs, made_from: Mapping[str, Any], simulated: bool = False
+        cls,
+        path: Path,
+        holds: Needs,
+        made_from: Mapping[str, Any],
+        simulated: bool = False,
+        onto: SampleStore | None = None,
     ) -> Iterator["SampleWriter"]:
         """Begin a store at `path`; an older store there is replaced when this one is whole.
 
@@ -83,13 +93,14 @@ class SampleWriter:
             holds: what every sample has.
             made_from: what the declaration is to tell of the origin; read when the context ends.
             simulated: whether any of it is simulated.
+            onto: a store whose samples come first; it holds the same.
 
         Raises:
             Refusal: something else lies at `path`, or no sample came.
         """
-        _check_free(path)
+        check_free(path)
         with replacing(path) as folder:
-            writer = cls(folder, holds)
+            writer = cls(folder, holds, onto)
             yield writer
             writer._finish(path, made_from, simulated)
 
@@ -146,6 +157,18 @@ class _Stream:
         )
         return cls(plan, array)
 
+    def begin(self, old: Path, new: Path) -> None:
+        """Take over what an older store holds: its full files as they are, the rows of the last one to be written."""
+        held = zarr.open_array(old / self.plan.path, mode="r", zarr_format=3)
+        count = held.shape[0]
+        full = count - count % self.plan.block
+        self.array.resize((full, *self.plan.shape))
+        chunks = Path(self.plan.path) / "c"
+        (new / chunks).mkdir(exist_ok=True)
+        for file in range(full // self.plan.block):
+            link(old / chunks / str(file), new / chunks / str(file))
+        self.waiting = [np.asarray(held[full:])]
+
     def append(self, values: Floats) -> None:
         floats = values.astype(np.float32)
         self.waiting.append(self.plan.packing.pack(floats) if self.plan.packing else floats)
@@ -177,7 +200,12 @@ def _conformed(index: pd.DataFrame) -> pd.DataFrame:
     return index.assign(**texts, **numbers, time=index["time"].astype("datetime64[ns]"))
 
 
-def _check_free(path: Path) -> None:
+def check_free(path: Path) -> None:
+    """Make sure that a store may be written: nothing is there, or an older store.
+
+    Raises:
+        Refusal: something else lies there.
+    """
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     try:
