@@ -88,13 +88,20 @@ def build(
     plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
     staging = Staging.open(path, plan)
     _gather(_Search(archive, needs, rule, staging), sensors, progress, workers)
-    dropped = sum((staging.dropped(number) for number in range(len(sensors))), Dropped())
-    parts = (part for number in range(len(sensors)) for part in staging.parts(number))
+    report = _written(staging, len(sensors), path, origin, simulated)
+    staging.remove()
+    return report
+
+
+def _written(staging: Staging, sensors: int, path: Path, origin: dict[str, Any], simulated: bool) -> Report:
+    """The store of all parts, in the order of the sensors."""
+    dropped = sum((staging.dropped(number) for number in range(sensors)), Dropped())
+    parts = (part for number in range(sensors) for part in staging.parts(number))
     first = next(parts, None)
     if first is None:
         staging.remove()
         raise Refusal(
-            f"samples: a store of {len(sensors)} sensors",
+            f"samples: a store of {sensors} sensors",
             f"No sample came of them; left out: {dropped}",
             "Widen the period or the window around the times, or accept other flags and depths",
         )
@@ -106,7 +113,6 @@ def build(
             items |= part.items
             samples += len(part.samples.index)
         origin |= {"items": sorted(items), "left_out": dict(dropped.counts)}
-    staging.remove()
     return Report(path, samples, dropped)
 
 
