@@ -225,9 +225,7 @@ class SoilMap:
 
 def test_a_map_on_two_grids_is_one_map():
     tile, needs = Tile(32632, 1600, 19200, 6, 2), Needs(cells=("sand", "clay"))
-    one, two = (
-        assemble([SoilMap(lambda _, x: np.zeros(x.shape, bool), parts)], tile, NOON, needs) for parts in (1, 2)
-    )
+    one, two = (assemble([SoilMap(lambda _, x: np.zeros(x.shape, bool), parts)], tile, NOON, needs) for parts in (1, 2))
     xr.testing.assert_identical(one.cells, two.cells)
     assert (two.cells["soilgrids_valid_fraction"].values == 1).all()
     assert two.items == one.items == ("soilgrids-9",)

@@ -148,20 +148,6 @@ def test_a_source_is_missing_by_the_moment_and_present_by_its_history():
     assert flags.tolist() == [int(Quality.SMAP_MISSING | Quality.HISTORY_SHORT), 0]
 
 
-def test_a_source_is_missing_by_the_moment_and_present_by_its_history():
-    needs = Needs(cells=("smap", "sand"), history=History(("smap",), 4, 1.0))
-    now, past = torch.tensor([[0.3, 0.4], [np.nan, 0.4]]), torch.tensor([[[np.nan]], [[0.2]]])
-    batch = Batch(
-        torch.empty(2, 0, 0, 0), now[..., None, None].float(), past.repeat(1, 4, 1)[..., None, None].float()
-    )
-    flags, seen = quality_of(batch, needs)[:, 0, 0], presence(batch, needs)
-    assert flags.tolist() == [int(Quality.HISTORY_SHORT), int(Quality.SMAP_MISSING)]
-    assert seen["smap"].all()
-    alone = Needs(cells=("sand",), history=needs.history)
-    flags = quality_of(Batch(batch.pixels, batch.cells[:, 1:], batch.history), alone)[:, 0, 0]
-    assert flags.tolist() == [int(Quality.SMAP_MISSING | Quality.HISTORY_SHORT), 0]
-
-
 @pytest.mark.parametrize(("steps", "short"), [(6, False), (3, False), (2, True), (0, True)])
 def test_a_history_is_short_when_fewer_than_half_of_its_steps_are_known(steps, short):
     quality = estimate_tile([network()], inputs(steps_seen=steps)).quality

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,7 +13,6 @@ from vadose.variables import SOURCES, Quality, source_of
 
 Flags = NDArray[np.uint16]
 Presence = NDArray[np.bool_]
-Layer = tuple[str, Presence]
 Layer = tuple[str, Presence]
 
 

@@ -89,4 +89,5 @@ def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:
     """The truth of a region at a moment, (y, x), m3 m-3, with its CRS."""
     store = archive / "truth" / f"{region}.zarr"
     with xr.open_zarr(store, group="cells", consolidated=False, decode_coords="all") as truth:
-        return truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()
+        moisture: xr.DataArray = truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()
+        return moisture

@@ -133,12 +133,6 @@ class Assembler:
         sources = {self._owner(name) for name in past.variables} & self.opened.keys()
         return {item for source in sources for item in self.opened[source].items(time, past)}
 
-    def _past_items(self, time: np.datetime64) -> set[str]:
-        """Identifiers of what the history is made from."""
-        past = self.needs.history
-        sources = {self._owner(name) for name in past.variables} & self.opened.keys()
-        return {item for source in sources for item in self.opened[source].items(time, past)}
-
     def _owner(self, name: str) -> str:
         return self.owners.get(name) or source_of(name)
 

@@ -56,10 +56,6 @@ class OnTile(Protocol):
         """Identifiers of what the steps are made from."""
         ...
 
-    def items(self, time: np.datetime64, history: History) -> set[str]:
-        """Identifiers of what the steps are made from."""
-        ...
-
 
 def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> OnTile:
     """Bring a source's datasets onto a tile, as pixels or as cells by the size of its native pixels."""
@@ -70,24 +66,6 @@ def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: 
     if min(native_metres(dataset) for dataset in datasets) < FINE_M:
         return Fine(looks_of(datasets), variables, tile)
     return Coarse(tuple(Series.of(parts, variables, tile) for parts in _by_item(datasets)), variables, tile)
-
-
-def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
-    """Datasets of one item and the same times together: its parts on several grids."""
-    parts: dict[tuple[str, bytes], list[xr.Dataset]] = {}
-    for dataset in datasets:
-        times = dataset["time"].values.tobytes() if "time" in dataset.dims else b""
-        parts.setdefault((str(dataset.attrs.get("item", "")), times), []).append(dataset)
-    return list(parts.values())
-
-
-def _merged(parts: Iterable[dict[str, Floats]]) -> dict[str, Floats]:
-    """Each variable at each place from the first part that shows it."""
-    whole: dict[str, Floats] = {}
-    for part in parts:
-        for name, values in part.items():
-            whole[name] = np.where(np.isnan(whole[name]), values, whole[name]) if name in whole else values
-    return whole
 
 
 def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
@@ -146,10 +124,6 @@ class Fine:
         times = np.array([self.looks[rank].time for rank in held], dtype="datetime64[ns]")
         step = steps_of(times, time, history.steps, history.step_days)
         return step_means(np.stack([means[rank][name] for rank in held]), step, history.steps)
-
-    def items(self, time: np.datetime64, history: History) -> set[str]:
-        """Looks in reach of the steps."""
-        return {look.item for look in self.looks if _in_reach(look, time, history.steps * history.step_days)}
 
     def items(self, time: np.datetime64, history: History) -> set[str]:
         """Looks in reach of the steps."""
@@ -256,12 +230,6 @@ class Coarse:
         times = np.concatenate([part.times for part in parts])
         values = np.concatenate([part.values[name] for part in parts])
         return step_means(values, steps_of(times, time, history.steps, history.step_days), history.steps)
-
-    def items(self, time: np.datetime64, history: History) -> set[str]:
-        """Series with a time in reach of the steps."""
-        days = history.steps * history.step_days
-        return {one.item for one in self.series if one.times.size and one.reach(time, days)}
-
 
     def items(self, time: np.datetime64, history: History) -> set[str]:
         """Series with a time in reach of the steps."""
