@@ -13,6 +13,11 @@ from pydantic import ValidationError
 from vadose.fusion import History, Needs
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape, Product, Trees
 from vadose.models.baselines import table_of
+from vadose.models.columns import Column, Kind
+from vadose.models.heads import noise_of
+from vadose.models.past import Series
+from vadose.models.quantities import quantities, read
+from vadose.models.readings import Readings, cell_means
 from vadose.models.scaled import Scaled
 from vadose.samples import Scaling
 
@@ -135,6 +140,94 @@ def test_an_encoder_that_would_tear_cells_is_refused():
     with pytest.raises(ValidationError, match="Every stage needs a convolution"):
         EncoderShape(blocks=(2, 1, 1, 0))
     assert EncoderShape(blocks=(2, 1, 1, 2)).halo == 3
+
+
+def test_what_is_usual_at_a_place_reaches_the_level_and_what_moves_does_not():
+    made, given_batch = network(), batch(1, 1)
+    with torch.no_grad():
+        made.level.weight.fill_(1.0)
+    before = made.parts(given_batch)
+    given_batch.pixels[:, 0] += 1.0
+    moved = made.parts(given_batch)
+    assert torch.equal(before.level, moved.level) and not torch.equal(before.swing, moved.swing)
+    given_batch.cells[:, 0] += 0.3
+    assert not torch.equal(before.level, made.parts(given_batch).level)
+    mean, _ = made(given_batch)
+    parts = made.parts(given_batch)
+    assert torch.allclose(mean, parts.level + parts.swing)
+
+
+def test_the_season_is_read_where_it_is_known():
+    made, given_batch = network(), batch(1, 1)
+    unknown = made.estimate(given_batch).mean
+    winter, summer = (
+        made.estimate(replace(given_batch, day_of_year=torch.full((2,), day))).mean for day in (15.0, 197.0)
+    )
+    assert np.isfinite(unknown).all() and np.abs(winter - summer).min() > 1e-6
+    without = FusionNetwork(NEEDS, replace(SHAPE, season=False), SCALING)
+    assert not {Kind.SINE, Kind.COSINE} & {column.kind for column in without.columns}
+
+
+def test_the_day_of_the_year_is_that_of_the_samples():
+    times = np.array(["2021-01-01T06:00", "2020-12-31T23:59", "2021-07-19"], "datetime64[ns]")
+    read = Batch.of_samples(None, np.zeros((3, 1), np.float32), np.zeros((3, 0, 0), np.float32), times)
+    assert read.day_of_year.tolist() == [1.0, 366.0, 200.0]
+
+
+def test_the_past_is_filtered_over_what_was_observed():
+    steps = torch.tensor([0.4, torch.nan, 0.1, 0.3]).reshape(1, 4, 1, 1)
+    series = Series(steps, 10.0)
+    weights = np.exp(-np.array([0, 2, 3]) * 10 / 20)
+    assert float(series.filtered(20.0)) == pytest.approx((weights * [0.4, 0.1, 0.3]).sum() / weights.sum())
+    assert float(series.mean) == pytest.approx(0.8 / 3)
+    assert float(series.std) == pytest.approx(np.std([0.4, 0.1, 0.3]))
+    assert (float(series.lowest), float(series.highest)) == pytest.approx((0.1, 0.4))
+    assert float(series.before(2)) == pytest.approx(0.1)
+    assert np.isnan(float(series.before(1))) and np.isnan(float(series.before(9)))
+    nothing = Series(torch.full((1, 4, 1, 1), torch.nan), 10.0)
+    told = (nothing.mean, nothing.std, nothing.lowest, nothing.highest, nothing.filtered(5.0))
+    assert all(torch.isnan(part).all() for part in told)
+
+
+def test_indices_are_formed_where_both_of_their_parts_are_needed():
+    assert quantities(("vv", "vh", "B04", "B08", "B11")) == ("vv", "vh", "B11", "cross_ratio", "ndvi", "ndmi")
+    assert quantities(("B08", "vh")) == ("B08", "vh")
+    values = {"B08": 0.3, "B04": 0.1, "B11": 0.2, "B12": 0.1, "vv": 0.1, "vh": 0.01}
+    found = read({name: torch.tensor([value]) for name, value in values.items()})
+    expected = {"ndvi": 0.5, "ndmi": 0.2, "swir_ratio": np.log(0.5), "cross_ratio": -10.0, "vv": -10.0}
+    assert {name: float(found[name]) for name in expected} == pytest.approx(expected)
+    assert torch.isnan(read({"B08": torch.tensor([torch.nan]), "B04": torch.tensor([0.1])})["ndvi"]).all()
+
+
+def test_the_cell_of_a_pixel_variable_is_the_mean_of_what_was_observed_within_the_halo():
+    pixels = torch.zeros(1, 1, 96, 128)
+    pixels[..., 32:64, 32:64] = 2.0
+    pixels[..., 32:48, 32:64] = torch.nan
+    pixels[..., 32:64, 64:96] = 5.0
+    pixels[..., :32, :] = 100.0
+    assert cell_means(pixels, 1).tolist() == [[[[2.0, 5.0]]]]
+
+
+def test_columns_have_unit_spread_over_what_they_were_fitted_on():
+    made, parts = network(), [batch(2, 3, seed) for seed in range(20)]
+    made.fit_columns(parts)
+    raw = torch.cat([Readings.of(part, NEEDS).columns(made.columns) for part in parts])
+    scaled, there = made.standard(raw)
+    varying = [i for i, column in enumerate(made.columns) if column.quantity != "season"]
+    assert scaled[:, varying].mean(dim=(0, 2, 3)).abs().max() < 0.02
+    assert (scaled[:, varying].std(dim=(0, 2, 3)) - 1).abs().max() < 0.02
+    assert there[:, varying].min() == 1 and torch.isfinite(made.standard.std).all()
+
+
+def test_noise_on_what_lasts_is_one_for_a_sensor():
+    columns = (Column("sand", Kind.STATIC), Column("smap", Kind.MEAN), Column("smap", Kind.NOW))
+    torch.manual_seed(0)
+    sensor = torch.tensor([7, 7, 3, 3])
+    shaken = noise_of(columns, 0.2, 0.3, 1.0)(torch.zeros(4, 3, 1, 1), sensor)[..., 0, 0]
+    assert torch.equal(shaken[0, :2], shaken[1, :2]) and torch.equal(shaken[2, :2], shaken[3, :2])
+    assert len(set(shaken[:, 2].tolist())) == 4 and not torch.equal(shaken[0, :2], shaken[2, :2])
+    many = noise_of(columns, 0.2, 0.3, 1.0)(torch.zeros(4000, 3, 1, 1), None)[..., 0, 0]
+    assert many.std(dim=0).tolist() == pytest.approx([1.0, 0.3, 0.2], rel=0.1)
 
 
 def test_a_product_is_taken_at_its_word():

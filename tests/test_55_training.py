@@ -16,13 +16,14 @@ from scipy.stats import norm
 from vadose.estimate import estimate_points
 from vadose.fusion import History, Needs
 from vadose.models import Batch, EncoderShape, FusionNetwork, Model, NetworkShape
+from vadose.models.shape import Parts
 from vadose.refusal import Refusal
 from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
 from vadose.training import Places, Schedule, fit_network, fit_product, fit_trees, load, origin, save
 from vadose.training.checkpoint import DESCRIPTION, WEIGHTS, signed
 from vadose.training.dropout import drop_sources
 from vadose.training.loop import Labelled, fit
-from vadose.training.objective import negative_log_likelihood, objective
+from vadose.training.objective import Truth, Weights, negative_log_likelihood, objective
 
 NEEDS = Needs(cells=("sand", "smap"), history=History(("smap",), 3, 1.0))
 SHAPE = NetworkShape(EncoderShape(width=4, max_width=8), 8, 8, 16, dropout=0.1, noise=0.05)
@@ -82,7 +83,7 @@ def small_batches(seed: int, size: int = 32) -> Callable[[int], Iterator[Labelle
     sensor = torch.arange(size) // 4
 
     def batches(_: int) -> Iterator[Labelled]:
-        yield Batch.of_samples(None, cells, history), torch.from_numpy(label), sensor
+        yield Batch.of_samples(None, cells, history), Truth(torch.from_numpy(label), sensor, torch.ones(size))
 
     return batches
 
@@ -234,30 +235,87 @@ def test_the_likelihood_is_that_of_a_normal_distribution():
     assert float(negative_log_likelihood(*map(torch.tensor, (mean, spread, label)))) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("weight", [1.0, 0.3, 0.0])
-def test_the_objective_weighs_bias_apart_from_error_in_time(weight):
+def three_sensors(requires_grad: bool = False) -> tuple[Parts, Truth]:
     rng = np.random.default_rng(1)
     sensor = np.repeat([7, 3, 11], 5)
     label = rng.uniform(0.05, 0.4, 15)
-    mean = label + np.array([0.1, -0.05, 0.02]).repeat(5) + rng.normal(0, 0.02, 15)
-    spread = rng.uniform(0.02, 0.1, 15)
-    error = pd.Series(mean - label)
-    lasting = error.groupby(sensor).transform("mean")
-    squares = ((error - lasting) ** 2 + weight * lasting**2).mean()
-    expected = squares / label.var() - norm.logpdf(label, mean, spread).mean()
-    found = objective(*map(torch.tensor, (mean, spread, label, sensor)), weight)
-    assert float(found) == pytest.approx(expected)
-    if weight == 1:
-        assert squares == pytest.approx((error**2).mean())
+    level = np.array([0.3, 0.15, 0.2]).repeat(5)
+    swing = label - label.mean() + rng.normal(0, 0.03, 15)
+    values = (level, swing, rng.uniform(0.02, 0.1, 15))
+    parts = Parts(*(torch.tensor(value, requires_grad=requires_grad) for value in values))
+    return parts, Truth(torch.tensor(label), torch.tensor(sensor), torch.tensor(np.repeat([1.0, 0.5, 0.5], 5)))
+
+
+@pytest.mark.parametrize("weights", [Weights(), Weights(0.0, 1.0, 0.0), Weights(0.5, 0.0, 1.0)])
+def test_the_objective_weighs_time_place_and_spread_apart(weights):
+    parts, truth = three_sensors()
+    level, swing, spread, label = (
+        value.numpy() / 0.1 for value in (parts.level, parts.swing, parts.spread, truth.label)
+    )
+    frame = pd.DataFrame({"error": level + swing - label, "mean": level + swing, "label": label})
+    groups = frame.groupby(truth.sensor.numpy(), sort=True)
+    bias = groups["error"].mean()
+    r = groups.apply(lambda one: np.corrcoef(one["mean"], one["label"])[0, 1])
+    moving = np.sqrt(groups["error"].var(ddof=0) + 0.01) + weights.correlation * (1 - r) + weights.bias * bias**2
+    usual = np.average(np.sqrt(bias**2 + 0.25), weights=[0.5, 1.0, 0.5])
+    expected = moving.mean() + usual - weights.spread * norm.logpdf(label, level + swing, spread).mean()
+    assert float(objective(parts, truth, torch.tensor(0.1), weights)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_level_learns_the_bias_of_a_sensor_and_the_swing_what_moves():
+    parts, truth = three_sensors(requires_grad=True)
+    objective(parts, truth, torch.tensor(0.1), Weights(bias=0.0)).backward()
+    for sensor in (7, 3, 11):
+        own = truth.sensor == sensor
+        assert parts.swing.grad[own].sum().abs() < 1e-9 < parts.swing.grad[own].abs().max()
+        assert float(parts.level.grad[own].std()) == pytest.approx(0) and parts.level.grad[own].abs().min() > 1e-6
+    told = three_sensors(requires_grad=True)[0]
+    objective(told, truth, torch.tensor(0.1), Weights(bias=1.0)).backward()
+    assert torch.equal(told.level.grad, parts.level.grad)
+    assert told.swing.grad[truth.sensor == 7].sum().abs() > 1e-3
 
 
 def test_the_spread_is_fitted_without_moving_the_mean():
-    mean = torch.tensor([0.2, 0.3], requires_grad=True)
-    spread = torch.tensor([0.05, 0.05], requires_grad=True)
-    label = torch.tensor([0.25, 0.2])
-    objective(mean, spread, label, torch.tensor([0, 1]), 0.0).backward()
-    assert torch.equal(mean.grad, torch.zeros(2))
-    assert spread.grad.abs().min() > 0
+    def gradients(weight: float) -> Parts:
+        parts, truth = three_sensors(requires_grad=True)
+        objective(parts, truth, torch.tensor(0.1), Weights(spread=weight)).backward()
+        return parts
+
+    one, other = gradients(0.1), gradients(5.0)
+    assert torch.equal(one.swing.grad, other.swing.grad) and torch.equal(one.level.grad, other.level.grad)
+    assert torch.allclose(50 * one.spread.grad, other.spread.grad) and one.spread.grad.abs().min() > 0
+
+
+def test_a_sensor_that_never_changes_is_learned_without_a_correlation():
+    parts, truth = three_sensors(requires_grad=True)
+    still = Truth(torch.full_like(truth.label, 0.2), truth.sensor, truth.alone)
+    loss = objective(parts, still, torch.tensor(0.1), Weights())
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(parts.swing.grad).all()
+
+
+def test_without_patience_every_sample_is_learned_and_the_last_weights_stay(places, tmp_path):
+    schedule = Schedule(epochs=3, batch_size=480, learning_rate=1e-2, patience=None, per_sensor=MOMENTS)
+    seen: list[float] = []
+    network, _, progress = fit_network(
+        places, NEEDS, SHAPE, schedule, tmp_path / "state", lambda r: seen.append(r["loss"])
+    )
+    assert progress.best_epoch == 2 and len(seen) == 3
+    kept = torch.load(tmp_path / "state", weights_only=True)["network"]
+    assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
+    patient = Schedule(epochs=3, batch_size=480, learning_rate=1e-2, patience=3, per_sensor=MOMENTS)
+    other, *_ = fit_network(places, NEEDS, SHAPE, patient, tmp_path / "other")
+    assert not torch.equal(network.standard.mean, other.standard.mean), "fitted on the validation places as well"
+
+
+def test_what_a_sensor_loses_it_loses_in_all_its_samples():
+    needs = Needs(cells=("vv", "smap", "sand", "B04"))
+    sensor = torch.arange(200) // 20
+    batch = Batch(torch.zeros(200, 0, 0, 0), torch.ones(200, 4, 1, 1), torch.zeros(200, 0, 0, 1, 1))
+    there = (
+        drop_sources(batch, needs, 0.5, torch.Generator().manual_seed(0), sensor).cells.isfinite().reshape(10, 20, 4)
+    )
+    assert (there == there[:, :1]).all() and 0.2 < float((~there).float().mean()) < 0.6
 
 
 @pytest.fixture(params=["network", "product", "trees"])

@@ -45,7 +45,7 @@ def estimate_points(
     parts = []
     done = 0
     for samples in batches(store, rows, needs, batch_size=batch_size, seed=0, shuffle=False):
-        batch = Batch.of_samples(samples.pixels, samples.cells, samples.history)
+        batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
         estimate, quality = combine(models, batch), quality_of(batch, needs)
         seen = np.logical_or.reduce(list(presence(batch, needs).values()))
         parts.append(_table(estimate.mean, estimate.spread, quality, seen))

@@ -3,6 +3,7 @@
 from vadose.models.baselines import Product, Trees
 from vadose.models.batch import Batch, Estimate, Model
 from vadose.models.encoder import EncoderShape
-from vadose.models.network import FusionNetwork, NetworkShape
+from vadose.models.network import FusionNetwork
+from vadose.models.shape import NetworkShape
 
 __all__ = ["Batch", "EncoderShape", "Estimate", "FusionNetwork", "Model", "NetworkShape", "Product", "Trees"]

@@ -1,6 +1,6 @@
 """What goes through the door of every model, and what comes out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from vadose.fusion import Inputs, Needs
 
 
+def _unknown() -> torch.Tensor:
+    return torch.full((1,), torch.nan)
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Inputs of several places or moments, in the order of a model's needs; physical units, NaN where missing.
@@ -20,15 +24,21 @@ class Batch:
         pixels: at 10 m, halo included.
         cells: at 320 m, halo excluded.
         history: at 320 m, the latest step first.
+        day_of_year: of the estimate, 1..366; NaN where it is not known.
     """
 
     pixels: Float32[torch.Tensor, "batch channel pixel_y pixel_x"]
     cells: Float32[torch.Tensor, "batch variable y x"]
     history: Float32[torch.Tensor, "batch step variable y x"]
+    day_of_year: Float32[torch.Tensor, " #batch"] = field(default_factory=_unknown)
 
     @classmethod
     def of_samples(
-        cls, pixels: NDArray[np.float32] | None, cells: NDArray[np.float32], history: NDArray[np.float32]
+        cls,
+        pixels: NDArray[np.float32] | None,
+        cells: NDArray[np.float32],
+        history: NDArray[np.float32],
+        times: NDArray[np.datetime64] | None = None,
     ) -> "Batch":
         """A batch of single cells.
 
@@ -36,12 +46,14 @@ class Batch:
             pixels: (sample, channel, y, x) or None.
             cells: (sample, variable).
             history: (sample, step, variable).
+            times: (sample,), UTC; the day of the year is unknown without them.
         """
         empty = np.zeros((len(cells), 0, 0, 0), np.float32)
         return cls(
             torch.from_numpy(empty if pixels is None else pixels),
             torch.from_numpy(cells)[..., None, None],
             torch.from_numpy(history)[..., None, None],
+            _unknown() if times is None else _day_of_year(times),
         )
 
     @classmethod
@@ -51,11 +63,13 @@ class Batch:
             torch.from_numpy(_stacked(inputs.pixels, needs.pixels, 0))[None],
             torch.from_numpy(_stacked(inputs.cells, needs.cells, 0))[None],
             torch.from_numpy(_stacked(inputs.history, needs.history.variables, 1))[None],
+            _day_of_year(np.array([inputs.time])),
         )
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        return Batch(self.pixels.to(device), self.cells.to(device), self.history.to(device))
+        parts = (self.pixels, self.cells, self.history, self.day_of_year)
+        return Batch(*(part.to(device) for part in parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +96,11 @@ class Model(Protocol):
     def estimate(self, batch: Batch) -> Estimate:
         """Mean and spread of every cell; NaN where the model has nothing to go by."""
         ...
+
+
+def _day_of_year(times: NDArray[np.datetime64]) -> torch.Tensor:
+    days = times.astype("datetime64[D]")
+    return torch.from_numpy(((days - days.astype("datetime64[Y]")).astype(np.float32) + 1).astype(np.float32))
 
 
 def _stacked(dataset: xr.Dataset, names: tuple[str, ...], axis: int) -> NDArray[np.float32]:

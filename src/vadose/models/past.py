@@ -1,55 +1,92 @@
-"""Steps of time to features of cells."""
+"""Steps of time to numbers of cells: fixed filters of the history, and a unit that learns its own."""
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 
-class Past(nn.Module):
-    """Each cell's own past: what led to the moment, and what is usual there.
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The history of one quantity.
 
-    A gated recurrent unit reads the steps; beside it stand the departure of the latest observation from the mean of
-    all steps, and their mean, spread, minimum and maximum. (batch, step, 2 x variable, y, x), values and presence as
-    `Scaled` gives them, to (batch, feature, y, x).
+    Attributes:
+        steps: (batch, step, y, x), the latest first, NaN where missing.
+        step_days: length of a step.
+    """
+
+    steps: Tensor
+    step_days: float
+
+    @cached_property
+    def there(self) -> Tensor:
+        """Whether each step was observed."""
+        return torch.isfinite(self.steps)
+
+    @cached_property
+    def count(self) -> Tensor:
+        """Observed steps, (batch, y, x)."""
+        return self.there.sum(dim=1)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """Over the observed steps, (batch, y, x); NaN where there is none."""
+        return self.steps.nanmean(dim=1)
+
+    @cached_property
+    def std(self) -> Tensor:
+        """Over the observed steps; NaN where there are fewer than three."""
+        squares = ((self.steps - self.mean[:, None]) ** 2).nanmean(dim=1)
+        return torch.where(self.count > 2, squares.sqrt(), torch.nan)
+
+    @cached_property
+    def lowest(self) -> Tensor:
+        """Minimum over the observed steps; NaN where there is none."""
+        return _finite(torch.where(self.there, self.steps, torch.inf).amin(dim=1))
+
+    @cached_property
+    def highest(self) -> Tensor:
+        """Maximum over the observed steps; NaN where there is none."""
+        return _finite(torch.where(self.there, self.steps, -torch.inf).amax(dim=1))
+
+    def filtered(self, days: float) -> Tensor:
+        """Mean in which a step that is `days` older weighs e times less; NaN where no step was observed.
+
+        The exponential filter of Wagner et al., Remote Sens. Environ. 70:191-207, 1999, over the steps there are.
+        """
+        ages = torch.arange(self.steps.shape[1], device=self.steps.device) * self.step_days
+        weights = torch.exp(-ages / days).clamp(min=1e-30)[:, None, None] * self.there
+        return (self.steps.nan_to_num(0.0) * weights).sum(dim=1) / weights.sum(dim=1)
+
+    def before(self, steps: int) -> Tensor:
+        """The value so many steps before the latest; NaN where the history is shorter."""
+        inside = steps < self.steps.shape[1]
+        return self.steps[:, steps] if inside else torch.full_like(self.steps[:, 0], torch.nan)
+
+
+class Recurrent(nn.Module):
+    """A gated recurrent unit over the steps of each cell.
+
+    (batch, step, 2 x variable, y, x), values and presence as `Scaled` gives them, to (batch, feature, y, x).
 
     Args:
         variables: how many.
-        features: of the recurrent unit, and as many of the summary.
+        features: of the unit.
     """
 
     def __init__(self, variables: int, features: int) -> None:
         super().__init__()
-        self.hidden = features
-        self.features = 2 * features
-        self.recurrent = nn.GRU(2 * variables, features, batch_first=True)
-        self.summary = nn.Conv2d(5 * variables, features, 1)
+        self.features = features
+        self.unit = nn.GRU(2 * variables, features, batch_first=True)
 
     def forward(self, steps: Tensor) -> Tensor:
         """Read the steps, given the latest first, from the earliest to the latest."""
         batch, count, channels, height, width = steps.shape
         series = steps.flip(1).permute(0, 3, 4, 1, 2).reshape(batch * height * width, count, channels)
-        last: Tensor = self.recurrent(series)[1][-1]
-        read = last.reshape(batch, height, width, self.hidden).permute(0, 3, 1, 2)
-        values, present = steps.chunk(2, dim=2)
-        return torch.cat([read, torch.tanh(self.summary(usual(values, present)))], dim=1).contiguous()
+        last: Tensor = self.unit(series)[1][-1]
+        return last.reshape(batch, height, width, self.features).permute(0, 3, 1, 2).contiguous()
 
 
-def usual(values: Tensor, present: Tensor) -> Tensor:
-    """Departure of the latest from the mean, then mean, spread, minimum and maximum over the steps that are present.
-
-    Args:
-        values: (batch, step, variable, y, x), the latest step first, 0 where missing.
-        present: the same shape, 1 or 0.
-
-    Returns:
-        (batch, 5 x variable, y, x); 0 where no step is present.
-    """
-    count = present.sum(dim=1).clamp(min=1)
-    mean = (values * present).sum(dim=1) / count
-    spread = (((values - mean[:, None]) ** 2 * present).sum(dim=1) / count + 1e-6).sqrt()
-    lowest = torch.where(present > 0, values, torch.inf).amin(dim=1)
-    highest = torch.where(present > 0, values, -torch.inf).amax(dim=1)
-    first = present.argmax(dim=1, keepdim=True)
-    latest = values.gather(1, first)[:, 0]
-    stacked = torch.cat([latest - mean, mean, spread, lowest, highest], dim=1)
-    known = (present.sum(dim=1) > 0).repeat(1, 5, 1, 1)
-    return torch.where(known, stacked, 0.0)
+def _finite(values: Tensor) -> Tensor:
+    return torch.where(torch.isfinite(values), values, torch.nan)

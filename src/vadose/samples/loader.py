@@ -1,5 +1,6 @@
 """Samples in batches, shuffled with a seed; chips are read ahead while the last batch is used."""
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class SampleBatch:
         label: (sample,), m3 m-3; NaN where it is not known.
         rows: (sample,), in the store.
         sensors: (sample,), a number for each sensor of the batch.
+        times: (sample,), UTC.
     """
 
     pixels: Floats | None
@@ -32,6 +34,7 @@ class SampleBatch:
     label: Floats
     rows: Rows
     sensors: Rows
+    times: NDArray[np.datetime64]
 
 
 def batches(
@@ -54,7 +57,9 @@ def batches(
         batch_size: samples in a batch.
         seed, epoch: together they fix the order; another epoch has another one.
         shuffle: whether the order is random; otherwise that of `rows`.
-        per_sensor: samples of one sensor that stay together in a random order.
+        per_sensor: samples of one sensor that stay together in a random order; a batch then has
+            `batch_size // per_sensor` such groups at most, as even as can be. Where a sensor has fewer samples, its
+            group is all of them.
         chips: of the store and the needs, to read them once for several epochs.
 
     Raises:
@@ -63,32 +68,36 @@ def batches(
     store.check(needs)
     sensor: Rows = np.asarray(store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup(), np.intp)
     rng = np.random.default_rng([seed, epoch])
-    order = _grouped(sensor, per_sensor, rng) if shuffle else np.arange(len(rows))
+    if shuffle and per_sensor > 1:
+        parts = _grouped(sensor, per_sensor, batch_size, rng)
+    else:
+        order = rng.permutation(len(rows)) if shuffle else np.arange(len(rows))
+        parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     cells, history, label = store.cells(needs.cells, rows), store.history(needs.history, rows), store.labels(rows)
 
+    times = store.index["time"].to_numpy()[rows]
     read = chips or Chips(store, needs.pixels, needs.halo, budget_bytes=0)
 
     def batch(part: NDArray[np.intp]) -> SampleBatch:
         pixels = read.of(rows[part]) if needs.pixels else None
-        return SampleBatch(pixels, cells[part], history[part], label[part], rows[part], sensor[part])
+        return SampleBatch(pixels, cells[part], history[part], label[part], rows[part], sensor[part], times[part])
 
-    parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     return _ahead(batch, parts) if needs.pixels else map(batch, parts)
 
 
-def _grouped(sensor: NDArray[np.intp], together: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """A random order in which runs of `together` samples are of one sensor."""
+def _grouped(sensor: Rows, together: int, batch_size: int, rng: np.random.Generator) -> list[Rows]:
+    """Batches in a random order, of groups of `together` samples of one sensor."""
     shuffled = rng.permutation(len(sensor))
-    if together == 1:
-        return shuffled
     by_sensor = shuffled[np.argsort(sensor[shuffled], kind="stable")]
     ends = np.flatnonzero(np.diff(sensor[by_sensor])) + 1
-    runs = [
+    groups = [
         group[start : start + together]
         for group in np.split(by_sensor, ends)
         for start in range(0, len(group), together)
     ]
-    return np.concatenate([runs[place] for place in rng.permutation(len(runs))])
+    count = math.ceil(len(groups) / max(batch_size // together, 1))
+    shares = np.array_split(rng.permutation(len(groups)), count) if count else []
+    return [np.concatenate([groups[number] for number in share]) for share in shares]
 
 
 def _ahead(batch: Callable[[NDArray[np.intp]], SampleBatch], parts: list[NDArray[np.intp]]) -> Iterator[SampleBatch]:

@@ -1,5 +1,7 @@
 """Sources taken away in training, so that the network knows how to do without them."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -9,26 +11,33 @@ from vadose.models.scaled import is_decibel
 from vadose.variables import source_of
 
 
-def drop_sources(batch: Batch, needs: Needs, probability: float, generator: torch.Generator) -> Batch:
+def drop_sources(
+    batch: Batch, needs: Needs, probability: float, generator: torch.Generator, sensor: Tensor | None = None
+) -> Batch:
     """Make each source missing, as a whole, in each sample with a probability; one that was observed always stays.
 
-    Which one stays is drawn, in each sample, among the sources that observed anything there.
+    Which one stays is drawn, in each sample, among the sources that observed anything there. The samples of one sensor
+    share what is drawn.
 
     Args:
         batch: physical units, NaN where missing.
         needs: whose order the batch follows.
         probability: of losing one source, 0..1.
         generator: of the random numbers.
+        sensor: (sample,), a number for each sensor; without it each sample has its own draw.
     """
     sources = sorted({source_of(name) for name in needs.names})
-    lost = torch.rand((batch.cells.shape[0], len(sources)), generator=generator) < probability
-    seen = _observed(batch, needs, sources)
-    kept = torch.multinomial((seen | ~seen.any(dim=1, keepdim=True)).float(), 1, generator=generator)
+    samples = batch.cells.shape[0]
+    own = torch.arange(samples) if sensor is None else torch.unique(sensor, return_inverse=True)[1]
+    lost = (torch.rand((samples, len(sources)), generator=generator) < probability)[own]
+    rank = torch.rand((samples, len(sources)), generator=generator)[own]
+    kept = (rank + _observed(batch, needs, sources)).argmax(dim=1, keepdim=True)
     lost.scatter_(1, kept, False)
-    return Batch(
-        _without(batch.pixels, needs.pixels, sources, lost, 1),
-        _without(batch.cells, needs.cells, sources, lost, 1),
-        _without(batch.history, needs.history.variables, sources, lost, 2),
+    return replace(
+        batch,
+        pixels=_without(batch.pixels, needs.pixels, sources, lost, 1),
+        cells=_without(batch.cells, needs.cells, sources, lost, 1),
+        history=_without(batch.history, needs.history.variables, sources, lost, 2),
     )
 
 

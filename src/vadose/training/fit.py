@@ -14,7 +14,9 @@ from vadose.models import Batch, FusionNetwork, NetworkShape, Product, Trees
 from vadose.models.baselines import table_of
 from vadose.refusal import Refusal
 from vadose.samples import Chips, SampleStore, Scaling, batches
+from vadose.samples.layout import IDENTITY
 from vadose.training.loop import Labelled, Progress, Schedule, fit
+from vadose.training.objective import Truth
 from vadose.variables import SOIL_MOISTURE
 
 Rows = NDArray[np.intp]
@@ -61,9 +63,11 @@ def fit_network(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     chips = Chips(places.store, needs.pixels, needs.halo)
+    rows = places.training if schedule.patience else np.concatenate([places.training, places.validation])
+    network.fit_columns(batch for batch, _ in _labelled(chips, rows, needs, schedule, None))
 
     def training(epoch: int) -> Iterator[Labelled]:
-        return _labelled(chips, places.training, needs, schedule, epoch)
+        return _labelled(chips, rows, needs, schedule, epoch)
 
     def validation(_: int) -> Iterator[Labelled]:
         return _labelled(chips, places.validation, needs, schedule, None)
@@ -95,9 +99,20 @@ def fit_trees(places: Places, needs: Needs, seed: int) -> Trees:
 def _labelled(chips: Chips, rows: Rows, needs: Needs, schedule: Schedule, epoch: int | None) -> Iterator[Labelled]:
     shuffle = epoch is not None
     size, together = schedule.batch_size, schedule.per_sensor
+    alone = torch.zeros(len(chips.store))
+    alone[rows] = torch.from_numpy(_alone(chips.store, rows, schedule.block_degrees))
     for samples in batches(chips.store, rows, needs, size, schedule.seed, epoch or 0, shuffle, together, chips):
-        batch = Batch.of_samples(samples.pixels, samples.cells, samples.history)
-        yield batch, torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
+        batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
+        label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
+        yield batch, Truth(label, sensor, alone[samples.rows])
+
+
+def _alone(store: SampleStore, rows: Rows, block_degrees: float) -> NDArray[np.float32]:
+    """One over the number of sensors in the block of each row's sensor."""
+    index = store.index.iloc[rows]
+    block = [np.floor(index[name] / block_degrees) for name in ("lat", "lon")]
+    sensor = index.groupby(list(IDENTITY), sort=False).ngroup()
+    return (1 / sensor.groupby(block).transform("nunique")).to_numpy(np.float32)
 
 
 def _with_label(scaling: Scaling, places: Places) -> Scaling:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -14,13 +15,14 @@ from torch import Tensor
 
 from vadose import files
 from vadose.models import Batch, FusionNetwork
+from vadose.models.shape import Parts
 from vadose.refusal import Refusal
 from vadose.training.dropout import drop_sources
-from vadose.training.objective import objective
+from vadose.training.objective import Truth, Weights, objective
 
-Labelled = tuple[Batch, Tensor, Tensor]
+Labelled = tuple[Batch, Truth]
 Epochs = Callable[[int], Iterable[Labelled]]
-"""Batches with their labels (batch,) and numbers of their sensors (batch,), by epoch."""
+"""Batches with what was measured, by epoch."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
@@ -32,10 +34,13 @@ class Schedule:
         batch_size: samples.
         learning_rate: the highest, reached after a tenth of the epochs and brought to zero along a cosine.
         weight_decay: of AdamW (Loshchilov & Hutter, ICLR 2019).
-        patience: epochs without a better validation loss after which training ends.
-        per_sensor: samples of one sensor that stand together in a batch, so that its bias can be told from the rest.
-        bias_weight: of a sensor's lasting error beside its error in time; see `objective`.
-        source_dropout: probability that a source is taken from a sample.
+        patience: epochs without a better validation loss after which training ends with the weights that had the best;
+            without a number, it runs through all epochs, on the samples of the validation as well, and keeps the last.
+        per_sensor: samples of one sensor that stand together in a batch, so that its bias can be told from the rest:
+            as many as memory allows. A batch then has batch_size // per_sensor sensors.
+        weights: of the parts of the objective.
+        block_degrees: side of the blocks in which the sensors share one voice on the level, degrees.
+        source_dropout: probability that a source is taken from the samples of a sensor in a batch.
         seed: of everything random.
     """
 
@@ -43,9 +48,10 @@ class Schedule:
     batch_size: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
-    patience: int = Field(default=8, ge=1)
+    patience: int | None = Field(default=8, ge=1)
     per_sensor: int = Field(default=16, ge=1)
-    bias_weight: float = Field(default=0.3, ge=0)
+    weights: Weights = Weights()
+    block_degrees: float = Field(default=1.0, gt=0)
     source_dropout: float = Field(default=0.1, ge=0, le=1)
     seed: int = 0
 
@@ -68,7 +74,7 @@ def fit(
     state: Path,
     report: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> Progress:
-    """Train `network` in place; it ends with the weights of the epoch that validates best.
+    """Train `network` in place; it ends with the weights of the epoch that validates best; without patience, the last.
 
     The state after each epoch is kept at `state`; when it is there, training goes on from it and ends with the same
     numbers as if it had never stopped.
@@ -86,15 +92,15 @@ def fit(
     torch.manual_seed(schedule.seed)
     optimizer = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
     progress, best = _taken_up(state, network, optimizer)
-    while progress.epoch < schedule.epochs and progress.epoch - progress.best_epoch <= schedule.patience:
+    while progress.epoch < schedule.epochs and not _tired(progress, schedule):
         began = time.perf_counter()
         torch.manual_seed(schedule.seed * 100_003 + progress.epoch)
         train_loss, samples = _train(network, training(progress.epoch), optimizer, schedule, progress.epoch)
-        loss, rmse = _validate(network, validation(0), schedule.bias_weight)
+        loss, rmse = _validate(network, validation(0), schedule.weights)
         seconds = time.perf_counter() - began
         row = {"epoch": progress.epoch, "train_loss": train_loss, "loss": loss, "rmse": rmse, "seconds": seconds}
         progress.journal.append(row)
-        if loss < progress.best_loss:
+        if loss < progress.best_loss or (schedule.patience is None and isfinite(loss)):
             progress.best_loss, progress.best_epoch = loss, progress.epoch
             best = {name: value.clone() for name, value in network.state_dict().items()}
         progress.epoch += 1
@@ -118,28 +124,37 @@ def _train(
     for group in optimizer.param_groups:
         group["lr"] = schedule.learning_rate * _rate(epoch, schedule.epochs)
     total, samples = 0.0, 0
-    for whole, label, sensor in batches:
-        batch = drop_sources(whole, network.needs, schedule.source_dropout, generator)
-        mean, spread = network(batch)
-        loss = objective(mean[:, 0, 0], spread[:, 0, 0], label, sensor, schedule.bias_weight)
+    for whole, truth in batches:
+        batch = drop_sources(whole, network.needs, schedule.source_dropout, generator, truth.sensor)
+        loss = objective(_only_cell(network.parts(batch, truth.sensor)), truth, network.label_std, schedule.weights)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        total, samples = total + float(loss.detach()) * len(label), samples + len(label)
+        total, samples = total + float(loss.detach()) * len(truth.label), samples + len(truth.label)
     return total / max(samples, 1), samples
 
 
 @torch.no_grad()
-def _validate(network: FusionNetwork, batches: Iterable[Labelled], bias_weight: float) -> tuple[float, float]:
+def _validate(network: FusionNetwork, batches: Iterable[Labelled], weights: Weights) -> tuple[float, float]:
     network.eval()
-    parts = []
-    for batch, label, sensor in batches:
-        mean, spread = network(batch)
-        parts.append(torch.stack([mean[:, 0, 0], spread[:, 0, 0], label, sensor.to(label.dtype)]))
-    mean, spread, label, sensor = torch.cat(parts, dim=1)
-    loss = objective(mean, spread, label, sensor, bias_weight)
-    return float(loss), float(((mean - label) ** 2).mean().sqrt())
+    estimates, measured = [], []
+    for batch, truth in batches:
+        one = _only_cell(network.parts(batch))
+        estimates.append(torch.stack([one.level, one.swing, one.spread]))
+        measured.append((truth.label, truth.sensor, truth.alone))
+    parts = Parts(*torch.cat(estimates, dim=1))
+    truth = Truth(*(torch.cat(columns) for columns in zip(*measured, strict=True)))
+    loss = objective(parts, truth, network.label_std, weights)
+    return float(loss), float(((parts.level + parts.swing - truth.label) ** 2).mean().sqrt())
+
+
+def _only_cell(parts: Parts) -> Parts:
+    return Parts(parts.level[:, 0, 0], parts.swing[:, 0, 0], parts.spread[:, 0, 0])
+
+
+def _tired(progress: Progress, schedule: Schedule) -> bool:
+    return schedule.patience is not None and progress.epoch - progress.best_epoch > schedule.patience
 
 
 def _rate(epoch: int, epochs: int) -> float:

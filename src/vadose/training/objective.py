@@ -1,47 +1,112 @@
 """What training minimises."""
 
+from dataclasses import dataclass
 from math import log, pi
 
+import pydantic
 import torch
 from torch import Tensor
 
+from vadose.models.shape import Parts
 
-def objective(mean: Tensor, spread: Tensor, label: Tensor, sensor: Tensor, bias_weight: float) -> Tensor:
-    """Squared error of the mean, split by sensor into what varies in time and what lasts, and likelihood of the spread.
 
-    A sensor's lasting error is its bias; it is large, says little of other places, and would drown the rest. So
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+class Weights:
+    """How much each part of the objective counts beside the error in time.
 
-        L = mean(centred^2 + bias_weight * lasting^2) / var(label) + NLL(spread | error)
+    Attributes:
+        correlation: of 1 - R of a sensor.
+        bias: of a sensor's lasting error, squared, that the swing is told of; the level is told of it in full.
+        spread: of the likelihood of the spread.
+    """
 
-    where lasting is the mean error of a sensor within the batch and centred the error less that: RMSE^2 = ubRMSE^2 +
-    bias^2 (Entekhabi et al., J. Hydrometeor. 11:832-840, 2010, equation 2) with a weight of its own on each part. The
-    spread is fitted to the whole error, which it leaves as it is.
+    correlation: float = pydantic.Field(default=1.0, ge=0)
+    bias: float = pydantic.Field(default=0.1, ge=0)
+    spread: float = pydantic.Field(default=0.1, ge=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What was measured.
+
+    Attributes:
+        label: (sample,), m3 m-3.
+        sensor: (sample,), a number for each sensor.
+        alone: (sample,), how much its sensor counts for the level: less where many stand close together.
+    """
+
+    label: Tensor
+    sensor: Tensor
+    alone: Tensor
+
+
+ERROR_FLOOR, LEVEL_FLOOR, PRODUCT_FLOOR = 0.01, 0.25, 1e-4
+"""Under the roots, in variances of the label: errors far below them gain nothing by becoming smaller still."""
+
+
+def objective(parts: Parts, truth: Truth, scale: Tensor, weights: Weights) -> Tensor:
+    """Error in time, correlation, lasting error and likelihood of the spread, each a mean over sensors.
+
+    A sensor's lasting error is its bias; it is large, says little of other places, and would drown the rest. RMSE^2 =
+    ubRMSE^2 + bias^2 (Entekhabi et al., J. Hydrometeor. 11:832-840, 2010, equation 2) parts them, and the level alone
+    learns the bias while the swing alone learns the rest. With errors in standard deviations of the label,
+
+        L = mean over sensors of sqrt(centred^2 + 0.01) + correlation (1 - R) + bias * lasting^2
+          + weighted mean over sensors of sqrt(residual^2 + 0.25)  +  spread * NLL(spread | error)
+
+    where lasting is the mean error of a sensor within the batch, centred^2 the mean square of the error less that, and
+    residual the same lasting error, of which only the level is told. The roots keep a few bad sensors from ruling.
 
     Args:
-        mean, spread, label: (sample,), m3 m-3.
-        sensor: (sample,), a number for each sensor.
-        bias_weight: 1 gives the plain squared error.
-
-    Returns:
-        The loss of the batch.
+        parts: of the estimate, each (sample,), m3 m-3.
+        truth: what was measured.
+        scale: standard deviation of the label over the training samples, m3 m-3.
+        weights: of the parts.
     """
-    error = mean - label
-    lasting = _mean_by(error, sensor)
-    squares = (error - lasting) ** 2 + bias_weight * lasting**2
-    scale = label.var(unbiased=False).clamp(min=1e-4)
-    fit: Tensor = squares.mean() / scale + negative_log_likelihood(mean.detach(), spread, label)
-    return fit
+    label, level, swing = truth.label / scale, parts.level / scale, parts.swing / scale
+    by = Sensors(truth.sensor)
+    error = swing + level.detach() - label
+    lasting = by.mean(error)
+    centred = by.mean((error - lasting[by.of]) ** 2)
+    moving = (centred + ERROR_FLOOR).sqrt() + weights.correlation * (1 - by.correlation(swing + level.detach(), label))
+    residual = by.mean(swing.detach() + level - label)
+    alone = by.mean(truth.alone)
+    usual = (alone * (residual**2 + LEVEL_FLOOR).sqrt()).sum() / alone.sum()
+    mean = (swing + level).detach()
+    likelihood = negative_log_likelihood(mean, parts.spread / scale, label)
+    total: Tensor = (moving + weights.bias * lasting**2).mean() + usual + weights.spread * likelihood
+    return total
 
 
 def negative_log_likelihood(mean: Tensor, spread: Tensor, label: Tensor) -> Tensor:
-    """Gaussian negative log-likelihood, a mean over samples; all m3 m-3, of one shape."""
+    """Gaussian negative log-likelihood, a mean over samples; all of one unit and one shape."""
     variance = spread**2
     each: Tensor = 0.5 * (torch.log(variance) + (label - mean) ** 2 / variance + log(2 * pi))
     return each.mean()
 
 
-def _mean_by(values: Tensor, group: Tensor) -> Tensor:
-    _, place, count = torch.unique(group, return_inverse=True, return_counts=True)
-    total = torch.zeros(len(count), dtype=values.dtype, device=values.device).index_add(0, place, values)
-    means: Tensor = (total / count)[place]
-    return means
+class Sensors:
+    """Means by sensor.
+
+    Args:
+        sensor: (sample,), a number for each.
+    """
+
+    def __init__(self, sensor: Tensor) -> None:
+        _, self.of, self.count = torch.unique(sensor, return_inverse=True, return_counts=True)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """(sample,) to (sensor,)."""
+        return torch.zeros(len(self.count), dtype=values.dtype, device=values.device).index_add(0, self.of, values)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """(sample,) to (sensor,)."""
+        means: Tensor = self.sum(values) / self.count
+        return means
+
+    def correlation(self, one: Tensor, other: Tensor) -> Tensor:
+        """Pearson's R of two within each sensor; near 0 where either does not vary."""
+        one, other = (values - self.mean(values)[self.of] for values in (one, other))
+        product = self.sum(one**2) * self.sum(other**2)
+        found: Tensor = self.sum(one * other) / (product + PRODUCT_FLOOR).sqrt()
+        return found

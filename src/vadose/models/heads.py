@@ -1,0 +1,75 @@
+"""Layers that act on each cell alone, and the noise that keeps them from learning places by heart."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from vadose.models.columns import Column, Kind
+
+
+class Level(nn.Module):
+    """One linear layer; with nothing to read it is a constant.
+
+    Args:
+        columns: how many it reads.
+    """
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(columns))
+        self.bias = nn.Parameter(torch.zeros(()))
+
+    def forward(self, columns: Tensor) -> Tensor:
+        """(batch, column, y, x) to (batch, y, x)."""
+        return (columns * self.weight[:, None, None]).sum(dim=1) + self.bias
+
+
+class Noise(nn.Module):
+    """Normal noise, of each sample for what moves and of each sensor for what lasts.
+
+    Args:
+        moving: standard deviation of each column, 0 for those that last.
+        lasting: of each column, 0 for those that move.
+    """
+
+    moving: Tensor
+    lasting: Tensor
+
+    def __init__(self, moving: Tensor, lasting: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("moving", moving[:, None, None], persistent=False)
+        self.register_buffer("lasting", lasting[:, None, None], persistent=False)
+
+    def forward(self, columns: Tensor, sensor: Tensor | None) -> Tensor:
+        """Shake (batch, column, y, x)."""
+        return shaken(columns + self.moving * torch.randn_like(columns), self.lasting, sensor)
+
+
+def noise_of(columns: tuple[Column, ...], moving: float, lasting: float, static: float) -> Noise:
+    """Noise by what a column tells of: the moment, the past of a place, or its ground."""
+    of_place = [static if column.kind is Kind.STATIC else lasting if column.lasting else 0.0 for column in columns]
+    return Noise(torch.tensor([0.0 if c.lasting else moving for c in columns]), torch.tensor(of_place))
+
+
+def shaken(columns: Tensor, std: Tensor | float, sensor: Tensor | None) -> Tensor:
+    """Add the same noise to all samples of a sensor.
+
+    Args:
+        columns: (batch, column, y, x).
+        std: of the noise.
+        sensor: (batch,), a number for each; without it every sample is one of its own.
+    """
+    noise = torch.randn_like(columns)
+    if sensor is not None:
+        noise = noise[torch.unique(sensor, return_inverse=True)[1]]
+    return columns + std * noise
+
+
+def perceptron(inward: int, features: int, layers: int, dropout: float) -> nn.Sequential:
+    """Linear layers of each cell, each with GELU and dropout."""
+    widths = [inward] + layers * [features]
+    parts: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        parts += [nn.Conv2d(before, after, 1), nn.GELU(), nn.Dropout(dropout)]
+    return nn.Sequential(*parts)
