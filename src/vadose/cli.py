@@ -88,6 +88,19 @@ def samples_table(
     say(str(import_table(table, TableMapping.read(mapping), out)))
 
 
+@samples.command("insitu")
+def samples_insitu(
+    archive: Annotated[Path, typer.Argument(help="ISMN archive: a zip file, or a folder with its files.")],
+    out: Annotated[Path, typer.Option(help="New folder of tables, which serves wherever the archive does.")],
+    workers: Workers = CORES,
+) -> None:
+    """Read an ISMN archive once, into Parquet tables; a run that was stopped goes on."""
+    from vadose.samples.insitu import archive_to_parquet
+
+    with progress("sensors") as report:
+        say(str(archive_to_parquet(archive, out, workers, report)))
+
+
 Store = Annotated[Path, typer.Argument(help="Sample store: a folder that 'vadose samples' wrote.")]
 
 

@@ -5,13 +5,17 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from vadose.samples.report import Dropped
+from vadose.sources.ismn_flags import MEANINGS, accepted, codes
 from vadose.variables import SOIL_MOISTURE
 
 DEPTH_TOLERANCE_M = 0.001
 """Two inches, 0.0508 m, at which whole networks of the United States measure, count as 5 cm."""
+
+FREEZING_C = 0.0
+"""Permittivity, and with it what a sensor takes for moisture, drops when the water in the soil freezes."""
 
 
 class LabelRule(BaseModel):
@@ -19,7 +23,11 @@ class LabelRule(BaseModel):
 
     Attributes:
         deepest_m: the sensor must lie within 0 and this depth, metres.
-        flags: ISMN quality flags that are accepted; of several joined by commas each must be.
+        flags: ISMN quality flags that are accepted: single codes such as "G", of which each of a reading's must be
+            one, or combinations such as "C03,D06", which a reading's must equal in any order. For their meaning see
+            `vadose.sources.ismn_flags`.
+        drop_frozen: leave out readings of frozen soil: 0 degrees Celsius or less at the thermometer beside the sensor,
+            where there is one. (ISMN's flags of frost, D01 to D03, are left out as any flag that is not accepted.)
         plausible: closed interval of soil moisture, m3 m-3.
         window_minutes: how far a reading may lie from the time of a sample.
     """
@@ -28,8 +36,17 @@ class LabelRule(BaseModel):
 
     deepest_m: float = Field(default=0.05, gt=0)
     flags: tuple[str, ...] = ("G",)
+    drop_frozen: bool = True
     plausible: tuple[float, float] = SOIL_MOISTURE.valid_range
     window_minutes: float = Field(default=30.0, ge=0)
+
+    @field_validator("flags")
+    @classmethod
+    def _known(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set().union(*map(codes, flags)) - set(MEANINGS))
+        if unknown:
+            raise ValueError(f"{', '.join(map(repr, unknown))}: no flag of ISMN; those are {', '.join(MEANINGS)}")
+        return flags
 
 
 def at_top(depth_from_m: float, depth_to_m: float, deepest_m: float = 0.05) -> bool:
@@ -46,7 +63,8 @@ def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Droppe
     Of two good readings at one time with the same value one is kept; with different values neither is.
 
     Args:
-        readings: indexed by time (UTC), in any order, with soil_moisture (m3 m-3) and flag.
+        readings: indexed by time (UTC), in any order, with soil_moisture (m3 m-3), flag and, where it is known,
+            soil_temperature (degrees Celsius).
         rule: which are accepted.
 
     Returns:
@@ -56,10 +74,11 @@ def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Droppe
         {
             "time": _utc(readings.index),
             "soil_moisture": readings["soil_moisture"].to_numpy(np.float64),
-            "flag": readings["flag"].astype("string").fillna("").str.strip().astype(str).to_numpy(),
+            "flag": _flags(readings["flag"]),
         }
     )
-    faults = _faults(table, rule)
+    frozen = (readings.get("soil_temperature", pd.Series(np.nan, readings.index)) <= FREEZING_C).to_numpy()
+    faults = _faults(table, frozen & rule.drop_frozen, rule)
     good = table[faults == ""].sort_values("time", kind="stable")
     different = good.groupby("time")["soil_moisture"].transform("nunique") > 1
     repeated = good["time"].duplicated() & ~different
@@ -96,13 +115,22 @@ def nearest(labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes:
     return found, Dropped.of({f"no reading within {window_minutes:g} minutes": int((~near).sum())})
 
 
-def _faults(table: pd.DataFrame, rule: LabelRule) -> pd.Series:
+def _flags(flags: pd.Series) -> pd.Series:
+    """Flags without blanks around them, "" where there is none."""
+    held = flags.astype("category").cat
+    names = pd.Index([str(name).strip() for name in held.categories] + [""], dtype=object)
+    return pd.Series(names[held.codes.to_numpy()], dtype=object)
+
+
+def _faults(table: pd.DataFrame, frozen: NDArray[np.bool_], rule: LabelRule) -> pd.Series:
     low, high = rule.plausible
     value, flag = table["soil_moisture"], table["flag"]
-    accepted = flag.map(lambda text: {part.strip() for part in text.split(",")} <= set(rule.flags))
+    wanted = {name: accepted(name, rule.flags) for name in flag.unique()}
+    refused = ~flag.map(wanted).astype(bool)
     faults = pd.Series("", index=table.index, dtype=object)
     faults[(value < low) | (value > high)] = f"outside {low:g}..{high:g} m3 m-3"
-    faults[~accepted.astype(bool)] = "flag " + flag[~accepted.astype(bool)].where(lambda text: text != "", "absent")
+    faults[frozen] = f"frozen: soil temperature of {FREEZING_C:g} degrees Celsius or less"
+    faults[refused] = "flag " + flag[refused].where(lambda text: text != "", "absent")
     faults[value.isna()] = "no value"
     faults[table["time"].isna()] = "no time"
     return faults

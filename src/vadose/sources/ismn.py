@@ -1,39 +1,39 @@
-"""In-situ soil moisture of the International Soil Moisture Network, through the `ismn` package."""
+"""In-situ soil moisture of the International Soil Moisture Network (ISMN)."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import shapely
-from ismn.base import IsmnRoot
-from ismn.filehandlers import DataFile
-from ismn.meta import MetaData, MetaVar
 
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
-from vadose.sources.ismn_archive import DAMAGE, opened
-from vadose.sources.stm import Sensor, layout_of, malformed, sensor_of, variable_of
+from vadose.sources.ismn_archive import Files
+from vadose.sources.ismn_parquet import Tables, are_tables
+from vadose.sources.ismn_stm import Held
+from vadose.sources.stm import Sensor
 
-_VARIABLE = "soil_moisture"
-_MISSING = -9999.0
 
+class _Holdings(Protocol):
+    @property
+    def sensors(self) -> tuple[Sensor, ...]: ...
 
-@dataclass(frozen=True)
-class _File:
-    """A data file: its path in the archive and its layout."""
+    @property
+    def malformed(self) -> tuple[Refusal, ...]: ...
 
-    path: str
-    layout: str
+    def read(self, sensor: Sensor) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
 class Ismn:
-    """An ISMN archive as it is downloaded, in either layout. Nothing is written beside it.
+    """An ISMN archive as it is downloaded, in either layout, or the tables made of one. Nothing is written beside it.
 
     Attributes:
-        path: the zip archive, or a folder that holds its files at any depth.
+        path: the zip archive, a folder that holds its files at any depth, or the folder of tables that
+            `vadose.samples.insitu.archive_to_parquet` made of one of them, which is read much faster.
         skip_malformed: go on without malformed files, and list them in `malformed`; otherwise the archive is refused.
     """
 
@@ -51,7 +51,7 @@ class Ismn:
             NothingFound: there is none.
             Refusal: the archive cannot be read, or a file in it is malformed.
         """
-        held = sorted(self._sensors)
+        held = self._holdings.sensors
         found = tuple(sensor for sensor in held if _meets(sensor, area, deepest_m))
         if not found:
             where = f" in '{area.name}'" if area else ""
@@ -66,7 +66,7 @@ class Ismn:
     @property
     def malformed(self) -> tuple[Refusal, ...]:
         """What is wrong with each file that was skipped for its name or first line; the rest shows when it is read."""
-        return self._index[1]
+        return self._holdings.malformed
 
     def read(self, sensor: Sensor, period: Period | None = None) -> pd.DataFrame:
         """The readings of a sensor.
@@ -76,63 +76,55 @@ class Ismn:
             period: only those in it.
 
         Returns:
-            Columns `soil_moisture` (m3 m-3, float64, NaN where ISMN has -9999) and `flag` (ISMN's flags as they
-            stand, such as "G" or "D03,D05"), indexed by `time` (datetime64[ns], UTC), ascending. A time that the file
-            repeats is repeated.
+            Columns `soil_moisture` (m3 m-3, float64, NaN where ISMN has -9999), `flag` (ISMN's flags as they stand,
+            such as "G" or "D03,D05", categorical) and `soil_temperature` (degrees Celsius, float64, of the thermometer
+            at the station within 5 cm of its depth and an hour of its time; NaN where there is none), indexed by
+            `time` (datetime64[ns], UTC), ascending. A time that the file repeats is repeated.
 
         Raises:
             NothingFound: no reading lies in the period.
             Refusal: the archive does not hold the sensor, or its file is malformed.
         """
-        if sensor not in self._sensors:
+        if sensor not in self._known:
             raise Refusal(
                 f"ismn: sensor {sensor.id} of {self.path}",
-                f"Found {len(self._sensors)} sensors, but not this one",
+                f"Found {len(self._known)} sensors, but not this one",
                 "Take one that sensors() gives",
             )
-        files = [self._read(file) for file in self._sensors[sensor]]
-        readings = pd.concat(files).sort_index(kind="stable")
-        if len(files) > 1:
-            readings = readings[~readings.reset_index().duplicated().to_numpy()]
+        readings = self._holdings.read(sensor)
         return readings if period is None else _within(readings, sensor, period)
 
-    @property
-    def _sensors(self) -> dict[Sensor, tuple[_File, ...]]:
-        return self._index[0]
+    @cached_property
+    def _known(self) -> frozenset[Sensor]:
+        return frozenset(self._holdings.sensors)
 
     @cached_property
-    def _index(self) -> tuple[dict[Sensor, tuple[_File, ...]], tuple[Refusal, ...]]:
-        sensors: dict[Sensor, tuple[_File, ...]] = {}
-        skipped: list[Refusal] = []
-        with opened(self.path) as files:
-            for path in files.paths:
-                try:
-                    if variable_of(path) == "sm":
-                        line = files.first_line(path)
-                        sensor = sensor_of(path, line)
-                        sensors[sensor] = (*sensors.get(sensor, ()), _File(path, layout_of(line)))
-                except Refusal as refusal:
-                    if not self.skip_malformed:
-                        raise
-                    skipped.append(refusal)
-        return sensors, tuple(skipped)
+    def _holdings(self) -> _Holdings:
+        return Tables(self.path) if are_tables(self.path) else _Archive(Files(self.path), self.skip_malformed)
 
-    def _read(self, file: _File) -> pd.DataFrame:
-        try:
-            with IsmnRoot(self.path) as root:
-                handler = DataFile(root, PurePosixPath(file.path), load_metadata=False)
-                handler.metadata = MetaData([MetaVar("variable", _VARIABLE)])
-                handler.file_type = file.layout
-                table = handler.read_data()
-        except DAMAGE as error:
-            raise malformed(file.path, f"Its readings cannot be read: {error}") from error
-        values, flags = table[_VARIABLE], table[f"{_VARIABLE}_flag"]
-        if values.dtype.kind != "f" or values.isna().any() or flags.isna().any() or table.index.hasnans:
-            raise malformed(file.path, "A reading in it lacks its time, its value or its flag, or is no number")
-        return pd.DataFrame(
-            {_VARIABLE: values.where(values != _MISSING).to_numpy(), "flag": flags.astype(str).to_numpy()},
-            index=pd.DatetimeIndex(table.index, name="time").as_unit("ns"),
-        )
+
+@dataclass(frozen=True)
+class _Archive:
+    files: Files
+    skip_malformed: bool
+
+    @property
+    def sensors(self) -> tuple[Sensor, ...]:
+        return tuple(sorted(self._held.series))
+
+    @property
+    def malformed(self) -> tuple[Refusal, ...]:
+        return self._held.malformed
+
+    def read(self, sensor: Sensor) -> pd.DataFrame:
+        found = self._held.series[sensor].read(self.files)
+        if found.faults and not self.skip_malformed:
+            raise found.faults[0]
+        return found.table
+
+    @cached_property
+    def _held(self) -> Held:
+        return Held.of(self.files, self.skip_malformed)
 
 
 def _meets(sensor: Sensor, area: Area | None, deepest_m: float | None) -> bool:

@@ -1,33 +1,80 @@
-"""The data files of an ISMN archive, packed or unpacked."""
+"""The files of an ISMN archive, packed or unpacked, each opened once and none outside the archive."""
 
+import hashlib
 import io
 import os
+import re
+import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Any
 
 from vadose.refusal import Refusal
 from vadose.sources.stm import malformed
 
-DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged file raises."""
+
+LARGEST_BYTES = 4 * 2**30
+"""No series of ISMN comes near it: one reading a minute for forty years in the CEOP layout is 3 GB."""
+
+_LARGEST_RATIO, _FREE_OF_IT_BYTES = 200, 10 * 2**20
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True)
 class Files:
-    """Data files by their paths in the archive, and how to open one.
+    """The data files of an archive and the tables that describe its stations, by their paths in it.
+
+    It can be handed to another process, which opens the archive anew.
 
     Attributes:
-        paths: of every data file, sorted, with slashes.
-        open: gives the bytes of one.
+        archive: a zip file, or a folder with files at any depth.
     """
 
-    paths: tuple[str, ...]
-    open: Callable[[str], IO[bytes]]
+    archive: Path
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"archive": self.archive}
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Data files (.stm), sorted.
+
+        Raises:
+            Refusal: the archive is neither a folder nor a zip file, or something in it leads out of it.
+        """
+        return self._named(".stm")
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Tables of static variables (.csv), sorted."""
+        return self._named("_static_variables.csv")
+
+    @cached_property
+    def digest(self) -> str:
+        """Checksum of the list of files: path, size, and in a zip file the checksum of each, elsewhere its age."""
+        told = hashlib.sha256()
+        for path in self._paths:
+            packed, file = self._zip, self.archive / path
+            entry = packed.getinfo(path) if packed else None
+            told.update(repr((path, entry.file_size, entry.CRC) if entry else (path, *_size_and_age(file))).encode())
+        return told.hexdigest()
+
+    def read(self, path: str) -> bytes:
+        """All bytes of a file.
+
+        Raises:
+            Refusal: it cannot be read.
+        """
+        try:
+            return self._zip.read(path) if self._zip else (self.archive / path).read_bytes()
+        except DAMAGE as error:
+            raise malformed(path, f"It cannot be read: {error}") from error
 
     def first_line(self, path: str) -> str:
         """The first line of a file, whatever ends it.
@@ -36,37 +83,70 @@ class Files:
             Refusal: the file is no text or cannot be read.
         """
         try:
-            with self.open(path) as stream, io.TextIOWrapper(stream, encoding="utf-8") as text:
+            stream = self._zip.open(path) if self._zip else (self.archive / path).open("rb")
+            with stream, io.TextIOWrapper(stream, encoding="utf-8") as text:
                 return text.readline()
         except DAMAGE as error:
             raise malformed(path, f"It cannot be read as text: {error}") from error
 
+    def _named(self, ending: str) -> tuple[str, ...]:
+        return tuple(path for path in self._paths if path.endswith(ending))
 
-@contextmanager
-def opened(archive: Path) -> Iterator[Files]:
-    """The data files (.stm) of a zip archive, or of a folder and the folders in it.
+    @cached_property
+    def _paths(self) -> tuple[str, ...]:
+        if self._zip:
+            return _sorted(self._zip.namelist())
+        found = (Path(folder, name) for folder, _, names in os.walk(self.archive, followlinks=True) for name in names)
+        return _sorted(path.relative_to(self.archive).as_posix() for path in found)
+
+    @cached_property
+    def _zip(self) -> zipfile.ZipFile | None:
+        if self.archive.is_dir():
+            return None
+        try:
+            packed = zipfile.ZipFile(self.archive)
+        except (OSError, zipfile.BadZipFile) as error:
+            there = self.archive.exists()
+            found = "It is neither a folder nor a whole zip file" if there else "There is no such file or folder"
+            raise Refusal(f"ismn: the archive {self.archive}", found, "Give what was downloaded from ISMN") from error
+        _check(self.archive, packed.infolist())
+        return packed
+
+
+def _size_and_age(file: Path) -> tuple[int, int]:
+    told = file.stat()
+    return told.st_size, told.st_mtime_ns
+
+
+def _sorted(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(path for path in paths if not PurePosixPath(path).name.startswith(".")))
+
+
+def _check(archive: Path, members: list[zipfile.ZipInfo]) -> None:
+    """Refuse an archive that was not packed by ISMN: nothing of it is read.
 
     Raises:
-        Refusal: `archive` is neither, or a path in it leads out of it.
+        Refusal: a path leads out of it or stands there twice, a file is a link or declares to be enormous.
     """
-    if archive.is_dir():
-        files = (Path(folder, name) for folder, _, names in os.walk(archive, followlinks=True) for name in names)
-        paths = (path.relative_to(archive).as_posix() for path in files)
-        yield Files(_data_files(paths), lambda path: (archive / path).open("rb"))
-        return
-    try:
-        packed = zipfile.ZipFile(archive)
-    except (OSError, zipfile.BadZipFile) as error:
-        found = "It is neither a folder nor a whole zip file" if archive.exists() else "There is no such file or folder"
-        raise Refusal(f"ismn: the archive {archive}", found, "Give what was downloaded from ISMN") from error
-    with packed:
-        yield Files(_data_files(packed.namelist()), packed.open)
+    seen: set[str] = set()
+    for member in members:
+        fault = "Its path stands there twice" if member.filename in seen else _fault(member)
+        if fault:
+            raise Refusal(
+                f"ismn: {member.filename[:200]!r} in {archive}",
+                fault,
+                "Nothing of the archive was read; download it again from ISMN",
+            )
+        seen.add(member.filename)
 
 
-def _data_files(paths: Iterable[str]) -> tuple[str, ...]:
-    named = [PurePosixPath(path) for path in paths]
-    data = [path for path in named if path.suffix == ".stm" and not path.name.startswith(".")]
-    for path in data:
-        if path.is_absolute() or ".." in path.parts:
-            raise malformed(str(path), "Its path leads out of the archive")
-    return tuple(sorted(map(str, data)))
+def _fault(member: zipfile.ZipInfo) -> str:
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or _DRIVE.match(member.filename) or "\0" in member.orig_filename:
+        return "Its path leads out of the archive"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "It is a link, not a file"
+    enormous = member.file_size > max(_LARGEST_RATIO * member.compress_size, _FREE_OF_IT_BYTES)
+    if enormous or member.file_size > LARGEST_BYTES:
+        return f"It declares {member.file_size} bytes, packed into {member.compress_size}"
+    return ""

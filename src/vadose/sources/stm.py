@@ -43,13 +43,40 @@ class Sensor:
         return f"{self.network}/{self.station}/{self.instrument}/{self.depth_from_m:g}-{self.depth_to_m:g}m"
 
 
-def variable_of(file: str) -> str:
-    """ISMN's short name of what a file holds, "sm" for soil moisture.
+@dataclass(frozen=True)
+class Name:
+    """What the name of a data file says.
+
+    Attributes:
+        place: network twice and station, joined by underscores.
+        variable: ISMN's short name: "sm" is soil moisture, "ts" soil temperature.
+        instrument: as in `Sensor`.
+        depth_from_m, depth_to_m: the layer it measures, m below the surface.
+    """
+
+    place: str
+    variable: str
+    instrument: str
+    depth_from_m: float
+    depth_to_m: float
+
+
+def name_of(file: str) -> Name:
+    """Read the name of a data file.
+
+    Args:
+        file: its path or name.
 
     Raises:
         Refusal: it is not named as ISMN names its files.
     """
-    return _named(file)["variable"]
+    match = _NAME.fullmatch(file.rsplit("/", 1)[-1])
+    if match is None:
+        raise malformed(
+            file, "Its name is not one of ISMN's: NETWORK_NETWORK_STATION_sm_FROM_TO_INSTRUMENT_FROM_TO.stm"
+        )
+    depths = float(match["depth_from"]), float(match["depth_to"])
+    return Name(match["place"], match["variable"], match["instrument"], *depths)
 
 
 def sensor_of(file: str, first_line: str) -> Sensor:
@@ -65,41 +92,60 @@ def sensor_of(file: str, first_line: str) -> Sensor:
     Raises:
         Refusal: the line is of neither layout, or tells of another sensor than the name.
     """
-    named = _named(file)
+    named = name_of(file)
     place = _PLACE.fullmatch(_CEOP_TIMES.sub("", first_line.strip(), count=1))
     if place is None:
         raise malformed(file, f"Its first line is of neither of ISMN's layouts: '{first_line.strip()[:60]}'")
     supplier, network, station = place.group(1, 2, 3)
     lat, lon, elevation_m, *depths = map(float, place.group(4, 5, 6, 7, 8))
     end = len(f"{supplier}_{network}_")
-    pairs = ((named["place"][:end], f"{supplier}_{network}_"), (named["place"][end:], station))
-    named_depths = (float(named["depth_from"]), float(named["depth_to"]))
+    pairs = ((named.place[:end], f"{supplier}_{network}_"), (named.place[end:], station))
+    named_depths = (named.depth_from_m, named.depth_to_m)
     agree = all(_letters(one) == _letters(other) for one, other in pairs) and all(
         abs(one - other) <= _DEPTH_ROUNDING_M for one, other in zip(depths, named_depths, strict=True)
     )
     if not (agree and abs(lat) <= 90 and abs(lon) <= 180):
         told = f"{network} {station} at {lat:g} N {lon:g} E, {depths[0]:g} to {depths[1]:g} m"
         raise malformed(file, f"Its first line tells of {told}: not what its name says, or no place on Earth")
-    return Sensor(network, named["place"][end:], named["instrument"], lat, lon, elevation_m, *named_depths)
+    return Sensor(network, named.place[end:], named.instrument, lat, lon, elevation_m, *named_depths)
 
 
-def layout_of(first_line: str) -> str:
-    """The layout of a file by its first line, as the ismn package calls it."""
-    return "ceop_sep" if _CEOP_TIMES.match(first_line.strip()) else "header_values"
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand in a data file. Each line starts with a date and a time.
+
+    Attributes:
+        header: how many lines stand before the first reading.
+        value: number of the column of the value, from 0; ISMN's flags stand in the next.
+        place: the byte of a line at which it tells of the place, where each line does.
+        ending: the byte of a line at which value and flags start, with the blanks before them.
+    """
+
+    header: int
+    value: int
+    place: int
+    ending: int
+
+
+def layout_of(first_line: str) -> Layout:
+    """The layout of a file by its first line: a header or, in the CEOP layout, a reading with its place.
+
+    Raises:
+        Refusal: it is of neither layout.
+    """
+    times = _CEOP_TIMES.match(first_line)
+    if times is None:
+        return Layout(header=1, value=2, place=16, ending=16)
+    place = _PLACE.match(first_line, times.end())
+    if place is None:
+        raise Refusal("ismn: a line", f"It tells of no place: '{first_line.strip()[:60]}'", "Download its file again")
+    before = len(first_line[: place.end(8)].split())
+    return Layout(header=0, value=before, place=times.end(), ending=place.end(8))
 
 
 def malformed(file: str, found: str) -> Refusal:
     """The answer to a file that cannot be trusted."""
     return Refusal(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
-
-
-def _named(file: str) -> re.Match[str]:
-    match = _NAME.fullmatch(file.rsplit("/", 1)[-1])
-    if match is None:
-        raise malformed(
-            file, "Its name is not one of ISMN's: NETWORK_NETWORK_STATION_sm_FROM_TO_INSTRUMENT_FROM_TO.stm"
-        )
-    return match
 
 
 def _letters(text: str) -> str:
