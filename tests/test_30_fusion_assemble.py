@@ -238,3 +238,36 @@ def test_a_missing_layer_of_a_map_hides_no_other():
     assert np.isfinite(cells["sand"].values).all()
     assert np.isnan(cells["clay"].values[:, -1]).all() and np.isfinite(cells["clay"].values[:, 0]).all()
     assert (cells["soilgrids_valid_fraction"].values == 1).all()
+
+
+def test_layers_of_items_without_time_are_one_map():
+    @dataclass(frozen=True)
+    class Layers:
+        name: str = "soilgrids"
+        variables: tuple[Variable, ...] = (wide(SAND), wide(CLAY))
+
+        def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+            whole = SoilMap(lambda _, x: np.zeros(x.shape, bool)).open(area, period)[0]
+            return tuple(whole[[v.name]].assign_attrs(whole.attrs, item=f"map of {v.name}") for v in self.variables)
+
+    inputs = assemble([Layers()], TILE, NOON, Needs(cells=("sand", "clay")))
+    assert np.isfinite(inputs.cells["sand"].values).all() and np.isfinite(inputs.cells["clay"].values).all()
+    assert inputs.items == ("map of clay", "map of sand")
+
+
+def test_a_look_cut_in_two_is_one_look():
+    @dataclass(frozen=True)
+    class Halves:
+        name: str = "sentinel1"
+        variables: tuple[Variable, ...] = RADAR.variables
+
+        def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+            middle = float(TILE.pixels.coords["x"].values.mean())
+            parts = (
+                (one.sel(x=slice(None, middle)), one.sel(x=slice(middle, None))) for one in RADAR.open(area, period)
+            )
+            return tuple(half for halves in parts for half in halves)
+
+    halves, whole = (assemble([source], TILE, NOON, NEEDS) for source in (Halves(), RADAR))
+    xr.testing.assert_identical(halves.pixels, whole.pixels)
+    xr.testing.assert_identical(halves.cells, whole.cells)

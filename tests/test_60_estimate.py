@@ -12,6 +12,7 @@ import xarray as xr
 import real_archive
 from vadose.estimate import blank, combine, estimate_points, estimate_tile
 from vadose.estimate.quality import presence, quality_of
+from vadose.experiment.mapping import moment_of
 from vadose.experiment.predict import predict_area
 from vadose.fusion import History, Inputs, Needs, Windows, assemble
 from vadose.grid import Area, Tile, cell_centres, tile_around
@@ -284,3 +285,16 @@ def test_ground_that_no_source_covers_is_refused_and_partly_covered_ground_is_no
     (nowhere, items), (_, some) = both
     assert np.isnan(nowhere.mean).all() and (nowhere.quality & Quality.SENTINEL1_MISSING).all() and not items
     assert some
+
+
+@pytest.mark.parametrize("date", ["", " ", "2021", "2021-06", "NaT", "10 June 2021"])
+def test_a_date_without_its_day_is_refused(date):
+    with pytest.raises(Refusal) as refused:
+        moment_of(date)
+    assert f"'{date}'" in refused.value.asked and "with its day" in refused.value.found
+    assert "2021-06-10" in refused.value.remedy
+
+
+def test_a_day_means_its_last_moment():
+    assert moment_of("2021-06-10") == np.datetime64("2021-06-10T23:59:59")
+    assert moment_of("2021-06-10T18:00") == np.datetime64("2021-06-10T18:00")

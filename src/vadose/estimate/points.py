@@ -33,7 +33,8 @@ def estimate_points(
 
     Returns:
         A row a sample, in the order of `rows`: network, station, sensor, lat, lon, time, mean and spread (m3 m-3),
-        quality (bits of `Quality`), and soil_moisture (m3 m-3) where the store has labels.
+        quality (bits of `Quality`), and soil_moisture (m3 m-3) where the store has labels. Mean and spread are NaN
+        where no needed source had anything to say, neither for the moment nor in the history.
 
     Raises:
         Refusal: there is no sample, or the store lacks what the models need, with the full list.

@@ -20,7 +20,7 @@ class TileEstimate:
 
     Attributes:
         tile: the ground.
-        mean, spread: m3 m-3; NaN where no needed source had anything to say.
+        mean, spread: m3 m-3; NaN where no needed source had anything to say, neither for the moment nor in the history.
         quality: bits of `vadose.variables.Quality`.
     """
 

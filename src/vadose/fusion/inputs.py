@@ -20,7 +20,7 @@ class Inputs:
             also `<source>_valid_fraction` (0..1: the part of the cell that was observed) and `<source>_age`
             (days from the observation to `time`; NaN where nothing was observed).
         history: cell values before `time`, (step, y, x), the latest step first.
-        items: identifiers of what pixels and cells were read from, sorted; the history reads more.
+        items: identifiers of what pixels, cells and history were read from, sorted, each once.
     """
 
     tile: Tile

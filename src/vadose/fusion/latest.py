@@ -26,7 +26,7 @@ class Latest:
 
 
 def latest(
-    looks: Iterable[tuple[str, float]],
+    looks: Iterable[tuple[tuple[str, ...], float]],
     values_of: Callable[[int], Mapping[str, Floats]],
     names: tuple[str, ...],
     shape: tuple[int, ...],
@@ -34,19 +34,19 @@ def latest(
     """Fill each place from the first look that saw it.
 
     Args:
-        looks: item and age in days of each look, the latest first.
+        looks: items and age in days of each look, the latest first.
         values_of: values of a look by its rank, each (y, x); a look that is not needed any more is not asked for.
         names: variables to give.
         shape: of the result, (y, x).
     """
     filled = {name: np.full(shape, np.nan, np.float32) for name in names}
     age = np.full(shape, np.nan, np.float32)
-    used = []
-    for rank, (item, days) in enumerate(looks):
+    used: list[str] = []
+    for rank, (items, days) in enumerate(looks):
         found = values_of(rank)
         fresh = np.isnan(age) & np.logical_or.reduce([np.isfinite(values) for values in found.values()])
         if fresh.any():
-            used.append(item)
+            used.extend(items)
             age[fresh] = days
             for name in found.keys() & set(names):
                 filled[name][fresh] = found[name][fresh]

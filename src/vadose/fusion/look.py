@@ -34,9 +34,7 @@ class Look:
         A pixel counts as observed when all that the look holds was observed there; it is NaN in every variable
         otherwise, so that no pixel mixes two moments.
         """
-        found: dict[str, NDArray[np.float32]] = {}
-        for dataset in self.datasets:
-            found |= carry(dataset, variables, target)
+        found = merged(carry(dataset, variables, target) for dataset in self.datasets)
         whole = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
         return {name: np.where(whole, values, np.float32(np.nan)) for name, values in found.items()}
 
@@ -67,6 +65,15 @@ def carry(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) 
     with dask.config.set(scheduler="synchronous"):
         native = dataset[[variable.name for variable in held]].isel(y=window[0], x=window[1]).load()
     return {v.name: _METHODS[v.resampling](native[v.name].values, near).astype(np.float32) for v in held}
+
+
+def merged(parts: Iterable[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
+    """Each variable at each place from the first part that shows it."""
+    whole: dict[str, NDArray[np.float32]] = {}
+    for part in parts:
+        for name, values in part.items():
+            whole[name] = np.where(np.isnan(whole[name]), values, whole[name]) if name in whole else values
+    return whole
 
 
 _METHODS: dict[Resampling, Callable[..., Floats]] = {

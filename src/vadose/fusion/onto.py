@@ -1,6 +1,6 @@
 """One source brought onto one tile: pixels of 10 m where it is fine enough, cell values always."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vadose.fusion.history import step_means, steps_of
 from vadose.fusion.latest import DAY_NS, age_days, latest
-from vadose.fusion.look import Look, carry, looks_of
+from vadose.fusion.look import Look, carry, looks_of, merged
 from vadose.fusion.needs import History
 from vadose.fusion.regrid import Floats, block_mean
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile
@@ -69,21 +69,16 @@ def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: 
 
 
 def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
-    """Datasets of one item and the same times together: its parts on several grids."""
+    """Datasets of one item and the same times together, and all that do not change: parts of one whole."""
     parts: dict[tuple[str, bytes], list[xr.Dataset]] = {}
-    for dataset in datasets:
-        times = dataset["time"].values.tobytes() if "time" in dataset.dims else b""
-        parts.setdefault((str(dataset.attrs.get("item", "")), times), []).append(dataset)
+    for dataset in sorted(datasets, key=_item):
+        key = (_item(dataset), dataset["time"].values.tobytes()) if "time" in dataset.dims else ("", b"")
+        parts.setdefault(key, []).append(dataset)
     return list(parts.values())
 
 
-def _merged(parts: Iterable[dict[str, Floats]]) -> dict[str, Floats]:
-    """Each variable at each place from the first part that shows it."""
-    whole: dict[str, Floats] = {}
-    for part in parts:
-        for name, values in part.items():
-            whole[name] = np.where(np.isnan(whole[name]), values, whole[name]) if name in whole else values
-    return whole
+def _item(dataset: xr.Dataset) -> str:
+    return str(dataset.attrs.get("item", ""))
 
 
 def native_metres(dataset: xr.Dataset) -> float:
@@ -107,7 +102,7 @@ class Fine:
         """The latest valid pixels not older than `max_age` days, and their means over cells."""
         ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age)]
         self._forget_all_but(ranks)
-        ages = [(self.looks[rank].item, age_days(time, self.looks[rank].time)) for rank in ranks]
+        ages = [((self.looks[rank].item,), age_days(time, self.looks[rank].time)) for rank in ranks]
         names = tuple(variable.name for variable in self.variables)
         found = latest(ages, lambda index: self._on_pixels(ranks[index]), names, tuple(self.tile.pixels.shape))
         means = {name: self._mean(values)[0] for name, values in found.values.items()}
@@ -155,21 +150,21 @@ class Series:
     """A dataset's values on a tile's cells, every time of it.
 
     Attributes:
-        item: identifier.
+        items: identifiers of its parts: one, or several of what does not change.
         times: ascending; empty for what does not change.
         values: by variable, (time, y, x).
         valid_fraction: part of each cell that was observed, (time, y, x); of what does not change, that of the
             variable which shows most.
     """
 
-    item: str
+    items: tuple[str, ...]
     times: NDArray[np.datetime64]
     values: dict[str, Floats]
     valid_fraction: Floats
 
     @classmethod
     def of(cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> "Series":
-        """Carry the parts of one item, on one grid or several, onto the cells.
+        """Carry the parts of one whole, on one grid or several, onto the cells.
 
         Where the native pixels are small, a cell is the mean over points within it, each from the first part that
         shows it. Of what does not change each variable is valid by itself; of what does, a look is valid as a whole.
@@ -178,7 +173,7 @@ class Series:
         lattice = tile.cells.zoom_to((tile.rows * side, tile.columns * side)) if side > 1 else tile.cells
         timed = "time" in datasets[0].dims
         values, fractions = {}, []
-        for name, carried in _merged(carry(dataset, variables, lattice) for dataset in datasets).items():
+        for name, carried in merged(carry(dataset, variables, lattice) for dataset in datasets).items():
             mean, valid = block_mean(carried if timed else carried[np.newaxis], side)
             values[name] = mean.astype(np.float32)
             fractions.append(valid)
@@ -186,7 +181,7 @@ class Series:
         if timed:
             values = {name: np.where(fraction > 0, mean, np.nan) for name, mean in values.items()}
         times = datasets[0]["time"].values if timed else np.empty(0, "datetime64[ns]")
-        return cls(str(datasets[0].attrs.get("item", "")), times, values, fraction)
+        return cls(tuple(sorted({_item(dataset) for dataset in datasets})), times, values, fraction)
 
     def reach(self, time: np.datetime64, days: float) -> list[tuple[np.datetime64 | None, int]]:
         """Times not later than a moment and not older than `days`, with their numbers."""
@@ -208,8 +203,8 @@ class Coarse:
     def at(self, time: np.datetime64, max_age: float) -> Moment:
         """The latest valid cell values not older than `max_age` days."""
         looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age)]
-        looks.sort(key=lambda look: (age_days(time, look[0]), look[2].item))
-        ages = [(one.item, age_days(time, when)) for when, _, one in looks]
+        looks.sort(key=lambda look: (age_days(time, look[0]), look[2].items))
+        ages = [(one.items, age_days(time, when)) for when, _, one in looks]
         names = (*(variable.name for variable in self.variables), "valid_fraction")
 
         def values_of(rank: int) -> dict[str, Floats]:
@@ -234,7 +229,7 @@ class Coarse:
     def items(self, time: np.datetime64, history: History) -> set[str]:
         """Series with a time in reach of the steps."""
         days = history.steps * history.step_days
-        return {one.item for one in self.series if one.times.size and one.reach(time, days)}
+        return {item for one in self.series if one.times.size and one.reach(time, days) for item in one.items}
 
 
 def _in_reach(look: Look, time: np.datetime64, days: float) -> bool:
