@@ -1,6 +1,7 @@
 """What SMAP retrieves of a region: its footprints' moisture, seen through vegetation that is known by its climatology.
 
-The errors are those of the product's budget (Entekhabi et al., Proc. IEEE 98:704-716, 2010): about 0.04 m3 m-3 in all.
+Its random and its slow error together are those of the product's budget (Entekhabi et al., Proc. IEEE 98:704-716, 2010),
+about 0.04 m3 m-3; besides it differs from the top 5 cm in range and level.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from vadose.world.land import URBAN, WATER
 from vadose.world.smap_flags import LEAST, Ground, quality, surface
 from vadose.world.smap_orbit import CYCLE_DAYS, FIRST_CYCLE, HALVES, SWATH_M, Overpass, overpasses
 from vadose.world.state import Simulated
+from vadose.world.weather import autoregressive
 
 FOOTPRINT_M = 40_000.0
 """Width of the antenna's pattern at half its gain; the enhanced product interpolates the same footprints.
@@ -28,12 +30,17 @@ Chaubell et al., SMAP Algorithm Theoretical Basis Document, enhanced L1B radiome
 ATTENUATION = 2 * 0.11 / cos(radians(40))
 """Of a signal of the soil by 1 kg m-2 of water in plants at 1.4 GHz and 40 degrees (Jackson & Schmugge, Remote Sensing
 of Environment 36:203-212, 1991)."""
-NOISE, MOST_NOISE = 0.03, 0.09
-"""Standard deviation of a retrieval's error over bare soil, and where it is largest, m3 m-3."""
+NOISE, MOST_NOISE = 0.025, 0.075
+"""Standard deviation of a retrieval's random error over bare soil, and where it is largest, m3 m-3."""
+SLOW, SLOW_DAYS = 0.03, 40.0
+"""Standard deviation, m3 m-3, and memory of an error that comes and goes, as of roughness and albedo; our choice."""
 BIAS, PIXEL_BIAS = 0.025, 0.012
 """Standard deviations of a region's and a pixel's lasting error, m3 m-3: ancillary texture, roughness and albedo."""
-SLOPE, PLANTS = 0.08, 0.15
-"""Standard deviations of the logarithms of the lasting errors of the dynamic range and of the vegetation's water."""
+RANGE, SLOPE, PLANTS = 1.8, 0.15, 0.15
+"""How much wider than that of the top 5 cm the dynamic range is, and standard deviations of the logarithms of the
+lasting errors of that range and of the vegetation's water. What a radiometer senses is shallower than 5 cm and dries
+faster than sensors there (Shellito et al., Geophys. Res. Lett. 43:8068-8075, 2016); the factor is the ratio of the
+spreads of ten-day means at 84 stations of the United States, 0.108 to 0.056 m3 m-3, and a little less."""
 CLIMATOLOGY_DAYS = 61
 """Over which the ancillary vegetation is averaged: it knows the season, not the year's growth."""
 J2000 = pd.Timestamp("2000-01-01T12:00:00")
@@ -78,17 +85,32 @@ class Look:
         margin = float(np.hypot(self.pixels.east, self.pixels.north).max())
         return overpasses(region.lon, region.lat, margin)
 
+    @property
+    def noons(self) -> pd.DatetimeIndex:
+        """Of the days."""
+        return self.seen.weather.days + pd.Timedelta(hours=12)
+
     @cached_property
     def plants(self) -> Floats:
         """True water of the vegetation, (day, pixel), kg m-2."""
-        noons = self.seen.weather.days + pd.Timedelta(hours=12)
-        return self._mean(noons, "plant_water")
+        return self._mean(self.noons, "plant_water")
 
     @cached_property
     def assumed_plants(self) -> Floats:
         """What the retrieval takes for it, (day, pixel), kg m-2."""
         season = uniform_filter1d(self.plants, CLIMATOLOGY_DAYS, axis=0, mode="nearest")
         return np.asarray(season * np.exp(PLANTS * self.seen.rng("smap plants").standard_normal()))
+
+    @cached_property
+    def usual(self) -> Floats:
+        """Mean of the liquid water over the period, (pixel,), m3 m-3."""
+        return np.asarray(self._mean(self.noons, "liquid").mean(axis=0))
+
+    @cached_property
+    def slow(self) -> Floats:
+        """The error that comes and goes, (day, 1), m3 m-3, the same in all pixels of the region."""
+        news = self.seen.rng("smap slow").standard_normal((len(self.noons), 1))
+        return SLOW * autoregressive(news, np.exp(-1 / SLOW_DAYS))
 
     def retrievals(self, first: int, last: int) -> Table:
         """All retrievals of the days from `first` up to `last`, exclusive: a row for each overpass and pixel.
@@ -143,13 +165,14 @@ class Look:
     ) -> tuple[Floats, Floats]:
         """What the retrieval makes of the brightness temperatures, and the standard deviation of its noise, m3 m-3."""
         lasting, assumed = self.seen.rng("smap"), self.assumed_plants[days]
-        slope, bias = np.exp(SLOPE * lasting.standard_normal()), BIAS * lasting.standard_normal()
+        slope, bias = RANGE * np.exp(SLOPE * lasting.standard_normal()), BIAS * lasting.standard_normal()
         local = PIXEL_BIAS * unit_noise(self.gain, lasting.standard_normal(self.seen.where.shape))
         white = np.stack([self._white(day, turn) for day, turn in found])
         error = np.minimum(NOISE * np.exp(ATTENUATION * assumed), MOST_NOISE)
-        hidden = slope * np.exp(-ATTENUATION * (self.plants[days] - assumed))
-        true = self._mean(times, "liquid")
-        return LEAST + (true - LEAST) * hidden + bias + local + error * unit_noise(self.gain, white), error
+        hidden = np.exp(-ATTENUATION * (self.plants[days] - assumed))
+        sensed = self.usual + slope * (self._mean(times, "liquid") - self.usual)
+        wrong = bias + local + self.slow[days] + error * unit_noise(self.gain, white)
+        return LEAST + (sensed - LEAST) * hidden + wrong, np.hypot(error, SLOW)
 
     def _white(self, day: int, turn: Overpass) -> Floats:
         """Noise of an overpass at the points: the same whichever product is made of it."""

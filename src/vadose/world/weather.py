@@ -105,8 +105,8 @@ class Skies:
         waves = random_field(rng, *STORM_M, 1.6)
         kept = persistence(climate.wet_share, climate.wet_after_wet)
         noise = rng.standard_normal((2, len(days), waves.east.size)) / np.sqrt(2)
-        swell = _autoregressive(noise[0], kept) + 1j * _autoregressive(noise[1], kept)
-        drift = 2.8 * _autoregressive(rng.standard_normal((len(days), 1)), 0.75)[:, 0]
+        swell = autoregressive(noise[0], kept) + 1j * autoregressive(noise[1], kept)
+        drift = 2.8 * autoregressive(rng.standard_normal((len(days), 1)), 0.75)[:, 0]
         storm = rng.dirichlet(np.full(STEPS, 0.35), len(days)).astype(np.float32)
         return cls(climate, lon, lat, days, waves, swell, drift, storm)
 
@@ -180,7 +180,8 @@ def hargreaves(sunlight_mm: Floats, temperature_c: Floats, range_c: Floats) -> F
     return np.asarray(0.0023 * np.maximum(temperature_c + 17.8, 0) * np.sqrt(range_c) * sunlight_mm)
 
 
-def _autoregressive(noise: Floats, kept: float) -> Floats:
+def autoregressive(noise: Floats, kept: float) -> Floats:
+    """Series along the first axis that keep a share of each state and the variance of the noise."""
     series = noise.copy()
     for day in range(1, len(noise)):
         series[day] = kept * series[day - 1] + np.sqrt(1 - kept**2) * noise[day]
