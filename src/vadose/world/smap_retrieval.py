@@ -1,7 +1,7 @@
 """What SMAP retrieves of a region: its footprints' moisture, seen through vegetation that is known by its climatology.
 
-Its random and its slow error together are those of the product's budget (Entekhabi et al., Proc. IEEE 98:704-716, 2010),
-about 0.04 m3 m-3; besides it differs from the top 5 cm in range and level.
+Its random and its slow error together are those of the product's budget (Entekhabi et al., Proc. IEEE 98:704-716,
+2010), about 0.04 m3 m-3; besides it differs from the top 5 cm in range and level.
 """
 
 from dataclasses import dataclass
