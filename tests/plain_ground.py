@@ -40,6 +40,7 @@ def moment(where: Where | None = None, **values: float) -> Moment:
         "plant_water": 0.5,
         "roughness_m": 0.01,
         "temperature_c": 15.0,
+        "air_c": 15.0,
     }
     shape = (where or places()).shape
     return Moment(**{name: np.full(shape, value) for name, value in (usual | values).items()})

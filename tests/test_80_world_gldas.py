@@ -1,5 +1,7 @@
 """Simulated GLDAS: another model under another rain, in granules built as the real ones."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import netCDF4
@@ -206,3 +208,26 @@ def test_the_model_is_damped_and_the_radiometer_follows_the_truth_better(seen, m
         ranges.append(top.std() / true.std())
     assert np.mean(radiometer) > np.mean(follows) > 0.15
     assert np.mean(ranges) < 0.95
+
+
+def test_one_region_is_held_at_a_time_and_its_files_are_the_same(seen, tmp_path):
+    """Regions that are made one by one are gone when the next but one is asked for."""
+    config, held, most = CONFIG.model_copy(update={"period": "2022-04-01/2022-04-05"}), [], 0
+
+    def one_by_one():
+        nonlocal most
+        for number in (0, 1, 2, 0, 1, 2):
+            gc.collect()
+            most = max(most, sum(one() is not None for one in held))
+            region = Nature.random(config, number).seen_from_afar()
+            held.append(weakref.ref(region))
+            yield region
+            del region
+
+    gldas.write_granules(one_by_one(), tmp_path / "lazy", config)
+    gldas.write_granules([Nature.random(config, n).seen_from_afar() for n in (0, 1, 2)] * 2, tmp_path / "list", config)
+    assert most == 1
+    lazy, listed = (sorted((tmp_path / name / "gldas").iterdir()) for name in ("lazy", "list"))
+    assert [path.name for path in lazy] == [path.name for path in listed]
+    assert {path.suffix for path in lazy} == {".nc4"}
+    assert all(one.read_bytes() == other.read_bytes() for one, other in zip(lazy, listed, strict=True))

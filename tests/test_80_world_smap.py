@@ -24,9 +24,9 @@ from vadose.world.smap_orbit import CYCLE_DAYS, SWATH_M, overpasses
 from vadose.world.smap_retrieval import FOOTPRINT_M, J2000, Look
 
 CONFIG = WorldConfig(
-    regions=[region for region in REGIONS if region.name in ("PLAIN", "SAVANNA")], period="2022-01-01/2022-03-15"
+    regions=[region for region in REGIONS if region.name in ("PLAIN", "SAVANNA")], period="2022-01-01/2022-04-15"
 )
-DAYS = 74
+DAYS = 105
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,21 @@ from vadose.world.config import REGIONS, WorldConfig
 from vadose.world.fields import Where
 from vadose.world.nature import Nature, steps
 from vadose.world.places import Places
-from vadose.world.water import ROOT_MM, SURFACE_MM, Air, _drainage, ice_share, snow_step
-from vadose.world.weather import Skies, extraterrestrial, hargreaves, persistence
+from vadose.world.water import (
+    FOLLOWING_DAYS,
+    FUSION_HEAT,
+    ROOT_MM,
+    SOIL_HEAT,
+    SURFACE_MM,
+    UNFROZEN,
+    WARMED_M,
+    Air,
+    _drainage,
+    ice_share,
+    snow_step,
+    soil_temperature_step,
+)
+from vadose.world.weather import STEPS, Skies, extraterrestrial, hargreaves, persistence
 
 PERIOD = "2020-01-01/2020-07-01"
 
@@ -149,4 +162,84 @@ def test_snow_gathers_in_frost_and_melts_by_degree_days():
 
 def test_water_freezes_below_zero_alone():
     assert ice_share(np.array([5.0, 0.0]))[0] == 0
-    assert ice_share(np.array([-0.75, -10.0])) == pytest.approx([0.45, 0.9])
+    assert ice_share(np.array([-0.5, -10.0])) == pytest.approx([0.45, 0.9])
+
+
+degrees = st.floats(-40, 40)
+waters = st.floats(0.02, 0.55)
+snows = st.floats(0, 200)
+
+
+def passed(temperature: float, air: float, snow: float, water: float) -> float:
+    return float(soil_temperature_step(*(np.array([part]) for part in (temperature, air, snow, water)))[0])
+
+
+def joules(temperature: float, water: float) -> float:
+    """Heat of the soil above that of thawed soil at 0 degrees, MJ m-2."""
+    ice = float(ice_share(np.array(temperature)))
+    return SOIL_HEAT * WARMED_M * temperature - FUSION_HEAT * SURFACE_MM / 1000 * water * ice
+
+
+def frozen_days(water: float, air: float, snow: float = 0.0) -> float:
+    """Until half of the water is ice, from one degree above."""
+    temperature, steps = 1.0, 0
+    while ice_share(np.array(temperature)) < 0.45:
+        temperature, steps = passed(temperature, air, snow, water), steps + 1
+    return steps / STEPS
+
+
+@given(degrees, degrees, snows, waters)
+def test_soil_comes_nearer_to_the_air_and_never_passes_it(temperature, air, snow, water):
+    after = passed(temperature, air, snow, water)
+    low, high = sorted((temperature, air))
+    assert low - 1e-9 <= after <= high + 1e-9
+
+
+@given(degrees, degrees, degrees, snows, waters)
+def test_warmer_soil_and_warmer_air_leave_warmer_soil(one, other, air, snow, water):
+    cold, warm = sorted((one, other))
+    assert passed(cold, air, snow, water) <= passed(warm, air, snow, water) + 1e-9
+    assert passed(air, cold, snow, water) <= passed(air, warm, snow, water) + 1e-9
+
+
+@given(degrees, degrees, snows, waters)
+def test_the_heat_that_passes_is_that_of_soil_and_of_ice(temperature, air, snow, water):
+    """Of soil that holds no water there is no ice: it takes up the same heat."""
+    gained = joules(passed(temperature, air, snow, water), water) - joules(temperature, water)
+    dry = SOIL_HEAT * WARMED_M * (passed(temperature, air, snow, 0.0) - temperature)
+    assert gained == pytest.approx(dry, abs=1e-9)
+
+
+def test_wet_soil_freezes_and_thaws_more_slowly():
+    days = [frozen_days(water, -5.0) for water in (0.05, 0.2, 0.4)]
+    assert days[0] < days[1] < days[2]
+    assert frozen_days(0.3, -5.0, snow=40.0) > 8 * frozen_days(0.3, -5.0)
+    thawing = [-0.9]
+    for _ in range(8):
+        thawing.append(passed(thawing[-1], 5.0, 0.0, 0.3))
+    assert -0.3 < thawing[-1] < 0  # within two days dry soil would be at 3 degrees
+    assert passed(-0.9, 5.0, 0.0, 0.0) > 0
+
+
+def test_the_zero_curtain_lasts_as_long_as_its_latent_heat():
+    """Heat of 5 cm with 0.3 m3 m-3 and of a degree, by what 4.5 degrees conduct on average: some three days."""
+    latent, capacity = FUSION_HEAT * SURFACE_MM / 1000 * 0.3 * (1 - UNFROZEN), SOIL_HEAT * WARMED_M
+    expected = (latent + capacity) / (capacity * 4.5 / FOLLOWING_DAYS)
+    temperature, inside = 0.0, 0
+    while temperature > -1.0:
+        temperature, inside = passed(temperature, -5.0, 0.0, 0.3), inside + 1
+    assert inside / STEPS == pytest.approx(expected, rel=0.1)
+
+
+def test_soil_and_ice_agree_at_every_moment_and_stay_in_the_curtain():
+    number = next(number for number, region in enumerate(REGIONS) if region.name == "TAIGA")
+    of = nature(number, "2020-10-01/2021-01-31")
+    world = of.simulated(patch(of))
+    hours = pd.date_range(world.times[0], world.times[-1], freq="h")
+    temperature, frozen = (world.series(hours, name) for name in ("temperature_c", "frozen"))
+    assert frozen == pytest.approx(ice_share(temperature))
+    assert frozen.max() == pytest.approx(1 - UNFROZEN)
+    freezing = ((frozen > 0) & (frozen < 1 - UNFROZEN)).mean(axis=0)
+    assert freezing.min() > 0.05  # at least a week of the four months
+    liquid = world.series(hours, "liquid")
+    assert np.abs(np.diff(liquid, axis=0)[(np.abs(temperature) < 1)[1:]]).max() < 0.08

@@ -10,16 +10,18 @@ from vadose.world.fields import Floats, Where, random_field
 from vadose.world.land import FOREST, URBAN, Land
 from vadose.world.land import WATER as WATER_COVER
 from vadose.world.state import Moment
+from vadose.world.sun import Sun
 
 SHADOW, VEGETATION, BARE, WATER, UNCLASSIFIED, LIKELY_CLOUD, CLOUD, CIRRUS, SNOW = 3, 4, 5, 6, 7, 8, 9, 10, 11
 """Classes of the scene classification of level 2A."""
 CLOUD_M, CIRRUS_M = (60_000.0, 300.0), (150_000.0, 4_000.0)
 """Longest and shortest waves of the clouds."""
 CLUSTERING = 0.45
-"""First shape of the beta distribution of a sky's cover; below 1, skies are mostly nearly clear or nearly closed, as
-Falls (Monthly Weather Review 102:62-65, 1974) fits them."""
-SHADOW_M = (-200.0, 120.0)
-"""From a cloud to its shadow, to the east and to the north."""
+"""First shape of the beta distribution of a sky's cover (Falls, The beta distribution: a statistical model for world
+cloud cover, J. Geophys. Res. 79:1261-1264, 1974); below 1, skies are mostly nearly clear or nearly closed: our choice.
+"""
+CLOUD_HEIGHT_M = 1200.0
+"""Of the clouds that cast shadows above the ground, as of fair-weather cumulus; our choice."""
 UNSEEN, SURE = 0.08, 0.3
 """Thicknesses below which a cloud, or its shadow, is taken for clear ground, and above which it is surely a cloud.
 
@@ -87,18 +89,19 @@ class Sky:
         return np.select(kinds, names, BARE).astype(np.uint8)
 
 
-def make_sky(where: Where, mean_cover: float, rng: np.random.Generator) -> Sky:
+def make_sky(where: Where, mean_cover: float, sun: Sun, rng: np.random.Generator) -> Sky:
     """A sky by chance: often nearly clear or nearly closed, patchy between; the same whichever window of it is asked.
 
     Args:
         where: the places below.
         mean_cover: over many skies, 0..1.
+        sun: above the horizon; shadows fall away from it.
         rng: of the chance.
     """
     share = rng.beta(CLUSTERING, CLUSTERING * (1 / mean_cover - 1))
     edge, veil_edge = (-ndtri(np.clip(part, 1e-6, 1 - 1e-6)) for part in (share, CIRRUS_SHARE))
     clouds, veils = random_field(rng, *CLOUD_M, 1.5), random_field(rng, *CIRRUS_M, 1.8)
-    sunward = where.moved(-SHADOW_M[0], -SHADOW_M[1])
+    sunward = where.moved(*sun.towards(CLOUD_HEIGHT_M))
     thickness, above = (np.maximum(clouds.at(places) - edge, 0) for places in (where, sunward))
     veil = np.maximum(veils.at(where) - veil_edge, 0)
     shade, veil = (np.where(thickness > 0, 0, part) for part in (above, veil))

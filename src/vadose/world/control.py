@@ -76,7 +76,10 @@ def _frozen(around: Surroundings) -> dict[str, Marks]:
 
 
 def _unexplained(values: Floats, around: Surroundings) -> dict[str, Marks]:
-    """Rises of shallow sensors without rain."""
+    """Rises of shallow sensors without rain.
+
+    They rise in an hour, and in a day by more than two standard deviations of its readings, in a day of little rain.
+    """
     series = pd.Series(values)
     rising = (series.diff() > 0) & (series.diff(24) > 2 * series.rolling(25, min_periods=13).std())
     gauges = {"D04": around.rain_mm, "D05": around.model_mm}

@@ -1,8 +1,9 @@
 """Simulated GLDAS-2.1 Noah granules: another model, another rain, a coarser soil, on 0.25 degrees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from vadose.world.config import WorldConfig
 from vadose.world.fields import Floats
 from vadose.world.footprint import Pixels, gains, unit_noise
-from vadose.world.gldas_granule import FILL, SHAPE, SOUTH, STEP, WEST, write_granule
+from vadose.world.gldas_granule import FILL, SHAPE, SOUTH, STEP, VARIABLES, WEST, write_granule
 from vadose.world.gldas_model import ROOT_MM, STEPS, TOP_MM, Forcing, Soil, State, run
 from vadose.world.gldas_rain import rain_as_told
 from vadose.world.land import WATER
@@ -45,26 +46,48 @@ class Modelled:
     forcing: Forcing
 
 
-def write_granules(seen: Sequence[Simulated], archive: Path, config: WorldConfig) -> None:
-    """Write a granule every `model_hours`, with the pixels around every region.
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """What the granules hold of a region: values in a file, (time, variable, pixel), as `VARIABLES` are ordered."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    times: pd.DatetimeIndex
+    values: NDArray[np.float32]
+
+
+def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig) -> None:
+    """Write a granule every `model_hours`, with the pixels around every region; one region is in memory at a time.
 
     Args:
         seen: the regions at scattered points around them.
         archive: folder of the world.
         config: how often.
     """
-    modelled = [modelled_moisture(region) for region in seen]
-    rows, columns = (np.concatenate([getattr(one.pixels, axis) for one in modelled]) for axis in ("rows", "columns"))
-    for index, time in enumerate(modelled[0].times):
-        if time.hour % config.model_hours == 0:
-            layers = [_layers(one, index) for one in modelled]
-            joined = {name: np.concatenate([layer[name] for layer in layers]) for name in layers[0]}
-            path = archive / "gldas" / f"GLDAS_NOAH025_3H.A{time:%Y%m%d.%H%M}.021.nc4"
-            write_granule(path, time, rows, columns, joined)
+    folder = archive / "gldas"
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = [_table(modelled_moisture(region), config.model_hours, folder) for region in seen]
+    rows, columns = (np.concatenate([getattr(one, axis) for one in tables]) for axis in ("rows", "columns"))
+    for index, time in enumerate(tables[0].times):
+        joined = np.concatenate([one.values[index] for one in tables], axis=1)
+        path = folder / f"GLDAS_NOAH025_3H.A{time:%Y%m%d.%H%M}.021.nc4"
+        write_granule(path, time, rows, columns, dict(zip(VARIABLES, joined, strict=True)))
 
 
-def _layers(modelled: Modelled, index: int) -> dict[str, NDArray[np.float32]]:
-    """The product's variables at an instant, (pixel,); the rain is that of the step before."""
+def _table(modelled: Modelled, hours: int, folder: Path) -> _Table:
+    """A region's part of the granules, kept in a nameless file of a folder."""
+    kept = np.flatnonzero(modelled.times.hour % hours == 0)
+    with TemporaryFile(dir=folder) as file:
+        for index in kept:
+            file.write(_layers(modelled, int(index)).tobytes())
+        file.flush()
+        shape = (len(kept), len(VARIABLES), len(modelled.pixels.rows))
+        values = np.memmap(file, np.float32, "r", shape=shape)
+    return _Table(modelled.pixels.rows, modelled.pixels.columns, modelled.times[kept], values)
+
+
+def _layers(modelled: Modelled, index: int) -> NDArray[np.float32]:
+    """The product's variables at an instant, (variable, pixel); the rain is that of the step before."""
     state, forcing = modelled.state, modelled.forcing
     layers = {
         "SoilMoi0_10cm_inst": state.top[index] * TOP_MM,
@@ -74,7 +97,7 @@ def _layers(modelled: Modelled, index: int) -> dict[str, NDArray[np.float32]]:
         "Tair_f_inst": forcing.temperature_c[index] + ZERO_C,
     }
     land = np.isfinite(state.top[index])
-    return {name: np.where(land, layer, FILL).astype(np.float32) for name, layer in layers.items()}
+    return np.array([np.where(land, layers[name], FILL) for name in VARIABLES], np.float32)
 
 
 def modelled_moisture(seen: Simulated) -> Modelled:

@@ -41,7 +41,7 @@ class Soil:
 
     @classmethod
     def of(cls, sand: Floats, clay: Floats) -> "Soil":
-        """By mass fractions of sand and clay: Cosby et al. 1984, table 4; Chen & Dudhia 2001, table 2."""
+        """By mass fractions of sand and clay: Cosby et al. 1984, table 5; Chen & Dudhia 2001, table 2."""
         saturation = 0.489 - 0.126 * sand
         suction_m = 10 ** (1.88 - 1.31 * sand) / 100
         conductivity_m_s = 0.0070556e-3 * 10 ** (-0.884 + 1.53 * sand)
@@ -116,6 +116,8 @@ def _evaporated(soil: Soil, top: Floats, root: Floats, demand: Floats) -> tuple[
 
 
 def _drainage(soil: Soil, content: Floats, depth_mm: float) -> Floats:
-    """Water that leaves a layer by gravity in a step, mm; of the water above wilting point a third at most."""
-    flow = soil.conductivity_mm_day / STEPS * (content / soil.saturation) ** soil.power
-    return np.asarray(np.minimum(flow, np.maximum(content - soil.wilting, 0) * depth_mm / 3))
+    """Water that leaves a layer by gravity in a step, mm: the exact solution of a conductivity that is a power law."""
+    power = soil.power - 1
+    rate = soil.conductivity_mm_day / STEPS / (depth_mm * soil.saturation)
+    left = (1 + power * rate * (content / soil.saturation) ** power) ** (-1 / power)
+    return np.asarray(content * (1 - left) * depth_mm)

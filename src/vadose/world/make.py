@@ -87,7 +87,7 @@ def _write_smap(config: WorldConfig, regions: list[Nature], folder: Path) -> Non
 
 
 def _write_gldas(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
-    gldas.write_granules([nature.seen_from_afar() for nature in regions], folder, config)
+    gldas.write_granules((nature.seen_from_afar() for nature in regions), folder, config)
 
 
 def _run(tasks: dict[str, Task], workers: int) -> Iterator[tuple[str, str | None]]:

@@ -123,7 +123,7 @@ def _step(
         weather.at_step(step),
     )
     snow, reaching = snow_step(state.snow_mm, air)
-    temperature = soil_temperature_step(state.temperature_c, air.temperature_c, snow)
+    temperature = soil_temperature_step(state.temperature_c, air.temperature_c, snow, places.gathered(state.surface))
     bare = np.exp(-0.5 * state.leaf_area)
     demand = places.spread(np.where(snow > 1, np.float32(0.1), np.float32(1)) * air.evaporation_mm)
     surface, root, passed = soil_step(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import lfilter
 
 from vadose.world.fields import Floats
@@ -19,14 +20,21 @@ OFFSET, GAIN = 0.017, 0.14
 """The same of one sensor of a station, its calibration included: two sensors of an ARM station at 5 cm differ by 0.024
 m3 m-3 in their means and by 0.20 in the logarithms of their spreads (root mean squares of 36 pairs, ISMN 2019-2021;
 divided by the root of 2). Makers state 0.01 to 0.03 m3 m-3 for their own calibration."""
-WANDER, WANDER_DAYS = 0.017, 10.0
-"""What comes and goes between a point and its pixel, m3 m-3, and in which time: our choice, so that two sensors of a
-station agree about as those of ARM do, whose median R is 0.94."""
+WANDER, WETTING = 0.017, 0.1
+"""What comes and goes between a point and its pixel, and after which wetting of the pixel it is another, m3 m-3: rain
+enters each point in another way each time, and in dry spells nothing makes a point wetter. Our choice, so that two
+sensors of a station agree about as those of ARM do, whose median R is 0.94."""
+FINELY = 24
+"""Steps of such a wetting in which it is followed."""
 DRY = 0.2
 """Mean water content, m3 m-3, below which the differences of points shrink in proportion."""
 NOISE, STEP, DRIFT, PER_DEGREE = 0.0006, 0.001, 0.008, 0.0003
 """Of a reading, as USCRN's and ARM's second differences have it, and the step to which it is told, m3 m-3; how far the
 calibration drifts in a year, and how it answers to the soil's temperature, a degree: our choices."""
+DAILY, DAILY_SPREAD = 0.0035, 0.5
+"""What a degree of the daily course of the simulated temperature changes of a reading, m3 m-3, and the spread of its
+logarithm: that course spans about a degree, some tenth of the air's, and readings 0.0024 (ARM) to 0.0049 m3 m-3 (USCRN)
+a day, in the median of the mean days of 2019-2021."""
 SPIKES_A_YEAR, SPIKE = 6.0, 0.12
 """Readings that spike, and the standard deviation of a spike, m3 m-3."""
 SHIFTS_A_YEAR, SHIFT = 0.2, 0.03
@@ -80,6 +88,7 @@ def read(ground: Ground, site: Site, rng: np.random.Generator) -> Floats:
     hours = np.arange(len(ground.moisture))
     drift = DRIFT * rng.standard_normal() * hours / HOURS_A_YEAR
     warmth = PER_DEGREE * rng.standard_normal() * (ground.soil_c - ground.soil_c.mean())
+    warmth = warmth + _daily(ground.soil_c, rng)
     told = at_point(ground, site, rng) * (1 - ground.frozen) + drift + warmth
     told = told + NOISE * rng.standard_normal(len(told))
     told = _failed(_spiked(_shifted(told, rng), rng), ground.saturation, rng)
@@ -91,9 +100,15 @@ def at_point(ground: Ground, site: Site, rng: np.random.Generator) -> Floats:
     middle = float(ground.moisture.mean())
     shrunk = min(1.0, middle / DRY)
     gain = site.gain * float(np.exp(GAIN * rng.standard_normal()))
-    offset = site.offset + OFFSET * rng.standard_normal() + WANDER * _wander(len(ground.moisture), rng)
+    offset = site.offset + OFFSET * rng.standard_normal() + WANDER * _wander(ground.moisture, rng)
     point = middle + gain * (ground.moisture - middle) + shrunk * offset
     return np.asarray(np.clip(point, 0.3 * ground.moisture.min(), ground.saturation))
+
+
+def _daily(soil_c: Floats, rng: np.random.Generator) -> Floats:
+    """What the daily course of temperature, and what goes with it, adds to readings."""
+    gain = DAILY * float(np.exp(DAILY_SPREAD * rng.standard_normal()))
+    return np.asarray(gain * (soil_c - uniform_filter1d(soil_c, 24)))
 
 
 def stretches(hours: int, a_year: float, length: float, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -104,13 +119,12 @@ def stretches(hours: int, a_year: float, length: float, rng: np.random.Generator
     return inside
 
 
-def _wander(hours: int, rng: np.random.Generator) -> Floats:
-    """A series of unit variance that forgets within `WANDER_DAYS`, smooth within a day."""
-    news, begun = rng.standard_normal(hours), rng.standard_normal()
-    slow, quick = np.exp(-1 / (24 * WANDER_DAYS)), np.exp(-1 / 24)
-    walk, _ = lfilter([np.sqrt(1 - slow**2)], [1, -slow], news, zi=[slow * begun])
-    smooth, _ = lfilter([1 - quick], [1, -quick], walk, zi=[quick * begun])
-    return np.asarray(np.sqrt(1 + 1 / WANDER_DAYS) * smooth)
+def _wander(moisture: Floats, rng: np.random.Generator) -> Floats:
+    """A series of unit variance that forgets as it rains: the wetting of the pixel is its clock."""
+    clock = np.cumsum(np.maximum(np.diff(moisture, prepend=moisture[0]), 0)) * FINELY / WETTING
+    kept, steps = np.exp(-1 / FINELY), int(clock[-1]) + 2
+    walk, _ = lfilter([np.sqrt(1 - kept**2)], [1, -kept], rng.standard_normal(steps), zi=[kept * rng.standard_normal()])
+    return np.asarray(np.interp(clock, np.arange(steps), walk))
 
 
 def _shifted(told: Floats, rng: np.random.Generator) -> Floats:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from odc.geo.geobox import GeoBox
 
 from vadose.grid import Tile
 from vadose.world.annotation import write_annotation
@@ -14,8 +14,9 @@ from vadose.world.config import WorldConfig
 from vadose.world.fields import Floats
 from vadose.world.nature import Nature
 from vadose.world.orbit import ORBITS, Orbit
-from vadose.world.radar import LOOKS, backscatter, gamma_naught, speckle, unsteady
+from vadose.world.radar import backscatter, gamma_naught, unsteady
 from vadose.world.raster import COG, footprint, paint, projection, rounded, to_pixels, write_item
+from vadose.world.speckle import LOOKS, RESOLUTION_M, speckle
 from vadose.world.state import Simulated
 
 NODATA = -32768.0
@@ -58,12 +59,12 @@ class Pass:
 
     def paint(self, world: Simulated, block: Tile, archive: Path) -> None:
         """Write what is seen of a block."""
-        rng = world.rng("sentinel1", self.orbit.relative, self.start.toordinal(), block.west, block.north)
-        grid: GeoBox = block.pixels
-        for band, power in zip(TITLES, seen(world, self.tile, self.orbit, self.start), strict=True):
-            values = to_pixels(power) * speckle(tuple(grid.shape), rng)
-            path = self.folder(archive) / _band(band)["href"]
-            paint(path, rounded(values, MANTISSA_BITS), grid, self.tile.pixels, NODATA)
+        rng = world.rng("sentinel1", self.orbit.relative, self.start.toordinal())
+        key = rng.integers(2**64, size=2, dtype=np.uint64)
+        powers = seen(world, self.tile, self.orbit, self.start)
+        for band, power, noise in zip(TITLES, powers, speckle(block, key), strict=True):
+            values = rounded(to_pixels(power) * noise, MANTISSA_BITS)
+            paint(self.folder(archive) / _band(band)["href"], values, block.pixels, self.tile.pixels, NODATA)
 
     def describe(self, archive: Path) -> None:
         """Write the annotation and the item."""
@@ -123,8 +124,8 @@ def _properties(orbit: Orbit, start: pd.Timestamp) -> dict[str, Any]:
         "sar:looks_range": 5,
         "sar:looks_azimuth": 1,
         "sar:looks_equivalent_number": LOOKS,
-        "sar:resolution_range": 20,
-        "sar:resolution_azimuth": 22,
+        "sar:resolution_range": RESOLUTION_M[1],
+        "sar:resolution_azimuth": RESOLUTION_M[0],
         "sar:pixel_spacing_range": 10,
         "sar:pixel_spacing_azimuth": 10,
         "sar:observation_direction": "right",

@@ -17,6 +17,7 @@ from vadose.world.nature import Nature
 from vadose.world.optics import BANDS, reflectance
 from vadose.world.raster import COG, footprint, paint, projection, to_pixels, write_item
 from vadose.world.state import Simulated
+from vadose.world.sun import Sun
 
 OFFSET_SINCE, OFFSET = pd.Timestamp("2022-01-25"), 1000
 """Since processing baseline 04.00 the digital numbers carry an offset."""
@@ -24,6 +25,9 @@ SCALE = 10_000
 NOISE = 0.002
 """Standard deviation of the reflectance of a pixel."""
 LOCAL_HOUR = 10.6
+LOWEST_DEG = 5.0
+"""Elevation of the sun below which no picture is taken: ESA takes them up to a zenith angle of 85 degrees (Copernicus
+Sentinel-2 observation in low illumination conditions, 2019)."""
 FINE = ("B02", "B03", "B04", "B08")
 """Bands of 10 m; the others are of 20 m."""
 TITLES = {
@@ -59,6 +63,7 @@ class Look:
         tile: the region.
         number: of the region in the world.
         time: UTC.
+        sun: over the middle of the region.
         cover: mean cloud cover of the climate.
         seed: of the sky.
         counted: pixels of each scene class in the blocks that are painted.
@@ -67,6 +72,7 @@ class Look:
     tile: Tile
     number: int
     time: pd.Timestamp
+    sun: Sun
     cover: float
     seed: tuple[int, ...]
     counted: Counter[int] = field(default_factory=Counter, compare=False)
@@ -93,7 +99,8 @@ class Look:
     def paint(self, world: Simulated, block: Tile, archive: Path) -> None:
         """Write what is seen of a block."""
         noise = world.rng("sentinel2", self.time.toordinal(), block.west, block.north)
-        now, sky = world.at(self.time), make_sky(world.where, self.cover, np.random.default_rng(self.seed))
+        now = world.at(self.time)
+        sky = make_sky(world.where, self.cover, self.sun, np.random.default_rng(self.seed))
         classes = sky.classes(now, world.land)
         for band in BANDS:
             seen = to_pixels(sky.over(reflectance(band, now, world.land)))
@@ -118,6 +125,8 @@ class Look:
             "sat:orbit_state": "descending",
             "sat:relative_orbit": self.number + 1,
             "eo:cloud_cover": 100 * clouded / total,
+            "s2:mean_solar_zenith": self.sun.zenith_deg,
+            "s2:mean_solar_azimuth": self.sun.azimuth_deg,
             **{key: 100 * self.counted[value] / total for key, value in SHARES.items()},
         }
         item = {"id": self.name, "collection": "sentinel-2-l2a", **footprint(self.tile.pixels)}
@@ -142,12 +151,16 @@ class Look:
 
 
 def looks(nature: Nature, config: WorldConfig) -> Iterator[Look]:
-    """Every look at a region in the period."""
+    """Every look at a region in the period; none where the sun is too low."""
+    region = nature.region
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
-    hour = pd.Timedelta(hours=(LOCAL_HOUR - nature.region.lon / 15) % 24)
+    hour = pd.Timedelta(hours=(LOCAL_HOUR - region.lon / 15) % 24)
     for day in days[3 :: config.optical_days]:
         seed = (nature.seed, nature.number, *b"sky", day.toordinal())
-        yield Look(nature.tile, nature.number, (day + hour).floor("ms"), nature.region.climate.cloud, seed)
+        time = (day + hour).floor("ms")
+        sun = Sun.over(region.lon, region.lat, time)
+        if sun.elevation_deg >= LOWEST_DEG:
+            yield Look(nature.tile, nature.number, time, sun, region.climate.cloud, seed)
 
 
 def _metres(band: str) -> int:

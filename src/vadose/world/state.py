@@ -33,6 +33,7 @@ class Moment:
         plant_water: kg m-2.
         roughness_m: root mean square height.
         temperature_c: of the surface layer.
+        air_c: temperature of the air.
     """
 
     moisture: Floats
@@ -43,6 +44,7 @@ class Moment:
     plant_water: Floats
     roughness_m: Floats
     temperature_c: Floats
+    air_c: Floats
 
     @property
     def liquid(self) -> Floats:
@@ -152,7 +154,14 @@ class Simulated:
             plant_water=plant_water(self.land.cover, leaf_area),
             roughness_m=kept.roughness_m[day].astype(np.float32),
             temperature_c=temperature,
+            air_c=self.places.spread(self._air(step)),
         )
+
+    def _air(self, step: Floats) -> Floats:
+        """Of the steps that hold these moments, (time, unit)."""
+        whole = np.minimum(step.astype(int), len(self.times) - 2)
+        steps, member = np.unique(whole, return_inverse=True)
+        return np.stack([self.weather.at_step(int(one)) for one in steps])[member]
 
     def pick(self, places: NDArray[np.integer]) -> "Simulated":
         """Some of scattered places, each by itself."""

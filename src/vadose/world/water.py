@@ -25,8 +25,15 @@ MELT_MM_DEGREE = 3.0
 IRRIGATION_MM = 30.0
 GATHERED = 0.05
 """Share of the free water of a cell's root zone that moves within the cell in a step."""
-FROST_RANGE_C, UNFROZEN = 1.5, 0.1
-"""Degrees below zero at which all but a share of the water is ice."""
+FROST_RANGE_C, UNFROZEN = 1.0, 0.1
+"""Degrees below zero at which all but a share of the water is ice; our choice, between sand and silt."""
+FOLLOWING_DAYS, SNOWED_IN_DAYS, INSULATING_MM = 1.5, 20.0, 40.0
+"""In which the soil follows the air, what deep snow adds to that, and how much snow is deep; our choice."""
+SOIL_HEAT, FUSION_HEAT = 2.1, 334.0
+"""Of moist soil, MJ m-3 K-1 (FAO 56, below equation 41), and of ice that melts, MJ m-3 of water."""
+WARMED_M = 0.25
+"""Depth of soil whose heat follows the air within `FOLLOWING_DAYS`: 1 / sqrt(2) of the depth at which a wave of that
+time constant has fallen by a factor e, sqrt(2 a t) for the diffusivity a = 5e-7 m2 s-1 of moist soil."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +87,25 @@ def snow_step(snow_mm: Floats, air: Air) -> tuple[Floats, Floats]:
     return snow_mm + snowing - melt, air.rain_mm - snowing + melt
 
 
-def soil_temperature_step(temperature_c: Floats, air_c: Floats, snow_mm: Floats) -> Floats:
-    """Temperature of the surface layer: it follows the air in a day and a half, under snow much more slowly."""
-    days = 1.5 + 20 * np.clip(snow_mm / 40, 0, 1)
-    return np.asarray(temperature_c + (air_c - temperature_c) * (1 - np.exp(-1 / (STEPS * days))))
+def soil_temperature_step(temperature_c: Floats, air_c: Floats, snow_mm: Floats, water: Floats) -> Floats:
+    """Temperature of the surface layer after a step: it follows the air, under snow slowly, and waits at the frost.
+
+    The heat that passes changes the soil's enthalpy, and this gives the temperature (Voller & Cross, Int. J. Heat Mass
+    Transfer 24:545-556, 1981): divided by the soil's heat capacity, enthalpy is temperature - fusion * `ice_share`.
+
+    Args:
+        temperature_c: of the layer before the step.
+        air_c: of the air.
+        snow_mm: water equivalent on the ground.
+        water: of the layer, ice included, m3 m-3.
+    """
+    fusion = FUSION_HEAT * SURFACE_MM / 1000 * water / (SOIL_HEAT * WARMED_M)
+    days = FOLLOWING_DAYS + SNOWED_IN_DAYS * np.clip(snow_mm / INSULATING_MM, 0, 1)
+    passed = (air_c - temperature_c) * (1 - np.exp(-1 / (STEPS * days)))
+    heat = temperature_c - fusion * ice_share(temperature_c) + passed
+    freezing = heat / (1 + fusion * (1 - UNFROZEN) / FROST_RANGE_C)
+    frozen = heat + fusion * (1 - UNFROZEN)
+    return np.asarray(np.where(heat >= 0, heat, np.where(freezing >= -FROST_RANGE_C, freezing, frozen)))
 
 
 def irrigation(land: Land, state: State) -> Floats:
