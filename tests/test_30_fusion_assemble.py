@@ -13,7 +13,7 @@ from vadose.fusion import Assembler, History, Needs, Windows, assemble
 from vadose.grid import Area, Period, Tile
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.source import conform
-from vadose.variables import CLAY, ELEVATION, GLDAS, SAND, SMAP, VH, VV, Resampling, Variable
+from vadose.variables import CLAY, ELEVATION, GLDAS, LATENCY_DAYS, SAND, SMAP, VH, VV, Resampling, Variable
 
 TILE = Tile(32632, 1600, 19200, 3, 2, 1)
 NOON = np.datetime64("2021-06-10T12:00", "ns")
@@ -271,3 +271,74 @@ def test_a_look_cut_in_two_is_one_look():
     halves, whole = (assemble([source], TILE, NOON, NEEDS) for source in (Halves(), RADAR))
     xr.testing.assert_identical(halves.pixels, whole.pixels)
     xr.testing.assert_identical(halves.cells, whole.cells)
+
+
+def published(source: str, day: int) -> np.datetime64:
+    """When a painted observation of a day can be had."""
+    return np.datetime64(f"2021-06-{day:02d}T06:00", "ns") + np.timedelta64(round(LATENCY_DAYS[source] * 86400), "s")
+
+
+@pytest.mark.parametrize("days", [-8.0, -2.5, -1.0, 0.0, 1.0, 2.5, 60.0])
+def test_nothing_is_opened_or_told_that_was_published_after_the_estimate_is_made(days):
+    as_of = NOON + np.timedelta64(round(days * 86400), "s")
+    asked: dict[str, Period] = {}
+
+    @dataclass(frozen=True)
+    class Watched:
+        of: Painted
+
+        @property
+        def name(self) -> str:
+            return self.of.name
+
+        @property
+        def variables(self) -> tuple[Variable, ...]:
+            return self.of.variables
+
+        def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+            asked[self.name] = period
+            return self.of.open(area, period)
+
+    sources = [Watched(RADAR), Watched(PASSIVE)]
+    known = {
+        one.name: [day for day in one.days if published(one.name, day) <= as_of and day <= 10]
+        for one in (RADAR, PASSIVE)
+    }
+    if any(known.values()):
+        items = set(assemble(sources, TILE, NOON, NEEDS, Windows({"smap": 10.0}), as_of).items)
+        assert items <= {f"{name}-{day}" for name, days in known.items() for day in days}
+        assert items >= {f"{name}-{max(days)}" for name, days in known.items() if days}
+    else:
+        with pytest.raises(NothingFound):
+            assemble(sources, TILE, NOON, NEEDS, Windows({"smap": 10.0}), as_of)
+    for name, period in asked.items():
+        assert period.end - np.timedelta64(1, "ns") <= min(NOON, as_of - _latency(name))
+
+
+def _latency(source: str) -> np.timedelta64:
+    return np.timedelta64(round(LATENCY_DAYS[source] * 86400e9), "ns")
+
+
+def test_causal_samples_see_each_moment_as_it_was_then():
+    days = Period(np.datetime64("2021-06-05", "ns"), np.datetime64("2021-06-11", "ns"))
+    windows = Windows({"smap": 10.0}, causal=True)
+    assembler = Assembler.open([RADAR, PASSIVE], TILE, days, NEEDS, windows)
+    for moment in ("2021-06-05T12:00", "2021-06-09T12:00", "2021-06-10T12:00"):
+        time = np.datetime64(moment, "ns")
+        then = assemble([RADAR, PASSIVE], TILE, time, NEEDS, Windows({"smap": 10.0}), as_of=time)
+        now = assembler.at(time)
+        assert now.items == then.items
+        for kind in ("pixels", "cells", "history"):
+            xr.testing.assert_identical(getattr(now, kind), getattr(then, kind))
+    latest = assembler.at(NOON)
+    assert "smap-10" not in latest.items and np.isnan(latest.history["smap"].values[0]).all()
+    assert np.allclose(latest.cells["smap_age"].values, 2.25), "the age is that of the observation, not of its release"
+    assert np.allclose(latest.cells["smap"].values, CELL_KM + 8, atol=1e-3)
+
+
+def test_what_does_not_change_is_known_however_early_the_estimate_is_made():
+    windows = Windows()
+    early = np.datetime64("2001-01-01", "ns")
+    assert windows.until("dem", NOON, early) == NOON and windows.until("smap", NOON, early) < early
+    assert windows.until("smap", NOON) == NOON and windows.until("smap", NOON, NOON + np.timedelta64(9, "D")) == NOON
+    assert Windows(latency_days={"smap": 0.0}).until("smap", NOON, NOON) == NOON

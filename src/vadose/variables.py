@@ -116,6 +116,14 @@ SOURCES: dict[str, tuple[Variable, ...]] = {
 }
 """What each of the six sources observes."""
 
+LATENCY_DAYS: dict[str, float] = {"sentinel1": 1.0, "sentinel2": 1.0, "smap": 50 / 24, "gldas": 45.0}
+"""Days from an observation until its product can be had; the other sources do not change.
+
+Sentinel-1 GRD and Sentinel-2: within 24 hours of sensing, the timeliness of the missions' systematic production (ESA).
+SMAP level 3: within 50 hours (SMAP Handbook, JPL 400-1567, 2014). GLDAS-2.1: the early product, about 1.5 months; its
+main stream takes 3 to 4 months (GES DISC, dataset GLDAS_NOAH025_3H 2.1).
+"""
+
 PREDICTORS: dict[str, Variable] = {variable.name: variable for group in SOURCES.values() for variable in group} | {
     ORGANIC_CARBON.name: ORGANIC_CARBON
 }

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
-import pydantic
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
@@ -14,33 +12,20 @@ from vadose.fusion.inputs import Inputs
 from vadose.fusion.needs import Needs
 from vadose.fusion.onto import Moment, OnTile, onto
 from vadose.fusion.regrid import Floats
+from vadose.fusion.windows import Windows
 from vadose.grid import Area, Period, Tile
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.source import Source
 from vadose.variables import PREDICTORS, source_of
 
-MAX_AGE_DAYS = MappingProxyType({"sentinel1": 12.0, "sentinel2": 30.0, "smap": 3.0, "gldas": 1.0})
-"""How old an observation of each source may be, in days."""
-OTHER_MAX_AGE_DAYS = 10.0
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
-class Windows:
-    """How old an observation may be to count as what is known at a moment.
-
-    Attributes:
-        max_age_days: by the name of the source; one that is not named has that of `MAX_AGE_DAYS`.
-    """
-
-    max_age_days: dict[str, float] = field(default_factory=dict)
-
-    def of(self, source: str) -> float:
-        """The oldest age that counts, days."""
-        return self.max_age_days.get(source, MAX_AGE_DAYS.get(source, OTHER_MAX_AGE_DAYS))
-
 
 def assemble(
-    sources: Sequence[Source], tile: Tile, time: np.datetime64, needs: Needs, windows: Windows | None = None
+    sources: Sequence[Source],
+    tile: Tile,
+    time: np.datetime64,
+    needs: Needs,
+    windows: Windows | None = None,
+    as_of: np.datetime64 | None = None,
 ) -> Inputs:
     """Bring all sources onto one tile at one moment.
 
@@ -53,12 +38,14 @@ def assemble(
         time: the moment of the estimate, UTC.
         needs: predictors, history and halo.
         windows: how old an observation may be.
+        as_of: when the estimate is made, UTC: products that were published later are not read; by default everything
+            that was observed until `time` is.
 
     Raises:
         Refusal: a file cannot be read, the halo is too small, or no source holds anything there.
     """
     moment = np.datetime64(time, "ns")  # type: ignore[call-overload]
-    return Assembler.open(sources, tile, Period.before(moment, 1e-9), needs, windows).at(moment)
+    return Assembler.open(sources, tile, Period.before(moment, 1e-9), needs, windows, as_of).at(moment)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +53,7 @@ class Assembler:
     """One tile at many moments of a period: each item is read once.
 
     Attributes:
-        tile, needs, windows: as in `assemble`.
+        tile, needs, windows, as_of: as in `assemble`.
         owners: the source of each variable.
         opened: what each source holds of the tile; a source that holds nothing is not in it.
         absent: why each of the others is missing.
@@ -78,10 +65,17 @@ class Assembler:
     owners: dict[str, str]
     opened: dict[str, OnTile]
     absent: dict[str, NothingFound] = field(default_factory=dict)
+    as_of: np.datetime64 | None = None
 
     @classmethod
     def open(
-        cls, sources: Sequence[Source], tile: Tile, period: Period, needs: Needs, windows: Windows | None = None
+        cls,
+        sources: Sequence[Source],
+        tile: Tile,
+        period: Period,
+        needs: Needs,
+        windows: Windows | None = None,
+        as_of: np.datetime64 | None = None,
     ) -> "Assembler":
         """Open what each source holds of a tile for the moments of a period and what they look back on.
 
@@ -96,7 +90,7 @@ class Assembler:
         opened, absent = {}, {}
         for source in sources:
             try:
-                opened[source.name] = _open(source, tile, period, needs, windows)
+                opened[source.name] = _open(source, tile, period, needs, windows, as_of)
             except NothingFound as nothing:
                 absent[source.name] = nothing
         if not opened:
@@ -106,11 +100,14 @@ class Assembler:
                 "Choose an area and a period that the archive covers",
             )
         owners = {variable.name: source.name for source in sources for variable in source.variables}
-        return cls(tile, needs, windows, owners, opened, absent)
+        return cls(tile, needs, windows, owners, opened, absent, as_of)
 
     def at(self, time: np.datetime64) -> Inputs:
         """The inputs at one moment."""
-        moments = {name: source.at(time, self.windows.of(name)) for name, source in self.opened.items()}
+        moments = {
+            name: source.at(time, self.windows.of(name), self._until(name, time))
+            for name, source in self.opened.items()
+        }
         cells: dict[str, Floats] = {}
         for source in sorted({self._owner(name) for name in self.needs.names}):
             cells |= self._cells(source, moments.get(source))
@@ -131,7 +128,7 @@ class Assembler:
         """Identifiers of what the history is made from."""
         past = self.needs.history
         sources = {self._owner(name) for name in past.variables} & self.opened.keys()
-        return {item for source in sources for item in self.opened[source].items(time, past)}
+        return {item for source in sources for item in self.opened[source].items(time, past, self._until(source, time))}
 
     def _owner(self, name: str) -> str:
         return self.owners.get(name) or source_of(name)
@@ -154,13 +151,19 @@ class Assembler:
         return held.get(name, np.full(self.tile.pixels.shape, np.nan, np.float32))
 
     def _steps(self, name: str, time: np.datetime64) -> Floats:
-        source = self.opened.get(self._owner(name))
+        owner = self._owner(name)
+        source = self.opened.get(owner)
         if source is None:
             return np.full((self.needs.history.steps, *self.tile.cells.shape), np.nan)
-        return source.steps(name, time, self.needs.history)
+        return source.steps(name, time, self.needs.history, self._until(owner, time))
+
+    def _until(self, source: str, time: np.datetime64) -> np.datetime64:
+        return self.windows.until(source, time, self.as_of)
 
 
-def _open(source: Source, tile: Tile, period: Period, needs: Needs, windows: Windows) -> OnTile:
+def _open(
+    source: Source, tile: Tile, period: Period, needs: Needs, windows: Windows, as_of: np.datetime64 | None
+) -> OnTile:
     variables = tuple(variable for variable in source.variables if variable.name in needs.names)
     if not variables:
         raise NothingFound(f"fusion: {source.name}", "The model asks for none of its variables", "Nothing to do")
@@ -169,7 +172,20 @@ def _open(source: Source, tile: Tile, period: Period, needs: Needs, windows: Win
     past = needs.history.variables and any(variable.name in needs.history.variables for variable in variables)
     days = max(windows.of(source.name), needs.history.steps * needs.history.step_days if past else 0.0)
     area = Area.from_tile(ground, name=str(tile))
-    return onto(source.open(area, period.widened(days)), variables, ground)
+    end = windows.until(source.name, period.end, as_of)
+    return onto(source.open(area, _ending(period.widened(days), end, source.name)), variables, ground)
+
+
+def _ending(period: Period, end: np.datetime64, source: str) -> Period:
+    """The period, but nothing later than `end`, which is part of it."""
+    after = end + np.timedelta64(1, "ns")
+    if after <= period.start:
+        raise NothingFound(
+            f"fusion: {source} in {period}",
+            f"Nothing later than {np.datetime_as_string(end, 'm')} was published by then",
+            "Allow older observations with max_age_days, or a longer history",
+        )
+    return Period(period.start, min(period.end, after))
 
 
 def _dataset(values: dict[str, Floats], grid: GeoBox, dims: tuple[str, ...]) -> xr.Dataset:

@@ -44,15 +44,15 @@ class Moment:
 class OnTile(Protocol):
     """A source on a tile, asked at one moment after another."""
 
-    def at(self, time: np.datetime64, max_age: float) -> Moment:
-        """The latest valid values not older than `max_age` days."""
+    def at(self, time: np.datetime64, max_age: float, until: np.datetime64) -> Moment:
+        """The latest valid values not older than `max_age` days and not observed later than `until`."""
         ...
 
-    def steps(self, name: str, time: np.datetime64, history: History) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: History, until: np.datetime64) -> Floats:
         """Means of one variable over cells and steps of time, (step, y, x)."""
         ...
 
-    def items(self, time: np.datetime64, history: History) -> set[str]:
+    def items(self, time: np.datetime64, history: History, until: np.datetime64) -> set[str]:
         """Identifiers of what the steps are made from."""
         ...
 
@@ -98,9 +98,9 @@ class Fine:
     _read: dict[int, dict[str, Floats]] = field(default_factory=dict)
     _means: dict[int, dict[str, Floats]] = field(default_factory=dict)
 
-    def at(self, time: np.datetime64, max_age: float) -> Moment:
+    def at(self, time: np.datetime64, max_age: float, until: np.datetime64) -> Moment:
         """The latest valid pixels not older than `max_age` days, and their means over cells."""
-        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age)]
+        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age, until)]
         self._forget_all_but(ranks)
         ages = [((self.looks[rank].item,), age_days(time, self.looks[rank].time)) for rank in ranks]
         names = tuple(variable.name for variable in self.variables)
@@ -109,9 +109,10 @@ class Fine:
         age, valid_fraction = self._mean(found.age)
         return Moment(found.values, means, valid_fraction, age, found.items)
 
-    def steps(self, name: str, time: np.datetime64, history: History) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: History, until: np.datetime64) -> Floats:
         """Means over cells and steps of every look in reach."""
-        ranks = [r for r, look in enumerate(self.looks) if _in_reach(look, time, history.steps * history.step_days)]
+        days = history.steps * history.step_days
+        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, until)]
         means = {rank: self._cell_means(rank) for rank in ranks}
         held = [rank for rank in ranks if name in means[rank]]
         if not held:
@@ -120,9 +121,10 @@ class Fine:
         step = steps_of(times, time, history.steps, history.step_days)
         return step_means(np.stack([means[rank][name] for rank in held]), step, history.steps)
 
-    def items(self, time: np.datetime64, history: History) -> set[str]:
+    def items(self, time: np.datetime64, history: History, until: np.datetime64) -> set[str]:
         """Looks in reach of the steps."""
-        return {look.item for look in self.looks if _in_reach(look, time, history.steps * history.step_days)}
+        days = history.steps * history.step_days
+        return {look.item for look in self.looks if _in_reach(look, time, days, until)}
 
     def _on_pixels(self, rank: int) -> dict[str, Floats]:
         if rank not in self._read:
@@ -183,12 +185,12 @@ class Series:
         times = datasets[0]["time"].values if timed else np.empty(0, "datetime64[ns]")
         return cls(tuple(sorted({_item(dataset) for dataset in datasets})), times, values, fraction)
 
-    def reach(self, time: np.datetime64, days: float) -> list[tuple[np.datetime64 | None, int]]:
-        """Times not later than a moment and not older than `days`, with their numbers."""
+    def reach(self, time: np.datetime64, days: float, until: np.datetime64) -> list[tuple[np.datetime64 | None, int]]:
+        """Times not later than `until` and at the moment not older than `days`, with their numbers."""
         if not self.times.size:
             return [(None, 0)]
         oldest = time - np.timedelta64(round(days * DAY_NS), "ns")
-        first, last = np.searchsorted(self.times, oldest), np.searchsorted(self.times, time, side="right")
+        first, last = np.searchsorted(self.times, oldest), np.searchsorted(self.times, min(time, until), side="right")
         return [(self.times[number], number) for number in range(first, last)]
 
 
@@ -200,9 +202,9 @@ class Coarse:
     variables: tuple[Variable, ...]
     tile: Tile
 
-    def at(self, time: np.datetime64, max_age: float) -> Moment:
+    def at(self, time: np.datetime64, max_age: float, until: np.datetime64) -> Moment:
         """The latest valid cell values not older than `max_age` days."""
-        looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age)]
+        looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, until)]
         looks.sort(key=lambda look: (age_days(time, look[0]), look[2].items))
         ages = [(one.items, age_days(time, when)) for when, _, one in looks]
         names = (*(variable.name for variable in self.variables), "valid_fraction")
@@ -217,20 +219,21 @@ class Coarse:
         valid_fraction = np.nan_to_num(found.values.pop("valid_fraction"))
         return Moment(None, found.values, valid_fraction, found.age, found.items)
 
-    def steps(self, name: str, time: np.datetime64, history: History) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: History, until: np.datetime64) -> Floats:
         """Means over steps of every time in reach."""
         parts = [one for one in self.series if one.times.size and name in one.values]
         if not parts:
             return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
         times = np.concatenate([part.times for part in parts])
         values = np.concatenate([part.values[name] for part in parts])
-        return step_means(values, steps_of(times, time, history.steps, history.step_days), history.steps)
+        step = steps_of(times, time, history.steps, history.step_days)
+        return step_means(values, np.where(times <= until, step, -1), history.steps)
 
-    def items(self, time: np.datetime64, history: History) -> set[str]:
+    def items(self, time: np.datetime64, history: History, until: np.datetime64) -> set[str]:
         """Series with a time in reach of the steps."""
         days = history.steps * history.step_days
-        return {item for one in self.series if one.times.size and one.reach(time, days) for item in one.items}
+        return {item for one in self.series if one.times.size and one.reach(time, days, until) for item in one.items}
 
 
-def _in_reach(look: Look, time: np.datetime64, days: float) -> bool:
-    return look.time is None or 0 <= age_days(time, look.time) <= days
+def _in_reach(look: Look, time: np.datetime64, days: float, until: np.datetime64) -> bool:
+    return look.time is None or bool(look.time <= until and 0 <= age_days(time, look.time) <= days)
