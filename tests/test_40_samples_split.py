@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from vadose.refusal import Refusal
 from vadose.samples import SampleStore
+from vadose.samples.disjoint import check_disjoint
 from vadose.samples.mapping import TableMapping
 from vadose.samples.places import Grouping, distance_km, pairs_within
-from vadose.samples.split import check_disjoint, holdout, inner, kfold
+from vadose.samples.split import holdout, inner, kfold
 from vadose.samples.tables import import_table
 
 CONUS = Path(__file__).parents[1] / "configs" / "tables" / "conus_10day.yaml"

@@ -1,7 +1,7 @@
 """From samples to fitted models, and models on disk."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,45 +13,22 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import norm
 
+from small_training import MOMENTS, NEEDS, SCHEDULE, SHAPE, SmallLessons, small_network, write_store
 from vadose.estimate import estimate_points
 from vadose.fusion import History, Needs
-from vadose.models import Batch, EncoderShape, FusionNetwork, Model, NetworkShape
+from vadose.models import Batch, FusionNetwork, Model
 from vadose.models.shape import Parts
 from vadose.refusal import Refusal
-from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
+from vadose.samples import SampleStore, Scaling
 from vadose.training import Places, Schedule, fit_network, fit_product, fit_trees, load, origin, save
 from vadose.training.checkpoint import DESCRIPTION, WEIGHTS, signed
 from vadose.training.dropout import drop_sources
-from vadose.training.loop import Labelled, fit
+from vadose.training.loop import fit
 from vadose.training.objective import Truth, Weights, negative_log_likelihood, objective
-
-NEEDS = Needs(cells=("sand", "smap"), history=History(("smap",), 3, 1.0))
-SHAPE = NetworkShape(EncoderShape(width=4, max_width=8), 8, 8, 16, dropout=0.1, noise=0.05)
-SCHEDULE = Schedule(epochs=12, batch_size=64, learning_rate=1e-2, patience=12, per_sensor=4)
-SENSORS, MOMENTS = 30, 24
 
 
 class Interrupted(Exception):
     pass
-
-
-def write_store(path: Path, holds: Needs = NEEDS, labels: bool = True) -> SampleStore:
-    """Simulated samples whose soil moisture is 0.05 + 0.6 smap + 0.2 sand, with a little noise."""
-    rng = np.random.default_rng(3)
-    sensor = np.repeat(np.arange(SENSORS), MOMENTS)
-    sand, smap = rng.uniform(0.1, 0.9, SENSORS)[sensor], rng.uniform(0.05, 0.4, sensor.size)
-    given = {"sand": sand, "smap": smap}
-    cells = np.stack([given[name] for name in holds.cells], axis=1).astype(np.float32)
-    history = smap[:, None, None] + rng.normal(0, 0.02, (sensor.size, holds.history.steps, 1))
-    index = pd.DataFrame({"network": "SIMULATED", "station": sensor.astype(str), "sensor": "a"}).assign(
-        lat=sensor / 10, lon=sensor / 5, time=pd.Timestamp("2021-01-01") + pd.to_timedelta(np.tile(range(24), 30), "D")
-    )
-    if labels:
-        index["soil_moisture"] = 0.05 + 0.6 * smap + 0.2 * sand + rng.normal(0, 0.005, sensor.size)
-    past = history[:, :, : len(holds.history.variables)].astype(np.float32)
-    with SampleWriter.open(path, holds, {}, simulated=True) as writer:
-        writer.append(Samples(index, cells, past))
-    return SampleStore.open(path)
 
 
 @pytest.fixture(scope="module")
@@ -74,24 +51,6 @@ def fitted(places: Places, tmp_path_factory: pytest.TempPathFactory) -> tuple[Fu
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def small_batches(seed: int, size: int = 32) -> Callable[[int], Iterator[Labelled]]:
-    rng = np.random.default_rng(seed)
-    cells, label = rng.random((size, 2), np.float32), rng.random(size, np.float32)
-    history = np.zeros((size, 3, 1), np.float32)
-    sensor = torch.arange(size) // 4
-
-    def batches(_: int) -> Iterator[Labelled]:
-        yield Batch.of_samples(None, cells, history), Truth(torch.from_numpy(label), sensor, torch.ones(size))
-
-    return batches
-
-
-def small_network() -> FusionNetwork:
-    torch.manual_seed(0)
-    names = ("sand", "smap", "soil_moisture")
-    return FusionNetwork(NEEDS, SHAPE, Scaling(dict.fromkeys(names, 0.5), dict.fromkeys(names, 0.3)))
 
 
 def test_a_simulated_relation_is_learned(store, fitted):
@@ -132,7 +91,7 @@ def test_training_stops_early_and_ends_with_its_best_weights(tmp_path):
     def remember(row: dict[str, float]) -> None:
         seen.append((row["loss"], {name: value.clone() for name, value in network.state_dict().items()}))
 
-    progress = fit(network, small_batches(1), small_batches(2), schedule, tmp_path / "state", remember)
+    progress = fit(network, SmallLessons(), schedule, tmp_path / "state", remember)
     losses = [loss for loss, _ in seen]
     assert len(seen) < 200
     assert progress.best_epoch == int(np.argmin(losses)) == len(seen) - 1 - 5
@@ -141,11 +100,11 @@ def test_training_stops_early_and_ends_with_its_best_weights(tmp_path):
 
 def test_a_state_that_cannot_be_read_is_refused_and_kept(tmp_path):
     state = tmp_path / "state"
-    fit(small_network(), small_batches(1), small_batches(2), Schedule(epochs=1), state)
+    fit(small_network(), SmallLessons(), Schedule(epochs=1), state)
     state.write_bytes(state.read_bytes()[:500])
     before = contents(tmp_path)
     with pytest.raises(Refusal) as refused:
-        fit(small_network(), small_batches(1), small_batches(2), Schedule(epochs=2), state)
+        fit(small_network(), SmallLessons(), Schedule(epochs=2), state)
     assert str(state) in refused.value.asked
     assert "cannot be read" in refused.value.found
     assert "Remove" in refused.value.remedy
@@ -157,7 +116,7 @@ def test_a_training_that_never_validates_is_refused(tmp_path):
     with torch.no_grad():
         network.head.bias.fill_(torch.nan)
     with pytest.raises(Refusal, match="never finite"):
-        fit(network, small_batches(1), small_batches(2), Schedule(epochs=2), tmp_path / "state")
+        fit(network, SmallLessons(), Schedule(epochs=2), tmp_path / "state")
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"patience": 0}, {"source_dropout": 1.5}])
@@ -322,7 +281,7 @@ def test_what_a_sensor_loses_it_loses_in_all_its_samples():
 def model(request: pytest.FixtureRequest, places: Places, fitted: tuple[FusionNetwork, Scaling]) -> Model:
     if request.param == "network":
         return fitted[0]
-    return fit_product(places, "smap") if request.param == "product" else fit_trees(places, NEEDS, seed=0)
+    return fit_product(places, "smap") if request.param == "product" else fit_trees(places, NEEDS, seed=0)[0]
 
 
 def test_a_model_on_disk_is_the_same_model(model, store, fitted, tmp_path):

@@ -20,6 +20,7 @@ from affine import Affine
 
 import real_archive
 from vadose.cli import app, main
+from vadose.variables import Quality
 
 UTM, NORTH_WEST = "EPSG:32632", Affine(10, 0, 512_000, 0, -10, 6_144_000)
 AREA = "9.19,55.40,9.22,55.44"
@@ -155,7 +156,7 @@ def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
     rooms = {"world": "make compare", "samples": "build table insitu append verify describe"}
     grouped = {f"{room} {name}" for room, known in rooms.items() for name in known.split()}
-    assert names == grouped | {"train", "estimate", "score", "map", "demo"}
+    assert names == grouped | {"train", "ablate", "estimate", "score", "map", "demo"}
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS), ids=" ".join)
@@ -176,7 +177,17 @@ def test_help_teaches(path, vadose, monkeypatch):
 
 def test_without_a_command_the_way_is_shown(vadose):
     told = vadose()
-    for words in ("world", "samples", "train", "estimate", "score", "map", "demo", "Soil moisture of the top 5 cm"):
+    for words in (
+        "world",
+        "samples",
+        "train",
+        "ablate",
+        "estimate",
+        "score",
+        "map",
+        "demo",
+        "Soil moisture of the top 5 cm",
+    ):
         assert words in told.out + told.err
 
 
@@ -226,6 +237,19 @@ def test_a_map_is_written_where_asked(made, vadose, tmp_path):
         assert file.res == (320, 320) and np.isfinite(file.read(1)).any()
 
 
+def test_a_map_as_of_a_moment_knows_nothing_that_was_published_later(made, vadose, tmp_path):
+    flags = {}
+    for as_of in ("2021-06-01", "2021-07-01"):
+        options = ("--area", AREA, "--date", DATE, "--out", tmp_path / as_of, "--as-of", as_of)
+        told = vadose("map", made / "run", made / "archive", *options)
+        assert told.status == 0, told.err
+        with rasterio.open(next(path for path in (tmp_path / as_of).rglob("*.tif") if "quality" in path.name)) as file:
+            flags[as_of] = file.read(1)
+    assert (flags["2021-06-01"] & Quality.SENTINEL1_MISSING).all(), "the pass of the day was not there yet"
+    assert (flags["2021-07-01"] & Quality.SENTINEL1_MISSING == 0).any()
+    refused(vadose("map", made / "run", made / "archive", *options[:-1], "soon"), "soon", "ISO date")
+
+
 def test_a_map_may_follow_an_outline(made, vadose, tmp_path):
     west, south, east, north = map(float, AREA.split(","))
     ring = [[west, south], [east, south], [east, north], [west, south]]
@@ -271,7 +295,7 @@ CONFIG_FAULTS = {
     "no epochs": ({"schedule": {"epochs": 0}}, ("schedule.epochs",)),
     "no such period": ({"samples": {"archive": ".", "period": "summer"}}, ("samples.archive.period", "summer")),
     "torn cells": ({"network": {"encoder": {"blocks": [1, 1, 1, 1]}}}, ("keep cells aligned",)),
-    "two ways to split": ({"split": {"folds": 2, "test_fraction": 0.2}}, ("split", "either folds or test_fraction")),
+    "two ways to split": ({"split": {"folds": 2, "test_fraction": 0.2}}, ("split", "one of folds, leave_one_out, test_fraction and test_years")),
     "too many folds": ({"split": {"places": {"by": "place"}, "folds": 50}}, ("50 folds", "12 groups")),
     "a name that is no folder": ({"name": "../x"}, ("name",)),
 }

@@ -159,6 +159,24 @@ def train(
     say(scorecard.summary, f"Scorecard: {scorecard.path}")
 
 
+@app.command("ablate")
+def ablate_(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="Folder of the ablation: samples, a run for each row, the tables.")],
+    workers: Workers = CORES,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on; rows that are finished stay.")] = False,
+    samples: Annotated[Path | None, typer.Option(help="Samples that were built before, from the same archive.")] = None,
+    row: Annotated[list[str] | None, typer.Option(help="A row beside the full model; all when none is named.")] = None,
+) -> None:
+    """Train the network without each of its parts, on the same folds and seeds: one table, one picture."""
+    from vadose.experiment import read_experiment
+    from vadose.experiment.ablation import ablate
+
+    with progress("samples") as samples_report, epochs() as report:
+        table = ablate(read_experiment(config), out, resume, samples_report, report, workers, samples, row or ())
+    say(table.read_text(encoding="utf-8"), f"Table: {table}")
+
+
 @app.command()
 def estimate(
     run: RunFolder,
@@ -197,12 +215,13 @@ def map_(
     area: Annotated[str, typer.Option(help="west,south,east,north in degrees, or a GeoJSON file.")],
     date: Annotated[str, typer.Option(help="Day of the map, 2021-06-10, or moment, 2021-06-10T18:00 (UTC).")],
     out: Annotated[Path, typer.Option(help="Folder of the map.")] = Path("map"),
+    as_of: Annotated[str | None, typer.Option(help="Day or moment (UTC) after which no product is read.")] = None,
 ) -> None:
     """Map an area on a day: COGs of mean, spread and quality on cells of 320 m, and a picture."""
     from vadose.experiment.mapping import MapRequest, make_map
 
     with progress("tiles") as report:
-        written = make_map(MapRequest(run, archive, area, date, out), report)
+        written = make_map(MapRequest(run, archive, area, date, out, as_of), report)
     say(*map(str, written))
 
 

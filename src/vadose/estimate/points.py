@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.estimate.combine import combine
-from vadose.estimate.quality import presence, quality_of
+from vadose.estimate.quality import quality_of, something
 from vadose.models import Batch, Model
 from vadose.refusal import Refusal
 from vadose.samples import SampleStore, batches
@@ -46,9 +46,10 @@ def estimate_points(
     parts = []
     done = 0
     for samples in batches(store, rows, needs, batch_size=batch_size, seed=0, shuffle=False):
-        batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
+        places = store.index.iloc[samples.rows][["lat", "lon"]].to_numpy(np.float64)
+        batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times, places)
         estimate, quality = combine(models, batch), quality_of(batch, needs)
-        seen = np.logical_or.reduce(list(presence(batch, needs).values()))
+        seen = something(batch, needs)
         parts.append(_table(estimate.mean, estimate.spread, quality, seen))
         done += len(samples.rows)
         report(done, len(rows))

@@ -40,6 +40,13 @@ def presence(batch: Batch, needs: Needs) -> dict[str, Presence]:
     return _by_source([*_layers_now(batch, needs), *_layers_before(batch, needs)])
 
 
+def something(batch: Batch, needs: Needs) -> Presence:
+    """Where a model has anything to go by, (batch, y, x): everywhere, if it needs no source."""
+    found = list(presence(batch, needs).values())
+    shape = (batch.cells.shape[0], *batch.cells.shape[2:])
+    return np.asarray(np.logical_or.reduce(found)) if found else np.ones(shape, bool)
+
+
 def _layers_now(batch: Batch, needs: Needs) -> list[Layer]:
     layers: list[Layer] = list(zip(needs.cells, _observed(batch.cells).swapaxes(0, 1), strict=True))
     if needs.pixels:

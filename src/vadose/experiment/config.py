@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -112,30 +112,51 @@ AnySamples = Annotated[
 
 
 class SplitPlan(Section):
-    """Which sensors the models never see until they are judged.
+    """Which sensors, or by year which times, the models never see until they are judged.
+
+    One of `folds`, `leave_one_out`, `test_fraction` and `test_years` says how much is held out.
 
     Attributes:
         places: what stays together.
         folds: of a cross-validation in which every sensor is held out once.
-        test_fraction: instead of folds, the part of the samples that is held out.
-        validation_fraction: part of the training samples, of other places, that says when to stop.
+        leave_one_out: whether every group, such as every network, is held out once.
+        test_fraction: the part of the samples that is held out.
+        test_years: the years that are held out, UTC; for a split by year.
+        validation_fraction: part of the training samples, of other places or by year of the last times, that says
+            when to stop.
+        gap_days: days that a split by year leaves out between its parts; the length of the history if not given.
         seed: of the dealing.
     """
 
     places: Grouping = Grouping()
     folds: int | None = Field(default=None, ge=2)
+    leave_one_out: bool = False
     test_fraction: float | None = Field(default=None, gt=0, lt=1)
+    test_years: tuple[int, ...] = ()
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
+    gap_days: float | None = Field(default=None, ge=0)
     seed: int = 0
+
+    @property
+    def by_year(self) -> bool:
+        """Whether its parts are apart in time, not in space."""
+        return self.places.by == "year"
 
     @model_validator(mode="after")
     def _one_way(self) -> "SplitPlan":
-        if (self.folds is None) == (self.test_fraction is None):
-            raise ValueError("give either folds or test_fraction")
+        ways = (self.folds is not None, self.leave_one_out, self.test_fraction is not None, bool(self.test_years))
+        if sum(ways) != 1:
+            raise ValueError("give one of folds, leave_one_out, test_fraction and test_years")
+        if not self.by_year and (self.test_years or self.gap_days is not None):
+            raise ValueError("test_years and gap_days are of places: {by: year}")
+        if self.by_year and self.places.buffer_km:
+            raise ValueError("buffer_km has no meaning by year")
         return self
 
 
-Rival = Literal["smap", "gldas", "smap_gldas", "trees"]
+Rival = Literal["smap", "gldas", "smap_gldas", "trees", "change_detection", "climatology"]
+LOOKS = ("vv", "incidence_angle")
+"""The past that change detection reads."""
 
 
 class Experiment(Section):
@@ -164,7 +185,7 @@ class Experiment(Section):
     network: NetworkShape = NetworkShape()
     members: int = Field(default=1, ge=1)
     schedule: Schedule = Schedule()
-    rivals: tuple[Rival, ...] = ("smap", "gldas", "smap_gldas", "trees")
+    rivals: tuple[Rival, ...] = get_args(Rival)
     min_samples: int = Field(default=20, ge=2)
 
     @property
@@ -178,16 +199,31 @@ class Experiment(Section):
         return replace(self.network_needs, cells=self.cells)
 
     @property
+    def gathered_needs(self) -> Needs:
+        """What samples are gathered with: as `store_needs`, and the past that the rivals read."""
+        held = self.store_needs
+        read = self.rival_needs("change_detection") if "change_detection" in self.rivals else None
+        extra = read.history.variables if read else ()
+        variables = tuple(dict.fromkeys((*held.history.variables, *extra)))
+        return replace(held, history=replace(held.history, variables=variables))
+
+    @property
     def cells(self) -> tuple[str, ...]:
         """Every predictor as a cell value, without repetition."""
         return tuple(dict.fromkeys((*self.needs.cells, *self.needs.pixels)))
 
-    def rival_needs(self, rival: Rival) -> Needs:
-        """What a rival reads; nothing, when the experiment lacks any of its predictors."""
-        if rival == "trees":
-            return Needs(cells=self.cells, history=self.needs.history)
+    def rival_needs(self, rival: Rival) -> Needs | None:
+        """What a rival reads; None when the experiment lacks any of its predictors."""
+        past = self.needs.history
+        match rival:
+            case "trees":
+                return Needs(cells=self.cells, history=past)
+            case "climatology":
+                return Needs()
+            case "change_detection":
+                return Needs(history=replace(past, variables=LOOKS)) if "vv" in past.variables else None
         wanted = ("smap", "gldas") if rival == "smap_gldas" else (rival,)
-        return Needs(cells=wanted) if set(wanted) <= set(self.cells) else Needs()
+        return Needs(cells=wanted) if set(wanted) <= set(self.cells) else None
 
 
 def read_experiment(path: Path) -> Experiment:

@@ -1,7 +1,8 @@
 """The models of one fold: taken from the run where they are done, fitted where they are not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,17 @@ from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.unseen import LEARNED_FROM, sensors_of
 from vadose.fusion import Needs
 from vadose.models import Model
-from vadose.training import Places, fit_network, fit_product, fit_trees, load, save
+from vadose.samples import SampleStore
+from vadose.training import (
+    Places,
+    fit_change,
+    fit_climatology,
+    fit_network,
+    fit_product,
+    fit_trees,
+    load,
+    save,
+)
 
 Reporter = Callable[[str, dict[str, float]], None]
 """Is told what is being done, and the figures of its latest step."""
@@ -39,19 +50,33 @@ class Fitting:
         return self._networks(NETWORK, self.experiment.network_needs, self.experiment.members)
 
     def rival(self, rival: Rival) -> list[Model]:
-        """A baseline; none, when the experiment lacks any of its predictors."""
-        needs = self.experiment.rival_needs(rival)
-        if not needs.names:
+        """A baseline; none, when the experiment or its samples lack any of its predictors."""
+        needs = needs_met(self.experiment, rival, self.places.store)
+        if needs is None:
             return []
         if rival == "smap_gldas":
             return self._networks(rival, needs, 1)
-        folder = self.run.checkpoint(self.fold, rival, 0)
-        if not _done(folder):
+        if not _done(self.run.checkpoint(self.fold, rival, 0)):
             self.report(f"fold {self.fold}: {rival}", {})
-            seed = self.experiment.schedule.seed
-            model: Model = fit_trees(self.places, needs, seed) if rival == "trees" else fit_product(self.places, rival)
-            save(model, folder, self._made_from())
-        return [load(folder)]
+            models = self._rivals(rival, needs)
+            for member, model in reversed(list(enumerate(models))):  # the first, when it is there, says that all are
+                save(model, self.run.checkpoint(self.fold, rival, member), self._made_from())
+        return [load(folder) for folder in self._members(rival)]
+
+    def _rivals(self, rival: Rival, needs: Needs) -> Sequence[Model]:
+        match rival:
+            case "trees":
+                split = self.experiment.split
+                return fit_trees(self.places, needs, self.experiment.schedule.seed, split.places)
+            case "change_detection":
+                return [fit_change(self.places, needs)]
+            case "climatology":
+                return [fit_climatology(self.places)]
+        return [fit_product(self.places, rival)]
+
+    def _members(self, name: str) -> list[Path]:
+        folders = (self.run.checkpoint(self.fold, name, member) for member in count())
+        return list(takewhile(_done, folders))
 
     def _networks(self, name: str, needs: Needs, members: int) -> list[Model]:
         return [self._member(name, needs, member) for member in range(members)]
@@ -82,6 +107,12 @@ class Fitting:
             "held_out_sensors": len(held_out[["network", "station", "sensor"]].drop_duplicates()),
             LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
         }
+
+
+def needs_met(experiment: Experiment, rival: Rival, store: SampleStore) -> Needs | None:
+    """What a rival reads; None when the experiment or its samples lack any of it."""
+    needs = experiment.rival_needs(rival)
+    return None if needs is None or needs.differences(store.holds) else needs
 
 
 def _done(folder: Path) -> bool:

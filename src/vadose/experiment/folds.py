@@ -3,19 +3,37 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from vadose.experiment.config import SplitPlan
 from vadose.fusion import Needs
 from vadose.refusal import Refusal
-from vadose.samples import Fold, SampleStore, check_disjoint, holdout, inner, kfold
+from vadose.samples import (
+    Fold,
+    SampleStore,
+    check_disjoint,
+    holdout,
+    inner,
+    kfold,
+    later,
+    leave_one_out,
+    years,
+)
+from vadose.samples.layout import IDENTITY
 from vadose.samples.scaling import never_observed
 
 
-def folds_of(plan: SplitPlan, store: SampleStore) -> list[Fold]:
-    """The folds of the labelled samples, each proved to share no place between its parts.
+def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> list[Fold]:
+    """The folds of the labelled samples, each proved to share no place, or by year no time, between its parts.
+
+    Args:
+        plan: of the split.
+        store: of the samples.
+        history_days: what a model looks back on: the gap of a split by year, where the plan names no other.
 
     Raises:
-        Refusal: no labels, too few places, or two parts of a fold that are not apart.
+        Refusal: no labels, too few places or years, or two parts of a fold that are not apart.
     """
     rows = np.flatnonzero(np.isfinite(store.labels(store.rows)))
     if not len(rows):
@@ -25,15 +43,26 @@ def folds_of(plan: SplitPlan, store: SampleStore) -> list[Fold]:
             "Give samples with measured soil moisture; those without can be estimated",
         )
     index = store.index.iloc[rows]
-    if plan.folds:
-        split = kfold(index, plan.places, plan.folds, plan.seed)
-        folds = [split.fold(number) for number in range(plan.folds)]
-    else:
-        folds = [holdout(index, plan.places, plan.test_fraction or 0.0, plan.seed)]
-    folds = [inner(index, fold, plan.places, plan.validation_fraction, plan.seed) for fold in folds]
-    for fold in folds:
-        check_disjoint(index, (fold.train, fold.validation, fold.test), plan.places.buffer_km)
+    gap_days = history_days if plan.gap_days is None else plan.gap_days
+    folds = [_apart(plan, index, fold, gap_days) for fold in _held_out(plan, index)]
     return [Fold(rows[fold.train], rows[fold.test], rows[fold.validation]) for fold in folds]
+
+
+def way_of(plan: SplitPlan) -> str:
+    """The way of the split in words."""
+    if plan.test_years:
+        return f"{', '.join(map(str, plan.test_years))} held out"
+    apart = f"{plan.places.block_degrees:g} degree block" if plan.places.by == "block" else plan.places.by
+    if plan.leave_one_out:
+        return f"each {apart} held out once"
+    way = f"{plan.folds}-fold cross-validation" if plan.folds else f"{plan.test_fraction:.0%} of the samples held out"
+    return f"{way} by {apart}"
+
+
+def learned_from(index: pd.DataFrame, fold: Fold) -> NDArray[np.bool_]:
+    """Whether a fold's models have learned from the sensor of each of its test rows: never, but by year."""
+    learned, judged = (index.iloc[rows][list(IDENTITY)] for rows in ([*fold.train, *fold.validation], fold.test))
+    return np.asarray(pd.MultiIndex.from_frame(judged).isin(pd.MultiIndex.from_frame(learned)))
 
 
 def check_observed(needs: Needs, store: SampleStore, folds: Sequence[Fold]) -> None:
@@ -49,3 +78,24 @@ def check_observed(needs: Needs, store: SampleStore, folds: Sequence[Fold]) -> N
             f"Never observed in training: {', '.join(f'{name} in fold {number}' for name, number in unseen)}",
             "Leave these out of the predictors, or give samples of more places that have them, or fewer folds",
         )
+
+
+def _held_out(plan: SplitPlan, index: pd.DataFrame) -> list[Fold]:
+    """What each fold tests on, and all else to train on."""
+    if plan.test_years:
+        return [years(index, plan.test_years)]
+    if plan.test_fraction:
+        return [holdout(index, plan.places, plan.test_fraction, plan.seed)]
+    split = kfold(index, plan.places, plan.folds, plan.seed) if plan.folds else leave_one_out(index, plan.places)
+    return [split.fold(number) for number in range(len(split.folds))]
+
+
+def _apart(plan: SplitPlan, index: pd.DataFrame, fold: Fold, gap_days: float) -> Fold:
+    """A fold with its validation rows, proved to have its parts apart."""
+    if plan.by_year:
+        fold = later(index, fold, plan.validation_fraction, gap_days)
+        check_disjoint(index, (fold.train, fold.validation, fold.test), buffer_km=None, gap_days=gap_days)
+    else:
+        fold = inner(index, fold, plan.places, plan.validation_fraction, plan.seed)
+        check_disjoint(index, (fold.train, fold.validation, fold.test), plan.places.buffer_km)
+    return fold

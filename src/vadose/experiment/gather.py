@@ -62,7 +62,8 @@ def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
     asked = experiment.model_dump(mode="json")
     held = made_from.get("experiment", {"samples": {}})
     rules = [key for key in asked["samples"] if key != "archive" and held["samples"].get(key) != asked["samples"][key]]
-    return rules + [key for key in ("windows",) if held.get(key) != asked[key]]
+    same = Windows(**held.get("windows", {})) == experiment.windows
+    return rules + ([] if same else ["windows"])
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,11 @@ class Gathering:
 def _collocate(
     experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None, workers: int
 ) -> Report:
-    found = Gathering(samples, experiment.store_needs, experiment.windows)
+    found = Gathering(samples, experiment.gathered_needs, experiment.windows)
     return build(
         found.insitu.sensors(),
         Archive(found.read, found.times_of, found.assemble),
-        experiment.store_needs,
+        experiment.gathered_needs,
         store,
         rule=samples.labels,
         made_from={"experiment": experiment.model_dump(mode="json")},

@@ -27,6 +27,8 @@ class MapRequest:
         area: "west,south,east,north" in degrees, or a GeoJSON file.
         date: a day, which means its end, or a moment, UTC.
         out: folder of the files.
+        as_of: a day, which means its end, or a moment, UTC: nothing that was published later is read; without it
+            everything observed until the moment of the map is.
     """
 
     run: Path
@@ -34,6 +36,7 @@ class MapRequest:
     area: str
     date: str
     out: Path
+    as_of: str | None = None
 
 
 def make_map(
@@ -47,16 +50,19 @@ def make_map(
     run = Run(request.run)
     experiment, models = run.experiment(), run.members()
     area, time = read_area(request.area), moment_of(request.date)
+    as_of = moment_of(request.as_of) if request.as_of else None
     tiles = area.tiles(TILE_CELLS, models[0].needs.halo)
     mosaic = Mosaic(area, tiles)
     items: set[str] = set()
     sources = open_sources(request.archive)
-    for done, (tile, used) in enumerate(predict_area(models, sources, tiles, time, experiment.windows), start=1):
+    estimates = predict_area(models, sources, tiles, time, experiment.windows, as_of)
+    for done, (tile, used) in enumerate(estimates, start=1):
         mosaic.put(tile.tile, tile.mean, tile.spread, tile.quality)
         items.update(used)
         report(done, len(tiles), "mapped")
     notice = notice_of(experiment.simulated, request.archive)
     made_from = {"experiment": experiment.name, "networks": len(models), "area": request.area, "items": sorted(items)}
+    made_from |= {"as_of": f"{np.datetime_as_string(as_of, 's')}Z"} if as_of is not None else {}
     zones = mosaic.zones()
     paths = write_map(request.out, zones, time=time, made_from=made_from, notice=notice)
     shown = paths[0].with_suffix(".png")

@@ -41,8 +41,11 @@ def predict_area(
     tiles: Sequence[Tile],
     time: np.datetime64,
     windows: Windows,
+    as_of: np.datetime64 | None = None,
 ) -> Iterator[tuple[TileEstimate, tuple[str, ...]]]:
     """Estimate tile after tile, each with the identifiers of the items that it was made from.
+
+    With `as_of`, nothing is read that was published later.
 
     Raises:
         Refusal: a file cannot be read.
@@ -53,7 +56,7 @@ def predict_area(
     covered = False
     for tile in tiles:
         try:
-            inputs = assemble(sources, tile, time, needs, windows)
+            inputs = assemble(sources, tile, time, needs, windows, as_of)
         except NothingFound as reason:
             nothing = reason
             yield blank(tile, needs), ()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from vadose import files
+from vadose.experiment import split_table
 from vadose.experiment.config import Experiment
 from vadose.models import Model
 from vadose.refusal import Refusal
@@ -31,6 +32,11 @@ class Run:
         """What it was made from."""
         return self.folder / "experiment.json"
 
+    @property
+    def split(self) -> Path:
+        """Which samples each of its models learned from, and which it is judged on."""
+        return self.folder / "folds.parquet"
+
     def checkpoint(self, fold: int, model: str, member: int) -> Path:
         """Where one fitted model lies."""
         return self.folder / f"fold-{fold}" / f"{model}-{member}"
@@ -42,7 +48,7 @@ class Run:
             Refusal: the folder holds no run, or one whose networks are not all trained.
         """
         experiment = self.experiment()
-        folds = range(experiment.split.folds or 1)
+        folds = split_table.read(self.split)["fold"].unique()
         asked = [self.checkpoint(fold, NETWORK, member) for fold in folds for member in range(experiment.members)]
         there = sum(path.is_dir() for path in asked)
         if there < len(asked):

@@ -10,10 +10,12 @@ import pandas as pd
 from vadose.estimate import estimate_points
 from vadose.evaluation import SEEN_IN_TRAINING, console_summary, write_scorecard
 from vadose.experiment.config import Experiment
-from vadose.experiment.fitted import Fitting, Reporter
-from vadose.experiment.folds import check_observed, folds_of
+from vadose.experiment.fitted import Fitting, Reporter, needs_met
+from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
 from vadose.experiment.gather import store_of
 from vadose.experiment.run import NETWORK, Run
+from vadose.experiment.sparse import note_of, parted
+from vadose.experiment.split_table import keep, table_of
 from vadose.refusal import Refusal
 from vadose.samples import Fold, SampleStore
 from vadose.training import Places
@@ -60,7 +62,7 @@ def train_in(
 
 
 def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter) -> Path:
-    """Fit every model of an experiment on every fold and judge it on the sensors held out.
+    """Fit every model of an experiment on every fold and judge it on the sensors, or years, held out.
 
     Returns:
         The scorecard.
@@ -69,28 +71,34 @@ def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter
         Refusal: the run is of another experiment, or the samples cannot serve it: before any model is fitted.
     """
     store.check(experiment.store_needs)
-    folds = folds_of(experiment.split, store)
+    past = experiment.needs.history
+    folds = folds_of(experiment.split, store, past.steps * past.step_days)
     check_observed(experiment.network_needs, store, folds)
     run.declare(experiment)
+    keep(table_of(folds, store.index), run.split)
     estimates: dict[str, list[pd.DataFrame]] = {}
     for number, fold in enumerate(folds):
         fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report)
         models = {NETWORK: fitting.network()} | {rival: fitting.rival(rival) for rival in experiment.rivals}
         for name, members in models.items():
             if members:
-                estimates.setdefault(name, []).append(estimate_points(members, store, fold.test))
+                table = estimate_points(members, store, fold.test)
+                table[SEEN_IN_TRAINING] = learned_from(store.index, fold)
+                estimates.setdefault(name, []).append(table)
     products = {name: pd.concat(parts, ignore_index=True) for name, parts in estimates.items()}
     for name, table in products.items():
-        table[SEEN_IN_TRAINING] = False
         run.write_estimates(name, table)
-    title = f"{experiment.name}: sensors held out"
-    notes = notes_of(experiment, store, folds)
+    title = f"{experiment.name}: {'years' if experiment.split.by_year else 'sensors'} held out"
+    dense, sparse = parted(products)
+    least = experiment.min_samples
+    apart = [note_of(name, table, NETWORK, products[NETWORK], least) for name, table in sparse.items()]
+    notes = notes_of(experiment, store, folds) + apart
     return write_scorecard(
         run.folder,
-        products,
+        dense,
         title=title,
         notes=notes,
-        min_samples=experiment.min_samples,
+        min_samples=least,
         notice=SIMULATED if experiment.simulated else "",
     )
 
@@ -100,13 +108,12 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     plan = experiment.split
     tested = np.concatenate([fold.test for fold in folds])
     sensors = len(store.index.iloc[tested][["network", "station", "sensor"]].drop_duplicates())
-    way = f"{plan.folds}-fold cross-validation" if plan.folds else f"{plan.test_fraction:.0%} of the samples held out"
-    apart = f"{plan.places.block_degrees:g} degree block" if plan.places.by == "block" else plan.places.by
+    unseen = "of times that" if plan.by_year else "that"
     notes = [
-        f"Split: {way} by {apart}; {len(tested)} samples of {sensors} sensors that no model below has seen.",
+        f"Split: {way_of(plan)}; {len(tested)} samples of {sensors} sensors, {unseen} no model below has seen.",
         f"Sensors with fewer than {experiment.min_samples} samples are counted but not scored.",
     ]
-    absent = [rival for rival in experiment.rivals if not experiment.rival_needs(rival).names]
+    absent = [rival for rival in experiment.rivals if needs_met(experiment, rival, store) is None]
     if absent:
         notes.append(f"Not judged, as their predictors are not all among those of the samples: {', '.join(absent)}.")
     return notes

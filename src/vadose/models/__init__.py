@@ -2,8 +2,21 @@
 
 from vadose.models.baselines import Product, Trees
 from vadose.models.batch import Batch, Estimate, Model
+from vadose.models.change import ChangeDetection
+from vadose.models.climatology import Climatology
 from vadose.models.encoder import EncoderShape
 from vadose.models.network import FusionNetwork
 from vadose.models.shape import NetworkShape
 
-__all__ = ["Batch", "EncoderShape", "Estimate", "FusionNetwork", "Model", "NetworkShape", "Product", "Trees"]
+__all__ = [
+    "Batch",
+    "ChangeDetection",
+    "Climatology",
+    "EncoderShape",
+    "Estimate",
+    "FusionNetwork",
+    "Model",
+    "NetworkShape",
+    "Product",
+    "Trees",
+]

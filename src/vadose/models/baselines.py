@@ -1,6 +1,7 @@
 """What the network has to beat: single products and boosted trees, behind the same door."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import lightgbm
 import numpy as np
@@ -8,7 +9,12 @@ from numpy.typing import NDArray
 
 from vadose.fusion import Needs
 from vadose.models.batch import Batch, Estimate
+from vadose.models.columns import columns_of
+from vadose.models.readings import Readings
 from vadose.models.scaled import is_decibel
+
+Reads = Literal["steps", "columns", "both"]
+"""Whether trees read every step of the history, the columns that the network draws from it, or both."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +47,32 @@ class Trees:
     Attributes:
         needs: cells and history; no pixels.
         booster: the fitted trees.
-        spread: standard deviation of their error over held-out training places, m3 m-3.
+        spread: root mean square of their error over training places that they were not fitted on, m3 m-3.
+        reads: what they read of the history.
     """
 
     needs: Needs
     booster: lightgbm.Booster
     spread: float
+    reads: Reads = "steps"
 
     def estimate(self, batch: Batch) -> Estimate:
         """Mean of every cell, the same spread for all."""
         samples, _, height, width = batch.cells.shape
-        mean = np.asarray(self.booster.predict(table_of(batch, self.needs)), np.float32)
+        mean = np.asarray(self.booster.predict(table_of(batch, self.needs, self.reads)), np.float32)
         mean = mean.clip(0, 1).reshape(samples, height, width)
         return Estimate(mean, np.full_like(mean, self.spread))
 
 
-def table_of(batch: Batch, needs: Needs) -> NDArray[np.float32]:
-    """One row a cell: cell values, then every step of the history; backscatter in decibel, NaN where missing."""
+def table_of(batch: Batch, needs: Needs, reads: Reads = "steps") -> NDArray[np.float32]:
+    """One row a cell, (batch y x, column), NaN where missing: what trees read."""
+    if reads == "both":
+        return np.concatenate([_steps(batch, needs), _columns(batch, needs)], axis=1)
+    return _steps(batch, needs) if reads == "steps" else _columns(batch, needs)
+
+
+def _steps(batch: Batch, needs: Needs) -> NDArray[np.float32]:
+    """Cell values, then every step of the history; backscatter in decibel."""
     samples, steps, variables = batch.history.shape[:3]
     history = batch.history.reshape(samples, steps * variables, *batch.history.shape[3:])
     cells, past = batch.cells.numpy(), history.numpy()
@@ -68,3 +83,10 @@ def table_of(batch: Batch, needs: Needs) -> NDArray[np.float32]:
         power = rows[:, column]
         rows[:, column] = 10 * np.log10(power, where=power > 0, out=np.full_like(power, np.nan))
     return rows
+
+
+def _columns(batch: Batch, needs: Needs) -> NDArray[np.float32]:
+    """The numbers of a cell that the network's heads read: the moment, filters of the past, the season."""
+    columns = columns_of(needs, season=True)
+    values = Readings.of(batch, needs).columns(columns).numpy()
+    return np.moveaxis(values, 1, -1).reshape(-1, len(columns))

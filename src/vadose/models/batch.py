@@ -10,10 +10,15 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from vadose.fusion import Inputs, Needs
+from vadose.grid import cell_centres
 
 
 def _unknown() -> torch.Tensor:
     return torch.full((1,), torch.nan)
+
+
+def _nowhere() -> torch.Tensor:
+    return torch.full((1, 2, 1, 1), torch.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +30,14 @@ class Batch:
         cells: at 320 m, halo excluded.
         history: at 320 m, the latest step first.
         day_of_year: of the estimate, 1..366; NaN where it is not known.
+        place: latitude and longitude of each cell, degrees; NaN where they are not known.
     """
 
     pixels: Float32[torch.Tensor, "batch channel pixel_y pixel_x"]
     cells: Float32[torch.Tensor, "batch variable y x"]
     history: Float32[torch.Tensor, "batch step variable y x"]
     day_of_year: Float32[torch.Tensor, " #batch"] = field(default_factory=_unknown)
+    place: Float32[torch.Tensor, "#batch 2 #y #x"] = field(default_factory=_nowhere)
 
     @classmethod
     def of_samples(
@@ -39,6 +46,7 @@ class Batch:
         cells: NDArray[np.float32],
         history: NDArray[np.float32],
         times: NDArray[np.datetime64] | None = None,
+        places: NDArray[np.float64] | None = None,
     ) -> "Batch":
         """A batch of single cells.
 
@@ -47,6 +55,7 @@ class Batch:
             cells: (sample, variable).
             history: (sample, step, variable).
             times: (sample,), UTC; the day of the year is unknown without them.
+            places: (sample, 2), latitude and longitude in degrees; unknown without them.
         """
         empty = np.zeros((len(cells), 0, 0, 0), np.float32)
         return cls(
@@ -54,6 +63,7 @@ class Batch:
             torch.from_numpy(cells)[..., None, None],
             torch.from_numpy(history)[..., None, None],
             _unknown() if times is None else _day_of_year(times),
+            _nowhere() if places is None else torch.from_numpy(places.astype(np.float32))[..., None, None],
         )
 
     @classmethod
@@ -64,11 +74,12 @@ class Batch:
             torch.from_numpy(_stacked(inputs.cells, needs.cells, 0))[None],
             torch.from_numpy(_stacked(inputs.history, needs.history.variables, 1))[None],
             _day_of_year(np.array([inputs.time])),
+            torch.from_numpy(np.stack(cell_centres(inputs.tile)[::-1]).astype(np.float32))[None],
         )
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        parts = (self.pixels, self.cells, self.history, self.day_of_year)
+        parts = (self.pixels, self.cells, self.history, self.day_of_year, self.place)
         return Batch(*(part.to(device) for part in parts))
 
 

@@ -4,13 +4,14 @@ from vadose.samples.append import append
 from vadose.samples.chips import Chips
 from vadose.samples.collocate import Archive, build
 from vadose.samples.describe import describe, picture
+from vadose.samples.disjoint import check_disjoint
 from vadose.samples.labels import LabelRule
 from vadose.samples.loader import SampleBatch, batches
 from vadose.samples.mapping import TableMapping
 from vadose.samples.places import Grouping
 from vadose.samples.report import Dropped, Report
 from vadose.samples.scaling import Scaling
-from vadose.samples.split import Fold, Split, check_disjoint, holdout, inner, kfold
+from vadose.samples.split import Fold, Split, holdout, inner, kfold, later, leave_one_out, years
 from vadose.samples.store import SampleStore
 from vadose.samples.tables import import_table
 from vadose.samples.verify import Verified, verify
@@ -41,6 +42,9 @@ __all__ = [
     "import_table",
     "inner",
     "kfold",
+    "later",
+    "leave_one_out",
     "picture",
     "verify",
+    "years",
 ]

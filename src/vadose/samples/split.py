@@ -1,6 +1,6 @@
-"""Splits by place, network or year, never by random rows, and the proof that their parts are disjoint."""
+"""Splits by place, network or year, never by random rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.refusal import Refusal
-from vadose.samples.places import Grouping, distance_km, pairs_within
+from vadose.samples.disjoint import days_apart
+from vadose.samples.places import Grouping
 
 Rows = NDArray[np.intp]
 
@@ -20,7 +21,7 @@ class Fold:
     Attributes:
         train: to fit on.
         test: to score on, never seen before.
-        validation: set aside of the training places for early stopping; empty until `inner` is asked.
+        validation: set aside of the training rows for early stopping; empty until `inner` or `later` is asked.
     """
 
     train: Rows
@@ -77,6 +78,45 @@ def kfold(index: pd.DataFrame, grouping: Grouping, folds: int, seed: int) -> Spl
     return Split(tuple(np.flatnonzero(fold_of[groups] == fold) for fold in range(folds)))
 
 
+def leave_one_out(index: pd.DataFrame, grouping: Grouping) -> Split:
+    """A fold for every group, however small, in the order of the groups.
+
+    Args:
+        index: of a sample store.
+        grouping: what stays together, such as each network.
+
+    Raises:
+        Refusal: a single group.
+    """
+    groups = grouping.of(index)
+    count = int(groups.max(initial=-1)) + 1
+    if count < 2:
+        raise Refusal(
+            f"split: each {grouping.by} left out once, buffer {grouping.buffer_km:g} km",
+            f"{len(index)} samples make {count} groups",
+            "Group otherwise, or give samples of more than one",
+        )
+    return Split(tuple(np.flatnonzero(groups == group) for group in range(count)))
+
+
+def years(index: pd.DataFrame, asked: Collection[int]) -> Fold:
+    """Test on some years (UTC), train on all others.
+
+    Raises:
+        Refusal: a year without samples, or no other year.
+    """
+    year = index["time"].dt.year.to_numpy()
+    held = np.isin(year, list(asked))
+    absent = sorted(set(asked) - set(year.tolist()))
+    if absent or held.all():
+        raise Refusal(
+            f"split: {', '.join(map(str, sorted(asked)))} to test on and other years to train on",
+            f"The samples are of {', '.join(map(str, np.unique(year)))}",
+            "Ask for some of these years, not for all",
+        )
+    return Fold(np.flatnonzero(~held), np.flatnonzero(held))
+
+
 def holdout(index: pd.DataFrame, grouping: Grouping, fraction: float, seed: int) -> Fold:
     """Set whole groups aside, together at most a fraction of the samples; the smallest one if all are larger.
 
@@ -120,33 +160,34 @@ def inner(index: pd.DataFrame, fold: Fold, grouping: Grouping, fraction: float, 
     return replace(fold, train=fold.train[parts.train], validation=fold.train[parts.test])
 
 
-def check_disjoint(index: pd.DataFrame, parts: Sequence[Rows], buffer_km: float = 0.0) -> None:
-    """Prove that no place is in two parts, and that no two parts have sensors within a buffer of each other.
+def later(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> Fold:
+    """The same fold with its three parts apart in time, the last of the training rows set aside for validation.
+
+    Training rows within the gap of a test row's time are in no part, and so are those within the gap of the first
+    validation row: with a gap of the
+    length of its history, a model looks back on nothing of the times that another part is of.
 
     Args:
         index: of the whole sample store.
-        parts: rows of each part, such as `Split.folds` or the train, validation and test rows of a fold.
-        buffer_km: sensors of two parts must be farther apart; 0 forbids shared places only.
+        fold: whose test rows are of other times than its training rows, such as other years.
+        fraction: of the training rows, between 0 and 1.
+        gap_days: rows of two parts lie more than this apart, days.
 
     Raises:
-        Refusal: two sensors of different parts are at one place or within the buffer; the message names them.
+        Refusal: nothing remains to train on or to validate by.
     """
-    columns = ["network", "station", "sensor", "lat", "lon"]
-    tables = [index.iloc[rows][columns].drop_duplicates().assign(part=part) for part, rows in enumerate(parts)]
-    sensors = pd.concat(tables, ignore_index=True)
-    part = sensors["part"].to_numpy()
-    pairs = pairs_within(sensors["lat"].to_numpy(np.float64), sensors["lon"].to_numpy(np.float64), buffer_km)
-    torn = pairs[part[pairs[:, 0]] != part[pairs[:, 1]]]
-    if len(torn):
-        one, other = (sensors.iloc[number] for number in torn[0])
-        apart = distance_km(*(sensors[axis].to_numpy(np.float64)[torn[0]] for axis in ("lat", "lon")))
+    times = index["time"].to_numpy("datetime64[ns]")
+    usable = fold.train[days_apart(times[fold.train], times[fold.test]) > gap_days]
+    order = usable[np.argsort(times[usable], kind="stable")]
+    cut = times[order[int((1 - fraction) * len(order))]] if len(order) else np.datetime64("NaT", "ns")
+    validation = usable[times[usable] >= cut]
+    rest = usable[times[usable] < cut]
+    train = rest[days_apart(times[rest], times[validation]) > gap_days]
+    if not len(train) or not len(validation):
         raise Refusal(
-            f"split: parts whose sensors are more than {buffer_km:g} km apart",
-            f"{_name(one)} in part {one.part} and {_name(other)} in part {other.part} are {apart:.3f} km apart, "
-            f"{len(torn)} pairs are too near",
-            f"Group with buffer_km of {buffer_km:g} or more, by place, block or network",
+            f"split: training, validation and test samples more than {gap_days:g} days apart",
+            f"Of {len(fold.train)} samples of other years {len(usable)} lie so far from those to test on, which leaves "
+            f"{len(train)} to train on and {len(validation)} to validate by",
+            "Give samples of more years, or a smaller gap_days (by default the length of the history)",
         )
-
-
-def _name(sensor: pd.Series) -> str:
-    return f"{sensor.network} {sensor.station} {sensor.sensor}"
+    return Fold(train, fold.test, validation)

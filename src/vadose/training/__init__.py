@@ -1,7 +1,23 @@
 """From samples to fitted models, and models on disk."""
 
 from vadose.training.checkpoint import load, origin, save
-from vadose.training.fit import Places, fit_network, fit_product, fit_trees
-from vadose.training.loop import Progress, Schedule
+from vadose.training.fit import Places, fit_network
+from vadose.training.loop import Progress
+from vadose.training.machine import Machine
+from vadose.training.rivals import fit_change, fit_climatology, fit_product, fit_trees
+from vadose.training.schedule import Schedule
 
-__all__ = ["Places", "Progress", "Schedule", "fit_network", "fit_product", "fit_trees", "load", "origin", "save"]
+__all__ = [
+    "Machine",
+    "Places",
+    "Progress",
+    "Schedule",
+    "fit_change",
+    "fit_climatology",
+    "fit_network",
+    "fit_product",
+    "fit_trees",
+    "load",
+    "origin",
+    "save",
+]

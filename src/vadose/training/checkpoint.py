@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from vadose import files
 from vadose.fusion import Needs
-from vadose.models import FusionNetwork, Model, NetworkShape, Product, Trees
+from vadose.models import ChangeDetection, Climatology, FusionNetwork, Model, NetworkShape, Product, Trees
 from vadose.refusal import Refusal
 from vadose.samples.scaling import Scaling
 
@@ -101,9 +101,14 @@ def _refusing(folder: Path) -> Iterator[None]:
 def _written(model: Model, folder: Path, scaling: Scaling | None) -> dict[str, Any]:
     if isinstance(model, Product):
         return {"kind": "product", **asdict(model)}
+    if isinstance(model, ChangeDetection):
+        return {"kind": "change_detection", **asdict(model)}
+    if isinstance(model, Climatology):
+        return {"kind": "climatology", **asdict(model)}
     if isinstance(model, Trees):
         model.booster.save_model(str(folder / TREES))
-        return {"kind": "trees", "needs": asdict(model.needs), "spread": model.spread, **_sum(folder / TREES)}
+        said = {"needs": asdict(model.needs), "spread": model.spread, "reads": model.reads}
+        return {"kind": "trees", **said, **_sum(folder / TREES)}
     if isinstance(model, FusionNetwork) and scaling is not None:
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
         return {"kind": "network", **model.describe(), "scaling": asdict(scaling), **_sum(folder / WEIGHTS)}
@@ -121,7 +126,9 @@ def _network(model: dict[str, Any], folder: Path) -> Model:
 def _trees(model: dict[str, Any], folder: Path) -> Model:
     _check(folder / TREES, model)
     booster = lightgbm.Booster(model_file=str(folder / TREES))
-    return Trees(TypeAdapter(Needs).validate_python(model["needs"]), booster, model["spread"])
+    return Trees(
+        TypeAdapter(Needs).validate_python(model["needs"]), booster, model["spread"], model.get("reads", "steps")
+    )
 
 
 def _product(model: dict[str, Any], folder: Path) -> Model:
@@ -129,7 +136,24 @@ def _product(model: dict[str, Any], folder: Path) -> Model:
     return Product(model["variable"], model["spread"])
 
 
-_READERS = {"network": _network, "trees": _trees, "product": _product}
+def _change(model: dict[str, Any], folder: Path) -> Model:
+    del folder
+    numbers = {name: float(model[name]) for name in ("slope", "dry", "gain", "spread")}
+    return ChangeDetection(TypeAdapter(Needs).validate_python(model["needs"]), **numbers)
+
+
+def _climatology(model: dict[str, Any], folder: Path) -> Model:
+    del folder
+    return TypeAdapter(Climatology).validate_python({key: model[key] for key in model if key != "kind"})
+
+
+_READERS = {
+    "network": _network,
+    "trees": _trees,
+    "product": _product,
+    "change_detection": _change,
+    "climatology": _climatology,
+}
 
 
 def _shape(described: dict[str, Any]) -> NetworkShape:

@@ -23,14 +23,15 @@ def drop_sources(
         batch: physical units, NaN where missing.
         needs: whose order the batch follows.
         probability: of losing one source, 0..1.
-        generator: of the random numbers.
+        generator: of the random numbers, on the CPU, so that they are the same on every device.
         sensor: (sample,), a number for each sensor; without it each sample has its own draw.
     """
     sources = sorted({source_of(name) for name in needs.names})
     samples = batch.cells.shape[0]
-    own = torch.arange(samples) if sensor is None else torch.unique(sensor, return_inverse=True)[1]
-    lost = (torch.rand((samples, len(sources)), generator=generator) < probability)[own]
-    rank = torch.rand((samples, len(sources)), generator=generator)[own]
+    device = batch.cells.device
+    own = torch.arange(samples, device=device) if sensor is None else torch.unique(sensor, return_inverse=True)[1]
+    lost = (torch.rand((samples, len(sources)), generator=generator) < probability).to(device)[own]
+    rank = torch.rand((samples, len(sources)), generator=generator).to(device)[own]
     kept = (rank + _observed(batch, needs, sources)).argmax(dim=1, keepdim=True)
     lost.scatter_(1, kept, False)
     return replace(
@@ -43,7 +44,7 @@ def drop_sources(
 
 def _observed(batch: Batch, needs: Needs, sources: list[str]) -> Tensor:
     """Whether a source observed anything, (sample, source)."""
-    seen = torch.zeros(batch.cells.shape[0], len(sources), dtype=torch.bool)
+    seen = torch.zeros(batch.cells.shape[0], len(sources), dtype=torch.bool, device=batch.cells.device)
     parts = (
         (batch.pixels, needs.pixels, 1),
         (batch.cells, needs.cells, 1),

@@ -39,12 +39,41 @@ class Truth:
     sensor: Tensor
     alone: Tensor
 
+    def to(self, device: torch.device) -> "Truth":
+        """The same on another device."""
+        return Truth(self.label.to(device), self.sensor.to(device), self.alone.to(device))
+
+    def some(self, rows: Tensor | slice) -> "Truth":
+        """Of some samples."""
+        return Truth(self.label[rows], self.sensor[rows], self.alone[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """How much there is in a whole batch, of which a part may be told.
+
+    Attributes:
+        sensors: how many.
+        alone: sum of how much they count for the level.
+        samples: how many.
+    """
+
+    sensors: int
+    alone: Tensor
+    samples: int
+
+    @classmethod
+    def of(cls, truth: Truth) -> "Whole":
+        """Of all that was measured."""
+        by = Sensors(truth.sensor)
+        return cls(len(by.count), by.mean(truth.alone).sum(), len(truth.label))
+
 
 ERROR_FLOOR, LEVEL_FLOOR, PRODUCT_FLOOR = 0.01, 0.25, 1e-4
 """Under the roots, in variances of the label: errors far below them gain nothing by becoming smaller still."""
 
 
-def objective(parts: Parts, truth: Truth, scale: Tensor, weights: Weights) -> Tensor:
+def objective(parts: Parts, truth: Truth, scale: Tensor, weights: Weights, whole: Whole | None = None) -> Tensor:
     """Error in time, correlation, lasting error and likelihood of the spread, each a mean over sensors.
 
     A sensor's lasting error is its bias; it is large, says little of other places, and would drown the rest. RMSE^2 =
@@ -62,7 +91,10 @@ def objective(parts: Parts, truth: Truth, scale: Tensor, weights: Weights) -> Te
         truth: what was measured.
         scale: standard deviation of the label over the training samples, m3 m-3.
         weights: of the parts.
+        whole: of the batch, where these samples are but some of it, whole sensors; what is returned is then their share
+            of its objective.
     """
+    whole = whole or Whole.of(truth)
     label, level, swing = truth.label / scale, parts.level / scale, parts.swing / scale
     by = Sensors(truth.sensor)
     error = swing + level.detach() - label
@@ -71,10 +103,10 @@ def objective(parts: Parts, truth: Truth, scale: Tensor, weights: Weights) -> Te
     moving = (centred + ERROR_FLOOR).sqrt() + weights.correlation * (1 - by.correlation(swing + level.detach(), label))
     residual = by.mean(swing.detach() + level - label)
     alone = by.mean(truth.alone)
-    usual = (alone * (residual**2 + LEVEL_FLOOR).sqrt()).sum() / alone.sum()
+    usual = (alone * (residual**2 + LEVEL_FLOOR).sqrt()).sum() / whole.alone
     mean = (swing + level).detach()
-    likelihood = negative_log_likelihood(mean, parts.spread / scale, label)
-    total: Tensor = (moving + weights.bias * lasting**2).mean() + usual + weights.spread * likelihood
+    likelihood = negative_log_likelihood(mean, parts.spread / scale, label) * len(label) / whole.samples
+    total: Tensor = (moving + weights.bias * lasting**2).sum() / whole.sensors + usual + weights.spread * likelihood
     return total
 
 

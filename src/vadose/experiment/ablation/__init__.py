@@ -1,0 +1,6 @@
+"""What each part of the network is worth: the same training without it, on the same folds and seeds."""
+
+from vadose.experiment.ablation.rows import Row, rows_of
+from vadose.experiment.ablation.run import ablate
+
+__all__ = ["Row", "ablate", "rows_of"]

@@ -1,0 +1,131 @@
+"""The rows of an ablation: the experiment itself, what the paper took away, and what we take away."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from vadose.experiment.config import Experiment
+from vadose.fusion import History, Needs
+from vadose.refusal import Refusal
+from vadose.variables import SOURCES, source_of
+
+WORDS = {"sentinel1": "S1", "sentinel2": "S2", "dem": "DEM", "soilgrids": "soil", "smap": "SMAP", "gldas": "GLDAS"}
+PAPER = (
+    ("paper_coarse", ("smap", "gldas")),
+    ("paper_s1_dem", ("sentinel1", "dem")),
+    ("paper_s2", ("sentinel1", "dem", "sentinel2")),
+    ("paper_soil", ("sentinel1", "dem", "sentinel2", "soilgrids")),
+    ("paper_all", tuple(SOURCES)),
+)
+"""Sources of the paper's rows (Batchu et al., J. Hydrometeorology 24(10), 2023, doi 10.1175/JHM-D-22-0118.1)."""
+
+
+class Group(StrEnum):
+    """Whose row it is."""
+
+    FULL = "full"
+    PAPER = "paper"
+    OURS = "ours"
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One training of the ablation.
+
+    Attributes:
+        name: on the command line.
+        words: in tables and pictures.
+        group: whose row it is.
+        experiment: to be trained.
+        run: folder of the training; rows of both groups that read the same have one between them.
+    """
+
+    name: str
+    words: str
+    group: Group
+    experiment: Experiment
+    run: str
+
+
+def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]:
+    """The rows that an experiment has the sources for, the full model first; no two of a group read the same.
+
+    Args:
+        experiment: the full model; its rivals are left aside.
+        only: names of the rows that are wanted beside the full model; all of them when there are none.
+
+    Raises:
+        Refusal: a name that is no row of this experiment.
+    """
+    full = experiment.model_copy(update={"rivals": ()})
+    every = [Row("full", "all of it", Group.FULL, full, "full")]
+    for row in (*_paper(full), *_ours(full)):
+        alike = [other for other in every if _same(row.experiment, other.experiment)]
+        if not any(other.group in (Group.FULL, row.group) for other in alike):
+            every.append(replace(row, run=alike[0].run) if alike else row)
+    unknown = sorted(set(only) - {row.name for row in every})
+    if unknown:
+        raise Refusal(
+            f"ablation: the rows {', '.join(unknown)} of '{experiment.name}'",
+            f"Its rows are {', '.join(row.name for row in every)}",
+            "Name some of these",
+        )
+    return tuple(row for row in every if row.group is Group.FULL or not only or row.name in only)
+
+
+def _paper(full: Experiment) -> Iterator[Row]:
+    """The paper's rows: one moment without its past, from those of their sources that the experiment has."""
+    here = _sources(full.needs)
+    for name, asked in PAPER:
+        sources = [source for source in asked if source in here]
+        needs = replace(_only(full.needs, sources), history=History())
+        if needs.names:
+            words = " + ".join(WORDS[source] for source in sources)
+            yield Row(name, words, Group.PAPER, _changed(full, needs=needs), name)
+
+
+def _ours(full: Experiment) -> Iterator[Row]:
+    needs = full.needs
+    here = _sources(needs)
+    for source in here:
+        left = _only(needs, [other for other in here if other != source])
+        if left.names:
+            yield _without(source, WORDS[source], _changed(full, needs=left))
+    if needs.history.variables and (needs.cells or needs.pixels):
+        present = replace(needs, history=History())
+        yield _without("history", "history", _changed(full, needs=present))
+    if full.schedule.source_dropout:
+        steady = replace(full.schedule, source_dropout=0.0)
+        yield _without("dropout", "source dropout", _changed(full, schedule=steady))
+    if needs.pixels:
+        cells = Needs(cells=full.cells, history=needs.history)
+        yield _without("chips", "chips: cells alone", _changed(full, needs=cells))
+
+
+def _without(name: str, words: str, experiment: Experiment) -> Row:
+    return Row(f"without_{name}", f"without {words}", Group.OURS, experiment, f"without_{name}")
+
+
+def _changed(full: Experiment, **parts: Any) -> Experiment:
+    return full.model_copy(update=parts)
+
+
+def _sources(needs: Needs) -> list[str]:
+    """The sources of some needs, in the order of the vocabulary."""
+    there = {source_of(name) for name in needs.names}
+    return [source for source in SOURCES if source in there]
+
+
+def _only(needs: Needs, sources: Sequence[str]) -> Needs:
+    """The needs that some sources meet."""
+    pixels, cells, past = (
+        tuple(name for name in names if source_of(name) in sources)
+        for names in (needs.pixels, needs.cells, needs.history.variables)
+    )
+    history = replace(needs.history, variables=past) if past else History()
+    return replace(needs, pixels=pixels, cells=cells, history=history)
+
+
+def _same(one: Experiment, other: Experiment) -> bool:
+    return one.needs == other.needs and one.schedule == other.schedule

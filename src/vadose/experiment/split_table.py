@@ -1,0 +1,89 @@
+"""The split of a run as a table beside its models: who learned, who stopped, who was judged, and when."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vadose.files import declaration, replacing
+from vadose.refusal import Refusal
+from vadose.samples import Fold
+from vadose.samples.layout import IDENTITY
+
+KEY = ["fold", "part", *IDENTITY, "year"]
+LEFT_OUT = "left out"
+SHOWN = 5
+
+
+def table_of(folds: Sequence[Fold], index: pd.DataFrame) -> pd.DataFrame:
+    """A row for each sensor and year in each part of each fold.
+
+    Args:
+        folds: of the samples of `index`.
+        index: of the whole sample store.
+
+    Returns:
+        fold, part ("train", "validation", "test", or "left out" for samples of no part: without a label, or in the gap
+        between times), network, station, sensor, year, samples, first_time and last_time (UTC), sorted.
+    """
+    parts = []
+    for number, fold in enumerate(folds):
+        part = np.full(len(index), LEFT_OUT, object)
+        for name, rows in (("train", fold.train), ("validation", fold.validation), ("test", fold.test)):
+            part[rows] = name
+        told = index[[*IDENTITY, "time"]].assign(fold=number, part=part, year=index["time"].dt.year)
+        groups = told.groupby(KEY, sort=True)["time"]
+        parts.append(groups.agg(samples="size", first_time="min", last_time="max").reset_index())
+    return pd.concat(parts, ignore_index=True)
+
+
+def keep(table: pd.DataFrame, path: Path) -> None:
+    """Write the split of a run, or make sure that it is the one that was written when the run began.
+
+    Raises:
+        Refusal: it is another; the message tells where they differ.
+    """
+    if path.exists():
+        _check_same(read(path), table, path)
+        return
+    declared = table.copy(deep=False)
+    declared.attrs.update(declaration("split", {}))
+    with replacing(path) as temporary:
+        declared.to_parquet(temporary)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The split of a run.
+
+    Raises:
+        Refusal: it cannot be read.
+    """
+    try:
+        table = pd.read_parquet(path)
+        return table[[*KEY, "samples", "first_time", "last_time"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise Refusal(
+            f"run: the split {path}",
+            f"It cannot be read ({error})",
+            "Go on with the run by 'vadose train --resume', or train again",
+        ) from error
+
+
+def _check_same(held: pd.DataFrame, now: pd.DataFrame, path: Path) -> None:
+    both = held.merge(now, how="outer", on=KEY, suffixes=("", "_now"), sort=True)
+    same = np.logical_and.reduce([both[name] == both[f"{name}_now"] for name in ("samples", "first_time", "last_time")])
+    if not same.all():
+        lines = [_difference(row) for _, row in both[~same].head(SHOWN).iterrows()]
+        more = f"; {(~same).sum() - SHOWN} more" if (~same).sum() > SHOWN else ""
+        raise Refusal(
+            f"run: the split {path}, with which the run began",
+            f"The samples now give another: {'; '.join(lines)}{more}",
+            "Go on with the samples that it was begun with, or begin another run with --out",
+        )
+
+
+def _difference(row: pd.Series) -> str:
+    held, now = (f"{row[name]:g}" if pd.notna(row[name]) else "no" for name in ("samples", "samples_now"))
+    counts = f"{held} samples then, {now} now" if held != now else f"{held} samples, of other times now"
+    return f"{row.network} {row.station} {row.sensor} of {row.year} in {row.part} of fold {row.fold}: {counts}"

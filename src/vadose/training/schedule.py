@@ -1,0 +1,50 @@
+"""How a network is trained: all that changes its numbers."""
+
+from math import cos, pi
+
+import pydantic
+from pydantic import Field
+
+from vadose.training.objective import Weights
+
+WARM = 0.1
+"""Part of the training in which the learning rate rises."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+class Schedule:
+    """How a network is trained.
+
+    Attributes:
+        epochs: at most.
+        batch_size: samples that one step learns from, whatever the machine.
+        learning_rate: the highest, reached after a tenth of all steps and brought to zero along a cosine.
+        weight_decay: of AdamW (Loshchilov & Hutter, ICLR 2019); biases and norms have none.
+        patience: epochs without a better validation loss after which training ends with the weights that had the best;
+            without a number, it runs through all epochs, on the samples of the validation as well, and keeps the last.
+        per_sensor: samples of one sensor that stand together in a batch, so that its bias can be told from the rest:
+            as many as memory allows. A batch then has batch_size // per_sensor sensors.
+        weights: of the parts of the objective.
+        block_degrees: side of the blocks in which the sensors share one voice on the level, degrees.
+        source_dropout: probability that a source is taken from the samples of a sensor in a batch.
+        average: share that the running mean of the weights keeps at each step, such as 0.99; that mean is validated and
+            kept instead of the weights themselves. Without a number there is none.
+        seed: of everything random.
+    """
+
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    patience: int | None = Field(default=8, ge=1)
+    per_sensor: int = Field(default=16, ge=1)
+    weights: Weights = Weights()
+    block_degrees: float = Field(default=1.0, gt=0)
+    source_dropout: float = Field(default=0.1, ge=0, le=1)
+    average: float | None = Field(default=None, gt=0, lt=1)
+    seed: int = 0
+
+    def rate(self, done: float) -> float:
+        """The learning rate when a part of the training, 0..1, is done."""
+        risen = done / WARM if done < WARM else 0.5 * (1 + cos(pi * (done - WARM) / (1 - WARM)))
+        return self.learning_rate * risen

@@ -1,0 +1,74 @@
+"""What a network says of samples of one cell, beside what was measured there."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vadose.models import Batch, FusionNetwork
+from vadose.models.shape import Parts
+from vadose.training.objective import Truth
+
+Labelled = tuple[Batch, Truth]
+
+
+class Told(NamedTuple):
+    """Rows of samples: three that a network says (`Parts`) and three that were measured (`Truth`)."""
+
+    level: Tensor
+    swing: Tensor
+    spread: Tensor
+    label: Tensor
+    sensor: Tensor
+    alone: Tensor
+
+    @property
+    def parts(self) -> Parts:
+        """What the network says."""
+        return Parts(self.level, self.swing, self.spread)
+
+    @property
+    def truth(self) -> Truth:
+        """What was measured."""
+        return Truth(self.label, self.sensor, self.alone)
+
+
+class Given:
+    """A batch as it is: Fabric would round bare tensors, in physical units, to the precision of the layers."""
+
+    def __init__(self, batch: Batch, sensor: Tensor | None) -> None:
+        self.batch, self.sensor = batch, sensor
+
+
+class OneCell(nn.Module):
+    """Level, swing and spread of samples of one cell, (3, sample), m3 m-3, in 32 bits.
+
+    Args:
+        network: that says them.
+        compiled: whether it is compiled at its first step.
+    """
+
+    def __init__(self, network: FusionNetwork, compiled: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.parts = torch.compile(network.parts) if compiled else network.parts
+
+    def forward(self, given: Given) -> Tensor:
+        """Tell of a batch."""
+        parts = self.parts(given.batch, given.sensor)
+        return torch.stack([part[:, 0, 0].float() for part in (parts.level, parts.swing, parts.spread)])
+
+
+def rows_of(truth: Truth) -> Tensor:
+    """What was measured as rows, (3, sample); the number of a sensor below 2^24 is itself in 32 bits."""
+    return torch.stack([truth.label, truth.sensor.to(truth.label.dtype), truth.alone])
+
+
+def some(batch: Batch, rows: Tensor | slice) -> Batch:
+    """Some samples of a batch."""
+    if isinstance(rows, slice):
+        return batch
+    day, place = (part if len(part) == 1 else part[rows] for part in (batch.day_of_year, batch.place))
+    cut = {name: getattr(batch, name)[rows] for name in ("pixels", "cells", "history")}
+    return replace(batch, **cut, day_of_year=day, place=place)
