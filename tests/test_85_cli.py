@@ -295,7 +295,10 @@ CONFIG_FAULTS = {
     "no epochs": ({"schedule": {"epochs": 0}}, ("schedule.epochs",)),
     "no such period": ({"samples": {"archive": ".", "period": "summer"}}, ("samples.archive.period", "summer")),
     "torn cells": ({"network": {"encoder": {"blocks": [1, 1, 1, 1]}}}, ("keep cells aligned",)),
-    "two ways to split": ({"split": {"folds": 2, "test_fraction": 0.2}}, ("split", "one of folds, leave_one_out, test_fraction and test_years")),
+    "two ways to split": (
+        {"split": {"folds": 2, "test_fraction": 0.2}},
+        ("split", "one of folds, leave_one_out, test_fraction and test_years"),
+    ),
     "too many folds": ({"split": {"places": {"by": "place"}, "folds": 50}}, ("50 folds", "12 groups")),
     "a name that is no folder": ({"name": "../x"}, ("name",)),
 }
