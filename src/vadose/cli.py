@@ -147,15 +147,23 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     workers: Workers = CORES,
     samples: Annotated[Path | None, typer.Option(help="Samples that were built before, from the same archive.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="CUDA devices, or processes of the CPU, that share a batch.")] = 1,
+    precision: Annotated[str, typer.Option(help="32, bf16-mixed or 16-mixed.")] = "32",
+    accumulate: Annotated[int, typer.Option(min=1, help="Parts in which a batch is taken, to save memory.")] = 1,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the network.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Keep a journal for TensorBoard too.")] = False,
 ) -> None:
     """Train the network and its rivals, and judge them on sensors that none of them has seen."""
     from vadose.experiment import read_experiment
     from vadose.experiment.train import train_in
+    from vadose.training import Machine
 
     experiment = read_experiment(config)
+    machine = Machine.asked(device, devices, precision, accumulate, compiled, tensorboard)
     folder = out or Path("runs") / experiment.name
     with progress("samples") as samples_report, epochs() as report:
-        scorecard = train_in(experiment, folder, resume, samples_report, report, workers, samples)
+        scorecard = train_in(experiment, folder, resume, samples_report, report, workers, samples, machine)
     say(scorecard.summary, f"Scorecard: {scorecard.path}")
 
 

@@ -13,6 +13,8 @@ from vadose.fusion import Needs
 from vadose.models import Model
 from vadose.samples import SampleStore
 from vadose.training import (
+    HERE,
+    Machine,
     Places,
     fit_change,
     fit_climatology,
@@ -37,6 +39,7 @@ class Fitting:
         fold: number of the fold.
         places: its samples.
         report: is told of every epoch.
+        machine: what trains the networks.
     """
 
     experiment: Experiment
@@ -44,6 +47,7 @@ class Fitting:
     fold: int
     places: Places
     report: Reporter
+    machine: Machine = HERE
 
     def network(self) -> list[Model]:
         """The fusion network, each member of it."""
@@ -88,8 +92,9 @@ class Fitting:
         schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + member)
         state = folder.with_name(f"{folder.name}.state")
         what = f"fold {self.fold}: {name}" + (f" {member + 1}/{self.experiment.members}" if name == NETWORK else "")
+        shape, machine = self.experiment.network, self.machine
         network, scaling, progress = fit_network(
-            self.places, needs, self.experiment.network, schedule, state, lambda row: self.report(what, row)
+            self.places, needs, shape, schedule, state, lambda row: self.report(what, row), machine
         )
         save(network, folder, self._made_from() | {"journal": progress.journal}, scaling)
         state.unlink()

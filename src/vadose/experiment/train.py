@@ -18,7 +18,7 @@ from vadose.experiment.sparse import note_of, parted
 from vadose.experiment.split_table import keep, table_of
 from vadose.refusal import Refusal
 from vadose.samples import Fold, SampleStore
-from vadose.training import Places
+from vadose.training import HERE, Machine, Places
 
 SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."
 
@@ -44,24 +44,27 @@ def train_in(
     report: Reporter,
     workers: int = 1,
     samples: Path | None = None,
+    machine: Machine = HERE,
 ) -> Judged:
     """Gather the samples of an experiment, with so many processes, and train on them, in one folder.
 
     Samples that were gathered before may be given; they may hold more than the experiment needs.
 
     Raises:
-        Refusal: as `train`; or the folder holds a run and `resume` was not asked.
+        Refusal: as `train`; or the machine is not there, or the folder holds a run and `resume` was not asked.
     """
+    machine.check()
     run = Run(folder)
     if run.declaration.exists() and not resume:
         raise Refusal(
             f"train: a new run in {folder}", "It holds a run already", "Add --resume to go on with it, or give --out"
         )
-    scorecard = train(experiment, store_of(experiment, samples or run.store, samples_report, workers), run, report)
+    store = store_of(experiment, samples or run.store, samples_report, workers)
+    scorecard = train(experiment, store, run, report, machine)
     return Judged(scorecard, console_summary(scorecard))
 
 
-def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter) -> Path:
+def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter, machine: Machine = HERE) -> Path:
     """Fit every model of an experiment on every fold and judge it on the sensors, or years, held out.
 
     Returns:
@@ -78,7 +81,7 @@ def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter
     keep(table_of(folds, store.index), run.split)
     estimates: dict[str, list[pd.DataFrame]] = {}
     for number, fold in enumerate(folds):
-        fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report)
+        fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report, machine)
         models = {NETWORK: fitting.network()} | {rival: fitting.rival(rival) for rival in experiment.rivals}
         for name, members in models.items():
             if members:

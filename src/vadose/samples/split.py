@@ -164,8 +164,8 @@ def later(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> 
     """The same fold with its three parts apart in time, the last of the training rows set aside for validation.
 
     Training rows within the gap of a test row's time are in no part, and so are those within the gap of the first
-    validation row: with a gap of the
-    length of its history, a model looks back on nothing of the times that another part is of.
+    validation row: with a gap of the length of its history, a model looks back on nothing of the times that another
+    part is of.
 
     Args:
         index: of the whole sample store.

@@ -3,11 +3,12 @@
 from vadose.training.checkpoint import load, origin, save
 from vadose.training.fit import Places, fit_network
 from vadose.training.loop import Progress
-from vadose.training.machine import Machine
+from vadose.training.machine import HERE, Machine
 from vadose.training.rivals import fit_change, fit_climatology, fit_product, fit_trees
 from vadose.training.schedule import Schedule
 
 __all__ = [
+    "HERE",
     "Machine",
     "Places",
     "Progress",

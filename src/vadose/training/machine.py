@@ -38,6 +38,25 @@ class Machine:
     compile: bool = False
     tensorboard: bool = False
 
+    @classmethod
+    def asked(
+        cls, device: str, devices: int, precision: str, accumulate: int, compiled: bool, tensorboard: bool
+    ) -> "Machine":
+        """A machine in the words of a user, checked.
+
+        Raises:
+            Refusal: a device or a precision that is none; or as `check`.
+        """
+        words = {"device": device, "precision": precision}
+        numbers = {"devices": devices, "accumulate": accumulate, "compile": compiled, "tensorboard": tensorboard}
+        try:
+            machine = pydantic.TypeAdapter(cls).validate_python(words | numbers)
+        except pydantic.ValidationError as error:
+            found = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+            raise Refusal(f"{ASKED} device {device}, precision {precision}", found, "Choose one of these") from error
+        machine.check()
+        return machine
+
     @property
     def kind(self) -> Literal["cpu", "cuda"]:
         """What `auto` comes to here."""
