@@ -2,10 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +20,7 @@ from vadose.samples.report import Dropped, Report
 from vadose.samples.staging import Part, Staging
 from vadose.samples.writer import Samples, SampleWriter, check_free
 from vadose.sources.stm import Sensor
+from vadose.workers import processes
 
 Progress = Callable[[int, int, str], None]
 """Told after each sensor: how many are done, of how many, and which."""
@@ -139,7 +138,7 @@ class _Search:
             for number in numbers:
                 yield self.gather(number, sensors[number])
             return
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with processes(workers) as pool:
             together = max(len(numbers) // (8 * workers), 1)
             yield from pool.map(self.gather, numbers, [sensors[number] for number in numbers], chunksize=together)
 

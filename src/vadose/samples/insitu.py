@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +27,7 @@ from vadose.sources.ismn_archive import Files
 from vadose.sources.ismn_flags import explained
 from vadose.sources.ismn_parquet import DECLARATION, KIND, READINGS, READINGS_SCHEMA, SENSORS, SENSORS_SCHEMA
 from vadose.sources.ismn_stm import Held, Series
+from vadose.workers import processes
 
 Progress = Callable[[int, int, str], None]
 """Told after each sensor: how many are done, of how many, and which."""
@@ -134,7 +134,7 @@ class _Readers:
         if workers == 1:
             yield cls(files, None, 1)
             return
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with processes(workers) as pool:
             yield cls(files, pool, 4 * workers)
 
     def read(self, series: Sequence[tuple[int, Series]]) -> Iterator[Gathered]:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from vadose.files import declaration, write_json
 from vadose.refusal import Refusal
+from vadose.workers import processes
 from vadose.world import gldas, smap
 from vadose.world.config import WorldConfig
 from vadose.world.ground_maps import write_soils
@@ -83,7 +83,7 @@ def _write_soils(_config: WorldConfig, regions: list[Nature], folder: Path) -> N
 
 
 def _write_smap(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
-    smap.write_granules([nature.seen_from_afar() for nature in regions], folder, config)
+    smap.write_granules((nature.seen_from_afar() for nature in regions), folder, config)
 
 
 def _write_gldas(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
@@ -97,7 +97,7 @@ def _run(tasks: dict[str, Task], workers: int) -> Iterator[tuple[str, str | None
             yield from ((name, part) for part in task())
             yield name, None
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with processes(workers) as pool:
         running = {pool.submit(_listed, task): name for name, task in tasks.items()}
         for future in as_completed(running):
             yield from ((running[future], part) for part in future.result())

@@ -1,9 +1,13 @@
 """Simulated SMAP level 3 granules, 36 km and enhanced 9 km, one a day, with the groups of the morning and evening."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from vadose.world.config import WorldConfig
 from vadose.world.ease import EASE, Ease
@@ -18,23 +22,43 @@ AT_ONCE = 92
 KEYS = ("day", "half")
 
 
-def write_granules(seen: Sequence[Simulated], archive: Path, config: WorldConfig) -> None:
-    """Write a granule a day and product, with the pixels around every region.
+def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig) -> None:
+    """Write a granule a day and product, with the pixels around every region; one region is in memory at a time.
 
     Args:
         seen: the regions at scattered points around them.
         archive: folder of the world.
         config: which products.
     """
-    days = seen[0].weather.days
-    for km in config.radiometer_km:
-        looks = [Look.of(region, EASE[km]) for region in seen]
-        for first in range(0, len(days), AT_ONCE):
-            last = min(first + AT_ONCE, len(days))
-            table = _joined([look.retrievals(first, last) for look in looks])
+    folder = archive / "smap"
+    folder.mkdir(parents=True, exist_ok=True)
+    days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
+    with TemporaryDirectory(dir=folder, prefix=".parts.") as kept:
+        for number, region in enumerate(seen):
+            _keep(region, number, Path(kept), config)
+        for km, (first, last) in product(config.radiometer_km, _spans(len(days))):
+            table = _joined([_read(path) for path in sorted(Path(kept).glob(f"{km}.{first}.*"))])
             for day in range(first, last):
                 name = NAMES[km].format(date=f"{days[day]:%Y%m%d}")
-                _write_day(archive / "smap" / name, EASE[km], table, day)
+                _write_day(folder / name, EASE[km], table, day)
+
+
+def _keep(region: Simulated, number: int, folder: Path, config: WorldConfig) -> None:
+    """Write a region's part of the granules: a file a product and span of days."""
+    for km in config.radiometer_km:
+        look = Look.of(region, EASE[km])
+        for first, last in _spans(len(region.weather.days)):
+            columns: dict[str, Any] = dict(look.retrievals(first, last))
+            np.savez(folder / f"{km}.{first}.{number:05d}.npz", **columns)
+
+
+def _read(path: Path) -> Table:
+    with np.load(path) as kept:
+        return dict(kept)
+
+
+def _spans(days: int) -> list[tuple[int, int]]:
+    return [(first, min(first + AT_ONCE, days)) for first in range(0, days, AT_ONCE)]
 
 
 def _write_day(path: Path, grid: Ease, table: Table, day: int) -> None:

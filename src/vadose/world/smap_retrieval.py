@@ -137,7 +137,7 @@ class Look:
         times = starts + pd.to_timedelta([turn.seconds for _, turn in found], unit="s")
         seconds = np.array([turn.seconds_at(pixels.east, pixels.north) for _, turn in found])
         temperature = self.seen.series(times, "temperature_c")
-        ground = self._ground(times, days, temperature)
+        ground = self._ground(times, days)
         moisture, error = self._moisture(times, found, days)
         flag = quality(ground, moisture)
         retrieved = flag & 0b110 == 0
@@ -179,14 +179,14 @@ class Look:
         ordinal = self.seen.weather.days[day].toordinal()
         return self.seen.rng("smap noise", ordinal, int(turn.seconds)).standard_normal(self.seen.where.shape)
 
-    def _ground(self, times: pd.DatetimeIndex, days: NDArray[np.intp], temperature_c: Floats) -> Ground:
+    def _ground(self, times: pd.DatetimeIndex, days: NDArray[np.intp]) -> Ground:
         land, gain = self.seen.land, self.gain
         height = gain @ land.elevation
         return Ground(
             water=gain @ (land.cover == WATER),
             urban=gain @ (land.cover == URBAN),
             relief_m=np.sqrt(np.maximum(gain @ land.elevation**2 - height**2, 0)),
-            frozen=(temperature_c < 0) @ gain.T,
+            frozen=self.seen.series(times, "frozen") @ gain.T,
             snow=np.clip(self.seen.series(times, "snow_mm") / FULL_SNOW_MM, 0, 1) @ gain.T,
             plants=self.assumed_plants[days],
         )

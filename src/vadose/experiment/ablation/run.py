@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from vadose.experiment.run import Run
 from vadose.experiment.train import train
 from vadose.refusal import Refusal
 from vadose.samples import SampleStore
+from vadose.workers import processes
 
 Told = Callable[[int, int, str], None]
 
@@ -78,7 +78,7 @@ def _trained(
         return
     together = min(workers, len(rows))
     threads = max((os.cpu_count() or 1) // together, 1)
-    with ProcessPoolExecutor(together, mp_context=get_context("spawn")) as pool:
+    with processes(together) as pool:
         waiting = [pool.submit(_apart, row, store.path, runs[row].folder, threads) for row in rows]
         for future in as_completed(waiting):
             yield future.result()
