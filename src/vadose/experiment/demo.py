@@ -63,7 +63,7 @@ def demo_experiment(archive: Path, period: str) -> Experiment:
                 "epochs": 20,
                 "batch_size": 32,
                 "learning_rate": 0.003,
-                "patience": 6,
+                "patience": None,
                 "source_dropout": 0.1,
                 "per_sensor": 8,
             },
@@ -73,13 +73,13 @@ def demo_experiment(archive: Path, period: str) -> Experiment:
 
 
 def held_out_pass(run: Path) -> tuple[str, str]:
-    """A region whose sensors no model has seen, and the middle one of the Sentinel-1 passes that have most labels.
+    """The densest region whose sensors no model has seen, and the middle one of the passes that have most labels.
 
     Returns:
         The region's name and the moment, UTC.
     """
     estimates = pd.read_parquet(run / "predictions" / "network.parquet")
-    network = min(estimates["network"].unique())
+    network = estimates["network"].value_counts().sort_index().idxmax()
     labels = estimates[estimates["network"] == network].groupby("time").size()
     best = labels[labels == labels.max()].index
     return str(network).removeprefix("SIM-"), best[len(best) // 2].isoformat()

@@ -173,7 +173,7 @@ PRESETS: dict[str, WorldConfig] = {
         model_hours=24,
         radiometer_km=(36,),
     ),
-    "small": WorldConfig(model_hours=12, radiometer_km=(36,)),
+    "small": WorldConfig(regions=scattered(2, 6, 14), model_hours=12, radiometer_km=(36,)),
     "medium": WorldConfig(regions=scattered(12, 8, 12), model_hours=12, radiometer_km=(36,)),
     "large": WorldConfig(regions=scattered(12, 12, 32), period="2019-01-01/2022-12-31", optical_days=5),
 }
