@@ -218,6 +218,14 @@ def test_a_machine_that_cannot_be_is_refused(wrong):
         Machine(**wrong)
 
 
+def test_a_machine_in_the_words_of_a_user_is_made_or_refused():
+    assert Machine.asked("cpu", 1, "bf16-mixed", 4, False, False) == Machine("cpu", 1, "bf16-mixed", 4)
+    with pytest.raises(Refusal) as refused:
+        Machine.asked("abacus", 1, "8", 1, False, False)
+    assert "abacus" in refused.value.asked and "'auto', 'cpu' or 'cuda'" in refused.value.found
+    assert "bf16-mixed" in refused.value.found
+
+
 @pytest.mark.parametrize("average", [0.0, 1.0, -0.5])
 def test_a_mean_that_cannot_be_is_refused(average):
     with pytest.raises(ValidationError, match="average"):

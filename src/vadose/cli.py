@@ -233,6 +233,18 @@ def map_(
     say(*map(str, written))
 
 
+@app.command("export")
+def export_(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="Folder of the model and its card.")],
+    form: Annotated[list[str] | None, typer.Option("--format", help="onnx or pt2, or each; onnx by default.")] = None,
+) -> None:
+    """Write the networks of a run as one model with the scaling inside, and its model card."""
+    from vadose.experiment.export import export_run
+
+    say(*map(str, export_run(run, out, form or ("onnx",))))
+
+
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything is written.")] = Path("demo"),

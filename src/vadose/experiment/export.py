@@ -1,0 +1,49 @@
+"""The networks of a run, written for programs that do not know vadose."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from vadose import files
+from vadose.experiment.card import model_card
+from vadose.experiment.run import Run
+from vadose.models import FusionNetwork
+from vadose.training.export import format_of, write_graph
+from vadose.training.released import OUTPUTS, Released
+from vadose.variables import PREDICTORS
+
+
+def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...]:
+    """Write all networks of a run as one graph, what it reads, and its model card.
+
+    Args:
+        folder: of the run.
+        out: folder of `model.onnx` or `model.pt2`, `inputs.json` and `MODEL_CARD.md`.
+        forms: onnx, pt2, or both.
+
+    Raises:
+        Refusal: no such format, no run, one that is not finished, or a graph that says something else; nothing is
+            written then.
+    """
+    known, run = [format_of(form) for form in dict.fromkeys(forms)], Run(folder)
+    members = [model for model in run.members() if isinstance(model, FusionNetwork)]
+    experiment, released = run.experiment(), Released(members)
+    graphs = {form: out / f"model.{form}" for form in known}
+    inputs, card = out / "inputs.json", out / "MODEL_CARD.md"
+    with ExitStack() as whole:
+        apart = {
+            path.name: write_graph(released, whole.enter_context(files.replacing(path)), form)
+            for form, path in graphs.items()
+        }
+        said = files.declaration("release", experiment.model_dump(mode="json")) | {
+            "simulated": experiment.simulated,
+            "networks": len(members),
+            "needs": asdict(released.needs),
+            "inputs": released.inputs,
+            "outputs": OUTPUTS,
+            "units": {name: PREDICTORS[name].units for name in sorted(released.needs.names)},
+        }
+        whole.enter_context(files.replacing(card)).write_text(model_card(run, members, apart), encoding="utf-8")
+        files.write_json(whole.enter_context(files.replacing(inputs)), said)
+    return *graphs.values(), inputs, card

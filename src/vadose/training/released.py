@@ -1,0 +1,89 @@
+"""Trained networks as one graph that other programs can run: physical units in and out, all members inside."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vadose.fusion import Needs
+from vadose.grid import PIXELS_PER_CELL
+from vadose.models import Batch, FusionNetwork
+
+OUTPUTS = ("soil_moisture", "soil_moisture_spread")
+Shape = tuple[str | int, ...]
+
+
+class Released(nn.Module):
+    """Mean and spread of soil moisture, m3 m-3, each (batch, y, x), by several networks as one.
+
+    They are combined as `estimate.combine` does; both are NaN where nothing was observed.
+
+    Args:
+        members: with the same needs.
+    """
+
+    def __init__(self, members: Sequence[FusionNetwork]) -> None:
+        super().__init__()
+        self.needs = members[0].needs
+        self.members = nn.ModuleList(members)
+        self.inputs = inputs_of(self.needs, any(member.shape.season for member in members))
+        self.eval()
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate from the inputs in the order of `inputs_of`."""
+        batch = self._batch(dict(zip(self.inputs, inputs, strict=True)))
+        told = [member(batch) for member in self.members]
+        means = torch.stack([mean.clamp(0, 1) for mean, _ in told])
+        variances = torch.stack([spread**2 for _, spread in told])
+        departures = ((means - means.mean(dim=0)) ** 2).mean(dim=0)
+        seen = _observed(batch, self.needs)
+        mean, spread = means.mean(dim=0), (variances.mean(dim=0) + departures).sqrt()
+        return torch.where(seen, mean, torch.nan), torch.where(seen, spread, torch.nan)
+
+    def _batch(self, given: Mapping[str, Tensor]) -> Batch:
+        like = next(given[name] for name in ("cells", "history", "pixels") if name in given)
+        size = like.shape[0]
+        if "cells" in given or "history" in given:
+            height, width = like.shape[-2:]
+        else:
+            edge = 2 * self.needs.halo
+            height, width = (side // PIXELS_PER_CELL - edge for side in like.shape[-2:])
+        past = self.needs.history
+        none = {
+            "pixels": (size, 0, 0, 0),
+            "cells": (size, 0, height, width),
+            "history": (size, past.steps, 0, height, width),
+        }
+        parts = {name: given[name] if name in given else like.new_zeros(shape) for name, shape in none.items()}
+        day = {"day_of_year": given["day_of_year"]} if "day_of_year" in given else {}
+        return Batch(**parts, **day)
+
+
+def inputs_of(needs: Needs, season: bool) -> dict[str, Shape]:
+    """The inputs of a graph, in order: a number for an axis that is fixed, a name for one that is not.
+
+    The axes of the pixels are `32 y + 64 halo` and `32 x + 64 halo` long; the halo is in cells.
+    """
+    inputs: dict[str, Shape] = {}
+    if needs.pixels:
+        inputs["pixels"] = ("batch", len(needs.pixels), "pixel_y", "pixel_x")
+    if needs.cells:
+        inputs["cells"] = ("batch", len(needs.cells), "y", "x")
+    if needs.history.variables:
+        inputs["history"] = ("batch", needs.history.steps, len(needs.history.variables), "y", "x")
+    if season:
+        inputs["day_of_year"] = ("batch",)
+    return inputs
+
+
+def _observed(batch: Batch, needs: Needs) -> Tensor:
+    """Whether anything was, (batch, y, x)."""
+    seen = [torch.isfinite(batch.cells).any(dim=1)] if needs.cells else []
+    if needs.history.variables:
+        seen.append(torch.isfinite(batch.history).flatten(1, 2).any(dim=1))
+    if needs.pixels:
+        edge, side = needs.halo * PIXELS_PER_CELL, PIXELS_PER_CELL
+        pixels = batch.pixels[..., edge : batch.pixels.shape[-2] - edge, edge : batch.pixels.shape[-1] - edge]
+        there = torch.isfinite(pixels).any(dim=1).float()
+        seen.append(nn.functional.max_pool2d(there, side) > 0)
+    return torch.stack(seen).any(dim=0)

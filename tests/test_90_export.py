@@ -1,0 +1,205 @@
+"""A run given away: the same estimates from ONNX and torch.export, and a card that says what it is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from typer.testing import CliRunner
+
+from vadose.cli import app
+from vadose.estimate import quality
+from vadose.estimate.combine import combine
+from vadose.experiment import read_experiment
+from vadose.experiment.export import export_run
+from vadose.experiment.run import Run
+from vadose.experiment.train import train_in
+from vadose.fusion import History, Needs
+from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape
+from vadose.refusal import Refusal
+from vadose.samples import Scaling
+from vadose.training.export import examples, format_of, write_graph
+from vadose.training.released import Released
+from vadose.variables import PREDICTORS
+
+SMALL = EncoderShape(width=4, max_width=8, blocks=(2, 1, 1, 1))
+CHIPS = Needs(("vv", "B04"), ("sand",), History(("smap",), 3, 1.0), SMALL.halo)
+CELLS = Needs((), ("sand", "elevation"), History(("smap", "vv"), 4, 10.0))
+
+
+def quiet(*_: object) -> None:
+    pass
+
+
+def networks(needs: Needs, count: int, shape: NetworkShape) -> list[FusionNetwork]:
+    """Untrained, with random weights everywhere, the level included; their columns fitted on random values."""
+    ranges = {name: PREDICTORS[name].valid_range for name in needs.names} | {"soil_moisture": (0.0, 0.6)}
+    scaling = Scaling(
+        {name: 0.5 * (low + high) for name, (low, high) in ranges.items()},
+        {name: 0.3 * (high - low) for name, (low, high) in ranges.items()},
+    )
+    members = []
+    for seed in range(count):
+        torch.manual_seed(seed)
+        member = FusionNetwork(needs, shape, scaling).eval()
+        with torch.no_grad():
+            member.level.weight.normal_(0, 0.1)
+        members.append(member)
+    batch = batch_of(Released(members), examples(Released(members), (40, 1, 1)))
+    for member in members:
+        member.fit_columns([batch])
+    return members
+
+
+def batch_of(released: Released, inputs: tuple[torch.Tensor, ...]) -> Batch:
+    given = dict(zip(released.inputs, inputs, strict=True))
+    empty = torch.zeros(len(inputs[0]), 0, 0, 0)
+    return Batch(given.get("pixels", empty), given["cells"], given["history"], given["day_of_year"])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two folds on a table of simulated sensors."""
+    folder = tmp_path_factory.mktemp("export")
+    rng = np.random.default_rng(0)
+    sensors, days = 12, 30
+    number = np.repeat(np.arange(sensors), days)
+    smap = rng.uniform(0.05, 0.4, number.size)
+    table = pd.DataFrame({"network": np.where(number < 8, "NEAR", "FAR"), "station": [f"s{n}" for n in number]}).assign(
+        lat=40 + 2 * (number % 4), lon=-100 + 2 * (number // 4), smap=smap, sand=rng.uniform(0.1, 0.9, sensors)[number]
+    )
+    table["time"] = pd.Timestamp("2021-03-01") + pd.to_timedelta(np.tile(np.arange(days), sensors), "D")
+    table["soil_moisture"] = 0.05 + 0.6 * smap + rng.normal(0, 0.02, number.size)
+    table.to_csv(folder / "sensors.csv", index=False)
+    columns = {name: {"column": name} for name in ("network", "station", "lat", "lon", "time")}
+    predictors = {name: {"column": name} for name in ("smap", "sand")}
+    mapping = columns | {"label": {"column": "soil_moisture"}, "predictors": predictors}
+    (folder / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+    experiment = {
+        "name": "two_folds",
+        "simulated": True,
+        "samples": {"table": "sensors.csv", "mapping": "mapping.yaml"},
+        "needs": {"cells": ["smap", "sand"]},
+        "split": {"places": {"by": "block", "block_degrees": 1}, "folds": 2},
+        "network": {"joined": 8},
+        "schedule": {"epochs": 2, "batch_size": 64},
+        "rivals": ["smap"],
+        "min_samples": 20,
+    }
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    train_in(read_experiment(folder / "experiment.yaml"), folder / "run", False, quiet, quiet)
+    return folder / "run"
+
+
+@pytest.mark.parametrize(("needs", "height", "width"), [(CELLS, 3, 2), (CHIPS, 2, 1)])
+def test_the_graph_says_what_the_estimates_say(needs, height, width):
+    members = networks(needs, 3, NetworkShape(SMALL, 8, 8, 16, season=True))
+    released = Released(members)
+    inputs = examples(released, (4, height, width))
+    for part in inputs[:-1]:
+        part[0] = torch.nan
+    batch = batch_of(released, inputs)
+    expected = combine(members, batch)
+    seen = quality.something(batch, needs)
+    assert not seen[0].any() and seen[1:].all()
+    with torch.no_grad():
+        mean, spread = released(*inputs)
+    np.testing.assert_allclose(mean, np.where(seen, expected.mean, np.nan), atol=1e-6)
+    np.testing.assert_allclose(spread, np.where(seen, expected.spread, np.nan), atol=1e-6)
+    assert np.nanstd(mean) > 1e-3, "the networks have something to say"
+
+
+def test_a_graph_of_chips_takes_any_batch_and_area(tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+    released = Released(networks(CHIPS, 1, NetworkShape(SMALL, joined=8)))
+    assert write_graph(released, tmp_path / "model.onnx", "onnx") < 1e-5
+    session = runtime.InferenceSession(str(tmp_path / "model.onnx"))
+    for size in ((1, 1, 1), (5, 2, 6)):
+        inputs = examples(released, size, seed=7)
+        found = session.run(None, {name: part.numpy() for name, part in zip(released.inputs, inputs, strict=True)})
+        with torch.no_grad():
+            expected = released(*inputs)
+        assert found[0].shape == size
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_a_run_is_written_with_all_its_folds_and_a_card(run, tmp_path):
+    paths = export_run(run, tmp_path / "release", ["pt2"])
+    assert [path.name for path in paths] == ["model.pt2", "inputs.json", "MODEL_CARD.md"]
+    assert sorted(path.name for path in (tmp_path / "release").iterdir()) == sorted(path.name for path in paths)
+    program = torch.export.load(paths[0]).module()
+    rng = np.random.default_rng(1)
+    cells = rng.uniform(0.05, 0.5, (7, 2, 1, 1)).astype(np.float32)
+    cells[3], day = np.nan, np.full(7, 100, np.float32)
+    expected = combine(
+        Run(run).members(), Batch(torch.zeros(7, 0, 0, 0), *map(torch.tensor, (cells, cells[:, None, :0], day)))
+    )
+    mean, spread = program(torch.tensor(cells), torch.tensor(day))
+    for found, value in ((mean, expected.mean), (spread, expected.spread)):
+        assert found[3].isnan().all()
+        np.testing.assert_allclose(np.delete(found.detach().numpy(), 3, 0), np.delete(value, 3, 0), atol=1e-5)
+    said = json.loads(paths[1].read_text())
+    assert said["networks"] == 2 and said["needs"]["cells"] == ["smap", "sand"] and said["units"]["smap"] == "m3 m-3"
+
+
+def test_a_card_tells_the_figures_of_the_run(run, tmp_path):
+    from vadose.experiment.card import model_card
+
+    card = model_card(Run(run), Run(run).members(), {"model.onnx": 2e-8})
+    figures = json.loads((run / "scorecard.json").read_text())["headline"]
+    for row in figures[:2]:
+        assert f"{row['r']:.3f} [{row['r_low']:.3f}, {row['r_high']:.3f}]" in card
+    for words in (
+        "SIMULATED",
+        "2 networks",
+        "12 of 2 networks with 360 samples from 2021-03-01 to 2021-03-30",
+        "| NEAR | 8 | 240 |",
+        "2-fold cross-validation",
+        "(batch, 2, y, x)",
+        "between latitudes 40.0 and 46.0",
+        "2e-08",
+        "not of all as one",
+    ):
+        assert words in card, words
+
+
+def test_a_graph_that_says_something_else_is_refused(tmp_path, monkeypatch):
+    released = Released(networks(CELLS, 1, NetworkShape(joined=8)))
+    said = released.forward
+
+    def other(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, spread = said(*inputs)
+        return mean + 1e-4, spread
+
+    monkeypatch.setattr("vadose.training.export._pt2", lambda *_: lambda inputs: other(*inputs))
+    with pytest.raises(Refusal, match=r"They differ by 0\.0001"):
+        write_graph(released, tmp_path / "model.pt2", "pt2")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_format_that_cannot_be_written_is_refused(run, tmp_path, monkeypatch):
+    asked = ["export", str(run), "--out", str(tmp_path / "release"), "--format", "keras"]
+    refusal = CliRunner().invoke(app, asked).exception
+    assert isinstance(refusal, Refusal) and "Known are onnx, pt2" in refusal.found
+    monkeypatch.setattr("vadose.training.export.find_spec", lambda _: None)
+    with pytest.raises(Refusal, match=r"Not installed: onnx, onnxscript, onnxruntime.*vadose\[onnx\]"):
+        format_of("onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_is_not_finished_is_refused(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "scorecard.json").unlink()
+    with pytest.raises(Refusal, match="cannot be read"):
+        export_run(tmp_path / "run", tmp_path / "release", ["pt2"])
+    assert not (tmp_path / "release").exists() or not list((tmp_path / "release").iterdir())
+    with pytest.raises(Refusal, match=r"no readable experiment\.json"):
+        export_run(tmp_path / "nowhere", tmp_path / "release", ["pt2"])
