@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.refusal import Refusal
+from vadose.samples.chip_files import ChipFiles
 from vadose.samples.layout import ARRAYS, COLUMNS, DECLARATION, FORMAT, INDEX, KIND, LABEL, Plan, needs_from, plans
-from vadose.samples.packing import Packing
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -88,8 +88,12 @@ class SampleStore:
             )
 
     @cached_property
-    def _packings(self) -> Mapping[str, Packing]:
-        return {plan.path: plan.packing for plan in plans(self.holds) if plan.packing}
+    def _chips(self) -> Mapping[str, ChipFiles]:
+        return {
+            plan.name: ChipFiles(self.path / ARRAYS / plan.path, plan.shape[0], plan.block, plan.packing)
+            for plan in plans(self.holds)
+            if plan.packing
+        }
 
     def labels(self, rows: Rows) -> Floats:
         """Soil moisture, (sample,), m3 m-3; NaN where it is not known."""
@@ -135,10 +139,11 @@ class SampleStore:
         edge = (self.holds.halo - halo) * PIXELS_PER_CELL
         side = (1 + 2 * halo) * PIXELS_PER_CELL
         chips = np.empty((len(rows), len(names), side, side), np.float32)
-        inner = slice(edge, edge + side)
         for place, name in enumerate(names):
-            for number, row in enumerate(rows):
-                chips[number, place] = self._read(f"pixels/{name}", (int(row), inner, inner))
+            try:
+                self._chips[name].read(rows, slice(edge, edge + side), chips[:, place])
+            except (OSError, ValueError, RuntimeError) as error:
+                raise _broken(self.path, f"pixels/{name} cannot be read: {error}") from error
         return chips
 
     def _span(self, path: str, rows: Rows) -> Floats:
@@ -147,11 +152,9 @@ class SampleStore:
         first = int(rows.min())
         return self._read(path, slice(first, int(rows.max()) + 1))[rows - first]
 
-    def _read(self, path: str, selection: Any) -> Floats:
+    def _read(self, path: str, selection: slice) -> Floats:
         try:
-            values = np.asarray(self._arrays[path][selection])
-            packing = self._packings.get(path)
-            return packing.unpack(values) if packing else np.asarray(values, np.float32)
+            return np.asarray(self._arrays[path][selection], np.float32)
         except (OSError, ValueError, RuntimeError) as error:
             raise _broken(self.path, f"{path} cannot be read: {error}") from error
 

@@ -1,0 +1,102 @@
+"""Single chips straight from the files of a sharded Zarr array: many times faster than one by one through zarr.
+
+A file is a shard of the Zarr v3 specification (codec `sharding_indexed`): chunks of one chip each, compressed by Blosc
+and followed by their CRC-32C; at its end the offset and the length of each chunk, and the CRC-32C of these.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import google_crc32c
+import numpy as np
+from numcodecs import blosc
+from numpy.typing import NDArray
+
+from vadose.samples.packing import MISSING, Packing
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
+CHECKSUM_BYTES = 4
+PLACE = np.dtype("<u8")
+NOT_WRITTEN = np.iinfo(PLACE).max
+"""Offset of a chunk that holds nothing but missing values."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChipFiles:
+    """The chips of one variable.
+
+    Attributes:
+        folder: of the array.
+        side: pixels along a side of a stored chip.
+        block: samples in one file.
+        packing: of the values.
+    """
+
+    folder: Path
+    side: int
+    block: int
+    packing: Packing
+
+    def read(self, rows: Rows, kept: slice, into: Floats) -> None:
+        """Read chips.
+
+        Args:
+            rows: samples.
+            kept: pixels along both axes that are wanted.
+            into: (sample, y, x), to be filled: physical units, NaN where missing.
+
+        Raises:
+            OSError, ValueError, RuntimeError: a file cannot be read, or is damaged.
+        """
+        order = np.argsort(rows // self.block, kind="stable")
+        firsts = np.flatnonzero(np.diff(rows[order] // self.block, prepend=-1))
+        for places in np.split(order, firsts[1:]) if len(rows) else []:
+            number = int(rows[places[0]]) // self.block
+            for place, stored in zip(places, self._stored(number, rows[places] % self.block), strict=True):
+                # `clip` spares a copy: 16 bits never reach beyond the table
+                np.take(self._values, stored[kept, kept], out=into[place], mode="clip")
+
+    @cached_property
+    def _values(self) -> Floats:
+        """What each of the 65 536 stored numbers stands for."""
+        return self.packing.unpack(np.arange(2**16, dtype=np.uint16).view(np.int16))
+
+    def _stored(self, number: int, chips: Rows) -> Iterable[NDArray[np.uint16]]:
+        """Chips of one file as they are stored, (y, x), without their sign."""
+        path = self.folder / "c" / str(number) / "0" / "0"
+        with path.open("rb", buffering=0) as file:
+            index = self._index(file)
+            for chip in chips:
+                offset, length = (int(place) for place in index[chip])
+                yield self._missing if offset == NOT_WRITTEN else self._chip(file, offset, length)
+
+    def _index(self, file: BinaryIO) -> NDArray[np.uint64]:
+        """Offset and length of each chunk, (chip, 2)."""
+        size = 2 * PLACE.itemsize * self.block + CHECKSUM_BYTES
+        file.seek(-size, 2)
+        return np.frombuffer(_checked(file.read(size), size), PLACE).reshape(self.block, 2)
+
+    def _chip(self, file: BinaryIO, offset: int, length: int) -> NDArray[np.uint16]:
+        file.seek(offset)
+        packed = blosc.decompress(_checked(file.read(length), length))
+        return np.frombuffer(packed, "<u2").reshape(self.side, self.side)
+
+    @property
+    def _missing(self) -> NDArray[np.uint16]:
+        return np.full((self.side, self.side), MISSING, np.int16).view(np.uint16)
+
+
+def _checked(data: bytes, length: int) -> memoryview:
+    """What stands before a checksum that is right.
+
+    Raises:
+        ValueError: the data are too short, or others than were written.
+    """
+    content, checksum = memoryview(data)[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
+    if len(data) != length or google_crc32c.value(bytes(content)) != int.from_bytes(checksum, "little"):
+        raise ValueError("a chip whose checksum differs, or that is truncated")
+    return content
