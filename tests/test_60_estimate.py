@@ -40,7 +40,7 @@ def network(needs: Needs = NEEDS, seed: int = 0) -> FusionNetwork:
     names = (*needs.names, "soil_moisture")
     mean = {name: -10.0 if name in ("vv", "vh") else 0.25 for name in names}
     std = {name: 5.0 if name in ("vv", "vh") else 0.1 for name in names}
-    for name, centre, width in (("elevation", 50.0, 30.0), ("incidence_angle", 39.0, 5.0)):
+    for name, centre, width in (("elevation", 250.0, 100.0), ("incidence_angle", 39.0, 5.0)):
         mean[name], std[name] = centre, width
     torch.manual_seed(seed)
     made = FusionNetwork(needs, SHAPE, Scaling(mean, std))
@@ -149,6 +149,16 @@ def test_a_source_is_missing_by_the_moment_and_present_by_its_history():
     assert flags.tolist() == [int(Quality.SMAP_MISSING | Quality.HISTORY_SHORT), 0]
 
 
+def test_what_is_far_from_all_that_was_learned_is_flagged_in_its_cell_alone():
+    given = inputs()
+    given.cells["smap"].values[1, 1] = 0.25 + 0.1 * 6.5
+    expected = np.zeros((2, 3), int)
+    expected[1, 1] = Quality.OUT_OF_DOMAIN
+    assert np.array_equal(estimate_tile([network(), network(seed=1)], given).quality, expected)
+    given.cells["smap"].values[1, 1] = 0.25 + 0.1 * 5.5
+    assert not estimate_tile([network()], given).quality.any()
+
+
 @pytest.mark.parametrize(("steps", "short"), [(6, False), (3, False), (2, True), (0, True)])
 def test_a_history_is_short_when_fewer_than_half_of_its_steps_are_known(steps, short):
     quality = estimate_tile([network()], inputs(steps_seen=steps)).quality
@@ -159,7 +169,7 @@ def test_without_any_source_there_is_no_estimate():
     everything = tuple(SOURCES)
     estimate = estimate_tile([network()], inputs(missing=everything))
     assert np.isnan(estimate.mean).all() and np.isnan(estimate.spread).all()
-    assert (estimate.quality == sum(Quality)).all()
+    assert (estimate.quality == sum(Quality) - Quality.OUT_OF_DOMAIN).all()
     nothing = blank(TILE, NEEDS)
     assert np.array_equal(nothing.quality, estimate.quality)
     assert np.isnan(nothing.mean).all() and np.isnan(nothing.spread).all()

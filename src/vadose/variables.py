@@ -137,7 +137,7 @@ def source_of(name: str) -> str:
 
 
 class Quality(IntFlag):
-    """What an estimate lacked; 0 means that every source spoke."""
+    """What an estimate lacked; 0 means that every source spoke, and of a place and a moment like those learned from."""
 
     SENTINEL1_MISSING = 1
     SENTINEL2_MISSING = 2
@@ -146,6 +146,7 @@ class Quality(IntFlag):
     SMAP_MISSING = 16
     GLDAS_MISSING = 32
     HISTORY_SHORT = 64
+    OUT_OF_DOMAIN = 128
 
     @classmethod
     def missing(cls, source: str) -> "Quality":

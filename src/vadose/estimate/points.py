@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.estimate.combine import combine
-from vadose.estimate.quality import quality_of, something
+from vadose.estimate.quality import quality_of, something, strange
 from vadose.models import Batch, Model
 from vadose.refusal import Refusal
 from vadose.samples import SampleStore, batches
@@ -48,7 +48,7 @@ def estimate_points(
     for samples in batches(store, rows, needs, batch_size=batch_size, seed=0, shuffle=False):
         places = store.index.iloc[samples.rows][["lat", "lon"]].to_numpy(np.float64)
         batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times, places)
-        estimate, quality = combine(models, batch), quality_of(batch, needs)
+        estimate, quality = combine(models, batch), quality_of(batch, needs) | strange(models, batch)
         seen = something(batch, needs)
         parts.append(_table(estimate.mean, estimate.spread, quality, seen))
         done += len(samples.rows)

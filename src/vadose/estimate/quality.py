@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vadose.fusion import Needs
 from vadose.grid import PIXELS_PER_CELL
-from vadose.models import Batch
+from vadose.models import Batch, FusionNetwork, Model
 from vadose.variables import SOURCES, Quality, source_of
 
 Flags = NDArray[np.uint16]
@@ -33,6 +33,14 @@ def quality_of(batch: Batch, needs: Needs) -> Flags:
         steps = _observed(batch.history).any(axis=2).mean(axis=1)
         flags |= np.where(steps < 0.5, int(Quality.HISTORY_SHORT), 0).astype(np.uint16)
     return flags
+
+
+def strange(models: Sequence[Model], batch: Batch) -> Flags:
+    """Where most of the networks read what is far from all they learned from, (batch, y, x), bits of `Quality`."""
+    told = [model.strange(batch) for model in models if isinstance(model, FusionNetwork)]
+    shape = (batch.cells.shape[0], *batch.cells.shape[2:])
+    most = np.mean(told, axis=0) > 0.5 if told else np.zeros(shape, bool)
+    return np.where(most, int(Quality.OUT_OF_DOMAIN), 0).astype(np.uint16)
 
 
 def presence(batch: Batch, needs: Needs) -> dict[str, Presence]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.estimate.combine import combine
-from vadose.estimate.quality import quality_of, something
+from vadose.estimate.quality import quality_of, something, strange
 from vadose.fusion import Inputs, Needs
 from vadose.grid import Tile
 from vadose.models import Batch, Model
@@ -39,7 +39,7 @@ def estimate_tile(models: Sequence[Model], inputs: Inputs) -> TileEstimate:
     """
     needs = models[0].needs
     batch = Batch.of_inputs(inputs, needs)
-    estimate, quality = combine(models, batch), quality_of(batch, needs)
+    estimate, quality = combine(models, batch), quality_of(batch, needs) | strange(models, batch)
     nothing = ~something(batch, needs)
     mean, spread = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, estimate.spread))
     return TileEstimate(inputs.tile, mean, spread, quality[0])

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     COSINE = "cosine of the season"
 
 
+LEVELS = (Kind.NOW, Kind.STATIC, Kind.FILTERED, Kind.LAG, Kind.MEAN, Kind.LOWEST, Kind.HIGHEST)
+"""Columns that are values of their quantity."""
 LASTING = (Kind.MEAN, Kind.STD, Kind.LOWEST, Kind.HIGHEST)
 
 

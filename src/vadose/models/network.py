@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vadose.fusion import Needs
@@ -21,6 +23,8 @@ from vadose.samples.scaling import Scaling
 
 SMALLEST_SPREAD = 0.005
 """No in-situ sensor is better than this, m3 m-3."""
+STRANGE = 6.0
+"""Standard deviations of the training samples beyond which a quantity is out of the domain."""
 
 
 class FusionNetwork(nn.Module):
@@ -107,6 +111,12 @@ class FusionNetwork(nn.Module):
         self.eval()
         mean, spread = self(batch.to(self.label_mean.device))
         return Estimate(mean.clamp(0, 1).cpu().numpy(), spread.cpu().numpy())
+
+    @torch.inference_mode()
+    def strange(self, batch: Batch) -> NDArray[np.bool_]:
+        """Where a quantity is far from all that the network learned from, (batch, y, x)."""
+        readings = Readings.of(batch.to(self.label_mean.device), self.needs)
+        return np.asarray((self.standard.farthest(readings.columns(self.columns)) > STRANGE).cpu().numpy())
 
     def describe(self) -> dict[str, Any]:
         """What is needed, beside the weights, to build the same network."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from vadose.models.columns import Column, Kind
+from vadose.models.columns import LEVELS, Column, Kind
 from vadose.models.quantities import INDICES
 from vadose.models.scaled import FARTHEST
 from vadose.samples.scaling import Scaling
@@ -27,18 +27,25 @@ class Standard(nn.Module):
     mean: Tensor
     std: Tensor
     told: Tensor
+    levels: Tensor
 
     def __init__(self, columns: tuple[Column, ...], scaling: Scaling) -> None:
         super().__init__()
         moments = torch.tensor([_nominal(column, scaling) for column in columns], dtype=torch.float32)
         self.register_buffer("mean", moments[:, 0, None, None])
         self.register_buffer("std", moments[:, 1, None, None])
+        levels = [number for number, column in enumerate(columns) if column.kind in LEVELS]
+        self.register_buffer("levels", torch.tensor(levels, dtype=torch.long), persistent=False)
         self.register_buffer("told", torch.tensor(_telling(columns), dtype=torch.long), persistent=False)
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Scaled values, 0 where missing, and presence, 1 or 0; both (batch, column, y, x)."""
         scaled = ((values - self.mean) / self.std).clamp(-FARTHEST, FARTHEST).nan_to_num(0.0)
         return scaled, torch.isfinite(values).to(scaled.dtype)
+
+    def farthest(self, values: Tensor) -> Tensor:
+        """How far the farthest quantity lies from its mean, in standard deviations, (batch, y, x); 0 without any."""
+        return ((values - self.mean) / self.std)[:, self.levels].abs().nan_to_num(0.0).amax(dim=1)
 
     def fit(self, parts: Iterable[Tensor]) -> None:
         """Take mean and standard deviation from training samples; a column never observed keeps its own.
