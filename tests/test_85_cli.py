@@ -156,7 +156,7 @@ def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
     rooms = {"world": "make compare", "samples": "build table insitu append verify describe"}
     grouped = {f"{room} {name}" for room, known in rooms.items() for name in known.split()}
-    assert names == grouped | {"train", "ablate", "estimate", "score", "map", "demo"}
+    assert names == grouped | {"train", "ablate", "estimate", "score", "map", "demo", "export"}
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS), ids=" ".join)
