@@ -213,7 +213,19 @@ def test_points_and_tiles_go_one_road(missing, labelled, tmp_path):
     for name in ("mean", "spread", "quality"):
         expected = getattr(tile, name).ravel()[[5, 0, 3]]
         assert np.abs(points[name].to_numpy(float) - expected).max() < 1e-4
-    columns = ["network", "station", "sensor", "lat", "lon", "time", "soil_moisture", "mean", "spread", "quality"]
+    columns = [
+        "network",
+        "station",
+        "sensor",
+        "lat",
+        "lon",
+        "time",
+        "soil_moisture",
+        "mean",
+        "spread",
+        "quality",
+        "absent",
+    ]
     assert [name for name in columns if name in points] == list(points)
     assert points["quality"].dtype == np.uint16 and points["mean"].dtype == np.float32
     known = points.get("soil_moisture")

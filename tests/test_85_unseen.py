@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.estimate import estimate_points
+from vadose.estimate import AS_STATED, estimate_points
 from vadose.evaluation import read
 from vadose.experiment import Experiment
 from vadose.experiment.gather import _around, _regular
@@ -96,10 +96,23 @@ def test_sensors_of_the_run_are_estimated_by_the_networks_that_never_saw_them(ru
     assert not held_out["seen_in_training"].any()
     pd.testing.assert_frame_equal(table[KEYS], SampleStore.open(run.store).index[KEYS])
     np.testing.assert_allclose(by_key(table)["mean"], held_out["mean"], atol=1e-6)
-    np.testing.assert_allclose(by_key(table)["spread"], held_out["spread"], atol=1e-6)
     everyone = estimate_points(run.members(), SampleStore.open(run.store))
     assert np.abs(everyone["mean"] - table["mean"]).max() > 1e-3, "networks that learned from them say otherwise"
     assert [done for done, _ in told] == sorted(done for done, _ in told) and told[-1] == (96, 96)
+
+
+def test_the_spread_of_a_store_is_calibrated_by_all_that_was_held_out(run, tmp_path):
+    calibrated = predict_store(run.folder, run.store, tmp_path / "out.parquet", quiet)
+    calibration = run.calibration()
+    assert calibration.sensors == SENSORS and calibration.whole != 1
+    run.write_calibration(AS_STATED)
+    stated = predict_store(run.folder, run.store, tmp_path / "stated.parquet", quiet)
+    run.write_calibration(calibration)
+    np.testing.assert_allclose(calibrated["spread"], calibration.whole * stated["spread"], rtol=1e-6)
+    (run.folder / "calibration.json").write_text("{")
+    with pytest.raises(Refusal, match=r"calibration\.json"):
+        run.calibration()
+    run.write_calibration(calibration)
 
 
 def test_where_every_network_has_seen_a_sensor_the_table_and_the_scores_say_so(tmp_path):
@@ -112,7 +125,9 @@ def test_where_every_network_has_seen_a_sensor_the_table_and_the_scores_say_so(t
     assert 0 < len(judged) < SENSORS
     assert (table["seen_in_training"] == ~table["station"].isin(judged)).all()
     pd.testing.assert_frame_equal(
-        table.drop(columns="seen_in_training"), estimate_points(Run(folder).members(), store), atol=1e-6
+        table.drop(columns="seen_in_training"),
+        estimate_points(Run(folder).members(), store, calibration=Run(folder).calibration()),
+        atol=1e-6,
     )
     seen = SENSORS - len(judged)
     said = f"all: {seen * MOMENTS} of 96 samples, {seen} of 12 sensors, seen in training; scores of these are not of"
@@ -169,13 +184,15 @@ def test_each_sensor_hears_only_the_members_that_do_not_know_it(tmp_path):
         Member(sand, pd.concat([sensor("SIMULATED", name, 0.0, 0.0) for name in ("S00", "S01")])),
     ]
     with pytest.raises(Refusal, match="lacks cells clay"):
-        estimate_unseen([Member(Product("clay", 0.1), members[0].learned_from)], store, Grouping(by="place"), quiet)
-    table = estimate_unseen(members[:1], store, Grouping(by="place"), quiet)
+        estimate_unseen(
+            [Member(Product("clay", 0.1), members[0].learned_from)], store, Grouping(by="place"), quiet, AS_STATED
+        )
+    table = estimate_unseen(members[:1], store, Grouping(by="place"), quiet, AS_STATED)
     assert (table["seen_in_training"] == (table["station"] == "S00")).all()
     two = [
         Member(Product("smap", spread), member.learned_from) for member, spread in zip(members, (0.1, 0.3), strict=True)
     ]
-    spreads = estimate_unseen(two, store, Grouping(by="place"), quiet).groupby("station")["spread"].unique()
+    spreads = estimate_unseen(two, store, Grouping(by="place"), quiet, AS_STATED).groupby("station")["spread"].unique()
     assert spreads["S00"] == pytest.approx([np.sqrt((0.1**2 + 0.3**2) / 2)]), "known to both, so both speak"
     assert spreads["S01"] == pytest.approx([0.1])
     assert spreads["S02"] == spreads["S00"]

@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from vadose.cli import app
-from vadose.estimate import quality
+from vadose.estimate import Calibration, quality
 from vadose.estimate.combine import combine
 from vadose.experiment import read_experiment
 from vadose.experiment.export import export_run
@@ -97,18 +97,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("needs", "height", "width"), [(CELLS, 3, 2), (CHIPS, 2, 1)])
 def test_the_graph_says_what_the_estimates_say(needs, height, width):
     members = networks(needs, 3, NetworkShape(SMALL, 8, 8, 16, season=True))
-    released = Released(members)
+    calibration = Calibration(1.3, {"smap": 1.7}, 30)
+    released = Released(members, calibration.whole, calibration.without)
     inputs = examples(released, (4, height, width))
     for part in inputs[:-1]:
         part[0] = torch.nan
+    inputs[list(released.inputs).index("history")][1, :, 0] = torch.nan  # no SMAP in the history of the second
     batch = batch_of(released, inputs)
     expected = combine(members, batch)
+    factor = calibration.factor(quality.absent(batch, needs))
+    assert {float(one) for one in factor[1].ravel()} == {float(np.float32(1.7))}
     seen = quality.something(batch, needs)
     assert not seen[0].any() and seen[1:].all()
     with torch.no_grad():
         mean, spread = released(*inputs)
     np.testing.assert_allclose(mean, np.where(seen, expected.mean, np.nan), atol=1e-6)
-    np.testing.assert_allclose(spread, np.where(seen, expected.spread, np.nan), atol=1e-6)
+    np.testing.assert_allclose(spread, np.where(seen, factor * expected.spread, np.nan), atol=1e-6)
     assert np.nanstd(mean) > 1e-3, "the networks have something to say"
 
 
@@ -141,7 +145,9 @@ def test_a_run_is_written_with_all_its_folds_and_a_card(run, tmp_path):
         Run(run).members(), Batch(torch.zeros(7, 0, 0, 0), *map(torch.tensor, (cells, cells[:, None, :0], day)))
     )
     mean, spread = program(torch.tensor(cells), torch.tensor(day))
-    for found, value in ((mean, expected.mean), (spread, expected.spread)):
+    calibration = Run(run).calibration()
+    assert calibration.sensors == 12 and calibration.whole != 1
+    for found, value in ((mean, expected.mean), (spread, calibration.whole * expected.spread)):
         assert found[3].isnan().all()
         np.testing.assert_allclose(np.delete(found.detach().numpy(), 3, 0), np.delete(value, 3, 0), atol=1e-5)
     said = json.loads(paths[1].read_text())

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
+from vadose.estimate.calibration import AS_STATED, Calibration
 from vadose.estimate.combine import combine
-from vadose.estimate.quality import quality_of, something, strange
-from vadose.models import Batch, Model
+from vadose.estimate.quality import Flags, absent, quality_of, something, strange
+from vadose.models import Batch, Model, sources_of, without
 from vadose.refusal import Refusal
 from vadose.samples import SampleStore, batches
 
@@ -21,6 +23,8 @@ def estimate_points(
     rows: NDArray[np.intp] | None = None,
     batch_size: int = 256,
     report: Callable[[int, int], None] = lambda *_: None,
+    calibration: Calibration = AS_STATED,
+    lacking: str = "",
 ) -> pd.DataFrame:
     """Estimate samples by one model, or by several as one.
 
@@ -30,10 +34,13 @@ def estimate_points(
         rows: which samples; all of them when not given.
         batch_size: samples at once.
         report: is told how many are done, of how many.
+        calibration: of the spread.
+        lacking: a source that the models are to do without.
 
     Returns:
         A row a sample, in the order of `rows`: network, station, sensor, lat, lon, time, mean and spread (m3 m-3),
-        quality (bits of `Quality`), and soil_moisture (m3 m-3) where the store has labels. Mean and spread are NaN
+        quality (bits of `Quality`), absent (likewise, sources that said nothing, neither for the
+        moment nor in the history), and soil_moisture (m3 m-3) where the store has labels. Mean and spread are NaN
         where no needed source had anything to say, neither for the moment nor in the history.
 
     Raises:
@@ -48,9 +55,13 @@ def estimate_points(
     for samples in batches(store, rows, needs, batch_size=batch_size, seed=0, shuffle=False):
         places = store.index.iloc[samples.rows][["lat", "lon"]].to_numpy(np.float64)
         batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times, places)
-        estimate, quality = combine(models, batch), quality_of(batch, needs) | strange(models, batch)
-        seen = something(batch, needs)
-        parts.append(_table(estimate.mean, estimate.spread, quality, seen))
+        if lacking:
+            sources = sources_of(needs)
+            batch = without(batch, needs, sources, torch.tensor([[source == lacking for source in sources]]))
+        estimate, silent = combine(models, batch), absent(batch, needs)
+        spread = estimate.spread * calibration.factor(silent)
+        quality = quality_of(batch, needs) | strange(models, batch)
+        parts.append(_table(estimate.mean, spread, quality, silent, something(batch, needs)))
         done += len(samples.rows)
         report(done, len(rows))
     index = store.index.iloc[rows].reset_index(drop=True)
@@ -59,7 +70,7 @@ def estimate_points(
 
 
 def _table(
-    mean: NDArray[np.float32], spread: NDArray[np.float32], quality: NDArray[np.uint16], seen: NDArray[np.bool_]
+    mean: NDArray[np.float32], spread: NDArray[np.float32], quality: Flags, silent: Flags, seen: NDArray[np.bool_]
 ) -> pd.DataFrame:
     blank = ~seen.astype(bool)
     return pd.DataFrame(
@@ -67,5 +78,6 @@ def _table(
             "mean": np.where(blank, np.nan, mean)[:, 0, 0].astype(np.float32),
             "spread": np.where(blank, np.nan, spread)[:, 0, 0].astype(np.float32),
             "quality": quality[:, 0, 0].astype(np.uint16),
+            "absent": silent[:, 0, 0],
         }
     )

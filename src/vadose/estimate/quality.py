@@ -1,6 +1,6 @@
 """What an estimate had to go by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,8 @@ def quality_of(batch: Batch, needs: Needs) -> Flags:
     needed as history alone, where none ever was. The history is short where fewer than half of its steps hold an
     observation.
     """
-    flags = np.zeros((batch.cells.shape[0], *batch.cells.shape[2:]), np.uint16)
     now = _by_source(_layers_now(batch, needs))
-    past = _by_source(_layers_before(batch, needs))
-    for source, present in (past | now).items():
-        if source in SOURCES:
-            flags |= np.where(present, 0, int(Quality.missing(source))).astype(np.uint16)
+    flags = _missing(batch, _by_source(_layers_before(batch, needs)) | now)
     if needs.history.variables:
         steps = _observed(batch.history).any(axis=2).mean(axis=1)
         flags |= np.where(steps < 0.5, int(Quality.HISTORY_SHORT), 0).astype(np.uint16)
@@ -43,6 +39,11 @@ def strange(models: Sequence[Model], batch: Batch) -> Flags:
     return np.where(most, int(Quality.OUT_OF_DOMAIN), 0).astype(np.uint16)
 
 
+def absent(batch: Batch, needs: Needs) -> Flags:
+    """Which of the needed sources said nothing at all, neither for the moment nor in the history, (batch, y, x)."""
+    return _missing(batch, presence(batch, needs))
+
+
 def presence(batch: Batch, needs: Needs) -> dict[str, Presence]:
     """By source, where any of its needed variables was observed, for the moment or in the history, (batch, y, x)."""
     return _by_source([*_layers_now(batch, needs), *_layers_before(batch, needs)])
@@ -53,6 +54,14 @@ def something(batch: Batch, needs: Needs) -> Presence:
     found = list(presence(batch, needs).values())
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
     return np.asarray(np.logical_or.reduce(found)) if found else np.ones(shape, bool)
+
+
+def _missing(batch: Batch, there: Mapping[str, Presence]) -> Flags:
+    flags = np.zeros((batch.cells.shape[0], *batch.cells.shape[2:]), np.uint16)
+    for source, present in there.items():
+        if source in SOURCES:
+            flags |= np.where(present, 0, int(Quality.missing(source))).astype(np.uint16)
+    return flags
 
 
 def _layers_now(batch: Batch, needs: Needs) -> list[Layer]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vadose.estimate.calibration import AS_STATED, Calibration
 from vadose.estimate.combine import combine
-from vadose.estimate.quality import quality_of, something, strange
+from vadose.estimate.quality import absent, quality_of, something, strange
 from vadose.fusion import Inputs, Needs
 from vadose.grid import Tile
 from vadose.models import Batch, Model
@@ -30,18 +31,20 @@ class TileEstimate:
     quality: NDArray[np.uint16]
 
 
-def estimate_tile(models: Sequence[Model], inputs: Inputs) -> TileEstimate:
+def estimate_tile(models: Sequence[Model], inputs: Inputs, calibration: Calibration = AS_STATED) -> TileEstimate:
     """Estimate a tile by one model, or by several as one.
 
     Args:
         models: with the same needs.
         inputs: assembled to those needs, with a halo of exactly what they ask.
+        calibration: of the spread.
     """
     needs = models[0].needs
     batch = Batch.of_inputs(inputs, needs)
     estimate, quality = combine(models, batch), quality_of(batch, needs) | strange(models, batch)
+    wider = estimate.spread * calibration.factor(absent(batch, needs))
     nothing = ~something(batch, needs)
-    mean, spread = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, estimate.spread))
+    mean, spread = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, wider))
     return TileEstimate(inputs.tile, mean, spread, quality[0])
 
 

@@ -1,6 +1,6 @@
 """The scorecard as Markdown: scores first, then what they rest on and what they leave out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from vadose.evaluation.uncertainty import LEVELS
 
 EXTREMES = 5
 LISTED = 30
+DIAGRAM = "reliability.png"
 
 _FORMULAS = """\
 Scores are of one sensor over its samples, p the estimate and t the sensor's reading, then averaged over sensors, each
@@ -18,7 +19,9 @@ weighing the same: R the correlation of p and t; bias = mean(p − t); RMSE = �
 all but R in m³ m⁻³. CRPS and coverage are means over samples."""
 
 
-def scorecard_markdown(scores: Scores, title: str, notes: Sequence[str], notice: str) -> str:
+def scorecard_markdown(
+    scores: Scores, title: str, notes: Sequence[str], notice: str, chapters: Mapping[str, str]
+) -> str:
     """The whole scorecard.
 
     Args:
@@ -26,6 +29,7 @@ def scorecard_markdown(scores: Scores, title: str, notes: Sequence[str], notice:
         title: its heading.
         notes: statements of what the figures rest on: the split, the period, the input.
         notice: a warning above all figures, such as that data are simulated; empty for none.
+        chapters: more of the page, Markdown by heading.
     """
     parts = [
         f"# {title}",
@@ -35,6 +39,7 @@ def scorecard_markdown(scores: Scores, title: str, notes: Sequence[str], notice:
         markdown_table(*_headline(scores)),
         *_differences(scores),
         *_spread(scores),
+        *(f"## {heading}\n\n{text}" for heading, text in chapters.items()),
         *_extremes(scores.products[0]),
         "## What was left out",
         *_left_out(scores),
@@ -99,6 +104,7 @@ def _spread(scores: Scores) -> list[str]:
         "## Is the stated spread true?",
         "CRPS, and the share of samples within each central interval of a Gaussian of the stated mean and spread.",
         markdown_table(header, rows),
+        f"![Coverage of the stated intervals]({DIAGRAM})",
     ]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from vadose.evaluation.bootstrap import Bootstrap
-from vadose.evaluation.markdown import scorecard_markdown
+from vadose.evaluation.diagram import reliability_diagram, stated
+from vadose.evaluation.markdown import DIAGRAM, scorecard_markdown
 from vadose.evaluation.scores import ProductScores, Scores, score
 from vadose.evaluation.sensors import MIN_SAMPLES
 from vadose.evaluation.text import HEADER, headline_rows, plain_table
@@ -27,11 +28,13 @@ def write_scorecard(
     min_samples: int = MIN_SAMPLES,
     notice: str = "",
     bootstrap: Bootstrap | None = None,
+    chapters: Mapping[str, str] | None = None,
 ) -> Path:
     """Score named products on the samples that all of them have, and write the scorecard.
 
-    Writes `scorecard.md`, `scorecard.csv` (scores of every sensor and product on the matched samples) and
-    `scorecard.json` (all other figures of the page), all of them or none.
+    Writes `scorecard.md`, `scorecard.csv` (scores of every sensor and product on the matched samples),
+    `scorecard.json` (all other figures of the page) and, where a product states its spread, `reliability.png`; all of
+    them or none.
 
     Args:
         folder: where to write; made if it is not there.
@@ -41,6 +44,7 @@ def write_scorecard(
         min_samples: sensors with fewer matched samples have no scores.
         notice: a warning above all figures, such as that data are simulated; empty for none.
         bootstrap: how the intervals are drawn.
+        chapters: more of the page, Markdown by heading.
 
     Returns:
         Path of the Markdown file.
@@ -52,13 +56,15 @@ def write_scorecard(
     made_from = {"title": title, "notes": list(notes), "notice": notice, "products": list(products)}
     figures = declaration("scorecard", made_from | {"min_samples": min_samples} | asdict(scores.bootstrap))
     texts = {
-        "scorecard.md": scorecard_markdown(scores, title, notes, notice),
+        "scorecard.md": scorecard_markdown(scores, title, notes, notice, chapters or {}),
         "scorecard.csv": _every_sensor(scores).to_csv(index=False),
         "scorecard.json": json.dumps(figures | _figures(scores), indent=2, allow_nan=False) + "\n",
     }
     with ExitStack() as whole:
         for name, text in texts.items():
             whole.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
+        if speaking := stated(scores.products):
+            reliability_diagram(speaking, whole.enter_context(replacing(folder / DIAGRAM)), notice)
     return folder / "scorecard.md"
 
 

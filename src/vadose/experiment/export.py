@@ -28,7 +28,8 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
     """
     known, run = [format_of(form) for form in dict.fromkeys(forms)], Run(folder)
     members = [model for model in run.members() if isinstance(model, FusionNetwork)]
-    experiment, released = run.experiment(), Released(members)
+    experiment, calibration = run.experiment(), run.calibration()
+    released = Released(members, calibration.whole, calibration.without)
     graphs = {form: out / f"model.{form}" for form in known}
     inputs, card = out / "inputs.json", out / "MODEL_CARD.md"
     with ExitStack() as whole:

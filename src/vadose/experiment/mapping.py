@@ -55,7 +55,7 @@ def make_map(
     mosaic = Mosaic(area, tiles)
     items: set[str] = set()
     sources = open_sources(request.archive)
-    estimates = predict_area(models, sources, tiles, time, experiment.windows, as_of)
+    estimates = predict_area(models, sources, tiles, time, experiment.windows, as_of, run.calibration())
     for done, (tile, used) in enumerate(estimates, start=1):
         mosaic.put(tile.tile, tile.mean, tile.spread, tile.quality)
         items.update(used)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.estimate import TileEstimate, blank, estimate_tile
+from vadose.estimate import AS_STATED, Calibration, TileEstimate, blank, estimate_tile
 from vadose.experiment.run import NETWORK, Run, write_estimates
 from vadose.experiment.unseen import Member, estimate_unseen
 from vadose.fusion import Windows, assemble
@@ -30,7 +30,7 @@ def predict_store(folder: Path, store: Path, out: Path, report: Callable[[int, i
     """
     run = Run(folder)
     experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
-    table = estimate_unseen(members, SampleStore.open(store), experiment.split.places, report)
+    table = estimate_unseen(members, SampleStore.open(store), experiment.split.places, report, run.calibration())
     write_estimates(out, table, experiment, NETWORK)
     return table
 
@@ -42,10 +42,11 @@ def predict_area(
     time: np.datetime64,
     windows: Windows,
     as_of: np.datetime64 | None = None,
+    calibration: Calibration = AS_STATED,
 ) -> Iterator[tuple[TileEstimate, tuple[str, ...]]]:
     """Estimate tile after tile, each with the identifiers of the items that it was made from.
 
-    With `as_of`, nothing is read that was published later.
+    With `as_of`, nothing is read that was published later; `calibration` is of the spread.
 
     Raises:
         Refusal: a file cannot be read.
@@ -62,7 +63,7 @@ def predict_area(
             yield blank(tile, needs), ()
         else:
             covered = True
-            yield estimate_tile(models, inputs), inputs.items
+            yield estimate_tile(models, inputs, calibration), inputs.items
     if nothing and not covered:
         raise nothing
 

@@ -1,12 +1,13 @@
 """The folder of a run: what it was made from, its samples, its models, its estimates and its scorecard."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from vadose import files
+from vadose.estimate import AS_STATED, Calibration
 from vadose.experiment import split_table
 from vadose.experiment.config import Experiment
 from vadose.models import Model
@@ -14,6 +15,7 @@ from vadose.refusal import Refusal
 from vadose.training import load
 
 NETWORK = "network"
+CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,31 @@ class Run:
                     "Give another --out, or remove the folder",
                 )
         files.write_json(self.declaration, files.declaration("experiment", made_from))
+
+    def calibration(self) -> Calibration:
+        """Of the spread of its networks; as they state it where the run does not tell.
+
+        Raises:
+            Refusal: what the run tells cannot be read.
+        """
+        path = self.folder / CALIBRATION
+        if not path.exists():
+            return AS_STATED
+        try:
+            told = json.loads(path.read_text())
+            without = {str(source): float(factor) for source, factor in told["without"].items()}
+            return Calibration(float(told["whole"]), without, int(told["sensors"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Refusal(
+                f"run: the calibration {path}",
+                f"It cannot be read ({error})",
+                "Finish the run with 'vadose train --resume'",
+            ) from error
+
+    def write_calibration(self, calibration: Calibration) -> None:
+        """Keep the calibration of the spread of all networks together."""
+        said = files.declaration("calibration", {"held_out_sensors": calibration.sensors})
+        files.write_json(self.folder / CALIBRATION, said | asdict(calibration))
 
     def write_estimates(self, model: str, estimates: pd.DataFrame) -> None:
         """Keep a model's estimates of the held-out sensors."""

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.estimate import estimate_points
+from vadose.estimate import Calibration, estimate_points
 from vadose.evaluation import SEEN_IN_TRAINING, console_summary, write_scorecard
+from vadose.experiment.calibrate import HeldOut, calibrations, chapter_of, cost_of_lack, held_out
 from vadose.experiment.config import Experiment
 from vadose.experiment.fitted import Fitting, Reporter, needs_met
 from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
@@ -20,6 +21,7 @@ from vadose.refusal import Refusal
 from vadose.samples import Fold, SampleStore
 from vadose.training import HERE, Machine, Places
 
+LACK = "What a missing source costs"
 SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."
 
 
@@ -79,31 +81,44 @@ def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter
     check_observed(experiment.network_needs, store, folds)
     run.declare(experiment)
     keep(table_of(folds, store.index), run.split)
-    estimates: dict[str, list[pd.DataFrame]] = {}
-    for number, fold in enumerate(folds):
-        fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report, machine)
-        models = {NETWORK: fitting.network()} | {rival: fitting.rival(rival) for rival in experiment.rivals}
-        for name, members in models.items():
-            if members:
-                table = estimate_points(members, store, fold.test)
-                table[SEEN_IN_TRAINING] = learned_from(store.index, fold)
-                estimates.setdefault(name, []).append(table)
-    products = {name: pd.concat(parts, ignore_index=True) for name, parts in estimates.items()}
+    products, calibration, cost = _judged(experiment, store, run, folds, report, machine)
     for name, table in products.items():
         run.write_estimates(name, table)
+    run.write_calibration(calibration)
     title = f"{experiment.name}: {'years' if experiment.split.by_year else 'sensors'} held out"
     dense, sparse = parted(products)
     least = experiment.min_samples
     apart = [note_of(name, table, NETWORK, products[NETWORK], least) for name, table in sparse.items()]
-    notes = notes_of(experiment, store, folds) + apart
     return write_scorecard(
         run.folder,
         dense,
         title=title,
-        notes=notes,
+        notes=notes_of(experiment, store, folds) + apart,
         min_samples=least,
         notice=SIMULATED if experiment.simulated else "",
+        chapters={LACK: chapter_of(cost)} if len(cost) > 1 else {},
     )
+
+
+def _judged(
+    experiment: Experiment, store: SampleStore, run: Run, folds: list[Fold], report: Reporter, machine: Machine
+) -> tuple[dict[str, pd.DataFrame], Calibration, pd.DataFrame]:
+    """What every model says of the sensors held out, the calibration of the network, the cost of a missing source."""
+    network: list[HeldOut] = []
+    estimates: dict[str, list[pd.DataFrame]] = {NETWORK: []}
+    for number, fold in enumerate(folds):
+        fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report, machine)
+        network.append(held_out(fitting.network(), store, fold.test))
+        for rival in experiment.rivals:
+            if members := fitting.rival(rival):
+                estimates.setdefault(rival, []).append(estimate_points(members, store, fold.test))
+    calibration, of_folds = calibrations(network)
+    network = [fold.with_spread_of(own) for fold, own in zip(network, of_folds, strict=True)]
+    estimates[NETWORK] = [fold.whole for fold in network]
+    seen = np.concatenate([learned_from(store.index, fold) for fold in folds])
+    products = {name: pd.concat(parts, ignore_index=True) for name, parts in estimates.items()}
+    products = {name: table.assign(**{SEEN_IN_TRAINING: seen}) for name, table in products.items()}
+    return products, calibration, cost_of_lack(network, experiment.min_samples)
 
 
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:
@@ -115,6 +130,9 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     notes = [
         f"Split: {way_of(plan)}; {len(tested)} samples of {sensors} sensors, {unseen} no model below has seen.",
         f"Sensors with fewer than {experiment.min_samples} samples are counted but not scored.",
+        "The network's spread is calibrated in each fold by the sensors of the other folds."
+        if len(folds) > 1
+        else "The network's spread stands as it is stated: one fold alone cannot calibrate what it is judged by.",
     ]
     absent = [rival for rival in experiment.rivals if needs_met(experiment, rival, store) is None]
     if absent:

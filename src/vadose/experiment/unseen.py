@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.estimate import estimate_points
+from vadose.estimate import Calibration, estimate_points
 from vadose.evaluation import SEEN_IN_TRAINING
 from vadose.models import Model
 from vadose.refusal import Refusal
@@ -69,7 +69,11 @@ class Member:
 
 
 def estimate_unseen(
-    members: Sequence[Member], store: SampleStore, grouping: Grouping, report: Callable[[int, int], None]
+    members: Sequence[Member],
+    store: SampleStore,
+    grouping: Grouping,
+    report: Callable[[int, int], None],
+    calibration: Calibration,
 ) -> pd.DataFrame:
     """Estimate every sample of a store by the members, as one, that have not seen its place.
 
@@ -80,6 +84,7 @@ def estimate_unseen(
         store: of samples; labels are not needed.
         grouping: of the split that the members were trained by.
         report: is told how many are done, of how many.
+        calibration: of the spread.
 
     Returns:
         The table of `estimate_points`, a row a sample in the order of the store, with `seen_in_training` (bool): every
@@ -98,7 +103,7 @@ def estimate_unseen(
         rows = np.flatnonzero(which.ravel()[number] == choice)
         models = [member.model for member, one in zip(members, speaks, strict=True) if one]
         told = _after(sum(map(len, parts)), len(store), report)
-        parts.append(estimate_points(models, store, rows, report=told).set_index(rows))
+        parts.append(estimate_points(models, store, rows, report=told, calibration=calibration).set_index(rows))
     return pd.concat(parts).sort_index().assign(**{SEEN_IN_TRAINING: by_all[number]})
 
 

@@ -1,5 +1,6 @@
 """Inputs to estimates: the fusion network, and its rivals behind the same door."""
 
+from vadose.models.absent import sources_of, without
 from vadose.models.baselines import Product, Trees
 from vadose.models.batch import Batch, Estimate, Model
 from vadose.models.change import ChangeDetection
@@ -19,4 +20,6 @@ __all__ = [
     "NetworkShape",
     "Product",
     "Trees",
+    "sources_of",
+    "without",
 ]

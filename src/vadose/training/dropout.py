@@ -1,12 +1,10 @@
 """Sources taken away in training, so that the network knows how to do without them."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from vadose.fusion import Needs
-from vadose.models import Batch
+from vadose.models import Batch, sources_of, without
 from vadose.models.scaled import is_decibel
 from vadose.variables import source_of
 
@@ -26,7 +24,7 @@ def drop_sources(
         generator: of the random numbers, on the CPU, so that they are the same on every device.
         sensor: (sample,), a number for each sensor; without it each sample has its own draw.
     """
-    sources = sorted({source_of(name) for name in needs.names})
+    sources = sources_of(needs)
     samples = batch.cells.shape[0]
     device = batch.cells.device
     own = torch.arange(samples, device=device) if sensor is None else torch.unique(sensor, return_inverse=True)[1]
@@ -34,12 +32,7 @@ def drop_sources(
     rank = torch.rand((samples, len(sources)), generator=generator).to(device)[own]
     kept = (rank + _observed(batch, needs, sources)).argmax(dim=1, keepdim=True)
     lost.scatter_(1, kept, False)
-    return replace(
-        batch,
-        pixels=_without(batch.pixels, needs.pixels, sources, lost, 1),
-        cells=_without(batch.cells, needs.cells, sources, lost, 1),
-        history=_without(batch.history, needs.history.variables, sources, lost, 2),
-    )
+    return without(batch, needs, sources, lost)
 
 
 def _observed(batch: Batch, needs: Needs, sources: list[str]) -> Tensor:
@@ -56,12 +49,3 @@ def _observed(batch: Batch, needs: Needs, sources: list[str]) -> Tensor:
             there = torch.isfinite(of) & (of > 0) if is_decibel(name) else torch.isfinite(of)
             seen[:, sources.index(source_of(name))] |= there.any(dim=1)
     return seen
-
-
-def _without(values: Tensor, names: tuple[str, ...], sources: list[str], lost: Tensor, axis: int) -> Tensor:
-    if not names:
-        return values
-    gone = lost[:, [sources.index(source_of(name)) for name in names]]
-    shape = [1] * values.ndim
-    shape[0], shape[axis] = gone.shape
-    return values.masked_fill(gone.reshape(shape), torch.nan)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from vadose.fusion import Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork
+from vadose.variables import source_of
 
 OUTPUTS = ("soil_moisture", "soil_moisture_spread")
 Shape = tuple[str | int, ...]
@@ -16,15 +17,20 @@ Shape = tuple[str | int, ...]
 class Released(nn.Module):
     """Mean and spread of soil moisture, m3 m-3, each (batch, y, x), by several networks as one.
 
-    They are combined as `estimate.combine` does; both are NaN where nothing was observed.
+    They are combined as `estimate.combine` does and calibrated as `estimate.Calibration` does; both are NaN where
+    nothing was observed.
 
     Args:
         members: with the same needs.
+        whole: factor of the spread where every source spoke.
+        lacking: factor where a source said nothing, by its name.
     """
 
-    def __init__(self, members: Sequence[FusionNetwork]) -> None:
+    def __init__(
+        self, members: Sequence[FusionNetwork], whole: float = 1.0, lacking: Mapping[str, float] | None = None
+    ) -> None:
         super().__init__()
-        self.needs = members[0].needs
+        self.needs, self.whole, self.lacking = members[0].needs, whole, dict(lacking or {})
         self.members = nn.ModuleList(members)
         self.inputs = inputs_of(self.needs, any(member.shape.season for member in members))
         self.eval()
@@ -36,9 +42,19 @@ class Released(nn.Module):
         means = torch.stack([mean.clamp(0, 1) for mean, _ in told])
         variances = torch.stack([spread**2 for _, spread in told])
         departures = ((means - means.mean(dim=0)) ** 2).mean(dim=0)
-        seen = _observed(batch, self.needs)
-        mean, spread = means.mean(dim=0), (variances.mean(dim=0) + departures).sqrt()
-        return torch.where(seen, mean, torch.nan), torch.where(seen, spread, torch.nan)
+        observed = _observed(batch, self.needs)
+        seen = torch.stack(list(observed.values())).any(dim=0)
+        spread = (variances.mean(dim=0) + departures).sqrt() * self._factor(observed)
+        return torch.where(seen, means.mean(dim=0), torch.nan), torch.where(seen, spread, torch.nan)
+
+    def _factor(self, observed: Mapping[str, Tensor]) -> Tensor:
+        """Of the spread, (batch, y, x)."""
+        like = next(iter(observed.values())).float()
+        factor = torch.full_like(like, self.whole)
+        for source, wider in self.lacking.items():
+            if source in observed:
+                factor = torch.where(observed[source], factor, factor.clamp(min=wider))
+        return factor
 
     def _batch(self, given: Mapping[str, Tensor]) -> Batch:
         like = next(given[name] for name in ("cells", "history", "pixels") if name in given)
@@ -76,14 +92,18 @@ def inputs_of(needs: Needs, season: bool) -> dict[str, Shape]:
     return inputs
 
 
-def _observed(batch: Batch, needs: Needs) -> Tensor:
-    """Whether anything was, (batch, y, x)."""
-    seen = [torch.isfinite(batch.cells).any(dim=1)] if needs.cells else []
+def _observed(batch: Batch, needs: Needs) -> dict[str, Tensor]:
+    """By source, whether it observed anything, (batch, y, x)."""
+    layers = list(zip(needs.cells, torch.isfinite(batch.cells).unbind(1), strict=True))
     if needs.history.variables:
-        seen.append(torch.isfinite(batch.history).flatten(1, 2).any(dim=1))
+        layers += zip(needs.history.variables, torch.isfinite(batch.history).any(dim=1).unbind(1), strict=True)
     if needs.pixels:
         edge, side = needs.halo * PIXELS_PER_CELL, PIXELS_PER_CELL
         pixels = batch.pixels[..., edge : batch.pixels.shape[-2] - edge, edge : batch.pixels.shape[-1] - edge]
-        there = torch.isfinite(pixels).any(dim=1).float()
-        seen.append(nn.functional.max_pool2d(there, side) > 0)
-    return torch.stack(seen).any(dim=0)
+        there = nn.functional.max_pool2d(torch.isfinite(pixels).float(), side) > 0
+        layers += zip(needs.pixels, there.unbind(1), strict=True)
+    seen: dict[str, Tensor] = {}
+    for name, layer in layers:
+        source = source_of(name)
+        seen[source] = seen[source] | layer if source in seen else layer
+    return seen

@@ -1,0 +1,72 @@
+"""A stated spread made true: widened by what sensors that were held out say of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from vadose.variables import Quality
+
+Flags = NDArray[np.uint16]
+Floats = NDArray[np.float64]
+PERCENT = 90
+"""The central interval that is made true."""
+FEWEST = 10
+"""Sensors below which nothing is said of a spread."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """By how much a stated spread is to be multiplied.
+
+    Attributes:
+        whole: where every source spoke.
+        without: where one is missing, for the moment and in the history, by its name.
+        sensors: on which it rests; 0 for a spread that is left as it is.
+    """
+
+    whole: float = 1.0
+    without: Mapping[str, float] = field(default_factory=dict)
+    sensors: int = 0
+
+    def factor(self, absent: Flags) -> NDArray[np.float32]:
+        """For cells of which some sources said nothing at all; where several did not, the largest of their factors.
+
+        Args:
+            absent: bits of `Quality`, as `quality.absent` gives them, of any shape.
+        """
+        factor = np.full(absent.shape, self.whole, np.float32)
+        for source, wider in self.without.items():
+            missing = (absent & Quality.missing(source)) != 0
+            factor = np.where(missing, np.maximum(factor, np.float32(wider)), factor)
+        return factor
+
+
+AS_STATED = Calibration()
+"""Leaves a spread as it is."""
+
+
+def widening(mean: Floats, spread: Floats, truth: Floats, sensor: NDArray[np.intp]) -> float:
+    """The factor of the spread that makes the central interval of 90 % hold 90 % of the truth.
+
+    It is the quantile of |truth - mean| / spread over that of a Gaussian: conformal prediction with locally weighted
+    residuals (Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2), where each sensor weighs the same.
+
+    Args:
+        mean, spread, truth: of the samples, m3 m-3; those without one of them are left out.
+        sensor: a number for each sample's sensor.
+
+    Returns:
+        The factor, 1 where fewer than 10 sensors have samples.
+    """
+    known = np.isfinite(mean + spread + truth) & (spread > 0)
+    ratio, sensor = np.abs(truth - mean)[known] / spread[known], sensor[known]
+    _, number, count = np.unique(sensor, return_inverse=True, return_counts=True)
+    if len(count) < FEWEST:
+        return 1.0
+    order = np.argsort(ratio)
+    weight = np.cumsum(1 / count[number][order]) / len(count)
+    reached = ratio[order][min(int(np.searchsorted(weight, PERCENT / 100)), len(ratio) - 1)]
+    return float(reached / ndtri(0.5 + PERCENT / 200))

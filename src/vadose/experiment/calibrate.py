@@ -1,0 +1,118 @@
+"""Spreads made true by sensors that were held out, and what the lack of a source costs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.estimate import AS_STATED, Calibration, estimate_points, widening
+from vadose.evaluation import per_sensor, reliability, summary
+from vadose.evaluation.sensors import figures
+from vadose.evaluation.text import interval, markdown_table
+from vadose.models import Model, sources_of
+from vadose.samples import SampleStore
+from vadose.samples.layout import IDENTITY, LABEL
+from vadose.variables import SOURCES
+
+MOST = 5000
+"""Samples of a fold that are estimated without each source in turn."""
+HEADER = ("missing", "sensors", "samples", "R", "ubRMSE", "RMSE", "90 % interval holds")
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What the networks of a fold say of sensors that were held out, with the spread as they state it.
+
+    Attributes:
+        whole: estimates from all that was observed.
+        lacking: from all but one source, by its name.
+    """
+
+    whole: pd.DataFrame
+    lacking: Mapping[str, pd.DataFrame]
+
+    def with_spread_of(self, calibration: Calibration) -> "HeldOut":
+        """The same with the spread calibrated."""
+        lacking = {source: calibrated(table, calibration) for source, table in self.lacking.items()}
+        return HeldOut(calibrated(self.whole, calibration), lacking)
+
+
+def held_out(models: Sequence[Model], store: SampleStore, rows: NDArray[np.intp]) -> HeldOut:
+    """Estimate samples that the models have not seen, from all sources and without each in turn.
+
+    Args:
+        models: of one fold.
+        store: that meets their needs.
+        rows: of the samples; without a source at most `MOST` of them, evenly.
+    """
+    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).round().astype(int)]
+    sources = [source for source in sources_of(models[0].needs) if source in SOURCES]
+    lacking = {source: estimate_points(models, store, some, lacking=source) for source in sources}
+    return HeldOut(estimate_points(models, store, rows), lacking if len(sources) > 1 else {})
+
+
+def calibrations(folds: Sequence[HeldOut]) -> tuple[Calibration, tuple[Calibration, ...]]:
+    """From what the folds say of their held-out sensors: one calibration for all networks, and one for each fold.
+
+    That of a fold rests on the others alone, so that it is judged on sensors that had no part in it; the spread of a
+    single fold stays as it is stated.
+    """
+    others = [[fold for fold in folds if fold is not own] for own in folds]
+    return _of(folds), tuple(_of(rest) if rest else AS_STATED for rest in others)
+
+
+def calibrated(table: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
+    """Estimates whose spread is as it should be; its column `absent` says what was missing."""
+    factor = calibration.factor(table["absent"].to_numpy(np.uint16))
+    return table.assign(spread=(table["spread"].to_numpy() * factor).astype(np.float32))
+
+
+def cost_of_lack(folds: Sequence[HeldOut], min_samples: int) -> pd.DataFrame:
+    """Skill and truth of the spread from all sources and without each in turn, on the same samples.
+
+    Args:
+        folds: with calibrated spreads.
+        min_samples: a sensor needs to be scored.
+
+    Returns:
+        The columns of `HEADER`, as text, a row a source; empty where no sensor can be scored.
+    """
+    rows = []
+    for source in ["", *folds[0].lacking]:
+        table = pd.concat([fold.lacking[source] if source else _same(fold) for fold in folds], ignore_index=True)
+        sensors = per_sensor(table, min_samples)
+        there = sensors[sensors["left_out"] == ""]
+        if len(there):
+            skill, spread = figures(summary(sensors)), figures(reliability(sensors))["coverage_90"]
+            cells = [interval(skill[name], "mean", "mean_low", "mean_high") for name in ("r", "ubrmse", "rmse")]
+            held = interval(spread, "mean", "mean_low", "mean_high")
+            rows.append((source or "nothing", f"{len(there):,}", f"{there['n'].sum():,}", *cells, held))
+    return pd.DataFrame(rows, columns=list(HEADER))
+
+
+def chapter_of(cost: pd.DataFrame) -> str:
+    """The table in Markdown."""
+    said = "Estimates of held-out samples by the same networks, with all that a source says taken away from them."
+    return f"{said}\n\n{markdown_table(HEADER, [tuple(row) for row in cost.itertuples(index=False)])}"
+
+
+def _same(fold: HeldOut) -> pd.DataFrame:
+    """The whole estimates of the samples that were estimated without each source, too."""
+    lacking = next(iter(fold.lacking.values()), fold.whole)
+    keys = [*IDENTITY, "time"]
+    return fold.whole[fold.whole.set_index(keys).index.isin(lacking.set_index(keys).index)]
+
+
+def _of(folds: Sequence[HeldOut]) -> Calibration:
+    whole = pd.concat([fold.whole for fold in folds], ignore_index=True)
+    lacking = {source: pd.concat([fold.lacking[source] for fold in folds]) for source in folds[0].lacking}
+    sensors = len(whole[list(IDENTITY)].drop_duplicates())
+    return Calibration(_widening(whole), {source: _widening(table) for source, table in lacking.items()}, sensors)
+
+
+def _widening(table: pd.DataFrame) -> float:
+    mean, spread, truth = (table[name].to_numpy(np.float64) for name in ("mean", "spread", LABEL))
+    sensor = table.groupby(list(IDENTITY), sort=False).ngroup().to_numpy()
+    return widening(mean, spread, truth, sensor.astype(np.intp))

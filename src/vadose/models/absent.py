@@ -1,0 +1,42 @@
+"""Sources that a batch is to do without."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from vadose.fusion import Needs
+from vadose.models.batch import Batch
+from vadose.variables import source_of
+
+
+def sources_of(needs: Needs) -> list[str]:
+    """The sources of some needs, by name."""
+    return sorted({source_of(name) for name in needs.names})
+
+
+def without(batch: Batch, needs: Needs, sources: Sequence[str], lost: Tensor) -> Batch:
+    """Make sources missing as a whole, for the moment and in the history.
+
+    Args:
+        batch: physical units, NaN where missing.
+        needs: whose order the batch follows.
+        sources: that `lost` speaks of, every one of the needs among them.
+        lost: (sample or 1, source), whether it is to be missing.
+    """
+
+    def part(values: Tensor, names: tuple[str, ...], axis: int) -> Tensor:
+        if not names:
+            return values
+        gone = lost[:, [sources.index(source_of(name)) for name in names]]
+        shape = [1] * values.ndim
+        shape[0], shape[axis] = gone.shape
+        return values.masked_fill(gone.reshape(shape), torch.nan)
+
+    return replace(
+        batch,
+        pixels=part(batch.pixels, needs.pixels, 1),
+        cells=part(batch.cells, needs.cells, 1),
+        history=part(batch.history, needs.history.variables, 2),
+    )
