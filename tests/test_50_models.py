@@ -8,12 +8,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from torch.utils.flop_counter import FlopCounterMode
 
 from vadose.fusion import History, Needs
-from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape, Product, Trees
+from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkShape, Product, Trees
 from vadose.models.baselines import table_of
 from vadose.models.columns import Column, Kind
+from vadose.models.encoder import Encoder
 from vadose.models.heads import noise_of
 from vadose.models.past import Series
 from vadose.models.quantities import quantities, read
@@ -273,3 +275,20 @@ def test_needs_name_every_difference():
     ):
         assert words in told
     assert not NEEDS.differences(NEEDS)
+
+
+@pytest.mark.parametrize(("name", "billions"), [("standard", 0.15), ("small", 0.01), ("paper_size", 12.0)])
+def test_an_encoder_costs_what_is_said_of_it(name: str, billions: float) -> None:
+    encoder = Encoder(20, ENCODERS[name])
+    side = (1 + 2 * ENCODERS[name].halo) * 32
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        assert encoder.eval()(torch.zeros(1, 20, side, side)).shape[-2:] == (1, 1)
+    assert counter.get_total_flops() / 1e9 == pytest.approx(billions, rel=0.15)
+
+
+def test_an_encoder_has_a_name_in_a_configuration() -> None:
+    shape = TypeAdapter(NetworkShape).validate_python({"encoder": "small"})
+    assert shape.encoder == ENCODERS["small"]
+    with pytest.raises(ValidationError, match="known are standard, small, paper_size"):
+        TypeAdapter(NetworkShape).validate_python({"encoder": "tiny"})

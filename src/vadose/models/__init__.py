@@ -7,9 +7,10 @@ from vadose.models.change import ChangeDetection
 from vadose.models.climatology import Climatology
 from vadose.models.encoder import EncoderShape
 from vadose.models.network import FusionNetwork
-from vadose.models.shape import NetworkShape
+from vadose.models.shape import ENCODERS, NetworkShape
 
 __all__ = [
+    "ENCODERS",
     "Batch",
     "ChangeDetection",
     "Climatology",

@@ -1,11 +1,26 @@
 """The size of the fusion network, and the parts of what it says."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import pydantic
 from torch import Tensor
 
 from vadose.models.encoder import EncoderShape
+
+ENCODERS: Mapping[str, EncoderShape] = {
+    "standard": EncoderShape(),
+    "small": EncoderShape(8, (2, 1, 1, 1), 16),
+    "paper_size": EncoderShape(544, (2, 1, 1, 3), 1632),
+}
+"""Encoders by name: 0.15 and 0.01 GFLOP a chip, and for comparison 12, as many as the paper's Xception takes."""
+
+
+def _named(encoder: object) -> object:
+    if isinstance(encoder, str) and encoder not in ENCODERS:
+        raise ValueError(f"'{encoder}' is no encoder; known are {', '.join(ENCODERS)}")
+    return ENCODERS[encoder] if isinstance(encoder, str) else encoder
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
@@ -13,7 +28,7 @@ class NetworkShape:
     """Size of the network.
 
     Attributes:
-        encoder: of the pixels; its halo becomes the halo of the needs.
+        encoder: of the pixels, a shape or a name of `ENCODERS`; its halo becomes the halo of the needs.
         cell_features: of a layer between the cells' columns and what joins them with other branches; 0 for none.
         past_features: of a recurrent unit beside the fixed filters of the past; 0 for none.
         joined: features of the layers that join the branches.
@@ -25,7 +40,7 @@ class NetworkShape:
         level_noise: to what the level is told from, likewise.
     """
 
-    encoder: EncoderShape = EncoderShape()
+    encoder: Annotated[EncoderShape, pydantic.BeforeValidator(_named)] = EncoderShape()
     cell_features: int = 0
     past_features: int = 0
     joined: int = 64
