@@ -15,8 +15,10 @@ from odc.geo.geobox import GeoBox
 from rio_cogeo.cogeo import cog_validate
 
 import real_archive
-from vadose.estimate import estimate_points
+from vadose.estimate import AS_STATED, estimate_points
 from vadose.experiment import Experiment, read_experiment
+from vadose.experiment.against_truth import Judge as TruthJudge
+from vadose.experiment.against_truth import judge_by_truth, network_of, page, truth_at, truth_of
 from vadose.experiment.folds import folds_of
 from vadose.experiment.gather import gather, store_of
 from vadose.experiment.judge import judge
@@ -24,14 +26,15 @@ from vadose.experiment.mapping import MapRequest, make_map
 from vadose.experiment.predict import predict_store
 from vadose.experiment.run import Run
 from vadose.experiment.train import train_in
-from vadose.fusion import Inputs, Needs, assemble
-from vadose.grid import Area, tile_around
+from vadose.experiment.unseen import Member
+from vadose.fusion import Inputs, Needs, Windows, assemble
+from vadose.grid import Area, cell_centres, tile_around
 from vadose.maps import read_map
 from vadose.refusal import Refusal
-from vadose.samples import LabelRule, SampleStore, Scaling
+from vadose.samples import Grouping, LabelRule, SampleStore, Scaling
 from vadose.sources import open_sources
 from vadose.variables import BANDS, Quality
-from vadose.world import WorldConfig, make
+from vadose.world import WorldConfig, made, make
 
 pytestmark = pytest.mark.xdist_group("world")
 
@@ -294,3 +297,38 @@ def test_reflectance_of_a_real_scene_is_that_of_the_ground(name, offset, real, s
     assert 0 < float(pixels["B02"].median()) < 0.1
     assert 0 < float(pixels["B04"].median()) < 0.15
     assert 0.1 < float(pixels["B08"].median()) < 0.5
+
+
+def test_maps_are_set_beside_the_truth_by_networks_that_have_not_seen_the_region(walk, tmp_path):
+    text = judge_by_truth(walk.run.folder, walk.archive, tmp_path / "truth.md", quiet)
+    assert text == (tmp_path / "truth.md").read_text() and "SIMULATED" in text
+    readings = pd.read_parquet(walk.run.folder / "predictions" / "network.parquet")
+    world = made(walk.archive)
+    (region,) = (one for one in world.regions if network_of(one) in set(readings["network"]))
+    own, truth = readings[readings["network"] == network_of(region)], truth_of(walk.archive, region)
+    maps = judge_of(walk, own.assign(network="FAR", lat=0.0)).maps(world, region, own, truth)
+    first = maps[maps["time"] == maps["time"].iloc[0]]
+    assert len(maps) == region.side_cells**2 * min(12, own["time"].nunique())
+    expected = truth.sel(time=first["time"].iloc[0], method="nearest").to_numpy().ravel()
+    np.testing.assert_array_equal(first["truth"], expected)
+    perfect = page(maps.assign(network=maps["truth"]), own.assign(truth=0.2), 3)
+    (row,) = (line for line in perfect.splitlines() if line.startswith("| network"))
+    assert row.count("1.000") >= 2, "a map that is the truth has R of 1 in space and in time"
+    with pytest.raises(Refusal, match="Every network of the run has learned from it"):
+        judge_of(walk, own).maps(world, region, own, truth)
+
+
+def judge_of(walk: Walk, learned_from: pd.DataFrame) -> TruthJudge:
+    """A judge whose networks have learned from some sensors."""
+    learned = learned_from[["network", "station", "sensor", "lat", "lon"]].drop_duplicates()
+    members = [Member(model, learned) for model in walk.run.members()]
+    return TruthJudge(open_sources(walk.archive), members, AS_STATED, Grouping(by="place"), Windows())
+
+
+def test_the_truth_at_a_reading_is_that_of_its_cell_and_day(walk):
+    world = made(walk.archive)
+    region = world.regions[0]
+    truth, tile = truth_of(walk.archive, region), world.ground(region)
+    lon, lat = cell_centres(tile)
+    readings = pd.DataFrame({"lon": lon[2:3, 5], "lat": lat[2:3, 5], "time": truth["time"].values[7:8]})
+    assert truth_at(truth, tile.epsg, readings)[0] == truth.values[7, 2, 5]

@@ -55,6 +55,28 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
     _declare(config, folder, finished, complete=True)
 
 
+def made(folder: Path) -> WorldConfig:
+    """The configuration of a world that was made.
+
+    Raises:
+        Refusal: the folder holds no simulated world, or not a whole one.
+    """
+    try:
+        held = json.loads((folder / DECLARATION).read_text())
+        config, complete = WorldConfig.model_validate(held["made_from"]), bool(held["complete"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Refusal(
+            f"world: the simulated world in {folder}",
+            f"It holds no readable {DECLARATION} ({type(error).__name__})",
+            "Give a folder that 'vadose world make' wrote",
+        ) from error
+    if not complete:
+        raise Refusal(
+            f"world: the simulated world in {folder}", "It is not whole", "Finish it with 'vadose world make'"
+        )
+    return config
+
+
 def _tasks(config: WorldConfig, folder: Path) -> dict[str, Task]:
     """What there is to do, each by its name; a task tells what it has done."""
     tasks: dict[str, Task] = {
