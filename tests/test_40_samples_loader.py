@@ -10,6 +10,7 @@ import pytest
 from vadose.fusion import History, Needs
 from vadose.refusal import Refusal
 from vadose.samples import Samples, SampleStore, SampleWriter, batches
+from vadose.samples.turned import turned, ways
 
 HOLDS = Needs(("vv", "B04"), ("vv", "smap"), History(("smap",), 4, 1.0), halo=1)
 CELLS_ALONE = Needs(cells=("smap", "vv"), history=History(("smap",), 2, 1.0))
@@ -104,3 +105,33 @@ def test_a_file_that_cannot_be_read_raises_in_the_consumer(tmp_path: Path) -> No
     assert len(next(given).rows) == 32
     with pytest.raises(Refusal, match="pixels/vv cannot be read"):
         next(given)
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 9])
+@pytest.mark.parametrize("per_sensor", [1, 3])
+def test_an_epoch_goes_on_where_it_stood(store: SampleStore, start: int, per_sensor: int) -> None:
+    whole, rest = (
+        list(batches(store, store.rows, HOLDS, 8, 1, 2, per_sensor=per_sensor, start=begin, turn=True))
+        for begin in (0, start)
+    )
+    assert len(rest) == max(len(whole) - start, 0)
+    for one, other in zip(whole[start:], rest, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        np.testing.assert_array_equal(one.history, other.history)
+
+
+@pytest.mark.parametrize("readers", [2, 5, 50])
+def test_any_number_of_readers_gives_the_same_batches(store: SampleStore, readers: int) -> None:
+    one, many = (list(batches(store, store.rows, HOLDS, 4, 3, readers=count)) for count in (1, readers))
+    assert [list(batch.rows) for batch in one] == [list(batch.rows) for batch in many]
+    for first, other in zip(one, many, strict=True):
+        np.testing.assert_array_equal(first.pixels, other.pixels)
+
+
+def test_turned_chips_are_those_of_the_store_and_nothing_else_is_touched(store: SampleStore) -> None:
+    plain, other = (next(iter(batches(store, store.rows, HOLDS, 45, 4, turn=turn))) for turn in (False, True))
+    np.testing.assert_array_equal(plain.rows, other.rows)
+    np.testing.assert_array_equal(plain.cells, other.cells)
+    np.testing.assert_array_equal(turned(plain.pixels, ways(plain.rows, 4, 0)), other.pixels)
+    assert (plain.pixels != other.pixels).any(axis=(1, 2, 3)).mean() > 0.7

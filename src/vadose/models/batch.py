@@ -78,9 +78,9 @@ class Batch:
         )
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
+        """The same batch on another device; copied while others compute where it lies in pinned memory."""
         parts = (self.pixels, self.cells, self.history, self.day_of_year, self.place)
-        return Batch(*(part.to(device) for part in parts))
+        return Batch(*(part.to(device, non_blocking=True) for part in parts))
 
 
 @dataclass(frozen=True, eq=False)

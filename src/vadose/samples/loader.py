@@ -1,6 +1,7 @@
 """Samples in batches, shuffled with a seed; chips are read ahead while the last batch is used."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from vadose.fusion import Needs
 from vadose.samples.chips import Chips
 from vadose.samples.layout import IDENTITY
 from vadose.samples.store import Floats, Rows, SampleStore
+from vadose.samples.turned import turned, ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,10 @@ def batches(
     shuffle: bool = True,
     per_sensor: int = 1,
     chips: Chips | None = None,
+    *,
+    start: int = 0,
+    turn: bool = False,
+    readers: int = 1,
 ) -> Iterator[SampleBatch]:
     """All rows once, in batches, the last of which may be smaller.
 
@@ -61,6 +67,9 @@ def batches(
             `batch_size // per_sensor` such groups at most, as even as can be. Where a sensor has fewer samples, its
             group is all of them.
         chips: of the store and the needs, to read them once for several epochs.
+        start: batches that are passed over without being read, to go on within an epoch.
+        turn: whether each chip is turned or mirrored, by the seed, the epoch and its row; see `turned`.
+        readers: threads that read chips ahead, each a batch.
 
     Raises:
         Refusal: the store does not meet the needs, or a file of it cannot be read.
@@ -80,9 +89,11 @@ def batches(
 
     def batch(part: NDArray[np.intp]) -> SampleBatch:
         pixels = read.of(rows[part]) if needs.pixels else None
+        if turn and pixels is not None:
+            pixels = turned(pixels, ways(rows[part], seed, epoch))
         return SampleBatch(pixels, cells[part], history[part], label[part], rows[part], sensor[part], times[part])
 
-    return _ahead(batch, parts) if needs.pixels else map(batch, parts)
+    return _ahead(batch, parts[start:], readers) if needs.pixels else map(batch, parts[start:])
 
 
 def _grouped(sensor: Rows, together: int, batch_size: int, rng: np.random.Generator) -> list[Rows]:
@@ -100,12 +111,15 @@ def _grouped(sensor: Rows, together: int, batch_size: int, rng: np.random.Genera
     return [np.concatenate([groups[number] for number in share]) for share in shares]
 
 
-def _ahead(batch: Callable[[NDArray[np.intp]], SampleBatch], parts: list[NDArray[np.intp]]) -> Iterator[SampleBatch]:
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        waiting = [reader.submit(batch, part) for part in parts[:1]]
-        for part in parts[1:]:
-            ready = waiting.pop()
-            waiting.append(reader.submit(batch, part))
+def _ahead(
+    batch: Callable[[NDArray[np.intp]], SampleBatch], parts: list[NDArray[np.intp]], readers: int
+) -> Iterator[SampleBatch]:
+    """The batches in order; beside the one in use each reader has one in hand or done."""
+    with ThreadPoolExecutor(max_workers=readers) as pool:
+        waiting = deque(pool.submit(batch, part) for part in parts[:readers])
+        for part in parts[readers:]:
+            ready = waiting.popleft()
+            waiting.append(pool.submit(batch, part))
             yield ready.result()
-        for ready in waiting:
-            yield ready.result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -20,7 +20,7 @@ from vadose.training.machine import HERE, Machine
 from vadose.training.objective import Truth
 from vadose.training.ranks import Report, Share
 from vadose.training.schedule import Schedule
-from vadose.training.told import Labelled, some
+from vadose.training.told import Labelled, pinned, some
 from vadose.variables import SOIL_MOISTURE
 
 Rows = NDArray[np.intp]
@@ -57,11 +57,13 @@ class _Lessons:
         places: whose samples they are.
         needs: in whose order they come.
         schedule: how they are dealt.
+        machine: that they are for.
     """
 
     places: Places
     needs: Needs
     schedule: Schedule
+    machine: Machine = HERE
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: chips that were read stay behind."""
@@ -97,10 +99,13 @@ class _Lessons:
         size, together, shuffle = schedule.batch_size, schedule.per_sensor, epoch is not None
         alone = torch.zeros(len(store))
         alone[rows] = torch.from_numpy(_alone(store, rows, schedule.block_degrees))
-        for samples in batches(store, rows, self.needs, size, schedule.seed, epoch or 0, shuffle, together, self.chips):
+        order = (size, schedule.seed, epoch or 0, shuffle, together, self.chips)
+        turn, readers = schedule.turned and shuffle, self.machine.readers
+        for samples in batches(store, rows, self.needs, *order, turn=turn, readers=readers):
             batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
             label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
-            yield _part(batch, Truth(label, sensor, alone[samples.rows]), share)
+            given = _part(batch, Truth(label, sensor, alone[samples.rows]), share)
+            yield pinned(given) if self.machine.kind == "cuda" else given
 
 
 def fit_network(
@@ -118,7 +123,7 @@ def fit_network(
     torch.manual_seed(schedule.seed)
     network = FusionNetwork(needs, shape, scaling)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    lessons = _Lessons(places, needs, schedule)
+    lessons = _Lessons(places, needs, schedule, machine)
     network.fit_columns(batch for batch, _ in lessons.labelled(lessons.rows, None))
     return network, scaling, fit(network, lessons, schedule, state, report, machine)
 

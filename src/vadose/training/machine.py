@@ -28,6 +28,7 @@ class Machine:
         precision: 32 bits, or less in the layers that bear it; the objective and the validation have 32 always.
         accumulate: parts in which a device takes a batch, one after the other, so that less memory does.
         compile: whether the network is compiled.
+        readers: threads that read chips ahead.
         tensorboard: whether a journal for TensorBoard is kept beside the other.
     """
 
@@ -36,6 +37,7 @@ class Machine:
     precision: Precision = "32"
     accumulate: int = Field(default=1, ge=1)
     compile: bool = False
+    readers: int = Field(default=2, ge=1)
     tensorboard: bool = False
 
     @classmethod

@@ -1,6 +1,6 @@
 """What a network says of samples of one cell, beside what was measured there."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import torch
@@ -63,6 +63,13 @@ class OneCell(nn.Module):
 def rows_of(truth: Truth) -> Tensor:
     """What was measured as rows, (3, sample); the number of a sensor below 2^24 is itself in 32 bits."""
     return torch.stack([truth.label, truth.sensor.to(truth.label.dtype), truth.alone])
+
+
+def pinned(given: Labelled) -> Labelled:
+    """The same in pages that stay in memory, from which CUDA copies while it computes."""
+    batch, truth = given
+    parts = {one.name: getattr(batch, one.name).pin_memory() for one in fields(batch)}
+    return replace(batch, **parts), Truth(*(part.pin_memory() for part in (truth.label, truth.sensor, truth.alone)))
 
 
 def some(batch: Batch, rows: Tensor | slice) -> Batch:
