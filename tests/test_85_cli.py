@@ -154,7 +154,7 @@ def refused(told: Told, *words: str) -> None:
 
 def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
-    rooms = {"world": "make compare", "samples": "build table insitu append verify describe"}
+    rooms = {"world": "make compare judge", "samples": "build table insitu append verify describe published units"}
     grouped = {f"{room} {name}" for room, known in rooms.items() for name in known.split()}
     assert names == grouped | {"train", "ablate", "estimate", "score", "map", "demo", "export"}
 

@@ -1,13 +1,13 @@
 """The commands. Each reads its arguments, asks one room, and prints what came of it."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vadose.console import epochs, fail_in_words, progress, say
+from vadose.console import CORES, Workers, epochs, fail_in_words, progress, say
+from vadose.console.shards import published, units
 
 app = typer.Typer(
     name="vadose",
@@ -24,10 +24,8 @@ samples = typer.Typer(no_args_is_help=True, help="Sample stores: what was known 
 app.add_typer(world, name="world")
 app.add_typer(samples, name="samples")
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 Config = Annotated[Path, typer.Argument(help="Experiment, a YAML file such as configs/conus_10day.yaml.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side; all processors by default.")]
 Out = Annotated[Path | None, typer.Option(help="Where to write; by default runs/<name of the experiment>.")]
 
 
@@ -60,6 +58,23 @@ def world_compare(
 
     compare_with_real(folder, real, out)
     say(f"Page: {out}")
+
+
+@world.command("judge")
+def world_judge(
+    run: Annotated[Path, typer.Argument(help="Folder of a run on samples of the simulated world.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the simulated world.")],
+    out: Annotated[Path, typer.Option(help="Markdown file of the tables.")],
+) -> None:
+    """Set maps of a run beside the truth of its simulated world: in space, in time, and what no estimate could better.
+
+    Each region is mapped by networks that have not seen its sensors.
+    """
+    from vadose.experiment.against_truth import judge_by_truth
+
+    with progress("regions") as report:
+        text = judge_by_truth(run, folder, out, report)
+    say(text, f"Tables: {out}")
 
 
 @samples.command("build")
@@ -102,6 +117,10 @@ def samples_insitu(
 
 
 Store = Annotated[Path, typer.Argument(help="Sample store: a folder that 'vadose samples' wrote.")]
+
+
+samples.command("published")(published)
+samples.command("units")(units)
 
 
 @samples.command("append")

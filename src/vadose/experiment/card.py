@@ -8,8 +8,9 @@ import pandas as pd
 
 from vadose import __version__
 from vadose.evaluation.text import HEADER, headline_rows, markdown_table, number
-from vadose.experiment.config import ArchiveSamples, Experiment
+from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples
 from vadose.experiment.folds import way_of
+from vadose.experiment.published import lines_of_run, units_note
 from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.train import SIMULATED
 from vadose.fusion import Needs
@@ -34,11 +35,12 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
     """
     experiment = run.experiment()
     scorecard, judged = _read(run)
+    units = units_note(lines_of_run(run.networks()), members[0].needs.names)
     parts = [f"# {experiment.name}: soil moisture of the top 5 cm, at 320 m"]
     parts += [f"**{SIMULATED}**"] if experiment.simulated else ["Trained and judged on real sensors and products."]
     parts += [
         _model(experiment, members, apart),
-        _use(members[0].needs, any(member.shape.season for member in members)),
+        _use(members[0].needs, any(member.shape.season for member in members), units),
         _data(experiment, judged),
         _scores(scorecard, len(members) > experiment.members),
         _limits(experiment, judged),
@@ -74,7 +76,7 @@ def _model(experiment: Experiment, members: Sequence[FusionNetwork], apart: Mapp
     return "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:])
 
 
-def _use(needs: Needs, season: bool) -> str:
+def _use(needs: Needs, season: bool, units: str) -> str:
     rows = [(f"`{name}`", f"({', '.join(map(str, axes))})") for name, axes in inputs_of(needs, season).items()]
     text = [
         "## Inputs and outputs",
@@ -82,6 +84,7 @@ def _use(needs: Needs, season: bool) -> str:
         markdown_table(("input", "axes"), rows),
         markdown_table(("input", "predictor", "units", "meaning"), list(_predictors(needs))),
     ]
+    text += [f"**{units}**"] if units else []
     if needs.pixels:
         text.append(
             f"Pixels of 10 m reach {needs.halo} cells of 320 m beyond the estimated ones on every side: their axes are "
@@ -110,6 +113,8 @@ def _data(experiment: Experiment, judged: pd.DataFrame) -> str:
     samples = experiment.samples
     if isinstance(samples, ArchiveSamples):
         origin = f"Collocated from the archive `{samples.archive.name}`, period {samples.period}."
+    elif isinstance(samples, StoreSamples):
+        origin = f"The sample store `{samples.store.name}`."
     else:
         origin = f"The point table `{samples.table.name}`, read by `{samples.mapping.name}`."
     first, last = (f"{moment:%Y-%m-%d}" for moment in (judged["time"].min(), judged["time"].max()))

@@ -101,13 +101,26 @@ class ArchiveSamples(Section):
         return period
 
 
+class StoreSamples(Section):
+    """Samples that lie in a store already, such as of published shards.
+
+    Attributes:
+        store: folder that 'vadose samples' wrote; it is read where it is.
+    """
+
+    store: Beside
+
+
 def _kind(samples: object) -> str:
     held = samples if isinstance(samples, dict) else getattr(samples, "__dict__", {})
-    return "table" if "table" in held else "archive"
+    return next((kind for kind in ("table", "store") if kind in held), "archive")
 
 
 AnySamples = Annotated[
-    Annotated[TableSamples, Tag("table")] | Annotated[ArchiveSamples, Tag("archive")], Discriminator(_kind)
+    Annotated[TableSamples, Tag("table")]
+    | Annotated[StoreSamples, Tag("store")]
+    | Annotated[ArchiveSamples, Tag("archive")],
+    Discriminator(_kind),
 ]
 
 

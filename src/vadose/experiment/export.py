@@ -7,8 +7,11 @@ from pathlib import Path
 
 from vadose import files
 from vadose.experiment.card import model_card
+from vadose.experiment.published import lines_of_run
 from vadose.experiment.run import Run
 from vadose.models import FusionNetwork
+from vadose.samples.layout import PUBLISHED_UNITS
+from vadose.samples.published.lines import to_dict
 from vadose.training.export import format_of, write_graph
 from vadose.training.released import OUTPUTS, Released
 from vadose.variables import PREDICTORS
@@ -45,6 +48,7 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
             "outputs": OUTPUTS,
             "units": {name: PREDICTORS[name].units for name in sorted(released.needs.names)},
         }
+        said |= {PUBLISHED_UNITS: published} if (published := to_dict(lines_of_run(run.networks()))) else {}
         whole.enter_context(files.replacing(card)).write_text(model_card(run, members, apart), encoding="utf-8")
         files.write_json(whole.enter_context(files.replacing(inputs)), said)
     return *graphs.values(), inputs, card

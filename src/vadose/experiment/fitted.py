@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vadose.experiment.config import Experiment, Rival
+from vadose.experiment.published import as_declared
 from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.unseen import LEARNED_FROM, sensors_of
 from vadose.fusion import Needs
@@ -111,7 +112,7 @@ class Fitting:
             "validation_samples": len(self.places.validation),
             "held_out_sensors": len(held_out[["network", "station", "sensor"]].drop_duplicates()),
             LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
-        }
+        } | as_declared(self.places.store)
 
 
 def needs_met(experiment: Experiment, rival: Rival, store: SampleStore) -> Needs | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.experiment.config import ArchiveSamples, Experiment, TableSamples
+from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples, TableSamples
 from vadose.files import sha256
 from vadose.fusion import Assembler, Needs, Windows
 from vadose.grid import Area, Period, Tile, tile_around
@@ -30,15 +30,24 @@ def gather(experiment: Experiment, store: Path, progress: Progress | None = None
     samples = experiment.samples
     if isinstance(samples, TableSamples):
         return import_table(samples.table, TableMapping.read(samples.mapping), store)
+    if isinstance(samples, StoreSamples):
+        raise Refusal(
+            f"samples: a store at {store} for the experiment '{experiment.name}'",
+            f"Its samples lie in {samples.store} already",
+            "Train on them with 'vadose train'",
+        )
     return _collocate(experiment, samples, store, progress, workers)
 
 
 def store_of(experiment: Experiment, store: Path, progress: Progress | None = None, workers: int = 1) -> SampleStore:
-    """The sample store of an experiment, built when it is not there.
+    """The sample store of an experiment, built when it is not there, or the one that the experiment names.
 
     Raises:
-        Refusal: as `gather`; or the store that is there was built from another table, another period or other rules.
+        Refusal: as `gather`; or the store that is there was built from another table, another period or other rules,
+            or is not the one that the experiment names.
     """
+    if isinstance(experiment.samples, StoreSamples):
+        return _named(experiment, experiment.samples.store, store)
     if not store.exists():
         gather(experiment, store, progress, workers)
     held = SampleStore.open(store)
@@ -49,6 +58,18 @@ def store_of(experiment: Experiment, store: Path, progress: Progress | None = No
             f"They were built from another {', '.join(changed)}",
             "Build them again with 'vadose samples build', or give another --out",
         )
+    return held
+
+
+def _named(experiment: Experiment, named: Path, given: Path) -> SampleStore:
+    """The store that an experiment names, where it lies."""
+    asked = f"samples: {named} for the experiment '{experiment.name}'"
+    if given.exists() and given.resolve() != named.resolve():
+        raise Refusal(asked, f"Others are given: {given}", "Leave those out, or name them in the configuration")
+    held = SampleStore.open(named)
+    if held.simulated != experiment.simulated:
+        found = "They are simulated" if held.simulated else "They are not simulated"
+        raise Refusal(asked, found, f"Write 'simulated: {str(held.simulated).lower()}' in the configuration")
     return held
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from vadose.experiment.predict import predict_area, read_area
+from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
 from vadose.experiment.train import SIMULATED
 from vadose.maps import Mosaic, picture, write_map
@@ -45,10 +46,12 @@ def make_map(
     """Write a map as COGs, and a picture of it beside the truth where that is given.
 
     Raises:
-        Refusal: no run, no such area or moment, or an archive that holds nothing of them.
+        Refusal: no run, or one that learned from published numbers whose units nobody knows; no such area or moment,
+            or an archive that holds nothing of them.
     """
     run = Run(request.run)
     experiment, models = run.experiment(), run.members()
+    require_physical(lines_of_run(run.networks()), models[0].needs.names)
     area, time = read_area(request.area), moment_of(request.date)
     as_of = moment_of(request.as_of) if request.as_of else None
     tiles = area.tiles(TILE_CELLS, models[0].needs.halo)

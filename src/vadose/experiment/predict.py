@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.estimate import AS_STATED, Calibration, TileEstimate, blank, estimate_tile
+from vadose.experiment.published import lines_of_run, require_alike
 from vadose.experiment.run import NETWORK, Run, write_estimates
 from vadose.experiment.unseen import Member, estimate_unseen
 from vadose.fusion import Windows, assemble
@@ -26,11 +27,13 @@ def predict_store(folder: Path, store: Path, out: Path, report: Callable[[int, i
 
     Raises:
         Refusal: no run, one that was interrupted, no store, or a store that lacks what the networks need, with the full
-            list.
+            list, or has it in other units than the samples that they learned from.
     """
     run = Run(folder)
     experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
-    table = estimate_unseen(members, SampleStore.open(store), experiment.split.places, report, run.calibration())
+    samples = SampleStore.open(store)
+    require_alike(lines_of_run(run.networks()), samples, members[0].model.needs.names)
+    table = estimate_unseen(members, samples, experiment.split.places, report, run.calibration())
     write_estimates(out, table, experiment, NETWORK)
     return table
 

@@ -14,6 +14,7 @@ from vadose.experiment.config import Experiment
 from vadose.experiment.fitted import Fitting, Reporter, needs_met
 from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
 from vadose.experiment.gather import store_of
+from vadose.experiment.published import lines_of_store, units_note
 from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.sparse import note_of, parted
 from vadose.experiment.split_table import keep, table_of
@@ -134,6 +135,8 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
         if len(folds) > 1
         else "The network's spread stands as it is stated: one fold alone cannot calibrate what it is judged by.",
     ]
+    units = units_note(lines_of_store(store), experiment.store_needs.names)
+    notes += [units] if units else []
     absent = [rival for rival in experiment.rivals if needs_met(experiment, rival, store) is None]
     if absent:
         notes.append(f"Not judged, as their predictors are not all among those of the samples: {', '.join(absent)}.")

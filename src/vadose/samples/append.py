@@ -1,12 +1,13 @@
 """Samples of one store behind those of another: files that do not change are shared, not copied."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from vadose.refusal import Refusal
-from vadose.samples.layout import IDENTITY
+from vadose.samples.layout import IDENTITY, LISTS, PUBLISHED_UNITS
 from vadose.samples.report import Dropped, Report
 from vadose.samples.store import Rows, SampleStore
 from vadose.samples.writer import Samples, SampleWriter
@@ -26,7 +27,7 @@ def append(path: Path, other: SampleStore, progress: Callable[[int, int, str], N
         progress: told (samples done, samples, what).
 
     Raises:
-        Refusal: the stores do not hold the same, or one is simulated and the other is not.
+        Refusal: the stores do not hold the same, packed and in units alike, or one is simulated and the other is not.
     """
     store = SampleStore.open(path)
     _check(store, other)
@@ -34,8 +35,11 @@ def append(path: Path, other: SampleStore, progress: Callable[[int, int, str], N
     fresh = np.array([key not in known for key in other.index[KEY].itertuples(index=False, name=None)], bool)
     rows = np.flatnonzero(fresh)
     origin = {"onto": store.declaration["made_from"], "appended": other.declaration["made_from"]}
+    origin |= {PUBLISHED_UNITS: store.published_units} if store.published_units else {}
     if len(rows):
-        with SampleWriter.open(path, store.holds, origin, store.simulated, onto=store) as writer:
+        with SampleWriter.open(path, store.holds, origin, store.simulated, store, store.packings) as writer:
+            for name, table in _lists(store, other):
+                writer.put_list(name, table)
             for start in range(0, len(rows), AT_ONCE):
                 writer.append(_samples(other, rows[start : start + AT_ONCE]))
                 if progress:
@@ -53,10 +57,21 @@ def _samples(store: SampleStore, rows: Rows) -> Samples:
     )
 
 
+def _lists(store: SampleStore, other: SampleStore) -> Iterator[tuple[str, pd.DataFrame]]:
+    for name in LISTS:
+        held = [pd.read_parquet(one.path / name) for one in (store, other) if (one.path / name).exists()]
+        if held:
+            yield name, pd.concat(held, ignore_index=True).drop_duplicates(ignore_index=True)
+
+
 def _check(store: SampleStore, other: SampleStore) -> None:
     asked = f"samples: those of {other.path} behind those of {store.path}"
     if store.holds != other.holds:
         differences = [*store.holds.differences(other.holds), *other.holds.differences(store.holds)]
         raise Refusal(asked, f"They do not hold the same: {'; '.join(differences)}", "Build both for the same needs")
+    if store.packings != other.packings or store.published_units != other.published_units:
+        raise Refusal(
+            asked, "Published numbers are read or packed by other lines in the one", "Build both with the same units"
+        )
     if store.simulated != other.simulated:
         raise Refusal(asked, "One is simulated and the other is not", "Keep them apart")

@@ -13,12 +13,16 @@ from typing import Any
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.refusal import Refusal
-from vadose.samples.packing import Packing, packing_of
+from vadose.samples.packing import UNCHANGED, Packing, packing_of
 from vadose.variables import PREDICTORS, SOIL_MOISTURE
 
 KIND = "samples"
 FORMAT = 2
 DECLARATION, INDEX, ARRAYS = "declaration.json", "index.parquet", "arrays.zarr"
+LISTS = ("unmatched.parquet", "faults.parquet")
+"""What a store may have beside its index: rows that were left out, with their reasons, and records that are damaged."""
+PUBLISHED_UNITS = "published_units"
+"""Key of a store's origin: what was assumed or found of the units of published numbers, by variable."""
 LABEL = SOIL_MOISTURE.name
 IDENTITY = ("network", "station", "sensor")
 REQUIRED = (*IDENTITY, "lat", "lon", "time")
@@ -62,8 +66,13 @@ class Plan:
         return attrs_of(self.name) | (self.packing.attrs if self.packing else {})
 
 
-def plans(holds: Needs) -> tuple[Plan, ...]:
-    """The arrays of a store: cells, history and pixels, each in the order of `holds`."""
+def plans(holds: Needs, packings: Mapping[str, Packing] = UNCHANGED) -> tuple[Plan, ...]:
+    """The arrays of a store: cells, history and pixels, each in the order of `holds`.
+
+    Args:
+        holds: what every sample has.
+        packings: of the pixels, by name; those that are not named are packed as `packing_of` says.
+    """
     side = (1 + 2 * holds.halo) * PIXELS_PER_CELL
     steps = holds.history.steps
     cells = [Plan("cells", name, place, ("sample",), (), 4096, 4096) for place, name in enumerate(holds.cells)]
@@ -72,7 +81,7 @@ def plans(holds: Needs) -> tuple[Plan, ...]:
         for place, name in enumerate(holds.history.variables)
     ]
     pixels = [
-        Plan("pixels", name, place, ("sample", "y", "x"), (side, side), 1, 32, packing_of(name))
+        Plan("pixels", name, place, ("sample", "y", "x"), (side, side), 1, 32, packings.get(name) or packing_of(name))
         for place, name in enumerate(holds.pixels)
     ]
     return (*cells, *history, *pixels)
@@ -97,9 +106,10 @@ def attrs_of(name: str) -> dict[str, str]:
     )
 
 
-def described(holds: Needs, count: int, simulated: bool) -> dict[str, Any]:
-    """What a store's declaration says of its contents."""
-    return {
+def described(holds: Needs, count: int, simulated: bool, packings: Mapping[str, Packing] = UNCHANGED) -> dict[str, Any]:
+    """What a store's declaration says of its contents; of packings only those that are its own."""
+    own = {name: asdict(one) for name, one in packings.items() if name in holds.pixels and one != packing_of(name)}
+    return ({"packings": own} if own else {}) | {
         "format": FORMAT,
         "count": count,
         "simulated": simulated,
@@ -121,3 +131,12 @@ def needs_from(described: Mapping[str, Any]) -> Needs:
         History(tuple(history["variables"]), int(history["steps"]), float(history["step_days"])),
         int(described["halo"]),
     )
+
+
+def packings_from(described: Mapping[str, Any]) -> dict[str, Packing]:
+    """The packings that a declaration names as the store's own.
+
+    Raises:
+        KeyError, TypeError, ValueError: one of them is none.
+    """
+    return {str(name): Packing.of(**one) for name, one in described.get("packings", {}).items()}

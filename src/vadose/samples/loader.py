@@ -76,14 +76,8 @@ def batches(
     """
     store.check(needs)
     sensor: Rows = np.asarray(store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup(), np.intp)
-    rng = np.random.default_rng([seed, epoch])
-    if shuffle and per_sensor > 1:
-        parts = _grouped(sensor, per_sensor, batch_size, rng)
-    else:
-        order = rng.permutation(len(rows)) if shuffle else np.arange(len(rows))
-        parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    parts = _dealt(sensor, batch_size, np.random.default_rng([seed, epoch]), shuffle, per_sensor)[start:]
     cells, history, label = store.cells(needs.cells, rows), store.history(needs.history, rows), store.labels(rows)
-
     times = store.index["time"].to_numpy()[rows]
     read = chips or Chips(store, needs.pixels, needs.halo, budget_bytes=0)
 
@@ -93,7 +87,15 @@ def batches(
             pixels = turned(pixels, ways(rows[part], seed, epoch))
         return SampleBatch(pixels, cells[part], history[part], label[part], rows[part], sensor[part], times[part])
 
-    return _ahead(batch, parts[start:], readers) if needs.pixels else map(batch, parts[start:])
+    return _ahead(batch, parts, readers) if needs.pixels else map(batch, parts)
+
+
+def _dealt(sensor: Rows, batch_size: int, rng: np.random.Generator, shuffle: bool, per_sensor: int) -> list[Rows]:
+    """The samples of each batch."""
+    if shuffle and per_sensor > 1:
+        return _grouped(sensor, per_sensor, batch_size, rng)
+    order = rng.permutation(len(sensor)) if shuffle else np.arange(len(sensor))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
 def _grouped(sensor: Rows, together: int, batch_size: int, rng: np.random.Generator) -> list[Rows]:

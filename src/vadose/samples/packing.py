@@ -1,6 +1,8 @@
 """Chips as whole numbers: how each variable is packed, by CF's convention where CF has one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,18 @@ class Packing:
     offset: float = 0.0
     decibel: bool = False
 
+    @classmethod
+    def of(cls, scale: float, offset: float, decibel: bool) -> "Packing":
+        """As a declaration tells it.
+
+        Raises:
+            TypeError, ValueError: these are no packing.
+        """
+        packing = cls(float(scale), float(offset), bool(decibel))
+        if not (np.isfinite([packing.scale, packing.offset]).all() and packing.scale):
+            raise ValueError(f"{packing} is none")
+        return packing
+
     @property
     def attrs(self) -> dict[str, Any]:
         """What the array tells of it."""
@@ -42,8 +56,13 @@ class Packing:
     def unpack(self, stored: NDArray[np.int16]) -> Floats:
         """Values as they were, to half the scale."""
         level = stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
-        values = np.float32(10) ** (level / 10) if self.decibel else level
+        with np.errstate(over="ignore"):  # of numbers that no chip has
+            values = np.float32(10) ** (level / 10) if self.decibel else level
         return np.where(stored == MISSING, np.float32(np.nan), values)
+
+
+UNCHANGED: Mapping[str, Packing] = MappingProxyType({})
+"""No packings of a store's own."""
 
 
 def packing_of(name: str) -> Packing:

@@ -16,7 +16,21 @@ from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.refusal import Refusal
 from vadose.samples.chip_files import ChipFiles
-from vadose.samples.layout import ARRAYS, COLUMNS, DECLARATION, FORMAT, INDEX, KIND, LABEL, Plan, needs_from, plans
+from vadose.samples.layout import (
+    ARRAYS,
+    COLUMNS,
+    DECLARATION,
+    FORMAT,
+    INDEX,
+    KIND,
+    LABEL,
+    PUBLISHED_UNITS,
+    Plan,
+    needs_from,
+    packings_from,
+    plans,
+)
+from vadose.samples.packing import Packing
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -31,12 +45,14 @@ class SampleStore:
         declaration: what the store says of itself.
         holds: what every sample has.
         index: one row a sample, with the columns of `layout.COLUMNS`; soil_moisture (m3 m-3) where labels are known.
+        packings: of its pixels, where they are its own.
     """
 
     path: Path
     declaration: Mapping[str, Any]
     holds: Needs
     index: pd.DataFrame
+    packings: Mapping[str, Packing]
     _arrays: Mapping[str, zarr.Array[Any]]
 
     @classmethod
@@ -50,15 +66,16 @@ class SampleStore:
         try:
             holds, count = needs_from(declaration["needs"]), int(declaration["count"])
             index = pd.read_parquet(path / INDEX)
+            packings = packings_from(declaration)
             group = zarr.open_group(path / ARRAYS, mode="r")
-            arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds)}
+            arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds, packings)}
         except Refusal:
             raise
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise _broken(path, f"{type(error).__name__}: {error}") from error
         if len(index) != count or set(COLUMNS) - set(index) - {LABEL}:
             raise _broken(path, f"{INDEX} has {len(index)} rows of {list(index)}, declared are {count} of {COLUMNS}")
-        return cls(path, declaration, holds, index, arrays)
+        return cls(path, declaration, holds, index, packings, arrays)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -69,9 +86,19 @@ class SampleStore:
         return np.arange(len(self))
 
     @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Its arrays."""
+        return plans(self.holds, self.packings)
+
+    @property
     def simulated(self) -> bool:
         """Whether any of it is simulated."""
         return bool(self.declaration["simulated"])
+
+    @property
+    def published_units(self) -> Mapping[str, Mapping[str, Any]]:
+        """By variable, the line by which published numbers are read; empty where all is as products have it."""
+        return dict(self.declaration["made_from"].get(PUBLISHED_UNITS, {}))
 
     def check(self, needs: Needs) -> None:
         """Make sure that a model's needs are met.
@@ -91,7 +118,7 @@ class SampleStore:
     def _chips(self) -> Mapping[str, ChipFiles]:
         return {
             plan.name: ChipFiles(self.path / ARRAYS / plan.path, plan.shape[0], plan.block, plan.packing)
-            for plan in plans(self.holds)
+            for plan in self.plans
             if plan.packing
         }
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.refusal import Refusal
-from vadose.samples.layout import IDENTITY, LABEL, Plan, plans
+from vadose.samples.layout import IDENTITY, LABEL, Plan
 from vadose.samples.store import Floats, SampleStore
 from vadose.variables import PREDICTORS, SOIL_MOISTURE
 
@@ -36,7 +36,7 @@ def verify(store: SampleStore, report: Callable[[int, int, str], None] | None = 
         store: opened, so that its files are all there.
         report: told (arrays done, arrays, which).
     """
-    arrays = plans(store.holds)
+    arrays = store.plans
     faults = _faults_of_index(store.index)
     for done, plan in enumerate(arrays, start=1):
         faults += _faults_of_array(store, plan)

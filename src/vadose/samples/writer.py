@@ -31,7 +31,7 @@ from vadose.samples.layout import (
     plans,
 )
 from vadose.samples.link import link
-from vadose.samples.packing import MISSING
+from vadose.samples.packing import MISSING, UNCHANGED, Packing
 from vadose.samples.store import SampleStore
 
 Floats = NDArray[np.float32]
@@ -69,12 +69,18 @@ class Samples:
 class SampleWriter:
     """Appends samples to a store that appears, whole, when its context ends without error."""
 
-    def __init__(self, folder: Path, holds: Needs, onto: SampleStore | None = None) -> None:
-        self._folder, self._holds = folder, holds
+    def __init__(
+        self,
+        folder: Path,
+        holds: Needs,
+        onto: SampleStore | None = None,
+        packings: Mapping[str, Packing] = UNCHANGED,
+    ) -> None:
+        self._folder, self._holds, self._packings = folder, holds, packings
         self._index: list[pd.DataFrame] = [] if onto is None else [onto.index]
         folder.mkdir()
         group = zarr.create_group(folder / ARRAYS, zarr_format=3)
-        self._streams = [_Stream.create(group, plan) for plan in plans(holds)]
+        self._streams = [_Stream.create(group, plan) for plan in plans(holds, packings)]
         if onto is not None:
             for stream in self._streams:
                 stream.begin(onto.path / ARRAYS, folder / ARRAYS)
@@ -88,6 +94,7 @@ class SampleWriter:
         made_from: Mapping[str, Any],
         simulated: bool = False,
         onto: SampleStore | None = None,
+        packings: Mapping[str, Packing] = UNCHANGED,
     ) -> Iterator["SampleWriter"]:
         """Begin a store at `path`; an older store there is replaced when this one is whole.
 
@@ -96,14 +103,15 @@ class SampleWriter:
             holds: what every sample has.
             made_from: what the declaration is to tell of the origin; read when the context ends.
             simulated: whether any of it is simulated.
-            onto: a store whose samples come first; it holds the same.
+            onto: a store whose samples come first; it holds the same, packed alike.
+            packings: of pixels that are packed otherwise than `packing_of` says.
 
         Raises:
             Refusal: something else lies at `path`, or no sample came.
         """
         check_free(path)
         with replacing(path) as folder:
-            writer = cls(folder, holds, onto)
+            writer = cls(folder, holds, onto, packings)
             yield writer
             writer._finish(path, made_from, simulated)
 
@@ -124,6 +132,10 @@ class SampleWriter:
         for stream, array in zip(self._streams, arrays, strict=True):
             stream.append(array)
 
+    def put_list(self, name: str, table: pd.DataFrame) -> None:
+        """Put a table beside the index, such as of what was left out."""
+        table.to_parquet(self._folder / name)
+
     def _finish(self, path: Path, made_from: Mapping[str, Any], simulated: bool) -> None:
         count = sum(map(len, self._index))
         if not count:
@@ -131,7 +143,7 @@ class SampleWriter:
         for stream in self._streams:
             stream.flush()
         pd.concat(self._index, ignore_index=True).to_parquet(self._folder / INDEX)
-        content = declaration(KIND, made_from) | described(self._holds, count, simulated)
+        content = declaration(KIND, made_from) | described(self._holds, count, simulated, self._packings)
         write_json(self._folder / DECLARATION, content)
 
 

@@ -6,16 +6,19 @@ Nothing of it is in physical units but times, places, elevations and labels: the
 from vadose.samples.published.batches import PublishedBatch, index_of, label_of, published_batches
 from vadose.samples.published.features import CENTRE, FEATURES, IMAGES, PUBLISHED, SCALARS, SIDE, Feature, Form
 from vadose.samples.published.ledger import Ledger
+from vadose.samples.published.lines import NOMINAL, Line
 from vadose.samples.published.match import SensorId
 from vadose.samples.published.merge import Merge
 from vadose.samples.published.records import Fault, Record, records
 from vadose.samples.published.shards import Example, Tally, absent, examples, shards
+from vadose.samples.published.store import import_shards
 from vadose.samples.published.units import UnitFit, fit, require
 
 __all__ = [
     "CENTRE",
     "FEATURES",
     "IMAGES",
+    "NOMINAL",
     "PUBLISHED",
     "SCALARS",
     "SIDE",
@@ -24,6 +27,7 @@ __all__ = [
     "Feature",
     "Form",
     "Ledger",
+    "Line",
     "Merge",
     "PublishedBatch",
     "Record",
@@ -33,6 +37,7 @@ __all__ = [
     "absent",
     "examples",
     "fit",
+    "import_shards",
     "index_of",
     "label_of",
     "published_batches",

@@ -1,7 +1,7 @@
 """Published examples as a writer of samples needs them: rows of an index, whole numbers of pixels, scalars."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ def published_batches(
     kept: int = CENTRE,
     size: int = 32,
     labels: Labels | None = None,
+    loose: Sequence[str] = (),
 ) -> Iterator[PublishedBatch | Tally]:
     """The examples of some shards in batches, and behind the last batch of each shard its account.
 
@@ -54,18 +55,20 @@ def published_batches(
         scalars: features that are numbers.
         kept: pixels along a side of the middle of each image.
         size: examples in a batch, at most.
+        loose: undocumented features that are taken for scalars where they are one number, and for missing elsewhere.
         labels: gives the labels of index rows, as `Merge.labels` does; the published ones alone unless given.
 
     Raises:
         Refusal: the release has no such feature, or an image no such middle.
     """
-    wanted = (*IDENTITY, *LABELS, *images, *scalars)
+    wanted = (*IDENTITY, *LABELS, *images, *scalars, *loose)
     for path in paths:
         faults: list[Fault] = []
         count = 0
-        for group in _grouped(examples(path, wanted, kept), size, faults):
+        for group in _grouped(examples(path, wanted, kept, optional=loose), size, faults):
             count += len(group)
-            yield _batch(group, images, scalars, kept, labels)
+            batch = _batch(group, images, scalars, kept, labels)
+            yield replace(batch, scalars={**batch.scalars, **{name: _loosely(group, name) for name in loose}})
         yield Tally(path.name, path.stat().st_size if path.exists() else 0, count, tuple(faults))
 
 
@@ -147,6 +150,11 @@ def _scalars(group: list[Example], name: str) -> NDArray[np.float32]:
         if not isinstance(value, float):
             raise _other(one, name, "a number")
     return np.array(values, np.float32)
+
+
+def _loosely(group: list[Example], name: str) -> NDArray[np.float32]:
+    values = (one.values.get(name) for one in group)
+    return np.array([value if isinstance(value, float) else np.nan for value in values], np.float32)
 
 
 def _other(example: Example, name: str, what: str) -> Refusal:

@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from vadose.refusal import Refusal
 from vadose.samples.published.decode import Value, decoded
 from vadose.samples.published.features import CENTRE, IDENTITY, SIDE, Feature, chosen
 from vadose.samples.published.records import LONGEST, Fault, Record, records
-from vadose.samples.published.wire import Unreadable, parse
+from vadose.samples.published.wire import Raw, Unreadable, parse
 
 _NAME = re.compile(r".*-(\d+)-of-(\d+)\.tfrecord(\.gz)?")
 
@@ -74,7 +76,11 @@ def absent(found: Collection[Path]) -> tuple[int, ...]:
 
 
 def examples(
-    path: Path, wanted: Collection[str], kept: int = CENTRE, longest: int = LONGEST
+    path: Path,
+    wanted: Collection[str],
+    kept: int = CENTRE,
+    longest: int = LONGEST,
+    optional: Collection[str] = (),
 ) -> Iterator[Example | Fault]:
     """Every example of a shard in order, and a fault in the place of each that cannot be read.
 
@@ -84,6 +90,7 @@ def examples(
             except the sensor, the time and the place, without which an example is a fault.
         kept: pixels along a side of the middle of each image.
         longest: bytes of the longest record that is read.
+        optional: those of the wanted features that are absent, not a fault, where they are not one number or text.
 
     Raises:
         Refusal: the release has no such feature, or an image no such middle.
@@ -92,27 +99,41 @@ def examples(
         raise Refusal(
             f"published: the middle {kept} pixels", f"An image has {SIDE}", f"Ask for an even number up to {SIDE}"
         )
-    features = chosen(wanted)
-    return _read(path, features, kept, longest)
+    return _read(path, _Wanted(chosen(wanted), frozenset(optional), kept), longest)
 
 
-def _read(path: Path, features: tuple[Feature, ...], kept: int, longest: int) -> Iterator[Example | Fault]:
+@dataclass(frozen=True)
+class _Wanted:
+    features: tuple[Feature, ...]
+    optional: frozenset[str]
+    kept: int
+
+    def value(self, feature: Feature, raw: Raw | None, record: Record) -> Value | None:
+        try:
+            value = None if raw is None else decoded(feature, raw, record.data, self.kept)
+        except Unreadable:
+            if feature.name not in self.optional:
+                raise
+            return None
+        return None if feature.name in self.optional and isinstance(value, np.ndarray) else value
+
+
+def _read(path: Path, wanted: _Wanted, longest: int) -> Iterator[Example | Fault]:
     for record in records(path, longest):
         if isinstance(record, Fault):
             yield record
             continue
         try:
-            yield Example(path.name, record.number, _values(record, features, kept))
+            yield Example(path.name, record.number, _values(record, wanted))
         except Unreadable as error:
             yield Fault(path.name, record.number, record.offset, str(error))
 
 
-def _values(record: Record, features: tuple[Feature, ...], kept: int) -> dict[str, Value]:
-    raws = parse(record.data, {feature.name.encode() for feature in features})
+def _values(record: Record, wanted: _Wanted) -> dict[str, Value]:
+    raws = parse(record.data, {feature.name.encode() for feature in wanted.features})
     values: dict[str, Value] = {}
-    for feature in features:
-        raw = raws.get(feature.name.encode())
-        value = None if raw is None else decoded(feature, raw, record.data, kept)
+    for feature in wanted.features:
+        value = wanted.value(feature, raws.get(feature.name.encode()), record)
         if value is not None:
             values[feature.name] = value
         elif feature.name in IDENTITY:

@@ -1,14 +1,18 @@
 """What published numbers are in physical units: a straight line fitted where a published image overlaps a product."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vadose.files import declaration, write_json
 from vadose.refusal import Refusal
 
+KIND = "published units"
 FEWEST = 100
 """Pairs below which nothing is fitted."""
 LOWEST, HIGHEST = 0, 255
@@ -105,6 +109,27 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, UnitFit]:
     return fits
 
 
+def write(path: Path, fits: Mapping[str, UnitFit], made_from: Mapping[str, Any]) -> None:
+    """Write fits as JSON, with what they were made from."""
+    write_json(path, declaration(KIND, made_from) | {"features": to_dict(fits)})
+
+
+def read(path: Path) -> dict[str, UnitFit]:
+    """What `write` wrote.
+
+    Raises:
+        Refusal: it cannot be read, or holds no fits.
+    """
+    try:
+        content = json.loads(path.read_text())
+        kind, features = content["kind"], content["features"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _refused(str(path), f"They cannot be read ({error})", "Give what 'vadose samples units' wrote") from error
+    if kind != KIND:
+        raise _refused(str(path), f"It is of the kind '{kind}'", "Give what 'vadose samples units' wrote")
+    return from_dict(features)
+
+
 def require(fits: Mapping[str, UnitFit], features: Iterable[str], residual_steps: float) -> None:
     """Make sure that live products can stand for published features.
 
@@ -125,7 +150,7 @@ def require(fits: Mapping[str, UnitFit], features: Iterable[str], residual_steps
         raise _refused(
             ", ".join(poor),
             f"Live products are in physical units, and a fit to {residual_steps:g} steps is needed",
-            "Fit scale and offset over overlapping products first",
+            "Fit scale and offset over overlapping products with 'vadose samples units', and import with --units",
         )
 
 

@@ -1,7 +1,9 @@
 """What a person at a terminal sees: progress, results, refusals."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -10,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vadose.refusal import Refusal
 
 ERRORS = Console(stderr=True)
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side; all processors by default.")]
 
 
 def say(*lines: str) -> None:
