@@ -9,6 +9,7 @@ gives from the chips it keeps. Every way is run in turn, several times over, by 
 are taken round by round.
 """
 
+import importlib.util
 import sys
 import tempfile
 import time
@@ -22,14 +23,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from published_shards import simulated_images
-from published_writer import delimited, example, write_shard
+from published_shards import simulated_images, tf_data
+from published_writer import example, write_shard
 from vadose.experiment.demo import demo_experiment
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork
 from vadose.samples import Chips, Samples, SampleStore, SampleWriter, Scaling, batches
-from vadose.samples.published import CENTRE, FEATURES, IMAGES, SIDE, PublishedBatch, published_batches
+from vadose.samples.published import FEATURES, IMAGES, SIDE, PublishedBatch, import_shards, published_batches
 from vadose.training.machine import Machine
 from vadose.training.objective import Truth
 from vadose.training.student import Student
@@ -43,7 +44,6 @@ DIFFERENT, SENSORS, MOMENTS = 4, 6, 4
 TAUGHT = 24
 """Sensors of the demonstration's samples."""
 PREDICTOR = {FEATURES[name].predictor: name for name in IMAGES}
-PUBLISHED = Needs(pixels=tuple(PREDICTOR), halo=(CENTRE // PIXELS_PER_CELL - 1) // 2)
 
 
 def physical(name: str, images: Images, side: int) -> np.ndarray:
@@ -76,11 +76,17 @@ def written(path: Path, holds: Needs, images: list[Images], sensors: int, moment
     return SampleStore.open(path)
 
 
-def shard_of(path: Path, images: list[Images], count: int) -> Path:
-    """A shard of the same samples."""
-    scalars = {"sensor_id": "NET__STATION__SENSOR", "timestamp": 1.5e12, "center_lat": 40.0, "center_long": -100.0}
-    records = [example(scalars | {"smap_sm": 60, "gldas_sm": 55, "sm_0_5": 0.2} | one) for one in images]
-    return write_shard(path, (records[row % len(images)] + delimited(15, bytes([row])) for row in range(count)))
+def shard_of(path: Path, images: list[Images], sensors: int, moments: int) -> tuple[Path, int]:
+    """A shard of so many sensors and moments, and its bytes before they are compressed."""
+    scalars = {"center_lat": 40.0, "center_long": -100.0, "smap_sm": 60, "gldas_sm": 55, "sm_0_5": 0.2}
+    shared = [example(scalars | one) for one in images]
+    own = [
+        example({"sensor_id": f"NET__STATION-{sensor}__SENSOR", "timestamp": 1.5e12 + 864e5 * moment})
+        for sensor in range(sensors)
+        for moment in range(moments)
+    ]
+    records = [shared[row % len(images)] + one for row, one in enumerate(own)]
+    return write_shard(path, records), sum(map(len, records))
 
 
 def rates(count: int, ways: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
@@ -103,21 +109,31 @@ def told(found: dict[str, list[float]], reference: str) -> None:
 
 
 def beside_shards(folder: Path, images: list[Images]) -> None:
-    count = SENSORS * MOMENTS
-    packed = shard_of(folder / "data-00000-of-00001.tfrecord.gz", images, count)
-    store = written(folder / "published", PUBLISHED, images, SENSORS, MOMENTS)
+    packed, size = shard_of(folder / "data-00000-of-00001.tfrecord.gz", images, SENSORS, MOMENTS)
+    import_shards([packed], folder / "published", simulated=True)
+    store = SampleStore.open(folder / "published")
+    needs, count = store.holds, SENSORS * MOMENTS
+    held = sum(path.stat().st_size for path in store.path.rglob("*") if path.is_file())
+    print(f"store of the shard's samples: 1/{size / held:.1f} of the shard's {size / count / 1e6:.1f} MB a record")
 
     def from_shards() -> int:
         read = published_batches([packed], IMAGES)
         return sum(len(batch.index) for batch in read if isinstance(batch, PublishedBatch))
 
-    def from_store() -> int:
-        given = batches(store, store.rows, PUBLISHED, 2 * MOMENTS, per_sensor=MOMENTS)
+    def from_store(grouped: bool) -> int:
+        given = batches(store, store.rows, needs, 2 * MOMENTS, shuffle=grouped, per_sensor=MOMENTS)
         return sum(len(batch.rows) for batch in given)
 
-    if from_shards() != from_store():
+    ways: dict[str, Callable[[], object]] = {
+        "shards, gzip": from_shards,
+        "store, in order": lambda: from_store(False),
+        "store, grouped batches": lambda: from_store(True),
+    }
+    if importlib.util.find_spec("tensorflow"):
+        ways["tf.data, gzip"] = lambda: tf_data(packed)
+    if len({run() for run in ways.values()}) > 1 and "tf.data, gzip" not in ways:
         raise SystemExit("The ways do not give as many samples")
-    told(rates(count, {"shards, gzip": from_shards, "store, grouped batches": from_store}), "shards, gzip")
+    told(rates(count, ways), "tf.data, gzip" if "tf.data, gzip" in ways else "shards, gzip")
 
 
 def beside_memory(folder: Path, images: list[Images]) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import google_crc32c
 import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
 
-from vadose.samples.packing import MISSING, Packing
+from vadose.samples.packing import Packing
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -57,15 +57,21 @@ class ChipFiles:
         for places in np.split(order, firsts[1:]) if len(rows) else []:
             number = int(rows[places[0]]) // self.block
             for place, stored in zip(places, self._stored(number, rows[places] % self.block), strict=True):
-                # `clip` spares a copy: 16 bits never reach beyond the table
+                # `clip` spares a copy: no number reaches beyond the table
                 np.take(self._values, stored[kept, kept], out=into[place], mode="clip")
 
     @cached_property
     def _values(self) -> Floats:
-        """What each of the 65 536 stored numbers stands for."""
-        return self.packing.unpack(np.arange(2**16, dtype=np.uint16).view(np.int16))
+        """What each number that can be stored stands for, those below 0 behind the others."""
+        return self.packing.unpack(
+            np.arange(2 ** (8 * self._unsigned.itemsize), dtype=self._unsigned).view(self.packing.kind)
+        )
 
-    def _stored(self, number: int, chips: Rows) -> Iterable[NDArray[np.uint16]]:
+    @property
+    def _unsigned(self) -> np.dtype[Any]:
+        return np.dtype(f"<u{np.dtype(self.packing.kind).itemsize}")
+
+    def _stored(self, number: int, chips: Rows) -> Iterable[NDArray[np.unsignedinteger[Any]]]:
         """Chips of one file as they are stored, (y, x), without their sign."""
         path = self.folder / "c" / str(number) / "0" / "0"
         with path.open("rb", buffering=0) as file:
@@ -80,14 +86,14 @@ class ChipFiles:
         file.seek(-size, 2)
         return np.frombuffer(_checked(file.read(size), size), PLACE).reshape(self.block, 2)
 
-    def _chip(self, file: BinaryIO, offset: int, length: int) -> NDArray[np.uint16]:
+    def _chip(self, file: BinaryIO, offset: int, length: int) -> NDArray[np.unsignedinteger[Any]]:
         file.seek(offset)
         packed = blosc.decompress(_checked(file.read(length), length))
-        return np.frombuffer(packed, "<u2").reshape(self.side, self.side)
+        return np.frombuffer(packed, self._unsigned).reshape(self.side, self.side)
 
     @property
-    def _missing(self) -> NDArray[np.uint16]:
-        return np.full((self.side, self.side), MISSING, np.int16).view(np.uint16)
+    def _missing(self) -> NDArray[np.unsignedinteger[Any]]:
+        return np.full((self.side, self.side), self.packing.missing, self.packing.kind).view(self._unsigned)
 
 
 def _checked(data: bytes, length: int) -> memoryview:

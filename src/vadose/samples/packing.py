@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,54 +11,66 @@ from numpy.typing import NDArray
 from vadose.variables import PREDICTORS
 
 Floats = NDArray[np.float32]
-MISSING = -32768
+Stored = NDArray[np.integer[Any]]
+Kind = Literal["int16", "uint8"]
+MISSING: Mapping[Kind, int] = MappingProxyType({"int16": -32768, "uint8": 0})
+"""The stored number that stands for none."""
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Values as 16-bit numbers: value = stored * scale + offset, where `MISSING` stands for none.
+    """Values as whole numbers: value = stored * scale + offset, where `MISSING` stands for none.
 
     Attributes:
         scale, offset: in the variable's units, or in decibel.
         decibel: whether 10 log10 of the value is packed; of 0 and less nothing is kept.
+        kind: of the whole numbers.
     """
 
     scale: float
     offset: float = 0.0
     decibel: bool = False
+    kind: Kind = "int16"
 
     @classmethod
-    def of(cls, scale: float, offset: float, decibel: bool) -> "Packing":
+    def of(cls, scale: float, offset: float, decibel: bool, kind: str) -> "Packing":
         """As a declaration tells it.
 
         Raises:
             TypeError, ValueError: these are no packing.
         """
-        packing = cls(float(scale), float(offset), bool(decibel))
-        if not (np.isfinite([packing.scale, packing.offset]).all() and packing.scale):
+        known: Kind = "uint8" if kind == "uint8" else "int16"
+        packing = cls(float(scale), float(offset), bool(decibel), known)
+        if not (np.isfinite([packing.scale, packing.offset]).all() and packing.scale and known == kind):
             raise ValueError(f"{packing} is none")
         return packing
 
     @property
+    def missing(self) -> int:
+        """What stands for none."""
+        return MISSING[self.kind]
+
+    @property
     def attrs(self) -> dict[str, Any]:
         """What the array tells of it."""
-        packed = {"scale_factor": self.scale, "add_offset": self.offset, "missing_value": MISSING}
+        packed = {"scale_factor": self.scale, "add_offset": self.offset, "missing_value": self.missing}
         return packed | ({"vadose_packed_as": "10 log10 of the value"} if self.decibel else {})
 
-    def pack(self, values: Floats) -> NDArray[np.int16]:
-        """Values as they are stored; beyond the range of 16 bits the nearest that fits."""
+    def pack(self, values: Floats) -> Stored:
+        """Values as they are stored; beyond the range of these numbers the nearest that fits."""
+        highest = np.iinfo(self.kind).max
         with np.errstate(divide="ignore", invalid="ignore"):
             level = 10 * np.log10(values) if self.decibel else values
-            stored = np.round((level - self.offset) / self.scale).clip(MISSING + 1, -MISSING - 1)
+            stored = np.round((level - self.offset) / self.scale).clip(self.missing + 1, highest)
         known = np.isfinite(level) if self.decibel else ~np.isnan(level)
-        return np.where(known, stored, MISSING).astype(np.int16)
+        return np.where(known, stored, self.missing).astype(self.kind)
 
-    def unpack(self, stored: NDArray[np.int16]) -> Floats:
+    def unpack(self, stored: Stored) -> Floats:
         """Values as they were, to half the scale."""
         level = stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
         with np.errstate(over="ignore"):  # of numbers that no chip has
             values = np.float32(10) ** (level / 10) if self.decibel else level
-        return np.where(stored == MISSING, np.float32(np.nan), values)
+        return np.where(stored == self.missing, np.float32(np.nan), values)
 
 
 UNCHANGED: Mapping[str, Packing] = MappingProxyType({})
@@ -78,4 +90,4 @@ def packing_of(name: str) -> Packing:
     steps = (1e-4, 0.01, 0.1, 0.25)
     offset = {"elevation": 4000.0, "bulk_density": 1200.0}.get(name, 0.0)
     reach = max(abs(low - offset), abs(high - offset))
-    return Packing(next(step for step in steps if reach / step < -MISSING), offset)
+    return Packing(next(step for step in steps if reach / step < np.iinfo(np.int16).max), offset)

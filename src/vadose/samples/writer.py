@@ -31,7 +31,7 @@ from vadose.samples.layout import (
     plans,
 )
 from vadose.samples.link import link
-from vadose.samples.packing import MISSING, UNCHANGED, Packing
+from vadose.samples.packing import UNCHANGED, Packing
 from vadose.samples.store import SampleStore
 
 Floats = NDArray[np.float32]
@@ -163,8 +163,8 @@ class _Stream:
             shape=(0, *plan.shape),
             chunks=chunks,
             shards=None if plan.chunk == plan.block else (plan.block, *plan.shape),
-            dtype="int16" if plan.packing else "float32",
-            fill_value=MISSING if plan.packing else np.nan,
+            dtype=plan.packing.kind if plan.packing else "float32",
+            fill_value=plan.packing.missing if plan.packing else np.nan,
             compressors=(CHIPS if plan.packing else NUMBERS_OF_CELLS, Crc32cCodec()),
             dimension_names=plan.dims,
             attributes=dict(plan.attrs),

@@ -70,7 +70,7 @@ class Line:
     @property
     def packing(self) -> Packing:
         """Chips that keep the published numbers as they are."""
-        return Packing(self.scale, self.offset, PREDICTORS[self.predictor].decibel)
+        return Packing(self.scale, self.offset, PREDICTORS[self.predictor].decibel, "uint8")
 
     def values(self, published: ArrayLike) -> NDArray[np.float32]:
         """Published numbers in the predictor's units; `MISSING` becomes NaN."""
