@@ -346,8 +346,9 @@ def test_an_item_whose_box_touches_but_not_its_pixels_is_nothing(tmp_path):
     source = Sentinel1(tmp_path)
     west, south, _, _ = source.index.records[0][0].bbox
     corner = Area.from_bbox(west + 1e-4, south + 1e-4, west + 2e-3, south + 2e-3, "corner")
-    with pytest.raises(NothingFound, match=r"'corner'.*none of them with a pixel in the area"):
-        source.open(corner, DAY)
+    for asked in (source.open, source.passes):
+        with pytest.raises(NothingFound, match=r"'corner'.*none of them with a pixel in the area"):
+            asked(corner, DAY)
 
 
 def test_passes_come_in_order_of_time(tmp_path):
@@ -355,6 +356,21 @@ def test_passes_come_in_order_of_time(tmp_path):
         write(tmp_path, name=name, time=f"2019-06-01T{hour:02d}:00:00Z")
     found = Sentinel1(tmp_path).open(AREA, DAY)
     assert [dataset.attrs["item"] for dataset in found] == ["early", "late"]
+
+
+@pytest.mark.parametrize("bands", [("vv", "vh"), ("vv",), ("vh",)])
+def test_the_times_of_passes_are_those_of_what_is_opened(tmp_path, bands):
+    layers = {name: paint()[name] for name in bands}
+    for day in (3, 1, 2):
+        write(tmp_path, layers, name=f"pass-{day}", time=f"2019-06-0{day}T05:00:00Z")
+    write(tmp_path, layers, name="again", time="2019-06-02T05:00:00Z")
+    source, period = Sentinel1(tmp_path), Period.parse("2019-06-01/2019-06-03")
+    opened = {time for dataset in source.open(AREA, period) for time in dataset["time"].values}
+    found = source.passes(AREA, period)
+    assert found.dtype == "datetime64[ns]" and found.tolist() == [int(time) for time in sorted(opened)]
+    for area, when in ((place(700000, 4000000), period), (AREA, Period.parse("2020-06-01"))):
+        with pytest.raises(NothingFound):
+            source.passes(area, when)
 
 
 def test_the_archive_is_searched_once(tmp_path, monkeypatch):

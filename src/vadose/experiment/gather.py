@@ -17,6 +17,7 @@ from vadose.grid import Area, Period, Tile, tile_around
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Archive, Report, SampleStore, TableMapping, build, import_table
 from vadose.sources import Ismn, Sensor, Source, open_sources
+from vadose.sources.sentinel1 import Sentinel1
 
 Progress = Callable[[int, int, str], None]
 
@@ -124,8 +125,12 @@ class Gathering:
 
     def times_of(self, sensor: Sensor) -> NDArray[np.datetime64]:
         """Moments of a sensor's samples."""
-        passes = [source for source in self.sources if source.name == "sentinel1"]
+        passes = [source for source in self.sources if isinstance(source, Sentinel1)]
         return _times(sensor, self.samples, self.period, passes)
+
+    def classes_of(self, sensor: Sensor) -> Mapping[str, str]:
+        """Land cover and climate at a sensor."""
+        return self.insitu.classes(sensor)
 
     def assemble(self, tile: Tile, span: Period) -> Assembler:
         """All that was known of a tile."""
@@ -138,7 +143,7 @@ def _collocate(
     found = Gathering(samples, experiment.gathered_needs, experiment.windows)
     return build(
         found.insitu.sensors(),
-        Archive(found.read, found.times_of, found.assemble),
+        Archive(found.read, found.times_of, found.assemble, found.classes_of),
         experiment.gathered_needs,
         store,
         rule=samples.labels,
@@ -162,18 +167,18 @@ def in_situ_archive(archive: Path) -> Path:
     raise Refusal(f"samples: in-situ sensors in {archive}", "No 'ismn' folder and no 'ismn*.zip'", "Put one there")
 
 
-def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list[Source]) -> NDArray[np.datetime64]:
+def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
     times = _passes(sensor, period, passes) if samples.at == "sentinel1" else _regular(period, samples.at)
     kept = np.linspace(0, len(times) - 1, min(len(times), samples.most_per_sensor)).round().astype(int)
     return np.asarray(times[kept])
 
 
-def _passes(sensor: Sensor, period: Period, passes: list[Source]) -> NDArray[np.datetime64]:
+def _passes(sensor: Sensor, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
     area = Area.from_tile(tile_around(sensor.lon, sensor.lat, halo=0))
     times: set[np.datetime64] = set()
     for source in passes:
         try:
-            times.update(time for dataset in source.open(area, period) for time in dataset["time"].values)
+            times.update(source.passes(area, period))
         except NothingFound:
             continue
     return np.array(sorted(times), dtype="datetime64[ns]")

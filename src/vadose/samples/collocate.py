@@ -18,6 +18,7 @@ from vadose.refusal import NothingFound, Refusal
 from vadose.samples.labels import LabelRule, at_top, clean, nearest
 from vadose.samples.report import Dropped, Report
 from vadose.samples.staging import Part, Staging
+from vadose.samples.surroundings import surroundings, untold
 from vadose.samples.writer import Samples, SampleWriter, check_free
 from vadose.sources.stm import Sensor
 from vadose.workers import processes
@@ -44,11 +45,14 @@ class Archive:
         read: readings of a sensor, indexed by time (UTC), with soil_moisture (m3 m-3) and flag; NothingFound if none.
         times_of: the times at which samples of a sensor are wanted, UTC.
         assemble: the inputs of a tile for the moments of a period; NothingFound where no source holds anything.
+        classes_of: land cover and climate at a sensor, by the names of `sources.ismn_static.COVER`; those that are not
+            known are absent.
     """
 
     read: Callable[[Sensor], pd.DataFrame]
     times_of: Callable[[Sensor], NDArray[np.datetime64]]
     assemble: Callable[[Tile, Period], Moments]
+    classes_of: Callable[[Sensor], Mapping[str, str]] = untold
 
 
 def build(
@@ -159,10 +163,10 @@ class _Search:
         except NothingFound:
             dropped["time that no source covers"] += len(labels)
             return
+        index = labels.assign(**_identity(sensor), **surroundings(self.archive.classes_of(sensor), times))
         for start in range(0, len(labels), _AT_ONCE):
-            part = labels.iloc[start : start + _AT_ONCE]
-            inputs = [moments.at(time) for time in part["time"].to_numpy("datetime64[ns]")]
-            yield _stacked(part.assign(**_identity(sensor)), inputs, _holds(inputs[0], self.needs))
+            inputs = [moments.at(time) for time in times[start : start + _AT_ONCE]]
+            yield _stacked(index.iloc[start : start + _AT_ONCE], inputs, _holds(inputs[0], self.needs))
 
     def _labels(self, sensor: Sensor, dropped: Counter[str]) -> pd.DataFrame:
         if not at_top(sensor.depth_from_m, sensor.depth_to_m, self.rule.deepest_m):

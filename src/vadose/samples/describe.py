@@ -16,7 +16,8 @@ def describe(store: SampleStore) -> str:
     """Counts by network and year, labels, and the share of samples that lack each source: lines of Markdown."""
     index = store.index
     sensors = len(index[list(IDENTITY)].drop_duplicates())
-    title = f"{len(index):,} samples of {sensors:,} sensors in {index['network'].nunique():,} networks"
+    networks = index["network"].nunique()
+    title = f"{len(index):,} samples of {sensors:,} sensors in {networks:,} network{'s' if networks != 1 else ''}"
     told = [f"# {'SIMULATED: ' if store.simulated else ''}{title}", "", _by_network(index)]
     if LABEL in index and index[LABEL].notna().any():
         level = index[LABEL].quantile([0.05, 0.5, 0.95])

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from vadose.samples.report import Dropped
 from vadose.samples.writer import Samples
 
 PLAN, REPORT = "plan.json", "report.json"
+HEX = 8 * "[0-9a-f]"
+"""What `replacing` puts behind the name of what is half written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,8 @@ class Staging:
                 f"{staging.folder} holds the parts of another one that was stopped",
                 f"Finish that one with the configuration that it was begun with, or remove {staging.folder}",
             )
+        for half_written in store.parent.glob(f".{escape(store.name)}.{HEX}*"):
+            shutil.rmtree(half_written)
         return staging
 
     def has(self, number: int) -> bool:
@@ -100,7 +105,11 @@ class Staging:
         return Dropped.of(json.loads((self._of(number) / REPORT).read_text()))
 
     def remove(self) -> None:
-        """Forget all of it: the store is whole."""
+        """Forget all of it: the store is whole.
+
+        The plan goes first, so that nothing is taken up again from what is half removed.
+        """
+        (self.folder / PLAN).unlink(missing_ok=True)
         shutil.rmtree(self.folder)
 
     def _of(self, number: int) -> Path:

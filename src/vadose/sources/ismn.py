@@ -13,6 +13,7 @@ from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.ismn_archive import Files
 from vadose.sources.ismn_parquet import Tables, are_tables
+from vadose.sources.ismn_static import read_static
 from vadose.sources.ismn_stm import Held
 from vadose.sources.stm import Sensor
 
@@ -25,6 +26,8 @@ class _Holdings(Protocol):
     def malformed(self) -> tuple[Refusal, ...]: ...
 
     def read(self, sensor: Sensor) -> pd.DataFrame: ...
+
+    def classes(self, sensor: Sensor) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,32 @@ class Ismn:
             NothingFound: no reading lies in the period.
             Refusal: the archive does not hold the sensor, or its file is malformed.
         """
+        self._check(sensor)
+        readings = self._holdings.read(sensor)
+        return readings if period is None else _within(readings, sensor, period)
+
+    def classes(self, sensor: Sensor) -> dict[str, str]:
+        """Land cover and climate at a sensor's station.
+
+        Args:
+            sensor: one of `sensors()`.
+
+        Returns:
+            Codes by the names of `ismn_static.COVER`, of which those that the archive does not tell are absent.
+
+        Raises:
+            Refusal: the archive does not hold the sensor, or the table of its station is malformed.
+        """
+        self._check(sensor)
+        return self._holdings.classes(sensor)
+
+    def _check(self, sensor: Sensor) -> None:
         if sensor not in self._known:
             raise Refusal(
                 f"ismn: sensor {sensor.id} of {self.path}",
                 f"Found {len(self._known)} sensors, but not this one",
                 "Take one that sensors() gives",
             )
-        readings = self._holdings.read(sensor)
-        return readings if period is None else _within(readings, sensor, period)
 
     @cached_property
     def _known(self) -> frozenset[Sensor]:
@@ -121,6 +142,15 @@ class _Archive:
         if found.faults and not self.skip_malformed:
             raise found.faults[0]
         return found.table
+
+    def classes(self, sensor: Sensor) -> dict[str, str]:
+        path = self._held.series[sensor].static
+        try:
+            return read_static(path, self.files.read(path)).classes if path else {}
+        except Refusal:
+            if not self.skip_malformed:
+                raise
+            return {}
 
     @cached_property
     def _held(self) -> Held:

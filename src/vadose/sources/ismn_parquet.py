@@ -78,7 +78,7 @@ class Tables:
         Raises:
             Refusal: the table of sensors cannot be read.
         """
-        return tuple(sorted(self._places))
+        return tuple(sorted(self._rows))
 
     @property
     def malformed(self) -> tuple[Refusal, ...]:
@@ -94,23 +94,35 @@ class Tables:
         Raises:
             Refusal: its table cannot be read.
         """
-        file, group = self._places[sensor]
+        file = self._rows[sensor]["file"]
         try:
             with pq.ParquetFile(self.folder / file) as stored:
-                table = stored.read_row_group(group, columns=list(_READ), use_threads=False)
+                table = stored.read_row_group(self._rows[sensor]["row_group"], columns=list(_READ), use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise _damaged(self.folder / file, error) from error
         found: pd.DataFrame = table.to_pandas(use_threads=False)
         return found.set_index("time")
 
+    def classes(self, sensor: Sensor) -> dict[str, str]:
+        """Land cover and climate at the station of a sensor, as `Ismn.classes` gives them.
+
+        Args:
+            sensor: one of `sensors`.
+
+        Raises:
+            Refusal: the table of sensors cannot be read.
+        """
+        return {name: self._rows[sensor][name] for name in COVER if self._rows[sensor][name]}
+
     @cached_property
-    def _places(self) -> dict[Sensor, tuple[str, int]]:
+    def _rows(self) -> dict[Sensor, dict[str, Any]]:
+        columns = [*_IDENTITY, "file", "row_group", *COVER]
         try:
-            table = pq.read_table(self.folder / SENSORS, columns=[*_IDENTITY, "file", "row_group"], use_threads=False)
+            table = pq.read_table(self.folder / SENSORS, columns=columns, use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise _damaged(self.folder / SENSORS, error) from error
         rows: list[dict[str, Any]] = table.to_pylist()
-        return {Sensor(**{name: row[name] for name in _IDENTITY}): (row["file"], row["row_group"]) for row in rows}
+        return {Sensor(**{name: row[name] for name in _IDENTITY}): row for row in rows}
 
 
 def _damaged(path: Path, error: Exception) -> Refusal:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from vadose.grid import Area, Period
 from vadose.sources.archive import Index
@@ -20,6 +21,9 @@ from vadose.sources.records import Record
 from vadose.sources.stac import SENTINEL1_RTC
 from vadose.sources.window import Window
 from vadose.variables import INCIDENCE_ANGLE, SOURCES, VH, VV, Variable
+
+BANDS = (VV.name, VH.name, INCIDENCE_ANGLE.name)
+"""Rasters that an item may have."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,26 @@ class Sentinel1:
         """
         return open_items(self.index, area, period, _parts, self.name)
 
+    def passes(self, area: Area, period: Period) -> NDArray[np.datetime64]:
+        """The times of what `open` gives, each once, in order; many times faster, as only headers are read.
+
+        Raises:
+            NothingFound: there is none.
+            Refusal: a file is there and cannot be read.
+        """
+        found = {record.time for record in self.index.find(area, period) if _touches(record, area)}
+        if not found:
+            raise self.index.nothing(area, period, "none of them with a pixel in the area")
+        return np.array(sorted(found), "datetime64[ns]")
+
+
+def _touches(record: Record, area: Area) -> bool:
+    """Whether a raster of an item has a pixel in an area; mostly the first one tells."""
+    return any(raster.grid.window(area) for band in BANDS for raster in open_rasters(record, (band,)).values())
+
 
 def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
-    rasters = open_rasters(record, (VV.name, VH.name, INCIDENCE_ANGLE.name))
+    rasters = open_rasters(record, BANDS)
     annotation = None if INCIDENCE_ANGLE.name in rasters else record.asset("annotation")
     for grid, bands in by_grid(rasters).items():
         window = grid.window(area)

@@ -85,23 +85,23 @@ class _Lessons:
         """In one epoch."""
         return len(self.rows)
 
-    def training(self, epoch: int, share: Share = (0, 1)) -> Iterator[Labelled]:
+    def training(self, epoch: int, share: Share = (0, 1), start: int = 0) -> Iterator[Labelled]:
         """Shuffled."""
-        return self.labelled(self.rows, epoch, share)
+        return self.labelled(self.rows, epoch, share, start)
 
     def validation(self, share: Share = (0, 1)) -> Iterator[Labelled]:
         """In their order."""
         return self.labelled(self.places.validation, None, share)
 
-    def labelled(self, rows: Rows, epoch: int | None, share: Share = (0, 1)) -> Iterator[Labelled]:
-        """Batches of some rows, in their order where there is no epoch."""
+    def labelled(self, rows: Rows, epoch: int | None, share: Share = (0, 1), start: int = 0) -> Iterator[Labelled]:
+        """Batches of some rows from one of them on, in their order where there is no epoch."""
         store, schedule = self.places.store, self.schedule
         size, together, shuffle = schedule.batch_size, schedule.per_sensor, epoch is not None
         alone = torch.zeros(len(store))
         alone[rows] = torch.from_numpy(_alone(store, rows, schedule.block_degrees))
         order = (size, schedule.seed, epoch or 0, shuffle, together, self.chips)
         turn, readers = schedule.turned and shuffle, self.machine.readers
-        for samples in batches(store, rows, self.needs, *order, turn=turn, readers=readers):
+        for samples in batches(store, rows, self.needs, *order, start=start, turn=turn, readers=readers):
             batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
             label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
             given = _part(batch, Truth(label, sensor, alone[samples.rows]), share)

@@ -19,7 +19,7 @@ from vadose.training.journal import journal_of, tensorboard_of, write_journal, w
 from vadose.training.machine import HERE, Machine
 from vadose.training.ranks import Report, Row, Share, share, spread
 from vadose.training.schedule import Schedule
-from vadose.training.student import Student
+from vadose.training.student import BEGINNING, Student, Within
 from vadose.training.told import Labelled
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Lessons(Protocol):
         """In one epoch of all processes."""
         ...
 
-    def training(self, epoch: int, share: Share) -> Iterable[Labelled]:
-        """The batches of an epoch, of each the part of one process."""
+    def training(self, epoch: int, share: Share, start: int) -> Iterable[Labelled]:
+        """The batches of an epoch from one of them on, of each the part of one process."""
         ...
 
     def validation(self, share: Share) -> Iterable[Labelled]:
@@ -50,7 +50,7 @@ class Lessons(Protocol):
 
 @dataclass
 class Progress:
-    """Where training stands: written after each epoch, read when it is taken up again."""
+    """Where training stands after an epoch: written with each state, read when it is taken up again."""
 
     epoch: int = 0
     best_loss: float = float("inf")
@@ -68,9 +68,9 @@ def fit(
 ) -> Progress:
     """Train `network` in place; it ends with the weights of the epoch that validates best; without patience, the last.
 
-    The state after each epoch is kept at `state`, and a journal beside it; when the state is there, training goes on
-    from it and ends with the same numbers as if it had never stopped. The random numbers of an epoch depend on the
-    seed, the epoch and the process alone.
+    The state after each epoch is kept at `state`, and a journal beside it; of one process also the state within an
+    epoch, every few minutes. When the state is there, training goes on from it and ends with the same numbers as if it
+    had never stopped. The random numbers of an epoch depend on the seed, the epoch and the process alone.
 
     Args:
         network: to be trained.
@@ -105,12 +105,19 @@ def _trained(
 ) -> None:
     """What one process does; all of them come to the same, and the first writes it."""
     student = Student(fabric, network, schedule, machine)
-    progress, best = _taken_up(state, student)
+    progress, best, within = _taken_up(state, student)
     part = share(fabric)
     while progress.epoch < schedule.epochs and not _tired(progress, schedule):
         began = time.perf_counter()
-        torch.manual_seed(schedule.seed * 100_003 + progress.epoch + fabric.global_rank * 1_000_003)
-        train_loss, samples = student.learn(lessons.training(progress.epoch, part), progress.epoch, lessons.samples)
+        keeper = _Keeper(state, student, progress, best, machine.save_minutes)
+        train_loss, samples = student.learn(
+            lessons.training(progress.epoch, part, within.batches),
+            progress.epoch,
+            lessons.samples,
+            within,
+            keeper.after,
+        )
+        fresh, within = samples - within.samples, BEGINNING
         loss, rmse = student.validate(lessons.validation(part))
         seconds = time.perf_counter() - began
         row = {"epoch": progress.epoch, "train_loss": train_loss, "loss": loss, "rmse": rmse, "seconds": seconds}
@@ -122,7 +129,7 @@ def _trained(
         if fabric.is_global_zero:
             _keep(state, student.state() | {"progress": asdict(progress), "best": best})
             _write(state, progress, machine)
-        report(row | {"samples_per_second": samples / seconds})
+        report(row | {"samples_per_second": fresh / seconds})
     if progress.best_epoch < 0:
         raise Refusal(
             f"training: a network of {progress.epoch} epochs",
@@ -145,6 +152,25 @@ def _write(state: Path, progress: Progress, machine: Machine) -> None:
         write_tensorboard(tensorboard_of(state), progress.journal[-1])
 
 
+@dataclass
+class _Keeper:
+    """Keeps the state within a long epoch of one process; of several, each has random numbers of its own."""
+
+    state: Path
+    student: Student
+    progress: Progress
+    best: Weights
+    minutes: float
+    last: float = field(default_factory=time.monotonic)
+
+    def after(self, within: Within) -> None:
+        """Keep it when it is time."""
+        if self.student.fabric.world_size == 1 and time.monotonic() - self.last >= 60 * self.minutes:
+            between = self.student.state() | {"progress": asdict(self.progress), "best": self.best}
+            _keep(self.state, between | {"within": asdict(within), "drawn": self.student.drawn()})
+            self.last = time.monotonic()
+
+
 def _keep(state: Path, content: Mapping[str, Any]) -> None:
     with files.replacing(state) as temporary:
         torch.save(dict(content), temporary)
@@ -155,13 +181,16 @@ def _read(state: Path) -> dict[str, Any]:
     return content
 
 
-def _taken_up(state: Path, student: Student) -> tuple[Progress, Weights]:
+def _taken_up(state: Path, student: Student) -> tuple[Progress, Weights, Within]:
     if not state.exists():
-        return Progress(), _copy(student.speaker)
+        return Progress(), _copy(student.speaker), BEGINNING
     try:
         content = _read(state)
         student.resume(content)
-        return Progress(**content["progress"]), content["best"]
+        if "within" not in content:
+            return Progress(**content["progress"]), content["best"], BEGINNING
+        student.draw_on(content["drawn"])
+        return Progress(**content["progress"]), content["best"], Within(**content["within"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
         raise Refusal(
             f"training: going on from {state}", f"It cannot be read ({error})", "Remove it to begin this model again"

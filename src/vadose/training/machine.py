@@ -29,6 +29,7 @@ class Machine:
         accumulate: parts in which a device takes a batch, one after the other, so that less memory does.
         compile: whether the network is compiled.
         readers: threads that read chips ahead.
+        save_minutes: how often the state within an epoch is kept.
         tensorboard: whether a journal for TensorBoard is kept beside the other.
     """
 
@@ -38,6 +39,7 @@ class Machine:
     accumulate: int = Field(default=1, ge=1)
     compile: bool = False
     readers: int = Field(default=2, ge=1)
+    save_minutes: float = Field(default=10.0, ge=0)
     tensorboard: bool = False
 
     @classmethod

@@ -1,6 +1,7 @@
 """A network that learns: one epoch, one validation, and all that must be kept to go on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +23,24 @@ LONGEST_GRADIENT = 1.0
 """Norm to which a longer gradient is cut."""
 
 
+@dataclass(frozen=True)
+class Within:
+    """Where an epoch stands between two batches.
+
+    Attributes:
+        batches: that were learned from.
+        samples: of these, in all processes.
+        loss: sum over these samples.
+    """
+
+    batches: int = 0
+    samples: int = 0
+    loss: float = 0.0
+
+
+BEGINNING = Within()
+
+
 class Student:
     """A network on a machine, with its optimiser and the mean of its weights.
 
@@ -39,29 +58,51 @@ class Student:
         self.optimizer = torch.optim.AdamW(weight_groups(network, schedule.weight_decay), schedule.learning_rate)
         self.module, self.stepping = fabric.setup(OneCell(network, machine.compile), self.optimizer)
         self.averaged = Averaged(network, schedule.average) if schedule.average else None
+        self.generator = torch.Generator()
 
     @property
     def speaker(self) -> FusionNetwork:
         """The network that is validated and kept: the mean of the weights where there is one."""
         return self.averaged.network if self.averaged else self.network
 
-    def learn(self, batches: Iterable[Labelled], epoch: int, samples: int) -> tuple[float, int]:
-        """Learn from an epoch of so many samples.
+    def learn(
+        self,
+        batches: Iterable[Labelled],
+        epoch: int,
+        samples: int,
+        within: Within = BEGINNING,
+        after: Callable[[Within], None] = lambda _: None,
+    ) -> tuple[float, int]:
+        """Learn from an epoch of so many samples, or from the rest of it.
+
+        Args:
+            batches: those that are left of the epoch.
+            epoch: its number.
+            samples: in the whole of it.
+            within: where it stands; the state and the random numbers of that moment have been taken up.
+            after: is told of each batch.
 
         Returns:
             Mean loss, and the number of samples in all processes.
         """
         self.network.train()
-        seed = self.schedule.seed * 7919 + epoch + self.fabric.global_rank * 1_000_003
-        generator, device = torch.Generator().manual_seed(seed), self.fabric.device
-        total, seen = 0.0, 0
+        if not within.batches:
+            self._draw_anew(epoch)
+        device = self.fabric.device
         for there, measured in batches:
             whole, truth = there.to(device), measured.to(device)
-            batch = drop_sources(whole, self.network.needs, self.schedule.source_dropout, generator, truth.sensor)
+            batch = drop_sources(whole, self.network.needs, self.schedule.source_dropout, self.generator, truth.sensor)
             loss, size = self._gradient((batch, truth))
-            self._step((epoch + min((seen + size / 2) / samples, 1.0)) / self.schedule.epochs)
-            total, seen = total + loss * size, seen + size
-        return total / max(seen, 1), seen
+            self._step((epoch + min((within.samples + size / 2) / samples, 1.0)) / self.schedule.epochs)
+            within = Within(within.batches + 1, within.samples + size, within.loss + loss * size)
+            after(within)
+        return within.loss / max(within.samples, 1), within.samples
+
+    def _draw_anew(self, epoch: int) -> None:
+        """Begin the random numbers of an epoch, which depend on the seed, the epoch and the process alone."""
+        process = self.fabric.global_rank * 1_000_003
+        torch.manual_seed(self.schedule.seed * 100_003 + epoch + process)
+        self.generator.manual_seed(self.schedule.seed * 7919 + epoch + process)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Labelled]) -> tuple[float, float]:
@@ -90,6 +131,20 @@ class Student:
         if self.averaged:
             self.averaged.steps = int(state["averaged"]["steps"])
             self.averaged.network.load_state_dict(state["averaged"]["weights"])
+
+    def drawn(self) -> list[Tensor]:
+        """Where the random numbers of this process stand within an epoch."""
+        device = self.fabric.device
+        cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+        return [self.generator.get_state(), torch.get_rng_state(), *cuda]
+
+    def draw_on(self, drawn: Sequence[Tensor]) -> None:
+        """Go on with random numbers that stood so."""
+        own, common, *cuda = drawn
+        self.generator.set_state(own)
+        torch.set_rng_state(common)
+        if cuda and self.fabric.device.type == "cuda":
+            torch.cuda.set_rng_state(cuda[0], self.fabric.device)
 
     def _gradient(self, batch: Labelled) -> tuple[float, int]:
         """The gradient of the objective over a batch of all processes; its loss and its samples."""
