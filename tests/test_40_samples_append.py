@@ -89,7 +89,7 @@ def test_a_store_is_described_in_numbers_and_in_a_picture(tmp_path: Path) -> Non
     drawn.cells[10:, 0] = 0.1
     store = write(tmp_path / "store", drawn)
     told = describe(store)
-    assert told.startswith("# SIMULATED: 40 samples of 3 sensors in 1 networks")
+    assert told.startswith("# SIMULATED: 40 samples of 3 sensors in 1 network\n")
     assert "| SIMULATED | 3 | 40 |" in told
     assert "| sentinel1 | 25.0% |" in told
     picture(store, tmp_path / "store.png")

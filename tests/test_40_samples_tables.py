@@ -97,11 +97,12 @@ def test_the_real_conus_table(real: Path, tmp_path: Path) -> None:
 def _history_agrees(store: SampleStore, raw: pd.DataFrame, labelled: pd.DataFrame) -> None:
     """The table has a row each ten days, so step k is the row k rows before, labelled or not."""
     history = store.history(store.holds.history, store.rows)
-    assert history.shape == (8418, 36, 10)
+    steps = TableMapping.read(CONFIGS / "conus_10day.yaml").history
+    assert steps is not None and history.shape == (8418, steps.steps, 10)
     smap = raw.assign(smap=raw["smap_usda_ssm_mm"] / 50, vv=10 ** (raw["VV_dB"] / 10))
     for name in ("smap", "vv"):
         place = store.holds.history.variables.index(name)
-        for step in (0, 1, 17, 35):
+        for step in (0, 1, 17, steps.steps - 1):
             earlier = smap.groupby(["network", "station"])[name].shift(step).loc[labelled.index]
             np.testing.assert_allclose(history[:, step, place], earlier, rtol=1e-6)
 
