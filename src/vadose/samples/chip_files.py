@@ -15,7 +15,7 @@ import numpy as np
 from numcodecs import blosc
 from numpy.typing import NDArray
 
-from vadose.samples.packing import Packing
+from vadose.samples.packing import Packing, Stored
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -57,22 +57,26 @@ class ChipFiles:
         for places in np.split(order, firsts[1:]) if len(rows) else []:
             number = int(rows[places[0]]) // self.block
             for place, stored in zip(places, self._stored(number, rows[places] % self.block), strict=True):
-                # `clip` spares a copy: no number reaches beyond the table
-                np.take(self._values, stored[kept, kept], out=into[place], mode="clip")
+                self._unpack(stored[kept, kept], into[place])
+
+    def _unpack(self, stored: Stored, values: Floats) -> None:
+        if self.packing.decibel:  # a power costs more than a look into a table; `clip` spares a copy
+            np.take(self._values, stored.view(self._unsigned), out=values, mode="clip")
+        else:
+            self.packing.unpack_into(values, stored)
 
     @cached_property
     def _values(self) -> Floats:
         """What each number that can be stored stands for, those below 0 behind the others."""
-        return self.packing.unpack(
-            np.arange(2 ** (8 * self._unsigned.itemsize), dtype=self._unsigned).view(self.packing.kind)
-        )
+        every = np.arange(2 ** (8 * self._unsigned.itemsize), dtype=self._unsigned)
+        return self.packing.unpack(every.view(self.packing.kind))
 
     @property
     def _unsigned(self) -> np.dtype[Any]:
         return np.dtype(f"<u{np.dtype(self.packing.kind).itemsize}")
 
-    def _stored(self, number: int, chips: Rows) -> Iterable[NDArray[np.unsignedinteger[Any]]]:
-        """Chips of one file as they are stored, (y, x), without their sign."""
+    def _stored(self, number: int, chips: Rows) -> Iterable[Stored]:
+        """Chips of one file as they are stored, (y, x)."""
         path = self.folder / "c" / str(number) / "0" / "0"
         with path.open("rb", buffering=0) as file:
             index = self._index(file)
@@ -86,14 +90,18 @@ class ChipFiles:
         file.seek(-size, 2)
         return np.frombuffer(_checked(file.read(size), size), PLACE).reshape(self.block, 2)
 
-    def _chip(self, file: BinaryIO, offset: int, length: int) -> NDArray[np.unsignedinteger[Any]]:
+    def _chip(self, file: BinaryIO, offset: int, length: int) -> Stored:
         file.seek(offset)
         packed = blosc.decompress(_checked(file.read(length), length))
-        return np.frombuffer(packed, self._unsigned).reshape(self.side, self.side)
+        return np.frombuffer(packed, self._kind).reshape(self.side, self.side)
 
     @property
-    def _missing(self) -> NDArray[np.unsignedinteger[Any]]:
-        return np.full((self.side, self.side), self.packing.missing, self.packing.kind).view(self._unsigned)
+    def _missing(self) -> Stored:
+        return np.full((self.side, self.side), self.packing.missing, self._kind)
+
+    @property
+    def _kind(self) -> np.dtype[Any]:
+        return np.dtype(self.packing.kind).newbyteorder("<")
 
 
 def _checked(data: bytes, length: int) -> memoryview:

@@ -67,10 +67,23 @@ class Packing:
 
     def unpack(self, stored: Stored) -> Floats:
         """Values as they were, to half the scale."""
-        level = stored.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
-        with np.errstate(over="ignore"):  # of numbers that no chip has
-            values = np.float32(10) ** (level / 10) if self.decibel else level
-        return np.where(stored == self.missing, np.float32(np.nan), values)
+        values = np.empty(stored.shape, np.float32)
+        self.unpack_into(values, stored)
+        return values
+
+    def unpack_into(self, values: Floats, stored: Stored) -> None:
+        """Fill an array of the same shape with the values of stored numbers, without another of its size."""
+        np.copyto(values, stored, casting="unsafe")
+        values *= np.float32(self.scale)
+        if self.offset:
+            values += np.float32(self.offset)
+        if self.decibel:
+            values /= 10
+            with np.errstate(over="ignore"):  # of numbers that no chip has
+                np.power(np.float32(10), values, out=values)
+        missing = stored == self.missing
+        if missing.any():
+            values[missing] = np.nan
 
 
 UNCHANGED: Mapping[str, Packing] = MappingProxyType({})
