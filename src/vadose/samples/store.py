@@ -1,8 +1,9 @@
 """Reading a sample store."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from vadose.samples.packing import Packing
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
+HELD_BYTES = 2**25
+"""Of an array that is kept in memory once it was asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,7 @@ class SampleStore:
     index: pd.DataFrame
     packings: Mapping[str, Packing]
     _arrays: Mapping[str, zarr.Array[Any]]
+    _held: dict[str, Floats] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path) -> "SampleStore":
@@ -174,8 +178,14 @@ class SampleStore:
         return chips
 
     def _span(self, path: str, rows: Rows) -> Floats:
+        """Some rows of an array that has few numbers a sample; small arrays are read once."""
+        array = self._arrays[path]
+        if path not in self._held and 4 * math.prod(array.shape) <= HELD_BYTES:
+            self._held[path] = self._read(path, slice(None))
+        if path in self._held:
+            return self._held[path][rows]
         if not len(rows):
-            return np.empty((0, *self._arrays[path].shape[1:]), np.float32)
+            return np.empty((0, *array.shape[1:]), np.float32)
         first = int(rows.min())
         return self._read(path, slice(first, int(rows.max()) + 1))[rows - first]
 
