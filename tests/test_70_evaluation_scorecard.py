@@ -2,13 +2,14 @@
 
 import json
 import resource
+import shutil
 from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.evaluation import console_summary, per_sensor, score, summary, write_scorecard
+from vadose.evaluation import console_summary, per_sensor, score, summary, works, write_scorecard
 from vadose.evaluation.text import markdown_table
 from vadose.refusal import Refusal
 
@@ -33,31 +34,39 @@ def product(noise: float, seed: int, spread: float | None = None) -> pd.DataFram
     return frame.iloc[: len(frame) - 50]
 
 
-@pytest.fixture
-def products() -> dict[str, pd.DataFrame]:
+def both() -> dict[str, pd.DataFrame]:
     flat = product(0.08, 2)
     flat.loc[flat["station"] == "st04", "mean"] = 0.2
     return {"network": product(0.04, 1, spread=0.04).iloc[100:], "SMAP": flat}
 
 
-def test_the_page_says_what_was_found(tmp_path, products):
-    path = write_scorecard(
-        tmp_path / "out",
-        products,
-        title="A trial",
-        notes=["Split: by 1° block."],
-        notice="SIMULATED: no sensor, no satellite.",
-    )
+@pytest.fixture(scope="module")
+def card(tmp_path_factory):
+    """A scorecard that tests only read."""
+    folder = tmp_path_factory.mktemp("card") / "out"
+    notes = ["Split: by 1° block."]
+    write_scorecard(folder, both(), title="A trial", notes=notes, notice="SIMULATED: no sensor, no satellite.")
+    return folder
+
+
+@pytest.fixture
+def products() -> dict[str, pd.DataFrame]:
+    return both()
+
+
+def test_the_page_says_what_was_found(card):
+    path = card / "scorecard.md"
     page = path.read_text()
-    assert path == tmp_path / "out" / "scorecard.md"
     assert page.startswith("# A trial\n\n> **SIMULATED: no sensor, no satellite.**\n")
     for part in (
-        "1,640 samples at 28 sensors, at least 20 samples a sensor. Brackets: 90% intervals",
+        "1,640 samples at 28 sensors, at least 20 samples a sensor; neighbours",
         "| network | 28 | 1,640 |",
         "| SMAP | 28 | 1,640 |",
         "(29 sensors, 1,740 samples) |",
         "each sensor's own mean (not a model)",
+        "Brackets: 90% intervals",
         "## network minus the others",
+        "p of R / ubRMSE / RMSE",
         "## Is the stated spread true?",
         "## Worst sensors of network",
         "## What was left out",
@@ -68,6 +77,17 @@ def test_the_page_says_what_was_found(tmp_path, products):
         assert part in page, part
     rows = [line for line in page.splitlines() if line.startswith("| network") and "0." in line]
     assert rows[0].count("[") == 5
+
+
+def test_the_page_and_the_strata_are_written_with_it(tmp_path, products):
+    path = write_scorecard(tmp_path, products, title="A trial", works=works())
+    page, markdown = (tmp_path / "scorecard.html").read_text(), path.read_text()
+    figures = json.loads((tmp_path / "scorecard.json").read_text())
+    winter = next(row for row in figures["strata"] if row["class"] == "winter" and row["product"] == "SMAP")
+    cell = f"{winter['r']:.3f} [{winter['r_low']:.3f}, {winter['r_high']:.3f}]"
+    assert cell in markdown and cell.replace(" [", "<small>[") in page
+    assert len(figures["benchmark"]) == len(works())
+    assert all(one["open"] or one["differences"] for one in figures["benchmark"])
 
 
 def test_json_and_csv_hold_the_same_figures(tmp_path, products):
@@ -104,11 +124,10 @@ def test_counts_of_rows_add_up(products):
     assert rows["network"]["matched"] == rows["SMAP"]["matched"] == len(products["network"]) - 10
 
 
-def test_the_terminal_shows_the_headline(tmp_path, products):
-    path = write_scorecard(tmp_path, products, title="A trial", notice="SIMULATED")
-    text = console_summary(path)
-    assert text.splitlines()[:2] == ["A trial", "SIMULATED"]
-    assert text == console_summary(tmp_path)
+def test_the_terminal_shows_the_headline(card, tmp_path):
+    text = console_summary(card / "scorecard.md")
+    assert text.splitlines()[:2] == ["A trial", "SIMULATED: no sensor, no satellite."]
+    assert text == console_summary(card)
     widths = {len(line) for line in text.splitlines()[3:]}
     assert len(widths) == 1
     assert "each sensor's own mean (not a model)" in text
@@ -134,8 +153,8 @@ def test_nothing_is_written_when_there_is_nothing_to_score(tmp_path, products):
     assert not folder.exists()
 
 
-def test_a_full_disk_leaves_the_old_scorecard_whole(tmp_path, products):
-    write_scorecard(tmp_path, products, title="The old one")
+def test_a_full_disk_leaves_the_old_scorecard_whole(card, tmp_path, products):
+    shutil.copytree(card, tmp_path, dirs_exist_ok=True)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with _largest_file(5_000), pytest.raises(OSError, match="File too large"):
         write_scorecard(tmp_path, products, title="The new one")
@@ -146,11 +165,11 @@ def test_names_cannot_break_a_table():
     assert markdown_table(("sensor",), [("a|b",)]).splitlines()[-1] == "| a\\|b |"
 
 
-def test_the_same_input_gives_the_same_bytes(tmp_path, products):
-    for name in ("first", "second"):
-        write_scorecard(tmp_path / name, products, title="A trial")
-    for file in ("scorecard.md", "scorecard.csv", "scorecard.json"):
-        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+def test_the_same_input_gives_the_same_bytes(card, tmp_path, products):
+    notes = ["Split: by 1° block."]
+    write_scorecard(tmp_path, products, title="A trial", notes=notes, notice="SIMULATED: no sensor, no satellite.")
+    for file in ("scorecard.md", "scorecard.csv", "scorecard.json", "scorecard.html"):
+        assert (card / file).read_bytes() == (tmp_path / file).read_bytes(), file
 
 
 @contextmanager

@@ -1,27 +1,51 @@
 """Scores any estimate against any sensors; knows no model."""
 
+from vadose.evaluation.benchmark import Setting, beside
 from vadose.evaluation.bootstrap import Bootstrap, Interval
+from vadose.evaluation.collocation import triple_collocation
 from vadose.evaluation.compare import differences, matched, own_mean
+from vadose.evaluation.effective import block_length, effective_samples
+from vadose.evaluation.in_time import InTime, in_time
 from vadose.evaluation.metric import METRICS, Metric
 from vadose.evaluation.predictions import check, read
 from vadose.evaluation.scorecard import console_summary, write_scorecard
 from vadose.evaluation.scores import Scores, score
 from vadose.evaluation.seen import SEEN_IN_TRAINING, seen_notes
-from vadose.evaluation.sensors import MIN_SAMPLES, per_sensor, reliability, summary
-from vadose.evaluation.statistic import Moments
+from vadose.evaluation.sensors import per_sensor, reliability, summary
+from vadose.evaluation.significance import bootstrap_p, holm
+from vadose.evaluation.spatial import Spatial, spatial
+from vadose.evaluation.statistic import Means, Moments
+from vadose.evaluation.strata import DISTANCE
+from vadose.evaluation.tally import MIN_SAMPLES, Tally
+from vadose.evaluation.works import PUBLISHED, Split, Work, works
 
 __all__ = [
+    "DISTANCE",
     "METRICS",
     "MIN_SAMPLES",
+    "PUBLISHED",
     "SEEN_IN_TRAINING",
     "Bootstrap",
+    "InTime",
     "Interval",
+    "Means",
     "Metric",
     "Moments",
     "Scores",
+    "Setting",
+    "Spatial",
+    "Split",
+    "Tally",
+    "Work",
+    "beside",
+    "block_length",
+    "bootstrap_p",
     "check",
     "console_summary",
     "differences",
+    "effective_samples",
+    "holm",
+    "in_time",
     "matched",
     "own_mean",
     "per_sensor",
@@ -29,6 +53,9 @@ __all__ = [
     "reliability",
     "score",
     "seen_notes",
+    "spatial",
     "summary",
+    "triple_collocation",
+    "works",
     "write_scorecard",
 ]

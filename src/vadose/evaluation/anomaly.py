@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from vadose.evaluation.statistic import Floats, group_mean
 
 WINDOW_DAYS = 35.0
+SMOOTHING_DAYS = 5.0
+"""Window over which values are averaged before they enter the climatology."""
+DAYS = 366
 
 
 def anomalies(
@@ -16,7 +21,8 @@ def anomalies(
     """Departure of each value from the mean over a window centred on its time (Entekhabi et al. 2010).
 
     The window holds the values of the same group within half its width on either side, both ends included, whether
-    days are missing or not; it is that of pytesmo's `calc_anomaly`.
+    days are missing or not; it is that of pytesmo's `calc_anomaly`. Whole series are needed: a window reaches over
+    the edge of a chunk.
 
     Args:
         series: arrays of finite values, each sorted by group and time.
@@ -24,6 +30,41 @@ def anomalies(
         group: number of each value's group, ascending.
         window_days: full width of the window, in days.
     """
+    return [values - mean for values, mean in zip(series, _moving(series, time, group, window_days), strict=True)]
+
+
+def climatological_anomalies(
+    series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: int = 35
+) -> list[Floats]:
+    """Departure of each value from what its group has on this day of the year (Entekhabi et al. 2010).
+
+    The climatology is the mean of the values, smoothed over 5 days, of each calendar day (29 February is one of the
+    366) over all years, then the mean over a window of days that goes on from December to January; it is that of
+    pytesmo's `calc_climatology`, days of the year counted by month and day. A group of one year has next to no
+    anomalies. Whole series are needed.
+
+    Args:
+        series: arrays of finite values, each sorted by group and time.
+        time: datetime64[ns] of each value.
+        group: number of each value's group, ascending.
+        window_days: full width of the window over days of the year, odd.
+    """
+    if len(time) == 0:
+        return list(series)
+    day = _calendar_day(time)
+    cell = group * DAYS + day
+    count = int(group[-1]) + 1
+    found = []
+    for values, smooth in zip(series, _moving(series, time, group, SMOOTHING_DAYS), strict=True):
+        by_day = group_mean(smooth, cell, count * DAYS).reshape(count, DAYS)
+        found.append(values - _circular_mean(by_day, window_days)[group, day])
+    return found
+
+
+def _moving(
+    series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: float
+) -> list[Floats]:
+    """Mean of each series over a centred window."""
     if len(time) == 0:
         return list(series)
     # Groups are laid end to end on one axis, in seconds so that it cannot overflow, further apart than a window.
@@ -32,10 +73,27 @@ def anomalies(
     axis = group.astype(np.int64) * (int(since.max()) + 2 * half + 1) + since
     first = np.searchsorted(axis, axis - half, side="left")
     last = np.searchsorted(axis, axis + half, side="right")
-    return [_departures(values, group, first, last) for values in series]
+    return [_window_mean(values, group, first, last) for values in series]
 
 
-def _departures(values: Floats, group: NDArray[np.intp], first: NDArray[np.intp], last: NDArray[np.intp]) -> Floats:
-    centred = values - group_mean(values, group, int(group.max()) + 1)[group]
-    total = np.concatenate([[0.0], np.cumsum(centred)])
-    return np.asarray(centred - (total[last] - total[first]) / (last - first))
+def _window_mean(values: Floats, group: NDArray[np.intp], first: NDArray[np.intp], last: NDArray[np.intp]) -> Floats:
+    own = group_mean(values, group, int(group.max()) + 1)[group]
+    total = np.concatenate([[0.0], np.cumsum(values - own)])
+    return np.asarray(own + (total[last] - total[first]) / (last - first))
+
+
+def _calendar_day(time: NDArray[np.datetime64]) -> NDArray[np.intp]:
+    """Day of a leap year by month and day, from 0."""
+    days, place = np.unique(time.astype("datetime64[D]"), return_inverse=True)
+    dates = pd.DatetimeIndex(days)
+    past = dates.day_of_year.to_numpy() - 1
+    return np.asarray((past + (~dates.is_leap_year & (dates.month.to_numpy() > 2)))[place], dtype=np.intp)
+
+
+def _circular_mean(by_day: Floats, window: int) -> Floats:
+    """Mean of the finite values within a centred window of columns, the last followed by the first."""
+    half = window // 2
+    there = np.isfinite(by_day)
+    wrapped = [np.pad(a, ((0, 0), (half, half)), mode="wrap") for a in (np.where(there, by_day, 0.0), there * 1.0)]
+    total, number = (sliding_window_view(a, 2 * half + 1, axis=1).sum(axis=2) for a in wrapped)
+    return np.asarray(total / np.maximum(number, 1))

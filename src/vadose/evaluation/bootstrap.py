@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vadose.evaluation.significance import bootstrap_p
 from vadose.evaluation.statistic import Floats
 from vadose.refusal import Refusal
 
@@ -55,18 +56,24 @@ class Bootstrap:
         there = np.isfinite(values)
         weights = np.ones(len(values)) if weights is None else weights
         values, weights = values[there], weights[there]
-        drawn = self._drawn(lat[there], lon[there])
+        drawn = self.drawn(lat[there], lon[there])
         with np.errstate(invalid="ignore", divide="ignore"):
             draws = (drawn @ (values * weights)) / (drawn @ weights)
             value = (values @ weights) / np.sum(weights)
         return self._interval(float(value), draws)
+
+    def chance(self, values: Floats, lat: Floats, lon: Floats) -> float:
+        """Two-sided p-value of the hypothesis that the mean over sensors is zero (see `bootstrap_p`), NaN left out."""
+        there = np.isfinite(values)
+        drawn = self.drawn(lat[there], lon[there])
+        return float(bootstrap_p(drawn @ values[there, np.newaxis])[0])
 
     def median(self, values: Floats, lat: Floats, lon: Floats) -> Interval:
         """Median over sensors, NaN left out."""
         there = np.isfinite(values)
         values = values[there]
         order = np.argsort(values)
-        counts = np.cumsum(self._drawn(lat[there], lon[there])[:, order], axis=1)
+        counts = np.cumsum(self.drawn(lat[there], lon[there])[:, order], axis=1)
         if not len(values):
             return Interval(np.nan, np.nan, np.nan)
         half = counts[:, -1:] / 2
@@ -74,8 +81,8 @@ class Bootstrap:
         ranked = values[order]
         return self._interval(float(np.median(values)), (ranked[lower] + ranked[upper]) / 2)
 
-    def _drawn(self, lat: Floats, lon: Floats) -> Floats:
-        """How often each draw takes each sensor: (draws, sensors)."""
+    def drawn(self, lat: Floats, lon: Floats) -> Floats:
+        """How often each draw takes each sensor: (draws, sensors), of no draws where there is one block or none."""
         block = self.blocks(lat, lon)
         number = int(block.max(initial=-1)) + 1
         if number < 2:

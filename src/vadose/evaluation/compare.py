@@ -33,18 +33,33 @@ def matched(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """
     if not products:
         raise Refusal("matched samples: of no product", "There is nothing to match", "Name at least one product")
+    tables = aligned(products)
+    label = _one_label(tables)
+    known = np.isfinite(label)
+    if not known.any():
+        raise _nothing(products, len(label))
+    return {name: table.assign(**{LABEL: label})[known].reset_index(drop=True) for name, table in tables.items()}
+
+
+def aligned(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The samples on which every product has an estimate, each with its own labels or none.
+
+    Args:
+        products: table of predictions of each product, at least one, as `check` describes.
+
+    Returns:
+        The tables, each with the same samples in the same order.
+
+    Raises:
+        Refusal: a table that `check` refuses.
+    """
     tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
     tables = {name: table[table["mean"].notna()] for name, table in tables.items()}
     numbers = _numbered(list(tables.values()))
     common = reduce(partial(np.intersect1d, assume_unique=True), numbers)
-    rows = [table.iloc[np.searchsorted(number, common)] for table, number in zip(tables.values(), numbers, strict=True)]
-    label = _one_label(dict(zip(tables, rows, strict=True)))
-    known = np.isfinite(label)
-    if not known.any():
-        raise _nothing(tables, len(common))
     return {
-        name: table.assign(**{LABEL: label})[known].reset_index(drop=True)
-        for name, table in zip(tables, rows, strict=True)
+        name: table.iloc[np.searchsorted(number, common)].reset_index(drop=True)
+        for (name, table), number in zip(tables.items(), numbers, strict=True)
     }
 
 
@@ -56,7 +71,8 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Bootstrap 
         bootstrap: how the intervals are drawn.
 
     Returns:
-        One row for each score of skill, by its name: `sensors` that have it in both, `difference, low, high`.
+        One row for each score of skill, by its name: `sensors` that have it in both, `difference, low, high` and `p`,
+        the two-sided p-value of no difference from the same draws.
     """
     bootstrap = bootstrap or Bootstrap()
     pairs = scored(first).merge(scored(second), on=SENSOR, suffixes=("", "_second"), validate="one_to_one")
@@ -66,7 +82,8 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Bootstrap 
         apart = (pairs[name] - pairs[f"{name}_second"]).to_numpy()
         mean = bootstrap.mean(apart, lat, lon)
         number = int(np.isfinite(apart).sum())
-        rows[name] = {"sensors": number, "difference": mean.value, "low": mean.low, "high": mean.high}
+        p = bootstrap.chance(apart, lat, lon)
+        rows[name] = {"sensors": number, "difference": mean.value, "low": mean.low, "high": mean.high, "p": p}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")
 
 
@@ -112,6 +129,7 @@ def _one_label(tables: dict[str, pd.DataFrame]) -> NDArray[np.float64]:
 
 
 def _nothing(tables: Mapping[str, pd.DataFrame], common: int) -> Refusal:
+    tables = {name: table.loc[table["mean"].notna()] for name, table in tables.items()}
     spans = [
         f"'{name}' has {len(table)} estimates"
         + (f" {table['time'].min()}..{table['time'].max()}" if len(table) else "")

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from vadose.evaluation.scores import ProductScores
 from vadose.evaluation.sensors import figures
+from vadose.evaluation.text import shown
 from vadose.evaluation.uncertainty import LEVELS
 
 STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"))
@@ -28,16 +30,21 @@ def reliability_diagram(products: Sequence[ProductScores], path: Path, notice: s
         notice: a warning above it; empty for none.
     """
     figure, axes = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
+    draw_reliability(axes, products)
+    axes.set_title(notice.split(":", maxsplit=1)[0], fontsize="small", fontweight="bold")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def draw_reliability(axes: Axes, products: Sequence[ProductScores]) -> None:
+    """Draw it into axes."""
     axes.plot((40, 100), (40, 100), color="0.6", linewidth=1, label="true")
     for place, (product, (colour, mark)) in enumerate(zip(products, STYLES * len(products), strict=False)):
         rows = [figures(product.spread)[f"coverage_{level}"] for level in LEVELS]
         mean, low, high = (100 * np.array([row[name] for row in rows]) for name in ("mean", "mean_low", "mean_high"))
         levels = np.array(LEVELS) + 0.6 * (place - (len(products) - 1) / 2)
         error = np.clip([mean - low, high - mean], 0, None)
-        axes.errorbar(levels, mean, error, label=product.name, color=colour, marker=mark, linewidth=1, capsize=2)
+        axes.errorbar(levels, mean, error, label=shown(product.name), color=colour, marker=mark, lw=1, capsize=2)
     axes.set(xlim=(45, 100), xlabel="interval of the stated spread, %", ylabel="samples within it, %")
     axes.grid(color="0.92")
     axes.legend(fontsize="small", frameon=False)
-    axes.set_title(notice.split(":", maxsplit=1)[0], fontsize="small", fontweight="bold")
-    figure.savefig(path, dpi=130)
-    plt.close(figure)

@@ -4,16 +4,23 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from vadose.evaluation.diagram import stated
 from vadose.evaluation.scores import HEADLINE, ProductScores, Scores
-from vadose.evaluation.sensors import SPREAD, figures, names, scored
+from vadose.evaluation.sensors import figures, names, scored
+from vadose.evaluation.tally import SPREAD
 from vadose.evaluation.text import HEADER, headline_rows, interval, markdown_table, number
 from vadose.evaluation.uncertainty import LEVELS
 
 EXTREMES = 5
 LISTED = 30
 DIAGRAM = "reliability.png"
+SENSOR_HEADER = ("sensor", "samples", "R", "ubRMSE", "RMSE", "bias")
+CHANCE = "p: of no difference, two-sided, from the same draws, corrected (Holm) for the number of products."
+SPREAD_MEANING = (
+    "CRPS, and the share of samples within each central interval of a Gaussian of the stated mean and spread."
+)
 
-_FORMULAS = """\
+FORMULAS = """\
 Scores are of one sensor over its samples, p the estimate and t the sensor's reading, then averaged over sensors, each
 weighing the same: R the correlation of p and t; bias = mean(p − t); RMSE = √mean((p − t)²); ubRMSE = √(RMSE² − bias²);
 all but R in m³ m⁻³. CRPS and coverage are means over samples."""
@@ -34,34 +41,39 @@ def scorecard_markdown(
     parts = [
         f"# {title}",
         f"> **{notice}**" if notice else "",
-        _basis(scores),
+        basis(scores),
         "## Scores on the same samples",
-        markdown_table(*_headline(scores)),
+        markdown_table(*headline_table(scores)),
         *_differences(scores),
         *_spread(scores),
         *(f"## {heading}\n\n{text}" for heading, text in chapters.items()),
         *_extremes(scores.products[0]),
         "## What was left out",
-        *_left_out(scores),
+        *left_out(scores),
         "## What the figures rest on",
         "\n".join(f"- {note}" for note in notes),
-        _FORMULAS,
-        "Every sensor's scores are in `scorecard.csv`, all other figures of this page in `scorecard.json`.",
+        FORMULAS,
+        "The same with pictures is in `scorecard.html`, every sensor's scores in `scorecard.csv`, all other figures of "
+        "this page in `scorecard.json`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _basis(scores: Scores) -> str:
+def basis(scores: Scores) -> str:
+    """What the figures of the first product rest on: samples, sensors, and what the brackets are."""
     bootstrap, first = scores.bootstrap, scored(scores.products[0].sensors)
     places = len(set(bootstrap.blocks(first["lat"].to_numpy(), first["lon"].to_numpy())))
+    effective = first["n_effective"].median()
     return (
-        f"{first['n'].sum():,} samples at {len(first):,} sensors, at least {scores.min_samples} samples a sensor. "
+        f"{first['n'].sum():,} samples at {len(first):,} sensors, at least {scores.min_samples} samples a sensor; "
+        f"neighbours in time are alike: as good as {number(effective, 0)} independent ones a sensor, in the median. "
         f"Brackets: {bootstrap.level:.0%} intervals from {bootstrap.draws:,} bootstrap draws over {places} places "
         f"(blocks of {bootstrap.block_degrees:g}°)" + (", too few for an interval." if places < 2 else ".")
     )
 
 
-def _headline(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+def headline_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Header and cells of the first table."""
     rows = headline_rows(scores.headline.to_dict("records"))  # type: ignore[arg-type]
     own = [_own(product) for product in scores.products]
     if not any(own):
@@ -80,29 +92,39 @@ def _own(product: ProductScores) -> str:
     return f"{three} ({len(own):,} sensors, {samples:,} samples)"
 
 
+def difference_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Header and cells of the first product minus each other one."""
+    header = ("minus", "sensors", "R", "ubRMSE", "RMSE", "bias", "p of R / ubRMSE / RMSE")
+    return header, [_difference(product) for product in scores.products[1:]]
+
+
 def _differences(scores: Scores) -> list[str]:
-    first, *others = scores.products
-    if not others:
+    if len(scores.products) == 1:
         return []
-    header = ("minus", "sensors", "R", "ubRMSE", "RMSE", "bias")
-    table = markdown_table(header, [_difference(product) for product in others])
-    return [f"## {first.name} minus the others, sensor by sensor", table]
+    title = f"## {scores.products[0].name} minus the others, sensor by sensor"
+    return [title, markdown_table(*difference_table(scores)), CHANCE]
 
 
 def _difference(product: ProductScores) -> tuple[str, ...]:
     rows = figures(product.behind)
     cells = (interval(rows[name], "difference", "low", "high") for name in HEADLINE)
-    return product.name, f"{rows['r']['sensors']:,.0f}", *cells
+    p = " / ".join(number(rows[name]["p_holm"]) for name in ("r", "ubrmse", "rmse"))
+    return product.name, f"{rows['r']['sensors']:,.0f}", *cells, p
+
+
+def spread_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Header and cells of the products that state a spread."""
+    header = ("product", "samples", "CRPS", *(f"{level} % interval" for level in LEVELS))
+    return header, [_reliability(product) for product in stated(scores.products)]
 
 
 def _spread(scores: Scores) -> list[str]:
-    rows = [_reliability(product) for product in scores.products if figures(product.spread)["crps"]["samples"]]
+    header, rows = spread_table(scores)
     if not rows:
         return []
-    header = ("product", "samples", "CRPS", *(f"{level} % interval" for level in LEVELS))
     return [
         "## Is the stated spread true?",
-        "CRPS, and the share of samples within each central interval of a Gaussian of the stated mean and spread.",
+        SPREAD_MEANING,
         markdown_table(header, rows),
         f"![Coverage of the stated intervals]({DIAGRAM})",
     ]
@@ -114,25 +136,34 @@ def _reliability(product: ProductScores) -> tuple[str, ...]:
     return product.name, f"{rows['crps']['samples']:,.0f}", *cells
 
 
-def _extremes(product: ProductScores) -> list[str]:
+def extremes(product: ProductScores, number: int = EXTREMES) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The sensors of lowest R, worst first, and of highest R, best first; all of them and none where they are few."""
     ranked = scored(product.sensors).dropna(subset="r").sort_values("r")
-    header = ("sensor", "samples", "R", "ubRMSE", "RMSE", "bias")
-    if len(ranked) <= 2 * EXTREMES:
-        return [f"## Sensors of {product.name}, worst first", markdown_table(header, _sensor_rows(ranked))]
+    if len(ranked) <= 2 * number:
+        return ranked, ranked.iloc[:0]
+    return ranked.head(number), ranked.tail(number)[::-1]
+
+
+def _extremes(product: ProductScores) -> list[str]:
+    worst, best = extremes(product)
+    if best.empty:
+        return [f"## Sensors of {product.name}, worst first", markdown_table(SENSOR_HEADER, sensor_rows(worst))]
     return [
         f"## Worst sensors of {product.name}, by R",
-        markdown_table(header, _sensor_rows(ranked.head(EXTREMES))),
+        markdown_table(SENSOR_HEADER, sensor_rows(worst)),
         f"## Best sensors of {product.name}, by R",
-        markdown_table(header, _sensor_rows(ranked.tail(EXTREMES)[::-1])),
+        markdown_table(SENSOR_HEADER, sensor_rows(best)),
     ]
 
 
-def _sensor_rows(sensors: pd.DataFrame) -> list[tuple[str, ...]]:
+def sensor_rows(sensors: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Cells under `SENSOR_HEADER`."""
     scores = zip(names(sensors), sensors["n"], *(sensors[name] for name in HEADLINE), strict=True)
     return [(name, f"{n:,}", *map(number, values)) for name, n, *values in scores]
 
 
-def _left_out(scores: Scores) -> list[str]:
+def left_out(scores: Scores) -> list[str]:
+    """What became of the rows, and the sensors that have no scores, Markdown."""
     header = ("product", *scores.products[0].rows)
     rows = [(product.name, *(f"{count:,}" for count in product.rows.values())) for product in scores.products]
     first = scores.products[0].sensors

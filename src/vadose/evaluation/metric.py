@@ -35,21 +35,21 @@ class Metric:
 def pearson_r(m: Moments) -> Floats:
     """Correlation cov(p, t) / (std(p) std(t)) of Pearson (1895, doi 10.1098/rspl.1895.0041)."""
     varies = ~(constant_estimate(m) | constant_label(m))
-    return _ratio(np.where(varies, m.pt, np.nan), np.sqrt(m.pp * m.tt)).clip(-1, 1)
+    return _ratio(np.where(varies, m.pt, np.nan), np.sqrt(m.pp) * np.sqrt(m.tt)).clip(-1, 1)
 
 
 def bias(m: Moments) -> Floats:
-    """Mean of p - t, m3 m-3."""
+    """Mean of p - t, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
     return np.where(m.n > 0, m.p - m.t, np.nan)
 
 
 def mse(m: Moments) -> Floats:
-    """Mean of (p - t)^2, (m3 m-3)^2."""
+    """Mean of (p - t)^2 = bias^2 + ubRMSE^2, (m3 m-3)^2 (Gupta et al. 2009, doi 10.1016/j.jhydrol.2009.08.003)."""
     return bias(m) ** 2 + _ratio(m.dd, m.n)
 
 
 def rmse(m: Moments) -> Floats:
-    """Square root of the mean of (p - t)^2, m3 m-3."""
+    """Square root of the mean of (p - t)^2, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
     return np.sqrt(mse(m))
 
 
@@ -59,12 +59,15 @@ def ubrmse(m: Moments) -> Floats:
 
 
 def slope(m: Moments) -> Floats:
-    """Slope cov(p, t) / var(t) of the straight line of p on t by least squares."""
+    """Slope cov(p, t) / var(t) of the straight line of p on t by least squares (Wilks 2019, section 7.2)."""
     return np.where(constant_label(m), np.nan, _ratio(m.pt, m.tt))
 
 
 def std_ratio(m: Moments) -> Floats:
-    """Ratio std(p) / std(t): below 1 where the estimate varies too little in time."""
+    """Ratio of temporal standard deviations std(p) / std(t): below 1 where the estimate varies too little in time.
+
+    The second of the two ratios of a Taylor diagram (Taylor 2001, doi 10.1029/2000JD900719).
+    """
     return np.where(constant_label(m), np.nan, np.sqrt(_ratio(m.pp, m.tt)))
 
 

@@ -1,4 +1,4 @@
-"""The scorecard's files: Markdown for people, CSV of every sensor, JSON of all other figures."""
+"""The scorecard's files: a page and Markdown for people, CSV of every sensor, JSON of all other figures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,17 @@ from typing import Any
 
 import pandas as pd
 
+from vadose.evaluation.benchmark import Setting
+from vadose.evaluation.benchmark_text import benchmark_records
 from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.content import Content, Words
 from vadose.evaluation.diagram import reliability_diagram, stated
 from vadose.evaluation.markdown import DIAGRAM, scorecard_markdown
-from vadose.evaluation.scores import ProductScores, Scores, score
-from vadose.evaluation.sensors import MIN_SAMPLES
+from vadose.evaluation.page import page
+from vadose.evaluation.scores import ProductScores, Scores
+from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.evaluation.text import HEADER, headline_rows, plain_table
+from vadose.evaluation.works import Work
 from vadose.files import declaration, replacing
 from vadose.refusal import Refusal
 
@@ -29,12 +34,14 @@ def write_scorecard(
     notice: str = "",
     bootstrap: Bootstrap | None = None,
     chapters: Mapping[str, str] | None = None,
+    works: Sequence[Work] = (),
+    setting: Setting | None = None,
 ) -> Path:
     """Score named products on the samples that all of them have, and write the scorecard.
 
-    Writes `scorecard.md`, `scorecard.csv` (scores of every sensor and product on the matched samples),
-    `scorecard.json` (all other figures of the page) and, where a product states its spread, `reliability.png`; all of
-    them or none.
+    Writes `scorecard.html` (one page with all pictures in it), `scorecard.md`, `scorecard.csv` (scores of every sensor
+    and product on the matched samples), `scorecard.json` (all other figures of the page) and, where a product states
+    its spread, `reliability.png`; all of them or none.
 
     Args:
         folder: where to write; made if it is not there.
@@ -45,6 +52,8 @@ def write_scorecard(
         notice: a warning above all figures, such as that data are simulated; empty for none.
         bootstrap: how the intervals are drawn.
         chapters: more of the page, Markdown by heading.
+        works: published ones that the first product is set beside.
+        setting: what the first product's table does not tell of itself.
 
     Returns:
         Path of the Markdown file.
@@ -52,19 +61,28 @@ def write_scorecard(
     Raises:
         Refusal: what `score` refuses; nothing is written then.
     """
-    scores = score(products, min_samples=min_samples, bootstrap=bootstrap)
-    made_from = {"title": title, "notes": list(notes), "notice": notice, "products": list(products)}
-    figures = declaration("scorecard", made_from | {"min_samples": min_samples} | asdict(scores.bootstrap))
+    words = Words(title, tuple(notes), notice, dict(chapters or {}))
+    return write_content(folder, Content.of(products, words, min_samples, bootstrap, works, setting))
+
+
+def write_content(folder: Path, content: Content) -> Path:
+    """Write the files of `write_scorecard`; all of them or none.
+
+    Returns:
+        Path of the Markdown file.
+    """
+    scores, words = content.scores, content.words
     texts = {
-        "scorecard.md": scorecard_markdown(scores, title, notes, notice, chapters or {}),
+        "scorecard.html": page(content),
+        "scorecard.md": scorecard_markdown(scores, words.title, words.notes, words.notice, content.chapters),
         "scorecard.csv": _every_sensor(scores).to_csv(index=False),
-        "scorecard.json": json.dumps(figures | _figures(scores), indent=2, allow_nan=False) + "\n",
+        "scorecard.json": json.dumps(_figures(content), indent=2, allow_nan=False) + "\n",
     }
     with ExitStack() as whole:
         for name, text in texts.items():
             whole.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
         if speaking := stated(scores.products):
-            reliability_diagram(speaking, whole.enter_context(replacing(folder / DIAGRAM)), notice)
+            reliability_diagram(speaking, whole.enter_context(replacing(folder / DIAGRAM)), words.notice)
     return folder / "scorecard.md"
 
 
@@ -82,9 +100,18 @@ def console_summary(scorecard: Path) -> str:
         raise Refusal(f"scorecard: {path}", "There is no such file", "Name a folder that holds a scorecard")
     figures = json.loads(path.read_text(encoding="utf-8"))
     made_from = figures["made_from"]
-    basis = f"at least {made_from['min_samples']} samples a sensor; brackets: {made_from['level']:.0%} intervals"
-    table = plain_table(HEADER, headline_rows(figures["headline"]))
-    return "\n".join(filter(None, [made_from["title"], made_from["notice"], basis, table]))
+    table = _headline_text(figures["headline"], made_from["min_samples"], made_from["level"])
+    return "\n".join(filter(None, [made_from["title"], made_from["notice"], table]))
+
+
+def headline_text(scores: Scores) -> str:
+    """The headline of scores as a table for a terminal."""
+    return _headline_text(_records(scores.headline), scores.min_samples, scores.bootstrap.level)
+
+
+def _headline_text(rows: Sequence[Mapping[str, Any]], min_samples: int, level: float) -> str:
+    basis = f"at least {min_samples} samples a sensor; brackets: {level:.0%} intervals"
+    return f"{basis}\n{plain_table(HEADER, headline_rows(rows))}"
 
 
 def _every_sensor(scores: Scores) -> pd.DataFrame:
@@ -93,10 +120,16 @@ def _every_sensor(scores: Scores) -> pd.DataFrame:
     return table[["product", *table.columns.drop("product")]]
 
 
-def _figures(scores: Scores) -> dict[str, Any]:
-    return {
+def _figures(content: Content) -> dict[str, Any]:
+    words, scores = content.words, content.scores
+    names = [product.name for product in scores.products]
+    made_from = {"title": words.title, "notes": list(words.notes), "notice": words.notice, "products": names}
+    made_from |= {"min_samples": scores.min_samples} | asdict(scores.bootstrap)
+    return declaration("scorecard", made_from) | {
         "headline": _records(scores.headline),
         "products": {product.name: _of_product(product) for product in scores.products},
+        "strata": _records(content.strata),
+        "benchmark": benchmark_records(content.benchmark),
     }
 
 

@@ -1,14 +1,17 @@
 """Scores of several products on the same samples, with all that was left out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import differences, matched, own_mean
 from vadose.evaluation.predictions import LABEL, SENSOR, check, scorable
-from vadose.evaluation.sensors import MIN_SAMPLES, figures, per_sensor, reliability, scored, summary
+from vadose.evaluation.sensors import figures, per_sensor, reliability, scored, summary
+from vadose.evaluation.significance import holm
+from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.refusal import Refusal
 
 OWN_MEAN = "each sensor's own mean (not a model)"
@@ -28,7 +31,8 @@ class ProductScores:
         spread: their `reliability`.
         own: scores of each sensor on all samples of the product.
         own_skill: their `summary`.
-        behind: paired `differences`, first product minus this one; empty for the first.
+        behind: paired `differences`, first product minus this one, with `p_holm`, their `p` corrected (Holm) for all
+            products that are compared with the first in this score; of no sensor for the first.
     """
 
     name: str
@@ -83,7 +87,11 @@ def score(
     common = matched(tables)
     own = {name: per_sensor(table, min_samples) for name, table in tables.items()}
     every = pd.concat(own.values())[[*SENSOR, "lat", "lon"]].drop_duplicates(SENSOR)
-    sensors = {name: _with_absent(per_sensor(table, min_samples), every, min_samples) for name, table in common.items()}
+    again = {
+        name: own[name] if _same(tables[name], table) else per_sensor(table, min_samples)
+        for name, table in common.items()
+    }
+    sensors = {name: _with_absent(table, every, min_samples) for name, table in again.items()}
     first = next(iter(sensors.values()))
     if scored(first).empty:
         raise Refusal(
@@ -91,12 +99,18 @@ def score(
             f"There are {len(first)} sensors and the longest has {first['n'].max()} samples",
             "Score more samples, or ask for fewer of them a sensor",
         )
+    made = [_product(name, tables[name], sensors[name], own[name], first, bootstrap) for name in tables]
     return Scores(
-        tuple(_product(name, tables[name], sensors[name], own[name], first, bootstrap) for name in tables),
+        tuple(_corrected(made)),
         per_sensor(own_mean(next(iter(common.values()))), min_samples),
         min_samples,
         bootstrap,
     )
+
+
+def _same(table: pd.DataFrame, common: pd.DataFrame) -> bool:
+    """Whether all samples of a table are matched ones, its labels theirs."""
+    return len(table) == len(common) and np.array_equal(table[LABEL].to_numpy(), common[LABEL].to_numpy())
 
 
 def _with_absent(sensors: pd.DataFrame, every: pd.DataFrame, min_samples: int) -> pd.DataFrame:
@@ -124,6 +138,16 @@ def _product(
         summary(own, bootstrap),
         differences(first, sensors if sensors is not first else sensors.iloc[:0], bootstrap),
     )
+
+
+def _corrected(products: Sequence[ProductScores]) -> list[ProductScores]:
+    """The same, p-values of each score corrected over products."""
+    p = np.stack([product.behind["p"].to_numpy() for product in products])
+    corrected = np.stack([holm(column) for column in p.T], axis=1)
+    return [
+        replace(product, behind=product.behind.assign(p_holm=row))
+        for product, row in zip(products, corrected, strict=True)
+    ]
 
 
 def _rows(table: pd.DataFrame, sensors: pd.DataFrame) -> dict[str, int]:

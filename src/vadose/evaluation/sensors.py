@@ -4,23 +4,27 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from vadose.evaluation.anomaly import anomalies
+from vadose.evaluation.anomaly import anomalies, climatological_anomalies
 from vadose.evaluation.bootstrap import Bootstrap
-from vadose.evaluation.metric import METRICS, constant_estimate, constant_label, pearson_r
+from vadose.evaluation.effective import effective_samples
+from vadose.evaluation.metric import CONSTANT, METRICS, pearson_r
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check, scorable
-from vadose.evaluation.statistic import Floats, Moments, group_mean
-from vadose.evaluation.uncertainty import LEVELS, covered, crps_gaussian
-from vadose.refusal import Refusal
+from vadose.evaluation.statistic import Floats, Moments, group_ranks
+from vadose.evaluation.tally import MIN_SAMPLES, SPREAD, Tally
 
-MIN_SAMPLES = 20
-SKILL = [*(metric.name for metric in METRICS), "anomaly_r"]
-SPREAD = ["crps", *(f"coverage_{level}" for level in LEVELS)]
+SERIES = ["spearman", "anomaly_r", "anomaly_r_climatology"]
+"""Scores that need the whole series of a sensor, since they order its samples by value or time."""
+SKILL = [*(metric.name for metric in METRICS), *SERIES]
 SCORES = [*SKILL, *SPREAD]
 
 
 def per_sensor(predictions: pd.DataFrame, min_samples: int = MIN_SAMPLES) -> pd.DataFrame:
     """Scores of every sensor of a table of predictions, over the samples that have both estimate and label.
+
+    R, bias, errors, slope, KGE, CRPS and coverage are of `Tally`, which adds; those of `SERIES` need the whole series
+    of a sensor: a table too long for memory is scored a few sensors at a time, or by `Tally` without them.
 
     Args:
         predictions: a table as `check` describes.
@@ -28,35 +32,45 @@ def per_sensor(predictions: pd.DataFrame, min_samples: int = MIN_SAMPLES) -> pd.
 
     Returns:
         One row for each sensor, none dropped: `network, station, sensor, lat, lon`, `n` samples, `n_spread` samples
-        with a spread, each score of `SCORES` (NaN where there is none), `left_out` (why it has no scores, else empty)
-        and `note` (which of its series is constant, so that R does not exist).
+        with a spread, each score of `SCORES` (NaN where there is none), `n_effective` (independent samples that would
+        tell R as well, see `effective_samples`), `left_out` (why it has no scores, else empty) and `note` (which of
+        its series is constant, so that R does not exist).
 
     Raises:
         Refusal: a table that `check` refuses, or fewer than 2 samples asked for.
     """
-    if min_samples < 2:
-        raise Refusal(f"scores: at least {min_samples} samples a sensor", "R needs 2", "Ask for 2 or more")
     frame = check(predictions)
     group, sensors = by_sensor(frame)
+    scores = Tally.of_groups(frame, group, sensors).scores(min_samples)
     used = scorable(frame)
-    frame, group, count = frame[used], group[used], len(sensors)
-    p, t, spread = (frame[name].to_numpy() for name in ("mean", LABEL, "spread"))
-    moments = Moments.of(p, t, group, count)
-    p_short, t_short = anomalies((p, t), frame["time"].to_numpy(), group)
-    scores = {metric.name: metric.of(moments) for metric in METRICS}
-    anomaly_r = pearson_r(Moments.of(p_short, t_short, group, count))
-    scores["anomaly_r"] = np.where(np.isfinite(scores["r"]), anomaly_r, np.nan)
-    scores["crps"] = group_mean(crps_gaussian(p, spread, t), group, count)
-    for level in LEVELS:
-        scores[f"coverage_{level}"] = group_mean(covered(p, spread, t, level), group, count)
-    few = moments.n < min_samples
-    return sensors.assign(
-        n=moments.n.astype(np.int64),
-        n_spread=np.bincount(group[np.isfinite(spread)], minlength=count),
-        **{name: np.where(few, np.nan, values) for name, values in scores.items()},
-        left_out=[f"{n:.0f} samples, {min_samples} needed" if n < min_samples else "" for n in moments.n],
-        note=_notes(moments, few),
-    )
+    series = _of_series(frame[used], group[used], len(sensors))
+    there = np.isfinite(scores["r"].to_numpy())
+    scores = scores.assign(**{name: np.where(there, values, np.nan) for name, values in series.items()})
+    first = [*SENSOR, "lat", "lon", "n", "n_spread", *SCORES, "n_effective"]
+    return scores[[*first, *scores.columns.drop(first)]]
+
+
+def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict[str, Floats]:
+    """Scores that order the samples of a sensor.
+
+    Spearman's (1904, doi 10.2307/1412159) is Pearson's R of the ranks of both series, ties at their mean rank; the two
+    anomaly R are Pearson's of what the 35-day window or the climatology leaves (Entekhabi et al. 2010, doi
+    10.1175/2010JHM1223.1).
+    """
+    p, t, time = (frame[name].to_numpy() for name in ("mean", LABEL, "time"))
+    whole = Moments.of(p, t, group, count)
+
+    def of_anomalies(series: Sequence[Floats]) -> Floats:
+        m = Moments.of(series[0], series[1], group, count)
+        rounding = (m.pp <= CONSTANT**2 * whole.pp) | (m.tt <= CONSTANT**2 * whole.tt)
+        return np.where(rounding, np.nan, pearson_r(m))
+
+    return {
+        "spearman": pearson_r(Moments.of(group_ranks(p, group), group_ranks(t, group), group, count)),
+        "anomaly_r": of_anomalies(anomalies((p, t), time, group)),
+        "anomaly_r_climatology": of_anomalies(climatological_anomalies((p, t), time, group)),
+        "n_effective": effective_samples(p, t, group, count),
+    }
 
 
 def scored(sensors: pd.DataFrame) -> pd.DataFrame:
@@ -123,11 +137,3 @@ def _row(values: Floats, lat: Floats, lon: Floats, bootstrap: Bootstrap) -> dict
         "median_low": median.low,
         "median_high": median.high,
     }
-
-
-def _notes(moments: Moments, few: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[str]:
-    flat = [
-        np.where(which(moments) & ~few, word, "")
-        for which, word in ((constant_estimate, "constant estimate"), (constant_label, "constant label"))
-    ]
-    return [", ".join(filter(None, pair)) for pair in zip(*flat, strict=True)]

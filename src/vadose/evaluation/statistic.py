@@ -1,6 +1,7 @@
 """Statistics that add: what is kept of many pairs of estimate and label, so that chunks give the same scores as one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -10,7 +11,56 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class Statistic:
+    """Arrays of one entry for each group (sensor); two are equal where all of their values are."""
+
+    n: Floats
+
+    def placed(self, at: NDArray[np.intp], groups: int) -> Self:
+        """The same among `groups` groups, its own at the numbers `at`; the others hold nothing, which is zeros."""
+        return type(self)(*(_scattered(values, at, groups) for values in self._arrays()))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        return all(map(np.array_equal, self._arrays(), other._arrays()))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _arrays(self) -> list[Floats]:
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+@dataclass(frozen=True, eq=False)
+class Means(Statistic):
+    """Sums of one value of each sample, such as a score of its stated spread; NaN is not counted.
+
+    Attributes:
+        n: number of values.
+        total: their sum.
+    """
+
+    total: Floats
+
+    @classmethod
+    def of(cls, values: Floats, group: NDArray[np.intp], groups: int) -> Self:
+        """Sums of values, each of which belongs to one of `groups` groups."""
+        there = np.isfinite(values)
+        n = np.bincount(group[there], minlength=groups).astype(np.float64)
+        return cls(n, np.bincount(group[there], values[there], groups).astype(np.float64))
+
+    def __add__(self, other: Self) -> Self:
+        """Sums of the values of both, group by group."""
+        return type(self)(self.n + other.n, self.total + other.total)
+
+    @property
+    def mean(self) -> Floats:
+        """Mean of each group, NaN where it has no value."""
+        return np.where(self.n > 0, self.total / np.maximum(self.n, 1), np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments(Statistic):
     """Counts, means and centred sums of pairs (p, t) = (estimate, label), one entry for each group (sensor).
 
     Sums are of departures from the group's own mean, in double precision, and two sets of pairs are joined by the
@@ -24,7 +74,6 @@ class Moments:
         dd: sum of squared departures of p - t.
     """
 
-    n: Floats
     p: Floats
     t: Floats
     pp: Floats
@@ -41,6 +90,20 @@ class Moments:
         products = (p_rest**2, t_rest**2, p_rest * t_rest, (p_rest - t_rest) ** 2)
         pp, tt, pt, dd = (np.bincount(group, product, groups).astype(np.float64) for product in products)
         return cls(n, p_mean, t_mean, pp, tt, pt, dd)
+
+    @classmethod
+    def about(cls, p: float, t: float, n: Floats, sums: Floats) -> Self:
+        """Moments from sums of departures from one point near all the means.
+
+        Args:
+            p, t: the point.
+            n: number of pairs of each group.
+            sums: of p', t', p'^2, t'^2, p' t' and (p' - t')^2, where p' and t' depart from the point: (groups, 6).
+        """
+        p_mean, t_mean, pp, tt, pt, dd = (sums / np.maximum(n, 1)[:, np.newaxis]).T
+        centred = (pp - p_mean**2, tt - t_mean**2, pt - p_mean * t_mean, dd - (p_mean - t_mean) ** 2)
+        squares = [n * np.maximum(part, 0) if place != 2 else n * part for place, part in enumerate(centred)]
+        return cls(n, p + p_mean, t + t_mean, *squares)
 
     def __add__(self, other: Self) -> Self:
         """Moments of the pairs of both, group by group."""
@@ -61,9 +124,34 @@ class Moments:
 
 def group_mean(values: Floats, group: NDArray[np.intp], groups: int) -> Floats:
     """Mean of the finite values of each group, NaN where a group has none."""
-    there = np.isfinite(values)
-    n = np.bincount(group[there], minlength=groups)
-    return np.where(n > 0, np.bincount(group[there], values[there], groups) / np.maximum(n, 1), np.nan)
+    return Means.of(values, group, groups).mean
+
+
+def group_ranks(values: Floats, group: NDArray[np.intp]) -> Floats:
+    """Rank of each value among those of its group, from 1; equal values share the mean of their ranks.
+
+    Args:
+        values: finite.
+        group: number of each value's group, ascending.
+    """
+    edges = np.append(np.flatnonzero(np.diff(group, prepend=-1)), len(group))
+    order = np.concatenate([np.zeros(0, np.intp), *(a + np.argsort(values[a:b]) for a, b in pairwise(edges))])
+    sorted_values = values[order]
+    starts = np.ones(len(values), dtype=bool)
+    starts[1:] = (sorted_values[1:] != sorted_values[:-1]) | (group[1:] != group[:-1])
+    first = np.flatnonzero(starts)
+    last = np.append(first[1:], len(values)) - 1
+    begin = np.searchsorted(group, group[first]) if len(values) else first
+    shared = (first + last) / 2 - begin + 1
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(shared, last - first + 1)
+    return ranks
+
+
+def _scattered(values: Floats, at: NDArray[np.intp], groups: int) -> Floats:
+    placed = np.zeros(groups)
+    placed[at] = values
+    return placed
 
 
 def _centred(values: Floats, group: NDArray[np.intp], n: Floats) -> tuple[Floats, Floats]:

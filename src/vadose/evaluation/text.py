@@ -45,3 +45,10 @@ def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
         for line in lines
     )
+
+
+def shown(name: str, longest: int = 60) -> str:
+    """A name as pictures can draw it: printable, of one line, not too long, no formula and no hidden label."""
+    plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name).strip() or "?"
+    cut = plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    return ("\N{ZERO WIDTH SPACE}" if cut.startswith("_") else "") + cut.replace("$", r"\$")

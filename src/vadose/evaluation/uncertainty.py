@@ -9,10 +9,17 @@ LEVELS = (50, 80, 90, 95)
 """Central intervals whose coverage is counted, in %."""
 
 
+def spread_scores(mean: Floats, spread: Floats, truth: Floats) -> dict[str, Floats]:
+    """The scores of each sample by their names: `crps` and the coverage of each of `LEVELS`."""
+    coverage = {f"coverage_{level}": covered(mean, spread, truth, level) for level in LEVELS}
+    return {"crps": crps_gaussian(mean, spread, truth)} | coverage
+
+
 def covered(mean: Floats, spread: Floats, truth: Floats, percent: float) -> Floats:
     """1 where the truth lies in the central interval of a Gaussian, 0 where it does not, NaN without a spread.
 
-    A true spread covers `percent` % of the samples.
+    With z the quantile of the standard Gaussian at (1 + percent / 100) / 2: |truth - mean| <= z spread. A true spread
+    covers `percent` % of the samples (Gneiting, Balabdaoui and Raftery 2007, doi 10.1111/j.1467-9868.2007.00587.x).
     """
     half = ndtri(0.5 + percent / 200) * spread
     return np.where(np.isfinite(spread), np.abs(truth - mean) <= half, np.nan)

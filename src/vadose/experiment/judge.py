@@ -1,38 +1,125 @@
-"""Scores of finished estimates."""
+"""Scores of finished estimates, and of any product that lies on a grid."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from vadose.evaluation import console_summary, read, seen_notes, write_scorecard
+from vadose.evaluation import (
+    DISTANCE,
+    PUBLISHED,
+    SEEN_IN_TRAINING,
+    Setting,
+    Split,
+    Work,
+    seen_notes,
+    works,
+)
+from vadose.evaluation.benchmark_text import benchmark_plain
+from vadose.evaluation.content import Content, Words
+from vadose.evaluation.markdown import difference_table
+from vadose.evaluation.scorecard import headline_text, write_content
+from vadose.evaluation.text import plain_table
+from vadose.evaluation.triple_text import TRIPLE, triple_markdown
+from vadose.experiment.config import Experiment
+from vadose.experiment.folds import way_of
+from vadose.experiment.near_training import with_distance
+from vadose.experiment.product import Gathered, Product, Reading, gathered
+from vadose.experiment.run import Run
 from vadose.experiment.train import SIMULATED
+from vadose.refusal import Refusal
 
 
-def judge(predictions: Sequence[Path], out: Path | None, min_samples: int) -> str:
-    """Score tables of estimates, one a product, on the samples that all of them have.
+def judge(
+    products: Sequence[str | Path],
+    out: Path | None,
+    min_samples: int,
+    sensors: Path | None = None,
+    reading: Reading | None = None,
+    against: str = "",
+    triple: bool = False,
+) -> str:
+    """Score products on the samples that all of them have.
 
     Args:
-        predictions: Parquet files; each product is called by the name of its file.
-        out: folder of the scorecard, which is not kept when there is none.
+        products: tables of estimates or gridded files, each a path or name=path, or a YAML file of a `Product`.
+        out: folder of the scorecard; none is written without it.
         min_samples: a sensor needs to be scored.
+        sensors: where gridded products are sampled, see `gathered`.
+        reading: of gridded files.
+        against: "published", or a folder of works, to set the first product beside; empty for none.
+        triple: whether errors are told by triple collocation too, of three products, or of two and the sensor.
 
     Returns:
-        The headline for a terminal, and how many samples were seen in training where the tables tell.
+        For a terminal: the headline, paired differences, published works, and what the figures rest on.
+
+    Raises:
+        Refusal: as `gathered`, `score` and `works`; or simulated samples are to be set beside published works.
     """
-    products = {path.stem: read(path) for path in predictions}
-    notes = seen_notes(products)
-    notice = SIMULATED if any(is_simulated(path) for path in predictions) else ""
-    with TemporaryDirectory() as nowhere:
-        folder = out or Path(nowhere)
-        title = ", ".join(products)
-        scorecard = write_scorecard(folder, products, title=title, notes=notes, min_samples=min_samples, notice=notice)
-        summary = "\n".join([console_summary(scorecard), *notes])
-    return f"{summary}\nScorecard: {scorecard}" if out else summary
+    told = [Product.told(str(text), reading or Reading()) for text in products]
+    found = gathered(told, sensors)
+    simulated = any(is_simulated(path) for path in [*(one.path for one in told), *([sensors] if sensors else [])])
+    published = _works(against, simulated)
+    tables, notes = _completed(found, told), [*found.notes, *seen_notes(found.tables)]
+    setting = setting_of(told[0], tables[told[0].name])
+    chapters = {TRIPLE: triple_markdown(tables)} if triple else {}
+    words = Words(", ".join(tables), tuple(notes), SIMULATED if simulated else "", chapters)
+    content = Content.of(tables, words, min_samples, works=published, setting=setting)
+    if out:
+        notes = [*notes, f"Scorecard: {write_content(out, content)}, and scorecard.html beside it"]
+    return "\n".join(filter(None, [words.title, words.notice, *_figures(content), *chapters.values(), *notes]))
 
 
-def is_simulated(predictions: Path) -> bool:
+def _figures(content: Content) -> list[str]:
+    scores = content.scores
+    lines = [headline_text(scores)]
+    if scores.products[1:]:
+        first = scores.products[0].name
+        lines += [f"{first} minus the others, sensor by sensor", plain_table(*difference_table(scores))]
+    return lines + ([benchmark_plain(content.benchmark)] if content.benchmark else [])
+
+
+def is_simulated(table: Path) -> bool:
     """Whether a table of estimates declares that it rests on a simulated world."""
-    parquet = predictions.suffix.lower() in {".parquet", ".pq"}
-    return parquet and bool(pd.read_parquet(predictions, columns=["time"]).attrs.get("simulated"))
+    parquet = table.is_file() and table.suffix.lower() in {".parquet", ".pq"}
+    return parquet and bool(pd.read_parquet(table, columns=["time"]).attrs.get("simulated"))
+
+
+def setting_of(product: Product, table: pd.DataFrame) -> Setting:
+    """How the samples of a product were kept from its training, and its resolution, where its file declares them."""
+    if product.path.suffix.lower() not in {".parquet", ".pq"}:
+        return Setting()
+    declared = pd.read_parquet(product.path, columns=["time"]).attrs.get("made_from", {})
+    try:
+        experiment = Experiment.model_validate(declared["experiment"])
+    except (KeyError, TypeError, ValueError):
+        return Setting()
+    resolution = "points of a table" if "table" in type(experiment.samples).model_fields else "320 m"
+    if SEEN_IN_TRAINING not in table or table[SEEN_IN_TRAINING].any():
+        return Setting(Split(text="places seen in training among them"), resolution)
+    return Setting(
+        Split(way="times" if experiment.split.by_year else "places", text=way_of(experiment.split)), resolution
+    )
+
+
+def _works(against: str, simulated: bool) -> tuple[Work, ...]:
+    if not against:
+        return ()
+    if simulated:
+        raise Refusal(
+            f"score: simulated samples against {against} figures",
+            "What is simulated says nothing of works on the Earth",
+            "Score estimates at real sensors, or leave --against out",
+        )
+    return works() if against == PUBLISHED else works(Path(against))
+
+
+def _completed(found: Gathered, told: Sequence[Product]) -> dict[str, pd.DataFrame]:
+    """The tables, those of a run with the distance to its places of training."""
+    tables = dict(found.tables)
+    for product in told:
+        split = Run(product.path.parent.parent).split
+        if product.is_table and product.path.parent.name == "predictions" and split.is_file():
+            table = tables[product.name]
+            tables[product.name] = table if DISTANCE in table else with_distance(table, split)
+    return tables

@@ -1,0 +1,83 @@
+"""All that a scorecard tells, computed once for its page, its Markdown and its JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from vadose.evaluation.benchmark import Beside, Setting, beside
+from vadose.evaluation.benchmark_text import benchmark_markdown
+from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.compare import matched
+from vadose.evaluation.scores import Scores, score
+from vadose.evaluation.strata_scores import strata_markdown, stratified
+from vadose.evaluation.tally import MIN_SAMPLES
+from vadose.evaluation.works import Work
+
+STRATA = "Scores by kind of ground, season and sources"
+BENCHMARK = "Beside published works"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a scorecard says beside its figures.
+
+    Attributes:
+        title: its heading.
+        notes: statements of what the figures rest on: the split, the period, the input.
+        notice: a warning above all figures, such as that data are simulated; empty for none.
+        chapters: more of it, Markdown by heading.
+    """
+
+    title: str
+    notes: Sequence[str] = ()
+    notice: str = ""
+    chapters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a scorecard tells.
+
+    Attributes:
+        words: beside the figures.
+        scores: what `score` gives.
+        samples: matched table of each product.
+        strata: what `stratified` gives.
+        benchmark: published works beside the first product.
+    """
+
+    words: Words
+    scores: Scores
+    samples: Mapping[str, pd.DataFrame]
+    strata: pd.DataFrame
+    benchmark: tuple[Beside, ...]
+
+    @classmethod
+    def of(
+        cls,
+        products: Mapping[str, pd.DataFrame],
+        words: Words,
+        min_samples: int = MIN_SAMPLES,
+        bootstrap: Bootstrap | None = None,
+        works: Sequence[Work] = (),
+        setting: Setting | None = None,
+    ) -> "Content":
+        """Score named products on the samples that all of them have.
+
+        Raises:
+            Refusal: what `score` refuses.
+        """
+        scores = score(products, min_samples=min_samples, bootstrap=bootstrap)
+        samples = matched(products)
+        strata = stratified(samples, min_samples, scores.bootstrap)
+        first = next(iter(products.values()))
+        found = beside(works, first, setting, min_samples=min_samples, bootstrap=scores.bootstrap)
+        return cls(words, scores, samples, strata, found)
+
+    @property
+    def chapters(self) -> dict[str, str]:
+        """The chapters that were given, and those of the strata and of the published works, Markdown by heading."""
+        own = {STRATA: strata_markdown(self.strata)} if len(self.strata) else {}
+        beside_works = {BENCHMARK: benchmark_markdown(self.benchmark)} if self.benchmark else {}
+        return {**self.words.chapters, **own, **beside_works}

@@ -1,0 +1,213 @@
+"""How sure the scores of one sensor are, and the difference of two products at it: blocks of time drawn again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.evaluation.blocks import blocks, drawn, generator, tail
+from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.compare import matched
+from vadose.evaluation.effective import common_block_length, effective_samples
+from vadose.evaluation.metric import METRICS
+from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor
+from vadose.evaluation.sensors import names
+from vadose.evaluation.significance import bootstrap_p, of_few_blocks
+from vadose.evaluation.statistic import Floats, Moments
+from vadose.evaluation.tally import MIN_SAMPLES
+
+SCORED = [metric.name for metric in METRICS]
+_FIGURES = ("", "_low", "_high", "_p")
+
+
+@dataclass(frozen=True, eq=False)
+class InTime:
+    """What a bootstrap of blocks of time says of every sensor.
+
+    Attributes:
+        sensors: by product: `network, station, sensor, lat, lon, n, n_effective, block` (samples in a block) and each
+            metric of `METRICS` with `_low` and `_high`; NaN where a sensor has too few samples or no such score.
+        differences: by each product but the first, the first minus it: `network, station, sensor, lat, lon, n` and
+            each metric with `_low`, `_high` and `_p`, the two-sided p-value.
+        means: one row for each product, and for the first minus each other, and metric: `product, minus` (empty where
+            none), `score, sensors, mean, low, high, p` (of a difference) when places and blocks of time are drawn.
+    """
+
+    sensors: Mapping[str, pd.DataFrame]
+    differences: Mapping[str, pd.DataFrame]
+    means: pd.DataFrame
+
+
+def in_time(
+    products: Mapping[str, pd.DataFrame], min_samples: int = MIN_SAMPLES, bootstrap: Bootstrap | None = None
+) -> InTime:
+    """Intervals of every sensor's scores from a circular block bootstrap in time, and of their means over sensors.
+
+    Samples that follow one another are alike, so that draws of single samples give intervals far too narrow. Blocks
+    are as long as `common_block_length` says; the same ones are drawn for all products, so that differences are paired.
+    A sensor's draws depend on its name and the seed alone: tables scored a few sensors at a time have the same
+    intervals.
+
+    The mean over sensors is drawn in two stages, places and then blocks of time within their sensors. Scores of
+    sensors differ by chance in time already, so this counts a part of it twice and errs to wide intervals (Davison and
+    Hinkley 1997, section 3.8). A sensor's draws are first moved so that their mean is its score: drawn series vary a
+    little less than the whole, which would not average out over sensors. A single place has no such interval: its
+    sensors share their weather.
+
+    Args:
+        products: table of predictions of each product, as `check` describes; they are matched first.
+        min_samples: sensors with fewer matched samples have no scores.
+        bootstrap: level, draws, seed and places.
+
+    Raises:
+        Refusal: tables that `matched` refuses.
+    """
+    bootstrap = bootstrap or Bootstrap()
+    tables = matched(products)
+    series = _Series.of(list(tables.values()))
+    chosen = np.flatnonzero(series.n >= max(min_samples, 2))
+    contrasts = _contrasts(len(tables))
+    figures = np.full((len(_FIGURES), len(contrasts) * len(SCORED), len(series.places)), np.nan)
+    means = _Means.of(series, chosen, bootstrap, figures.shape[1])
+    for place, sensor in enumerate(map(int, chosen)):
+        values, draws = series.drawn(sensor, bootstrap, contrasts)
+        figures[:, :, sensor] = _figures(values, draws, series.blocks(sensor), bootstrap.level)
+        means.take(place, values, draws)
+    return _tables(list(tables), series, contrasts, figures, means.table(list(tables), contrasts, bootstrap.level))
+
+
+@dataclass(frozen=True, eq=False)
+class _Series:
+    """Matched samples by sensor."""
+
+    estimates: Sequence[Floats]
+    label: Floats
+    bounds: NDArray[np.intp]
+    places: pd.DataFrame
+    effective: Sequence[Floats]
+    length: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, tables: Sequence[pd.DataFrame]) -> "_Series":
+        group, places = by_sensor(tables[0])
+        estimates, label = [table["mean"].to_numpy() for table in tables], tables[0][LABEL].to_numpy()
+        bounds = np.searchsorted(group, np.arange(len(places) + 1))
+        effective = [effective_samples(p, label, group, len(places)) for p in estimates]
+        length = common_block_length([*estimates, label], group, len(places))
+        return cls(estimates, label, bounds, places, effective, length)
+
+    @property
+    def n(self) -> NDArray[np.intp]:
+        return np.diff(self.bounds)
+
+    def blocks(self, sensor: int) -> int:
+        return blocks(int(self.n[sensor]), int(self.length[sensor]))
+
+    def drawn(self, sensor: int, bootstrap: Bootstrap, contrasts: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Every score and difference of a sensor, and their draws: (figures,) and (draws, figures)."""
+        samples = slice(self.bounds[sensor], self.bounds[sensor + 1])
+        label, estimates = self.label[samples], [p[samples] for p in self.estimates]
+        rng = generator(bootstrap.seed, names(self.places.iloc[[sensor]])[0])
+        one = np.zeros(len(label), np.intp)
+        whole = [Moments.of(p, label, one, 1) for p in estimates]
+        draws = drawn(estimates, label, int(self.length[sensor]), bootstrap.draws, rng)
+        return _scores(whole, contrasts)[0], _scores(draws, contrasts)
+
+
+def _contrasts(products: int) -> NDArray[np.intp]:
+    """Each product, then the first minus each other: (contrasts, products)."""
+    own = np.eye(products, dtype=np.intp)
+    return np.concatenate([own, own[:1] - own[1:]])
+
+
+def _scores(moments: Sequence[Moments], contrasts: NDArray[np.intp]) -> Floats:
+    """All metrics of all contrasts: (groups, contrasts x metrics)."""
+    by_product = np.stack([[metric.of(m) for metric in METRICS] for m in moments])
+    parts = [sum((row[p] * by_product[p] for p in np.flatnonzero(row)), 0.0) for row in contrasts]
+    return np.concatenate([np.asarray(part) for part in parts]).T
+
+
+def _figures(values: Floats, draws: Floats, number: int, level: float) -> Floats:
+    """Value, interval and p-value of each figure of a sensor: (4, figures)."""
+    out = tail(level, number)
+    there = np.isfinite(values)
+    found = np.full((4, len(values)), np.nan)
+    found[0] = values
+    if there.any():
+        draws = draws[:, there]
+        quantile = np.quantile if np.isfinite(draws).all() else np.nanquantile
+        found[1:3, there] = quantile(draws, [out, 1 - out], axis=0)
+        found[3, there] = of_few_blocks(bootstrap_p(draws), number)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Means:
+    """Running sums over sensors of every figure, as observed and in every draw of places."""
+
+    weights: Floats
+    own: Floats
+    drawn: Floats
+
+    @classmethod
+    def of(cls, series: _Series, chosen: NDArray[np.intp], bootstrap: Bootstrap, figures: int) -> "_Means":
+        lat, lon = (series.places[name].to_numpy()[chosen] for name in ("lat", "lon"))
+        weights = bootstrap.drawn(lat, lon)
+        return cls(weights, np.zeros((2, figures)), np.zeros((2, len(weights), figures)))
+
+    def take(self, place: int, values: Floats, draws: Floats) -> None:
+        """Add a sensor to the sums."""
+        self.own[0] += np.nan_to_num(values)
+        self.own[1] += np.isfinite(values)
+        there, weight = np.isfinite(draws), self.weights[:, place, np.newaxis]
+        shift = values - np.where(there, draws, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+        if len(weight):
+            self.drawn[0] += weight * np.where(there & np.isfinite(shift), draws + shift, 0.0)
+            self.drawn[1] += weight * (there & np.isfinite(shift))
+
+    def table(self, products: Sequence[str], contrasts: NDArray[np.intp], level: float) -> pd.DataFrame:
+        """One row for each contrast and metric."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean, draws = self.own[0] / self.own[1], self.drawn[0] / self.drawn[1]
+        ends = np.full((2, len(mean)), np.nan)
+        there = np.isfinite(draws).any(axis=0)
+        if there.any():
+            ends[:, there] = np.nanquantile(draws[:, there], [(1 - level) / 2, (1 + level) / 2], axis=0)
+        minus = [products[int(np.argmin(row))] if row.min() < 0 else "" for row in contrasts]
+        table = pd.DataFrame(
+            {
+                "product": np.repeat([products[int(np.argmax(row))] for row in contrasts], len(SCORED)),
+                "minus": np.repeat(minus, len(SCORED)),
+                "score": np.tile(SCORED, len(contrasts)),
+                "sensors": self.own[1].astype(np.int64),
+                "mean": mean,
+                "low": ends[0],
+                "high": ends[1],
+            }
+        )
+        return table.assign(p=np.where(table["minus"] != "", bootstrap_p(draws), np.nan))
+
+
+def _tables(
+    products: Sequence[str], series: _Series, contrasts: NDArray[np.intp], figures: Floats, means: pd.DataFrame
+) -> InTime:
+    by_contrast = figures.reshape(len(_FIGURES), len(contrasts), len(SCORED), -1)
+    places = series.places[[*SENSOR, "lat", "lon"]].assign(n=series.n)
+    sensors, differences = {}, {}
+    for place, name in enumerate(products):
+        own = places.assign(n_effective=series.effective[place], block=series.length)
+        sensors[name] = own.assign(**_columns(by_contrast[:3, place]))
+        if place:
+            differences[name] = places.assign(**_columns(by_contrast[:, len(products) + place - 1]))
+    return InTime(sensors, differences, means)
+
+
+def _columns(figures: Floats) -> dict[str, Floats]:
+    """Columns of each metric with its interval: figures are (kinds, metrics, sensors)."""
+    return {
+        f"{name}{end}": figures[kind, place]
+        for place, name in enumerate(SCORED)
+        for kind, end in zip(range(len(figures)), _FIGURES, strict=False)
+    }

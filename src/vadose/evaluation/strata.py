@@ -1,0 +1,178 @@
+"""Strata: the classes into which samples fall, each told by columns that a table of predictions may have."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.evaluation.predictions import LABEL, by_sensor
+from vadose.evaluation.texture import texture_class
+from vadose.variables import SOURCES, Quality
+
+DISTANCE = "distance_to_training_km"
+"""Column that a table may have: how far the nearest place lies that the model of this row learned from."""
+
+_SEASONS = ("winter", "spring", "summer", "autumn")
+_COVERS = {
+    1: "cropland",
+    2: "cropland",
+    3: "mosaic of cropland and vegetation",
+    4: "mosaic of cropland and vegetation",
+    5: "broadleaved evergreen forest",
+    6: "broadleaved deciduous forest",
+    7: "needleleaved evergreen forest",
+    8: "needleleaved deciduous forest",
+    9: "mixed forest",
+    10: "mosaic of trees, shrubs and herbs",
+    11: "mosaic of trees, shrubs and herbs",
+    12: "shrubland",
+    13: "grassland",
+    14: "lichens and mosses",
+    15: "sparse vegetation",
+    16: "flooded vegetation",
+    17: "flooded vegetation",
+    18: "flooded vegetation",
+    19: "urban",
+    20: "bare",
+    21: "water",
+    22: "snow and ice",
+}
+"""Of the codes of ESA CCI land cover, by their tens (Land Cover CCI Product User Guide 2.0, 2017, table 3-1)."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A way to part samples.
+
+    Attributes:
+        title: what tables call it.
+        columns: that it reads beside those of every table.
+        of: from a checked table with these columns to the class of each row, classes in their order, NaN for none.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    of: Callable[[pd.DataFrame], pd.Categorical]
+
+
+def _text(column: str) -> Callable[[pd.DataFrame], pd.Categorical]:
+    return lambda table: _told(table[column].astype("object"))
+
+
+def _told(words: "pd.Series[Any]") -> pd.Categorical:
+    """Classes by name; an empty word is none."""
+    return pd.Categorical(words.where(words != ""))
+
+
+def _coded(codes: NDArray[np.integer], names: Sequence[str]) -> "pd.Categorical[Any]":
+    """Classes by their number among names, -1 for none."""
+    return pd.Categorical.from_codes(codes.astype(np.int64), dtype=pd.CategoricalDtype(list(names)))
+
+
+def _cover(table: pd.DataFrame) -> pd.Categorical:
+    code, codes = pd.factorize(table["land_cover"])
+    tens = pd.to_numeric(pd.Series(codes, dtype="object"), errors="coerce") // 10
+    names = np.array([*tens.map(_COVERS).fillna(""), ""], dtype=object)
+    return _told(pd.Series(names[code]))
+
+
+def _texture(table: pd.DataFrame) -> pd.Categorical:
+    sand, silt, clay = (table[name].to_numpy(np.float64) for name in ("sand", "silt", "clay"))
+    return _told(texture_class(sand, silt, clay))
+
+
+def _season(table: pd.DataFrame) -> pd.Categorical:
+    quarter = (table["time"].dt.month.to_numpy() % 12) // 3
+    south = table["lat"].to_numpy() < 0
+    return _coded((quarter + 2 * south) % 4, _SEASONS)
+
+
+def _wetness(table: pd.DataFrame) -> pd.Categorical:
+    group, label = by_sensor(table)[0], table[LABEL].to_numpy()
+    order = np.lexsort((label, group))
+    count = np.bincount(group)
+    place = np.empty(len(table), np.intp)
+    place[order] = np.arange(len(table)) - np.repeat(np.cumsum(count) - count, count)
+    third = 3 * place // count[group]
+    if "soil_temperature" in table:
+        third = np.where(table["soil_temperature"].to_numpy() <= 0, len(_THIRDS) - 1, third)
+    return _coded(third, _THIRDS)
+
+
+def _bins(column: str, edges: Sequence[float], units: str) -> Dimension:
+    names = [f"below {edges[0]:g}{units}"]
+    names += [f"{low:g} to {high:g}{units}" for low, high in pairwise(edges)]
+    names += [f"{edges[-1]:g}{units} and more"]
+
+    def of(table: pd.DataFrame) -> pd.Categorical:
+        values = table[column].to_numpy(np.float64)
+        return _coded(np.where(np.isfinite(values), np.digitize(values, edges), -1), names)
+
+    return Dimension(_TITLES[column], (column,), of)
+
+
+_THIRDS = ("dry third", "middle third", "wet third", "frozen (0 °C or less)")
+_TITLES = {
+    DISTANCE: "distance to the nearest training place",
+    "elevation": "elevation",
+    "slope": "slope",
+    "urban_share": "share of urban ground",
+    "water_share": "share of water",
+}
+_NAMES = {
+    "sentinel1": "Sentinel-1",
+    "sentinel2": "Sentinel-2",
+    "dem": "elevation",
+    "soilgrids": "SoilGrids",
+    "smap": "SMAP",
+    "gldas": "GLDAS",
+}
+_BITS = {Quality.missing(source).value: _NAMES.get(source, source) for source in SOURCES}
+
+
+def _sources(column: str) -> Callable[[pd.DataFrame], pd.Categorical]:
+    def of(table: pd.DataFrame) -> pd.Categorical:
+        bits, code = np.unique(table[column].to_numpy(np.int64) & sum(_BITS), return_inverse=True)
+        return _coded(code, [_lacking(int(held)) for held in bits])
+
+    return of
+
+
+def _lacking(bits: int) -> str:
+    return "all there" if not bits else "without " + ", ".join(name for bit, name in _BITS.items() if bits & bit)
+
+
+DIMENSIONS = (
+    Dimension("network", (), _text("network")),
+    Dimension("climate (Köppen-Geiger)", ("climate",), _text("climate")),
+    Dimension("land cover (ESA CCI)", ("land_cover",), _cover),
+    Dimension("soil texture (USDA)", ("sand", "silt", "clay"), _texture),
+    Dimension("season", (), _season),
+    Dimension("wetness of the moment, thirds of each sensor's own readings", (), _wetness),
+    _bins(DISTANCE, (10, 50, 100, 500), " km"),
+    Dimension("sources, moment and history", ("absent",), _sources("absent")),
+    Dimension("sources of the moment", ("quality",), _sources("quality")),
+    _bins("elevation", (300, 1000, 2000), " m"),
+    _bins("slope", (2, 5, 15), "°"),
+    _bins("urban_share", (0.01, 0.1), ""),
+    _bins("water_share", (0.01, 0.1), ""),
+)
+
+
+def classes_of(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
+    """The class of each row in every dimension whose columns a checked table has and that parts it at all.
+
+    Returns:
+        By the titles of the dimensions: categorical in the order of the classes, NaN where a row has none.
+    """
+    found = {}
+    for dimension in DIMENSIONS:
+        if all(column in table for column in dimension.columns):
+            classes = dimension.of(table).remove_unused_categories()
+            if len(classes.categories) > 1:
+                found[dimension.title] = pd.Series(classes, table.index)
+    return found

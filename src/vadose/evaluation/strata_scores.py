@@ -1,0 +1,107 @@
+"""Scores of the samples of each class."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.metric import pearson_r, rmse, ubrmse
+from vadose.evaluation.predictions import LABEL, by_sensor
+from vadose.evaluation.statistic import Moments
+from vadose.evaluation.strata import classes_of
+from vadose.evaluation.text import interval, markdown_table
+
+SHOWN = {"r": pearson_r, "ubrmse": ubrmse, "rmse": rmse}
+HEADER = ("class", "product", "sensors", "samples", "too few", "R", "ubRMSE", "RMSE")
+MEANING = (
+    "Means over the sensors that have enough samples of the class; 'too few' counts those that have some, and not "
+    "enough. Within a class soil varies less than over all, so that R is lower than over all even where the estimate "
+    "is as good. No bracket: all sensors lie in one place."
+)
+
+
+def stratified(tables: Mapping[str, pd.DataFrame], min_samples: int, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Scores of each class of samples.
+
+    Args:
+        tables: of each product, matched: the same samples in the same order. A column that parts samples is taken from
+            the first product that has it.
+        min_samples: of a class, for a sensor to be scored in it.
+        bootstrap: how the intervals are drawn.
+
+    Returns:
+        One row for each dimension, class and product: `stratum`, `class`, `product`, `sensors` and `samples` scored,
+        `too_few` sensors left out, and `r, ubrmse, rmse`, each with `_low` and `_high`; NaN where no sensor is scored.
+    """
+    whole = pd.concat([next(iter(tables.values())), *_more(tables)], axis=1)
+    group, sensors = by_sensor(whole)
+    label = whole[LABEL].to_numpy()
+    estimates = {name: table["mean"].to_numpy() for name, table in tables.items()}
+    rows = []
+    for stratum, classes in classes_of(whole).items():
+        for code, name in enumerate(classes.cat.categories):
+            held = np.flatnonzero(classes.cat.codes == code)
+            for product, estimate in estimates.items():
+                keys = {"stratum": stratum, "class": name, "product": product}
+                moments = Moments.of(estimate[held], label[held], group[held], len(sensors))
+                rows.append(keys | _scores(moments, sensors, min_samples, bootstrap))
+    return pd.DataFrame(rows, columns=[*_COLUMNS, *_FIGURES])
+
+
+_COLUMNS = ("stratum", "class", "product", "sensors", "samples", "too_few")
+_FIGURES = [f"{score}{end}" for score in SHOWN for end in ("", "_low", "_high")]
+
+
+def _more(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
+    """Columns that the first product lacks, from the first other that has them."""
+    known = set(next(iter(tables.values())).columns)
+    found = []
+    for table in tables.values():
+        new = [column for column in table.columns if column not in known]
+        known.update(new)
+        found.append(table[new])
+    return found
+
+
+def _scores(moments: Moments, sensors: pd.DataFrame, min_samples: int, bootstrap: Bootstrap) -> dict[str, float]:
+    enough = moments.n >= min_samples
+    lat, lon = (sensors[name].to_numpy()[enough] for name in ("lat", "lon"))
+    found: dict[str, float] = {
+        "sensors": int(enough.sum()),
+        "samples": int(moments.n[enough].sum()),
+        "too_few": int(((moments.n > 0) & ~enough).sum()),
+    }
+    for score, of in SHOWN.items():
+        mean = bootstrap.mean(of(moments)[enough], lat, lon)
+        found |= {score: mean.value, f"{score}_low": mean.low, f"{score}_high": mean.high}
+    return found
+
+
+def strata_tables(strata: pd.DataFrame) -> list[tuple[str, Sequence[str], list[tuple[str, ...]]]]:
+    """A table for each dimension: title, header and cells; the product is not named where there is one alone."""
+    several = len(set(strata["product"])) > 1
+    keep = [place for place, name in enumerate(HEADER) if several or name != "product"]
+    return [
+        (
+            str(stratum),
+            [HEADER[place] for place in keep],
+            [tuple(_cells(row)[place] for place in keep) for row in rows.to_dict("records")],
+        )
+        for stratum, rows in strata.groupby("stratum", sort=False)
+    ]
+
+
+def strata_markdown(strata: pd.DataFrame) -> str:
+    """All dimensions, a table each."""
+    parts = [MEANING]
+    for title, header, rows in strata_tables(strata):
+        parts += [f"### By {title}", markdown_table(header, rows)]
+    return "\n\n".join(parts)
+
+
+def _cells(row: Mapping[object, object]) -> tuple[str, ...]:
+    told = {str(name): value for name, value in row.items()}
+    counts = (f"{told[name]:,}" for name in ("sensors", "samples", "too_few"))
+    scores = (interval(told, score, f"{score}_low", f"{score}_high") for score in SHOWN)
+    return str(told["class"]), str(told["product"]), *counts, *scores

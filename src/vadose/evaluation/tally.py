@@ -1,0 +1,133 @@
+"""What is kept of each sensor of a table, so that tables read in chunks, or by many workers, add to the same scores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.evaluation.metric import METRICS, constant_estimate, constant_label
+from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check, scorable
+from vadose.evaluation.statistic import Floats, Means, Moments
+from vadose.evaluation.uncertainty import LEVELS, spread_scores
+from vadose.refusal import Refusal
+
+MIN_SAMPLES = 20
+SPREAD = ["crps", *(f"coverage_{level}" for level in LEVELS)]
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Statistics of every sensor of a table of predictions, over the samples that have both estimate and label.
+
+    `Tally.of(a) + Tally.of(b)` is `Tally.of` both tables together, to rounding, so that a table of any length is
+    scored in little memory: `sum(map(Tally.of, chunks), Tally.empty())`, or a fold of a Dask bag. A sample that stands
+    in two chunks counts twice: only within one table are duplicates seen.
+
+    Attributes:
+        sensors: `network, station, sensor`, one row each, in the order of their names.
+        rows: number of rows of each.
+        lat, lon: their sums over rows, degrees.
+        moments: of estimate and label.
+        spread: of each score of `SPREAD`, by its name.
+    """
+
+    sensors: pd.DataFrame
+    rows: Floats
+    lat: Floats
+    lon: Floats
+    moments: Moments
+    spread: Mapping[str, Means]
+
+    @classmethod
+    def of(cls, predictions: pd.DataFrame) -> Self:
+        """Tally of a table as `check` describes.
+
+        Raises:
+            Refusal: a table that `check` refuses.
+        """
+        table = check(predictions)
+        return cls.of_groups(table, *by_sensor(table))
+
+    @classmethod
+    def of_groups(cls, table: pd.DataFrame, group: NDArray[np.intp], sensors: pd.DataFrame) -> Self:
+        """Tally of a checked table whose sensors are numbered as `by_sensor` does."""
+        count, used = len(sensors), scorable(table)
+        rows = np.bincount(group, minlength=count).astype(np.float64)
+        p, t, spread = (table[name].to_numpy()[used] for name in ("mean", LABEL, "spread"))
+        return cls(
+            sensors[SENSOR],
+            rows,
+            sensors["lat"].to_numpy() * rows,
+            sensors["lon"].to_numpy() * rows,
+            Moments.of(p, t, group[used], count),
+            {name: Means.of(values, group[used], count) for name, values in spread_scores(p, spread, t).items()},
+        )
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Tally of nothing."""
+        none, group = np.zeros(0), np.zeros(0, np.intp)
+        sensors = pd.DataFrame({name: pd.Series([], dtype="str") for name in SENSOR})
+        spread = {name: Means.of(none, group, 0) for name in spread_scores(none, none, none)}
+        return cls(sensors, none, none, none, Moments.of(none, none, group, 0), spread)
+
+    def __add__(self, other: Self) -> Self:
+        """Tally of both tables."""
+        if self.sensors.equals(other.sensors):
+            return self._with(other)
+        both = pd.concat([self.sensors, other.sensors], ignore_index=True).groupby(SENSOR, sort=True)
+        at = np.asarray(both.ngroup(), dtype=np.intp)
+        sensors = both.size().index.to_frame(index=False)
+        number = len(self.sensors)
+        return self._placed(at[:number], sensors)._with(other._placed(at[number:], sensors))
+
+    def scores(self, min_samples: int = MIN_SAMPLES) -> pd.DataFrame:
+        """Scores of every sensor that need no whole series.
+
+        Args:
+            min_samples: sensors with fewer samples have no scores.
+
+        Returns:
+            As `per_sensor` does, without the scores that order samples by value or time.
+
+        Raises:
+            Refusal: fewer than 2 samples asked for.
+        """
+        if min_samples < 2:
+            raise Refusal(f"scores: at least {min_samples} samples a sensor", "R needs 2", "Ask for 2 or more")
+        few = self.moments.n < min_samples
+        scores = {metric.name: metric.of(self.moments) for metric in METRICS}
+        scores |= {name: self.spread[name].mean for name in SPREAD}
+        return self.sensors.assign(
+            lat=self.lat / self.rows,
+            lon=self.lon / self.rows,
+            n=self.moments.n.astype(np.int64),
+            n_spread=self.spread["crps"].n.astype(np.int64),
+            **{name: np.where(few, np.nan, values) for name, values in scores.items()},
+            left_out=[f"{n:.0f} samples, {min_samples} needed" if n < min_samples else "" for n in self.moments.n],
+            note=_notes(self.moments, few),
+        )
+
+    def _with(self, other: Self) -> Self:
+        """Tally of both, of which the sensors are the same."""
+        spread = {name: means + other.spread[name] for name, means in self.spread.items()}
+        places = (self.rows + other.rows, self.lat + other.lat, self.lon + other.lon)
+        return type(self)(self.sensors, *places, self.moments + other.moments, spread)
+
+    def _placed(self, at: NDArray[np.intp], sensors: pd.DataFrame) -> Self:
+        """The same among more sensors."""
+        places = (self.rows, self.lat, self.lon)
+        rows, lat, lon = (np.bincount(at, values, len(sensors)).astype(np.float64) for values in places)
+        spread = {name: means.placed(at, len(sensors)) for name, means in self.spread.items()}
+        return type(self)(sensors, rows, lat, lon, self.moments.placed(at, len(sensors)), spread)
+
+
+def _notes(moments: Moments, few: NDArray[np.bool_]) -> list[str]:
+    flat = [
+        np.where(which(moments) & ~few, word, "")
+        for which, word in ((constant_estimate, "constant estimate"), (constant_label, "constant label"))
+    ]
+    return [", ".join(filter(None, pair)) for pair in zip(*flat, strict=True)]

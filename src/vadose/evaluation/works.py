@@ -1,0 +1,158 @@
+"""What other works have published, one YAML file a work: figures, and the setting that they hold for."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vadose.grid import Period
+from vadose.refusal import Refusal
+
+Way = Literal["places", "random places", "times", "random samples", "no training", "not told"]
+"""What a model had not seen of the samples that it was judged on."""
+Score = Literal["r", "bias", "rmse", "ubrmse", "kge", "anomaly_r", "r2"]
+Over = Literal["mean", "median", "pooled", "stations", "not told"]
+"""Mean or median over sensors; pooled: all samples as one series; stations: across stations."""
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(_Closed):
+    """Where the figures stand."""
+
+    cited: str
+    doi: str = ""
+    url: str = ""
+
+    @property
+    def address(self) -> str:
+        """A link to it, empty where there is none."""
+        return self.url or (f"https://doi.org/{self.doi}" if self.doi else "")
+
+
+class Region(_Closed):
+    """A box around the ground of a work: west, south, east, north in degrees."""
+
+    name: str
+    box: tuple[float, float, float, float]
+
+    @model_validator(mode="after")
+    def _on_earth(self) -> "Region":
+        west, south, east, north = self.box
+        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+            raise ValueError(f"{self.name}: no box of west, south, east, north: {self.box}")
+        return self
+
+
+class Split(_Closed):
+    """How what was judged was kept from what was learned."""
+
+    way: Way = "not told"
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.way} ({self.text})" if self.text else self.way
+
+
+NOT_TOLD = Split()
+
+
+class Figure(_Closed):
+    """One figure.
+
+    Attributes:
+        score: of `vadose.evaluation.METRICS`, anomaly_r or r2; m3 m-3 where it has units.
+        over: how sensors were put together.
+        value: the figure; the lower end where `to` is the upper one.
+        deviation: what the work gives behind a plus-minus sign.
+        product: which of the work's products.
+        part: which of its samples.
+        split: where it is another than the work's.
+    """
+
+    score: Score
+    over: Over = "not told"
+    value: float
+    to: float | None = None
+    deviation: float | None = None
+    product: str = ""
+    part: str = ""
+    split: Split | None = None
+
+
+class Work(_Closed):
+    """A published work. What it does not tell, or what is not known of it, is empty.
+
+    Attributes:
+        work: what tables call it.
+        source: where its figures stand.
+        region: where its sensors lie.
+        networks: whose sensors it took.
+        sensors: how many.
+        period: of its samples, two ISO dates with a slash.
+        resolution: of its product.
+        split: how what was judged was kept from what was learned.
+        figures: one or more.
+        notes: what a reader must know beside.
+    """
+
+    work: str
+    source: Source
+    region: Region | None = None
+    networks: tuple[str, ...] = ()
+    sensors: int | None = None
+    period: str = ""
+    resolution: str = ""
+    split: Split = NOT_TOLD
+    figures: tuple[Figure, ...] = Field(min_length=1)
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _datable(self) -> "Work":
+        if self.period:
+            Period.parse(self.period)
+        return self
+
+
+PUBLISHED = "published"
+
+
+def works(folder: Path | None = None) -> tuple[Work, ...]:
+    """The works of a folder, by the names of their files; those that come with the package without one.
+
+    Raises:
+        Refusal: the folder holds none, or a file is no work.
+    """
+    place: Traversable = folder or files("vadose.evaluation").joinpath(PUBLISHED)
+    held = sorted((f for f in place.iterdir() if f.name.endswith(".yaml")), key=_name) if place.is_dir() else []
+    if not held:
+        raise Refusal(
+            f"published figures: {place}", "There is no YAML file", f"Name a folder of works, or '{PUBLISHED}'"
+        )
+    return tuple(_read(file) for file in held)
+
+
+def _name(file: Traversable) -> str:
+    return file.name
+
+
+def _read(file: Traversable) -> Work:
+    try:
+        content: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return Work.model_validate(content)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise Refusal(
+            f"published figures: {file}", _fault(error), "Write a work as those of vadose/evaluation/published are"
+        ) from error
+
+
+def _fault(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())

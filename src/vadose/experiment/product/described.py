@@ -1,0 +1,97 @@
+"""How a product is named and how its files are to be read."""
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vadose.refusal import Refusal
+
+TABLES = (".parquet", ".pq", ".csv", ".csv.gz")
+
+
+class Reading(BaseModel):
+    """How gridded files are read.
+
+    Attributes:
+        variable: of soil moisture; not needed where a file has one alone.
+        units: of it, where the file tells none, or another than it means: "m3 m-3", "%" (volumetric per cent),
+            "kg m-2" or "mm" (water in a layer), "saturation" (0..1 or 0..100, by its values).
+        layer_m: depth of the layer that holds kg m-2 or mm, m.
+        rescale: what saturation is scaled by: the least and greatest reading of each sensor, or porosity.
+        porosity: m3 m-3 of every place; without it the table of sensors must have a column `porosity`.
+        window_hours: how far the time of a grid may lie from that of a reading.
+        flags: of ISMN that readings of an archive may have, as in `vadose.samples.labels.LabelRule`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variable: str = ""
+    units: str = ""
+    layer_m: float | None = Field(default=None, gt=0, lt=10)
+    rescale: Literal["", "sensor", "porosity"] = ""
+    porosity: float | None = Field(default=None, gt=0, lt=1)
+    window_hours: float = Field(default=12.0, ge=0)
+    flags: tuple[str, ...] = ("G",)
+
+
+class Product(Reading):
+    """A product: its name, its file or folder, and how that is read."""
+
+    name: str = Field(min_length=1)
+    path: Path
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of predictions."""
+        return str(self.path).lower().endswith(TABLES)
+
+    @classmethod
+    def told(cls, text: str, reading: Reading) -> "Product":
+        """A product of the command line: a path, name=path, or a YAML file of this class.
+
+        Raises:
+            Refusal: there is no such file, or the YAML file tells something else.
+        """
+        name, equals, rest = text.partition("=")
+        if not equals or Path(text).exists():
+            name, rest = "", text
+        path = Path(rest)
+        if not path.exists():
+            raise Refusal(f"score: {rest}", "There is no such file or folder", "Give a table, or gridded files")
+        if path.suffix in {".yaml", ".yml"}:
+            return cls._read(path)
+        return cls(name=name or path.name.split(".")[0], path=path, **reading.model_dump())
+
+    @classmethod
+    def _read(cls, path: Path) -> "Product":
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            product = cls.model_validate({"name": path.stem} | content)
+        except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+            raise Refusal(
+                f"score: the product {path}", _fault(error), f"Its keys are {', '.join(cls.model_fields)}"
+            ) from error
+        return product.model_copy(update={"path": path.parent / product.path})
+
+
+def reading_of(
+    variable: str, units: str, layer_m: float | None, rescale: str, porosity: float | None, window_hours: float
+) -> Reading:
+    """The options of the command line, checked; see `Reading`.
+
+    Raises:
+        Refusal: a value is out of its range.
+    """
+    told = {"variable": variable, "units": units, "layer_m": layer_m, "rescale": rescale}
+    try:
+        return Reading.model_validate(told | {"porosity": porosity, "window_hours": window_hours})
+    except ValidationError as error:
+        raise Refusal("score: how gridded files are read", _fault(error), "See 'vadose score --help'") from error
+
+
+def _fault(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return f"It cannot be read ({error})"
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())

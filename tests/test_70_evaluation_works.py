@@ -1,0 +1,201 @@
+"""Published works beside ours: the same region, period and metric, every difference told, none dropped."""
+
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from vadose.evaluation import Bootstrap, Setting, Split, beside, per_sensor, works, write_scorecard
+from vadose.evaluation.benchmark_text import CAUTION, benchmark_markdown, benchmark_records, figure_table
+from vadose.evaluation.metric import METRICS
+from vadose.evaluation.pooled import pooled
+from vadose.evaluation.predictions import check
+from vadose.evaluation.works import Figure, Work
+from vadose.refusal import Refusal
+
+YEARS = pd.date_range("2018-01-01", "2020-12-31", freq="10D")
+
+
+def product(lon: float = -100.0) -> pd.DataFrame:
+    """Twelve sensors of the United States, three years; of each year the estimate is worse than of the one before."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for number in range(12):
+        truth = rng.uniform(0.05, 0.4, len(YEARS)) + 0.01 * number
+        noise = rng.normal(0.01, 1, len(YEARS)) * 0.02 * (YEARS.year - 2017)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "network": "NET",
+                    "station": f"st{number:02d}",
+                    "sensor": "s",
+                    "lat": 32.5 + number,
+                    "lon": lon + number,
+                }
+                | {"time": YEARS, "mean": truth + noise, "soil_moisture": truth}
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def work(**changes: object) -> Work:
+    told = {
+        "work": "Someone 2020",
+        "source": {"cited": "a journal"},
+        "region": {"name": "here", "box": [-125, 24, -66, 50]},
+        "figures": [{"score": "r", "over": "median", "value": 0.7}],
+    }
+    return Work.model_validate(told | changes)
+
+
+def test_the_works_of_the_package_are_whole():
+    held = works()
+    assert len(held) >= 20 and len({one.work for one in held}) == len(held)
+    folder = files("vadose.evaluation").joinpath("published")
+    assert len(list(folder.iterdir())) == len(held)
+    by_name = {one.work: one for one in held}
+    readme = by_name["Batchu 2023, README of the journal version"]
+    assert len(readme.figures) == 42
+    best = [f.value for f in readme.figures if f.product == "+ SMAP + GLDAS" and f.part == "test"]
+    assert best == [0.056, 0.087, 0.729]
+    assert by_name["Liu 2022"].figures[0] == Figure(score="r", over="median", value=0.901)
+    assert all(one.source.cited for one in held)
+
+
+def test_ours_is_the_same_metric_over_the_same_region_and_period():
+    table = product()
+    told = work(period="2019-01-01/2019-12-31", figures=[{"score": s, "over": o, "value": 0.5} for s, o in ASKED])
+    (found,) = beside([told], table, bootstrap=Bootstrap(draws=200))
+    own = table[table["time"].dt.year == 2019]
+    sensors = per_sensor(own)
+    assert found.ours.sensors == 12 and found.ours.samples == len(own)
+    for figure in told.figures:
+        ours = found.ours.of(figure)
+        if figure.over in {"mean", "median"}:
+            assert ours.value == pytest.approx(sensors[figure.score].agg(figure.over), abs=1e-12)
+            assert ours.low < ours.value < ours.high
+    whole = np.corrcoef(own["mean"], own["soil_moisture"])[0, 1]
+    assert found.ours.of(told.figures[2]).value == pytest.approx(whole, abs=1e-12)
+    assert found.ours.of(told.figures[3]).value == pytest.approx(sensors["rmse"].mean()), "not told: the mean"
+    assert found.ours.of(told.figures[4]) is None and found.ours.of(told.figures[5]) is None
+
+
+ASKED = (
+    ("r", "median"),
+    ("rmse", "mean"),
+    ("r", "pooled"),
+    ("rmse", "not told"),
+    ("ubrmse", "stations"),
+    ("r2", "not told"),
+)
+
+
+def test_the_pooled_interval_is_that_of_draws_made_one_by_one():
+    table, bootstrap = check(product()), Bootstrap(draws=60)
+    found = pooled(table, bootstrap)
+    place = bootstrap.blocks(table["lat"].to_numpy(), table["lon"].to_numpy())
+    picks = np.random.default_rng(0).integers(0, 12, (60, 12))
+    rows = [table.iloc[np.concatenate([np.flatnonzero(place == block) for block in draw])] for draw in picks]
+    r = [np.corrcoef(part["mean"], part["soil_moisture"])[0, 1] for part in rows]
+    rmse = [np.sqrt(np.mean((part["mean"] - part["soil_moisture"]) ** 2)) for part in rows]
+    for name, draws in (("r", r), ("rmse", rmse)):
+        assert (found[name].low, found[name].high) == pytest.approx(np.quantile(draws, [0.05, 0.95]), abs=1e-9)
+    assert set(found) == {metric.name for metric in METRICS}
+    one = pooled(table[table["station"] == "st00"], bootstrap)
+    assert np.isfinite(one["r"].value) and np.isnan(one["r"].low)
+
+
+def test_every_difference_of_setting_is_told():
+    told = work(
+        networks=["ISMN"],
+        sensors=1192,
+        period="2015-01-01/2019-12-31",
+        resolution="30 m",
+        split={"way": "random samples"},
+        figures=[
+            {"score": "r", "value": 0.9, "over": "pooled"},
+            {"score": "rmse", "value": 0.05},
+            {"score": "rmse", "value": 0.08, "part": "new stations", "split": {"way": "places"}},
+        ],
+    )
+    (found,) = beside([told], product(), Setting(Split(way="places", text="by block"), "320 m"))
+    text = "\n".join(found.differences)
+    for words in (
+        "sensors: theirs 1,192, ISMN; ours 12 of NET",
+        "region: theirs here; ours within 32.5 to 43.5 N, -100.0 to -89.0 E",
+        "period: theirs 2015-01-01..2019-12-31; of it ours 2018-01-01",
+        "split: theirs random samples; ours places (by block)",
+        "pooled over all samples",
+        "not told; ours is the mean",
+        "resolution: theirs 30 m; ours 320 m",
+        "every 10 days",
+    ):
+        assert words in text, words
+
+
+def test_works_without_samples_of_ours_stay_open_and_are_never_dropped():
+    held = works()
+    found = beside(held, product(lon=20.0))
+    assert [one.work for one in found] == list(held)
+    text = benchmark_markdown(found)
+    assert all(one.work in text.replace("\\|", "|") for one in held)
+    lacking = {one.work.work: one.lacking for one in found}
+    assert lacking["Li 2022 (SMCI1.0)"] == "no sample in China"
+    assert lacking["Kolassa 2018, at SMAP core sites"].startswith("no sample within 2015-01-01/2017-12-31")
+    (few,) = beside([work()], product(), min_samples=200)
+    assert "no sensor there with 200 samples" in few.lacking
+
+
+def test_nothing_is_said_to_be_better(tmp_path):
+    write_scorecard(
+        tmp_path, {"perfect": product().eval("mean = soil_moisture + 0.001 * lat")}, title="T", works=works()
+    )
+    for file in ("scorecard.md", "scorecard.html"):
+        page = (tmp_path / file).read_text()
+        assert CAUTION.split(".")[0] in page
+        section = page[page.index("Beside published works") :].replace("better than another", "")
+        assert not [
+            word for word in ("better", "beats", "outperform", "best") if word in section.split("What was left")[0]
+        ]
+
+
+def test_figures_stand_as_they_are_published():
+    told = work(
+        figures=[
+            {"score": "r", "over": "median", "value": 0.73, "deviation": 0.13},
+            {"score": "ubrmse", "value": 0.045, "to": 0.051},
+            {"score": "bias", "value": -0.0004},
+        ]
+    )
+    (found,) = beside([told], product())
+    header, rows = figure_table(found)
+    assert header == ("", "R, median", "ubRMSE", "bias")
+    assert rows[1] == ("theirs", "0.730 ± 0.130", "0.045 to 0.051", "-0.0004")
+    assert benchmark_records([found])[0]["ours"][0]["value"] == pytest.approx(found.ours.of(told.figures[0]).value)
+
+
+FAULTS = {
+    "an unknown key": {"rank": 1},
+    "no figures": {"figures": []},
+    "a box of nowhere": {"region": {"name": "x", "box": [10, 20, 5, 30]}},
+    "a period that is none": {"period": "last year"},
+    "an unknown score": {"figures": [{"score": "accuracy", "value": 1}]},
+}
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_file_that_is_no_work_is_refused(fault, tmp_path):
+    content = work().model_dump(mode="json") | FAULTS[fault]
+    (tmp_path / "work.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(Refusal, match=r"work\.yaml"):
+        works(tmp_path)
+
+
+def test_works_of_a_folder(tmp_path):
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(work().model_dump(mode="json")))
+    assert works(tmp_path) == (work(),)
+    for folder in (tmp_path / "nowhere", tmp_path / "mine.yaml"):
+        with pytest.raises(Refusal, match="no YAML file"):
+            works(folder)

@@ -1,0 +1,347 @@
+"""Any product at sensors: grids of every make are sampled in the right cell, what cannot be told is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import CRS, Transformer
+
+from vadose.experiment.judge import judge
+from vadose.experiment.product import Product, Reading, gathered
+from vadose.refusal import NothingFound, Refusal
+from vadose.samples.insitu import archive_to_parquet
+from vadose.sources.ismn import Ismn
+
+DAYS = pd.date_range("2021-06-01", periods=30, freq="D")
+LAT, LON = np.arange(40.25, 45, 0.5), np.arange(8.25, 14, 0.5)
+
+
+def painted(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """A moisture that tells its place: (lat, lon), different in every cell."""
+    return 0.05 + 0.01 * (lat[:, np.newaxis] - 40) + 0.03 * (lon[np.newaxis, :] - 8)
+
+
+def grid(lat: np.ndarray = LAT, lon: np.ndarray = LON, scale: float = 1.0, units: str | None = "m3 m-3") -> xr.Dataset:
+    """A product of cells that each have their own level, wetter from day to day."""
+    values = painted(lat, np.where(lon > 180, lon - 360, lon)) + 0.002 * np.arange(len(DAYS))[:, None, None]
+    attrs = {} if units is None else {"units": units}
+    return xr.Dataset(
+        {"sm": (("time", "lat", "lon"), scale * values, attrs)},
+        {
+            "time": DAYS,
+            "lat": ("lat", lat, {"standard_name": "latitude", "units": "degrees_north"}),
+            "lon": ("lon", lon, {"standard_name": "longitude", "units": "degrees_east"}),
+        },
+    )
+
+
+def sensors(places: tuple[tuple[float, float], ...] = ((41.3, 9.4), (44.1, 13.2), (42.74, 10.01))) -> pd.DataFrame:
+    """Readings an hour after each layer, a little off."""
+    rng = np.random.default_rng(3)
+    parts = [
+        pd.DataFrame(
+            {
+                "network": "NET",
+                "station": f"st{number}",
+                "sensor": "s",
+                "lat": lat,
+                "lon": lon,
+                "time": DAYS + pd.Timedelta("1h"),
+                "mean": 0.2,
+                "soil_moisture": 0.15 + 0.002 * np.arange(len(DAYS)) + rng.normal(0, 0.01, len(DAYS)),
+            }
+        )
+        for number, (lat, lon) in enumerate(places)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Path:
+    sensors().to_parquet(tmp_path / "sensors.parquet")
+    return tmp_path / "sensors.parquet"
+
+
+def sampled(dataset: xr.Dataset, places: Path, **reading: object) -> pd.DataFrame:
+    path = places.parent / "product.nc"
+    dataset.to_netcdf(path)
+    return gathered([Product(name="grid", path=path, **reading)], places).tables["grid"]
+
+
+def expected(table: pd.DataFrame) -> np.ndarray:
+    """What the cell of half a degree that holds a place says on the day of the row."""
+    lat, lon = (np.floor(table[name] * 2) / 2 + 0.25 for name in ("lat", "lon"))
+    day = (table["time"] - DAYS[0]).dt.days
+    return (0.05 + 0.01 * (lat - 40) + 0.03 * (lon - 8) + 0.002 * day).to_numpy()
+
+
+MAKES = {
+    "as it is": lambda d: d,
+    "south first": lambda d: d.isel(lat=slice(None, None, -1)),
+    "axes swapped": lambda d: d.transpose("lon", "time", "lat"),
+    "east first": lambda d: d.isel(lon=slice(None, None, -1)),
+    "a level of one": lambda d: d.expand_dims("depth"),
+    "other names": lambda d: d.rename(lat="north_south", lon="east_west"),
+    "names alone": lambda d: d.assign_coords(lat=d.lat.values, lon=d.lon.values),
+    "packed": lambda d: d.assign(sm=d.sm.assign_attrs(d.sm.attrs)),
+    "times shuffled": lambda d: d.isel(time=np.random.default_rng(0).permutation(len(DAYS))),
+}
+
+
+@pytest.mark.parametrize("make", sorted(MAKES))
+def test_every_make_of_a_grid_gives_the_cell_that_holds_the_sensor(make, places):
+    table = sampled(MAKES[make](grid()), places)
+    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+    assert (table["cell_distance_km"] < 40).all()
+
+
+def test_longitudes_from_0_to_360_and_the_seam(places):
+    lon = np.arange(0.25, 360, 0.5)
+    west = (0.1, 359.9, -0.1, -179.9, 179.9)
+    sensors(tuple((42.2, (x + 180) % 360 - 180) for x in west)).to_parquet(places)
+    whole = grid(lon=lon)
+    whole["sm"] = (("time", "lat", "lon"), np.broadcast_to(lon / 1000, whole.sm.shape).copy(), whole.sm.attrs)
+    table = sampled(whole, places)
+    found = table.groupby("station")["mean"].first() * 1000
+    np.testing.assert_allclose(found, [0.25, 359.75, 359.75, 180.25, 179.75], atol=1e-4)
+
+
+@given(st.floats(-179.9, 179.9), st.floats(-59, 59))
+@settings(max_examples=40)
+def test_no_other_cell_is_nearer(lon, lat):
+    from vadose.experiment.product.axes import grid_of
+
+    product = grid(np.arange(59.75, -60, -0.5), np.arange(0.25, 360, 0.5))
+    column, row, away = grid_of(product.sm, "trial").cells(np.array([lon]), np.array([lat]))
+    assert abs(float(product.lat[row[0]]) - lat) <= 0.2500001
+    assert abs((float(product.lon[column[0]]) - lon + 180) % 360 - 180) <= 0.2500001
+    assert away[0] < 40
+
+
+def test_a_projected_grid_with_its_mapping(places):
+    crs = CRS.from_epsg(6933)
+    x, y = np.arange(700_000, 1_400_000, 9_000.0), np.arange(5_300_000, 4_700_000, -9_000.0)
+    _, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*np.meshgrid(x, y))
+    product = xr.Dataset(
+        {"sm": (("y", "x"), lat / 100, {"units": "m3 m-3", "grid_mapping": "crs"})},
+        {
+            "y": ("y", y, {"standard_name": "projection_y_coordinate"}),
+            "x": ("x", x, {"standard_name": "projection_x_coordinate"}),
+            "crs": ((), 0, crs.to_cf()),
+        },
+    ).expand_dims(time=DAYS)
+    table = sampled(product, places)
+    assert abs(table["mean"] * 100 - table["lat"]).max() < 0.07
+    assert (table["cell_distance_km"] < 6.5).all()
+
+
+def test_geotiffs_named_by_their_day(places):
+    folder = places.parent / "tiffs"
+    folder.mkdir()
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": "EPSG:4326", "nodata": -9999.0}
+    transform = Affine(0.5, 0, 8, 0, -0.5, 45)
+    values = painted(LAT[::-1], LON).astype(np.float32)
+    for number, day in enumerate(DAYS):
+        size = {"height": len(LAT), "width": len(LON)}
+        with rasterio.open(folder / f"sm_{day:%Y%m%d}.tif", "w", transform=transform, **size, **profile) as file:
+            file.write(values + np.float32(0.002 * number), 1)
+    told = Product(name="cog", path=folder, units="m3 m-3")
+    table = gathered([told], places).tables["cog"]
+    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+
+
+def test_zarr(places):
+    path = places.parent / "product.zarr"
+    grid().to_zarr(path)
+    table = gathered([Product(name="zarr", path=path)], places).tables["zarr"]
+    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("units", "scale", "reading"),
+    [
+        ("kg m-2", 100.0, {"layer_m": 0.1}),
+        ("mm", 50.0, {"layer_m": 0.05}),
+        ("%", 100.0, {"units": "%"}),
+        (None, 1.0, {"units": "m3 m-3"}),
+        ("cm3 cm-3", 1.0, {}),
+    ],
+)
+def test_units_become_volume(units, scale, reading, places):
+    table = sampled(grid(scale=scale, units=units), places, **reading)
+    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("units", "scale", "reading", "words"),
+    [
+        ("%", 100.0, {}, "may be volumetric per cent or saturation"),
+        ("kg m-2", 100.0, {}, "--layer-m"),
+        ("m3 m-3", 100.0, {}, "--units '%'"),
+        (None, 1.0, {}, "None are told"),
+        ("degC", 1.0, {}, "degC"),
+        ("m3 m-3", -9999.0, {}, "_FillValue"),
+        ("kg m-2", 100.0, {"layer_m": 0.01}, "no soil moisture"),
+        ("%", 100.0, {"units": "saturation"}, "--rescale"),
+        ("%", 100.0, {"units": "saturation", "rescale": "porosity"}, "no porosity"),
+    ],
+)
+def test_units_that_are_not_certain_are_refused_with_the_remedy(units, scale, reading, words, places):
+    with pytest.raises(Refusal) as caught:
+        sampled(grid(scale=scale, units=units), places, **reading)
+    assert words in str(caught.value)
+
+
+def test_saturation_is_rescaled_and_said_so(places):
+    saturation = grid(scale=200.0, units="%")
+    told = {"path": places.parent / "product.nc", "units": "saturation"}
+    saturation.to_netcdf(told["path"])
+    porous = gathered([Product(name="wet", **told, rescale="porosity", porosity=0.4)], places)
+    np.testing.assert_allclose(porous.tables["wet"]["mean"], expected(porous.tables["wet"]) * 2 * 0.4, atol=1e-6)
+    assert "porosity (0.4)" in porous.notes[0]
+    own = gathered([Product(name="wet", **told, rescale="sensor")], places)
+    label = own.tables["wet"].groupby("station")["soil_moisture"]
+    low, high = label.transform("min"), label.transform("max")
+    np.testing.assert_allclose(
+        own.tables["wet"]["mean"], low + 2 * expected(own.tables["wet"]) * (high - low), atol=1e-6
+    )
+    assert "bias, RMSE and ubRMSE are not its own" in own.notes[0]
+
+
+REFUSED = {
+    "no projection": (lambda d: d.rename(lat="y", lon="x").assign_coords(y=LAT, x=LON), "grid mapping"),
+    "latitude is longitude": (lambda d: d.assign_coords(lat=d.lat.copy(data=LAT + 80)), "swapped"),
+    "places of two dimensions": (
+        lambda d: (
+            d.rename(lat="row", lon="column")
+            .drop_vars(["row", "column"])
+            .assign_coords(latitude=(("row", "column"), np.zeros((10, 12))))
+        ),
+        "latitude",
+    ),
+    "no time": (lambda d: d.isel(time=0, drop=True), "in the name"),
+    "two variables": (lambda d: d.assign(other=d.sm), "--variable"),
+    "levels": (lambda d: d.expand_dims(depth=2), "depth of 2"),
+    "numbers for times": (lambda d: d.assign_coords(time=np.arange(len(DAYS))), "no dates"),
+    "axes with gaps": (lambda d: d.assign_coords(lat=d.lat.where(d.lat > 41)), "missing values"),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(REFUSED))
+def test_a_grid_that_cannot_be_told_is_refused(fault, places):
+    make, words = REFUSED[fault]
+    with pytest.raises(Refusal) as caught:
+        sampled(make(grid()), places)
+    assert words in str(caught.value)
+
+
+def test_axes_that_are_swapped_within_range_are_found_out(places):
+    swapped = grid().assign_coords(lat=("lat", LAT - 32), lon=("lon", LON + 32))
+    with pytest.raises(NothingFound, match="axes are swapped"):
+        sampled(swapped, places)
+
+
+def test_outside_and_too_late_there_is_nothing(places):
+    sensors(((41.3, 9.4), (39.9, 9.4), (41.3, 60.0))).to_parquet(places)
+    table = sampled(grid(), places)
+    assert table.groupby("station")["mean"].count().tolist() == [30, 0, 0]
+    assert table.groupby("station")["cell_distance_km"].count().tolist() == [30, 0, 0]
+    assert sampled(grid(), places, window_hours=0.5)["mean"].isna().all()
+    sensors(((80.0, 9.4),)).to_parquet(places)
+    with pytest.raises(NothingFound, match="None lies within the grid"):
+        sampled(grid(), places)
+
+
+def test_the_nearest_layer_that_has_a_value_is_taken(places):
+    holed = grid()
+    holed["sm"] = holed.sm.where(holed.time.dt.day % 2 == 1)
+    table = sampled(holed, places, window_hours=24)
+    day = table["time"].dt.day
+    there = day < 30  # the layer before the last reading lies 25 hours away
+    assert (table["mean"].notna() == there).all()
+    later = 0.002 * (day % 2 == 0)  # of even days the next layer, 23 hours away
+    np.testing.assert_allclose(table["mean"][there], (expected(table) + later)[there], atol=1e-6)
+
+
+def test_several_products_are_compared_and_the_page_says_how_they_were_read(places, tmp_path):
+    grid(scale=100, units="kg m-2").to_netcdf(tmp_path / "land.nc")
+    (tmp_path / "other.yaml").write_text("name: saturated\npath: sat.nc\nunits: saturation\nrescale: sensor\n")
+    grid(scale=2).to_netcdf(tmp_path / "sat.nc")
+    asked = [str(places), f"land={tmp_path / 'land.nc'}", str(tmp_path / "other.yaml")]
+    told = judge(asked, tmp_path / "out", 10, reading=Reading(layer_m=0.1))
+    assert "sensors minus the others" in told and "kg m-2, divided by a layer of 0.1 m" in told
+    page = (tmp_path / "out" / "scorecard.html").read_text()
+    for words in ("kg m-2, divided by a layer of 0.1 m", "saturated: sat.nc", "least and greatest reading", "km away"):
+        assert words in page, words
+
+
+def test_products_that_cannot_be_told_apart_or_read_are_refused(places, tmp_path):
+    grid().to_netcdf(tmp_path / "product.nc")
+    (tmp_path / "text.nc").write_text("no grid")
+    (tmp_path / "odd.yaml").write_text("name: odd\npath: product.nc\nlayers: 3\n")
+    (tmp_path / "empty").mkdir()
+    for asked, words in (
+        ([str(places), f"sensors={tmp_path / 'product.nc'}"], "one name"),
+        ([str(tmp_path / "product.nc")], "--sensors"),
+        ([str(places), str(tmp_path / "text.nc")], "cannot be read"),
+        ([str(places), str(tmp_path / "nowhere.nc")], "no such file"),
+        ([str(places), str(tmp_path / "odd.yaml")], "layers"),
+        ([str(places), str(tmp_path / "empty")], "holds no NetCDF"),
+    ):
+        with pytest.raises(Refusal) as caught:
+            judge(asked, None, 10)
+        assert words in str(caught.value), words
+
+
+def test_a_real_archive_and_the_tables_made_of_it_give_the_sensors(real, tmp_path):
+    archive = real / "ismn" / "format_header_values"
+    sensor = Ismn(archive).sensors(deepest_m=0.051)[0]
+    readings = Ismn(archive).read(sensor)
+    days = pd.date_range(readings.index[0].normalize(), periods=40, freq="12h")
+    lat, lon = (
+        np.round(sensor.lat * 4) / 4 + np.arange(-1, 1.1, 0.25),
+        np.round(sensor.lon * 4) / 4 + np.arange(-1, 1.1, 0.25),
+    )
+    values = np.broadcast_to(0.1 + 0.005 * np.arange(40)[:, None, None], (40, 9, 9))
+    product = xr.Dataset(
+        {"sm": (("time", "lat", "lon"), values, {"units": "m3 m-3"})}, {"time": days, "lat": lat, "lon": lon}
+    )
+    product.to_netcdf(tmp_path / "product.nc")
+    archive_to_parquet(archive, tmp_path / "tables")
+    told = Product(name="grid", path=tmp_path / "product.nc", window_hours=1, flags=("U",))
+    first, second = (gathered([told], where).tables["grid"] for where in (archive, tmp_path / "tables"))
+    pd.testing.assert_frame_equal(first, second)
+    assert len(first) > 10 and set(first["station"]) == {sensor.station}
+    np.testing.assert_allclose(
+        first["mean"], 0.1 + 0.005 * ((first["time"] - days[0]) / pd.Timedelta("12h")), atol=1e-9
+    )
+    good = readings[readings["flag"] == "U"]["soil_moisture"]
+    same = good.reindex(first["time"])
+    np.testing.assert_allclose(first["soil_moisture"][same.notna().to_numpy()], same.dropna())
+    with pytest.raises(NothingFound, match="none has a reading with flag G"):
+        product.assign_coords(time=days + pd.Timedelta("9000D")).to_netcdf(tmp_path / "late.nc")
+        gathered([Product(name="grid", path=tmp_path / "late.nc")], archive)
+
+
+def test_real_gldas_granules_at_the_sensors_of_oznet(real, tmp_path):
+    points = pd.read_csv(real / "points" / "oznet_yanco.csv.gz", parse_dates=["date"])
+    table = pd.DataFrame(
+        {"network": "OZNET", "station": points["station"].astype(str), "sensor": "0-5 cm", "mean": np.nan}
+        | {"lat": points["lat"], "lon": points["lon"], "time": points["date"], "soil_moisture": points["insitu_sm"]}
+    )
+    table.to_parquet(tmp_path / "oznet.parquet")
+    told = Product(name="GLDAS", path=real / "gldas", variable="SoilMoi0_10cm_inst", layer_m=0.1)
+    found = gathered([told], tmp_path / "oznet.parquet").tables["GLDAS"]
+    there = found.dropna(subset="mean")
+    assert set(there["time"].dt.strftime("%Y-%m-%d")) == {"2016-01-01", "2016-01-02"}
+    assert there["mean"].between(0.02, 0.5).all() and len(there) > 20
+    row = there.iloc[0]
+    with xr.open_dataset(real / "gldas" / "GLDAS_NOAH025_3H.A20160101.0300.021.nc4") as granule:
+        cell = granule["SoilMoi0_10cm_inst"].sel(lat=row["lat"], lon=row["lon"], method="nearest")
+        assert row["mean"] == pytest.approx(float(cell[0]) / 100, abs=1e-6)
