@@ -10,14 +10,14 @@ import torch
 import xarray as xr
 
 import real_archive
-from vadose.estimate import blank, combine, estimate_points, estimate_tile
+from vadose.estimate import AS_STATED, blank, combine, estimate_points, estimate_tile
 from vadose.estimate.quality import presence, quality_of
+from vadose.experiment.atlas.work import Tools, estimate_moments
 from vadose.experiment.mapping import moment_of
-from vadose.experiment.predict import predict_area
 from vadose.fusion import History, Inputs, Needs, Windows, assemble
 from vadose.grid import Area, Tile, cell_centres, tile_around
 from vadose.models import Batch, EncoderShape, Estimate, FusionNetwork, NetworkShape, Product
-from vadose.refusal import NothingFound, Refusal
+from vadose.refusal import Refusal
 from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
 from vadose.sources import open_sources
 from vadose.variables import BANDS, PREDICTORS, SOURCES, Quality, source_of
@@ -169,7 +169,7 @@ def test_without_any_source_there_is_no_estimate():
     everything = tuple(SOURCES)
     estimate = estimate_tile([network()], inputs(missing=everything))
     assert np.isnan(estimate.mean).all() and np.isnan(estimate.spread).all()
-    assert (estimate.quality == sum(Quality) - Quality.OUT_OF_DOMAIN).all()
+    assert (estimate.quality == sum(map(Quality.missing, SOURCES)) | Quality.HISTORY_SHORT).all()
     nothing = blank(TILE, NEEDS)
     assert np.array_equal(nothing.quality, estimate.quality)
     assert np.isnan(nothing.mean).all() and np.isnan(nothing.spread).all()
@@ -258,11 +258,16 @@ def flags_of(needs: Needs) -> set[Quality]:
     return {Quality.missing(source_of(name)) for name in needs.names}
 
 
+def tools(archive: Path, model: FusionNetwork) -> Tools:
+    return Tools("real", (model,), open_sources(archive), Windows(), AS_STATED)
+
+
 def mosaic_of(archive: Path, model: FusionNetwork, size: int) -> dict[tuple[float, float], tuple[float, float, int]]:
     """Mean, spread and quality of every cell by its centre, estimated in tiles of a size."""
     tiles = REAL_AREA.tiles(size, REAL_NEEDS.halo)
     found = {}
-    for estimate, _ in predict_area([model], open_sources(archive), tiles, REAL_TIME, Windows()):
+    for tile in tiles:
+        (estimate,) = estimate_moments(tools(archive, model), tile, (REAL_TIME,)).estimates
         held = REAL_AREA.holds(estimate.tile)
         x, y = np.meshgrid(*(estimate.tile.cells.coords[axis].values for axis in ("x", "y")))
         layers = (layer[held].tolist() for layer in (x, y, estimate.mean, estimate.spread, estimate.quality))
@@ -298,15 +303,16 @@ def test_a_chip_and_a_tile_of_real_ground_agree(denmark):
         assert alone.quality[0, 0] == whole.quality[row, column]
 
 
-def test_ground_that_no_source_covers_is_refused_and_partly_covered_ground_is_not(denmark):
+def test_ground_that_no_source_covers_is_blank_beside_ground_that_one_covers(denmark):
     far = Area.from_bbox(12.0, 57.22, 12.02, 57.23).tiles(4, REAL_NEEDS.halo)
     near = REAL_AREA.tiles(4, REAL_NEEDS.halo)
-    with pytest.raises(NothingFound):
-        list(predict_area([network(REAL_NEEDS)], open_sources(denmark), far, REAL_TIME, Windows()))
-    both = list(predict_area([network(REAL_NEEDS)], open_sources(denmark), (far[0], near[0]), REAL_TIME, Windows()))
-    (nowhere, items), (_, some) = both
-    assert np.isnan(nowhere.mean).all() and (nowhere.quality & Quality.SENTINEL1_MISSING).all() and not items
-    assert some
+    nowhere, there = (
+        estimate_moments(tools(denmark, network(REAL_NEEDS)), tile, (REAL_TIME,)) for tile in (far[0], near[0])
+    )
+    assert np.isnan(nowhere.estimates[0].mean).all() and nowhere.items == ((),)
+    assert (nowhere.estimates[0].quality & Quality.SENTINEL1_MISSING).all()
+    assert np.isnan(nowhere.estimates[0].ages["sentinel1"]).all()
+    assert there.items[0]
 
 
 @pytest.mark.parametrize("date", ["", " ", "2021", "2021-06", "NaT", "10 June 2021"])

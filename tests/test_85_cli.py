@@ -156,7 +156,7 @@ def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
     rooms = {"world": "make compare judge", "samples": "build table insitu append verify describe published units"}
     grouped = {f"{room} {name}" for room, known in rooms.items() for name in known.split()}
-    assert names == grouped | {"train", "ablate", "estimate", "score", "map", "demo", "export"}
+    assert names == grouped | {"train", "ablate", "estimate", "score", "compare", "map", "series", "demo", "export"}
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS), ids=" ".join)
@@ -226,6 +226,25 @@ def test_scores_are_told_and_kept_where_asked(made, vadose, tmp_path):
     assert "ubRMSE" in told.out and str(tmp_path / "scores") in told.out
     assert "0 of 120 samples, 0 of 12 sensors, seen in training" in told.out
     assert (tmp_path / "scores" / "scorecard.md").is_file()
+
+
+def test_products_are_compared_and_set_beside_works(made, vadose, tmp_path):
+    predictions = made / "run" / "predictions" / "network.parquet"
+    ours = pd.read_parquet(predictions)
+    ours.assign(mean=0.5 * ours["mean"]).to_parquet(tmp_path / "half.parquet")
+    told = vadose("compare", predictions, f"worse={tmp_path / 'half.parquet'}", "--min-samples", "5")
+    assert told.status == 0, told.err
+    assert "network minus the others" in told.out and "worse" in told.out and "SIMULATED" in told.out
+    refused(vadose("compare", predictions), "nothing beside it", "vadose score")
+    refused(vadose("score", predictions, "--against", "published"), "simulated samples", "--against")
+    refused(vadose("score", predictions, "--against", tmp_path / "nowhere"), "simulated")
+    real = ours.assign(network="REAL")
+    real.attrs = {}
+    real.to_parquet(tmp_path / "real.parquet")
+    told = vadose("score", tmp_path / "real.parquet", "--against", "published", "--min-samples", "5")
+    assert told.status == 0 and "Liu 2023 (GSM3)" in told.out and "no sample in China" in told.out
+    refused(vadose("score", tmp_path / "real.parquet", "--against", tmp_path / "nowhere"), "no YAML file", "published")
+    refused(vadose("score", tmp_path / "real.parquet", "--layer-m", "-1"), "layer_m", "--help")
 
 
 def test_a_map_is_written_where_asked(made, vadose, tmp_path):
@@ -423,14 +442,17 @@ def test_an_empty_archive_is_refused(made, vadose, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["sentinel-1-rtc/pass/vv.tif", "nasadem/ground/elevation.tif"])
-def test_a_truncated_raster_is_refused_by_name(file, made, vadose, tmp_path):
+def test_a_tile_that_a_truncated_raster_fails_is_named_and_done_when_it_is_mended(file, made, vadose, tmp_path):
     raster = write_archive(tmp_path / "archive") / file
-    raster.write_bytes(raster.read_bytes()[: raster.stat().st_size // 2])
-    before = contents(tmp_path)
-    options = ("--area", AREA, "--date", DATE, "--out", tmp_path / "map")
-    told = vadose("map", made / "run", tmp_path / "archive", *options)
-    refused(told, str(raster))
-    assert contents(tmp_path) == before and not (tmp_path / "map").exists()
+    whole = raster.read_bytes()
+    raster.write_bytes(whole[: len(whole) // 2])
+    command = ("map", made / "run", tmp_path / "archive", "--area", AREA, "--date", DATE, "--out", tmp_path / "map")
+    told = vadose(*command)
+    assert told.status == 1 and str(raster) in told.err and "Traceback" not in told.err
+    assert not list((tmp_path / "map").rglob("*.tif"))
+    raster.write_bytes(whole)
+    assert vadose(*command).status == 0
+    assert list((tmp_path / "map").rglob("*.tif"))
 
 
 def test_other_faults_of_a_command_are_told_too(made, vadose, tmp_path):

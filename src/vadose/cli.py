@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from vadose.console import CORES, Workers, epochs, fail_in_words, progress, say
+from vadose.console.maps import map_, series
+from vadose.console.scores import compare, score
 from vadose.console.shards import published, units
 
 app = typer.Typer(
@@ -223,33 +225,12 @@ def estimate(
     say(f"{len(table)} estimates in {out}; {blank} without any source to go by, {seen} at places seen in training")
 
 
-@app.command()
-def score(
-    predictions: Annotated[list[Path], typer.Argument(help="Parquet files of estimates, one a product.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of the scorecard; none is written without it.")] = None,
-    min_samples: Annotated[int, typer.Option(help="Samples that a sensor needs to be scored.")] = 20,
-) -> None:
-    """Score estimates against their sensors: R, ubRMSE, RMSE and bias, a sensor at a time."""
-    from vadose.experiment.judge import judge
-
-    say(judge(predictions, out, min_samples))
+app.command("score")(score)
+app.command("compare")(compare)
 
 
-@app.command("map")
-def map_(
-    run: RunFolder,
-    archive: Annotated[Path, typer.Argument(help="Folder of the products.")],
-    area: Annotated[str, typer.Option(help="west,south,east,north in degrees, or a GeoJSON file.")],
-    date: Annotated[str, typer.Option(help="Day of the map, 2021-06-10, or moment, 2021-06-10T18:00 (UTC).")],
-    out: Annotated[Path, typer.Option(help="Folder of the map.")] = Path("map"),
-    as_of: Annotated[str | None, typer.Option(help="Day or moment (UTC) after which no product is read.")] = None,
-) -> None:
-    """Map an area on a day: COGs of mean, spread and quality on cells of 320 m, and a picture."""
-    from vadose.experiment.mapping import MapRequest, make_map
-
-    with progress("tiles") as report:
-        written = make_map(MapRequest(run, archive, area, date, out, as_of), report)
-    say(*map(str, written))
+app.command("map")(map_)
+app.command("series")(series)
 
 
 @app.command("export")

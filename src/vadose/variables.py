@@ -137,7 +137,12 @@ def source_of(name: str) -> str:
 
 
 class Quality(IntFlag):
-    """What an estimate lacked; 0 means that every source spoke, and of a place and a moment like those learned from."""
+    """What an estimate lacked; 0 means that every source spoke, and of a place and a moment like those learned from.
+
+    The last three are told of maps alone: `STALE` where a source's observation is older than half of the age that
+    counts; `CLOUD` where Sentinel-2 saw the cell, but less than half of it free of cloud, shadow and snow; `STEEP`
+    where the ground within the cell slopes by 15 degrees or more on average.
+    """
 
     SENTINEL1_MISSING = 1
     SENTINEL2_MISSING = 2
@@ -147,6 +152,9 @@ class Quality(IntFlag):
     GLDAS_MISSING = 32
     HISTORY_SHORT = 64
     OUT_OF_DOMAIN = 128
+    STALE = 256
+    CLOUD = 512
+    STEEP = 1024
 
     @classmethod
     def missing(cls, source: str) -> "Quality":

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vadose.fusion import Needs
+from vadose.fusion import Inputs, Needs, Windows
+from vadose.fusion.slope import SLOPE
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork, Model
 from vadose.variables import SOURCES, Quality, source_of
@@ -14,6 +15,12 @@ from vadose.variables import SOURCES, Quality, source_of
 Flags = NDArray[np.uint16]
 Presence = NDArray[np.bool_]
 Layer = tuple[str, Presence]
+Ages = Mapping[str, NDArray[np.float32]]
+
+STEEP_DEGREES = 15.0
+"""Mean slope of a cell from which its backscatter tells of the relief more than of the soil."""
+CLEAR = 0.5
+"""Part of a cell that Sentinel-2 should see."""
 
 
 def quality_of(batch: Batch, needs: Needs) -> Flags:
@@ -36,7 +43,32 @@ def strange(models: Sequence[Model], batch: Batch) -> Flags:
     told = [model.strange(batch) for model in models if isinstance(model, FusionNetwork)]
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
     most = np.mean(told, axis=0) > 0.5 if told else np.zeros(shape, bool)
-    return np.where(most, int(Quality.OUT_OF_DOMAIN), 0).astype(np.uint16)
+    return _where(most, Quality.OUT_OF_DOMAIN)
+
+
+def ages_of(inputs: Inputs, sources: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """By source whose ages the inputs tell, days from its observation of each cell to the moment, (y, x), or NaN."""
+    told = {source: f"{source}_age" for source in sources}
+    return {source: inputs.cells[name].values for source, name in told.items() if name in inputs.cells}
+
+
+def of_ground(inputs: Inputs, ages: Ages, windows: Windows) -> Flags:
+    """What is stale, cloudy or steep, (y, x), bits of `Quality`, each told by the cell alone.
+
+    Args:
+        inputs: of a tile.
+        ages: of its sources.
+        windows: how old an observation may be.
+    """
+    flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint16)
+    for source, age in ages.items():
+        flags |= _where(age > windows.of(source) / 2, Quality.STALE)
+    if "sentinel2" in ages:
+        seen = inputs.cells["sentinel2_valid_fraction"].values
+        flags |= _where((seen > 0) & (seen < CLEAR), Quality.CLOUD)
+    if SLOPE in inputs.cells:
+        flags |= _where(inputs.cells[SLOPE].values >= STEEP_DEGREES, Quality.STEEP)
+    return flags
 
 
 def absent(batch: Batch, needs: Needs) -> Flags:
@@ -54,6 +86,10 @@ def something(batch: Batch, needs: Needs) -> Presence:
     found = list(presence(batch, needs).values())
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
     return np.asarray(np.logical_or.reduce(found)) if found else np.ones(shape, bool)
+
+
+def _where(there: Presence, flag: Quality) -> Flags:
+    return np.where(there, int(flag), 0).astype(np.uint16)
 
 
 def _missing(batch: Batch, there: Mapping[str, Presence]) -> Flags:

@@ -1,18 +1,18 @@
 """Estimates of the cells of a tile."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vadose.estimate.calibration import AS_STATED, Calibration
 from vadose.estimate.combine import combine
-from vadose.estimate.quality import absent, quality_of, something, strange
-from vadose.fusion import Inputs, Needs
+from vadose.estimate.quality import absent, ages_of, of_ground, quality_of, something, strange
+from vadose.fusion import Inputs, Needs, Windows
 from vadose.grid import Tile
 from vadose.models import Batch, Model
-from vadose.variables import SOURCES, Quality, source_of
+from vadose.variables import LATENCY_DAYS, SOURCES, Quality, source_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,21 +23,26 @@ class TileEstimate:
         tile: the ground.
         mean, spread: m3 m-3; NaN where no needed source had anything to say, neither for the moment nor in the history.
         quality: bits of `vadose.variables.Quality`.
+        ages: by each needed source that changes, days from its observation to the moment; NaN where there is none.
     """
 
     tile: Tile
     mean: NDArray[np.float32]
     spread: NDArray[np.float32]
     quality: NDArray[np.uint16]
+    ages: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def estimate_tile(models: Sequence[Model], inputs: Inputs, calibration: Calibration = AS_STATED) -> TileEstimate:
+def estimate_tile(
+    models: Sequence[Model], inputs: Inputs, calibration: Calibration = AS_STATED, windows: Windows | None = None
+) -> TileEstimate:
     """Estimate a tile by one model, or by several as one.
 
     Args:
         models: with the same needs.
         inputs: assembled to those needs, with a halo of exactly what they ask.
         calibration: of the spread.
+        windows: that the inputs were assembled with; they tell what is stale.
     """
     needs = models[0].needs
     batch = Batch.of_inputs(inputs, needs)
@@ -45,7 +50,9 @@ def estimate_tile(models: Sequence[Model], inputs: Inputs, calibration: Calibrat
     wider = estimate.spread * calibration.factor(absent(batch, needs))
     nothing = ~something(batch, needs)
     mean, spread = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, wider))
-    return TileEstimate(inputs.tile, mean, spread, quality[0])
+    ages = ages_of(inputs, changing(needs))
+    flags = quality[0] | of_ground(inputs, ages, windows or Windows())
+    return TileEstimate(inputs.tile, mean, spread, flags, ages)
 
 
 def blank(tile: Tile, needs: Needs) -> TileEstimate:
@@ -54,4 +61,11 @@ def blank(tile: Tile, needs: Needs) -> TileEstimate:
     missing = {Quality.missing(source_of(name)) for name in needs.names if source_of(name) in SOURCES}
     flags = sum(missing) | (Quality.HISTORY_SHORT if needs.history.variables else 0)
     nothing = np.full(shape, np.nan, np.float32)
-    return TileEstimate(tile, nothing, nothing.copy(), np.full(shape, flags, np.uint16))
+    ages = {source: nothing.copy() for source in changing(needs)}
+    return TileEstimate(tile, nothing, nothing.copy(), np.full(shape, flags, np.uint16), ages)
+
+
+def changing(needs: Needs) -> tuple[str, ...]:
+    """The needed sources that are observed again and again, in the order of the vocabulary."""
+    needed = {source_of(name) for name in needs.names}
+    return tuple(source for source in SOURCES if source in needed & LATENCY_DAYS.keys())

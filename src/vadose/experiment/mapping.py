@@ -1,76 +1,128 @@
-"""A map of an area on a day, from a run and an archive."""
+"""A map of an area at one moment or many, from a run and an archive."""
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from vadose.experiment.predict import predict_area, read_area
+from vadose.experiment.atlas import tile_files
+from vadose.experiment.atlas.crew import Crew
+from vadose.experiment.atlas.inventory import Held, inventory
+from vadose.experiment.atlas.lock import alone
+from vadose.experiment.atlas.moments import Passes, moment_of, moments_of
+from vadose.experiment.atlas.outline import read_area
+from vadose.experiment.atlas.plan import NAME, TILE_CELLS, Plan, made_from
+from vadose.experiment.atlas.products import write_products
+from vadose.experiment.atlas.request import MapRequest, TilesFailed
+from vadose.experiment.atlas.tile_files import Task
+from vadose.experiment.atlas.work import Bench, Tools
 from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
 from vadose.experiment.train import SIMULATED
-from vadose.maps import Mosaic, picture, write_map
-from vadose.refusal import Refusal
-from vadose.sources import open_sources
+from vadose.fusion import Assembler
+from vadose.grid import Period
+from vadose.refusal import NothingFound, Refusal
+from vadose.sources.sentinel1 import Sentinel1
 
-TILE_CELLS = 32
+Progress = Callable[[int, int, str], None]
+ALONE = Crew()
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-@dataclass(frozen=True)
-class MapRequest:
-    """What to map.
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A map that can be begun.
 
     Attributes:
-        run: folder of the trained networks.
-        archive: folder of the products.
-        area: "west,south,east,north" in degrees, or a GeoJSON file.
-        date: a day, which means its end, or a moment, UTC.
-        out: folder of the files.
-        as_of: a day, which means its end, or a moment, UTC: nothing that was published later is read; without it
-            everything observed until the moment of the map is.
+        request: as it was asked.
+        plan: all that is to do.
+        tools: networks and sources.
+        held: what of the archive meets the map.
+        notice: what of the map is simulated.
     """
 
-    run: Path
-    archive: Path
-    area: str
-    date: str
-    out: Path
-    as_of: str | None = None
+    request: MapRequest
+    plan: Plan
+    tools: Tools
+    held: tuple[Held, ...]
+    notice: str
+
+    @property
+    def bench(self) -> Bench:
+        """What its tiles are made with."""
+        as_of = moment_of(self.request.as_of) if self.request.as_of else None
+        run, archive, out = (path.absolute() for path in (self.request.run, self.request.archive, self.request.out))
+        return Bench(run, archive, out, as_of, self.plan.digest)
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What every file of the map says that it was made from."""
+        experiment = self.tools.experiment
+        as_of = self.plan.made_from["as_of"]
+        made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.request.area}
+        return made | ({"as_of": as_of} if as_of else {})
 
 
 def make_map(
-    request: MapRequest, report: Callable[[int, int, str], None], truth: Sequence[xr.DataArray] = ()
+    request: MapRequest, report: Progress, truth: Sequence[xr.DataArray] = (), crew: Crew = ALONE
 ) -> tuple[Path, ...]:
-    """Write a map as COGs, and a picture of it beside the truth where that is given.
+    """Make a map, or go on with one that was interrupted: only tiles that are not finished are estimated.
+
+    Args:
+        request: what to map.
+        report: told (tasks done, tasks, what).
+        truth: for pictures, as `vadose.maps.picture` takes it.
+        crew: who does the tiles.
+
+    Returns:
+        The files of soil moisture, then those of all moments together, then the pictures.
 
     Raises:
         Refusal: no run, or one that learned from published numbers whose units nobody knows; no such area or moment,
-            or an archive that holds nothing of them.
+            or an archive that holds nothing of them; a folder that holds another map, or that another process is at
+            work on; a full disk.
+        TilesFailed: some tiles could not be estimated.
+    """
+    prepared = prepare(request)
+    begun = (request.out / NAME).exists()
+    if not begun:
+        _require_something(prepared)
+    with alone(request.out):
+        prepared.plan.settle(request.out)
+        _finish(prepared, report, crew)
+        return write_products(request, prepared.plan, prepared.declared, prepared.notice, truth)
+
+
+def prepare(request: MapRequest) -> Prepared:
+    """Find out all of a map that can be known before it is made; nothing is written.
+
+    Raises:
+        Refusal: as `make_map`.
     """
     run = Run(request.run)
-    experiment, models = run.experiment(), run.members()
-    require_physical(lines_of_run(run.networks()), models[0].needs.names)
-    area, time = read_area(request.area), moment_of(request.date)
+    experiment = run.experiment()
+    tools = Tools.of(run, request.archive)
+    needs = tools.models[0].needs
+    require_physical(lines_of_run(run.networks()), needs.names)
     as_of = moment_of(request.as_of) if request.as_of else None
-    tiles = area.tiles(TILE_CELLS, models[0].needs.halo)
-    mosaic = Mosaic(area, tiles)
-    items: set[str] = set()
-    sources = open_sources(request.archive)
-    estimates = predict_area(models, sources, tiles, time, experiment.windows, as_of, run.calibration())
-    for done, (tile, used) in enumerate(estimates, start=1):
-        mosaic.put(tile.tile, tile.mean, tile.spread, tile.quality)
-        items.update(used)
-        report(done, len(tiles), "mapped")
-    notice = notice_of(experiment.simulated, request.archive)
-    made_from = {"experiment": experiment.name, "networks": len(models), "area": request.area, "items": sorted(items)}
-    made_from |= {"as_of": f"{np.datetime_as_string(as_of, 's')}Z"} if as_of is not None else {}
-    zones = mosaic.zones()
-    paths = write_map(request.out, zones, time=time, made_from=made_from, notice=notice)
-    shown = paths[0].with_suffix(".png")
-    picture(zones, shown, title=f"{area.name}, {np.datetime_as_string(time, 'm')} UTC", truth=truth, notice=notice)
-    return (*paths, shown)
+    area = read_area(request.area)
+    passes = Passes(lambda: Sentinel1(request.archive).index, area)
+    moments = moments_of(request.date, request.every, passes)
+    tiles = area.tiles(TILE_CELLS, needs.halo)
+    if not tiles:
+        raise Refusal(
+            f"map: the area '{area.name}'",
+            "No cell of 320 m has its centre in it",
+            "Give a larger area, or widen it to the cell around its middle",
+        )
+    held = inventory(request.archive, tools.sources, area, moments, needs, tools.windows)
+    names = [f"{one.source} {one.name}" for one in held]
+    plan = Plan(area, moments, tiles, made_from(request, run, names, as_of))
+    return Prepared(request, plan, tools, held, notice_of(experiment.simulated, request.archive))
 
 
 def notice_of(trained_on_simulated: bool, archive: Path) -> str:
@@ -80,20 +132,51 @@ def notice_of(trained_on_simulated: bool, archive: Path) -> str:
     return "Of real products, by networks trained on a SIMULATED world." if trained_on_simulated else ""
 
 
-def moment_of(date: str) -> np.datetime64:
-    """A moment from the command line; a day means its last moment.
+def _require_something(prepared: Prepared) -> None:
+    """Refuse a map of which no source says anything, before anything is written."""
+    plan, tools = prepared.plan, prepared.tools
+    span = Period(plan.moments[0], plan.moments[-1] + np.timedelta64(1, "ns"))
+    nothing: NothingFound | None = None
+    for tile in plan.tiles:
+        try:
+            Assembler.open(tools.sources, tile, span, tools.models[0].needs, tools.windows, prepared.bench.as_of)
+            return
+        except NothingFound as reason:
+            nothing = reason
+        except Refusal:
+            return  # something is there; whether a tile can be made of it, the tile tells
+    if nothing:
+        raise nothing
 
-    Raises:
-        Refusal: it is no ISO date, or one without its day.
-    """
-    try:
-        moment = np.datetime64(date)
-        if np.isnat(moment) or np.datetime_data(moment.dtype)[0] in ("Y", "M"):
-            raise ValueError(date)
-        whole_day = np.datetime_data(moment.dtype)[0] == "D"
-        last: np.datetime64 = moment.astype("datetime64[ns]") + np.timedelta64(86_399 if whole_day else 0, "s")
-        return last
-    except ValueError as error:
+
+def _finish(prepared: Prepared, report: Progress, crew: Crew) -> None:
+    """Do the tasks that are not finished."""
+    out, tasks = prepared.request.out, prepared.plan.tasks
+    waiting = [task for task in tasks if tile_files.finished(out, task) is None]
+    done, failed = len(tasks) - len(waiting), dict[str, str]()
+    report(done, len(tasks), "mapped")
+    for task, error in crew.each(prepared.bench, prepared.tools, waiting):
+        if error is None:
+            done += 1
+        else:
+            _require_room(error, out, done, len(tasks))
+            failed[str(task)] = _reason(error)
+        report(done, len(tasks), "mapped")
+    if failed:
+        raise TilesFailed(out, len(tasks), dict(sorted(failed.items())))
+
+
+def _require_room(error: BaseException, out: Path, done: int, total: int) -> None:
+    if isinstance(error, OSError) and error.errno in _FULL:
         raise Refusal(
-            f"map: the date '{date}'", "It is not an ISO date with its day", "Write 2021-06-10 or 2021-06-10T18:00"
+            f"map: writing into {out}",
+            f"The disk is full ({error.strerror}); {done} of {total} tiles are done and stay",
+            "Make room and run the same command again",
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+
+
+__all__ = ["ALONE", "MapRequest", "Prepared", "Task", "make_map", "moment_of", "notice_of", "prepare", "read_area"]

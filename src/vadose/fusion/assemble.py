@@ -12,11 +12,12 @@ from vadose.fusion.inputs import Inputs
 from vadose.fusion.needs import Needs
 from vadose.fusion.onto import Moment, OnTile, onto
 from vadose.fusion.regrid import Floats
+from vadose.fusion.slope import SLOPE, mean_slope
 from vadose.fusion.windows import Windows
 from vadose.grid import Area, Period, Tile
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.source import Source
-from vadose.variables import PREDICTORS, source_of
+from vadose.variables import ELEVATION, PREDICTORS, source_of
 
 
 def assemble(
@@ -140,6 +141,8 @@ class Assembler:
         values = {name: held.get(name, np.full(shape, np.nan)) for name in names}
         values[f"{source}_valid_fraction"] = moment.valid_fraction if moment else np.zeros(shape)
         values[f"{source}_age"] = moment.age if moment else np.full(shape, np.nan)
+        if moment and moment.pixels and ELEVATION.name in moment.pixels:
+            values[SLOPE] = mean_slope(moment.pixels[ELEVATION.name], tuple(shape))
         return values
 
     def _pixels(self, moment: Moment | None, name: str) -> Floats:
@@ -196,4 +199,6 @@ def _dataset(values: dict[str, Floats], grid: GeoBox, dims: tuple[str, ...]) -> 
 def _attrs(name: str) -> dict[str, str]:
     if name in PREDICTORS:
         return PREDICTORS[name].attrs
+    if name == SLOPE:
+        return {"units": "degree"}
     return {"units": "day"} if name.endswith("_age") else {"units": "1"}

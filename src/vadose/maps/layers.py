@@ -1,5 +1,7 @@
 """The layers of a map on its grid: soil moisture, its spread, and what each estimate lacked."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,14 @@ SPREAD_ATTRS = {
     "standard_name": f"{SOIL_MOISTURE.standard_name} standard_error",
 }
 
+AGE = "age_"
+"""Before the name of a source: the layer of the ages of its observations."""
+_NONE: Mapping[str, ArrayLike] = MappingProxyType({})
 
-def layers(cells: GeoBox, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike) -> xr.Dataset:
+
+def layers(
+    cells: GeoBox, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike, ages: Mapping[str, ArrayLike] = _NONE
+) -> xr.Dataset:
     """Put the layers of a map on the grid of its cells.
 
     Args:
@@ -30,16 +38,20 @@ def layers(cells: GeoBox, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike
         mean: soil moisture (y, x), m3 m-3, NaN where there is no estimate.
         spread: standard deviation of its error (y, x), m3 m-3.
         quality: bits of `Quality` (y, x), `OUTSIDE` for cells that are not in the area.
+        ages: by source, days from its observation to the moment of the map (y, x), NaN where there is none.
 
     Returns:
-        `mean` and `spread` (float32) and `quality` (uint16), with coordinates, CRS, nodata and CF attributes.
+        `mean` and `spread` (float32), `quality` (uint16) and `age_<source>` (float32), with coordinates, CRS, nodata
+        and CF attributes.
 
     Raises:
         Refusal: arrays of another shape than the grid, or flags that are not whole numbers of 16 bits.
     """
     y, x = cells.dimensions
+    named = [AGE + source for source in ages]
     attrs: dict[str, dict[str, Any]] = {
-        "mean": SOIL_MOISTURE.attrs | {"ancillary_variables": "spread quality"},
+        **{name: age_attrs(source) for name, source in zip(named, ages, strict=True)},
+        "mean": SOIL_MOISTURE.attrs | {"ancillary_variables": " ".join(("spread", "quality", *named))},
         "spread": SPREAD_ATTRS,
         "quality": flag_attrs(),
     }
@@ -47,6 +59,7 @@ def layers(cells: GeoBox, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike
         "mean": np.asarray(mean, np.float32),
         "spread": np.asarray(spread, np.float32),
         "quality": _flags(np.asarray(quality)),
+        **{name: np.asarray(age, np.float32) for name, age in zip(named, ages.values(), strict=True)},
     }
     for name, values in arrays.items():
         if values.shape != tuple(cells.shape):
@@ -69,6 +82,11 @@ def flag_attrs() -> dict[str, NDArray[np.uint16] | str]:
         "flag_masks": np.array([flag.value for flag in Quality], np.uint16),
         "flag_meanings": " ".join(flag.name.lower() for flag in Quality if flag.name),
     }
+
+
+def age_attrs(source: str) -> dict[str, Any]:
+    """CF attributes of the ages of a source's observations."""
+    return {"units": "day", "long_name": f"time from the observation of {source} to the moment of the map"}
 
 
 def _flags(quality: NDArray[np.generic]) -> NDArray[np.uint16]:

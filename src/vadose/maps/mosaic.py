@@ -1,14 +1,15 @@
 """Tiles' estimates put together on one grid of cells for each UTM zone."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from vadose.grid import Area, Tile
-from vadose.maps.layers import OUTSIDE, layers
+from vadose.maps.layers import AGE, OUTSIDE, layers
 from vadose.refusal import Refusal
 
 
@@ -40,12 +41,19 @@ class Mosaic:
         """Tiles that have not been put yet, without halo."""
         return frozenset(self._waiting)
 
-    def put(self, tile: Tile, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike) -> None:
+    def put(
+        self,
+        tile: Tile,
+        mean: ArrayLike,
+        spread: ArrayLike,
+        quality: ArrayLike,
+        ages: Mapping[str, ArrayLike] | None = None,
+    ) -> None:
         """Put the estimates of one tile in its place.
 
         Args:
             tile: one of the map's tiles; its halo is of no concern.
-            mean, spread, quality: (y, x) of the tile's cells, halo excluded, as `layers` describes.
+            mean, spread, quality, ages: (y, x) of the tile's cells, halo excluded, as `layers` describes.
 
         Raises:
             Refusal: a tile that is not awaited, or arrays that `layers` refuses.
@@ -57,7 +65,7 @@ class Mosaic:
                 "It is no tile of this map, or it has been put before",
                 "Put each tile of the map once",
             )
-        self._zones[tile.epsg].put(tile, layers(tile.cells, mean, spread, quality), self._area.holds(tile))
+        self._zones[tile.epsg].put(tile, layers(tile.cells, mean, spread, quality, ages or {}), self._area.holds(tile))
         self._waiting.remove(tile)
 
     def zones(self) -> tuple[xr.Dataset, ...]:
@@ -79,32 +87,37 @@ class Mosaic:
 @dataclass(frozen=True, eq=False)
 class _Zone:
     ground: Tile
-    mean: NDArray[np.float32]
-    spread: NDArray[np.float32]
-    quality: NDArray[np.uint16]
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @classmethod
     def over(cls, tiles: list[Tile]) -> "_Zone":
         west, north = min(t.west for t in tiles), max(t.north for t in tiles)
         columns = max(t.west + t.columns for t in tiles) - west
         rows = north - min(t.north - t.rows for t in tiles)
-        nothing = np.full((rows, columns), np.nan, np.float32)
-        flags = np.full((rows, columns), OUTSIDE, np.uint16)
-        return cls(Tile(tiles[0].epsg, west, north, columns, rows), nothing, nothing.copy(), flags)
+        return cls(Tile(tiles[0].epsg, west, north, columns, rows))
 
     def put(self, tile: Tile, estimates: xr.Dataset, held: NDArray[np.bool_]) -> None:
         top, left = self.ground.north - tile.north, tile.west - self.ground.west
         window = np.s_[top : top + tile.rows, left : left + tile.columns]
-        for name, layer in (("mean", self.mean), ("spread", self.spread), ("quality", self.quality)):
-            layer[window] = np.where(held, estimates[name].values, layer[window])
+        for name, layer in estimates.data_vars.items():
+            if name not in self.arrays:
+                self.arrays[str(name)] = self._blank(layer.dtype)
+            whole = self.arrays[str(name)]
+            whole[window] = np.where(held, layer.values, whole[window])
 
     def cropped(self) -> xr.Dataset:
-        held = self.quality != OUTSIDE
+        held = self.arrays["quality"] != OUTSIDE
         (top, bottom), (left, right) = (_ends(held.any(axis=axis)) for axis in (1, 0))
         window = np.s_[top:bottom, left:right]
         ground = self.ground
         part = Tile(ground.epsg, ground.west + left, ground.north - top, right - left, bottom - top)
-        return layers(part.cells, self.mean[window], self.spread[window], self.quality[window])
+        cut = {name: array[window] for name, array in self.arrays.items()}
+        ages = {name.removeprefix(AGE): array for name, array in cut.items() if name.startswith(AGE)}
+        return layers(part.cells, cut["mean"], cut["spread"], cut["quality"], ages)
+
+    def _blank(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        nothing = OUTSIDE if np.issubdtype(dtype, np.integer) else np.nan
+        return np.full((self.ground.rows, self.ground.columns), nothing, dtype)
 
 
 def _ends(held: NDArray[np.bool_]) -> tuple[int, int]:

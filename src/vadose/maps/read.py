@@ -18,7 +18,7 @@ def read_map(path: Path) -> xr.Dataset:
     """Read a written map of one zone, with its flags.
 
     Args:
-        path: the file of soil moisture that `write_map` wrote; the flags lie beside it.
+        path: the file of soil moisture that `write_map` wrote; the flags lie beside it, and the ages if it wrote them.
 
     Returns:
         The layers that were written, with a scalar coordinate `time` (UTC) and the attributes `declaration` and
@@ -28,16 +28,21 @@ def read_map(path: Path) -> xr.Dataset:
         Refusal: a file is missing, cannot be read or is no such map.
     """
     flags = path.with_name(f"{path.stem}_quality.tif")
-    (mean, spread), grid, tags = _bands(path, ("mean", "spread"))
-    (quality,), flag_grid, _ = _bands(flags, ("quality",))
-    if flag_grid != grid:
-        raise Refusal(f"map: {flags}", f"Its grid is another than that of {path.name}", "Write the map anew")
+    (mean, spread), grid, tags, _ = _bands(path, ("mean", "spread"))
+    (quality,), flag_grid, _, _ = _bands(flags, ("quality",))
+    aged = path.with_name(f"{path.stem}_age.tif")
+    days, age_grid, _, sources = _bands(aged) if aged.is_file() else (np.empty(0), grid, {}, ())
+    for beside, its_grid in ((flags, flag_grid), (aged, age_grid)):
+        if its_grid != grid:
+            raise Refusal(f"map: {beside}", f"Its grid is another than that of {path.name}", "Write the map anew")
     attrs = {name: tags[name] for name in ("declaration", "notice") if name in tags}
     time = np.datetime64(tags["time"].removesuffix("Z"), "ns")
-    return layers(grid, mean, spread, quality).assign_coords(time=time).assign_attrs(attrs)
+    ages = dict(zip(sources, days, strict=True))
+    return layers(grid, mean, spread, quality, ages).assign_coords(time=time).assign_attrs(attrs)
 
 
-def _bands(path: Path, names: tuple[str, ...]) -> tuple[NDArray[Any], GeoBox, dict[str, str]]:
+def _bands(path: Path, names: tuple[str, ...] = ()) -> tuple[NDArray[Any], GeoBox, dict[str, str], tuple[str, ...]]:
+    """Values, grid, tags and names of the bands of a file; those that it should have, where they are known."""
     asked = f"map: {path}"
     if not path.is_file():
         raise Refusal(asked, "There is no such file", "Name a file that `write_map` wrote, with its flags beside it")
@@ -48,10 +53,10 @@ def _bands(path: Path, names: tuple[str, ...]) -> tuple[NDArray[Any], GeoBox, di
             grid = GeoBox(file.shape, file.transform, f"EPSG:{epsg}" if epsg else file.crs)
     except RasterioError as error:
         raise Refusal(asked, f"It cannot be read ({error})", "Write the map anew") from error
-    if described != names or "time" not in tags:
+    if described != (names or described) or "time" not in tags:
         raise Refusal(
             asked,
             f"Its bands are called {described}, not {names}, or it has no time",
             "Name a file of soil moisture that `write_map` wrote",
         )
-    return values, grid, tags
+    return values, grid, tags, described

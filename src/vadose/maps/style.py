@@ -22,7 +22,8 @@ OTHERS = "#000000"
 NOTICE = "#A33200"
 
 _SOURCES = {"SENTINEL1": "Sentinel-1", "SENTINEL2": "Sentinel-2", "SOILGRIDS": "SoilGrids", "HISTORY": "history"}
-_STATES = {"MISSING": "no {}", "STALE": "old {}", "SHORT": "short {}"}
+_STATES = {"MISSING": "no {}", "SHORT": "short {}"}
+_WORDS = {"STALE": "old data", "STEEP": "steep ground"}
 
 
 def words(quality: int) -> str:
@@ -36,4 +37,4 @@ def _word(name: str) -> str:
     source, _, state = name.rpartition("_")
     if state in _STATES:
         return _STATES[state].format(_SOURCES.get(source, source))
-    return name.lower().replace("_", " ")
+    return _WORDS.get(name, name.lower().replace("_", " "))

@@ -1,4 +1,4 @@
-"""Maps as files: for each UTM zone and time one GeoTIFF of soil moisture and spread, and one of quality flags."""
+"""Maps as files: for each UTM zone and time a GeoTIFF of soil moisture and spread, one of flags, and one of ages."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
 from vadose.files import declaration, replacing
-from vadose.maps.layers import OUTSIDE, flag_attrs
+from vadose.maps.layers import AGE, OUTSIDE, age_attrs, flag_attrs
 from vadose.refusal import Refusal
 from vadose.variables import SOIL_MOISTURE
 
@@ -59,6 +59,16 @@ MOISTURE = _File(
 FLAGS = _File("_quality", "uint16", OUTSIDE, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
 
 
+def _ages(zone: xr.Dataset) -> tuple[_File, ...]:
+    """The file of the ages of sources; none where the map has none."""
+    bands = tuple(
+        _Band(str(name), source, "day", {"meaning": age_attrs(source)["long_name"]})
+        for name in zone.data_vars
+        if (source := str(name).removeprefix(AGE)) != name
+    )
+    return (_File("_age", "float32", np.nan, "AVERAGE", bands),) if bands else ()
+
+
 def write_map(
     folder: Path,
     zones: Sequence[xr.Dataset],
@@ -71,8 +81,9 @@ def write_map(
 
     For each zone `soil_moisture_<time>_<epsg>.tif`, float32, band 1 `mean` and band 2 `spread` in m3 m-3, NaN where
     there is none, overviews by average; and `..._quality.tif`, uint16 bits of `vadose.variables.Quality` with their
-    meanings in the band's tags, 65535 outside the area, overviews by nearest. Tags of both: `time` (UTC), `notice`, and
-    `declaration` (JSON: package version and `made_from`).
+    meanings in the band's tags, 65535 outside the area, overviews by nearest; and, where the layers have ages,
+    `..._age.tif`, float32, one band a source, in days. Tags of all: `time` (UTC), `notice`, and `declaration` (JSON:
+    package version and `made_from`).
 
     Args:
         folder: where to write; made if it is not there.
@@ -92,20 +103,25 @@ def write_map(
         "time": f"{np.datetime_as_string(time, 's')}Z",
         "declaration": json.dumps(declaration("map", made_from), default=str),
     } | ({"notice": notice} if notice else {})
-    paths = tuple(folder / f"{_name(zone, time)}.tif" for zone in zones)
+    paths = tuple(folder / f"{name_of(zone, time)}.tif" for zone in zones)
     if not paths or len(set(paths)) < len(paths):
         raise Refusal(
             f"maps: a map of {len(paths)} zones", "There is none, or two have the same CRS", "Give one for each CRS"
         )
     with ExitStack() as whole:
         for path, zone in zip(paths, zones, strict=True):
-            for file in (MOISTURE, FLAGS):
+            for file in (MOISTURE, FLAGS, *_ages(zone)):
                 target = path.with_name(f"{path.stem}{file.suffix}.tif")
                 whole.enter_context(replacing(target)).write_bytes(_encoded(zone, file, tags))
     return paths
 
 
-def _name(zone: xr.Dataset, time: np.datetime64) -> str:
+def name_of(zone: xr.Dataset, time: np.datetime64) -> str:
+    """Name of the files of one zone and time, without suffix.
+
+    Raises:
+        Refusal: the zone's CRS has no EPSG code.
+    """
     epsg = zone.rio.crs.to_epsg() if zone.rio.crs else None
     if epsg is None:
         raise Refusal(

@@ -1,0 +1,128 @@
+"""What a worker does: one tile at some moments, from the archive to a finished file."""
+
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import dask
+import numpy as np
+import rasterio
+import torch
+
+from vadose.estimate import Calibration, blank, estimate_tile
+from vadose.experiment.atlas import tile_files
+from vadose.experiment.atlas.tile_files import Finished, Receipt, Task
+from vadose.experiment.run import Run
+from vadose.fusion import Assembler, Windows
+from vadose.grid import Period, Tile
+from vadose.models import Model
+from vadose.refusal import NothingFound
+from vadose.sources import Source, open_sources
+
+RASTER_CACHE_MB = 64
+"""Blocks of raster files that are kept in memory, however large the map."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every tile of a map is made with: by value, so that it can be sent to a worker.
+
+    Attributes:
+        run: folder of the trained networks.
+        archive: folder of the products.
+        out: folder of the map.
+        as_of: nothing that was published later is read; None for hindsight.
+        plan: checksum of the plan, so that networks that changed are not taken for those of another map.
+    """
+
+    run: Path
+    archive: Path
+    out: Path
+    as_of: np.datetime64 | None
+    plan: str
+
+
+@dataclass(frozen=True, eq=False)
+class Tools:
+    """What a worker opens once and uses for every tile.
+
+    Attributes:
+        experiment: name of what the networks learned in.
+        models: the networks.
+        sources: of the archive.
+        windows: how old an observation may be.
+        calibration: of the spread.
+    """
+
+    experiment: str
+    models: tuple[Model, ...]
+    sources: tuple[Source, ...]
+    windows: Windows
+    calibration: Calibration
+
+    @classmethod
+    def of(cls, run: Run, archive: Path) -> "Tools":
+        """Networks of a run and sources of an archive.
+
+        Raises:
+            Refusal: either cannot be read.
+        """
+        experiment = run.experiment()
+        members = tuple(run.members())
+        return cls(experiment.name, members, open_sources(archive), experiment.windows, run.calibration())
+
+
+def estimate_moments(
+    tools: Tools, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None = None
+) -> Finished:
+    """Estimate one tile at some moments; each item is read once, and nothing is written.
+
+    Raises:
+        Refusal: a file cannot be read.
+    """
+    torch.set_num_threads(1)  # sums in one order, and workers that do not wait for each other
+    with rasterio.Env(GDAL_CACHEMAX=RASTER_CACHE_MB):
+        return _estimated(tools, tile, moments, as_of)
+
+
+def _estimated(tools: Tools, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None) -> Finished:
+    needs = tools.models[0].needs
+    span = Period(moments[0], moments[-1] + np.timedelta64(1, "ns"))
+    try:
+        opened = Assembler.open(tools.sources, tile, span, needs, tools.windows, as_of)
+    except NothingFound:
+        return Finished((blank(tile, needs),) * len(moments), ((),) * len(moments))
+    estimates, items = [], []
+    for moment in moments:
+        inputs = opened.at(moment)
+        estimates.append(estimate_tile(tools.models, inputs, tools.calibration, tools.windows))
+        items.append(inputs.items)
+    return Finished(tuple(estimates), tuple(items))
+
+
+def work(tools: Tools, bench: Bench, task: Task) -> Receipt:
+    """Estimate a task and write it into the folder of the map.
+
+    Raises:
+        Refusal: a file cannot be read.
+        OSError: the result cannot be written.
+    """
+    begun = time.perf_counter()
+    done = estimate_moments(tools, task.tile, task.moments, bench.as_of)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return tile_files.write(bench.out, task, done, time.perf_counter() - begun, peak_mb)
+
+
+def work_apart(bench: Bench, task: Task) -> Receipt:
+    """As `work`, in a process of its own: it opens the tools itself, once, and reads without threads."""
+    dask.config.set(scheduler="synchronous")
+    return work(tools_of(bench), bench, task)
+
+
+@lru_cache(maxsize=1)
+def tools_of(bench: Bench) -> Tools:
+    """Networks and sources of a map, opened once by a worker."""
+    return Tools.of(Run(bench.run), bench.archive)

@@ -1,0 +1,106 @@
+"""How a cube of maps describes itself: the attributes of the Climate and Forecast conventions."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import odc.geo.xr  # noqa: F401  (gives datasets their `.odc`)
+import xarray as xr
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from vadose.files import declaration
+from vadose.maps.layers import SPREAD_ATTRS
+from vadose.variables import SOIL_MOISTURE
+
+CONVENTIONS = "CF-1.11"
+DIMS = ("time", "y", "x")
+GRID = "spatial_ref"
+NAMES = {"mean": SOIL_MOISTURE.name, "spread": f"{SOIL_MOISTURE.name}_spread"}
+"""Names in a cube of the layers that are called otherwise in a map."""
+_SINCE = np.datetime64("1970-01-01", "ns")
+_TIME = {
+    "standard_name": "time",
+    "long_name": "moment of the map, UTC",
+    "units": "seconds since 1970-01-01 00:00:00",
+    "calendar": "standard",
+    "units_metadata": "leap_seconds: none",
+    "axis": "T",
+}
+
+
+def name_of(layer: str) -> str:
+    """Name in a cube of a layer of a map."""
+    return NAMES.get(layer, layer)
+
+
+def seconds(moments: Sequence[np.datetime64]) -> NDArray[np.int64]:
+    """Moments as whole seconds of the time coordinate."""
+    since = np.array(moments, "datetime64[ns]") - _SINCE
+    return np.asarray(since // np.timedelta64(1, "s"), np.int64)
+
+
+def time_attrs() -> dict[str, str]:
+    """Attributes of the time coordinate."""
+    return dict(_TIME)
+
+
+def coordinates(zone: xr.Dataset) -> dict[str, tuple[NDArray[np.float64], dict[str, str]]]:
+    """Values and attributes of y and x, metres, centres of cells."""
+    names = {"y": "northing", "x": "easting"}
+    return {
+        axis: (
+            zone[axis].values.astype(np.float64),
+            {
+                "standard_name": f"projection_{axis}_coordinate",
+                "long_name": f"{words} of the centres of cells",
+                "units": "m",
+                "axis": axis.upper(),
+            },
+        )
+        for axis, words in names.items()
+    }
+
+
+def grid_mapping(zone: xr.Dataset) -> dict[str, Any]:
+    """Attributes of the variable of the projection, with GDAL's beside those of CF."""
+    grid = zone.odc.geobox
+    crs = CRS.from_user_input(str(grid.crs))
+    transform = " ".join(str(part) for part in grid.transform.to_gdal())
+    return {**crs.to_cf(), "spatial_ref": crs.to_wkt(), "GeoTransform": transform}
+
+
+def layer_attrs(zone: xr.Dataset, layer: str) -> dict[str, Any]:
+    """Attributes of a layer, besides the number that means missing."""
+    attrs = {key: value for key, value in zone[layer].attrs.items() if key != "_FillValue"}
+    if "ancillary_variables" in attrs:
+        attrs["ancillary_variables"] = " ".join(map(name_of, str(attrs["ancillary_variables"]).split()))
+    return attrs | {"grid_mapping": GRID}
+
+
+def fill_of(zone: xr.Dataset, layer: str) -> Any:
+    """The number that means missing in a layer, of the layer's type."""
+    return zone[layer].dtype.type(zone[layer].rio.nodata)
+
+
+def cube_attrs(zone: xr.Dataset, made_from: Mapping[str, Any], notice: str) -> dict[str, str]:
+    """Attributes of the whole."""
+    attrs = {
+        "Conventions": CONVENTIONS,
+        "title": f"Soil moisture of the top 5 cm on cells of 320 m, EPSG:{zone.rio.crs.to_epsg()}",
+        "source": "Neural network on Sentinel-1, Sentinel-2, elevation, SoilGrids, SMAP and GLDAS",
+        "history": "Made by vadose map",
+        "declaration": json.dumps(declaration("map", made_from), default=str),
+    }
+    return attrs | ({"comment": notice} if notice else {})
+
+
+def moisture_attrs() -> dict[str, str]:
+    """Attributes of soil moisture."""
+    return dict(SOIL_MOISTURE.attrs)
+
+
+def spread_attrs() -> dict[str, str]:
+    """Attributes of its spread."""
+    return dict(SPREAD_ATTRS)

@@ -1,0 +1,231 @@
+"""Maps of many moments in one cube for each UTM zone: a Zarr store or a NetCDF file, written moment by moment."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import netCDF4
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+
+from vadose.files import replacing
+from vadose.maps import cf
+from vadose.refusal import Refusal
+
+CHUNK, SHARD = 128, 1024
+"""Cells a side that are read together, and that lie in one file of a Zarr store."""
+
+
+class Store(Protocol):
+    """One open cube."""
+
+    def put(self, number: int, zone: xr.Dataset) -> None:
+        """Write the map of one moment."""
+        ...
+
+
+Make = Callable[[Path, xr.Dataset, Sequence[np.datetime64], Mapping[str, Any], str], Store]
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A kind of file for cubes.
+
+    Attributes:
+        suffix: of its name.
+        make: begins one, with all its moments blank; closing it is left to `close`.
+        close: ends the writing.
+    """
+
+    suffix: str
+    make: Make
+    close: Callable[[Any], None]
+
+
+@dataclass(eq=False)
+class Cubes:
+    """The cubes of a map while its moments come in, one for each zone.
+
+    Attributes:
+        folder: of the files.
+        moments: of the map, in order.
+        made_from, notice: as `write_map` takes them.
+        form: of the files.
+        paths: of the files that were begun.
+    """
+
+    folder: Path
+    moments: Sequence[np.datetime64]
+    made_from: Mapping[str, Any]
+    notice: str
+    form: Form
+    stack: ExitStack
+    paths: list[Path] = field(default_factory=list)
+    stores: dict[int, Store] = field(default_factory=dict)
+
+    def put(self, moment: np.datetime64, zones: Sequence[xr.Dataset]) -> None:
+        """Write the map of one of the moments."""
+        for zone in zones:
+            epsg = int(zone.rio.crs.to_epsg())
+            if epsg not in self.stores:
+                self.stores[epsg] = self._begin(epsg, zone)
+            self.stores[epsg].put(list(self.moments).index(moment), zone)
+
+    def _begin(self, epsg: int, zone: xr.Dataset) -> Store:
+        path = self.folder / f"soil_moisture_{epsg}{self.form.suffix}"
+        temporary = self.stack.enter_context(replacing(path))
+        store = self.form.make(temporary, zone, self.moments, self.made_from, self.notice)
+        self.stack.callback(self.form.close, store)
+        self.paths.append(path)
+        return store
+
+
+@contextmanager
+def cubes(
+    folder: Path, moments: Sequence[np.datetime64], form: str, made_from: Mapping[str, Any], notice: str = ""
+) -> Iterator[Cubes]:
+    """Write the cubes `soil_moisture_<epsg>.zarr` or `.nc` of a map: whole when the context ends, or not there.
+
+    Each has dimensions (time, y, x), soil moisture and its spread in m3 m-3, flags and ages, and describes itself by
+    the CF conventions. A Zarr store (version 3) keeps each moment in chunks of 128 x 128 cells, 8 x 8 of them a file.
+
+    Args:
+        folder: of the files.
+        moments: of the map, in order; each is to be put once.
+        form: "zarr" or "netcdf".
+        made_from: what the map was made from.
+        notice: a warning that goes with the map; empty for none.
+
+    Raises:
+        Refusal: another form.
+    """
+    if form not in FORMS:
+        raise Refusal(f"maps: a cube as {form}", f"There are {', '.join(FORMS)}", "Choose one of them")
+    with ExitStack() as stack:
+        yield Cubes(folder, moments, made_from, notice, FORMS[form], stack)
+
+
+@dataclass(frozen=True, eq=False)
+class _Zarr:
+    group: zarr.Group
+    arrays: dict[str, Any]
+
+    @classmethod
+    def make(
+        cls,
+        path: Path,
+        zone: xr.Dataset,
+        moments: Sequence[np.datetime64],
+        made_from: Mapping[str, Any],
+        notice: str,
+    ) -> "_Zarr":
+        group = zarr.open_group(
+            path, mode="w", zarr_format=3, attributes=_plain(cf.cube_attrs(zone, made_from, notice))
+        )
+        _coordinate(group, "time", cf.seconds(moments), ("time",), cf.time_attrs())
+        for name, (values, attrs) in cf.coordinates(zone).items():
+            _coordinate(group, name, values, (name,), attrs)
+        _coordinate(group, cf.GRID, np.array(0, np.int64), (), cf.grid_mapping(zone))
+        rows, columns = zone.sizes["y"], zone.sizes["x"]
+        shards = (1, *(SHARD if size > CHUNK else CHUNK for size in (rows, columns)))
+        arrays: dict[str, Any] = {}
+        for layer in map(str, zone.data_vars):
+            name = cf.name_of(layer)
+            arrays[name] = group.create_array(
+                name,
+                shape=(len(moments), rows, columns),
+                dtype=zone[layer].dtype,
+                chunks=(1, CHUNK, CHUNK),
+                shards=shards,
+                fill_value=cf.fill_of(zone, layer),
+                dimension_names=cf.DIMS,
+                attributes=_plain(cf.layer_attrs(zone, layer) | {"_FillValue": _encoded(cf.fill_of(zone, layer))}),
+            )
+        return cls(group, arrays)
+
+    def put(self, number: int, zone: xr.Dataset) -> None:
+        for layer in map(str, zone.data_vars):
+            self.arrays[cf.name_of(layer)][number] = zone[layer].values
+
+    def close(self) -> None:
+        self.group.store.close()
+
+
+def _coordinate(
+    group: zarr.Group, name: str, values: NDArray[Any], dims: tuple[str, ...], attrs: Mapping[str, Any]
+) -> None:
+    array = group.create_array(
+        name,
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=values.shape if values.ndim else "auto",
+        dimension_names=dims,
+        attributes=_plain(attrs),
+    )
+    array[...] = values
+
+
+def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """In the types of JSON."""
+    return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in attrs.items()}
+
+
+def _encoded(fill: Any) -> Any:
+    """A number that means missing, as xarray writes it into the attributes of Zarr arrays."""
+    return xr.backends.zarr.FillValueCoder.encode(fill, fill.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class _NetCdf:
+    file: netCDF4.Dataset
+
+    @classmethod
+    def make(
+        cls,
+        path: Path,
+        zone: xr.Dataset,
+        moments: Sequence[np.datetime64],
+        made_from: Mapping[str, Any],
+        notice: str,
+    ) -> "_NetCdf":
+        file = netCDF4.Dataset(path, "w", format="NETCDF4")
+        file.setncatts(cf.cube_attrs(zone, made_from, notice))
+        sizes = {"time": len(moments), "y": zone.sizes["y"], "x": zone.sizes["x"]}
+        for name, size in sizes.items():
+            file.createDimension(name, size)
+        parts: dict[str, tuple[NDArray[Any], dict[str, str]]] = {
+            "time": (cf.seconds(moments), cf.time_attrs()),
+            **cf.coordinates(zone),
+        }
+        for name, (values, attrs) in parts.items():
+            coordinate = file.createVariable(name, values.dtype, (name,))
+            coordinate.setncatts(attrs)
+            coordinate[:] = values
+        grid = file.createVariable(cf.GRID, np.int64, ())
+        grid.setncatts(cf.grid_mapping(zone))
+        grid[...] = 0
+        chunks = (1, min(CHUNK, sizes["y"]), min(CHUNK, sizes["x"]))
+        for layer in map(str, zone.data_vars):
+            kind, fill = zone[layer].dtype, cf.fill_of(zone, layer)
+            options = {"zlib": True, "shuffle": True, "chunksizes": chunks, "fill_value": fill}
+            file.createVariable(cf.name_of(layer), kind, cf.DIMS, **options).setncatts(cf.layer_attrs(zone, layer))
+        return cls(file)
+
+    def put(self, number: int, zone: xr.Dataset) -> None:
+        for layer in map(str, zone.data_vars):
+            variable = self.file[cf.name_of(layer)]
+            variable.set_auto_maskandscale(False)
+            variable[number] = zone[layer].values
+
+    def close(self) -> None:
+        self.file.close()
+
+
+FORMS = {
+    "zarr": Form(".zarr", _Zarr.make, _Zarr.close),
+    "netcdf": Form(".nc", _NetCdf.make, _NetCdf.close),
+}

@@ -1,0 +1,183 @@
+"""Series of soil moisture at points and over polygons, from maps of many moments."""
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.files import replacing
+from vadose.grid import CELL_M, from_lonlat, to_lonlat, utm_epsg
+from vadose.maps import cf
+from vadose.maps.layers import OUTSIDE, age_attrs, flag_attrs
+from vadose.refusal import Refusal
+
+MOISTURE, SPREAD = cf.NAMES["mean"], cf.NAMES["spread"]
+_KEY = ["place", "time"]
+_FIRST = ("place", "lon", "lat", "time", MOISTURE, SPREAD, "quality")
+_ENCODED = ("units", "calendar")
+Zones = Mapping[int, xr.Dataset]
+
+
+def at_points(zones: Zones, points: pd.DataFrame) -> pd.DataFrame:
+    """The series of the cells that hold some points.
+
+    Args:
+        zones: as `open_maps` gives them.
+        points: place (name), lon and lat in degrees.
+
+    Returns:
+        A row a place and time (UTC): place, lon, lat, time, soil_moisture and soil_moisture_spread (m3 m-3), quality,
+        ages (days). A place outside the mapped area has NaN, and 65535 as quality.
+
+    Raises:
+        Refusal: none of the points lies within the maps.
+    """
+    columns = (points[name].tolist() for name in ("place", "lon", "lat"))
+    found = [_cell(zones, str(place), float(lon), float(lat)) for place, lon, lat in zip(*columns, strict=True)]
+    if all((table["quality"] == OUTSIDE).all() for table in found):
+        raise Refusal(
+            f"series: {len(points)} points",
+            f"None of them lies within the maps, which are in EPSG:{', '.join(map(str, zones))}",
+            "Give longitude and latitude in degrees, in this order, within the mapped area",
+        )
+    return _ordered(pd.concat(found, ignore_index=True))
+
+
+def over_polygons(zones: Zones, polygons: Mapping[str, shapely.Geometry]) -> pd.DataFrame:
+    """The series of means over the cells that have their centres in some polygons.
+
+    The spread is the mean of the cells' spreads: that of the mean if the errors of all cells go together, and an upper
+    bound otherwise. The quality holds every flag that any of the cells has.
+
+    Args:
+        zones: as `open_maps` gives them.
+        polygons: by name, in degrees.
+
+    Returns:
+        A row a polygon and time (UTC): place, lon and lat of its centroid, time, soil_moisture,
+        soil_moisture_spread, quality, ages, and cells: how many of them have an estimate.
+
+    Raises:
+        Refusal: a polygon holds the centre of no cell of the maps.
+    """
+    means = [_mean(zones, name, polygon) for name, polygon in polygons.items()]
+    return _ordered(pd.concat(means, ignore_index=True))
+
+
+def write_series(path: Path, table: pd.DataFrame, notice: str = "") -> Path:
+    """Write series as CSV, Parquet or CF-NetCDF (discrete sampling geometry "timeSeries"), by the suffix of the file.
+
+    Raises:
+        Refusal: another suffix.
+    """
+    if path.suffix not in _WRITERS:
+        raise Refusal(f"series: the file {path}", f"There are {', '.join(_WRITERS)}", "Choose one of these suffixes")
+    with replacing(path) as temporary:
+        _WRITERS[path.suffix](temporary, table, notice)
+    return path
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    others = sorted(str(name) for name in table.columns if name not in _FIRST)
+    return table[[*_FIRST, *others]]
+
+
+def _cell(zones: Zones, place: str, lon: float, lat: float) -> pd.DataFrame:
+    epsg = utm_epsg(lon, lat)
+    some = next(iter(zones.values()))
+    zone = zones.get(epsg, some)
+    x, y = from_lonlat(epsg).transform(lon, lat)
+    row, column = (int(np.abs(zone[axis].values - value).argmin()) for axis, value in (("y", y), ("x", x)))
+    inside = epsg in zones and all(
+        abs(zone[axis].values[at] - value) <= CELL_M / 2 for axis, at, value in (("y", row, y), ("x", column, x))
+    )
+    values = {str(name): layer.values for name, layer in zone.isel(y=row, x=column).data_vars.items()}
+    if not inside:
+        values = {name: np.full_like(layer, OUTSIDE if name == "quality" else np.nan) for name, layer in values.items()}
+    return pd.DataFrame({"place": place, "lon": lon, "lat": lat, "time": zone["time"].values} | values)
+
+
+def _mean(zones: Zones, name: str, polygon: shapely.Geometry) -> pd.DataFrame:
+    every = (_within(zone, epsg, polygon) for epsg, zone in zones.items())
+    parts = [part for part in every if part is not None]
+    cells = xr.concat(parts, "cell", join="exact") if parts else None
+    if cells is None or not (cells["quality"] != OUTSIDE).any():
+        raise Refusal(
+            f"series: the polygon '{name}'",
+            f"It holds the centre of no cell of the maps, which are in EPSG:{', '.join(map(str, zones))}",
+            "Give a larger polygon within the mapped area, or a point",
+        )
+    known = cells[MOISTURE].notnull()  # noqa: PD004 (of xarray)
+    means = cells.drop_vars("quality").where(known).mean("cell")
+    flags = cells["quality"].values
+    quality = reduce(np.bitwise_or, np.where(flags == OUTSIDE, 0, flags), np.zeros(flags.shape[1], np.uint16))
+    columns = {str(layer): values.values for layer, values in means.data_vars.items()}
+    columns |= {"quality": quality, "cells": known.sum("cell").values}
+    middle = polygon.centroid
+    return pd.DataFrame({"place": name, "lon": middle.x, "lat": middle.y, "time": cells["time"].values} | columns)
+
+
+def _within(zone: xr.Dataset, epsg: int, polygon: shapely.Geometry) -> xr.Dataset | None:
+    """The cells of a zone whose centres lie in a polygon, (cell, time)."""
+    inside = _centres_in(zone, epsg, polygon)
+    if not inside.any():
+        return None
+    rows, columns = (slice(int(at.min()), int(at.max()) + 1) for at in np.nonzero(inside))
+    window = zone.isel(y=rows, x=columns).load()
+    chosen = window.stack(cell=("y", "x")).isel(cell=np.flatnonzero(inside[rows, columns]))  # noqa: PD013 (of xarray)
+    return chosen.reset_index("cell").reset_coords(drop=True).transpose("cell", "time")
+
+
+def _centres_in(zone: xr.Dataset, epsg: int, polygon: shapely.Geometry) -> NDArray[np.bool_]:
+    x, y = np.meshgrid(zone["x"].values, zone["y"].values)
+    lon, lat = to_lonlat(epsg).transform(x, y)
+    return np.asarray(shapely.contains_xy(polygon, lon, lat))
+
+
+def _csv(path: Path, table: pd.DataFrame, notice: str) -> None:  # noqa: ARG001 (CSV has no place for it)
+    table.to_csv(path, index=False, date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.6g")
+
+
+def _parquet(path: Path, table: pd.DataFrame, notice: str) -> None:
+    told = table.copy(deep=False)
+    told.attrs = {"notice": notice} if notice else {}
+    told.to_parquet(path, index=False)
+
+
+def _netcdf(path: Path, table: pd.DataFrame, notice: str) -> None:
+    wide = table.drop(columns=["lon", "lat"]).set_index(_KEY).to_xarray()
+    where = table.groupby("place")[["lon", "lat"]].first()
+    names = {"lon": "longitude", "lat": "latitude"}
+    units = {"lon": "degrees_east", "lat": "degrees_north"}
+    for axis, standard in names.items():
+        attrs = {"standard_name": standard, "long_name": f"{standard} of the place", "units": units[axis]}
+        wide = wide.assign_coords({axis: ("place", where[axis].loc[wide["place"].values].to_numpy(), attrs)})
+    for name in wide.data_vars:
+        wide[name].attrs = _attrs(str(name))
+    wide["place"].attrs = {"cf_role": "timeseries_id", "long_name": "name of the place"}
+    wide["time"].attrs = {key: value for key, value in cf.time_attrs().items() if key not in _ENCODED}
+    title = {"title": "Soil moisture of the top 5 cm", "history": "Made by vadose series"}
+    wide.attrs = {"Conventions": cf.CONVENTIONS, "featureType": "timeSeries"} | title
+    wide.attrs |= {"comment": notice} if notice else {}
+    time = {key: cf.time_attrs()[key] for key in _ENCODED} | {"dtype": "int64"}
+    wide.to_netcdf(path, encoding={"time": time})
+
+
+def _attrs(name: str) -> dict[str, object]:
+    source = name.removeprefix("age_")
+    if source != name:
+        return {**age_attrs(source)}
+    known: dict[str, dict[str, object]] = {
+        MOISTURE: {**cf.moisture_attrs()},
+        SPREAD: {**cf.spread_attrs()},
+        "quality": {**flag_attrs()},
+    }
+    return known.get(name, {"long_name": "cells with an estimate", "units": "1"})
+
+
+_WRITERS: dict[str, Callable[[Path, pd.DataFrame, str], None]] = {".csv": _csv, ".parquet": _parquet, ".nc": _netcdf}

@@ -1,0 +1,152 @@
+"""Maps whose run or whose workers are killed: what is finished stays, and the map ends with the same bytes."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+
+import psutil
+import pytest
+
+import small_map
+from vadose.experiment.atlas import Crew, MapRequest
+from vadose.experiment.mapping import make_map
+
+TILE_CELLS = 2
+"""Small tiles, so that there are many."""
+RUN = """
+import sys
+from pathlib import Path
+import vadose.experiment.mapping as mapping
+mapping.TILE_CELLS = int(sys.argv[5])
+request = mapping.MapRequest(*map(Path, sys.argv[1:3]), sys.argv[3], "2021-06-08/2021-06-10", Path(sys.argv[4]),
+                             formats=("cog", "zarr"), pictures=False)
+mapping.make_map(request, lambda *_: None)
+"""
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ground")
+    small_map.write_archive(folder / "archive")
+    small_map.write_run(folder / "run", members=1)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vadose.experiment.mapping.TILE_CELLS", TILE_CELLS)
+
+
+@pytest.fixture
+def whole(ground: Path) -> dict[str, bytes]:
+    """The files of a map that was never stopped."""
+    out = ground / "whole"
+    if not (out / "collection.json").exists():
+        mapped(ground, out)
+    return products(out)
+
+
+def mapped(ground: Path, out: Path, crew: Crew | None = None) -> list[tuple[int, int]]:
+    told: list[tuple[int, int]] = []
+    asked = (ground / "run", ground / "archive", small_map.AREA, "2021-06-08/2021-06-10", out)
+    request = MapRequest(*asked, formats=("cog", "zarr"), pictures=False)
+    make_map(request, lambda done, total, _: told.append((done, total)), crew=crew or Crew())
+    return told
+
+
+def products(out: Path) -> dict[str, bytes]:
+    files = (path for path in out.rglob("*") if path.is_file() and "tiles" not in path.parts)
+    return {str(path.relative_to(out)): path.read_bytes() for path in files}
+
+
+def finished(out: Path) -> int:
+    return len(list((out / "tiles").glob("[!.]*.json")))
+
+
+def wait_for(condition: "object", seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.002)
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(ground, whole, tmp_path):
+    rng, counts = random.Random(5), []
+    arguments = [ground / "run", ground / "archive", small_map.AREA, tmp_path / "map", TILE_CELLS]
+    for _ in range(3):
+        before = finished(tmp_path / "map")
+        with subprocess.Popen([sys.executable, "-c", RUN, *map(str, arguments)]) as process:
+            wait_for(lambda before=before: finished(tmp_path / "map") > before or process.poll() is not None)
+            time.sleep(rng.uniform(0, 0.1))
+            process.send_signal(signal.SIGKILL)
+        counts.append(finished(tmp_path / "map"))
+    assert counts[0] >= 1 and counts == sorted(counts)
+    told = mapped(ground, tmp_path / "map")
+    assert told[0][0] == counts[-1], "what was finished is not done again"
+    assert products(tmp_path / "map") == whole
+
+
+def kill_when_begun(out: Path, pids: "object") -> Thread:
+    """A thread that kills one worker when the first tile is finished."""
+
+    def kill() -> None:
+        wait_for(lambda: finished(out) >= 1)
+        psutil.Process(pids()[0]).kill()  # type: ignore[operator]
+
+    thread = Thread(target=kill)
+    thread.start()
+    return thread
+
+
+def spawned() -> list[int]:
+    """Processes of this one that work for it."""
+    return [
+        child.pid for child in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(child.cmdline())
+    ]
+
+
+def test_a_worker_of_a_local_cluster_that_is_killed_is_replaced(ground, whole, tmp_path):
+    killer = kill_when_begun(tmp_path / "map", spawned)
+    told = mapped(ground, tmp_path / "map", Crew("processes", 2))
+    killer.join()
+    assert told[-1][0] == told[-1][1]
+    assert products(tmp_path / "map") == whole
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[tuple[str, list[int]]]:
+    """Address of a scheduler with two workers, each a process of its own, and the workers' process ids."""
+    dask = str(Path(sys.executable).with_name("dask"))
+    told = tmp_path / "scheduler.json"
+    with ExitStack() as stack:
+        common = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+        def start(*arguments: str) -> subprocess.Popen[bytes]:
+            process = stack.enter_context(subprocess.Popen([dask, *arguments], **common))
+            stack.callback(process.kill)
+            return process
+
+        start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told))
+        wait_for(told.exists)
+        options = ("--scheduler-file", str(told), "--nthreads", "1", "--no-dashboard", "--no-nanny")
+        workers = [start("worker", *options, "--local-directory", str(tmp_path)) for _ in range(2)]
+        import json
+
+        wait_for(lambda: told.stat().st_size > 0)
+        yield json.loads(told.read_text())["address"], [worker.pid for worker in workers]
+
+
+def test_a_worker_of_a_scheduler_that_is_killed_leaves_its_tiles_to_the_other(ground, whole, scheduler, tmp_path):
+    address, pids = scheduler
+    killer = kill_when_begun(tmp_path / "map", lambda: pids)
+    told = mapped(ground, tmp_path / "map", Crew(address))
+    killer.join()
+    assert not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == psutil.STATUS_ZOMBIE
+    assert told[-1][0] == told[-1][1]
+    assert products(tmp_path / "map") == whole
