@@ -112,6 +112,20 @@ def test_json_and_csv_hold_the_same_figures(tmp_path, products):
     assert figures["headline"][-1]["r"] is None
 
 
+def test_other_scores_and_chance_in_time_are_told(card):
+    text = (card / "scorecard.md").read_text()
+    chapter = text.split("## Other scores, and chance in time")[1].split("\n## ")[0]
+    rows = [line for line in chapter.splitlines() if line.startswith("| network |")]
+    assert len(rows) == 2 and "network minus SMAP" in chapter
+    told = json.loads((card / "scorecard.json").read_text())
+    across = {row["product"]: row["value"] for row in told["in_space"]}
+    assert across["network"] > across["SMAP"]
+    by = {(row["product"], row["minus"], row["score"]): row for row in told["in_time"]}
+    assert by["network", "SMAP", "ubrmse"]["high"] < 0 and by["network", "SMAP", "ubrmse"]["p"] < 0.05
+    sensors = pd.read_csv(card / "scorecard.csv").query("left_out.isna()")
+    assert (sensors["ubrmse_low"] < sensors["ubrmse"]).all() and (sensors["ubrmse"] < sensors["ubrmse_high"]).all()
+
+
 def test_counts_of_rows_add_up(products):
     products["SMAP"].loc[:199, "soil_moisture"] = np.nan
     products["SMAP"].loc[300:309, "mean"] = np.nan

@@ -9,7 +9,10 @@ from vadose.evaluation.benchmark import Beside, Setting, beside
 from vadose.evaluation.benchmark_text import benchmark_markdown
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import matched
+from vadose.evaluation.further import FURTHER, further_markdown
+from vadose.evaluation.in_time import InTime, in_time
 from vadose.evaluation.scores import Scores, score
+from vadose.evaluation.spatial import Spatial, spatial
 from vadose.evaluation.strata_scores import strata_markdown, stratified
 from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.evaluation.works import Work
@@ -45,6 +48,8 @@ class Content:
         samples: matched table of each product.
         strata: what `stratified` gives.
         benchmark: published works beside the first product.
+        across: what `spatial` gives, by product.
+        time: what `in_time` gives.
     """
 
     words: Words
@@ -52,6 +57,8 @@ class Content:
     samples: Mapping[str, pd.DataFrame]
     strata: pd.DataFrame
     benchmark: tuple[Beside, ...]
+    across: Mapping[str, Spatial]
+    time: InTime
 
     @classmethod
     def of(
@@ -73,11 +80,18 @@ class Content:
         strata = stratified(samples, min_samples, scores.bootstrap)
         first = next(iter(products.values()))
         found = beside(works, first, setting, min_samples=min_samples, bootstrap=scores.bootstrap)
-        return cls(words, scores, samples, strata, found)
+        across = {name: spatial(table, bootstrap=scores.bootstrap) for name, table in samples.items()}
+        time = in_time(samples, min_samples, scores.bootstrap)
+        return cls(words, scores, samples, strata, found, across, time)
+
+    @property
+    def further(self) -> str:
+        """Other scores, Markdown."""
+        return further_markdown(self.scores, self.across, self.time)
 
     @property
     def chapters(self) -> dict[str, str]:
-        """The chapters that were given, and those of the strata and of the published works, Markdown by heading."""
+        """The chapters that were given, and those of other scores, strata and published works, Markdown by heading."""
         own = {STRATA: strata_markdown(self.strata)} if len(self.strata) else {}
         beside_works = {BENCHMARK: benchmark_markdown(self.benchmark)} if self.benchmark else {}
-        return {**self.words.chapters, **own, **beside_works}
+        return {FURTHER: self.further, **self.words.chapters, **own, **beside_works}

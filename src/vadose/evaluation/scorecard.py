@@ -14,6 +14,7 @@ from vadose.evaluation.benchmark_text import benchmark_records
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.content import Content, Words
 from vadose.evaluation.diagram import reliability_diagram, stated
+from vadose.evaluation.further import with_intervals
 from vadose.evaluation.markdown import DIAGRAM, scorecard_markdown
 from vadose.evaluation.page import page
 from vadose.evaluation.scores import ProductScores, Scores
@@ -75,7 +76,7 @@ def write_content(folder: Path, content: Content) -> Path:
     texts = {
         "scorecard.html": page(content),
         "scorecard.md": scorecard_markdown(scores, words.title, words.notes, words.notice, content.chapters),
-        "scorecard.csv": _every_sensor(scores).to_csv(index=False),
+        "scorecard.csv": _every_sensor(content).to_csv(index=False),
         "scorecard.json": json.dumps(_figures(content), indent=2, allow_nan=False) + "\n",
     }
     with ExitStack() as whole:
@@ -114,8 +115,12 @@ def _headline_text(rows: Sequence[Mapping[str, Any]], min_samples: int, level: f
     return f"{basis}\n{plain_table(HEADER, headline_rows(rows))}"
 
 
-def _every_sensor(scores: Scores) -> pd.DataFrame:
-    tables = [product.sensors.assign(product=product.name) for product in scores.products]
+def _every_sensor(content: Content) -> pd.DataFrame:
+    time = content.time.sensors
+    tables = [
+        with_intervals(product.sensors, time[product.name]).assign(product=product.name)
+        for product in content.scores.products
+    ]
     table = pd.concat(tables, ignore_index=True)
     return table[["product", *table.columns.drop("product")]]
 
@@ -130,6 +135,10 @@ def _figures(content: Content) -> dict[str, Any]:
         "products": {product.name: _of_product(product) for product in scores.products},
         "strata": _records(content.strata),
         "benchmark": benchmark_records(content.benchmark),
+        "in_space": _records(
+            pd.DataFrame([{"product": name, **asdict(one.r)} for name, one in content.across.items()])
+        ),
+        "in_time": _records(content.time.means),
     }
 
 

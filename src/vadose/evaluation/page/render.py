@@ -11,6 +11,7 @@ from vadose.evaluation.benchmark import Beside
 from vadose.evaluation.benchmark_text import CAUTION, OPEN, figure_table, open_row
 from vadose.evaluation.content import Content
 from vadose.evaluation.diagram import stated
+from vadose.evaluation.further import FURTHER
 from vadose.evaluation.markdown import (
     CHANCE,
     FORMULAS,
@@ -55,6 +56,7 @@ def page(content: Content) -> str:
         first=first.name,
         differences=table_html(*difference_table(scores)) if scores.products[1:] else "",
         chance=CHANCE,
+        further=(FURTHER, content.further),
         distribution=distribution(scores),
         places=places(scores),
         extremes=[(title, table_html(SENSOR_HEADER, rows)) for title, rows in _extremes(content)],

@@ -1,0 +1,74 @@
+"""More scores than the headline has, and intervals that count chance in time."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from vadose.evaluation.bootstrap import Interval
+from vadose.evaluation.in_time import InTime
+from vadose.evaluation.predictions import SENSOR
+from vadose.evaluation.scores import HEADLINE, Scores
+from vadose.evaluation.sensors import figures
+from vadose.evaluation.spatial import Spatial
+from vadose.evaluation.text import interval, markdown_table, number
+
+FURTHER = "Other scores, and chance in time"
+OTHERS = {
+    "spearman": "Spearman's R",
+    "anomaly_r": "R of anomalies, 35 days",
+    "anomaly_r_climatology": "R of anomalies, climatology",
+    "kge": "KGE",
+    "slope": "slope",
+    "std_ratio": "std ratio",
+}
+MEANING = (
+    "Means over sensors, brackets from a bootstrap over places. Anomalies are departures from a window of 35 days "
+    "around the sample, or from the sensor's own mean of the season. R in space: of the sensors on one date, the "
+    "mean over dates; none where no date has ten sensors."
+)
+IN_TIME = (
+    "The same means when blocks of time within each sensor are drawn as well as places, so that how long a sensor was "
+    "read counts too; where all sensors lie in one place there is no interval. `scorecard.csv` has each sensor's own."
+)
+
+
+def further_markdown(scores: Scores, across: Mapping[str, Spatial], time: InTime) -> str:
+    """The chapter's text.
+
+    Args:
+        scores: what `score` gives.
+        across: what `spatial` gives, by product.
+        time: what `in_time` gives for these products.
+    """
+    header = ("product", *OTHERS.values(), "R in space")
+    rows = [
+        (product.name, *_means(figures(product.skill)), _told(across[product.name].r)) for product in scores.products
+    ]
+    parts = [MEANING, markdown_table(header, rows), IN_TIME, markdown_table(*_time_table(time.means))]
+    return "\n\n".join(parts)
+
+
+def with_intervals(sensors: pd.DataFrame, time: pd.DataFrame) -> pd.DataFrame:
+    """Scores of sensors with the intervals of the headline's, `<score>_low` and `<score>_high`, from blocks of time."""
+    bounds = [f"{name}_{end}" for name in HEADLINE for end in ("low", "high")]
+    return sensors.merge(time[[*SENSOR, *bounds]], on=SENSOR, how="left", validate="one_to_one")
+
+
+def _means(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
+    return [interval(rows[name], "mean", "mean_low", "mean_high") for name in OTHERS]
+
+
+def _told(one: Interval) -> str:
+    return interval({"value": one.value, "low": one.low, "high": one.high}, "value", "low", "high")
+
+
+def _time_table(means: pd.DataFrame) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    header = ("product", "sensors", "R", "ubRMSE", "RMSE", "bias", "p of R / ubRMSE / RMSE")
+    rows = []
+    for (product, minus), group in means.groupby(["product", "minus"], sort=False):
+        by = figures(group.set_index("score").drop(columns=["product", "minus"]))
+        p = " / ".join(number(by[name]["p"]) for name in ("r", "ubrmse", "rmse")) if minus else ""
+        name = f"{product} minus {minus}" if minus else str(product)
+        cells = (interval(by[one], "mean", "low", "high") for one in HEADLINE)
+        rows.append((name, f"{by['r']['sensors']:,.0f}", *cells, p))
+    return header, rows
