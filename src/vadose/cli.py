@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vadose.console import CORES, Workers, epochs, fail_in_words, progress, say
+from vadose.console import CORES, RunFolder, Workers, epochs, fail_in_words, progress, say
 from vadose.console.maps import map_, series
 from vadose.console.scores import compare, score
 from vadose.console.shards import published, units
@@ -27,7 +27,6 @@ app.add_typer(world, name="world")
 app.add_typer(samples, name="samples")
 
 Config = Annotated[Path, typer.Argument(help="Experiment, a YAML file such as configs/conus_10day.yaml.")]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
 Out = Annotated[Path | None, typer.Option(help="Where to write; by default runs/<name of the experiment>.")]
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from vadose.refusal import Refusal
 
 ERRORS = Console(stderr=True)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side; all processors by default.")]
 
 

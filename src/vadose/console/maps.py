@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vadose.console import CORES, progress, say
-
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
+from vadose.console import CORES, RunFolder, progress, say
 
 
 def map_(

@@ -8,7 +8,6 @@ import pandas as pd
 from vadose.evaluation.benchmark import Beside, Setting, beside
 from vadose.evaluation.benchmark_text import benchmark_markdown
 from vadose.evaluation.bootstrap import Bootstrap
-from vadose.evaluation.compare import matched
 from vadose.evaluation.further import FURTHER, further_markdown
 from vadose.evaluation.in_time import InTime, in_time
 from vadose.evaluation.scores import Scores, score
@@ -45,7 +44,6 @@ class Content:
     Attributes:
         words: beside the figures.
         scores: what `score` gives.
-        samples: matched table of each product.
         strata: what `stratified` gives.
         benchmark: published works beside the first product.
         across: what `spatial` gives, by product.
@@ -54,7 +52,6 @@ class Content:
 
     words: Words
     scores: Scores
-    samples: Mapping[str, pd.DataFrame]
     strata: pd.DataFrame
     benchmark: tuple[Beside, ...]
     across: Mapping[str, Spatial]
@@ -76,13 +73,12 @@ class Content:
             Refusal: what `score` refuses.
         """
         scores = score(products, min_samples=min_samples, bootstrap=bootstrap)
-        samples = matched(products)
-        strata = stratified(samples, min_samples, scores.bootstrap)
+        strata = stratified(scores.samples, min_samples, scores.bootstrap)
         first = next(iter(products.values()))
         found = beside(works, first, setting, min_samples=min_samples, bootstrap=scores.bootstrap)
-        across = {name: spatial(table, bootstrap=scores.bootstrap) for name, table in samples.items()}
-        time = in_time(samples, min_samples, scores.bootstrap)
-        return cls(words, scores, samples, strata, found, across, time)
+        across = {name: spatial(table, bootstrap=scores.bootstrap) for name, table in scores.samples.items()}
+        time = in_time(scores.samples, min_samples, scores.bootstrap)
+        return cls(words, scores, strata, found, across, time)
 
     @property
     def further(self) -> str:

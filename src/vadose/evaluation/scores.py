@@ -51,12 +51,14 @@ class Scores:
 
     Attributes:
         products: in the order in which they were named; differences are to the first.
+        samples: matched table of each product.
         reference: scores of each sensor's own mean, which is no model.
         min_samples: sensors with fewer matched samples have no scores.
         bootstrap: how the intervals were drawn.
     """
 
     products: tuple[ProductScores, ...]
+    samples: Mapping[str, pd.DataFrame]
     reference: pd.DataFrame
     min_samples: int
     bootstrap: Bootstrap
@@ -102,6 +104,7 @@ def score(
     made = [_product(name, tables[name], sensors[name], own[name], first, bootstrap) for name in tables]
     return Scores(
         tuple(_corrected(made)),
+        common,
         per_sensor(own_mean(next(iter(common.values()))), min_samples),
         min_samples,
         bootstrap,

@@ -30,11 +30,11 @@ def series(content: Content) -> Picture:
     worst, best = extremes(content.scores.products[0], _SHOWN)
     both = pd.concat([worst, best[::-1]])
     which = f"The {len(worst)} sensors of lowest R, then the {len(best)} of highest" if len(best) else "All sensors"
-    caption = f"{which}, on the matched samples. Black: the sensor; lines: {', '.join(content.samples)}"
-    if next(iter(content.samples.values()))["spread"].notna().any():
+    caption = f"{which}, on the matched samples. Black: the sensor; lines: {', '.join(content.scores.samples)}"
+    if next(iter(content.scores.samples.values()))["spread"].notna().any():
         caption += "; band: 90 % interval of the stated spread of the first"
     says = "Time series of the worst and the best sensors"
-    return picture(lambda: _series(content.samples, both), says, f"{caption}.")
+    return picture(lambda: _series(content.scores.samples, both), says, f"{caption}.")
 
 
 def _series(samples: Mapping[str, pd.DataFrame], sensors: pd.DataFrame) -> Figure:
@@ -83,7 +83,7 @@ def _broken(values: Floats, breaks: "np.ndarray[tuple[int], np.dtype[np.intp]]")
 
 def scatter(content: Content) -> Picture:
     """Estimate against reading of the networks with most samples, for the first two products."""
-    networks = content.samples[content.scores.products[0].name]["network"].value_counts().index[:_NETWORKS]
+    networks = content.scores.samples[content.scores.products[0].name]["network"].value_counts().index[:_NETWORKS]
     return picture(
         lambda: _scatter(content, list(networks)),
         "Estimates against readings by network",
@@ -100,9 +100,11 @@ def _scatter(content: Content, networks: list[str]) -> Figure:
     figure = Figure(figsize=(WIDTH, height))
     figure.subplots_adjust(0.04, 0.3 / height, 0.99, 1 - 0.75 / height, wspace=0.2, hspace=1.05 / size)
     panels = figure.subplots(len(products), across, squeeze=False)
-    top = max(0.05, *(float(content.samples[p.name][c].quantile(0.999)) for p in products for c in ("mean", READING)))
+    top = max(
+        0.05, *(float(content.scores.samples[p.name][c].quantile(0.999)) for p in products for c in ("mean", READING))
+    )
     for line, product in zip(panels, products, strict=True):
-        table = content.samples[product.name]
+        table = content.scores.samples[product.name]
         for axes, network in zip(line, networks, strict=False):
             own = table[table["network"] == network]
             _density(axes, own[READING].to_numpy(), own["mean"].to_numpy(), top)
