@@ -10,6 +10,7 @@ from vadose.console import CORES, RunFolder, Workers, epochs, fail_in_words, pro
 from vadose.console.maps import map_, series
 from vadose.console.scores import compare, score
 from vadose.console.shards import published, units
+from vadose.memory import keep_freed
 
 app = typer.Typer(
     name="vadose",
@@ -259,4 +260,5 @@ def demo(
 
 def main() -> None:
     """Run a command; what cannot be met is told in words, with exit status 2."""
+    keep_freed()
     sys.exit(fail_in_words(app))
