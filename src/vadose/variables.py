@@ -96,6 +96,10 @@ ORGANIC_CARBON = Variable(
 SMAP = _moisture("smap", "SMAP L3 soil moisture")
 GLDAS = _moisture("gldas", "GLDAS-2.1 Noah soil moisture 0-10 cm")
 
+BUILT_UP = Variable("built_up", "1", (0.0, 1.0), "part of the ground that is built up", Resampling.AREA_MEAN)
+OPEN_WATER = Variable("open_water", "1", (0.0, 1.0), "part of the ground under open water", Resampling.AREA_MEAN)
+FROZEN = Variable("frozen", "1", (0.0, 1.0), "part of the ground that is frozen or under snow", Resampling.NEAREST)
+
 SOIL_MOISTURE = Variable(
     "soil_moisture",
     "m3 m-3",
@@ -116,7 +120,16 @@ SOURCES: dict[str, tuple[Variable, ...]] = {
 }
 """What each of the six sources observes."""
 
-LATENCY_DAYS: dict[str, float] = {"sentinel1": 1.0, "sentinel2": 1.0, "smap": 50 / 24, "gldas": 45.0}
+CONDITIONS: dict[str, tuple[Variable, ...]] = {"worldcover": (BUILT_UP, OPEN_WATER), "smap_surface": (FROZEN,)}
+"""What is read of the ground for the flags of maps alone: no network reads it."""
+
+LATENCY_DAYS: dict[str, float] = {
+    "sentinel1": 1.0,
+    "sentinel2": 1.0,
+    "smap": 50 / 24,
+    "smap_surface": 50 / 24,
+    "gldas": 45.0,
+}
 """Days from an observation until its product can be had; the other sources do not change.
 
 Sentinel-1 GRD and Sentinel-2: within 24 hours of sensing, the timeliness of the missions' systematic production (ESA).
@@ -131,17 +144,19 @@ PREDICTORS: dict[str, Variable] = {variable.name: variable for group in SOURCES.
 
 
 def source_of(name: str) -> str:
-    """Name of the source that observes the predictor `name`; the soil maps' extras belong to soilgrids."""
-    owners = (source for source, group in SOURCES.items() if any(v.name == name for v in group))
+    """Name of the source that observes `name`; the soil maps' extras belong to soilgrids."""
+    owners = (source for source, group in (SOURCES | CONDITIONS).items() if any(v.name == name for v in group))
     return next(owners, "soilgrids")
 
 
 class Quality(IntFlag):
     """What an estimate lacked; 0 means that every source spoke, and of a place and a moment like those learned from.
 
-    The last three are told of maps alone: `STALE` where a source's observation is older than half of the age that
-    counts; `CLOUD` where Sentinel-2 saw the cell, but less than half of it free of cloud, shadow and snow; `STEEP`
-    where the ground within the cell slopes by 15 degrees or more on average.
+    From `STALE` on they are told of maps alone: `STALE` where a source's observation is older than half of the age
+    that counts; `CLOUD` where Sentinel-2 saw the cell, but less than half of it free of cloud, shadow and snow;
+    `STEEP` where the ground within the cell slopes by 15 degrees or more on average; `FROZEN` where the latest
+    overpass of SMAP was flagged as frozen or under snow; `WATER` and `URBAN` where the land cover map shows 5 % of
+    open water, 25 % of built-up land.
     """
 
     SENTINEL1_MISSING = 1
@@ -155,6 +170,9 @@ class Quality(IntFlag):
     STALE = 256
     CLOUD = 512
     STEEP = 1024
+    FROZEN = 2048
+    WATER = 4096
+    URBAN = 8192
 
     @classmethod
     def missing(cls, source: str) -> "Quality":

@@ -10,7 +10,7 @@ from vadose.fusion import Inputs, Needs, Windows
 from vadose.fusion.slope import SLOPE
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork, Model
-from vadose.variables import SOURCES, Quality, source_of
+from vadose.variables import BUILT_UP, FROZEN, OPEN_WATER, SOURCES, Quality, source_of
 
 Flags = NDArray[np.uint16]
 Presence = NDArray[np.bool_]
@@ -21,6 +21,15 @@ STEEP_DEGREES = 15.0
 """Mean slope of a cell from which its backscatter tells of the relief more than of the soil."""
 CLEAR = 0.5
 """Part of a cell that Sentinel-2 should see."""
+SHARES = {
+    BUILT_UP.name: (0.25, Quality.URBAN),
+    OPEN_WATER.name: (0.05, Quality.WATER),
+    FROZEN.name: (0.5, Quality.FROZEN),
+}
+"""Part of a cell from which its condition is flagged; of towns and water as SMAP flags its own pixels (Chan & Dunbar,
+SMAP Level 3 Passive Soil Moisture Product Specification Document, JPL)."""
+CONDITIONS = Needs(cells=tuple(SHARES))
+"""What has to be assembled for `of_conditions`."""
 
 
 def quality_of(batch: Batch, needs: Needs) -> Flags:
@@ -68,6 +77,18 @@ def of_ground(inputs: Inputs, ages: Ages, windows: Windows) -> Flags:
         flags |= _where((seen > 0) & (seen < CLEAR), Quality.CLOUD)
     if SLOPE in inputs.cells:
         flags |= _where(inputs.cells[SLOPE].values >= STEEP_DEGREES, Quality.STEEP)
+    return flags
+
+
+def of_conditions(inputs: Inputs) -> Flags:
+    """What is frozen, water or urban, (y, x), bits of `Quality`; no flag where nothing tells.
+
+    Args:
+        inputs: of a tile, assembled to `CONDITIONS`.
+    """
+    flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint16)
+    for name, (share, flag) in SHARES.items():
+        flags |= _where(inputs.cells[name].values >= share, flag)
     return flags
 
 

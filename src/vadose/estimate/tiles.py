@@ -1,7 +1,7 @@
 """Estimates of the cells of a tile."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,10 @@ class TileEstimate:
     spread: NDArray[np.float32]
     quality: NDArray[np.uint16]
     ages: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def flagged(self, flags: NDArray[np.uint16]) -> "TileEstimate":
+        """The same with further bits of quality, (y, x)."""
+        return replace(self, quality=self.quality | flags)
 
 
 def estimate_tile(

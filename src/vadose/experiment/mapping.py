@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from vadose.estimate import CONDITIONS
 from vadose.experiment.atlas import tile_files
 from vadose.experiment.atlas.crew import Crew
 from vadose.experiment.atlas.inventory import Held, inventory
@@ -24,7 +25,7 @@ from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
 from vadose.experiment.train import SIMULATED
 from vadose.fusion import Assembler
-from vadose.grid import Period
+from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.sentinel1 import Sentinel1
 
@@ -119,10 +120,17 @@ def prepare(request: MapRequest) -> Prepared:
             "No cell of 320 m has its centre in it",
             "Give a larger area, or widen it to the cell around its middle",
         )
-    held = inventory(request.archive, tools.sources, area, moments, needs, tools.windows)
+    held = _held(request, tools, area, moments)
     names = [f"{one.source} {one.name}" for one in held]
     plan = Plan(area, moments, tiles, made_from(request, run, names, as_of))
     return Prepared(request, plan, tools, held, notice_of(experiment.simulated, request.archive))
+
+
+def _held(request: MapRequest, tools: Tools, area: Area, moments: Sequence[np.datetime64]) -> tuple[Held, ...]:
+    """What networks and flags are made from, each file once."""
+    asked = ((tools.sources, tools.models[0].needs), (tools.conditions, CONDITIONS))
+    found = (inventory(request.archive, sources, area, moments, needs, tools.windows) for sources, needs in asked)
+    return tuple({one.name: one for part in found for one in part}.values())
 
 
 def notice_of(trained_on_simulated: bool, archive: Path) -> str:

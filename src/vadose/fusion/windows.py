@@ -9,7 +9,7 @@ import pydantic
 from vadose.fusion.latest import DAY_NS
 from vadose.variables import LATENCY_DAYS
 
-MAX_AGE_DAYS = MappingProxyType({"sentinel1": 12.0, "sentinel2": 30.0, "smap": 3.0, "gldas": 1.0})
+MAX_AGE_DAYS = MappingProxyType({"sentinel1": 12.0, "sentinel2": 30.0, "smap": 3.0, "smap_surface": 3.0, "gldas": 1.0})
 """How old an observation of each source may be, in days."""
 OTHER_MAX_AGE_DAYS = 10.0
 

@@ -23,7 +23,7 @@ NOTICE = "#A33200"
 
 _SOURCES = {"SENTINEL1": "Sentinel-1", "SENTINEL2": "Sentinel-2", "SOILGRIDS": "SoilGrids", "HISTORY": "history"}
 _STATES = {"MISSING": "no {}", "SHORT": "short {}"}
-_WORDS = {"STALE": "old data", "STEEP": "steep ground"}
+_WORDS = {"STALE": "old data", "STEEP": "steep ground", "FROZEN": "frost or snow", "WATER": "open water"}
 
 
 def words(quality: int) -> str:

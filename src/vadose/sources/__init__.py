@@ -1,6 +1,6 @@
 """Where data come from: one file a product, each on its own grid in honest units."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from vadose.refusal import Refusal
@@ -9,13 +9,16 @@ from vadose.sources.gldas import Gldas
 from vadose.sources.ismn import Ismn
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.sentinel2 import Sentinel2
-from vadose.sources.smap import Smap
+from vadose.sources.smap import Smap, smap_surface
 from vadose.sources.soilgrids import SoilGrids
 from vadose.sources.source import Source, conform
 from vadose.sources.stm import Sensor
+from vadose.sources.worldcover import WorldCover
 
 REGISTRY: tuple[Callable[[Path], Source], ...] = (Sentinel1, Sentinel2, Dem, SoilGrids, Smap, Gldas)
 """The sources that are read from an archive folder; a new one is added here."""
+CONDITIONS: tuple[Callable[[Path], Source], ...] = (WorldCover, smap_surface)
+"""What tells under which conditions a map was made; an archive may do without."""
 
 
 def open_sources(archive: Path) -> tuple[Source, ...]:
@@ -24,9 +27,22 @@ def open_sources(archive: Path) -> tuple[Source, ...]:
     Raises:
         Refusal: there is no such folder.
     """
+    return _opened(REGISTRY, archive)
+
+
+def open_conditions(archive: Path) -> tuple[Source, ...]:
+    """What an archive folder tells of the ground's conditions.
+
+    Raises:
+        Refusal: there is no such folder.
+    """
+    return _opened(CONDITIONS, archive)
+
+
+def _opened(sources: Iterable[Callable[[Path], Source]], archive: Path) -> tuple[Source, ...]:
     if not archive.is_dir():
         raise Refusal(f"archive: {archive}", "There is no such folder", "Name the folder that holds the products")
-    return tuple(source(archive) for source in REGISTRY)
+    return tuple(source(archive) for source in sources)
 
 
-__all__ = ["REGISTRY", "Ismn", "Sensor", "Source", "conform", "open_sources"]
+__all__ = ["REGISTRY", "Ismn", "Sensor", "Source", "conform", "open_conditions", "open_sources"]

@@ -13,7 +13,7 @@ from vadose.sources.archive import Index
 from vadose.sources.raster import Raster
 from vadose.sources.records import Record
 from vadose.sources.source import conform
-from vadose.variables import SOURCES, Variable
+from vadose.variables import CONDITIONS, SOURCES, Variable
 
 Parts = Callable[[Record, Area], Iterable[xr.Dataset]]
 """Gives the datasets of an item over an area, one for each native grid that the area touches."""
@@ -32,7 +32,7 @@ def open_items(index: Index, area: Area, period: Period | None, parts: Parts, so
         NothingFound: there is none.
         Refusal: a file is there and cannot be read.
     """
-    variables = SOURCES[source]
+    variables = (SOURCES | CONDITIONS)[source]
     datasets = [
         conform(part.assign_attrs(record.attrs), variables, source, record.id)
         for record in index.find(area, period)

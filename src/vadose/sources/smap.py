@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound
 from vadose.sources.granules import Granule, Layer, by_blocks, find, nothing_for, stacked
-from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, Product, read
+from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, SURFACE, Product, read
 from vadose.sources.source import conform
 from vadose.sources.window import GlobalGrid, Window
-from vadose.variables import SMAP, Variable
+from vadose.variables import FROZEN, SMAP, Variable
 
 _MARGIN = 2
 _BLOCK = 32
@@ -37,21 +37,23 @@ class Smap:
         quality: "recommended" keeps the retrievals that the product recommends (bit 0 of retrieval_qual_flag is 0),
             "retrieved" keeps them all.
         grid: the product; "auto" is, day by day, 9 km where the archive has a granule of it, and 36 km otherwise.
+        reads: soil moisture; or whether the ground was flagged as frozen or under snow, whatever the quality.
     """
 
     archive: Path
     quality: Literal["recommended", "retrieved"] = "recommended"
     grid: Literal["auto", "9km", "36km"] = "auto"
+    reads: Variable = SMAP
 
     @property
     def name(self) -> str:
         """The name of the source."""
-        return "smap"
+        return "smap" if self.reads == SMAP else "smap_surface"
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """Soil moisture alone."""
-        return (SMAP,)
+        """Soil moisture alone, or its flags alone."""
+        return (self.reads,)
 
     def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
         """What the overpasses of a period saw, over the box of each part of an area and two pixels around it.
@@ -89,7 +91,7 @@ class Smap:
         return chosen
 
     def _dataset(self, product: Product, granules: list[Granule], area: Area, period: Period) -> xr.Dataset | None:
-        look = _Look.of(product.grid, area, self.quality)
+        look = _Look.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
         seen: dict[np.datetime64, list[Granule]] = {}
         for granule in granules:
             for time in look.times(granule):
@@ -122,20 +124,22 @@ class _Look:
         near: which of them lie near a part of the area, (y, x); the others stay empty, such as those between the two
             parts of an area on both sides of the antimeridian.
         quality: as in `Smap`.
+        reads: as in `Smap`.
     """
 
     grid: GlobalGrid
     window: Window
     near: NDArray[np.bool_]
     quality: str
+    reads: Variable
 
     @classmethod
-    def of(cls, grid: GlobalGrid, area: Area, quality: str) -> "_Look":
+    def of(cls, grid: GlobalGrid, area: Area, quality: str, reads: Variable) -> "_Look":
         window = grid.window(area, _MARGIN, "smap")
         near = np.zeros(window.shape, bool)
         for part in shapely.get_parts(area.geometry):
             near[grid.window(Area(area.name, part), _MARGIN, "smap").within(window)] = True
-        return cls(grid, window, near, quality)
+        return cls(grid, window, near, quality, reads)
 
     def times(self, granule: Granule) -> NDArray[np.datetime64]:
         """The times at which a granule holds a valid value, ascending."""
@@ -144,11 +148,11 @@ class _Look:
         return granule.time + found.astype("timedelta64[m]")
 
     def dataset(self, seen: dict[np.datetime64, list[Granule]]) -> xr.Dataset:
-        """Soil moisture at each time, read of the granules that hold one."""
+        """What is read at each time, of the granules that hold it."""
         times = sorted(seen)
         values = stacked(partial(self._layer, [(time, seen[time]) for time in times]), len(times), self.window.shape)
         dataset: xr.Dataset = xr.Dataset(
-            {SMAP.name: (("time", "y", "x"), values, SMAP.attrs)},
+            {self.reads.name: (("time", "y", "x"), values, self.reads.attrs)},
             coords={"time": np.array(times), **self.grid.centres(self.window)},
         ).rio.write_crs(self.grid.epsg)
         return dataset
@@ -168,6 +172,11 @@ class _Look:
         """What a granule holds of the window: see `read`."""
         key = (granule, self.grid, self.quality)
         return by_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(_last, *key))
+
+
+def smap_surface(archive: Path) -> Smap:
+    """Where SMAP found the ground frozen or under snow, a source."""
+    return Smap(archive, reads=FROZEN)
 
 
 def _overlaps(granule: Granule, period: Period, spill: np.timedelta64 = DAY * 0) -> bool:

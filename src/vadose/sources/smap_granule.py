@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import h5py
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from vadose.refusal import Refusal
 from vadose.sources.granules import Granule, Layer, check, reading
 from vadose.sources.window import GlobalGrid, Window
+
+Numbers = NDArray[Any]
+Places = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ _UNITS = ("cm**3/cm**3", "m**3/m**3", "m3 m-3")
 _LEAST = np.float32(0.02)
 """Smallest retrieval. The files' valid_max of 0.5 is not applied: retrievals reach the porosity, which exceeds it."""
 _NOT_RECOMMENDED, _FLAG_FILL = 1, 65534
+_FROZEN = 32 | 64 | 128 | 256
+"""Bits of surface_flag: snow or ice, that which lasts, ground frozen by the radiometer, by the model's temperature."""
+SURFACE = "surface"
 _J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
 
 DAY = np.timedelta64(24, "h")
@@ -65,13 +72,14 @@ def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> La
     Args:
         granule: the file.
         grid: of its product.
-        quality: "recommended" or "retrieved".
+        quality: of soil moisture, "recommended" or "retrieved"; or "surface", which reads the flags instead.
         window: the pixels to read.
 
     Returns:
-        (overpass, field, y, x): the morning's overpass and the evening's; soil moisture, m3 m-3, NaN where there is
-        none, and the time of acquisition there, minutes since the start of the day (UTC), rounded up to a half hour.
-        Both depend on the pixel alone, not on the window.
+        (overpass, field, y, x): the morning's overpass and the evening's; soil moisture, m3 m-3, or 1 where the ground
+        is flagged as frozen or under snow and 0 elsewhere, NaN where there is nothing, and the time of acquisition
+        there, minutes since the start of the day (UTC), rounded up to a half hour. Both depend on the
+        pixel alone, not on the window.
 
     Raises:
         Refusal: the file is damaged, lacks a group or a variable, or is of another grid or unit.
@@ -91,10 +99,20 @@ def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> La
 def _overpass(
     group: h5py.Group | None, number: int, granule: Granule, grid: GlobalGrid, quality: str, window: Window
 ) -> Layer:
-    """Soil moisture and minutes of one group, (field, y, x); NaN where there is no group."""
+    """Soil moisture or flags, and minutes, of one group, (field, y, x); NaN where there is no group."""
     found = np.full((2, *window.shape), np.nan, np.float32)
     if group is None:
         return found
+    values, valid = _frozen(group, window) if quality == SURFACE else _moisture(group, grid, quality, window)
+    if valid.any():
+        seconds = _seconds(group, number, granule, grid, window)
+        found[0, valid] = values[valid]
+        found[1, valid] = np.ceil(seconds[valid] / _STEP) * (_STEP / 60)
+    return found
+
+
+def _moisture(group: h5py.Group, grid: GlobalGrid, quality: str, window: Window) -> tuple[Numbers, Places]:
+    """Soil moisture, and where it counts."""
     moisture = _variable(group, "soil_moisture")
     check(moisture, (grid.rows, grid.columns), _UNITS, "smap")
     values = moisture[window.slices]
@@ -102,11 +120,15 @@ def _overpass(
     if valid.any() and quality != "retrieved":
         flag = _variable(group, "retrieval_qual_flag")[window.slices]
         valid &= (flag & _NOT_RECOMMENDED == 0) & (flag != _FLAG_FILL)
-    if valid.any():
-        seconds = _seconds(group, number, granule, grid, window)
-        found[0, valid] = values[valid]
-        found[1, valid] = np.ceil(seconds[valid] / _STEP) * (_STEP / 60)
-    return found
+    return values, valid
+
+
+def _frozen(group: h5py.Group, window: Window) -> tuple[Numbers, Places]:
+    """Whether the ground is flagged as frozen or under snow, and where an overpass told."""
+    if _named(group, "surface_flag") not in group:
+        return np.full(window.shape, np.nan), np.zeros(window.shape, bool)
+    flag = _variable(group, "surface_flag")[window.slices]
+    return np.asarray((flag & _FROZEN) != 0), np.asarray(flag != _FLAG_FILL)
 
 
 def _seconds(group: h5py.Group, number: int, granule: Granule, grid: GlobalGrid, window: Window) -> NDArray[np.float64]:

@@ -12,7 +12,8 @@ from vadose.refusal import Refusal
 from vadose.sources.radiometry import SCALE, baseline_of, offset_of, product_names
 from vadose.sources.records import Asset, Record
 
-SENTINEL1_RTC, SENTINEL2_L2A, SENTINEL2_L1C, DEM = "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c", "dem"
+SENTINEL1_RTC, SENTINEL2_L2A, SENTINEL2_L1C = "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c"
+DEM, WORLDCOVER = "dem", "esa-worldcover"
 
 COLLECTIONS = MappingProxyType(
     {
@@ -26,6 +27,7 @@ COLLECTIONS = MappingProxyType(
         "sentinel-s2-l1c": SENTINEL2_L1C,
         "cop-dem-glo-30": DEM,
         "nasadem": DEM,
+        "esa-worldcover": WORLDCOVER,
     }
 )
 """Product of each collection that is read; a Sentinel-2 item of any other one is known by its type or its name."""
@@ -48,8 +50,9 @@ _BANDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     SENTINEL2_L2A: _REFLECTANCES | {"scl": ("SCL", "SCL_20m", "scl")},
     SENTINEL2_L1C: _REFLECTANCES,
     DEM: {"elevation": ("elevation", "data")},
+    WORLDCOVER: {"land_cover": ("map", "ESA_WORLDCOVER_10M_MAP")},
 }
-_MEASURED = frozenset({"vv", "vh", "elevation", *_REFLECTANCES})
+_MEASURED = frozenset({"vv", "vh", "elevation", "land_cover", *_REFLECTANCES})
 
 
 def parse(item: Mapping[str, Any]) -> Record:

@@ -59,7 +59,7 @@ def write_elevation(nature: Nature, archive: Path) -> None:
 
 def _elevation(nature: Nature, grid: GeoBox) -> Floats:
     """The terrain at the pixels of a grid, between points 20 m apart."""
-    where = _points(grid, nature.tile)
+    where = centres(grid, nature.tile)
     west, north = where.eastings.min() - TERRAIN_M, where.northings.max() + TERRAIN_M
     columns, rows = (where.eastings - west) / TERRAIN_M, (north - where.northings) / TERRAIN_M
     east = west + TERRAIN_M * np.arange(int(columns.max()) + 2)
@@ -101,7 +101,7 @@ class SoilMap:
     def on(self, window: Window) -> dict[str, NDArray[np.int16]]:
         """The maps in SoilGrids' units, g kg-1 and cg cm-3, on a window of its grid."""
         corner = SOIL_AFFINE @ rasterio.Affine.translation(window.col_off, window.row_off)
-        where = _points(GeoBox((window.height, window.width), corner, HOMOLOSINE), self.nature.tile)
+        where = centres(GeoBox((window.height, window.width), corner, HOMOLOSINE), self.nature.tile)
         land = self.nature.terrain.at(where)
         clay = np.clip(land.clay * self._wrong(where, "clay"), 0.02, 0.65)
         sand = np.clip(land.sand * self._wrong(where, "sand"), 0.03, 0.97 - clay)
@@ -139,7 +139,7 @@ def _whole(values: Floats) -> NDArray[np.int16]:
     return np.where(np.isnan(values), SOIL_NODATA, np.round(np.nan_to_num(values, nan=1)).clip(1)).astype(np.int16)
 
 
-def _points(grid: GeoBox, tile: Tile) -> Where:
+def centres(grid: GeoBox, tile: Tile) -> Where:
     """Pixel centres of a grid in the zone of a tile, row by row."""
     x, y = np.meshgrid(*(grid.coords[dim].values for dim in reversed(grid.dimensions)))
     east, north = Transformer.from_crs(str(grid.crs), tile.epsg, always_xy=True).transform(x.ravel(), y.ravel())

@@ -15,6 +15,7 @@ from vadose.world.fields import Floats, Where
 from vadose.world.ground_maps import write_elevation
 from vadose.world.in_situ import write_sensors
 from vadose.world.land import PER_CELL
+from vadose.world.land_cover_map import write_land_cover
 from vadose.world.nature import BLOCK_CELLS, Nature
 from vadose.world.places import Places
 from vadose.world.probes import place_probes
@@ -48,6 +49,7 @@ def write_region(config: WorldConfig, number: int, archive: Path) -> Iterator[st
         if done == total:
             for picture in pictures:
                 picture.describe(archive)
+            write_land_cover(nature, archive)
             _write_sensors(nature, archive)
         yield f"{nature.region.name} {done}/{total}"
 

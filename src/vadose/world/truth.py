@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import rioxarray  # noqa: F401  (gives datasets their `.rio`)
 import xarray as xr
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from vadose.grid import Tile
@@ -77,6 +78,13 @@ def write_block(nature: Nature, tile: Tile, world: Simulated, folder: Path) -> N
         }
         block = xr.Dataset({name: (("time", "y", "x")[-values.ndim :], values) for name, values in found.items()})
         block.to_zarr(folder, group=group, region=region, zarr_format=3, consolidated=False)
+
+
+def cover_of(archive: Path, nature: Nature) -> NDArray[np.uint8]:
+    """The land cover of a region whose truth is written, on pixels of 40 m, index of `COVERS`, (y, x)."""
+    with xr.open_zarr(truth_folder(archive, nature.region.name), group=PIXELS, consolidated=False) as store:
+        cover: NDArray[np.uint8] = store["land_cover"].to_numpy()
+        return cover
 
 
 def _masked(world: Simulated) -> Floats:

@@ -17,10 +17,12 @@ from vadose.sources.dem import Dem
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.sentinel2 import Sentinel2
 from vadose.sources.soilgrids import FOLDER
+from vadose.sources.worldcover import WorldCover
 from vadose.variables import source_of
 
 _GRANULES = {
     "smap": re.compile(r"SMAP_L3_SM_P.*_(?P<date>\d{8})_.*\.h5"),
+    "smap_surface": re.compile(r"SMAP_L3_SM_P.*_(?P<date>\d{8})_.*\.h5"),
     "gldas": re.compile(r"GLDAS_NOAH025_3H.*\.A(?P<date>\d{8})\..*\.nc4"),
 }
 
@@ -76,13 +78,13 @@ def inventory(
 
 def index_of(source: Source) -> Index | None:
     """The index of a source of items; None of another one."""
-    return source.index if isinstance(source, Sentinel1 | Sentinel2 | Dem) else None
+    return source.index if isinstance(source, Sentinel1 | Sentinel2 | Dem | WorldCover) else None
 
 
 def _of_source(archive: Path, source: Source, area: Area, period: Period) -> list[Held]:
     index = index_of(source)
     if index is not None:
-        return _items(index, source.name, area, None if source.name == "dem" else period)
+        return _items(index, source.name, area, None if isinstance(source, Dem | WorldCover) else period)
     if source.name in _GRANULES:
         return _granules(archive, source.name, period)
     return [_held(source.name, path) for path in sorted((archive / FOLDER).glob("*.tif"))]

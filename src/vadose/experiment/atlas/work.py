@@ -12,15 +12,16 @@ import numpy as np
 import rasterio
 import torch
 
-from vadose.estimate import Calibration, blank, estimate_tile
+from vadose.estimate import CONDITIONS, Calibration, blank, estimate_tile, of_conditions
 from vadose.experiment.atlas import tile_files
 from vadose.experiment.atlas.tile_files import Finished, Receipt, Task
 from vadose.experiment.run import Run
 from vadose.fusion import Assembler, Windows
 from vadose.grid import Period, Tile
+from vadose.memory import keep_freed
 from vadose.models import Model
 from vadose.refusal import NothingFound
-from vadose.sources import Source, open_sources
+from vadose.sources import Source, open_conditions, open_sources
 
 RASTER_CACHE_MB = 64
 """Blocks of raster files that are kept in memory, however large the map."""
@@ -53,6 +54,7 @@ class Tools:
         experiment: name of what the networks learned in.
         models: the networks.
         sources: of the archive.
+        conditions: of the ground, by the archive.
         windows: how old an observation may be.
         calibration: of the spread.
     """
@@ -60,6 +62,7 @@ class Tools:
     experiment: str
     models: tuple[Model, ...]
     sources: tuple[Source, ...]
+    conditions: tuple[Source, ...]
     windows: Windows
     calibration: Calibration
 
@@ -72,7 +75,8 @@ class Tools:
         """
         experiment = run.experiment()
         members = tuple(run.members())
-        return cls(experiment.name, members, open_sources(archive), experiment.windows, run.calibration())
+        sources, conditions = open_sources(archive), open_conditions(archive)
+        return cls(experiment.name, members, sources, conditions, experiment.windows, run.calibration())
 
 
 def estimate_moments(
@@ -95,12 +99,25 @@ def _estimated(tools: Tools, tile: Tile, moments: Sequence[np.datetime64], as_of
         opened = Assembler.open(tools.sources, tile, span, needs, tools.windows, as_of)
     except NothingFound:
         return Finished((blank(tile, needs),) * len(moments), ((),) * len(moments))
+    conditions = _conditions(tools, tile, span, as_of)
     estimates, items = [], []
     for moment in moments:
         inputs = opened.at(moment)
-        estimates.append(estimate_tile(tools.models, inputs, tools.calibration, tools.windows))
-        items.append(inputs.items)
+        estimate, used = estimate_tile(tools.models, inputs, tools.calibration, tools.windows), inputs.items
+        if conditions:
+            ground = conditions.at(moment)
+            estimate, used = estimate.flagged(of_conditions(ground)), tuple(sorted({*used, *ground.items}))
+        estimates.append(estimate)
+        items.append(used)
     return Finished(tuple(estimates), tuple(items))
+
+
+def _conditions(tools: Tools, tile: Tile, span: Period, as_of: np.datetime64 | None) -> Assembler | None:
+    """What tells of the ground's conditions, if anything does."""
+    try:
+        return Assembler.open(tools.conditions, tile.with_halo(0), span, CONDITIONS, tools.windows, as_of)
+    except NothingFound:
+        return None
 
 
 def work(tools: Tools, bench: Bench, task: Task) -> Receipt:
@@ -119,6 +136,7 @@ def work(tools: Tools, bench: Bench, task: Task) -> Receipt:
 def work_apart(bench: Bench, task: Task) -> Receipt:
     """As `work`, in a process of its own: it opens the tools itself, once, and reads without threads."""
     dask.config.set(scheduler="synchronous")
+    keep_freed()
     return work(tools_of(bench), bench, task)
 
 

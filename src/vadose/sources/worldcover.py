@@ -1,0 +1,66 @@
+"""Land cover: ESA WorldCover, 10 m (Zanaga et al. 2022, doi 10.5281/zenodo.7254221)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+
+from vadose.grid import Area, Period
+from vadose.sources.archive import Index
+from vadose.sources.items import open_items, open_rasters, units_of
+from vadose.sources.layers import dataset, lazy
+from vadose.sources.raster import Floats, Raster
+from vadose.sources.records import Record
+from vadose.sources.stac import WORLDCOVER
+from vadose.sources.window import Window
+from vadose.variables import BUILT_UP, CONDITIONS, OPEN_WATER, Variable
+
+LAND_COVER = "land_cover"
+CLASSES = {BUILT_UP.name: 50, OPEN_WATER.name: 80}
+NODATA = 0.0
+
+
+@dataclass(frozen=True)
+class WorldCover:
+    """The land cover maps in an archive, found when first asked.
+
+    Attributes:
+        archive: folder of the items.
+    """
+
+    archive: Path
+    name: ClassVar[str] = "worldcover"
+    variables: ClassVar[tuple[Variable, ...]] = CONDITIONS["worldcover"]
+
+    @cached_property
+    def index(self) -> Index:
+        """What the archive holds."""
+        return Index.of(self.archive, WORLDCOVER)
+
+    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (one map for all times)
+        """The maps over an area, the latest edition first, whatever the period: 1 where a pixel is of a class, or 0.
+
+        Raises:
+            NothingFound: there is none.
+            Refusal: a file is there and cannot be read.
+        """
+        return open_items(self.index, area, None, _parts, self.name)[::-1]
+
+
+def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
+    raster = open_rasters(record, (LAND_COVER,), NODATA)[LAND_COVER]
+    window = raster.grid.window(area)
+    if window:
+        layers = lazy(partial(_shown, raster), tuple(CLASSES), window)
+        yield dataset(layers, units_of(CONDITIONS["worldcover"]), raster.grid, window)
+
+
+def _shown(raster: Raster, window: Window) -> Floats:
+    """Where the pixels of a window are of each class, (class, y, x)."""
+    cover = raster.read(window)
+    there = np.stack([cover == number for number in CLASSES.values()]).astype(np.float32)
+    return np.where(np.isfinite(cover), there, np.float32(np.nan))
