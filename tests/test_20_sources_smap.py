@@ -16,13 +16,14 @@ from pyproj import Transformer
 
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
-from vadose.sources.smap import Smap
+from vadose.sources.smap import Smap, smap_surface
 from vadose.sources.smap_granule import PRODUCTS
 
 AM, PM = "Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data_PM"
 VARIABLES = {
     "soil_moisture": ("f4", -9999.0, {"units": b"cm**3/cm**3", "valid_min": 0.02, "valid_max": 0.5}),
     "retrieval_qual_flag": ("u2", 65534, {}),
+    "surface_flag": ("u2", 65534, {}),
     "tb_time_seconds": ("f8", -9999.0, {"units": b"seconds", "valid_min": -999999.9}),
     "EASE_row_index": ("u2", 65534, {"valid_min": 0}),
     "EASE_column_index": ("u2", 65534, {"valid_min": 0}),
@@ -55,6 +56,7 @@ def write_group(file, name, suffix, grid, around, seconds):
     content = {
         "soil_moisture": painted(row, column),
         "retrieval_qual_flag": np.zeros(row.shape),
+        "surface_flag": np.zeros(row.shape),
         "tb_time_seconds": seconds + (row - around[0]),
         "EASE_row_index": row,
         "EASE_column_index": column,
@@ -512,3 +514,37 @@ def refuses(path: Path, found: str) -> None:
     assert told.value.remedy
     assert not isinstance(told.value, NothingFound)
     assert sorted(path.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("grid", ["9km", "36km"])
+@pytest.mark.parametrize(
+    ("bits", "frozen"), [(0, 0), (32, 1), (64, 1), (128, 1), (256 | 512, 1), (1 | 8 | 512 | 1024, 0)]
+)
+def test_frozen_ground_is_told_by_the_flags_whatever_the_quality(tmp_path, grid, bits, frozen):
+    def flag(file):
+        for group, suffix in ((AM, ""), (PM, "_pm")):
+            told = file[group][f"surface_flag{suffix}"]
+            there = told[:] != 65534
+            told[:] = np.where(there, bits, 65534)
+            quality = file[group][f"retrieval_qual_flag{suffix}"]
+            quality[:] = np.where(there, 7, 65534)
+            moisture_of = file[group][f"soil_moisture{suffix}"]
+            moisture_of[:] = -9999.0
+
+    edit(write(tmp_path, grid), flag)
+    source = smap_surface(tmp_path)
+    (dataset,) = source.open(around(PLACES[0]), Period.parse(DAY))
+    values = dataset["frozen"].values
+    assert (source.name, dataset["frozen"].attrs["units"]) == ("smap_surface", "1")
+    assert set(values[np.isfinite(values)]) == {frozen}
+    assert len(dataset["time"]) >= 2
+    with pytest.raises(NothingFound):
+        Smap(tmp_path).open(around(PLACES[0]), Period.parse(DAY))
+
+
+def test_a_granule_without_surface_flags_tells_nothing_of_frost(tmp_path):
+    path = write(tmp_path)
+    edit(path, lambda file: [file[AM].pop("surface_flag"), file[PM].pop("surface_flag_pm")])
+    with pytest.raises(NothingFound):
+        smap_surface(tmp_path).open(around(PLACES[0]), Period.parse(DAY))
+    assert np.isfinite(moisture(Smap(tmp_path))).any()

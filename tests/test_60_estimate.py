@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 import real_archive
-from vadose.estimate import AS_STATED, blank, combine, estimate_points, estimate_tile
+from vadose.estimate import AS_STATED, blank, combine, estimate_points, estimate_tile, of_conditions
 from vadose.estimate.quality import presence, quality_of
 from vadose.experiment.atlas.work import Tools, estimate_moments
 from vadose.experiment.mapping import moment_of
@@ -175,6 +175,21 @@ def test_without_any_source_there_is_no_estimate():
     assert np.isnan(nothing.mean).all() and np.isnan(nothing.spread).all()
 
 
+def test_conditions_are_flagged_from_their_shares_on_and_nothing_where_nothing_tells():
+    given = inputs()
+    shares = {"built_up": [0.24, 0.26, np.nan], "open_water": [0.04, 0.06, np.nan], "frozen": [0.0, 1.0, np.nan]}
+    told = Inputs(
+        TILE, NOON, xr.Dataset(), _dataset({name: np.array([row] * 2) for name, row in shares.items()}, ("y", "x")),
+        xr.Dataset(),
+    )  # fmt: skip
+    flags = of_conditions(told)
+    every = int(Quality.URBAN | Quality.WATER | Quality.FROZEN)
+    assert flags.tolist() == [[0, every, 0]] * 2
+    flagged = estimate_tile([network()], given).flagged(flags)
+    assert flagged.quality.tolist() == flags.tolist()
+    assert np.array_equal(flagged.mean, estimate_tile([network()], given).mean)
+
+
 def test_only_what_a_model_needs_can_be_missing():
     assert (blank(TILE, Needs(cells=("sand",))).quality == Quality.SOILGRIDS_MISSING).all()
     estimate = estimate_tile([Product("smap", 0.05)], inputs(missing=("sentinel1", "gldas")))
@@ -259,7 +274,7 @@ def flags_of(needs: Needs) -> set[Quality]:
 
 
 def tools(archive: Path, model: FusionNetwork) -> Tools:
-    return Tools("real", (model,), open_sources(archive), Windows(), AS_STATED)
+    return Tools("real", (model,), open_sources(archive), (), Windows(), AS_STATED)
 
 
 def mosaic_of(archive: Path, model: FusionNetwork, size: int) -> dict[tuple[float, float], tuple[float, float, int]]:

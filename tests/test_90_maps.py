@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import shapely
 from click.testing import Result
 from typer.testing import CliRunner
 
+import real_archive
 import small_map
 from vadose.cli import app
 from vadose.estimate import estimate_tile
@@ -124,6 +126,25 @@ def test_ages_cloud_and_steep_ground_are_told(first):
     assert (south & Quality.STEEP > 0).any() and not ((north & Quality.STEEP > 0) & (north != 65535)).any()
     cloud = (quality & Quality.CLOUD > 0) & (quality != 65535)
     assert not cloud[-1].any(), "the clouds lie in the north-west"
+
+
+def test_towns_and_water_are_flagged_where_the_land_cover_shows_them(ground, first, tmp_path):
+    shutil.copytree(ground / "archive", tmp_path / "archive")
+    (tmp_path / "run").symlink_to(ground / "run")
+    cover = small_map.whole(small_map.layer(40, 40.5, 0), np.uint8)
+    side = len(cover.values)
+    cover.values[:, side // 2 :], cover.values[side // 2 :, :] = 50, 80
+    real_archive.write_item(tmp_path / "archive", "esa-worldcover", "cover", "2021-01-01T00:00:00Z", {"map": cover})
+    make_map(request(tmp_path, tmp_path / "map"), quiet)
+    plain, made = (read_map(next(folder.glob("soil_moisture_*_32632.tif"))) for folder in (first, tmp_path / "map"))
+    south = np.broadcast_to((made["y"] < small_map.CORNER[1]).values[:, np.newaxis], made["mean"].shape)
+    east = np.broadcast_to((made["x"] > small_map.CORNER[0]).values, made["mean"].shape)
+    there = made["quality"].values != 65535
+    flags = np.where(south, Quality.WATER, np.where(east, Quality.URBAN, 0))
+    assert (made["quality"].values[there] == (plain["quality"].values | flags)[there]).all()
+    assert {0, int(Quality.WATER), int(Quality.URBAN)} == set(np.unique(flags[there]).tolist())
+    np.testing.assert_array_equal(made["mean"].values, plain["mean"].values)
+    assert "worldcover cover" in json.loads((tmp_path / "map" / "plan.json").read_text())["made_from"]["items"]
 
 
 def test_a_finished_map_is_not_estimated_again(ground, first):
