@@ -1,21 +1,24 @@
 """Maps whose run or whose workers are killed: what is finished stays, and the map ends with the same bytes."""
 
+import json
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
 
 import psutil
 import pytest
+import torch
 
 import small_map
-from vadose.experiment.atlas import Crew, MapRequest
+from vadose.experiment.atlas import Crew, MapRequest, TilesFailed
 from vadose.experiment.mapping import make_map
+from vadose.refusal import Refusal
 
 TILE_CELLS = 2
 """Small tiles, so that there are many."""
@@ -122,24 +125,41 @@ def test_a_worker_of_a_local_cluster_that_is_killed_is_replaced(ground, whole, t
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[tuple[str, list[int]]]:
     """Address of a scheduler with two workers, each a process of its own, and the workers' process ids."""
-    dask = str(Path(sys.executable).with_name("dask"))
-    told = tmp_path / "scheduler.json"
+    with dask_processes(tmp_path) as start:
+        address, _ = started(start, tmp_path)
+        workers = [start("worker", address, *WORKER, "--local-directory", str(tmp_path)) for _ in range(2)]
+        yield address, [worker.pid for worker in workers]
+
+
+WORKER = ("--nthreads", "1", "--no-dashboard", "--no-nanny")
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@contextmanager
+def dask_processes(folder: Path) -> Iterator[Start]:
+    """Starts commands of Dask; all of them are killed at the end."""
+    dask, log = (
+        str(Path(sys.executable).with_name("dask")),
+        {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL},
+    )
     with ExitStack() as stack:
-        common = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
         def start(*arguments: str) -> subprocess.Popen[bytes]:
-            process = stack.enter_context(subprocess.Popen([dask, *arguments], **common))
+            process = stack.enter_context(subprocess.Popen([dask, *arguments], cwd=folder, **log))
             stack.callback(process.kill)
             return process
 
-        start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told))
-        wait_for(told.exists)
-        options = ("--scheduler-file", str(told), "--nthreads", "1", "--no-dashboard", "--no-nanny")
-        workers = [start("worker", *options, "--local-directory", str(tmp_path)) for _ in range(2)]
-        import json
+        yield start
 
-        wait_for(lambda: told.stat().st_size > 0)
-        yield json.loads(told.read_text())["address"], [worker.pid for worker in workers]
+
+def started(start: Start, folder: Path, port: int = 0) -> tuple[str, "subprocess.Popen[bytes]"]:
+    """A scheduler that listens: its address and its process."""
+    told = folder / "scheduler.json"
+    told.unlink(missing_ok=True)
+    options = ("--no-dashboard", "--scheduler-file", str(told))
+    process = start("scheduler", "--host", "127.0.0.1", "--port", str(port), *options)
+    wait_for(lambda: told.exists() and told.stat().st_size > 0)
+    return json.loads(told.read_text())["address"], process
 
 
 def test_a_worker_of_a_scheduler_that_is_killed_leaves_its_tiles_to_the_other(ground, whole, scheduler, tmp_path):
@@ -150,3 +170,51 @@ def test_a_worker_of_a_scheduler_that_is_killed_leaves_its_tiles_to_the_other(gr
     assert not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == psutil.STATUS_ZOMBIE
     assert told[-1][0] == told[-1][1]
     assert products(tmp_path / "map") == whole
+
+
+def test_a_scheduler_that_is_restarted_leaves_a_map_that_goes_on(ground, whole, tmp_path):
+    with dask_processes(tmp_path) as start:
+        address, process = started(start, tmp_path)
+        start("worker", address, *WORKER)
+
+        def restart() -> None:
+            wait_for(lambda: finished(tmp_path / "map") >= 1)
+            process.kill()
+            process.wait()
+            started(start, tmp_path, int(address.rsplit(":")[-1]))
+            start("worker", address, *WORKER)
+
+        restarter = Thread(target=restart)
+        restarter.start()
+        lost: dict[str, str] = {}
+        try:
+            mapped(ground, tmp_path / "map", Crew(address))
+        except TilesFailed as failed:
+            lost = dict(failed.reasons)
+        restarter.join()
+        done = finished(tmp_path / "map")
+        assert all("scheduler was lost" in reason for reason in lost.values())
+        told = mapped(ground, tmp_path / "map", Crew(address))
+    assert told[0][0] == done >= 1 and told[0][0] + len(lost) >= told[0][1]
+    assert products(tmp_path / "map") == whole
+
+
+def test_a_map_on_gpus_takes_no_worker_without_one(ground, scheduler, tmp_path, monkeypatch):
+    monkeypatch.setattr("vadose.experiment.atlas.crew.PATIENCE_S", 3.0)
+    address, _ = scheduler
+    with pytest.raises(Refusal, match="None of its workers declares one"):
+        mapped(ground, tmp_path / "map", Crew(address, device="cuda"))
+    assert not finished(tmp_path / "map")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_told_by_the_tiles_of_its_workers(ground, tmp_path):
+    with pytest.raises(Refusal, match="no GPU that PyTorch can use"):
+        mapped(ground, tmp_path / "threads", Crew(device="cuda"))
+    with dask_processes(tmp_path) as start:
+        address, _ = started(start, tmp_path)
+        start("worker", address, *WORKER)
+        start("worker", address, *WORKER, "--resources", "GPU=1")
+        with pytest.raises(TilesFailed) as failed:
+            mapped(ground, tmp_path / "map", Crew(address, device="cuda"))
+    assert all("no GPU that PyTorch can use" in reason for reason in failed.value.reasons.values())

@@ -18,7 +18,7 @@ import real_archive
 from vadose.estimate import AS_STATED, estimate_points
 from vadose.experiment import Experiment, read_experiment
 from vadose.experiment.against_truth import Judge as TruthJudge
-from vadose.experiment.against_truth import judge_by_truth, network_of, page, truth_at, truth_of
+from vadose.experiment.against_truth import judge_by_truth, network_of, truth_at, truth_of
 from vadose.experiment.folds import folds_of
 from vadose.experiment.gather import gather, store_of
 from vadose.experiment.judge import judge
@@ -26,6 +26,8 @@ from vadose.experiment.mapping import MapRequest, make_map
 from vadose.experiment.predict import predict_store
 from vadose.experiment.run import Run
 from vadose.experiment.train import train_in
+from vadose.experiment.truth_ground import COVER, FAR, ground_of
+from vadose.experiment.truth_page import page
 from vadose.experiment.unseen import Member
 from vadose.fusion import Inputs, Needs, Windows, assemble
 from vadose.grid import Area, cell_centres, tile_around
@@ -34,7 +36,7 @@ from vadose.refusal import Refusal
 from vadose.samples import Grouping, LabelRule, SampleStore, Scaling
 from vadose.sources import open_sources
 from vadose.variables import BANDS, Quality
-from vadose.world import WorldConfig, made, make
+from vadose.world import COVERS, WorldConfig, cover_of, made, make
 
 pytestmark = pytest.mark.xdist_group("world")
 
@@ -313,11 +315,28 @@ def test_maps_are_set_beside_the_truth_by_networks_that_have_not_seen_the_region
     assert len(maps) == region.side_cells**2 * min(12, own["time"].nunique())
     expected = truth.sel(time=first["time"].iloc[0], method="nearest").to_numpy().ravel()
     np.testing.assert_array_equal(first["truth"], expected)
+    ground = ground_of(walk.archive, region, world.ground(region), own)
+    maps = maps.join(ground, on="cell")
     perfect = page(maps.assign(network=maps["truth"]), own.assign(truth=0.2), 3)
     (row,) = (line for line in perfect.splitlines() if line.startswith("| network"))
     assert row.count("1.000") >= 2, "a map that is the truth has R of 1 in space and in time"
     with pytest.raises(Refusal, match="Every network of the run has learned from it"):
         judge_of(walk, own).maps(world, region, own, truth)
+
+
+def test_cells_are_parted_by_their_cover_and_their_distance_from_sensors(walk):
+    world = made(walk.archive)
+    region = world.regions[0]
+    tile = world.ground(region)
+    lon, lat = cell_centres(tile)
+    readings = pd.DataFrame({"lon": lon[2, 5:6], "lat": lat[2, 5:6]})
+    ground = ground_of(walk.archive, region, tile, readings)
+    assert len(ground) == lon.size and ground[FAR].idxmin() == 2 * tile.columns + 5
+    assert ground[FAR].iloc[2 * tile.columns + 8] == pytest.approx(0.96, abs=1e-3), "three cells to the east"
+    pixels = cover_of(walk.archive, region.name)
+    first = np.bincount(pixels[:8, :8].ravel(), minlength=len(COVERS))
+    assert ground[COVER].iloc[0] == COVERS[int(first.argmax())]
+    assert ground[COVER].nunique() >= 2
 
 
 def judge_of(walk: Walk, learned_from: pd.DataFrame) -> TruthJudge:

@@ -22,6 +22,7 @@ def map_(
         str, typer.Option(help="threads, processes, or a Dask scheduler, tcp://host:port.")
     ] = "threads",
     workers: Annotated[int, typer.Option(min=1, help="Tiles that are done side by side on this machine.")] = CORES,
+    device: Annotated[str, typer.Option(help="Where the networks run: cpu, or cuda for a GPU.")] = "cpu",
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw each moment.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what the map would cost.")] = False,
 ) -> None:
@@ -33,7 +34,7 @@ def map_(
     from vadose.experiment.mapping import make_map
 
     request = MapRequest(run, archive, area, date, out, as_of, every, tuple(form or ("cog",)), pictures)
-    crew = Crew(scheduler, workers)
+    crew = Crew(scheduler, workers, device)
     if dry_run:
         from vadose.experiment.atlas.cost import cost_of
 

@@ -1,6 +1,6 @@
 """A run against the truth that a simulated world knows: in space, in time, and what no estimate could better."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,29 +10,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.estimate import Calibration, estimate_tile
-from vadose.evaluation import Bootstrap, per_sensor, summary
-from vadose.evaluation.sensors import figures
-from vadose.evaluation.text import interval, markdown_table
 from vadose.experiment.run import NETWORK, Run
-from vadose.experiment.train import SIMULATED
+from vadose.experiment.truth_ground import ground_of
+from vadose.experiment.truth_page import PRODUCTS, page
 from vadose.experiment.unseen import SENSOR, Member
 from vadose.files import replacing
 from vadose.fusion import Assembler, Windows
 from vadose.grid import Period, cell_centres, from_lonlat
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Grouping
-from vadose.samples.layout import LABEL
 from vadose.sources import Source, open_sources
 from vadose.world import Region, WorldConfig, made
 
 MOMENTS = 12
 """Passes over each region that are mapped, evenly over those with readings."""
-PRODUCTS = ("smap", "gldas")
-IN_SPACE, IN_TIME = ["region", "time"], ["region", "cell"]
-LEAST = 5
-"""Cells, or moments, that a correlation needs."""
-MAPS = ("estimate", "regions", "R in space", "R in time", "ubRMSE in time", "RMSE")
-POINTS = ("judged by the sensors", "sensors", "samples", "R", "ubRMSE", "RMSE")
 
 
 def judge_by_truth(folder: Path, archive: Path, out: Path, report: Callable[[int, int, str], None]) -> str:
@@ -64,7 +55,8 @@ def judge_by_truth(folder: Path, archive: Path, out: Path, report: Callable[[int
     for done, region in enumerate(regions, start=1):
         own = readings[readings["network"] == network_of(region)]
         truth = truth_of(archive, region)
-        maps.append(judge.maps(world, region, own, truth))
+        ground = ground_of(archive, region, world.ground(region), own)
+        maps.append(judge.maps(world, region, own, truth).join(ground, on="cell"))
         points.append(own.assign(truth=truth_at(truth, world.ground(region).epsg, own)))
         report(done, len(regions), region.name)
     text = page(pd.concat(maps, ignore_index=True), pd.concat(points, ignore_index=True), experiment.min_samples)
@@ -139,71 +131,3 @@ def truth_at(truth: xr.DataArray, epsg: int, readings: pd.DataFrame) -> NDArray[
     x, y = from_lonlat(epsg).transform(readings["lon"].to_numpy(), readings["lat"].to_numpy())
     at = {"x": xr.DataArray(x), "y": xr.DataArray(y), "time": xr.DataArray(readings["time"].to_numpy())}
     return truth.sel(at, method="nearest").to_numpy().astype(np.float32)
-
-
-def page(maps: pd.DataFrame, points: pd.DataFrame, min_samples: int) -> str:
-    """The tables, in Markdown.
-
-    Args:
-        maps: as `Judge.maps` gives them.
-        points: estimates at sensors, with the truth of their cells as `truth`.
-        min_samples: a sensor needs to be scored.
-    """
-    names = [name for name in (NETWORK, *PRODUCTS) if name in maps]
-    rows = [(name, *_of_maps(maps, name)) for name in names]
-    sensors = [("the network", points), ("the truth of the sensor's cell", points.assign(mean=points["truth"]))]
-    parts = [
-        "# Estimates beside the simulated truth",
-        f"> **{SIMULATED}**",
-        f"Maps of {maps['region'].nunique()} regions whose sensors the networks have not seen, {len(maps):,} cells and "
-        "moments. Brackets: 90 % intervals over regions. R in space: over the cells of a region at a moment; in time: "
-        "over the moments of a cell.",
-        markdown_table(MAPS, rows),
-        "What a perfect estimate of the cell would score, judged by these sensors with their errors and their place "
-        "within it: the gap that is left.",
-        markdown_table(POINTS, [(name, *_of_points(table, min_samples)) for name, table in sensors]),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _of_maps(maps: pd.DataFrame, name: str) -> tuple[str, ...]:
-    known = maps[maps[name].notna() & maps["truth"].notna()].rename(columns={name: "p", "truth": "t"})
-    apart = known.assign(square=(known["p"] - known["t"]) ** 2)
-    by = {
-        "space": _correlation(known, IN_SPACE),
-        "time": _correlation(known, IN_TIME),
-        "ub": _unbiased(known, IN_TIME),
-        "rmse": apart.groupby("region")["square"].mean() ** 0.5,
-    }
-    place = known.groupby("region")[["lat", "lon"]].first()
-    cells = [_interval(values.reindex(place.index), place) for values in by.values()]
-    return f"{len(place):,}", *cells
-
-
-def _correlation(table: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
-    """Mean of a region's correlations over groups of `keys`; NaN for what is constant."""
-    groups = table.groupby(keys)[["p", "t"]]
-    enough = groups.size() >= LEAST
-    r = groups.corr().xs("p", level=-1)["t"]
-    return r[enough.reindex(r.index)].groupby("region").mean()
-
-
-def _unbiased(table: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
-    """Mean of a region's standard deviations of the error over groups of `keys`."""
-    error = table.assign(error=table["p"] - table["t"]).groupby(keys)["error"]
-    return error.std(ddof=0)[error.size() >= LEAST].groupby("region").mean()
-
-
-def _interval(values: "pd.Series[float]", place: pd.DataFrame) -> str:
-    lat, lon = (place[name].to_numpy(np.float64) for name in ("lat", "lon"))
-    mean = Bootstrap().mean(np.asarray(values, np.float64), lat, lon)
-    return interval({"value": mean.value, "low": mean.low, "high": mean.high}, "value", "low", "high")
-
-
-def _of_points(table: pd.DataFrame, min_samples: int) -> tuple[str, ...]:
-    known = table[table[LABEL].notna() & table["truth"].notna() & table["mean"].notna()]
-    sensors = per_sensor(known, min_samples)
-    there = sensors[sensors["left_out"] == ""]
-    skill: Mapping[str, Mapping[str, float]] = figures(summary(sensors))
-    cells = [interval(skill[name], "mean", "mean_low", "mean_high") for name in ("r", "ubrmse", "rmse")]
-    return f"{len(there):,}", f"{there['n'].sum():,}", *cells

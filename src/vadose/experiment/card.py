@@ -8,11 +8,10 @@ import pandas as pd
 
 from vadose import __version__
 from vadose.evaluation.text import HEADER, headline_rows, markdown_table, number
-from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples
+from vadose.experiment.config import SIMULATED, ArchiveSamples, Experiment, StoreSamples
 from vadose.experiment.folds import way_of
 from vadose.experiment.published import lines_of_run, units_note
 from vadose.experiment.run import NETWORK, Run
-from vadose.experiment.train import SIMULATED
 from vadose.fusion import Needs
 from vadose.models import FusionNetwork
 from vadose.refusal import Refusal

@@ -28,6 +28,9 @@ from vadose.samples.places import Grouping
 from vadose.training import Schedule
 from vadose.variables import PREDICTORS, SOURCES
 
+SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."
+"""What stands on everything that comes from a simulated world."""
+
 
 def _beside(path: object, info: ValidationInfo) -> object:
     folder = (info.context or {}).get("folder")

@@ -21,12 +21,11 @@ from vadose.evaluation.markdown import difference_table
 from vadose.evaluation.scorecard import headline_text, write_content
 from vadose.evaluation.text import plain_table
 from vadose.evaluation.triple_text import TRIPLE, triple_markdown
-from vadose.experiment.config import Experiment
+from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.folds import way_of
 from vadose.experiment.near_training import with_distance
 from vadose.experiment.product import Gathered, Product, Reading, gathered
 from vadose.experiment.run import Run
-from vadose.experiment.train import SIMULATED
 from vadose.refusal import Refusal
 
 

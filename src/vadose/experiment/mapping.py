@@ -21,9 +21,9 @@ from vadose.experiment.atlas.products import write_products
 from vadose.experiment.atlas.request import MapRequest, TilesFailed
 from vadose.experiment.atlas.tile_files import Task
 from vadose.experiment.atlas.work import Bench, Tools
+from vadose.experiment.config import SIMULATED
 from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
-from vadose.experiment.train import SIMULATED
 from vadose.fusion import Assembler
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal

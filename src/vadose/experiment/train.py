@@ -10,7 +10,7 @@ import pandas as pd
 from vadose.estimate import Calibration, estimate_points
 from vadose.evaluation import SEEN_IN_TRAINING, console_summary, write_scorecard
 from vadose.experiment.calibrate import HeldOut, calibrations, chapter_of, cost_of_lack, held_out
-from vadose.experiment.config import Experiment
+from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.fitted import Fitting, Reporter, needs_met
 from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
 from vadose.experiment.gather import store_of
@@ -23,7 +23,6 @@ from vadose.samples import Fold, SampleStore
 from vadose.training import HERE, Machine, Places
 
 LACK = "What a missing source costs"
-SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """What the network has to beat: single products and boosted trees, behind the same door."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +11,9 @@ from vadose.models.batch import Batch, Estimate
 from vadose.models.columns import columns_of
 from vadose.models.readings import Readings
 from vadose.models.scaled import is_decibel
+
+if TYPE_CHECKING:
+    import lightgbm
 
 Reads = Literal["steps", "columns", "both"]
 """Whether trees read every step of the history, the columns that the network draws from it, or both."""
@@ -52,7 +54,7 @@ class Trees:
     """
 
     needs: Needs
-    booster: lightgbm.Booster
+    booster: "lightgbm.Booster"
     spread: float
     reads: Reads = "steps"
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -27,6 +26,8 @@ def describe(store: SampleStore) -> str:
 
 def picture(store: SampleStore, path: Path) -> None:
     """Draw where the sensors are, when they speak, and the histogram of the labels, as PNG."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - half a second of imports that stores do without
+
     index = store.index
     figure, (places, years, labels) = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
     for network, rows in index.groupby("network"):

@@ -8,7 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import lightgbm
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -28,7 +27,6 @@ UNREADABLE = (
     TypeError,
     ValueError,
     SafetensorError,
-    lightgbm.basic.LightGBMError,
 )
 
 
@@ -125,7 +123,12 @@ def _network(model: dict[str, Any], folder: Path) -> Model:
 
 def _trees(model: dict[str, Any], folder: Path) -> Model:
     _check(folder / TREES, model)
-    booster = lightgbm.Booster(model_file=str(folder / TREES))
+    import lightgbm  # noqa: PLC0415 - a second of imports that networks do without
+
+    try:
+        booster = lightgbm.Booster(model_file=str(folder / TREES))
+    except lightgbm.basic.LightGBMError as error:
+        raise ValueError(str(error)) from error
     return Trees(
         TypeAdapter(Needs).validate_python(model["needs"]), booster, model["spread"], model.get("reads", "steps")
     )

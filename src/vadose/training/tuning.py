@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -12,6 +11,9 @@ from numpy.typing import NDArray
 from vadose.models.baselines import Reads
 from vadose.samples import Fold, Grouping, kfold
 from vadose.samples.layout import IDENTITY
+
+if TYPE_CHECKING:
+    import lightgbm
 
 DRAWS = 6
 """Choices that are tried beside the usual one."""
@@ -92,8 +94,10 @@ class Learning:
     index: pd.DataFrame
     grouping: Grouping
 
-    def grow(self, choice: Choice, rows: Rows, seed: int, threads: int) -> lightgbm.Booster:
+    def grow(self, choice: Choice, rows: Rows, seed: int, threads: int) -> "lightgbm.Booster":
         """Trees of a choice, fitted on some samples."""
+        import lightgbm  # noqa: PLC0415 - a second of imports that networks do without
+
         group = self.grouping.of(self.index.iloc[rows])
         weight = np.bincount(group)[group] ** -choice.voice
         data = lightgbm.Dataset(

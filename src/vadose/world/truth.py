@@ -80,9 +80,9 @@ def write_block(nature: Nature, tile: Tile, world: Simulated, folder: Path) -> N
         block.to_zarr(folder, group=group, region=region, zarr_format=3, consolidated=False)
 
 
-def cover_of(archive: Path, nature: Nature) -> NDArray[np.uint8]:
+def cover_of(archive: Path, name: str) -> NDArray[np.uint8]:
     """The land cover of a region whose truth is written, on pixels of 40 m, index of `COVERS`, (y, x)."""
-    with xr.open_zarr(truth_folder(archive, nature.region.name), group=PIXELS, consolidated=False) as store:
+    with xr.open_zarr(truth_folder(archive, name), group=PIXELS, consolidated=False) as store:
         cover: NDArray[np.uint8] = store["land_cover"].to_numpy()
         return cover
 

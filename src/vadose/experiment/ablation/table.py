@@ -15,9 +15,8 @@ from vadose.evaluation.sensors import figures
 from vadose.evaluation.text import interval, markdown_table, number
 from vadose.experiment.ablation.picture import save_picture
 from vadose.experiment.ablation.rows import Group, Row
-from vadose.experiment.config import Experiment
+from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.run import NETWORK, Run
-from vadose.experiment.train import SIMULATED
 from vadose.files import declaration, replacing
 
 SHOWN = {"r": "R", "ubrmse": "ubRMSE", "rmse": "RMSE"}

@@ -1,7 +1,8 @@
 """Who does the tiles: threads, processes, or the workers of a Dask scheduler."""
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from vadose.refusal import Refusal
 
 AHEAD = 2
 """Tasks that wait or run for each worker; more are not handed out."""
-_PATIENCE_S = "20s"
+DEVICES = ("cpu", "cuda")
+PATIENCE_S = 20.0
+"""How long workers are waited for."""
 Outcome = BaseException | None
 
 
@@ -29,10 +32,13 @@ class Crew:
         scheduler: "threads" or "processes" of this machine, or the address of a Dask scheduler, tcp://host:port, whose
             workers see the same folders.
         workers: how many threads or processes; a scheduler has its own.
+        device: where the networks run: "cpu", or "cuda" for a GPU. Of a scheduler's workers only those take tiles that
+            declare one, by `dask worker --resources GPU=1`: as many at once as they declare.
     """
 
     scheduler: str = "threads"
     workers: int = 1
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         known = self.scheduler in ("threads", "processes") or "://" in self.scheduler
@@ -42,6 +48,13 @@ class Crew:
                 "There are threads, processes, and Dask schedulers by their address",
                 "Write threads, processes or tcp://host:port, and at least one worker",
             )
+        if self.device not in DEVICES:
+            raise Refusal(f"map: the device '{self.device}'", f"There are {', '.join(DEVICES)}", "Write one of them")
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What a Dask worker must have free for a tile."""
+        return {} if self.device == "cpu" else {"GPU": 1}
 
     def each(self, bench: Bench, tools: Tools, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Do the tasks in no certain order; give each with the error that it ended with, if any.
@@ -52,21 +65,22 @@ class Crew:
             tasks: what is to do.
 
         Raises:
-            Refusal: the scheduler does not answer, or has no workers.
+            Refusal: the scheduler does not answer, or has no workers with the device; this machine has no such device.
         """
         if not tasks:
             return
         if self.scheduler == "threads":
-            yield from _in_threads(partial(work, tools, bench), tasks, self.workers)
+            yield from _in_threads(partial(work, tools.on(self.device), bench), tasks, self.workers)
             return
         with self._client() as client:
-            yield from _by_dask(client, partial(work_apart, bench), tasks)
+            yield from _by_dask(client, partial(work_apart, bench, self.device), tasks, self.resources)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
         distributed = importlib.import_module("distributed")
         if self.scheduler == "processes":
-            options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
+            options: dict[str, Any] = {"threads_per_worker": 1, "processes": True, "dashboard_address": None}
+            options |= {"resources": self.resources} if self.resources else {}
             with distributed.LocalCluster(n_workers=self.workers, **options) as cluster, cluster.get_client() as client:
                 yield client
             return
@@ -76,15 +90,34 @@ class Crew:
     def _far(self, distributed: Any) -> Any:
         """A client of a scheduler that runs already."""
         try:
-            client = distributed.Client(self.scheduler, timeout=_PATIENCE_S)
-            client.wait_for_workers(1, timeout=_PATIENCE_S)
+            client = distributed.Client(self.scheduler, timeout=PATIENCE_S)
+            client.wait_for_workers(1, timeout=PATIENCE_S)
         except (OSError, ValueError, TimeoutError) as error:
             raise Refusal(
                 f"map: the Dask scheduler {self.scheduler}",
                 f"It does not answer, or has no workers ({error})",
                 "Start 'dask scheduler' and at least one 'dask worker', and give its address",
             ) from error
+        if self.resources and not _declared(client, tuple(self.resources)):
+            client.close()
+            raise Refusal(
+                f"map: GPUs of the Dask scheduler {self.scheduler}",
+                "None of its workers declares one",
+                "Start 'dask worker --resources GPU=1' where there is one, or map with --device cpu",
+            )
         return client
+
+
+def _declared(client: Any, names: tuple[str, ...]) -> bool:
+    """Whether a worker that declares all these resources comes while we wait."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        workers = client.scheduler_info()["workers"].values()
+        if any(all(name in worker["resources"] for name in names) for worker in workers):
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
 
 
 def _in_threads(work: Callable[[Task], object], tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, Outcome]]:
@@ -103,16 +136,19 @@ def _in_threads(work: Callable[[Task], object], tasks: Sequence[Task], workers: 
                 future.cancel()
 
 
-def _by_dask(client: Any, work: Callable[[Task], object], tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+def _by_dask(
+    client: Any, work: Callable[[Task], object], tasks: Sequence[Task], resources: Mapping[str, float]
+) -> Iterator[tuple[Task, Outcome]]:
     """Results are not fetched: a worker writes them, and may die when it has."""
     distributed = importlib.import_module("distributed")
     waiting, most = iter(tasks), AHEAD * (sum(client.nthreads().values()) or 1)
-    running = {client.submit(work, task, pure=False): task for task in islice(waiting, most)}
+    submit = partial(client.submit, work, pure=False, resources=dict(resources))
+    running = {submit(task): task for task in islice(waiting, most)}
     ended = distributed.as_completed(list(running))
     for future in ended:
         yield running.pop(future), _outcome(future)
         for task in islice(waiting, most - len(running)):
-            begun = client.submit(work, task, pure=False)
+            begun = submit(task)
             running[begun] = task
             ended.add(begun)
 

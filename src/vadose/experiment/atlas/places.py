@@ -66,7 +66,7 @@ def read_polygons(path: Path) -> dict[str, shapely.Geometry]:
         Refusal: it cannot be read, has no CRS or no polygon, or two of one name.
     """
     layer = read_shapes(path)
-    layer = layer[layer.geometry.area > 0]
+    layer = layer[shapely.area(layer.geometry.to_numpy()) > 0]
     column = next((name for name in layer.columns if str(name).lower() in _NAMES), None)
     names = [str(name) for name in (layer[column] if column is not None else range(len(layer)))]
     if not names or len(set(names)) < len(names):

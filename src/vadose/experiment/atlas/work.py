@@ -20,7 +20,7 @@ from vadose.fusion import Assembler, Windows
 from vadose.grid import Period, Tile
 from vadose.memory import keep_freed
 from vadose.models import Model
-from vadose.refusal import NothingFound
+from vadose.refusal import NothingFound, Refusal
 from vadose.sources import Source, open_conditions, open_sources
 
 RASTER_CACHE_MB = 64
@@ -78,6 +78,21 @@ class Tools:
         sources, conditions = open_sources(archive), open_conditions(archive)
         return cls(experiment.name, members, sources, conditions, experiment.windows, run.calibration())
 
+    def on(self, device: str) -> "Tools":
+        """The same, its networks moved to a device.
+
+        Raises:
+            Refusal: this machine has no such device.
+        """
+        if device != "cpu" and not torch.cuda.is_available():
+            raise Refusal(
+                f"map: the device '{device}'", "This machine has no GPU that PyTorch can use", "Map on the cpu"
+            )
+        for model in self.models:
+            if isinstance(model, torch.nn.Module):
+                model.to(device)
+        return self
+
 
 def estimate_moments(
     tools: Tools, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None = None
@@ -133,14 +148,14 @@ def work(tools: Tools, bench: Bench, task: Task) -> Receipt:
     return tile_files.write(bench.out, task, done, time.perf_counter() - begun, peak_mb)
 
 
-def work_apart(bench: Bench, task: Task) -> Receipt:
+def work_apart(bench: Bench, device: str, task: Task) -> Receipt:
     """As `work`, in a process of its own: it opens the tools itself, once, and reads without threads."""
     dask.config.set(scheduler="synchronous")
     keep_freed()
-    return work(tools_of(bench), bench, task)
+    return work(tools_of(bench, device), bench, task)
 
 
 @lru_cache(maxsize=1)
-def tools_of(bench: Bench) -> Tools:
+def tools_of(bench: Bench, device: str) -> Tools:
     """Networks and sources of a map, opened once by a worker."""
-    return Tools.of(Run(bench.run), bench.archive)
+    return Tools.of(Run(bench.run), bench.archive).on(device)
