@@ -51,13 +51,8 @@ class Positions:
 
 def positions(native: xr.Dataset, target: GeoBox) -> Positions:
     """Where the pixel centres of `target` fall on the grid of `native` (evenly spaced x and y, CRS set)."""
-    x, y = target.coords["x"].values, target.coords["y"].values
+    x, y = _centres(target, native.rio.crs.to_wkt())
     shape = (native.sizes["y"], native.sizes["x"])
-    if not _same_crs(str(target.crs), native.rio.crs.to_wkt()):
-        grid_x, grid_y = np.meshgrid(x, y)
-        x, y = _transformer(str(target.crs), native.rio.crs.to_wkt()).transform(grid_x, grid_y)
-    else:
-        x, y = x[np.newaxis, :], y[:, np.newaxis]
     return Positions(_fractional(y, native["y"].values), _fractional(x, native["x"].values), shape)
 
 
@@ -158,6 +153,20 @@ def _span(index: Floats, size: int) -> slice:
     finite = index[np.isfinite(index)]
     low, high = int(np.floor(finite.min())) - 1, int(np.ceil(finite.max())) + 2
     return slice(max(low, 0), max(min(high, size), 1))
+
+
+@lru_cache(maxsize=4)
+def _centres(target: GeoBox, crs: str) -> tuple[Floats, Floats]:
+    """The pixel centres of a grid in another projection, or its axes in its own; those of the latest grids are kept,
+    since one look after the other is carried onto the same one.
+    """
+    x, y = target.coords["x"].values, target.coords["y"].values
+    if _same_crs(str(target.crs), crs):
+        return x[np.newaxis, :], y[:, np.newaxis]
+    found = _transformer(str(target.crs), crs).transform(*np.meshgrid(x, y))
+    for axis in found:
+        axis.flags.writeable = False
+    return found[0], found[1]
 
 
 @lru_cache(maxsize=256)
