@@ -1,6 +1,6 @@
-"""What a map costs: by area, by workers, and against cell by cell.
+"""What a map costs: by area, by workers, against cell by cell, and as a share of the peak of convolution.
 
-python benchmarks/maps.py RUN ARCHIVE LON LAT DATE [--sides 10 25 50 100]
+python benchmarks/maps.py RUN ARCHIVE LON LAT DATE [--sides 10 25 50 100] [--schedulers threads processes]
 
 ARCHIVE holds products over a square around LON, LAT that is as large as the largest side; benchmarks/README.md tells
 how such a world is made. Every map is made by the command in a process of its own, without pictures.
@@ -17,19 +17,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
+from network import peak
 from vadose.estimate import estimate_tile
 from vadose.experiment import Experiment
 from vadose.experiment.atlas import MapRequest
+from vadose.experiment.atlas.plan import TILE_CELLS
 from vadose.experiment.mapping import Prepared, prepare
 from vadose.fusion import assemble
 from vadose.grid import CELL_M, Tile, cell_centres, tile_around, to_lonlat
+from vadose.memory import keep_freed
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape
 from vadose.samples import Scaling
 
 CHIPS = 24
 """Cells that are estimated one by one."""
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | ONE_THREAD
 BANDS = ["vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation"]
 
 
@@ -123,8 +128,8 @@ def by_area(asked: Asked, sides: list[float]) -> dict[float, Spent]:
     return told
 
 
-def by_workers(asked: Asked, side: float) -> None:
-    for scheduler in ("threads", "processes"):
+def by_workers(asked: Asked, side: float, schedulers: list[str]) -> None:
+    for scheduler in schedulers:
         one, two = (mapped(asked, side, "--scheduler", scheduler, "--workers", str(n)).wall for n in (1, 2))
         print(f"{scheduler}, {side:g} km: 1 worker {one:.1f} s, 2 workers {two:.1f} s: {one / two:.2f} x", flush=True)
 
@@ -144,9 +149,28 @@ def chip_by_chip(prepared: Prepared, date: np.datetime64, whole: Spent) -> None:
     print(
         f"whole road: {speed:.2f} cells/s by chips, {command:.0f} by the command: {command / speed:.0f} x", flush=True
     )
+    networks = [model for model in tools.models if isinstance(model, FusionNetwork)]
+    work = len(networks) * operations_a_cell(networks[0], TILE_CELLS)
+    best = peak("cpu", torch.float32)
+    print(
+        f"{len(networks)} networks of {work / len(networks) / 1e6:.2f} MFLOP a cell: the command reaches "
+        f"{command * work / best:.2%} of the peak of convolution, {best / 1e9:.0f} GFLOP/s",
+        flush=True,
+    )
 
 
-def network_alone(cells_a_side: int = 32) -> None:
+def operations_a_cell(network: FusionNetwork, cells: int) -> float:
+    """Of a tile, by the count of PyTorch: a multiplication and an addition are two."""
+    needs, side = network.needs, (cells + 2 * network.needs.halo) * 32
+    past = torch.rand(1, needs.history.steps, len(needs.history.variables), cells, cells)
+    pixels, inner = torch.rand(1, len(needs.pixels), side, side), torch.rand(1, len(needs.cells), cells, cells)
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        network.eval()(Batch(pixels, inner, past, torch.full((1,), 100.0)))
+    return float(counter.get_total_flops()) / cells**2
+
+
+def network_alone(cells_a_side: int = TILE_CELLS) -> None:
     """Cells per second of the default network with pixels: chips one by one, 32 chips a batch, and a tile."""
     content = {
         "name": "speed",
@@ -170,6 +194,8 @@ def network_alone(cells_a_side: int = 32) -> None:
     print(
         f"network alone: tile {tile / one:.0f} x chips of batch 1, {tile / batched:.0f} x chips of batch 32", flush=True
     )
+    work, best = operations_a_cell(network, cells_a_side), peak("cpu", torch.float32)
+    print(f"network alone, tile: {work / 1e6:.2f} MFLOP a cell, {tile * work / best:.0%} of {best / 1e9:.0f} GFLOP/s")
 
 
 def _speed(network: FusionNetwork, halo: int, batch: int, cells: int) -> float:
@@ -192,12 +218,14 @@ def main() -> None:
     parser.add_argument("lat", type=float)
     parser.add_argument("date")
     parser.add_argument("--sides", type=float, nargs="+", default=[10, 25, 50, 100])
+    parser.add_argument("--schedulers", nargs="*", default=["threads", "processes"])
     told = parser.parse_args()
     asked = Asked(told.run, told.archive, told.lon, told.lat, told.date)
     torch.set_num_threads(1)
+    keep_freed()
     network_alone()
     spent = by_area(asked, told.sides)
-    by_workers(asked, told.sides[len(told.sides) // 2])
+    by_workers(asked, told.sides[-1], told.schedulers)
     with tempfile.TemporaryDirectory() as folder:
         prepared = prepare(asked.request(told.sides[0], Path(folder) / "map"))
         chip_by_chip(prepared, prepared.plan.moments[0], spent[told.sides[-1]])
