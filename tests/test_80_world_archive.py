@@ -132,7 +132,7 @@ def test_truth_lies_on_the_cells(archive):
             assert fine["land_cover"].attrs["flag_meanings"].split()[0] == "crops"
 
 
-@pytest.mark.parametrize("collection", ["sentinel-1-rtc", "sentinel-2-l2a", "nasadem"])
+@pytest.mark.parametrize("collection", ["sentinel-1-rtc", "sentinel-2-l2a", "nasadem", "esa-worldcover"])
 def test_items_say_where_their_rasters_lie(archive, collection):
     found = items(archive, collection)
     assert found
@@ -191,3 +191,25 @@ def test_a_soil_map_errs_no_more_than_it_should(tmp_path, name, part):
         errors.append(np.log(drawn.mean() / true.mean()))
     assert 0.02 < np.std(errors) < 0.6
     assert abs(np.mean(errors)) < 0.35
+
+
+def test_the_land_cover_map_shows_the_cover_of_the_truth(archive):
+    numbers = {"crops": 40, "grass": 30, "forest": 10, "bare": 60, "urban": 50, "water": 80}
+    (item, *others) = items(archive, "esa-worldcover")
+    assert len(others) == 1 and item.properties["vadose:simulated"]
+    region = next(one for one in CONFIG.regions if item.id.endswith(one.name))
+    with rasterio.open(item.assets["map"].get_absolute_href()) as raster:
+        assert (raster.crs.to_epsg(), raster.dtypes, raster.nodata) == (4326, ("uint8",), 0)
+        assert raster.res == pytest.approx((1 / 12_000, 1 / 12_000))
+        store = archive / "truth" / f"{region.name}.zarr"
+        truth = xr.open_zarr(store, group="pixels", consolidated=False, decode_coords="all")
+        cover = truth["land_cover"]
+        rows, columns = np.random.default_rng(0).integers(0, cover.shape[0], (2, 300))
+        lon, lat = rasterio.warp.transform(
+            truth.rio.crs, 4326, cover["x"].values[columns], cover["y"].values[rows]
+        )  # the centres of pixels of 40 m
+        shown = [int(value[0]) for value in raster.sample(zip(lon, lat, strict=True))]
+        edge = raster.read(1)[:3]
+    meanings = cover.attrs["flag_meanings"].split()
+    assert shown == [numbers[meanings[int(cover.values[at])]] for at in zip(rows, columns, strict=True)]
+    assert not edge.any(), "beyond the region nothing is known"

@@ -289,7 +289,7 @@ def test_the_map_is_the_same_whoever_does_the_tiles(scheduler, ground, first, tm
 
 
 def test_a_scheduler_that_does_not_answer_is_refused(ground, tmp_path, monkeypatch):
-    monkeypatch.setattr("vadose.experiment.atlas.crew._PATIENCE_S", "1s")
+    monkeypatch.setattr("vadose.experiment.atlas.crew.PATIENCE_S", 1.0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

@@ -1,7 +1,9 @@
 """Maps whose run or whose workers are killed: what is finished stays, and the map ends with the same bytes."""
 
 import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,3 +220,34 @@ def test_a_gpu_that_is_not_there_is_told_by_the_tiles_of_its_workers(ground, tmp
         with pytest.raises(TilesFailed) as failed:
             mapped(ground, tmp_path / "map", Crew(address, device="cuda"))
     assert all("no GPU that PyTorch can use" in reason for reason in failed.value.reasons.values())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Gives a file system of so many kB; asked again, the same with another size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def sized(kilobytes: int) -> Path:
+        again = ["remount,"] if os.path.ismount(folder) else []
+        options = "".join([*again, f"size={kilobytes}k"])
+        asked = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+        made = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if made.returncode:
+            pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+        return folder
+
+    yield sized
+    subprocess.run(["umount", folder], capture_output=True, check=False)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="mount is not there")
+@pytest.mark.parametrize("kilobytes", [8, 60, 180, 240, 300])
+def test_a_disk_that_is_full_is_told_and_the_map_goes_on_when_there_is_room(kilobytes, ground, whole, small_disk):
+    out = small_disk(kilobytes) / "map"
+    with pytest.raises(Refusal, match="The disk is full"):
+        mapped(ground, out)
+    small_disk(64_000)
+    done, told = finished(out), mapped(ground, out)
+    assert told[0][0] == done
+    assert products(out) == whole

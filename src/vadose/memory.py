@@ -1,7 +1,9 @@
 """How a process holds its memory."""
 
 import ctypes
+import resource
 import sys
+from pathlib import Path
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 """Parameters of mallopt(3) in the GNU C library."""
@@ -22,3 +24,12 @@ def keep_freed() -> None:
         return
     for parameter, megabytes in ((_MMAP_THRESHOLD, 1024), (_TRIM_THRESHOLD, 1024), (_TOP_PAD, 64)):
         mallopt(parameter, megabytes * _MB)
+
+
+def peak_mb() -> float:
+    """Most memory that this process has held, MB; where the system tells no more, that of its parent when it began."""
+    try:
+        told = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return int(told.split("VmHWM:")[1].split()[0]) / 1024

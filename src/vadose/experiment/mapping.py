@@ -1,6 +1,7 @@
 """A map of an area at one moment or many, from a run and an archive."""
 
 import errno
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ from vadose.sources.sentinel1 import Sentinel1
 Progress = Callable[[int, int, str], None]
 ALONE = Crew()
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_LEAST_FREE = 1 << 16
+"""Bytes below which a disk counts as full when GDAL fails, which does not say why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,11 @@ def make_map(
     with alone(request.out):
         prepared.plan.settle(request.out)
         _finish(prepared, report, crew)
-        return write_products(request, prepared.plan, prepared.declared, prepared.notice, truth)
+        try:
+            return write_products(request, prepared.plan, prepared.declared, prepared.notice, truth)
+        except OSError as error:
+            _require_room(error, request.out, len(prepared.plan.tasks), len(prepared.plan.tasks))
+            raise
 
 
 def prepare(request: MapRequest) -> Prepared:
@@ -175,10 +182,10 @@ def _finish(prepared: Prepared, report: Progress, crew: Crew) -> None:
 
 
 def _require_room(error: BaseException, out: Path, done: int, total: int) -> None:
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and (error.errno in _FULL or shutil.disk_usage(out).free < _LEAST_FREE):
         raise Refusal(
             f"map: writing into {out}",
-            f"The disk is full ({error.strerror}); {done} of {total} tiles are done and stay",
+            f"The disk is full ({error}); {done} of {total} tiles are done and stay",
             "Make room and run the same command again",
         ) from error
 

@@ -1,7 +1,6 @@
 """What a map would cost, told before it is made."""
 
 import math
-import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from vadose.experiment.atlas.request import MapRequest
 from vadose.experiment.atlas.tile_files import Receipt, Task
 from vadose.experiment.atlas.work import estimate_moments
 from vadose.experiment.mapping import Prepared, prepare
+from vadose.memory import peak_mb
 
 _MB = 1e6
 
@@ -97,7 +97,7 @@ def _of_one_tile(prepared: Prepared) -> tuple[float, float, str]:
     begun = time.perf_counter()
     estimate_moments(prepared.tools, task.tile, task.moments, prepared.bench.as_of)
     seconds = (time.perf_counter() - begun) / _size(task)
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, f"{task}, now"
+    return seconds, peak_mb(), f"{task}, now"
 
 
 def _middle(plan: Plan) -> Task:

@@ -1,6 +1,5 @@
 """What a worker does: one tile at some moments, from the archive to a finished file."""
 
-import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from vadose.experiment.atlas.tile_files import Finished, Receipt, Task
 from vadose.experiment.run import Run
 from vadose.fusion import Assembler, Windows
 from vadose.grid import Period, Tile
-from vadose.memory import keep_freed
+from vadose.memory import keep_freed, peak_mb
 from vadose.models import Model
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources import Source, open_conditions, open_sources
@@ -144,8 +143,7 @@ def work(tools: Tools, bench: Bench, task: Task) -> Receipt:
     """
     begun = time.perf_counter()
     done = estimate_moments(tools, task.tile, task.moments, bench.as_of)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return tile_files.write(bench.out, task, done, time.perf_counter() - begun, peak_mb)
+    return tile_files.write(bench.out, task, done, time.perf_counter() - begun, peak_mb())
 
 
 def work_apart(bench: Bench, device: str, task: Task) -> Receipt:
