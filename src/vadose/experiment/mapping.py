@@ -136,8 +136,11 @@ def prepare(request: MapRequest) -> Prepared:
 def _held(request: MapRequest, tools: Tools, area: Area, moments: Sequence[np.datetime64]) -> tuple[Held, ...]:
     """What networks and flags are made from, each file once."""
     asked = ((tools.sources, tools.models[0].needs), (tools.conditions, CONDITIONS))
-    found = (inventory(request.archive, sources, area, moments, needs, tools.windows) for sources, needs in asked)
-    return tuple({one.name: one for part in found for one in part}.values())
+    found: dict[str, Held] = {}
+    for sources, needs in asked:
+        for one in inventory(request.archive, sources, area, moments, needs, tools.windows):
+            found.setdefault(one.name, one)
+    return tuple(found.values())
 
 
 def notice_of(trained_on_simulated: bool, archive: Path) -> str:
