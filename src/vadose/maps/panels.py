@@ -57,7 +57,7 @@ def lacks(quality: Sequence[NDArray[np.uint16]]) -> list[Lack]:
 
 
 def flags(axes: Axes, ground: Ground, quality: Sequence[NDArray[np.uint16]], found: Sequence[Lack]) -> None:
-    """Draw what was missing in the colours of `lacks`."""
+    """Draw the quality flags in the colours of `lacks`."""
     cmap = ListedColormap([*(lack.colour for lack in found), style.OTHERS])
     field(axes, ground, [_index(layer, found) for layer in quality], cmap, (-0.5, len(found) + 0.5))
 

@@ -1,4 +1,4 @@
-"""A map as a picture: soil moisture, its spread, what was missing, and the truth where it is known."""
+"""A map as a picture: soil moisture, its spread, quality flags, and the truth where it is known."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def picture(
     truth: Sequence[xr.DataArray] = (),
     notice: str = "",
 ) -> Path:
-    """Draw a map as PNG: soil moisture, spread, what was missing; with the truth also truth, difference and scatter.
+    """Draw a map as PNG: soil moisture, spread, quality flags; with the truth also truth, difference and scatter.
 
     Args:
         zones: the map's layers, one dataset for each UTM zone, as `read_map` or `Mosaic.zones` gives them.
@@ -61,7 +61,7 @@ def picture(
         sheet.panel(0, 1, "Spread (one standard deviation)"), ground, spread, style.SPREAD, span(spread, _OUTSIDE)
     )
     sheet.bar(0, 1, uncertain, UNITS)
-    flags(sheet.panel(0, 2, "What was missing"), ground, quality, found)
+    flags(sheet.panel(0, 2, "Quality flags"), ground, quality, found)
     legend(sheet.foot(0, 2), found)
     if true:
         _against_truth(sheet, ground, mean, true)
