@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
+from vadose.memory import keep_freed
 from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkShape
 from vadose.samples import Scaling
 from vadose.training import Schedule
@@ -112,6 +113,7 @@ def _told(network: FusionNetwork, batch: Batch, machine: Machine) -> Tensor:
 
 
 def main() -> None:
+    keep_freed()
     device, precision = [*sys.argv[1:], *("cpu", "32")[len(sys.argv) - 1 :]]
     machine = Machine.asked(device, 1, precision, 1, False, False)
     dtype = torch.float32 if precision == "32" else torch.bfloat16
