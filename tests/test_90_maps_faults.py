@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
 
+import distributed
 import psutil
 import pytest
 import torch
@@ -24,6 +25,8 @@ from vadose.refusal import Refusal
 
 TILE_CELLS = 2
 """Small tiles, so that there are many."""
+PATIENT_S = 120.0
+"""A worker begins late where other tests run beside it."""
 RUN = """
 import sys
 from pathlib import Path
@@ -45,6 +48,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vadose.experiment.atlas.crew.PATIENCE_S", PATIENT_S)
     monkeypatch.setattr("vadose.experiment.mapping.TILE_CELLS", TILE_CELLS)
 
 
@@ -130,6 +134,8 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, list[int]]]:
     with dask_processes(tmp_path) as start:
         address, _ = started(start, tmp_path)
         workers = [start("worker", address, *WORKER, "--local-directory", str(tmp_path)) for _ in range(2)]
+        with distributed.Client(address, timeout=PATIENT_S) as client:
+            client.wait_for_workers(len(workers), timeout=PATIENT_S)
         yield address, [worker.pid for worker in workers]
 
 
@@ -202,7 +208,7 @@ def test_a_scheduler_that_is_restarted_leaves_a_map_that_goes_on(ground, whole, 
 
 
 def test_a_map_on_gpus_takes_no_worker_without_one(ground, scheduler, tmp_path, monkeypatch):
-    monkeypatch.setattr("vadose.experiment.atlas.crew.PATIENCE_S", 3.0)
+    monkeypatch.setattr("vadose.experiment.atlas.crew.PATIENCE_S", 10.0)
     address, _ = scheduler
     with pytest.raises(Refusal, match="None of its workers declares one"):
         mapped(ground, tmp_path / "map", Crew(address, device="cuda"))

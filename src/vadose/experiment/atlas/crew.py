@@ -157,4 +157,4 @@ def _outcome(future: Any) -> Outcome:
     if future.status == "error":
         error: BaseException = future.exception()
         return error
-    return ConnectionError("The scheduler was lost") if future.status == "cancelled" else None
+    return None if future.status == "finished" else ConnectionError("The scheduler was lost")
