@@ -25,7 +25,7 @@ from vadose.refusal import Refusal
 
 TILE_CELLS = 2
 """Small tiles, so that there are many."""
-PATIENT_S = 120.0
+PATIENT_S = 40.0
 """A worker begins late where other tests run beside it."""
 RUN = """
 import sys
