@@ -88,7 +88,8 @@ def agreement(axes: Axes, estimate: Array, truth: Array) -> None:
     lines = [f"{len(p):,} cells", f"bias {np.mean(p - t):+.3f}", f"RMSE {np.sqrt(np.mean((p - t) ** 2)):.3f}"]
     if np.ptp(p) > 0 and np.ptp(t) > 0:
         lines.append(f"R {np.corrcoef(p, t)[0, 1]:.2f}")
-    axes.text(0.04, 0.96, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9)
+    behind = {"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    axes.text(0.04, 0.96, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9, bbox=behind)
 
 
 def span(layers: Sequence[Array], outside: float) -> tuple[float, float]:
