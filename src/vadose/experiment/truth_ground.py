@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from vadose.fusion.regrid import block_mode
 from vadose.grid import CELL_M, Tile, from_lonlat
 from vadose.world import COVERS, Region, cover_of
 
@@ -32,14 +32,6 @@ def ground_of(archive: Path, region: Region, tile: Tile, readings: pd.DataFrame)
     x = box.left + CELL_M * (np.arange(tile.columns) + 0.5)
     y = box.top - CELL_M * (np.arange(tile.rows) + 0.5)
     cells = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    cover = np.array(COVERS)[_most(cover_of(archive, region.name), (tile.rows, tile.columns)).ravel()]
+    classes = cover_of(archive, region.name)
+    cover = np.array(COVERS)[block_mode(classes.astype(np.float32), len(classes) // tile.rows).ravel().astype(int)]
     return pd.DataFrame({COVER: cover, FAR: KDTree(sensors).query(cells)[0] / 1000})
-
-
-def _most(classes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.intp]:
-    """The most frequent class of each cell, the lower of two that tie, (y, x)."""
-    rows, columns = shape
-    side = classes.shape[0] // rows
-    blocks = classes.reshape(rows, side, columns, side)
-    counts = np.stack([(blocks == number).sum(axis=(1, 3)) for number in range(len(COVERS))])
-    return np.asarray(counts.argmax(axis=0))

@@ -20,9 +20,10 @@ from vadose.sources.soilgrids import FOLDER
 from vadose.sources.worldcover import WorldCover
 from vadose.variables import source_of
 
+_SMAP = re.compile(r"SMAP_L3_SM_P.*_(?P<date>\d{8})_.*\.h5")
 _GRANULES = {
-    "smap": re.compile(r"SMAP_L3_SM_P.*_(?P<date>\d{8})_.*\.h5"),
-    "smap_surface": re.compile(r"SMAP_L3_SM_P.*_(?P<date>\d{8})_.*\.h5"),
+    "smap": _SMAP,
+    "smap_surface": _SMAP,
     "gldas": re.compile(r"GLDAS_NOAH025_3H.*\.A(?P<date>\d{8})\..*\.nc4"),
 }
 
