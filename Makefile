@@ -21,7 +21,7 @@ demo: setup  ## make the simulated world, train on it, score, and map it
 test: setup check  ## every check and every test
 	$(BIN)/pytest -n auto --dist loadgroup
 
-check: setup  ## style, types, the import law and the size law
+check: setup  ## style, types and the import law
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

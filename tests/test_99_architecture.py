@@ -1,8 +1,7 @@
-"""The laws of the house: who may know whom is for the import law; here, how long things may be and what is barred."""
+"""Laws that neither ruff, mypy nor import-linter can hold."""
 
 import ast
 from pathlib import Path
-from statistics import median
 
 import pytest
 import yaml
@@ -12,33 +11,6 @@ from vadose.samples import TableMapping
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-FILE_LINES, FUNCTION_LINES, COMMAND_LINES = 300, 50, 10
-
-
-def functions(path: Path) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
-
-
-def body_lines(function: ast.FunctionDef) -> int:
-    body = function.body[1:] if ast.get_docstring(function) else function.body
-    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_and_functions_are_small(path):
-    assert len(path.read_text().splitlines()) <= FILE_LINES
-    long = [f.name for f in functions(path) if f.end_lineno - f.lineno + 1 > FUNCTION_LINES]
-    assert not long
-
-
-def test_the_median_file_is_short():
-    assert median(len(path.read_text().splitlines()) for path in SOURCES) <= 140
-
-
-def test_a_command_has_at_most_ten_lines():
-    commands = [f for f in functions(ROOT / "src/vadose/cli.py") if f.decorator_list]
-    assert len(commands) >= 8
-    assert not [f.name for f in commands if body_lines(f) > COMMAND_LINES]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
