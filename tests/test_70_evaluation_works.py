@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from vadose.evaluation import Bootstrap, Setting, Split, beside, per_sensor, works, write_scorecard
-from vadose.evaluation.benchmark_text import CAUTION, benchmark_markdown, benchmark_records, figure_table
+from vadose.evaluation.benchmark_text import CAUTION, benchmark_markdown, benchmark_records, figure_table, open_row
 from vadose.evaluation.metric import METRICS
 from vadose.evaluation.pooled import pooled
 from vadose.evaluation.predictions import check
@@ -62,6 +62,41 @@ def test_the_works_of_the_package_are_whole():
     assert best == [0.056, 0.087, 0.729]
     assert by_name["Liu 2022"].figures[0] == Figure(score="r", over="median", value=0.901)
     assert all(one.source.cited for one in held)
+
+
+def test_figures_of_the_works_are_those_of_their_sources():
+    by_name = {one.work: one for one in works()}
+    arxiv = by_name["Batchu 2022, README of the arXiv version"]
+    assert [f.value for f in arxiv.figures if (f.product, f.part) == ("SMAP + GLDAS network", "validation")] == [
+        0.061,
+        0.102,
+        0.663,
+    ]
+    for name in ("core sites", "ISMN"):
+        (kolassa,) = [one for one in by_name.values() if one.work.startswith("Kolassa") and one.work.endswith(name)]
+        assert kolassa.period == "2015-04-01/2017-03-31"
+        assert {f.over for f in kolassa.figures} == {"mean"}
+    china = by_name["Li 2022 (SMCI1.0)"]
+    assert {(f.part, f.split.way) for f in china.figures} == {
+        ("station to station", "places"),
+        ("year to year", "times"),
+    }
+
+
+def test_every_work_of_the_package_says_what_its_figures_were_checked_against():
+    names = files("vadose.evaluation").joinpath("published").iterdir()
+    assert all("checked" in yaml.safe_load(file.read_text()) for file in names)
+    found = beside(works(), product(lon=20.0))
+    told = {row[0]: row[2] for row in map(open_row, found)}
+    assert told["Batchu 2022, README of the arXiv version"] == "code README"
+    assert told["Balenzano 2021"] == "not re-read"
+    (near,) = beside([work(checked="data page")], product())
+    for text in (
+        benchmark_markdown([near]),
+        benchmark_markdown(beside([work(checked="data page")], product(lon=20.0))),
+    ):
+        assert "checked against" in text
+        assert "data page" in text
 
 
 def test_ours_is_the_same_metric_over_the_same_region_and_period():
@@ -143,7 +178,7 @@ def test_works_without_samples_of_ours_stay_open_and_are_never_dropped():
     assert all(one.work in text.replace("\\|", "|") for one in held)
     lacking = {one.work.work: one.lacking for one in found}
     assert lacking["Li 2022 (SMCI1.0)"] == "no sample in China"
-    assert lacking["Kolassa 2018, at SMAP core sites"].startswith("no sample within 2015-01-01/2017-12-31")
+    assert lacking["Kolassa 2018, at SMAP core sites"].startswith("no sample within 2015-04-01/2017-03-31")
     (few,) = beside([work()], product(), min_samples=200)
     assert "no sensor there with 200 samples" in few.lacking
 
@@ -171,8 +206,9 @@ def test_figures_stand_as_they_are_published():
     )
     (found,) = beside([told], product())
     header, rows = figure_table(found)
-    assert header == ("", "R, median", "ubRMSE", "bias")
-    assert rows[1] == ("theirs", "0.730 ± 0.130", "0.045 to 0.051", "-0.0004")
+    assert header == ("", "R, median", "ubRMSE", "bias", "checked against")
+    assert rows[0][-1] == ""
+    assert rows[1] == ("theirs", "0.730 ± 0.130", "0.045 to 0.051", "-0.0004", "not re-read")
     assert benchmark_records([found])[0]["ours"][0]["value"] == pytest.approx(found.ours.of(told.figures[0]).value)
 
 
@@ -181,6 +217,7 @@ FAULTS = {
     "no figures": {"figures": []},
     "a box of nowhere": {"region": {"name": "x", "box": [10, 20, 5, 30]}},
     "a period that is none": {"period": "last year"},
+    "an unknown check": {"checked": "hearsay"},
     "an unknown score": {"figures": [{"score": "accuracy", "value": 1}]},
 }
 

@@ -23,7 +23,8 @@ TITLES = {
     "anomaly_r": "anomaly R",
     "r2": "R²",
 }
-OPEN = ("work", "figures", "why it is open")
+CHECKED = "checked against"
+OPEN = ("work", "figures", CHECKED, "why it is open")
 
 
 def theirs(figure: Figure) -> str:
@@ -45,12 +46,14 @@ def ours(value: Interval | None) -> str:
 def figure_table(found: Beside) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """A column for each score in their definition; ours above theirs, which are a row for each product and part."""
     columns = list(dict.fromkeys((f.over, f.score) for f in found.work.figures))
-    header = ("", *(TITLES[score] + (f", {over}" if over != "not told" else "") for over, score in columns))
+    titles = (TITLES[score] + (f", {over}" if over != "not told" else "") for over, score in columns)
+    header = ("", *titles, CHECKED)
     told = {column: f for f in found.work.figures for column in [(f.over, f.score)]}
-    rows = [("ours", *(ours(found.ours.of(told[column])) if found.ours else "–" for column in columns))]
+    rows = [("ours", *(ours(found.ours.of(told[column])) if found.ours else "–" for column in columns), "")]
     for key in dict.fromkeys((f.product, f.part) for f in found.work.figures):
         cells = {(f.over, f.score): theirs(f) for f in found.work.figures if (f.product, f.part) == key}
-        rows.append((", ".join(filter(None, ("theirs", *key))), *(cells.get(column, "") for column in columns)))
+        name = ", ".join(filter(None, ("theirs", *key)))
+        rows.append((name, *(cells.get(column, "") for column in columns), found.work.checked))
     return header, rows
 
 
@@ -60,7 +63,7 @@ def open_row(found: Beside) -> tuple[str, ...]:
         " ".join(filter(None, [f.product, f.part, f.over if f.over != "not told" else "", TITLES[f.score], theirs(f)]))
         for f in found.work.figures
     )
-    return found.work.work, told, found.lacking
+    return found.work.work, told, found.work.checked, found.lacking
 
 
 def benchmark_markdown(found: Sequence[Beside]) -> str:

@@ -18,6 +18,9 @@ Score = Literal["r", "bias", "rmse", "ubrmse", "kge", "anomaly_r", "r2"]
 Over = Literal["mean", "median", "pooled", "stations", "not told"]
 """Mean or median over sensors; pooled: all samples as one series; stations: across stations."""
 
+Checked = Literal["abstract", "data page", "code README", "not re-read"]
+"""The public text in which the figures of a work were read a second time; without one they are not confirmed."""
+
 
 class _Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,6 +95,7 @@ class Work(_Closed):
     Attributes:
         work: what tables call it.
         source: where its figures stand.
+        checked: text of the source in which the figures were read again.
         region: where its sensors lie.
         networks: whose sensors it took.
         sensors: how many.
@@ -104,6 +108,7 @@ class Work(_Closed):
 
     work: str
     source: Source
+    checked: Checked = "not re-read"
     region: Region | None = None
     networks: tuple[str, ...] = ()
     sensors: int | None = None
