@@ -21,7 +21,7 @@ from vadose.evaluation.scores import ProductScores, Scores
 from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.evaluation.text import HEADER, headline_rows, plain_table
 from vadose.evaluation.works import Work
-from vadose.files import declaration, replacing
+from vadose.files import declaration, read_json, replacing
 from vadose.refusal import Refusal
 
 
@@ -99,10 +99,14 @@ def console_summary(scorecard: Path) -> str:
     path = scorecard / "scorecard.json" if scorecard.is_dir() else scorecard.with_suffix(".json")
     if not path.is_file():
         raise Refusal(f"scorecard: {path}", "There is no such file", "Name a folder that holds a scorecard")
-    figures = json.loads(path.read_text(encoding="utf-8"))
-    made_from = figures["made_from"]
-    table = _headline_text(figures["headline"], made_from["min_samples"], made_from["level"])
-    return "\n".join(filter(None, [made_from["title"], made_from["notice"], table]))
+    asked, remedy = f"scorecard: {path}", "Score again, or name a folder that holds a scorecard"
+    figures = read_json(path, asked, remedy)
+    try:
+        made_from = figures["made_from"]
+        table = _headline_text(figures["headline"], made_from["min_samples"], made_from["level"])
+        return "\n".join(filter(None, [made_from["title"], made_from["notice"], table]))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Refusal(asked, f"It is no whole scorecard ({type(error).__name__}: {error})", remedy) from error
 
 
 def headline_text(scores: Scores) -> str:

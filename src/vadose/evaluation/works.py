@@ -1,14 +1,13 @@
 """What other works have published, one YAML file a work: figures, and the setting that they hold for."""
 
-from collections.abc import Mapping
-from importlib.resources import files
+from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vadose.files import read_yaml, validated
 from vadose.grid import Period
 from vadose.refusal import Refusal
 
@@ -148,16 +147,6 @@ def _name(file: Traversable) -> str:
 
 
 def _read(file: Traversable) -> Work:
-    try:
-        content: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return Work.model_validate(content)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise Refusal(
-            f"published figures: {file}", _fault(error), "Write a work as those of vadose/evaluation/published are"
-        ) from error
-
-
-def _fault(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())
+    asked, remedy = f"published figures: {file}", "Write a work as those of vadose/evaluation/published are"
+    with as_file(file) as path:
+        return validated(Work, read_yaml(path, asked, remedy), asked, remedy)

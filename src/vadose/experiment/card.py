@@ -1,6 +1,5 @@
 """The model card of a run, in Markdown: every figure is read from the run's own files."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from vadose.experiment.config import SIMULATED, ArchiveSamples, Experiment, Stor
 from vadose.experiment.folds import way_of
 from vadose.experiment.published import lines_of_run, units_note
 from vadose.experiment.run import NETWORK, Run
+from vadose.files import read_json
 from vadose.fusion import Needs
 from vadose.models import FusionNetwork
 from vadose.refusal import Refusal
@@ -50,7 +50,7 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
 
 def _read(run: Run) -> tuple[dict[str, Any], pd.DataFrame]:
     try:
-        scorecard: dict[str, Any] = json.loads((run.folder / "scorecard.json").read_text(encoding="utf-8"))
+        scorecard = read_json(run.folder / "scorecard.json")
         judged = pd.read_parquet(
             run.folder / "predictions" / f"{NETWORK}.parquet", columns=[*SENSOR, "lat", "lon", "time"]
         )

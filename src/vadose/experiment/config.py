@@ -1,10 +1,10 @@
 """An experiment as one YAML file: each room's own part, composed; unknown keys are refused."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -13,16 +13,15 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from vadose.files import read_yaml, validated
 from vadose.fusion import Needs, Windows
 from vadose.grid import Period
 from vadose.models import NetworkShape
-from vadose.refusal import Refusal
 from vadose.samples.labels import LabelRule
 from vadose.samples.places import Grouping
 from vadose.training import Schedule
@@ -249,11 +248,6 @@ def read_experiment(path: Path) -> Experiment:
         Refusal: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
     """
     asked = f"experiment: the configuration {path}"
-    try:
-        content = yaml.safe_load(path.read_text())
-        return Experiment.model_validate(content, context={"folder": path.resolve().parent})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Refusal(asked, f"It cannot be read as YAML ({error})", "Give one like those in configs/") from error
-    except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise Refusal(asked, found, "Mend these keys; configs/ has examples") from error
+    content = read_yaml(path, asked, "Give one like those in configs/")
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 (links in circles are told by the reader above)
+    return validated(Experiment, content, asked, "Mend these keys; configs/ has examples", folder=folder)

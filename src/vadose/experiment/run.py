@@ -75,14 +75,12 @@ class Run:
         Raises:
             Refusal: the folder holds no run.
         """
+        asked, remedy = f"run: {self.folder}", "Give the folder that 'vadose train' made"
         try:
-            return Experiment.model_validate(json.loads(self.declaration.read_text())["made_from"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Refusal(
-                f"run: {self.folder}",
-                f"It holds no readable experiment.json ({error})",
-                "Give the folder that 'vadose train' made",
-            ) from error
+            content = files.read_json(self.declaration)
+        except files.Unreadable as error:
+            raise Refusal(asked, f"It holds no readable experiment.json: {error.found}", remedy) from error
+        return files.validated(Experiment, content.get("made_from"), f"run: {self.declaration}", remedy)
 
     def declare(self, experiment: Experiment) -> None:
         """Write what the run is made from.
@@ -112,7 +110,7 @@ class Run:
         if not path.exists():
             return AS_STATED
         try:
-            told = json.loads(path.read_text())
+            told = files.read_json(path)
             without = {str(source): float(factor) for source, factor in told["without"].items()}
             return Calibration(float(told["whole"]), without, int(told["sensors"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -4,7 +4,6 @@ Readings stay as they stand in the files, in the order of time: a repeated or a 
 and left out where labels are made (`samples.labels`). Files that cannot be read are left out and listed.
 """
 
-import json
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vadose.files import declaration, replacing, write_json
+from vadose.files import declaration, read_json, replacing, write_json
 from vadose.refusal import Refusal
 from vadose.samples.insitu_counts import Fault, Gathered, counted, gather
 from vadose.sources.ismn_archive import Files
@@ -114,7 +113,7 @@ def _begin(out: Path, told: Mapping[str, Any]) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = json.loads(path.read_text())
+        told = read_json(path)
     except (OSError, ValueError):
         return {}
     return told

@@ -5,9 +5,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from vadose.files import read_yaml
 from vadose.refusal import Refusal
 from vadose.samples.units import check
 from vadose.variables import PREDICTORS, SOIL_MOISTURE, Variable
@@ -119,10 +119,7 @@ class TableMapping(_Closed):
             Refusal: no such file, not YAML, or not a mapping; the message lists every fault.
         """
         asked = f"tables: the mapping {path}"
-        try:
-            content = yaml.safe_load(path.read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise Refusal(asked, f"It cannot be read: {error}", f"Give a YAML file; {_EXAMPLES}") from error
+        content = read_yaml(path, asked, f"Give a YAML file; {_EXAMPLES}")
         try:
             return cls.model_validate(content)
         except ValidationError as error:

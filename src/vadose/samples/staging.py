@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vadose.files import declaration, replacing, write_json
+from vadose.files import declaration, read_json, replacing, write_json
 from vadose.fusion import Needs
 from vadose.refusal import Refusal
 from vadose.samples.layout import needs_from
@@ -59,7 +59,7 @@ class Staging:
         staging = cls(store.with_name(f"{store.name}.building"))
         asked = json.loads(json.dumps(declaration("samples being built", plan), default=str))
         try:
-            begun = json.loads((staging.folder / PLAN).read_text())
+            begun = read_json(staging.folder / PLAN, nan=True)
         except (OSError, ValueError):
             shutil.rmtree(staging.folder, ignore_errors=True)
             write_json(staging.folder / PLAN, asked)
@@ -102,7 +102,7 @@ class Staging:
 
     def dropped(self, number: int) -> Dropped:
         """What of a sensor gave no sample."""
-        return Dropped.of(json.loads((self._of(number) / REPORT).read_text()))
+        return Dropped.of(read_json(self._of(number) / REPORT))
 
     def remove(self) -> None:
         """Forget all of it: the store is whole.
@@ -129,7 +129,7 @@ def _write(folder: Path, part: Part) -> None:
 
 
 def _read(folder: Path) -> Part:
-    told = json.loads((folder / "part.json").read_text())
+    told = read_json(folder / "part.json", nan=True)
     holds = needs_from(told["needs"])
     with np.load(folder / "arrays.npz") as arrays:
         chips = [packing_of(name).unpack(arrays[f"pixels {name}"]) for name in holds.pixels]

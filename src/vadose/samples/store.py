@@ -1,6 +1,5 @@
 """Reading a sample store."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import pandas as pd
 import zarr
 from numpy.typing import NDArray
 
+from vadose.files import read_json
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.refusal import Refusal
@@ -199,7 +199,7 @@ class SampleStore:
 def _declaration(path: Path) -> Mapping[str, Any]:
     asked = f"samples: the store {path}"
     try:
-        content = json.loads((path / DECLARATION).read_text())
+        content = read_json(path / DECLARATION, nan=True)
         kind = content["kind"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(

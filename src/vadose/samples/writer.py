@@ -1,6 +1,5 @@
 """Writing a sample store: in batches, in bounded memory, whole or not at all."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from vadose.files import declaration, replacing, write_json
+from vadose.files import declaration, read_json, replacing, write_json
 from vadose.fusion import Needs
 from vadose.refusal import Refusal
 from vadose.samples.layout import (
@@ -224,7 +223,7 @@ def check_free(path: Path) -> None:
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     try:
-        kind = json.loads((path / DECLARATION).read_text())["kind"]
+        kind = read_json(path / DECLARATION, nan=True)["kind"]
     except (OSError, ValueError, KeyError, TypeError):
         kind = "no declaration of vadose"
     if kind != KIND:

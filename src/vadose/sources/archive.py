@@ -1,6 +1,5 @@
 """The items of an archive folder: found once, asked many times."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import shapely
 
+from vadose.files import Unreadable, parse_json, read_bytes
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.records import Record
@@ -138,11 +138,9 @@ def _path_in(href: str) -> tuple[str, bool]:
 def _items(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for file in _json_files(folder):
         try:
-            content = json.loads(file.read_bytes())
-        except (ValueError, OSError) as error:
-            raise Refusal(
-                f"{file}: reading JSON", f"It is corrupt ({error})", "Get the file again, or remove it"
-            ) from error
+            content = parse_json(read_bytes(file), str(file))
+        except Unreadable as error:
+            raise Refusal(f"{file}: reading JSON", error.found, "Get the file again, or remove it") from error
         if isinstance(content, dict) and content.get("type") == "Feature" and "stac_version" in content:
             yield file, content
 

@@ -78,7 +78,7 @@ def signed(description: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _description(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
+    content = files.read_json(folder / DESCRIPTION, nan=True)
     if signed(content)["sha256"] != content.get("sha256"):
         raise ValueError(f"{DESCRIPTION} has another checksum than the one declared")
     return content

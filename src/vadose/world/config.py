@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pyproj import Geod
 
+from vadose.files import read_yaml, validated
 from vadose.grid import Period, Tile, tile_around
 from vadose.refusal import Refusal
 from vadose.world import climates
@@ -115,15 +115,9 @@ class WorldConfig(BaseModel):
             Refusal: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
         """
         asked = f"world: the configuration {path}"
-        try:
-            content = yaml.safe_load(path.read_text())
-            start = cls.preset(content.pop("preset", "small"))
-            return cls.model_validate(dict(start) | content)
-        except ValidationError as error:
-            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise Refusal(asked, found, "Mend these keys; configs/worlds has an example") from error
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError) as error:
-            raise Refusal(asked, f"It cannot be read as YAML ({error})", "Give one as in configs/worlds") from error
+        content = read_yaml(path, asked, "Give one as in configs/worlds")
+        start = cls.preset(str(content.pop("preset", "small")))
+        return validated(cls, dict(start) | content, asked, "Mend these keys; configs/worlds has an example")
 
     @property
     def days(self) -> Period:

@@ -1,12 +1,11 @@
 """A whole world, product by product."""
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
 from functools import partial
 from pathlib import Path
 
-from vadose.files import declaration, write_json
+from vadose.files import declaration, read_json, write_json
 from vadose.refusal import Refusal
 from vadose.workers import processes
 from vadose.world import gldas, smap
@@ -62,7 +61,7 @@ def made(folder: Path) -> WorldConfig:
         Refusal: the folder holds no simulated world, or not a whole one.
     """
     try:
-        held = json.loads((folder / DECLARATION).read_text())
+        held = read_json(folder / DECLARATION)
         config, complete = WorldConfig.model_validate(held["made_from"]), bool(held["complete"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise Refusal(
@@ -135,7 +134,7 @@ def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return []
     try:
-        held = json.loads((folder / DECLARATION).read_text())
+        held = read_json(folder / DECLARATION)
         same = held["made_from"] == config.model_dump(mode="json")
         finished, complete = list(held["finished"]), bool(held["complete"])
     except (OSError, ValueError, LookupError, TypeError) as error:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vadose.files import Unreadable, parse_json
 from vadose.refusal import Refusal
 
 LOCK = "lock"
@@ -51,8 +52,8 @@ def _held(folder: Path, holder: dict[str, Any], remedy: str) -> Refusal:
 
 def _holder(descriptor: int) -> dict[str, Any]:
     try:
-        told = json.loads(os.pread(descriptor, 4096, 0))
-    except ValueError:
+        told = parse_json(os.pread(descriptor, 4096, 0), f"the holder of {LOCK}")
+    except Unreadable:
         return {}
     return told if isinstance(told, dict) else {}
 

@@ -1,12 +1,12 @@
 """The area of a map: a box, or the polygons of a file in any projection."""
 
 import importlib
-import json
 from pathlib import Path
 from typing import Any
 
 import shapely
 
+from vadose.files import read_json
 from vadose.grid import Area
 from vadose.refusal import Refusal
 
@@ -42,11 +42,8 @@ def read_area(where: str) -> Area:
 
 
 def _of_geojson(path: Path) -> Area:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise Refusal(f"map: the area {path}", f"It cannot be read ({error})", "Give a GeoJSON file") from error
-    if isinstance(content, dict) and "crs" in content:
+    content = read_json(path, f"map: the area {path}", "Give a GeoJSON file")
+    if "crs" in content:
         return _of_layer(path)
     return Area.from_geojson(content, name=path.stem)
 

@@ -106,13 +106,12 @@ def _checksum(path: Path) -> str | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    asked, remedy = f"map: the plan {path}", "Remove the folder and map anew"
+    content = files.read_json(path, asked, remedy)
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
         return {"vadose_version": content["vadose_version"], "made_from": dict(content["made_from"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refusal(
-            f"map: the plan {path}", f"It cannot be read ({error})", "Remove the folder and map anew"
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(asked, f"It is no plan of a map ({type(error).__name__}: {error})", remedy) from error
 
 
 def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vadose.estimate import TileEstimate
-from vadose.files import replacing, sha256, write_json
+from vadose.files import parse_json, read_json, replacing, sha256, write_json
 from vadose.grid import Tile
 
 FOLDER = "tiles"
@@ -88,7 +88,7 @@ def write(folder: Path, task: Task, finished: Finished, seconds: float, peak_mb:
 def finished(folder: Path, task: Task) -> Receipt | None:
     """The receipt of a task whose arrays are there as they were written; None if they are not."""
     try:
-        receipt = Receipt(**json.loads(receipt_of(folder, task).read_text()))
+        receipt = Receipt(**read_json(receipt_of(folder, task)))
         return receipt if sha256(arrays_of(folder, task)) == receipt.sha256 else None
     except (OSError, ValueError, TypeError):
         return None
@@ -98,7 +98,7 @@ def read(folder: Path, task: Task, number: int) -> tuple[TileEstimate, tuple[str
     """The estimate of a finished task at one of its moments, and what it was made from."""
     with np.load(arrays_of(folder, task)) as held:
         layers = {name: held[name][number] for name in held.files if name != "items"}
-        items = json.loads(held["items"].tobytes())[number]
+        items = parse_json(held["items"].tobytes(), f"map: the items of {arrays_of(folder, task)}")[number]
     ages = {name.removeprefix(_AGE): layers[name] for name in layers if name.startswith(_AGE)}
     estimate = TileEstimate(task.tile, layers["mean"], layers["spread"], layers["quality"], ages)
     return estimate, tuple(items)

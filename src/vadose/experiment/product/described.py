@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from vadose.files import read_yaml, validated
 from vadose.refusal import Refusal
 
 TABLES = (".parquet", ".pq", ".csv", ".csv.gz")
@@ -66,13 +66,9 @@ class Product(Reading):
 
     @classmethod
     def _read(cls, path: Path) -> "Product":
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            product = cls.model_validate({"name": path.stem} | content)
-        except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
-            raise Refusal(
-                f"score: the product {path}", _fault(error), f"Its keys are {', '.join(cls.model_fields)}"
-            ) from error
+        asked, remedy = f"score: the product {path}", f"Its keys are {', '.join(cls.model_fields)}"
+        content = read_yaml(path, asked, remedy)
+        product = validated(cls, {"name": path.stem} | content, asked, remedy)
         return product.model_copy(update={"path": path.parent / product.path})
 
 
@@ -85,13 +81,5 @@ def reading_of(
         Refusal: a value is out of its range.
     """
     told = {"variable": variable, "units": units, "layer_m": layer_m, "rescale": rescale}
-    try:
-        return Reading.model_validate(told | {"porosity": porosity, "window_hours": window_hours})
-    except ValidationError as error:
-        raise Refusal("score: how gridded files are read", _fault(error), "See 'vadose score --help'") from error
-
-
-def _fault(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return f"It cannot be read ({error})"
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())
+    told_too = {"porosity": porosity, "window_hours": window_hours}
+    return validated(Reading, told | told_too, "score: how gridded files are read", "See 'vadose score --help'")

@@ -1,6 +1,5 @@
 """Every figure of the comparison, by one rule for the simulated world and the real one."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 
 from vadose.experiment.realism.observed import REFLECTANCES, SENSOR, VALUES, VISIBLE, Floats, Observed
 from vadose.experiment.realism.series import by_sensor
-from vadose.files import declaration, write_json
+from vadose.files import declaration, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Measured:
     @classmethod
     def read(cls, path: Path) -> "Measured":
         """From a file that `write` wrote."""
-        content = json.loads(path.read_text())
+        content = read_json(path, f"world: recorded figures {path}")
         return cls(content["counts"], content["statistics"], content["histograms"])
 
     def write(self, path: Path, made_from: Mapping[str, str]) -> None:

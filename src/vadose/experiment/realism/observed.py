@@ -1,6 +1,5 @@
 """What is compared: ten-day values at sensors, pixels of scenes, and how cloudy scenes are; the same of any world."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.files import read_json
 from vadose.variables import BANDS
 
 Floats = NDArray[np.floating]
@@ -44,6 +44,6 @@ def cloud_cover(folder: Path) -> Floats:
     Args:
         folder: with one JSON file an item, at any depth.
     """
-    items = (json.loads(path.read_text()) for path in sorted(folder.rglob("*.json")))
+    items = (read_json(path) for path in sorted(folder.rglob("*.json")))
     stated = (item.get("properties", {}).get("eo:cloud_cover") for item in items)
     return np.array([cover / 100 for cover in stated if cover is not None], np.float64)

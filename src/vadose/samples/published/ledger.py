@@ -1,11 +1,10 @@
 """What became of each shard that was read to its end, kept in a file, so that reading goes on where it ended."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from vadose.files import declaration, write_json
+from vadose.files import declaration, read_json, write_json
 from vadose.refusal import Refusal
 from vadose.samples.published.records import Fault
 from vadose.samples.published.shards import Tally
@@ -56,7 +55,7 @@ class Ledger:
         if not path.exists():
             return cls()
         try:
-            content = json.loads(path.read_text())
+            content = read_json(path)
             return cls(tuple(_tally(**tally) for tally in content["tallies"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Refusal(

@@ -1,6 +1,5 @@
 """What published numbers are in physical units: a straight line fitted where a published image overlaps a product."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vadose.files import declaration, write_json
+from vadose.files import declaration, read_json, write_json
 from vadose.refusal import Refusal
 
 KIND = "published units"
@@ -121,7 +120,7 @@ def read(path: Path) -> dict[str, UnitFit]:
         Refusal: it cannot be read, or holds no fits.
     """
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         kind, features = content["kind"], content["features"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _refused(str(path), f"They cannot be read ({error})", "Give what 'vadose samples units' wrote") from error
