@@ -337,7 +337,7 @@ def test_a_corrupt_json_file_is_refused_by_name(tmp_path):
     an_item(tmp_path, "a", "2019-03-01")
     whole = an_item(tmp_path, "broken", "2019-03-01")
     whole.write_bytes(whole.read_bytes()[:200])
-    with pytest.raises(Refusal, match=r"broken\.json.*corrupt.*Get the file again"):
+    with pytest.raises(Refusal, match=r"broken\.json.*corrupt.*Get it again"):
         find(tmp_path, "sentinel-1-rtc", AREA, YEAR)
 
 

@@ -140,7 +140,9 @@ def _items(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         try:
             content = parse_json(read_bytes(file), str(file))
         except Unreadable as error:
-            raise Refusal(f"{file}: reading JSON", error.found, "Get the file again, or remove it") from error
+            raise Refusal(
+                f"{file}: reading JSON", f"It is corrupt: {error.found}", "Get it again, or remove it"
+            ) from error
         if isinstance(content, dict) and content.get("type") == "Feature" and "stac_version" in content:
             yield file, content
 
