@@ -10,11 +10,13 @@ import plain_ground as ground
 from vadose.world.dielectric import permittivity, reflectivities
 from vadose.world.land import COVERS
 from vadose.world.radar import (
+    NESZ_DB,
     WAVENUMBER,
     backscatter,
     bare_soil,
     gamma_naught,
     oh_ratios,
+    received,
     unsteady,
     vegetated,
     vegetation_index,
@@ -259,3 +261,33 @@ def test_fields_lie_among_those_of_real_scenes(real):
         with rasterio.open(real / "scenes" / scene / "s1_rtc.tif") as file:
             low, high = np.nanpercentile(file.read(1), [5, 95])
         assert sum(low < value < high for value in found) >= 5
+
+
+def test_noise_adds_power_and_hides_the_darkest_ground():
+    nothing, lit = received(np.array(0.0)), received(np.array(0.1))
+    assert db(nothing) == pytest.approx(NESZ_DB)
+    assert db(lit / 0.1) < 0.1  # fields are as bright as they were
+    assert NESZ_DB <= -22  # ESA: -22 dB or better
+
+
+def test_dry_smooth_ground_shows_less_of_its_moisture_than_its_scattering_would():
+    """In VH the rise from dry to moist is lost in the noise first, and VV keeps it."""
+    dry, moist = (bare_soil(water, 38.0, 0.004) for water in (0.03, 0.10))
+    for band, least, most in ((0, 0.85, 1.0), (1, 0.1, 0.7)):
+        kept = db(received(moist[band]) / received(dry[band])) / db(moist[band] / dry[band])
+        assert least < kept < most
+
+
+def test_real_scenes_keep_the_noise_and_allow_no_more_of_it(real):
+    """Noise that were subtracted would spread dark windows more than bright ones, by what it is to their power."""
+    found = []
+    for scene in ("denmark", "chile", "tanzania"):
+        with rasterio.open(real / "scenes" / scene / "s1_rtc.tif") as file:
+            power = 10 ** (file.read(2).astype(float) / 10)
+        windows = power[:216, :216].reshape(24, 9, 24, 9).swapaxes(1, 2).reshape(-1, 81)
+        found.append((windows.mean(axis=1), windows.std(axis=1) / windows.mean(axis=1)))
+    levels, spreads = np.concatenate(found, axis=1)
+    assert db(levels.min()) > db(gamma_naught(10 ** (NESZ_DB / 10), 38.0)) - 0.5
+    dark, bright = spreads[db(levels) < -23], spreads[db(levels) > -18]
+    assert len(dark) > 15
+    assert np.median(dark) < 1.2 * np.median(bright)

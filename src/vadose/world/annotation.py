@@ -53,14 +53,15 @@ def tie_points(tile: Tile, orbit: Orbit) -> tuple[TiePoint, ...]:
     return tuple(points)
 
 
-def write_annotation(path: Path, tile: Tile, orbit: Orbit, start: pd.Timestamp, absolute_orbit: int) -> None:
-    """Write the annotation of a pass over a region."""
+def write_annotation(path: Path, tile: Tile, orbit: Orbit, start: pd.Timestamp, flown: tuple[str, int]) -> None:
+    """Write the annotation of a pass over a region by a satellite of a name on an absolute orbit."""
+    satellite, absolute_orbit = flown
     points = tie_points(tile, orbit)
     text = f"""<?xml version="1.0" encoding="UTF-8"?>
 <!-- {NOTICE} -->
 <product>
   <adsHeader>
-    <missionId>S1A</missionId>
+    <missionId>{satellite}</missionId>
     <productType>GRD</productType>
     <polarisation>VV</polarisation>
     <mode>IW</mode>

@@ -13,8 +13,8 @@ from vadose.world.annotation import write_annotation
 from vadose.world.config import WorldConfig
 from vadose.world.fields import Floats
 from vadose.world.nature import Nature
-from vadose.world.orbit import ORBITS, Orbit
-from vadose.world.radar import backscatter, gamma_naught, unsteady
+from vadose.world.orbit import ORBITS, SENTINEL_1, Orbit, Satellite, flown_by
+from vadose.world.radar import backscatter, gamma_naught, received, unsteady
 from vadose.world.raster import COG, footprint, paint, projection, rounded, to_pixels, write_item
 from vadose.world.speckle import LOOKS, RESOLUTION_M, speckle
 from vadose.world.state import Simulated
@@ -24,6 +24,7 @@ MANTISSA_BITS = 6
 """Kept of each power: 0.03 dB, a fortieth of the speckle."""
 SECONDS = 25
 """That a product lasts."""
+DESIGNATORS = {"S1A": "2014-016A", "S1B": "2016-025A"}
 TITLES = {
     "vv": "VV: vertical transmit, vertical receive",
     "vh": "VH: vertical transmit, horizontal receive",
@@ -38,20 +39,22 @@ class Pass:
         tile: the region.
         number: of the region in the world.
         orbit: from where.
+        satellite: by which.
         start: UTC.
     """
 
     tile: Tile
     number: int
     orbit: Orbit
+    satellite: Satellite
     start: pd.Timestamp
 
     @property
     def name(self) -> str:
         """Of the item."""
         stamps = (f"{time:%Y%m%dT%H%M%S}" for time in (self.start, self.start + pd.Timedelta(seconds=SECONDS)))
-        orbit = self.orbit.absolute(self.start)
-        return f"S1A_IW_GRDH_1SDV_{'_'.join(stamps)}_{orbit:06d}_{self.number:06X}_rtc"
+        orbit = self.satellite.absolute(self.start)
+        return f"{self.satellite.name}_IW_GRDH_1SDV_{'_'.join(stamps)}_{orbit:06d}_{self.number:06X}_rtc"
 
     def folder(self, archive: Path) -> Path:
         """Of the item."""
@@ -59,7 +62,7 @@ class Pass:
 
     def paint(self, world: Simulated, block: Tile, archive: Path) -> None:
         """Write what is seen of a block."""
-        rng = world.rng("sentinel1", self.orbit.relative, self.start.toordinal())
+        rng = world.rng("sentinel1", self.orbit.key, self.start.toordinal())
         key = rng.integers(2**64, size=2, dtype=np.uint64)
         powers = seen(world, self.tile, self.orbit, self.start)
         for band, power, noise in zip(TITLES, powers, speckle(block, key), strict=True):
@@ -68,7 +71,7 @@ class Pass:
 
     def describe(self, archive: Path) -> None:
         """Write the annotation and the item."""
-        folder, grid, orbit = self.folder(archive), self.tile.pixels, self.orbit.absolute(self.start)
+        folder, grid, orbit = self.folder(archive), self.tile.pixels, self.satellite.absolute(self.start)
         assets: dict[str, Any] = {band: _band(band) for band in TITLES}
         assets["schema-product-vv"] = {
             "href": "annotation/iw-vv.xml",
@@ -76,9 +79,15 @@ class Pass:
             "roles": ["metadata"],
             "title": "Product Schema",
         }
-        write_annotation(folder / assets["schema-product-vv"]["href"], self.tile, self.orbit, self.start, orbit)
+        write_annotation(
+            folder / assets["schema-product-vv"]["href"],
+            self.tile,
+            self.orbit,
+            self.start,
+            (self.satellite.name, orbit),
+        )
         shape = {"s1:shape": [grid.shape.x, grid.shape.y]}
-        properties = _properties(self.orbit, self.start) | shape | projection(grid)
+        properties = _properties(self) | shape | projection(grid)
         item = {"id": self.name, "collection": "sentinel-1-rtc", **footprint(grid), "properties": properties}
         write_item(folder, item, assets)
 
@@ -88,16 +97,17 @@ def passes(nature: Nature, config: WorldConfig) -> Iterator[Pass]:
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     for orbit in ORBITS:
         hour = pd.Timedelta(hours=(orbit.local_hour - nature.region.lon / 15) % 24)
-        for day in days[orbit.first_day :: config.radar_days]:
-            yield Pass(nature.tile, nature.number, orbit, (day + hour).floor("s"))
+        for number, day in enumerate(days[orbit.first_day :: config.radar_days]):
+            satellite = flown_by(SENTINEL_1, number * config.radar_days)
+            yield Pass(nature.tile, nature.number, orbit, satellite, (day + hour).floor("s"))
 
 
 def seen(world: Simulated, tile: Tile, orbit: Orbit, time: pd.Timestamp) -> tuple[Floats, Floats]:
-    """Gamma naught of VV and VH without speckle, linear power, at the places."""
+    """Gamma naught of VV and VH with thermal noise and without speckle, linear power, at the places."""
     now, angle = world.at(time), orbit.incidence(tile, world.where.mesh[0])
-    changed = unsteady(world.land, orbit.relative, time.toordinal())
+    changed = unsteady(world.land, orbit.key, time.toordinal())
     vv, vh = (power * by for power, by in zip(backscatter(now, world.land, angle), changed, strict=True))
-    return gamma_naught(vv, angle), gamma_naught(vh, angle)
+    return gamma_naught(received(vv), angle), gamma_naught(received(vh), angle)
 
 
 def _band(band: str) -> dict[str, Any]:
@@ -106,13 +116,14 @@ def _band(band: str) -> dict[str, Any]:
     return {"href": href, "type": COG, "roles": ["data"], "title": TITLES[band], "raster:bands": [raster]}
 
 
-def _properties(orbit: Orbit, start: pd.Timestamp) -> dict[str, Any]:
+def _properties(one: Pass) -> dict[str, Any]:
+    start, satellite = one.start, one.satellite
     middle, end = (start + pd.Timedelta(seconds=seconds) for seconds in (SECONDS / 2, SECONDS))
     return {
         "datetime": f"{middle.isoformat(timespec='microseconds')}Z",
         "start_datetime": f"{start.isoformat(sep=' ', timespec='microseconds')}+00:00",
         "end_datetime": f"{end.isoformat(sep=' ', timespec='microseconds')}+00:00",
-        "platform": "SENTINEL-1A",
+        "platform": f"SENTINEL-{satellite.name[1:]}",
         "constellation": "Sentinel-1",
         "s1:resolution": "high",
         "s1:processing_level": "1",
@@ -129,8 +140,8 @@ def _properties(orbit: Orbit, start: pd.Timestamp) -> dict[str, Any]:
         "sar:pixel_spacing_range": 10,
         "sar:pixel_spacing_azimuth": 10,
         "sar:observation_direction": "right",
-        "sat:orbit_state": orbit.state,
-        "sat:relative_orbit": orbit.relative,
-        "sat:absolute_orbit": orbit.absolute(start),
-        "sat:platform_international_designator": "2014-016A",
+        "sat:orbit_state": one.orbit.state,
+        "sat:relative_orbit": satellite.relative(start),
+        "sat:absolute_orbit": satellite.absolute(start),
+        "sat:platform_international_designator": DESIGNATORS[satellite.name],
     }

@@ -15,6 +15,7 @@ from vadose.world.config import WorldConfig
 from vadose.world.fields import Floats
 from vadose.world.nature import Nature
 from vadose.world.optics import BANDS, reflectance
+from vadose.world.orbit import SENTINEL_2, Satellite, flown_by
 from vadose.world.raster import COG, footprint, paint, projection, to_pixels, write_item
 from vadose.world.state import Simulated
 from vadose.world.sun import Sun
@@ -24,6 +25,8 @@ OFFSET_SINCE, OFFSET = pd.Timestamp("2022-01-25"), 1000
 SCALE = 10_000
 NOISE = 0.002
 """Standard deviation of the reflectance of a pixel."""
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Of the names of tiles: all but I and O."""
 LOCAL_HOUR = 10.6
 LOWEST_DEG = 5.0
 """Elevation of the sun below which no picture is taken: ESA takes them up to a zenith angle of 85 degrees (Copernicus
@@ -62,6 +65,7 @@ class Look:
     Attributes:
         tile: the region.
         number: of the region in the world.
+        satellite: by which.
         time: UTC.
         sun: over the middle of the region.
         cover: mean cloud cover of the climate.
@@ -71,6 +75,7 @@ class Look:
 
     tile: Tile
     number: int
+    satellite: Satellite
     time: pd.Timestamp
     sun: Sun
     cover: float
@@ -79,13 +84,15 @@ class Look:
 
     @property
     def mgrs(self) -> str:
-        """Name of the granule's tile: of the zone, and nowhere in it."""
-        return f"{self.tile.epsg % 100:02d}SIM"
+        """Name of the granule's tile: of the zone, and nowhere in it; every region has its own."""
+        letters = (LETTERS[self.number // size % len(LETTERS)] for size in (len(LETTERS), 1))
+        return f"{self.tile.epsg % 100:02d}S{''.join(letters)}"
 
     @property
     def name(self) -> str:
         """Of the item."""
-        return f"S2A_MSIL2A_{self.time:%Y%m%dT%H%M%S}_R{self.number + 1:03d}_T{self.mgrs}_{self.time:%Y%m%dT%H%M%S}"
+        stamp, orbit = f"{self.time:%Y%m%dT%H%M%S}", self.satellite.relative(self.time)
+        return f"{self.satellite.name}_MSIL2A_{stamp}_R{orbit:03d}_T{self.mgrs}_{stamp}"
 
     @property
     def offset(self) -> int:
@@ -115,7 +122,7 @@ class Look:
         clouded = sum(self.counted[kind] for kind in (LIKELY_CLOUD, CLOUD, CIRRUS))
         properties = {
             "datetime": f"{self.time.isoformat(timespec='microseconds')}Z",
-            "platform": "Sentinel-2A",
+            "platform": f"Sentinel-{self.satellite.name[1:]}",
             "constellation": "Sentinel 2",
             "instruments": ["msi"],
             "proj:epsg": self.tile.epsg,
@@ -123,7 +130,7 @@ class Look:
             "s2:product_type": "S2MSI2A",
             "s2:processing_baseline": "04.00" if self.offset else "03.01",
             "sat:orbit_state": "descending",
-            "sat:relative_orbit": self.number + 1,
+            "sat:relative_orbit": self.satellite.relative(self.time),
             "eo:cloud_cover": 100 * clouded / total,
             "s2:mean_solar_zenith": self.sun.zenith_deg,
             "s2:mean_solar_azimuth": self.sun.azimuth_deg,
@@ -155,12 +162,13 @@ def looks(nature: Nature, config: WorldConfig) -> Iterator[Look]:
     region = nature.region
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     hour = pd.Timedelta(hours=(LOCAL_HOUR - region.lon / 15) % 24)
-    for day in days[3 :: config.optical_days]:
+    for number, day in enumerate(days[3 :: config.optical_days]):
         seed = (nature.seed, nature.number, *b"sky", day.toordinal())
         time = (day + hour).floor("ms")
         sun = Sun.over(region.lon, region.lat, time)
         if sun.elevation_deg >= LOWEST_DEG:
-            yield Look(nature.tile, nature.number, time, sun, region.climate.cloud, seed)
+            satellite = flown_by(SENTINEL_2, number * config.optical_days)
+            yield Look(nature.tile, nature.number, satellite, time, sun, region.climate.cloud, seed)
 
 
 def _metres(band: str) -> int:
