@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import unicodedata
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -215,6 +216,49 @@ def test_a_sensor_of_another_archive_is_refused(tmp_path: Path) -> None:
     other = Sensor("NET", "Hill", "Probe-A", 43.15, -2.9567, 112.0, 0.05, 0.05)
     with pytest.raises(Refusal, match=r"NET/Hill/Probe-A/0.05-0.05m .*Found 1 sensors, but not this one\. Take one"):
         Ismn(tmp_path).read(other)
+
+
+LATIN = {
+    "a name in its header": lambda text, end: text.replace(b"Probe A", b"Probe A 20\xb0"),
+    "the last column of its first reading": lambda text, end: text.replace(b" O" + end, b" \xe5pen \xb0C" + end, 1),
+    "a byte in the last column of every reading": lambda text, end: text.replace(b" O" + end, b" \x85\xa0O" + end),
+    "a mark of its byte order": lambda text, end: b"\xef\xbb\xbf" + text,
+    "blank lines before it": lambda text, end: end + end + text,
+    "letters of UTF-8": lambda text, end: text.replace(b" O" + end, " Å°".encode() + end),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("layout", ["header", "ceop"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("spoilt", LATIN)
+def test_no_letter_beyond_ascii_makes_a_file_malformed(tmp_path: Path, packed, layout, end, spoilt) -> None:
+    path = stm(tmp_path / "data", layout=layout, end=end)
+    sound = Ismn(tmp_path / "data")
+    expected = sound.read(sound.sensors()[0])
+    path.write_bytes(LATIN[spoilt](path.read_bytes(), end.encode()))
+    source = Ismn(zipped(tmp_path / "data", tmp_path / "data.zip") if packed else tmp_path / "data")
+    pd.testing.assert_frame_equal(source.read(source.sensors()[0]), expected)
+
+
+@pytest.mark.parametrize("layout", ["header", "ceop"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_station_beyond_ascii_is_read_in_either_encoding(tmp_path: Path, layout, encoding, form) -> None:
+    path = stm(tmp_path / "data", station="Høyås", layout=layout)
+    path.write_bytes(path.read_text().encode(encoding))
+    named = path.rename(path.with_name(unicodedata.normalize(form, path.name)))
+    source = Ismn(tmp_path / "data")
+    (sensor,) = source.sensors()
+    assert sensor.station in named.name and len(source.read(sensor)) == len(ROWS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encodings_of_wide_letters_are_refused_by_name(tmp_path: Path, encoding: str) -> None:
+    path = stm(tmp_path / "data")
+    path.write_bytes(path.read_text().encode(encoding))
+    with pytest.raises(Refusal, match="UTF-16"):
+        Ismn(tmp_path / "data").sensors()
 
 
 BAD_FILES = {

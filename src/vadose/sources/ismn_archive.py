@@ -1,7 +1,6 @@
 """The files of an ISMN archive, packed or unpacked, each opened once and none outside the archive."""
 
 import hashlib
-import io
 import os
 import re
 import stat
@@ -14,13 +13,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vadose.refusal import Refusal
-from vadose.sources.stm import malformed
+from vadose.sources.stm import decoded, malformed, without_mark
 
 DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged file raises."""
 
 LARGEST_BYTES = 4 * 2**30
 """No series of ISMN comes near it: one reading a minute for forty years in the CEOP layout is 3 GB."""
+
+_LONGEST_LINE_BYTES = 2**16
+"""No first line comes near it."""
 
 _LARGEST_RATIO, _FREE_OF_IT_BYTES = 200, 10 * 2**20
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -77,17 +79,17 @@ class Files:
             raise malformed(path, f"It cannot be read: {error}") from error
 
     def first_line(self, path: str) -> str:
-        """The first line of a file, whatever ends it.
+        """The first line of a file that is not blank, whatever ends it and in whatever 8-bit encoding it is.
 
         Raises:
             Refusal: the file is no text or cannot be read.
         """
         try:
-            stream = self._zip.open(path) if self._zip else (self.archive / path).open("rb")
-            with stream, io.TextIOWrapper(stream, encoding="utf-8") as text:
-                return text.readline()
+            with self._zip.open(path) if self._zip else (self.archive / path).open("rb") as stream:
+                start = stream.read(_LONGEST_LINE_BYTES)
         except DAMAGE as error:
             raise malformed(path, f"It cannot be read as text: {error}") from error
+        return decoded(without_mark(path, start).lstrip().splitlines()[0] if start.strip() else b"")
 
     def _named(self, ending: str) -> tuple[str, ...]:
         return tuple(path for path in self._paths if path.endswith(ending))

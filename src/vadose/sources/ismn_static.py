@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vadose.refusal import Refusal
-from vadose.sources.stm import malformed
+from vadose.sources.stm import decoded, malformed, without_mark
 
 COLUMNS: Final = (
     "quantity_name",
@@ -89,9 +89,10 @@ def read_static(file: str, content: bytes) -> Static:
         Refusal: it is none.
     """
     try:
-        rows = list(csv.reader(content.decode("utf-8-sig").splitlines(), delimiter=";", quoting=csv.QUOTE_NONE))
+        lines = decoded(without_mark(file, content)).splitlines()
+        rows = list(csv.reader(lines, delimiter=";", quoting=csv.QUOTE_NONE))
         return _static([dict(zip(COLUMNS, row, strict=False)) for row in rows if row])
-    except (UnicodeDecodeError, KeyError, ValueError, csv.Error) as error:
+    except (KeyError, ValueError, csv.Error) as error:
         raise _no_table(file, str(error)) from error
 
 

@@ -12,7 +12,7 @@ from vadose.refusal import Refusal
 from vadose.sources.ismn_archive import Files
 from vadose.sources.ismn_flags import codes
 from vadose.sources.ismn_text import parse
-from vadose.sources.stm import Name, Sensor, layout_of, name_of, sensor_of
+from vadose.sources.stm import Name, Sensor, ascii_of, layout_of, name_of, sensor_of, without_mark
 
 MISSING: Final = -9999.0
 DEPTH_APART_M: Final = 0.05
@@ -138,9 +138,9 @@ def read_file(files: Files, path: str) -> pd.DataFrame:
     Raises:
         Refusal: it cannot be read, or a reading in it is none.
     """
-    content = files.read(path)
+    content = without_mark(path, files.read(path))
     first = content.lstrip().split(b"\n", 1)[0].split(b"\r", 1)[0]
-    lines = parse(path, content, layout_of(first.decode("utf-8", "replace")))
+    lines = parse(path, content, layout_of(ascii_of(first)))
     lines.value[lines.value == MISSING] = np.nan
     flag = pd.Categorical.from_codes(lines.flag, dtype=_flags(lines.flags), validate=False)
     return pd.DataFrame({"value": lines.value, "flag": flag}, index=pd.DatetimeIndex(lines.time, name="time"))

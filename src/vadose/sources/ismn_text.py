@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.refusal import Refusal
-from vadose.sources.stm import Layout, malformed
+from vadose.sources.stm import Layout, ascii_of, malformed
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.intp]
@@ -104,7 +104,7 @@ class _Text:
         return self._bytes(self.start[lines], offset, width).view(np.uint8).reshape(-1, width)
 
     def line(self, number: int) -> str:
-        return self.content[self.start[number] : self.end[number]].decode("utf-8", "replace")
+        return ascii_of(self.content[self.start[number] : self.end[number]])
 
     def same_place(self) -> NDArray[np.bool_]:
         """Whether each line tells of the same place, in the same columns, as the first; a header tells it for all."""

@@ -1,6 +1,8 @@
 """What the name and the first line of an ISMN data file (.stm) say of its sensor, in both of ISMN's layouts."""
 
+import codecs
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from vadose.refusal import Refusal
@@ -13,6 +15,10 @@ _NUMBER = r"\s+(-?\d+(?:\.\d+)?)"
 _PLACE = re.compile(r"(\S+)\s+(\S+)\s+(\S.*?)" + 5 * _NUMBER + r"(?:\s.*)?")
 _CEOP_TIMES = re.compile(r"(?:\d{4}/\d{2}/\d{2}\s+\d{2}:\d{2}\s+){2}")
 _DEPTH_ROUNDING_M = 0.01
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""Marks of encodings of two and four bytes; that of UTF-32 in the other order begins like the first."""
+_LOOKED_AT = 64
+"""Bytes at the start of a file, within its first line, by which text is told from other content."""
 
 
 @dataclass(frozen=True, order=True)
@@ -143,10 +149,38 @@ def layout_of(first_line: str) -> Layout:
     return Layout(header=0, value=before, place=times.end(), ending=place.end(8))
 
 
+def without_mark(file: str, content: bytes) -> bytes:
+    """The text of a file without a byte order mark of UTF-8.
+
+    Raises:
+        Refusal: it is UTF-16 or UTF-32, or no text: ISMN's columns are counted in single bytes.
+    """
+    if content.startswith(_WIDE) or b"\0" in content[:_LOOKED_AT]:
+        raise malformed(file, "It cannot be read as text: it is in UTF-16 or UTF-32, or holds bytes of zero")
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def decoded(content: bytes) -> str:
+    """Text of UTF-8, or else of Windows-1252 or Latin-1, in which some providers write their names."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
+
+
+def ascii_of(line: bytes) -> str:
+    """A line with one sign for each of its bytes, so that columns are counted alike in every encoding."""
+    return line.decode("ascii", "replace")
+
+
 def malformed(file: str, found: str) -> Refusal:
     """The answer to a file that cannot be trusted."""
     return Refusal(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
 
 
 def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text)
+    """Letters and digits of ASCII: others may be encoded in one way in a name and in another in the text."""
+    composed = unicodedata.normalize("NFC", text)
+    return re.sub(r"[\W_]+", "", composed, flags=re.ASCII)
