@@ -219,10 +219,10 @@ def test_a_sensor_of_another_archive_is_refused(tmp_path: Path) -> None:
 
 
 LATIN = {
-    "a name in its header": lambda text, end: text.replace(b"Probe A", b"Probe A 20\xb0"),
+    "a name in its header": lambda text, _: text.replace(b"Probe A", b"Probe A 20\xb0"),
     "the last column of its first reading": lambda text, end: text.replace(b" O" + end, b" \xe5pen \xb0C" + end, 1),
     "a byte in the last column of every reading": lambda text, end: text.replace(b" O" + end, b" \x85\xa0O" + end),
-    "a mark of its byte order": lambda text, end: b"\xef\xbb\xbf" + text,
+    "a mark of its byte order": lambda text, _: b"\xef\xbb\xbf" + text,
     "blank lines before it": lambda text, end: end + end + text,
     "letters of UTF-8": lambda text, end: text.replace(b" O" + end, " Å°".encode() + end),
 }

@@ -109,6 +109,20 @@ def test_bad_tables_are_refused_with_the_remedy(spoil):
     assert remedy in caught.value.remedy
 
 
+def test_one_name_at_several_places_at_one_time_is_several_sensors():
+    frame = table().assign(
+        station="NA", time=[*pd.date_range("2020-01-01", periods=3)] * 2, lat=[40.0] * 3 + [41.0] * 3
+    )
+    assert check(frame)["sensor"].unique().tolist() == [
+        "s1 at 40.00000 N -100.25000 E",
+        "s1 at 41.00000 N -100.25000 E",
+    ]
+    apart_in_time = frame.assign(time=pd.date_range("2020-01-01", periods=6))
+    assert check(apart_in_time)["sensor"].unique().tolist() == ["s1"]
+    with pytest.raises(Refusal, match="2 samples stand there twice"):
+        check(pd.concat([frame, frame.iloc[2:4]]))
+
+
 def test_duplicates_name_the_first_of_them():
     frame = table()
     with pytest.raises(Refusal, match="NET/b/s1 2020-01-05"):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.csv_tables import read_csv, utc_times
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST
 from vadose.refusal import Refusal
 from vadose.variables import SOIL_MOISTURE
@@ -25,7 +26,7 @@ def read(path: Path) -> pd.DataFrame:
     """Read a table of predictions from Parquet or CSV and check it.
 
     Args:
-        path: a file `.parquet`, or `.csv` (also gzipped) with ISO times.
+        path: a file `.parquet`, or `.csv` (also gzipped) with times as `vadose.csv_tables` reads them.
 
     Returns:
         The table as `check` gives it.
@@ -37,7 +38,10 @@ def read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise Refusal(asked, "There is no such file", "Give a Parquet or CSV file of predictions")
     try:
-        return check(_table(path), asked)
+        table = _table(path)
+        if "time" in table and not pd.api.types.is_numeric_dtype(table["time"]):
+            table["time"] = utc_times(table["time"], asked)
+        return check(table, asked)
     except Refusal:
         raise
     except (ValueError, OSError, KeyError) as error:
@@ -52,7 +56,8 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
     Args:
         predictions: one row a sensor and time, with `network, station, sensor, lat, lon, time, mean` and, where known,
             `spread` (m3 m-3), `quality` (bits of `vadose.variables.Quality`) and the label `soil_moisture` (m3 m-3).
-            NaN says that there is no estimate or no label. Other columns are kept as they are.
+            NaN says that there is no estimate or no label. Other columns are kept as they are. Where rows of one sensor
+            and time lie at several places, the places become part of the sensors' names.
         asked: how messages call the table.
 
     Returns:
@@ -73,7 +78,7 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
     )
     _check_places(table, asked)
     _check_units(table, asked)
-    table = _sorted(table, asked)
+    table = _sorted(_apart(table), asked)
     first = [*REQUIRED, *OPTIONAL]
     return table[[*first, *(c for c in table.columns if c not in first)]]
 
@@ -104,7 +109,7 @@ def by_sensor(table: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
 def _table(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
-    return pd.read_csv(path, dtype=dict.fromkeys(SENSOR, "str"), parse_dates=["time"])
+    return read_csv(path, {*SENSOR, "time"})
 
 
 def _check_columns(table: pd.DataFrame, asked: str) -> None:
@@ -122,7 +127,11 @@ def _check_columns(table: pd.DataFrame, asked: str) -> None:
 def _text(column: "pd.Series[Any]", asked: str) -> "pd.Series[str]":
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
-    if column.isna().any() or not pd.api.types.is_string_dtype(column):
+    if (
+        column.isna().any()
+        or not pd.api.types.is_string_dtype(column)
+        or (column.astype("str").str.strip() == "").any()
+    ):
         raise _wrong(asked, column, "text in every row")
     return column.astype("str")
 
@@ -147,13 +156,12 @@ def _bits(column: "pd.Series[Any]", asked: str) -> "pd.Series[int]":
 def _utc(column: "pd.Series[Any]", asked: str) -> "pd.Series[pd.Timestamp]":
     if not pd.api.types.is_datetime64_any_dtype(column) or column.isna().any():
         raise _wrong(asked, column, "a time in every row (datetime64, UTC or with a time zone)")
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    return column.astype("datetime64[ns]")
+    return pd.Series(utc_times(column, asked), column.index, name=column.name)
 
 
 def _wrong(asked: str, column: "pd.Series[Any]", wanted: str) -> Refusal:
-    lacking = f", {column.isna().sum()} rows without a value" if column.isna().any() else ""
+    absent = int((column.isna() | (column.astype("str").str.strip() == "")).sum())
+    lacking = f", {absent} rows without a value" if absent else ""
     return Refusal(f"{asked}, column {column.name}", f"Its type is {column.dtype}{lacking}", f"Give {wanted}")
 
 
@@ -185,6 +193,18 @@ def _check_units(table: pd.DataFrame, asked: str) -> None:
                 f"Its greatest value is {most:g}, so it is not in m3 m-3 but in % or mm",
                 "Divide % by 100, or mm by the depth of the layer in mm (50 for 0-5 cm)",
             )
+
+
+def _apart(table: pd.DataFrame) -> pd.DataFrame:
+    """Sensors of one name that measure at several places at one time are several: their places join their names."""
+    once = ~table.duplicated([*SAMPLE, "lat", "lon"], keep=False)
+    several = table[table.duplicated(SAMPLE, keep=False) & once]
+    if several.empty:
+        return table
+    names = pd.MultiIndex.from_frame(several[SENSOR].drop_duplicates())
+    here = pd.MultiIndex.from_frame(table[SENSOR]).isin(names)
+    places = [f" at {lat:.5f} N {lon:.5f} E" for lat, lon in zip(table["lat"], table["lon"], strict=True)]
+    return table.assign(sensor=table["sensor"].where(~here, table["sensor"] + pd.Series(places, table.index)))
 
 
 def _sorted(table: pd.DataFrame, asked: str) -> pd.DataFrame:

@@ -10,11 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from vadose.csv_tables import read_csv, utc_times
 from vadose.refusal import Refusal
 from vadose.samples.mapping import Moment, Name, Place, Quantity, TableMapping, closest
-
-NOT_A_NUMBER = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "-nan", "<NA>")
-"""Texts that stand for a missing number."""
 
 
 def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
@@ -31,7 +29,7 @@ def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
             table = pd.read_parquet(path, columns=sorted(texts | numbers))
         elif path.name.lower().endswith((".csv", ".csv.gz")):
             _require(path, texts | numbers, list(pd.read_csv(path, nrows=0).columns))
-            table = _csv(path, texts, numbers)
+            table = read_csv(path, texts, usecols=sorted(texts | numbers))
         else:
             raise Refusal(f"tables: {path}", "Its name ends in none of .csv, .csv.gz, .parquet", "Convert it to one")
     except Refusal:
@@ -76,12 +74,7 @@ def times(table: pd.DataFrame, moment: Moment) -> NDArray[np.datetime64]:
     Raises:
         Refusal: a value that is no time.
     """
-    column = table[moment.column]
-    given = column if pd.api.types.is_datetime64_any_dtype(column) else column.astype("string")
-    parsed = pd.to_datetime(given, errors="coerce", utc=True, format=moment.format or "ISO8601")
-    if parsed.isna().any():
-        raise _bad(moment.column, f"a time ({moment.format or 'ISO 8601'})", parsed.isna(), column)
-    return parsed.dt.tz_localize(None).to_numpy("datetime64[ns]")
+    return utc_times(table[moment.column], "tables", moment.format)
 
 
 def degrees(table: pd.DataFrame, place: Place, limit: float) -> NDArray[np.float64]:
@@ -105,17 +98,6 @@ def quantity(table: pd.DataFrame, given: Quantity) -> NDArray[np.float64]:
     """
     values = _numbers(table, given.column)
     return np.where(np.isin(values, given.missing), np.nan, values) * given.scale + given.offset
-
-
-def _csv(path: Path, texts: set[str], numbers: set[str]) -> pd.DataFrame:
-    return pd.read_csv(
-        path,
-        usecols=sorted(texts | numbers),
-        dtype=dict.fromkeys(texts, "string"),
-        keep_default_na=False,
-        na_values={column: [*NOT_A_NUMBER] for column in numbers},
-        low_memory=False,
-    )
 
 
 def _require(path: Path, wanted: Iterable[str], there: list[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import shapely
 
+from vadose.csv_tables import read_csv
 from vadose.experiment.atlas.outline import read_shapes
 from vadose.maps import at_points, open_maps, over_polygons, write_series
 from vadose.refusal import Refusal
@@ -50,8 +51,9 @@ def read_points(path: Path | None) -> pd.DataFrame:
     if path is None:
         return pd.DataFrame({"place": [], "lon": [], "lat": []})
     try:
-        table = pd.read_csv(path).rename(columns=str.lower)
-        places = table["place"].astype(str) if "place" in table else [f"{i}" for i in range(len(table))]
+        header = pd.read_csv(path, nrows=0).columns
+        table = read_csv(path, {name for name in header if name.lower() == "place"}).rename(columns=str.lower)
+        places = table["place"] if "place" in table else [f"{i}" for i in range(len(table))]
         return pd.DataFrame({"place": places, "lon": table["lon"].astype(float), "lat": table["lat"].astype(float)})
     except (OSError, ValueError, KeyError) as error:
         raise Refusal(

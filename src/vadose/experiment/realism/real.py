@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import rasterio
 
+from vadose.csv_tables import read_csv, utc_times
 from vadose.experiment.realism.observed import KEY, REFLECTANCES, VALUES, Floats, Observed, cloud_cover
 from vadose.refusal import Refusal
 
@@ -37,7 +38,8 @@ def observe_real(folder: Path) -> Observed:
 
 
 def _composites(path: Path) -> pd.DataFrame:
-    table = pd.read_csv(path, parse_dates=["period_start"])
+    table = read_csv(path, {"network", "station", "period_start"})
+    table["period_start"] = utc_times(table["period_start"], f"realism: {path}")
     bands = {name: table[f"B{int(name[1:])}"] / _PER_UNIT for name in REFLECTANCES}
     table = table.assign(
         soil_moisture=table["soil_moisture_m3m3"],

@@ -1,0 +1,157 @@
+"""Tables of text: one rule for times and for names, whoever reads them."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from vadose.csv_tables import read_csv, utc_times
+from vadose.evaluation import read
+from vadose.experiment.atlas.places import read_points
+from vadose.refusal import Refusal
+from vadose.samples.columns import names, read_table, times
+from vadose.samples.mapping import TableMapping
+
+ACCEPTED = {
+    "2020-02-01": "2020-02-01T00:00",
+    "20200201": "2020-02-01T00:00",
+    "2020/02/01 05:00": "2020-02-01T05:00",
+    "2020-02-01T05": "2020-02-01T05:00",
+    "2020-02-01T05:06:07Z": "2020-02-01T05:06:07",
+    "2020-02-01 05:06:07.125": "2020-02-01T05:06:07.125",
+    "20200201T050607Z": "2020-02-01T05:06:07",
+    "2020-02-01T05:00+01:00": "2020-02-01T04:00",
+    "2020-02-01T05:00-0530": "2020-02-01T10:30",
+    "2020-02-01T00:30+02": "2020-01-31T22:30",
+    " 2020-02-01T05:00 ": "2020-02-01T05:00",
+}
+REFUSED = {
+    "01/02/2020": "nobody can tell the day from the month",
+    "13/02/2020": "nobody can tell the day from the month",
+    "1.2.20 05:00": "nobody can tell the day from the month",
+    "02-01-2020": "nobody can tell the day from the month",
+    "2020": "a whole month or year",
+    "2020-02": "a whole month or year",
+    "202002": "a whole month or year",
+    "12:00": "",
+    "Feb 1 2020": "",
+    "1700123123": "",
+    "43862": "",
+    "2020-02-30": "",
+    "2020-02-01T25:00": "",
+    "1500-01-01": "",
+    "2300-01-01": "",
+    "NA": "",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("text", ACCEPTED)
+def test_times_are_iso_8601_and_utc(text: str) -> None:
+    found = utc_times(pd.Series(["2019-07-01T12:00+02:00", text]), "trial")
+    assert found.dtype == "datetime64[ns]"
+    assert list(found) == [np.datetime64("2019-07-01T10:00", "ns"), np.datetime64(ACCEPTED[text], "ns")]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_other_times_are_refused_by_column_value_and_row(text: str) -> None:
+    column = pd.Series(["2020-01-01", text, text], name="when")
+    with pytest.raises(Refusal) as caught:
+        utc_times(column, "trial")
+    assert "column 'when'" in caught.value.asked
+    assert f"Row 2 has '{text}'" in caught.value.found and "2 of 3 rows" in caught.value.found
+    assert REFUSED[text] in caught.value.found and "ISO 8601" in caught.value.remedy
+
+
+def test_times_that_are_no_text_come_out_alike() -> None:
+    local = pd.Series(pd.date_range("2020-01-01", periods=2, freq="D", tz="Europe/Berlin"))
+    assert list(utc_times(local, "trial")) == [
+        np.datetime64("2019-12-31T23", "ns"),
+        np.datetime64("2020-01-01T23", "ns"),
+    ]
+    days = pd.Series([pd.Timestamp("2020-01-01").date()], dtype=object)
+    assert utc_times(days, "trial")[0] == np.datetime64("2020-01-01", "ns")
+    for lost in (np.datetime64("NaT"), np.datetime64("1500-01-01", "s"), np.datetime64("9999-01-01", "s")):
+        with pytest.raises(Refusal, match="as a time"):
+            utc_times(pd.Series(np.array(["2020-01-01", lost], "datetime64[s]")), "trial")
+
+
+def test_a_format_of_its_own_is_exact() -> None:
+    column = pd.Series(["01/02/2020"], name="date")
+    assert utc_times(column, "trial", "%d/%m/%Y")[0] == np.datetime64("2020-02-01", "ns")
+    with pytest.raises(Refusal, match="%m/%Y"):
+        utc_times(column, "trial", "%m/%Y")
+
+
+WORDS = ("NA", "nan", "null", "None", "N/A", "NaN", "001", "1e3", "True", "NULL")
+
+
+def table(when: str = "2020-01-01T00:00Z") -> pd.DataFrame:
+    """A row a station whose name a reader might take for another thing."""
+    return pd.DataFrame(
+        {"network": "NA", "station": WORDS, "sensor": "null", "lat": 40.0, "lon": 10.0, "time": when}
+        | {"mean": ["0.2", "NA", "nan", "", "null", *["0.3"] * 5], "soil_moisture": 0.2}
+    )
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_names_that_look_like_nothing_stay_names(tmp_path: Path, suffix: str, mark: str) -> None:
+    path = tmp_path / f"predictions{suffix}"
+    if suffix == ".parquet":
+        table().assign(mean=pd.to_numeric(table()["mean"], errors="coerce")).to_parquet(path)
+    else:
+        text = (mark + table().to_csv(index=False)).encode()
+        path.write_bytes(gzip.compress(text) if suffix.endswith("gz") else text)
+    found = read(path)
+    assert sorted(found["station"]) == sorted(WORDS)
+    assert set(found["network"]) == {"NA"} and set(found["sensor"]) == {"null"}
+    assert found["mean"].isna().sum() == 4
+
+
+def test_a_table_of_predictions_is_refused_by_the_rule(tmp_path: Path) -> None:
+    for name, when in (("day", "01/02/2020"), ("month", "2020-02"), ("clock", "12:00")):
+        table(when).to_csv(tmp_path / f"{name}.csv", index=False)
+        with pytest.raises(Refusal, match=rf"column 'time'.*Row 1 has '{when}'"):
+            read(tmp_path / f"{name}.csv")
+    table(when="01/02/2020").assign(mean=0.2).to_parquet(tmp_path / "text.parquet")
+    with pytest.raises(Refusal, match="column 'time'"):
+        read(tmp_path / "text.parquet")
+    for absent in ("", "  "):
+        table().assign(station=["a", absent, *WORDS[2:]]).to_csv(tmp_path / "blank.csv", index=False)
+        with pytest.raises(Refusal, match="1 rows without a value"):
+            read(tmp_path / "blank.csv")
+
+
+def test_offsets_of_summer_and_winter_are_utc(tmp_path: Path) -> None:
+    written = table().head(2).assign(time=["2021-03-28T00:30+01:00", "2021-03-28T03:30+02:00"], mean=0.2, station="a")
+    written.to_csv(tmp_path / "clock.csv", index=False)
+    assert list(read(tmp_path / "clock.csv")["time"].dt.strftime("%H:%M")) == ["23:30", "01:30"]
+
+
+def test_a_table_of_samples_obeys_the_same_rule(tmp_path: Path) -> None:
+    mapping = {"network": {"value": "N"}, "station": {"column": "station"}, "lat": {"column": "lat"}}
+    mapping |= {"lon": {"column": "lon"}, "time": {"column": "time"}, "predictors": {"smap": {"column": "mean"}}}
+    (tmp_path / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+    told = TableMapping.read(tmp_path / "mapping.yaml")
+    table("2020-01-01T06:00+02:00").to_csv(tmp_path / "table.csv", index=False)
+    content = read_table(tmp_path / "table.csv", told)
+    assert list(names(content, told.station)) == list(WORDS)
+    assert set(times(content, told.time)) == {np.datetime64("2020-01-01T04:00", "ns")}
+    table("01/02/2020").to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(Refusal, match="nobody can tell"):
+        times(read_table(tmp_path / "table.csv", told), told.time)
+
+
+def test_places_keep_their_names(tmp_path: Path) -> None:
+    (tmp_path / "places.csv").write_text("\ufeffPlace,Lon,Lat\nNA,10,50\n007,11,51\n")
+    assert list(read_points(tmp_path / "places.csv")["place"]) == ["NA", "007"]
+
+
+def test_columns_that_are_not_named_are_numbers_with_words_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("name,value\nNA,NA\nb,1.5\n")
+    found = read_csv(tmp_path / "t.csv", {"name"})
+    assert list(found["name"]) == ["NA", "b"] and found["value"].isna().tolist() == [True, False]
