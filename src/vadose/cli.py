@@ -10,6 +10,7 @@ from vadose.console import CORES, RunFolder, Workers, epochs, fail_in_words, pro
 from vadose.console.maps import map_, series
 from vadose.console.scores import compare, score
 from vadose.console.shards import published, units
+from vadose.gdal import shut_gdal
 from vadose.memory import keep_freed
 
 app = typer.Typer(
@@ -261,4 +262,5 @@ def demo(
 def main() -> None:
     """Run a command; what cannot be met is told in words, with exit status 2."""
     keep_freed()
+    shut_gdal()
     sys.exit(fail_in_words(app))

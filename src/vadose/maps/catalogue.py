@@ -152,7 +152,7 @@ def _file_fields(path: Path) -> dict[str, Any]:
 
 
 def _bands(path: Path) -> list[dict[str, Any]]:
-    with rasterio.open(path) as file:
+    with rasterio.open(path, driver="GTiff") as file:
         described = zip(file.descriptions, file.dtypes, file.nodatavals, file.units, strict=True)
         return [
             {"name": name, "data_type": kind, "nodata": "nan" if np.isnan(nodata) else int(nodata)}

@@ -47,7 +47,7 @@ def _bands(path: Path, names: tuple[str, ...] = ()) -> tuple[NDArray[Any], GeoBo
     if not path.is_file():
         raise Refusal(asked, "There is no such file", "Name a file that `write_map` wrote, with its flags beside it")
     try:
-        with rasterio.open(path) as file:
+        with rasterio.open(path, driver="GTiff") as file:
             described, tags, values = file.descriptions, file.tags(), file.read()
             epsg = file.crs.to_epsg() if file.crs else None
             grid = GeoBox(file.shape, file.transform, f"EPSG:{epsg}" if epsg else file.crs)

@@ -10,6 +10,7 @@ from vadose.maps import cf
 from vadose.maps.layers import OUTSIDE
 from vadose.maps.read import read_map
 from vadose.refusal import Refusal
+from vadose.untrusted import netcdf_engine, require_own_codecs
 
 _BESIDE = ("_quality", "_age")
 
@@ -41,17 +42,18 @@ def open_maps(path: Path) -> dict[int, xr.Dataset]:
 
 
 def _zarr(path: Path) -> xr.Dataset:
+    require_own_codecs(path, f"maps: the cube {path}")
     return _decoded(path, engine="zarr", consolidated=False)
 
 
 def _netcdf(path: Path) -> xr.Dataset:
-    return _decoded(path, engine="netcdf4")
+    return _decoded(path, engine=netcdf_engine(path, f"maps: the cube {path}"))
 
 
 def _decoded(path: Path, engine: str, consolidated: bool | None = None) -> xr.Dataset:
     options = {} if consolidated is None else {"consolidated": consolidated}
     try:
-        cube: xr.Dataset = xr.open_dataset(path, engine=engine, decode_coords="all", **options)  # type: ignore[arg-type]
+        cube: xr.Dataset = xr.open_dataset(path.absolute(), engine=engine, decode_coords="all", **options)  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError) as error:
         raise Refusal(f"maps: the cube {path}", f"It cannot be read ({error})", "Run the map again") from error
     if not {*cf.NAMES.values(), "quality"} <= set(cube.data_vars):

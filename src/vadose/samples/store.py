@@ -71,7 +71,7 @@ class SampleStore:
             holds, count = needs_from(declaration["needs"]), int(declaration["count"])
             index = pd.read_parquet(path / INDEX)
             packings = packings_from(declaration)
-            group = zarr.open_group(path / ARRAYS, mode="r")
+            group = zarr.open_group(path / ARRAYS, mode="r", zarr_format=3)
             arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds, packings)}
         except Refusal:
             raise

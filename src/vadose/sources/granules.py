@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.window import GlobalGrid, Window
+from vadose.untrusted import require_own_data
 
 Layer = NDArray[np.float32]
 Reader = Callable[[Window], Layer]
@@ -82,13 +83,15 @@ def reading(path: Path, source: str) -> Iterator[h5py.File]:
     """Open an HDF5 or NetCDF-4 file for reading.
 
     Raises:
-        Refusal: the file, or a part of it that is read meanwhile, is damaged.
+        Refusal: the file, or a part of it that is read meanwhile, is damaged; or its data lie in other files.
     """
+    asked = f"{source}: {path}"
     try:
+        require_own_data(path, asked)
         with h5py.File(path, "r") as file:
             yield file
-    except OSError as error:
-        raise Refusal(f"{source}: {path}", f"It cannot be read: {error}", "Download the file again") from error
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
+        raise Refusal(asked, f"It cannot be read: {error}", "Download the file again") from error
 
 
 def check(dataset: h5py.Dataset, shape: tuple[int, ...], units: tuple[str, ...], source: str) -> None:

@@ -64,7 +64,7 @@ def paint(path: Path, values: NDArray[Any], part: GeoBox, grid: GeoBox, nodata: 
             raster.update_tags(NOTICE=NOTICE)
     column, row = ~grid.affine * (part.affine.c, part.affine.f)
     window = Window(round(column), round(row), part.shape.x, part.shape.y)
-    with rasterio.open(path, "r+") as raster:
+    with rasterio.open(path, "r+", driver="GTiff") as raster:
         raster.write(values, 1, window=window)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vadose.experiment.product.axes import roles_of
 from vadose.experiment.product.described import Product
 from vadose.refusal import Refusal
+from vadose.untrusted import netcdf_engine, require_own_codecs
 
 _NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".cdf"), (".tif", ".tiff")
 _DAY = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?:[T_.]?(\d{2}):?(\d{2}))?(?!\d)")
@@ -49,7 +50,9 @@ def opened(product: Product, path: Path) -> Iterator[tuple[xr.DataArray, Times]]
     """
     asked = f"{product.name}: {path}"
     try:
-        dataset = _open(path)
+        dataset = _open(path, asked)
+    except Refusal:
+        raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise Refusal(
             asked, f"It cannot be read ({error})", "Give NetCDF, Zarr or GeoTIFF that xarray opens"
@@ -60,14 +63,17 @@ def opened(product: Product, path: Path) -> Iterator[tuple[xr.DataArray, Times]]
         yield variable, times
 
 
-def _open(path: Path) -> xr.Dataset:
+def _open(path: Path, asked: str) -> xr.Dataset:
+    path = path.absolute()
     if path.suffix.lower() in _TIFF:
-        raster: xr.Dataset = xr.open_dataset(path, engine="rasterio", mask_and_scale=True)
+        driver = {"driver": "GTiff"}
+        raster: xr.Dataset = xr.open_dataset(path, engine="rasterio", mask_and_scale=True, open_kwargs=driver)
         named = {"band_data": "soil_moisture"} if "band_data" in raster else {}
         return raster.rename(named)
     if _is_zarr(path):
+        require_own_codecs(path, asked)
         return xr.open_dataset(path, engine="zarr", chunks={}, decode_coords="all")
-    return xr.open_dataset(path, decode_coords="all")
+    return xr.open_dataset(path, engine=netcdf_engine(path, asked), decode_coords="all")
 
 
 def _variable(dataset: xr.Dataset, name: str, asked: str) -> xr.DataArray:

@@ -57,9 +57,9 @@ def _pixels(folder: Path) -> dict[str, Floats]:
 
 
 def _scene(folder: Path, added: int) -> dict[str, Floats]:
-    with rasterio.open(folder / "s1_rtc.tif") as file:
+    with rasterio.open(folder / "s1_rtc.tif", driver="GTiff") as file:
         vv_db, vh_db = file.read().reshape(2, -1)
-    with rasterio.open(folder / "s2_l2a.tif") as file:
+    with rasterio.open(folder / "s2_l2a.tif", driver="GTiff") as file:
         bands = {name: (file.read(band).ravel() - added) / _PER_UNIT for name, band in _BAND_OF_12.items()}
     pixels = {"vv_db": vv_db, "vh_db": vh_db, **bands}
     return {name: values[np.isfinite(values)] for name, values in pixels.items()}

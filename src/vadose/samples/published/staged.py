@@ -115,4 +115,4 @@ def _part(folder: Path) -> Numbers:
 
 
 def _arrays(path: Path) -> dict[str, Any]:
-    return {name: np.asarray(array[:]) for name, array in zarr.open_group(path, mode="r").arrays()}
+    return {name: np.asarray(array[:]) for name, array in zarr.open_group(path, mode="r", zarr_format=3).arrays()}
