@@ -24,7 +24,6 @@ import small_map
 from vadose.cli import app
 from vadose.estimate import estimate_tile
 from vadose.experiment.atlas import Crew, MapRequest, TilesFailed, tile_files
-from vadose.experiment.atlas.lock import LOCK, alone
 from vadose.experiment.atlas.outline import read_area
 from vadose.experiment.atlas.work import Tools, estimate_moments
 from vadose.experiment.mapping import make_map, prepare
@@ -199,17 +198,9 @@ def test_other_networks_in_the_same_folder_are_refused(ground, copied, tmp_path)
         make_map(asked, quiet)
 
 
-@pytest.mark.parametrize("holder", [{}, {"pid": 1, "host": socket.gethostname()}, {"pid": 2**22 + 1}])
-def test_what_a_killed_process_left_is_free(holder, tmp_path):
-    (tmp_path / LOCK).write_text(json.dumps(holder))
-    with alone(tmp_path):
-        assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()
-    assert (tmp_path / LOCK).read_text() == ""
-
-
 def test_two_runs_on_one_folder_exclude_each_other(ground, tmp_path):
     holding = (
-        "import sys, time; from pathlib import Path; from vadose.experiment.atlas.lock import alone\n"
+        "import sys, time; from pathlib import Path; from vadose.locks import alone\n"
         "with alone(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", holding, tmp_path], stdout=subprocess.PIPE, text=True) as other:
@@ -219,13 +210,6 @@ def test_two_runs_on_one_folder_exclude_each_other(ground, tmp_path):
         assert not (tmp_path / "plan.json").exists()
         other.kill()
     make_map(request(ground, tmp_path), quiet)
-
-
-def test_a_holder_on_another_machine_is_not_taken_for_dead(tmp_path):
-    (tmp_path / LOCK).write_text(json.dumps({"pid": 1, "host": "elsewhere"}))
-    with pytest.raises(Refusal, match="Process 1 on elsewhere") as refused, alone(tmp_path):
-        pass
-    assert str(tmp_path / LOCK) in refused.value.remedy
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import stat
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from vadose import __version__
+from vadose.atomic import replacing as replacing  # noqa: PLC0414 - who writes a file finds all of it here
 from vadose.refusal import Refusal
 
 LARGEST_JSON, LARGEST_YAML = 64 << 20, 1 << 20
@@ -29,21 +28,6 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 class Unreadable(Refusal):
     """A file, or a text, that cannot be read as JSON or YAML."""
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it takes the place of `path`, on error it is removed.
-
-    Works for a file and for a folder. What was at `path` stays untouched until the new one is whole.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{path.suffix}")
-    try:
-        yield temporary
-        _swap(temporary, path)
-    finally:
-        _remove(temporary)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -175,23 +159,6 @@ def sha256(path: Path) -> str:
     """Checksum of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _swap(temporary: Path, path: Path) -> None:
-    if not path.is_dir():
-        temporary.replace(path)
-        return
-    old = temporary.with_name(f"{temporary.name}.old")
-    path.replace(old)
-    temporary.replace(path)
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 class _Loader(yaml.SafeLoader):

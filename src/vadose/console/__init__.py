@@ -1,6 +1,7 @@
 """What a person at a terminal sees: progress, results, refusals."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from vadose.atomic import in_words
 from vadose.refusal import Refusal
+from vadose.workers import tidy_ending
 
 ERRORS = Console(stderr=True)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)
+"""What PyTorch says, on a GPU and on a CPU."""
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that work side by side; all processors by default.")]
 
@@ -58,18 +63,35 @@ def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
 
 
 def fail_in_words(app: typer.Typer) -> int:
-    """Run an application; a refusal is printed in its three parts, a line each.
+    """Run an application; what cannot be met, and what the system denies, is printed in three parts, a line each.
 
     Returns:
-        The exit status: 2 for a refusal.
+        The exit status: 2 for a refusal. SIGTERM and SIGHUP tidy up and end with 143 and 129.
     """
     try:
-        app(standalone_mode=True)
-    except Refusal as refusal:
+        with tidy_ending():
+            app(standalone_mode=True)
+    except (Refusal, OSError, MemoryError, RuntimeError) as error:
+        refusal = _refusal_of(error)
         for part in (refusal.asked, refusal.found, refusal.remedy):
             typer.echo(" ".join(part.split()), err=True)
         return 2
     return 0
+
+
+def _refusal_of(error: Exception) -> Refusal:
+    """An error in three parts; what is no fault of the user's or the system's is raised again."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, OSError):
+        return in_words(error)
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
+        return Refusal(
+            "memory: what the command needs",
+            f"It does not suffice ({error or type(error).__name__})",
+            "Use fewer --workers or a smaller area, or a machine with more memory",
+        )
+    raise error
 
 
 def _plain(what: str) -> Callable[..., None]:

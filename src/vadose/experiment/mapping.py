@@ -1,7 +1,5 @@
 """A map of an area at one moment or many, from a run and an archive."""
 
-import errno
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from vadose.atomic import is_full
 from vadose.estimate import CONDITIONS
 from vadose.experiment.atlas import tile_files
 from vadose.experiment.atlas.crew import Crew
 from vadose.experiment.atlas.inventory import Held, inventory
-from vadose.experiment.atlas.lock import alone
 from vadose.experiment.atlas.moments import Passes, moment_of, moments_of
 from vadose.experiment.atlas.outline import read_area
 from vadose.experiment.atlas.plan import NAME, TILE_CELLS, Plan, made_from
@@ -27,14 +25,12 @@ from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
 from vadose.fusion import Assembler
 from vadose.grid import Area, Period
+from vadose.locks import alone
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.sentinel1 import Sentinel1
 
 Progress = Callable[[int, int, str], None]
 ALONE = Crew()
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_LEAST_FREE = 1 << 16
-"""Bytes below which a disk counts as full when GDAL fails, which does not say why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +181,7 @@ def _finish(prepared: Prepared, report: Progress, crew: Crew) -> None:
 
 
 def _require_room(error: BaseException, out: Path, done: int, total: int) -> None:
-    if isinstance(error, OSError) and (error.errno in _FULL or shutil.disk_usage(out).free < _LEAST_FREE):
+    if isinstance(error, OSError) and is_full(error, out):
         raise Refusal(
             f"map: writing into {out}",
             f"The disk is full ({error}); {done} of {total} tiles are done and stay",

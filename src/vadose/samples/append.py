@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vadose.locks import alone_at
 from vadose.refusal import Refusal
 from vadose.samples.layout import IDENTITY, LISTS, PUBLISHED_UNITS
 from vadose.samples.report import Dropped, Report
@@ -29,7 +30,12 @@ def append(path: Path, other: SampleStore, progress: Callable[[int, int, str], N
     Raises:
         Refusal: the stores do not hold the same, packed and in units alike, or one is simulated and the other is not.
     """
-    store = SampleStore.open(path)
+    with alone_at(path) as held:
+        return _append(SampleStore.open(held), other, progress)
+
+
+def _append(store: SampleStore, other: SampleStore, progress: Callable[[int, int, str], None] | None) -> Report:
+    path = store.path
     _check(store, other)
     known = set(store.index[KEY].itertuples(index=False, name=None))
     fresh = np.array([key not in known for key in other.index[KEY].itertuples(index=False, name=None)], bool)

@@ -46,6 +46,7 @@ def write_elevation(nature: Nature, archive: Path) -> None:
     name = f"NASADEM_HGT_{'ns'[south < 0]}{abs(south):02d}{'ew'[west < 0]}{abs(west):03d}"
     folder = archive / "nasadem" / name
     rng = np.random.default_rng([nature.seed, nature.number, *b"nasadem"])
+    (folder / f"{name}.tif").unlink(missing_ok=True)
     for first in range(0, grid.shape.y, ROWS):
         part = grid[first : min(first + ROWS, grid.shape.y), :]
         height = _elevation(nature, part) + rng.normal(0, HEIGHT_ERROR_M, part.shape)

@@ -35,6 +35,7 @@ def write_land_cover(nature: Nature, archive: Path) -> None:
     name = f"ESA_WorldCover_10m_2021_v200_{_tile_of(nature.region.lon, nature.region.lat)}"
     folder = archive / "esa-worldcover" / f"{name}_{nature.region.name}"
     truth = np.array([CLASSES[cover] for cover in COVERS], np.uint8)[cover_of(archive, nature.region.name)]
+    (folder / f"{name}_Map.tif").unlink(missing_ok=True)
     for first in range(0, grid.shape.y, ROWS):
         part = grid[first : min(first + ROWS, grid.shape.y), :]
         paint(folder / f"{name}_Map.tif", _shown(truth, nature.tile, part), part, grid, NODATA)

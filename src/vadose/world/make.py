@@ -5,7 +5,8 @@ from concurrent.futures import as_completed
 from functools import partial
 from pathlib import Path
 
-from vadose.files import declaration, read_json, write_json
+from vadose.files import declaration, read_json, replacing, write_json
+from vadose.locks import alone, is_vacant
 from vadose.refusal import Refusal
 from vadose.workers import processes
 from vadose.world import gldas, smap
@@ -33,13 +34,21 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
         workers: processes, each at a region of its own.
 
     Raises:
-        Refusal: the folder holds something else.
+        Refusal: the folder holds something else, or another process is at work on it.
     """
+    if _finished(config, folder) is None:
+        return
+    with alone(folder) as held:
+        _make(config, held, progress, workers)
+
+
+def _make(config: WorldConfig, folder: Path, progress: Report | None, workers: int) -> None:
     finished = _finished(config, folder)
     if finished is None:
         return
     _declare(config, folder, finished, complete=False)
-    (folder / "README.txt").write_text(f"{NOTICE}\nProducts, sensors and truth; how they were made: {DECLARATION}\n")
+    with replacing(folder / "README.txt") as readme:
+        readme.write_text(f"{NOTICE}\nProducts, sensors and truth; how they were made: {DECLARATION}\n")
     tasks = {name: task for name, task in _tasks(config, folder).items() if name not in finished}
     sizes = _sizes(config)
     done, total = sum(sizes[name] for name in finished), sum(sizes.values())
@@ -131,7 +140,7 @@ def _listed(task: Task) -> list[str]:
 
 def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
     """The tasks that an earlier run finished; None where the world is whole."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if is_vacant(folder):
         return []
     try:
         held = read_json(folder / DECLARATION)

@@ -36,10 +36,10 @@ def write_region(config: WorldConfig, number: int, archive: Path) -> Iterator[st
     """Write the terrain, the pictures, the sensors and the truth of a region; tells of every block that is done."""
     nature = Nature.random(config, number)
     pictures: list[Picture] = [*passes(nature, config), *looks(nature, config)]
-    for picture in pictures:
-        shutil.rmtree(picture.folder(archive), ignore_errors=True)
-    write_elevation(nature, archive)
     truth, total = truth_folder(archive, nature.region.name), blocks_of(nature.region)
+    for begun in (*(picture.folder(archive) for picture in pictures), truth):
+        shutil.rmtree(begun, ignore_errors=True)
+    write_elevation(nature, archive)
     begin_truth(nature, _times(config), truth)
     for done, tile in enumerate(nature.blocks(), start=1):
         world = nature.simulated(Places.block(tile))

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from vadose.atomic import scratch
 from vadose.world.config import WorldConfig
 from vadose.world.ease import EASE, Ease
 from vadose.world.smap_granule import write_granule
@@ -33,11 +33,11 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
     folder = archive / "smap"
     folder.mkdir(parents=True, exist_ok=True)
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
-    with TemporaryDirectory(dir=folder, prefix=".parts.") as kept:
+    with scratch(folder / "parts") as kept:
         for number, region in enumerate(seen):
-            _keep(region, number, Path(kept), config)
+            _keep(region, number, kept, config)
         for km, (first, last) in product(config.radiometer_km, _spans(len(days))):
-            table = _joined([_read(path) for path in sorted(Path(kept).glob(f"{km}.{first}.*"))])
+            table = _joined([_read(path) for path in sorted(kept.glob(f"{km}.{first}.*"))])
             for day in range(first, last):
                 name = NAMES[km].format(date=f"{days[day]:%Y%m%d}")
                 _write_day(folder / name, EASE[km], table, day)
