@@ -56,7 +56,7 @@ def test_a_second_one_is_told_of_the_first_until_it_is_killed(way, tmp_path):
         assert lock_of(way, target).exists()
         with hold(target, *rest):
             assert json.loads(lock_of(way, target).read_text())["pid"] == os.getpid()
-    assert list(tmp_path.iterdir()) == []
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("way", WAYS)
