@@ -129,6 +129,32 @@ def test_history_holds_the_mean_of_each_step_the_latest_first():
     )
 
 
+@pytest.mark.parametrize(("resolution", "hole", "share"), [(10, 320 + 300, 2 / 32), (40, 320 + 160, 16 / 32)])
+def test_a_look_weighs_in_a_step_by_the_part_of_the_cell_that_it_saw(resolution, hole, share):
+    """Of two looks in one step one shows the last pixels of the first column's cells alone."""
+    values = wide(SMAP if resolution > 10 else VV)
+    partial = Painted("sensor", (values,), resolution, (9,), hole=hole)
+    whole = Painted("sensor", (values,), resolution, (5,))
+
+    @dataclass(frozen=True)
+    class Both:
+        name: str = "sensor"
+        variables: tuple[Variable, ...] = (values,)
+
+        def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+            return whole.open(area, period) + partial.open(area, period)
+
+    needs = Needs(cells=(values.name,), history=History((values.name,), 2, 8.0), halo=1)
+    for shown in (needs, Needs(pixels=(values.name,), history=needs.history, halo=1)):
+        if resolution > 10 and shown.pixels:
+            continue
+        step = assemble([Both()], TILE, NOON, shown).history[values.name].values[0]
+        seen = TILE.pixels.coords["x"].values[32:64][-round(32 * share) :].mean() / 1000
+        expected = (CELL_KM[0] + 5 + share * (seen + 9)) / (1 + share)
+        assert np.allclose(step[:, 0], expected, atol=0.002)
+        assert np.allclose(step[:, 1:], CELL_KM[1:] + 7, atol=1e-3), "whole looks weigh alike"
+
+
 def test_one_opening_serves_many_moments():
     days = Period(np.datetime64("2021-06-05", "ns"), np.datetime64("2021-06-11", "ns"))
     assembler = Assembler.open([RADAR, PASSIVE], TILE, days, NEEDS)

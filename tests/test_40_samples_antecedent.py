@@ -36,3 +36,14 @@ def test_the_row_itself_is_its_first_step_exactly(values: np.ndarray) -> None:
     found = antecedent(times, values[:, np.newaxis], 2, 10.0)
     np.testing.assert_array_equal(found[:, 0, 0], values.astype(np.float32))
     np.testing.assert_array_equal(found[1:, 1, 0], values[:-1].astype(np.float32))
+
+
+def test_a_step_is_a_mean_weighted_by_what_was_seen():
+    values = np.array([0.2, 0.4, np.nan])[:, np.newaxis, np.newaxis]
+    share = np.array([1.0, 1 / 1024, 1.0])[:, np.newaxis, np.newaxis]
+    step = np.array([0, 0, 0])
+    assert step_means(values, step, 1, share)[0, 0, 0] == np.float32((0.2 + 0.4 / 1024) / (1 + 1 / 1024))
+    assert step_means(values, step, 1)[0, 0, 0] == np.float32(0.3)
+    alone = step_means(values[1:2], step[:1], 2, share[1:2])
+    assert alone[0, 0, 0] == np.float32(0.4)
+    assert np.isnan(alone[1, 0, 0])

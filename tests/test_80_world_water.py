@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import plain_ground
 from vadose.grid import Period
 from vadose.world.climates import DESERT, HUMID, SAVANNA, TAIGA
 from vadose.world.config import REGIONS, WorldConfig
@@ -23,6 +24,7 @@ from vadose.world.water import (
     Air,
     _drainage,
     ice_share,
+    moistness,
     snow_step,
     soil_temperature_step,
 )
@@ -243,3 +245,15 @@ def test_soil_and_ice_agree_at_every_moment_and_stay_in_the_curtain():
     assert freezing.min() > 0.05  # at least a week of the four months
     liquid = world.series(hours, "liquid")
     assert np.abs(np.diff(liquid, axis=0)[(np.abs(temperature) < 1)[1:]]).max() < 0.08
+
+
+@pytest.mark.parametrize(
+    ("depletion", "available", "allowed"),
+    [(0.5, 0.5, 1.0), (0.5, 0.25, 0.5), (0.3, 0.7, 1.0), (0.3, 0.35, 0.5), (0.6, 0.2, 0.5), (0.6, 0.5, 1.0)],
+)
+def test_transpiration_falls_where_fao_56_lets_it(depletion, available, allowed):
+    """Equation 84: Ks = (TAW - Dr) / ((1 - p) TAW), with a depletion Dr of (1 - available) TAW."""
+    land = plain_ground.land("grass")
+    soil = land.water
+    root = soil.wilting + available * (soil.field_capacity - soil.wilting)
+    np.testing.assert_allclose(moistness(land, root, depletion), allowed, rtol=1e-6)

@@ -14,20 +14,22 @@ def steps_of(times: NDArray[np.datetime64], moment: np.datetime64, steps: int, s
     return np.where((age >= 0) & (step < steps), step, -1)
 
 
-def step_means(values: Floats, step: NDArray[np.intp], steps: int) -> Floats:
-    """Mean of what was observed in each step.
+def step_means(values: Floats, step: NDArray[np.intp], steps: int, share: Floats | float = 1.0) -> Floats:
+    """Mean of what was observed in each step, each observation weighted by how much of the cell it saw.
 
     Args:
         values: (time, y, x), NaN where nothing was observed; backscatter in linear power.
         step: (time,), the step of each, -1 for none.
         steps: how many.
+        share: observed part of the cell, 0..1, that broadcasts to `values`.
 
     Returns:
         (step, y, x), NaN where a step holds no observation.
     """
     total = np.zeros((steps, *values.shape[1:]))
-    count = np.zeros_like(total)
+    weight = np.zeros_like(total)
     kept = step >= 0
-    np.add.at(total, step[kept], np.nan_to_num(values[kept]))
-    np.add.at(count, step[kept], np.isfinite(values[kept]))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    weights = np.where(np.isfinite(values), share, 0.0)[kept]
+    np.add.at(total, step[kept], weights * np.nan_to_num(values[kept]))
+    np.add.at(weight, step[kept], weights)
+    return np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan).astype(np.float32)

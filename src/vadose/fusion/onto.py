@@ -96,7 +96,7 @@ class Fine:
     variables: tuple[Variable, ...]
     tile: Tile
     _read: dict[int, dict[str, Floats]] = field(default_factory=dict)
-    _means: dict[int, dict[str, Floats]] = field(default_factory=dict)
+    _means: dict[int, dict[str, tuple[Floats, Floats]]] = field(default_factory=dict)
 
     def at(self, time: np.datetime64, max_age: float, until: np.datetime64) -> Moment:
         """The latest valid pixels not older than `max_age` days, and their means over cells."""
@@ -110,7 +110,7 @@ class Fine:
         return Moment(found.values, means, valid_fraction, age, found.items)
 
     def steps(self, name: str, time: np.datetime64, history: History, until: np.datetime64) -> Floats:
-        """Means over cells and steps of every look in reach."""
+        """Means over cells and steps of every look in reach, by the part of a cell that each look saw."""
         days = history.steps * history.step_days
         ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, until)]
         means = {rank: self._cell_means(rank) for rank in ranks}
@@ -119,7 +119,8 @@ class Fine:
             return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
         times = np.array([self.looks[rank].time for rank in held], dtype="datetime64[ns]")
         step = steps_of(times, time, history.steps, history.step_days)
-        return step_means(np.stack([means[rank][name] for rank in held]), step, history.steps)
+        values, shares = (np.stack(arrays) for arrays in zip(*(means[rank][name] for rank in held), strict=True))
+        return step_means(values, step, history.steps, shares)
 
     def items(self, time: np.datetime64, history: History, until: np.datetime64) -> set[str]:
         """Looks in reach of the steps."""
@@ -131,10 +132,11 @@ class Fine:
             self._read[rank] = self.looks[rank].on(self.tile.pixels, self.variables)
         return self._read[rank]
 
-    def _cell_means(self, rank: int) -> dict[str, Floats]:
+    def _cell_means(self, rank: int) -> dict[str, tuple[Floats, Floats]]:
+        """Mean over each cell and observed part of it, by variable."""
         if rank not in self._means:
             pixels = self._read.get(rank) or self.looks[rank].on(self.tile.pixels, self.variables)
-            self._means[rank] = {name: self._mean(values)[0] for name, values in pixels.items()}
+            self._means[rank] = {name: self._mean(values) for name, values in pixels.items()}
         return self._means[rank]
 
     def _mean(self, values: Floats) -> tuple[Floats, Floats]:
@@ -220,14 +222,15 @@ class Coarse:
         return Moment(None, found.values, valid_fraction, found.age, found.items)
 
     def steps(self, name: str, time: np.datetime64, history: History, until: np.datetime64) -> Floats:
-        """Means over steps of every time in reach."""
+        """Means over steps of every time in reach, by the part of a cell that was observed."""
         parts = [one for one in self.series if one.times.size and name in one.values]
         if not parts:
             return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
         times = np.concatenate([part.times for part in parts])
         values = np.concatenate([part.values[name] for part in parts])
+        shares = np.concatenate([part.valid_fraction for part in parts])
         step = steps_of(times, time, history.steps, history.step_days)
-        return step_means(values, np.where(times <= until, step, -1), history.steps)
+        return step_means(values, np.where(times <= until, step, -1), history.steps, shares)
 
     def items(self, time: np.datetime64, history: History, until: np.datetime64) -> set[str]:
         """Series with a time in reach of the steps."""

@@ -16,8 +16,8 @@ EXCHANGE = 0.25
 """Share of the difference in relative saturation that capillarity evens out in a day; our choice."""
 SURFACE_ROOTS = 0.15
 """Share of the roots in the surface layer."""
-UNSTRESSED = 0.5
-"""Share of the available water that plants take without stress (FAO 56, table 22)."""
+DEPLETION = 0.5
+"""Share p of the available water that plants take before they lack water (FAO 56, table 22)."""
 SEALED = 0.6
 """Share of a town that rain cannot enter."""
 MELT_MM_DEGREE = 3.0
@@ -116,11 +116,19 @@ def irrigation(land: Land, state: State) -> Floats:
     return np.asarray(IRRIGATION_MM * given, np.float32)
 
 
-def moistness(land: Land, root: Floats) -> Floats:
-    """Share of transpiration that the root zone's water allows (FAO 56, equation 84)."""
+def moistness(land: Land, root: Floats, depletion: float = DEPLETION) -> Floats:
+    """Share of transpiration that the root zone's water allows (FAO 56, equation 84).
+
+    Ks = (TAW - Dr) / ((1 - p) TAW): water available by what is available when stress begins.
+
+    Args:
+        land: the soil.
+        root: water content, m3 m-3.
+        depletion: p, share of the available water that is taken without stress.
+    """
     soil = land.water
     available = (root - soil.wilting) / (soil.field_capacity - soil.wilting)
-    return np.asarray(np.clip(available / UNSTRESSED, 0, 1))
+    return np.asarray(np.clip(available / (1 - depletion), 0, 1))
 
 
 def soil_step(
