@@ -11,8 +11,8 @@ def antecedent(
 ) -> NDArray[np.float32]:
     """Mean in each step of the rows that lie in it, the row's own among those of the first.
 
-    Step k holds the rows whose age in days, seen from the row, lies in [k step_days, (k + 1) step_days). Rows of a table
-    state no observed part of a cell, so all weigh alike.
+    Step k holds the rows whose age in days, seen from the row, lies in [k step_days, (k + 1) step_days). Rows of tables
+    state no observed part of a cell: all weigh alike.
 
     Args:
         times: of the rows of one sensor, ascending.
