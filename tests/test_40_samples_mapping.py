@@ -21,7 +21,7 @@ MAPPING = {
     "predictors": {
         "vv": {"column": "VV_dB", "units": "dB"},
         "B04": {"column": "B4", "units": "DN", "offset": -1000},
-        "smap": {"column": "ssm", "units": "mm", "depth_mm": 50, "missing": [-9999]},
+        "smap_usda": {"column": "ssm", "units": "mm", "depth_mm": 50, "missing": [-9999]},
     },
     "history": {"steps": 3, "step_days": 10},
 }
@@ -37,7 +37,13 @@ MAPPING = {
             "predictors.vv.unit: unknown key (did you mean 'units'",
         ),
         ({"predictors": {"vv": {"column": "x", "units": "mm"}}}, "converted from 1, dB"),
-        ({"predictors": {"smap": {"column": "x", "units": "mm"}}}, "A depth of soil goes with a column of water"),
+        ({"predictors": {"smap_usda": {"column": "x", "units": "mm"}}}, "A depth of soil goes with a column of water"),
+        ({"predictors": {"smap": {"column": "x", "units": "mm", "depth_mm": 50}}}, "map it as 'smap_usda'"),
+        ({"predictors": {"smap": {"column": "x", "product": "NASA-USDA Enhanced SMAP"}}}, "map it as 'smap_usda'"),
+        ({"predictors": {"smap_usda": {"column": "x", "product": "SPL3SMP"}}}, "'SPL3SMP' is no product of smap_usda"),
+        ({"predictors": {"smap": {"column": "x", "product": "SPL4SMGP"}}}, "'SPL4SMGP' is no product of smap"),
+        ({"predictors": {"B04": {"column": "x", "product": "L1C"}}}, "known are Sentinel-2 L2A, Sentinel-2 L1C"),
+        ({"predictors": {"elevation": {"column": "x", "product": "NASADEM"}}}, "leave its product out"),
         ({"predictors": {}}, "predictors: Dictionary should have at least 1 item"),
         ({"history": {"steps": 0, "step_days": 10}}, "history.steps: Input should be greater than 0"),
         ({"history": {"steps": 2, "step_days": 1, "variables": ["gldas"]}}, "'gldas' is not a predictor of this table"),

@@ -23,7 +23,7 @@ MAPPING = {
     "predictors": {
         "vv": {"column": "VV_dB", "units": "dB"},
         "B04": {"column": "B4", "units": "DN", "offset": -1000},
-        "smap": {"column": "ssm", "units": "mm", "depth_mm": 50, "missing": [-9999]},
+        "smap_usda": {"column": "ssm", "units": "mm", "depth_mm": 50, "missing": [-9999]},
     },
     "history": {"steps": 3, "step_days": 10},
 }
@@ -81,16 +81,25 @@ def test_the_real_conus_table(real: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.index["time"], labelled["period_start"].astype("datetime64[ns]"))
     np.testing.assert_allclose(store.labels(store.rows), labelled["soil_moisture_m3m3"], rtol=1e-6)
     expected = {
-        "vv": 10 ** (labelled["VV_dB"] / 10),
-        "incidence_angle": labelled["angle_deg"],
-        "B11": labelled["B11"] / 10000,
         "sand": labelled["hwsd_sand_pct"] / 100,
         "organic_carbon": labelled["hwsd_oc_pct"] / 100,
-        "smap": labelled["smap_usda_ssm_mm"] / 50,
+        "smap_usda": labelled["smap_usda_ssm_mm"] / 50,
         "elevation": labelled["elev_m"],
     }
     for name, values in expected.items():
         np.testing.assert_allclose(store.cells((name,), store.rows)[:, 0], values, rtol=1e-6, err_msg=name)
+    looks = {
+        "vv": 10 ** (labelled["VV_dB"] / 10) / np.cos(np.radians(labelled["angle_deg"])),
+        "B11": labelled["B11"] / 10000,
+    }
+    for name, values in looks.items():
+        own = values.notna().to_numpy()
+        np.testing.assert_allclose(store.cells((name,), store.rows)[own, 0], values[own], rtol=1e-6, err_msg=name)
+    radar, optics = store.cells(("sentinel1_age", "sentinel2_age"), store.rows).T
+    assert np.nanmax(radar) == 10 and np.nanmax(optics) == 30
+    blank = labelled["VV_dB"].isna() & labelled["VH_dB"].isna()
+    assert np.isnan(radar).mean() < 0.5 * blank.mean()
+    assert store.products["smap_usda"] == "NASA-USDA Enhanced SMAP" and store.products["vv"] == "gamma0 ellipsoid"
     _history_agrees(store, raw, labelled)
 
 
@@ -99,8 +108,9 @@ def _history_agrees(store: SampleStore, raw: pd.DataFrame, labelled: pd.DataFram
     history = store.history(store.holds.history, store.rows)
     steps = TableMapping.read(CONFIGS / "conus_10day.yaml").history
     assert steps is not None and history.shape == (8418, steps.steps, 10)
-    smap = raw.assign(smap=raw["smap_usda_ssm_mm"] / 50, vv=10 ** (raw["VV_dB"] / 10))
-    for name in ("smap", "vv"):
+    power = 10 ** (raw["VV_dB"] / 10) / np.cos(np.radians(raw["angle_deg"]))
+    smap = raw.assign(smap_usda=raw["smap_usda_ssm_mm"] / 50, vv=power)
+    for name in ("smap_usda", "vv"):
         place = store.holds.history.variables.index(name)
         for step in (0, 1, 17, steps.steps - 1):
             earlier = smap.groupby(["network", "station"])[name].shift(step).loc[labelled.index]
@@ -128,11 +138,11 @@ def test_each_format_gives_the_same_samples(tmp_path: Path, name: str) -> None:
     assert set(store.index["network"]) == {"NA"}
     assert set(store.index["station"]) == {"000", "001"}
     assert store.index["time"].iloc[1] == pd.Timestamp("2020-01-06")
-    vv, red, smap = store.cells(("vv", "B04", "smap"), store.rows).T
+    vv, red, smap = store.cells(("vv", "B04", "smap_usda"), store.rows).T
     np.testing.assert_allclose(vv, 10 ** (table["VV_dB"] / 10), rtol=1e-6)
     np.testing.assert_allclose(red, (table["B4"] - 1000) / 10000, rtol=1e-5)
     np.testing.assert_allclose(smap, table["ssm"] / 50, rtol=1e-6)
-    assert store.holds.history == History(("vv", "B04", "smap"), 3, 10.0)
+    assert store.holds.history == History(("vv", "B04", "smap_usda"), 3, 10.0)
 
 
 def test_history_is_the_mean_of_earlier_rows_of_the_same_sensor_in_linear_power(tmp_path: Path) -> None:
@@ -177,9 +187,9 @@ def test_missing_values_and_stray_ones_become_nan_and_are_counted(tmp_path: Path
     path = tmp_path / "table.csv"
     table.to_csv(path, index=False)
     report = import_table(path, TableMapping.model_validate(MAPPING), tmp_path / "store")
-    assert dict(report.blanked.counts) == {"smap out of its range": 1}
+    assert dict(report.blanked.counts) == {"smap_usda out of its range": 1}
     store = SampleStore.open(tmp_path / "store")
-    assert np.flatnonzero(np.isnan(store.cells(("smap",), store.rows)[:, 0])).tolist() == [0, 1, 2]
+    assert np.flatnonzero(np.isnan(store.cells(("smap_usda",), store.rows)[:, 0])).tolist() == [0, 1, 2]
 
 
 def test_a_simulated_table_says_so(tmp_path: Path) -> None:
@@ -200,4 +210,4 @@ def test_an_optional_label_that_is_absent_gives_a_store_to_estimate(tmp_path):
     whole = imported(tmp_path / "whole", simulated_table(), mapping)
     assert len(bare) == len(whole) == 120
     assert np.isnan(bare.labels(bare.rows)).all() and np.isfinite(whole.labels(whole.rows)).all()
-    assert np.array_equal(bare.cells(("smap",), bare.rows), whole.cells(("smap",), whole.rows))
+    assert np.array_equal(bare.cells(("smap_usda",), bare.rows), whole.cells(("smap_usda",), whole.rows))

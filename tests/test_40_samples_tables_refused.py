@@ -21,7 +21,7 @@ MAPPING = {
     "predictors": {
         "vv": {"column": "VV_dB", "units": "dB"},
         "B04": {"column": "B4", "units": "DN", "offset": -1000},
-        "smap": {"column": "ssm", "units": "mm", "depth_mm": 50, "missing": [-9999]},
+        "smap_usda": {"column": "ssm", "units": "mm", "depth_mm": 50, "missing": [-9999]},
     },
     "history": {"steps": 3, "step_days": 10},
 }
@@ -130,8 +130,8 @@ BAD_TABLES = {
     ),
     "undeclared fill": (
         simulated_table().assign(ssm=lambda t: t["ssm"].where(t.index % 10 > 0, -9999)),
-        MAPPING | {"predictors": {"smap": {"column": "ssm", "units": "mm", "depth_mm": 50}}},
-        "column 'ssm' as smap in mm",
+        MAPPING | {"predictors": {"smap_usda": {"column": "ssm", "units": "mm", "depth_mm": 50}}},
+        "column 'ssm' as smap_usda in mm",
         "12 of 120 values lie outside",
         "the numbers that stand for missing",
     ),

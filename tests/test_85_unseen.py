@@ -222,7 +222,7 @@ def test_a_rival_without_all_its_predictors_is_left_out_and_the_scorecard_says_s
     assert experiment(needs={"cells": ("smap", "gldas")}).rival_needs("smap_gldas").cells == ("smap", "gldas")
     assert experiment().rival_needs("smap").cells == ("smap",)
     assert not list(run.folder.glob("fold-*/smap_gldas-*"))
-    assert sorted(path.stem for path in (run.folder / "predictions").iterdir()) == ["network", "smap"]
+    assert sorted(path.stem for path in (run.folder / "predictions").iterdir()) == ["network", "smap", "smap_rescaled"]
     said = "Not judged, as their predictors are not all among those of the samples: smap_gldas."
     assert said in (run.folder / "scorecard.md").read_text()
 

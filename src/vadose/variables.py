@@ -1,5 +1,6 @@
 """The vocabulary: every quantity vadose reads or writes, its units, its range, how it may be averaged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum
 
@@ -93,7 +94,8 @@ BULK_DENSITY = Variable("bulk_density", "kg m-3", (100.0, 2300.0), "bulk density
 ORGANIC_CARBON = Variable(
     "organic_carbon", "kg kg-1", (0.0, 0.6), "mass fraction of organic carbon in fine earth", Resampling.AREA_MEAN
 )
-SMAP = _moisture("smap", "SMAP L3 soil moisture")
+SMAP = _moisture("smap", "SMAP L3 soil moisture (SPL3SMP, SPL3SMP_E)")
+SMAP_USDA = _moisture("smap_usda", "NASA-USDA Enhanced SMAP soil moisture, a water column divided by 50 mm")
 GLDAS = _moisture("gldas", "GLDAS-2.1 Noah soil moisture 0-10 cm")
 
 BUILT_UP = Variable("built_up", "1", (0.0, 1.0), "part of the ground that is built up", Resampling.AREA_MEAN)
@@ -118,7 +120,10 @@ SOURCES: dict[str, tuple[Variable, ...]] = {
     "smap": (SMAP,),
     "gldas": (GLDAS,),
 }
-"""What each of the six sources observes."""
+"""What each of the six sources of an archive observes."""
+
+TABLE_ONLY: dict[str, tuple[Variable, ...]] = {"soilgrids": (ORGANIC_CARBON,), "smap": (SMAP_USDA,)}
+"""Predictors that only tables have, by the source whose role they fill."""
 
 CONDITIONS: dict[str, tuple[Variable, ...]] = {"worldcover": (BUILT_UP, OPEN_WATER), "smap_surface": (FROZEN,)}
 """What is read of the ground for the flags of maps alone: no network reads it."""
@@ -137,16 +142,49 @@ SMAP level 3: within 50 hours (SMAP Handbook, JPL 400-1567, 2014). GLDAS-2.1: th
 main stream takes 3 to 4 months (GES DISC, dataset GLDAS_NOAH025_3H 2.1).
 """
 
-PREDICTORS: dict[str, Variable] = {variable.name: variable for group in SOURCES.values() for variable in group} | {
-    ORGANIC_CARBON.name: ORGANIC_CARBON
+PREDICTORS: dict[str, Variable] = {
+    variable.name: variable for groups in (SOURCES, TABLE_ONLY) for group in groups.values() for variable in group
 }
 """Every quantity a model may read, by name."""
 
+_OWNERS: dict[str, str] = {
+    variable.name: source
+    for groups in (SOURCES, CONDITIONS, TABLE_ONLY)
+    for source, group in groups.items()
+    for variable in group
+}
+
+_ARCHIVED = {variable.name for group in SOURCES.values() for variable in group}
+
+NOT_STATED = "not stated"
+"""The product of a predictor of which nobody said what it is."""
+GAMMA0_RTC, GAMMA0, SIGMA0 = "gamma0 RTC", "gamma0 ellipsoid", "sigma0 ellipsoid"
+SPL3SMP, ENHANCED_SMAP = "SPL3SMP or SPL3SMP_E", "NASA-USDA Enhanced SMAP"
+PRODUCTS: Mapping[str, tuple[str, ...]] = {
+    VV.name: (GAMMA0_RTC, GAMMA0, SIGMA0),
+    VH.name: (GAMMA0_RTC, GAMMA0, SIGMA0),
+    **{band.name: ("Sentinel-2 L2A", "Sentinel-2 L1C") for band in BANDS},
+    **{soil.name: ("SoilGrids 2.0", "HWSD") for soil in (SAND, SILT, CLAY, BULK_DENSITY, ORGANIC_CARBON)},
+    SMAP.name: (SPL3SMP,),
+    SMAP_USDA.name: (ENHANCED_SMAP,),
+    GLDAS.name: ("GLDAS-2.1 Noah",),
+}
+"""Products, levels and conventions that go under the name of a predictor; the first is that of an archive's files."""
+ARCHIVE_PRODUCTS: Mapping[str, str] = {name: known[0] for name, known in PRODUCTS.items() if name in _ARCHIVED}
+"""What the readers of an archive give under each name."""
+INTERCHANGED_NEVER: tuple[frozenset[str], ...] = (frozenset({SMAP.name, SMAP_USDA.name}),)
+"""Predictors of one role that are different quantities: none stands for another."""
+
 
 def source_of(name: str) -> str:
-    """Name of the source that observes `name`; the soil maps' extras belong to soilgrids."""
-    owners = (source for source, group in (SOURCES | CONDITIONS).items() if any(v.name == name for v in group))
-    return next(owners, "soilgrids")
+    """Name of the source that observes `name`, or whose role it fills."""
+    return _OWNERS.get(name, "soilgrids")
+
+
+def product_of(name: str, stated: str | None = None) -> str:
+    """Product of a predictor: as stated, else the only one that its name can mean, else `NOT_STATED`."""
+    known = PRODUCTS.get(name, ())
+    return stated or (known[0] if len(known) == 1 else NOT_STATED)
 
 
 class Quality(IntFlag):

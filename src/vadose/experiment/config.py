@@ -169,7 +169,11 @@ class SplitPlan(Section):
         return self
 
 
-Rival = Literal["smap", "gldas", "smap_gldas", "trees", "change_detection", "climatology"]
+Rival = Literal["smap", "smap_usda", "gldas", "smap_gldas", "trees", "change_detection", "climatology"]
+PRODUCTS_JUDGED: tuple[Rival, ...] = ("smap", "smap_usda", "gldas")
+"""Rivals that are products; each is also judged linearly rescaled on the training stations."""
+RESCALED = "_rescaled"
+"""What stands behind the name of a product that is rescaled."""
 LOOKS = ("vv", "incidence_angle")
 """The past that change detection reads."""
 
@@ -227,7 +231,16 @@ class Experiment(Section):
         """Every predictor as a cell value, without repetition."""
         return tuple(dict.fromkeys((*self.needs.cells, *self.needs.pixels)))
 
-    def rival_needs(self, rival: Rival) -> Needs | None:
+    @property
+    def judged_beside(self) -> tuple[str, ...]:
+        """The rivals, each product followed by itself on the line that fits the training stations best."""
+        return tuple(
+            name
+            for rival in self.rivals
+            for name in ((rival, f"{rival}{RESCALED}") if rival in PRODUCTS_JUDGED else (rival,))
+        )
+
+    def rival_needs(self, rival: str) -> Needs | None:
         """What a rival reads; None when the experiment lacks any of its predictors."""
         past = self.needs.history
         match rival:
@@ -237,7 +250,7 @@ class Experiment(Section):
                 return Needs()
             case "change_detection":
                 return Needs(history=replace(past, variables=LOOKS)) if "vv" in past.variables else None
-        wanted = ("smap", "gldas") if rival == "smap_gldas" else (rival,)
+        wanted = ("smap", "gldas") if rival == "smap_gldas" else (rival.removesuffix(RESCALED),)
         return Needs(cells=wanted) if set(wanted) <= set(self.cells) else None
 
 

@@ -6,7 +6,7 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from vadose.experiment.config import Experiment, Rival
+from vadose.experiment.config import RESCALED, Experiment
 from vadose.experiment.published import as_declared
 from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.unseen import LEARNED_FROM, sensors_of
@@ -21,6 +21,7 @@ from vadose.training import (
     fit_climatology,
     fit_network,
     fit_product,
+    fit_rescaled,
     fit_trees,
     load,
     save,
@@ -54,7 +55,7 @@ class Fitting:
         """The fusion network, each member of it."""
         return self._networks(NETWORK, self.experiment.network_needs, self.experiment.members)
 
-    def rival(self, rival: Rival) -> list[Model]:
+    def rival(self, rival: str) -> list[Model]:
         """A baseline; none, when the experiment or its samples lack any of its predictors."""
         needs = needs_met(self.experiment, rival, self.places.store)
         if needs is None:
@@ -68,7 +69,12 @@ class Fitting:
                 save(model, self.run.checkpoint(self.fold, rival, member), self._made_from())
         return [load(folder) for folder in self._members(rival)]
 
-    def _rivals(self, rival: Rival, needs: Needs) -> Sequence[Model]:
+    def _products(self) -> dict[str, str]:
+        """Of which product each predictor was that a model may have learned from."""
+        names, products = self.experiment.store_needs.names, self.places.store.products
+        return {name: product for name, product in products.items() if name in names}
+
+    def _rivals(self, rival: str, needs: Needs) -> Sequence[Model]:
         match rival:
             case "trees":
                 split = self.experiment.split
@@ -77,6 +83,8 @@ class Fitting:
                 return [fit_change(self.places, needs)]
             case "climatology":
                 return [fit_climatology(self.places)]
+        if rival.endswith(RESCALED):
+            return [fit_rescaled(self.places, rival.removesuffix(RESCALED))]
         return [fit_product(self.places, rival)]
 
     def _members(self, name: str) -> list[Path]:
@@ -111,11 +119,12 @@ class Fitting:
             "training_samples": len(self.places.training),
             "validation_samples": len(self.places.validation),
             "held_out_sensors": len(held_out[["network", "station", "sensor"]].drop_duplicates()),
+            "products": self._products(),
             LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
         } | as_declared(self.places.store)
 
 
-def needs_met(experiment: Experiment, rival: Rival, store: SampleStore) -> Needs | None:
+def needs_met(experiment: Experiment, rival: str, store: SampleStore) -> Needs | None:
     """What a rival reads; None when the experiment or its samples lack any of it."""
     needs = experiment.rival_needs(rival)
     return None if needs is None or needs.differences(store.holds) else needs

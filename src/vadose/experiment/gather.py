@@ -18,6 +18,7 @@ from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Archive, Report, SampleStore, TableMapping, build, import_table
 from vadose.sources import Ismn, Sensor, Source, open_sources
 from vadose.sources.sentinel1 import Sentinel1
+from vadose.variables import ARCHIVE_PRODUCTS
 
 Progress = Callable[[int, int, str], None]
 
@@ -30,7 +31,7 @@ def gather(experiment: Experiment, store: Path, progress: Progress | None = None
     """
     samples = experiment.samples
     if isinstance(samples, TableSamples):
-        return import_table(samples.table, TableMapping.read(samples.mapping), store)
+        return import_table(samples.table, mapping_of(experiment, samples), store)
     if isinstance(samples, StoreSamples):
         raise Refusal(
             f"samples: a store at {store} for the experiment '{experiment.name}'",
@@ -62,6 +63,22 @@ def store_of(experiment: Experiment, store: Path, progress: Progress | None = No
     return held
 
 
+def mapping_of(experiment: Experiment, samples: TableSamples) -> TableMapping:
+    """The mapping of a table, with the windows of the experiment.
+
+    Raises:
+        Refusal: the mapping cannot be read, or it has windows of its own that are others.
+    """
+    mapping = TableMapping.read(samples.mapping)
+    if mapping.windows not in (Windows(), experiment.windows):
+        raise Refusal(
+            f"samples: {samples.table} for the experiment '{experiment.name}'",
+            f"{samples.mapping} has other windows than the experiment",
+            "State the windows in the experiment, and for 'vadose samples table' the same in the mapping",
+        )
+    return mapping.model_copy(update={"windows": experiment.windows})
+
+
 def _named(experiment: Experiment, named: Path, given: Path) -> SampleStore:
     """The store that an experiment names, where it lies."""
     asked = f"samples: {named} for the experiment '{experiment.name}'"
@@ -78,7 +95,7 @@ def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
     """What of the samples' origin differs from the experiment; where an archive or a table lies does not matter."""
     samples = experiment.samples
     if isinstance(samples, TableSamples):
-        mapping = TableMapping.read(samples.mapping).model_dump(mode="json", exclude_defaults=True)
+        mapping = mapping_of(experiment, samples).model_dump(mode="json", exclude_defaults=True)
         asked: dict[str, Any] = {"sha256": sha256(samples.table), "mapping": mapping}
         return [{"sha256": "table"}.get(key, key) for key in asked if made_from.get(key) != asked[key]]
     asked = experiment.model_dump(mode="json")
@@ -151,6 +168,7 @@ def _collocate(
         simulated=experiment.simulated,
         progress=progress,
         workers=workers,
+        products=ARCHIVE_PRODUCTS,
     )
 
 

@@ -1,6 +1,6 @@
 """A run from samples to scorecard; what is done stays done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pandas as pd
 from vadose.estimate import Calibration, estimate_points
 from vadose.evaluation import SEEN_IN_TRAINING, console_summary, write_scorecard
 from vadose.experiment.calibrate import HeldOut, calibrations, chapter_of, cost_of_lack, held_out
-from vadose.experiment.config import SIMULATED, Experiment
+from vadose.experiment.config import PRODUCTS_JUDGED, RESCALED, SIMULATED, Experiment
 from vadose.experiment.fitted import Fitting, Reporter, needs_met
 from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
 from vadose.experiment.gather import store_of
@@ -21,6 +21,7 @@ from vadose.experiment.split_table import keep, table_of
 from vadose.refusal import Refusal
 from vadose.samples import Fold, SampleStore
 from vadose.training import HERE, Machine, Places
+from vadose.variables import INTERCHANGED_NEVER, PRODUCTS
 
 LACK = "What a missing source costs"
 
@@ -109,7 +110,7 @@ def _judged(
     for number, fold in enumerate(folds):
         fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report, machine)
         network.append(held_out(fitting.network(), store, fold.test))
-        for rival in experiment.rivals:
+        for rival in experiment.judged_beside:
             if members := fitting.rival(rival):
                 estimates.setdefault(rival, []).append(estimate_points(members, store, fold.test))
     calibration, of_folds = calibrations(network)
@@ -119,6 +120,19 @@ def _judged(
     products = {name: pd.concat(parts, ignore_index=True) for name, parts in estimates.items()}
     products = {name: table.assign(**{SEEN_IN_TRAINING: seen}) for name, table in products.items()}
     return products, calibration, cost_of_lack(network, experiment.min_samples)
+
+
+def _as_they_are(product: str) -> str:
+    words = PRODUCTS[product][0]
+    return (
+        f"{product} is {words} as it is; {product}{RESCALED} is {words}, linearly rescaled on the training stations: "
+        "a + b x by least squares in each fold."
+    )
+
+
+def _stood_for(rival: str, met: Collection[str]) -> bool:
+    """Whether another product of the same role is judged."""
+    return any(rival in role and role & set(met) for role in INTERCHANGED_NEVER)
 
 
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:
@@ -136,7 +150,9 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     ]
     units = units_note(lines_of_store(store), experiment.store_needs.names)
     notes += [units] if units else []
-    absent = [rival for rival in experiment.rivals if needs_met(experiment, rival, store) is None]
+    met = {rival for rival in experiment.judged_beside if needs_met(experiment, rival, store) is not None}
+    notes += [_as_they_are(rival) for rival in experiment.judged_beside if rival in met and rival in PRODUCTS_JUDGED]
+    absent = [rival for rival in experiment.rivals if rival not in met and not _stood_for(rival, met)]
     if absent:
         notes.append(f"Not judged, as their predictors are not all among those of the samples: {', '.join(absent)}.")
     return notes

@@ -21,15 +21,19 @@ Reads = Literal["steps", "columns", "both"]
 
 @dataclass(frozen=True)
 class Product:
-    """A product taken at its word, such as SMAP or GLDAS.
+    """A product as it is, such as SMAP or GLDAS, or rescaled by a line.
 
     Attributes:
         variable: name of the soil moisture predictor.
         spread: standard deviation of its error over the training samples, m3 m-3.
+        intercept: of the line, m3 m-3.
+        slope: of the line.
     """
 
     variable: str
     spread: float
+    intercept: float = 0.0
+    slope: float = 1.0
 
     @property
     def needs(self) -> Needs:
@@ -37,8 +41,8 @@ class Product:
         return Needs(cells=(self.variable,))
 
     def estimate(self, batch: Batch) -> Estimate:
-        """The product's value; NaN where it has none."""
-        mean = batch.cells[:, 0].numpy()
+        """The product's value on its line; NaN where it has none."""
+        mean = np.asarray(self.intercept + self.slope * batch.cells[:, 0].numpy(), np.float32)
         return Estimate(mean, np.where(np.isfinite(mean), np.float32(self.spread), np.float32(np.nan)))
 
 

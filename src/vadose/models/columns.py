@@ -10,7 +10,7 @@ from vadose.variables import source_of
 
 STATIC = ("dem", "soilgrids")
 """Sources whose values do not change with time."""
-MOISTURE = ("smap", "gldas")
+MOISTURE = ("smap", "smap_usda", "gldas")
 """Quantities that carry their past with them."""
 MEMORY_DAYS = (5.0, 10.0, 20.0, 40.0, 60.0, 120.0)
 """Times over which a filter of the past forgets, days."""

@@ -7,7 +7,11 @@ DAY_NS = 86_400e9
 
 
 def antecedent(
-    times: NDArray[np.datetime64], values: NDArray[np.float64], steps: int, step_days: float
+    times: NDArray[np.datetime64],
+    values: NDArray[np.float64],
+    steps: int,
+    step_days: float,
+    delay_ns: int = 0,
 ) -> NDArray[np.float32]:
     """Mean in each step of the rows that lie in it, the row's own among those of the first.
 
@@ -19,13 +23,14 @@ def antecedent(
         values: (row, variable), NaN where missing; backscatter in linear power.
         steps: how many.
         step_days: length of one, days.
+        delay_ns: nanoseconds that pass until a row is known.
 
     Returns:
         (row, step, variable), the latest step first; NaN where a step holds no observation.
     """
     moments = times.astype("datetime64[ns]").astype(np.int64)
     bounds = [round(step * step_days * DAY_NS) for step in range(steps + 1)]
-    edges = np.stack([np.searchsorted(moments, moments - bound, side="right") for bound in bounds])
+    edges = np.stack([np.searchsorted(moments, moments - max(bound, delay_ns), side="right") for bound in bounds])
     observed = np.isfinite(values)
     means = np.full((len(times), steps, values.shape[1]), np.nan, np.float32)
     for step in range(steps):

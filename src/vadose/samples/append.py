@@ -43,7 +43,9 @@ def _append(store: SampleStore, other: SampleStore, progress: Callable[[int, int
     origin = {"onto": store.declaration["made_from"], "appended": other.declaration["made_from"]}
     origin |= {PUBLISHED_UNITS: store.published_units} if store.published_units else {}
     if len(rows):
-        with SampleWriter.open(path, store.holds, origin, store.simulated, store, store.packings) as writer:
+        with SampleWriter.open(
+            path, store.holds, origin, store.simulated, store, store.packings, store.products
+        ) as writer:
             for name, table in _lists(store, other):
                 writer.put_list(name, table)
             for start in range(0, len(rows), AT_ONCE):
@@ -75,6 +77,10 @@ def _check(store: SampleStore, other: SampleStore) -> None:
     if store.holds != other.holds:
         differences = [*store.holds.differences(other.holds), *other.holds.differences(store.holds)]
         raise Refusal(asked, f"They do not hold the same: {'; '.join(differences)}", "Build both for the same needs")
+    unlike = sorted(name for name in store.products if store.products[name] != other.products[name])
+    if unlike:
+        found = "; ".join(f"{name} is {store.products[name]} here and {other.products[name]} there" for name in unlike)
+        raise Refusal(asked, f"They are of different products: {found}", "Build both from the same products")
     if store.packings != other.packings or store.published_units != other.published_units:
         raise Refusal(
             asked, "Published numbers are read or packed by other lines in the one", "Build both with the same units"

@@ -16,6 +16,7 @@ from vadose.fusion import Inputs, Needs
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST, Period, Tile, tile_around
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples.labels import LabelRule, at_top, clean, nearest
+from vadose.samples.layout import NO_PRODUCTS
 from vadose.samples.report import Dropped, Report
 from vadose.samples.staging import Part, Staging
 from vadose.samples.surroundings import surroundings, untold
@@ -65,6 +66,7 @@ def build(
     simulated: bool = False,
     progress: Progress | None = None,
     workers: int = 1,
+    products: Mapping[str, str] = NO_PRODUCTS,
 ) -> Report:
     """Write a store of all samples of some sensors.
 
@@ -82,6 +84,7 @@ def build(
         simulated: whether any of it is simulated.
         progress: told after each sensor.
         workers: processes, each at a sensor of its own.
+        products: of the predictors.
 
     Raises:
         Refusal: no sample came of it, a file cannot be read, or another build was stopped here; no store is written.
@@ -91,12 +94,19 @@ def build(
     plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
     staging = Staging.open(path, plan)
     _gather(_Search(archive, needs, rule, staging), sensors, progress, workers)
-    report = _written(staging, len(sensors), path, origin, simulated)
+    report = _written(staging, len(sensors), path, origin, simulated, products)
     staging.remove()
     return report
 
 
-def _written(staging: Staging, sensors: int, path: Path, origin: dict[str, Any], simulated: bool) -> Report:
+def _written(
+    staging: Staging,
+    sensors: int,
+    path: Path,
+    origin: dict[str, Any],
+    simulated: bool,
+    products: Mapping[str, str],
+) -> Report:
     """The store of all parts, in the order of the sensors."""
     dropped = sum((staging.dropped(number) for number in range(sensors)), Dropped())
     parts = (part for number in range(sensors) for part in staging.parts(number))
@@ -110,7 +120,7 @@ def _written(staging: Staging, sensors: int, path: Path, origin: dict[str, Any],
         )
     items: set[str] = set()
     samples = 0
-    with SampleWriter.open(path, first.holds, origin, simulated) as writer:
+    with SampleWriter.open(path, first.holds, origin, simulated, products=products) as writer:
         for part in chain([first], parts):
             writer.append(part.samples)
             items |= part.items

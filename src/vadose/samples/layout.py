@@ -8,16 +8,18 @@ Chips are packed as 16-bit numbers; each array's attributes tell how.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.refusal import Refusal
 from vadose.samples.packing import UNCHANGED, Packing, packing_of
-from vadose.variables import PREDICTORS, SOIL_MOISTURE
+from vadose.variables import PREDICTORS, PRODUCTS, SOIL_MOISTURE, product_of
 
 KIND = "samples"
-FORMAT = 2
+NO_PRODUCTS: Mapping[str, str] = MappingProxyType({})
+FORMAT = 3
 DECLARATION, INDEX, ARRAYS = "declaration.json", "index.parquet", "arrays.zarr"
 LISTS = ("unmatched.parquet", "faults.parquet")
 """What a store may have beside its index: rows that were left out, with their reasons, and records that are damaged."""
@@ -106,7 +108,18 @@ def attrs_of(name: str) -> dict[str, str]:
     )
 
 
-def described(holds: Needs, count: int, simulated: bool, packings: Mapping[str, Packing] = UNCHANGED) -> dict[str, Any]:
+def products_of(holds: Needs, stated: Mapping[str, str]) -> dict[str, str]:
+    """The product of each predictor that several products, levels or conventions go by the name of."""
+    return {name: product_of(name, stated.get(name)) for name in sorted(holds.names) if name in PRODUCTS}
+
+
+def described(
+    holds: Needs,
+    count: int,
+    simulated: bool,
+    packings: Mapping[str, Packing] = UNCHANGED,
+    products: Mapping[str, str] = NO_PRODUCTS,
+) -> dict[str, Any]:
     """What a store's declaration says of its contents; of packings only those that are its own."""
     own = {name: asdict(one) for name, one in packings.items() if name in holds.pixels and one != packing_of(name)}
     return ({"packings": own} if own else {}) | {
@@ -114,6 +127,7 @@ def described(holds: Needs, count: int, simulated: bool, packings: Mapping[str, 
         "count": count,
         "simulated": simulated,
         "needs": asdict(holds),
+        "products": products_of(holds, products),
         "units": {plan.name: plan.attrs["units"] for plan in plans(holds)},
     }
 

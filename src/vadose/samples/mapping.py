@@ -8,9 +8,20 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vadose.files import read_yaml
+from vadose.fusion import Windows
 from vadose.refusal import Refusal
 from vadose.samples.units import check
-from vadose.variables import PREDICTORS, SOIL_MOISTURE, Variable
+from vadose.variables import (
+    ENHANCED_SMAP,
+    PREDICTORS,
+    PRODUCTS,
+    SMAP,
+    SMAP_USDA,
+    SOIL_MOISTURE,
+    SPL3SMP,
+    Variable,
+    source_of,
+)
 
 _EXAMPLES = "examples lie in configs/tables"
 
@@ -64,6 +75,16 @@ class Quantity(_Closed):
     missing: tuple[float, ...] = ()
 
 
+class Predictor(Quantity):
+    """A predictor.
+
+    Attributes:
+        product: of which product, level or convention it is, see `variables.PRODUCTS`; a soil map may have any name.
+    """
+
+    product: str | None = None
+
+
 class Label(Quantity):
     """The measured soil moisture.
 
@@ -97,6 +118,7 @@ class TableMapping(_Closed):
         label: measured soil moisture; without it the samples can be estimated, not learned from.
         predictors: by the name of the variable.
         history: what a row knows of earlier rows.
+        windows: how old a look may be to count at a later row, and whether it counts only once it was published.
         simulated: whether the table is simulated.
     """
 
@@ -107,8 +129,9 @@ class TableMapping(_Closed):
     lon: Place
     time: Moment
     label: Label | None = None
-    predictors: dict[str, Quantity] = Field(min_length=1)
+    predictors: dict[str, Predictor] = Field(min_length=1)
     history: Past | None = None
+    windows: Windows = Windows()
     simulated: bool = False
 
     @classmethod
@@ -132,6 +155,8 @@ class TableMapping(_Closed):
             _expect(name, list(PREDICTORS), "a predictor")
         for name in self.history.variables if self.history else ():
             _expect(name, list(self.predictors), "a predictor of this table")
+        for name, predictor in self.predictors.items():
+            _expect_product(name, predictor)
         for variable, quantity in self.quantities:
             check(variable, quantity.units or variable.units, quantity.depth_mm)
         return self
@@ -147,6 +172,12 @@ class TableMapping(_Closed):
         """Every physical quantity: the predictors, then the label where there is one."""
         label = ((SOIL_MOISTURE, self.label),) if self.label else ()
         return (*((PREDICTORS[name], quantity) for name, quantity in self.predictors.items()), *label)
+
+    @property
+    def products(self) -> dict[str, str]:
+        """The product of each predictor that states one, in the words of `variables.PRODUCTS` where it is there."""
+        stated = {name: predictor.product for name, predictor in self.predictors.items()}
+        return {name: _product(name, product) for name, product in stated.items() if product}
 
     @property
     def history_names(self) -> tuple[str, ...]:
@@ -171,9 +202,39 @@ def _expect(name: str, known: list[str], what: str) -> None:
         raise ValueError(f"'{name}' is not {what}{closest(name, known)}; known are {', '.join(known)}")
 
 
+def _product(name: str, product: str) -> str:
+    """A product in the words of `PRODUCTS`; SMAP L3 may be named by either of its grids."""
+    same = [
+        one for one in PRODUCTS.get(name, ()) if product.strip().lower() in (one.lower(), *one.lower().split(" or "))
+    ]
+    return same[0] if same else product.strip()
+
+
+def _expect_product(name: str, predictor: Predictor) -> None:
+    """Make sure that the product of a predictor is one that goes by its name."""
+    known = list(PRODUCTS.get(name, ()))
+    column = predictor.depth_mm is not None and predictor.product is None
+    if name == SMAP.name and (column or _enhanced(predictor.product)):
+        raise ValueError(
+            f"'{SMAP.name}' is SMAP L3 ({SPL3SMP}) in m3 m-3; a water column in mm is {ENHANCED_SMAP}, another "
+            f"quantity: map it as '{SMAP_USDA.name}'"
+        )
+    if predictor.product is None:
+        return
+    if not known:
+        raise ValueError(f"{name} has no products that would be told apart: leave its product out")
+    if source_of(name) != "soilgrids" and _product(name, predictor.product) not in known:
+        hint = closest(predictor.product, known)
+        raise ValueError(f"'{predictor.product}' is no product of {name}{hint}; known are {', '.join(known)}")
+
+
+def _enhanced(product: str | None) -> bool:
+    return product is not None and product.strip().lower() == ENHANCED_SMAP.lower()
+
+
 def _fault(fault: dict[str, Any]) -> str:
     where = ".".join(map(str, fault["loc"])) or "the whole"
     if fault["type"] == "extra_forbidden":
-        fields = [*TableMapping.model_fields, *Quantity.model_fields, *Past.model_fields, *Moment.model_fields]
+        fields = [*TableMapping.model_fields, *Predictor.model_fields, *Past.model_fields, *Moment.model_fields]
         return f"{where}: unknown key{closest(str(fault['loc'][-1]), fields)}"
     return f"{where}: {str(fault['msg']).removeprefix('Value error, ')}"

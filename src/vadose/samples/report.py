@@ -42,12 +42,15 @@ class Report:
         samples: how many it holds.
         dropped: readings, times or rows that gave no sample.
         blanked: single values that became missing within samples that were kept.
+        notes: what whoever made it should know.
     """
 
     path: Path
     samples: int
     dropped: Dropped
     blanked: Dropped = Dropped()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.samples} samples in {self.path}; left out: {self.dropped}; made missing: {self.blanked}"
+        made = f"{self.samples} samples in {self.path}; left out: {self.dropped}; made missing: {self.blanked}"
+        return "\n".join([made, *self.notes])

@@ -100,6 +100,11 @@ class SampleStore:
         return bool(self.declaration["simulated"])
 
     @property
+    def products(self) -> Mapping[str, str]:
+        """By predictor, of which product, level or convention it is; only where several go by its name."""
+        return dict(self.declaration["products"])
+
+    @property
     def published_units(self) -> Mapping[str, Mapping[str, Any]]:
         """By variable, the line by which published numbers are read; empty where all is as products have it."""
         return dict(self.declaration["made_from"].get(PUBLISHED_UNITS, {}))

@@ -3,7 +3,7 @@
 Such samples have no pixels: cell values, and as history the earlier rows of the same sensor.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,33 @@ from numpy.typing import NDArray
 from vadose.files import sha256
 from vadose.fusion import History, Needs
 from vadose.refusal import Refusal
-from vadose.samples.antecedent import antecedent
+from vadose.samples.carried import Looks
 from vadose.samples.columns import columns_of, degrees, names, quantity, read_table, times
-from vadose.samples.layout import IDENTITY, LABEL
+from vadose.samples.layout import IDENTITY, LABEL, products_of
 from vadose.samples.mapping import Quantity, TableMapping
 from vadose.samples.report import Dropped, Report
 from vadose.samples.units import accepted, convert
 from vadose.samples.writer import Samples, SampleWriter
-from vadose.variables import SOIL_MOISTURE, Variable
+from vadose.variables import (
+    ENHANCED_SMAP,
+    GAMMA0,
+    INCIDENCE_ANGLE,
+    LATENCY_DAYS,
+    NOT_STATED,
+    PRODUCTS,
+    SIGMA0,
+    SMAP,
+    SMAP_USDA,
+    SOIL_MOISTURE,
+    VH,
+    VV,
+    Variable,
+    source_of,
+)
+
+Floats = NDArray[np.float64]
+ENHANCED_MOST = 25.4 / 50
+"""The most that NASA-USDA Enhanced SMAP says, m3 m-3: the upper layer of its Palmer model holds an inch of water."""
 
 OUTSIDE_TOLERATED = 0.01
 """Part of a column that may lie outside a variable's range and become missing; more means wrong units."""
@@ -29,6 +48,10 @@ OUTSIDE_TOLERATED = 0.01
 
 def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
     """Write a store of the rows of a table, sorted by sensor and time.
+
+    Each row is a look of its sources. What a source lacks at a row is carried forward from its latest look within the
+    window of the mapping, as fusion does for an archive; the store holds the age of each look. Backscatter that is
+    sigma0 becomes gamma0 = sigma0 / cos(incidence angle) where the table has the angle.
 
     Values outside a variable's range become missing and are counted; rows whose label is missing are left out and
     counted, but are part of the history of later rows. Without a mapped label all rows are kept.
@@ -47,10 +70,14 @@ def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
     index = _index(content, mapping)
     _refuse_repeated(index, table)
     quantities = {variable.name: _physical(content, variable, given) for variable, given in mapping.quantities}
+    _refuse_enhanced(quantities, table)
     blanked = Dropped.of({f"{name} out of its range": outside for name, (_, outside) in quantities.items()})
+    columns = {name: column for name, (column, _) in quantities.items()}
+    products, without_angle = _to_gamma0(columns, mapping.products)
+    blanked += without_angle
     if mapping.label:
-        index = index.assign(**{LABEL: quantities[LABEL][0]})
-    values = np.stack([quantities[name][0] for name in mapping.predictors], axis=1)
+        index = index.assign(**{LABEL: columns[LABEL]})
+    values = np.stack([columns[name] for name in mapping.predictors], axis=1)
     kept = index[LABEL].notna().to_numpy() if mapping.label else np.ones(len(index), bool)
     if not kept.any():
         raise Refusal(
@@ -60,10 +87,10 @@ def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
         )
     dropped = Dropped.of({"row without a label": int((~kept).sum())})
     origin = _origin(table, mapping, dropped, blanked)
-    with SampleWriter.open(path, _holds(mapping), origin, mapping.simulated) as writer:
+    with SampleWriter.open(path, _holds(mapping), origin, mapping.simulated, products=products) as writer:
         for samples in _by_sensor(index, values, kept, mapping):
             writer.append(samples)
-    return Report(path, int(kept.sum()), dropped, blanked)
+    return Report(path, int(kept.sum()), dropped, blanked, _notes(_holds(mapping), products))
 
 
 def _index(content: pd.DataFrame, mapping: TableMapping) -> pd.DataFrame:
@@ -109,23 +136,64 @@ def _physical(content: pd.DataFrame, variable: Variable, given: Quantity) -> tup
     return np.where(outside, np.nan, values), int(outside.sum())
 
 
+def _refuse_enhanced(quantities: Mapping[str, tuple[Floats, int]], table: Path) -> None:
+    """Refuse NASA-USDA Enhanced SMAP under the name of SMAP L3: its upper layer holds 25.4 mm, and often all of it."""
+    values, _ = quantities.get(SMAP.name, (np.empty(0), 0))
+    full = int((abs(values - ENHANCED_MOST) < 5e-5).sum())
+    if full > 1 and np.nanmax(values) < ENHANCED_MOST + 5e-5:
+        raise Refusal(
+            f"tables: {SMAP.name}, SMAP L3, in {table}",
+            f"Its largest value is {ENHANCED_MOST:g} m3 m-3, {full} times: 25.4 mm / 50 mm, where {ENHANCED_SMAP} ends",
+            f"Map the column as '{SMAP_USDA.name}'",
+        )
+
+
+def _to_gamma0(columns: dict[str, Floats], products: Mapping[str, str]) -> tuple[dict[str, str], Dropped]:
+    """Turn sigma0 into gamma0 where the angle is known, in place; the products then, and what became missing."""
+    changed, missing = dict(products), {}
+    angle = columns.get(INCIDENCE_ANGLE.name)
+    for name in (VV.name, VH.name):
+        if changed.get(name) == SIGMA0 and angle is not None:
+            gamma0 = columns[name] / np.cos(np.radians(angle))
+            lost = ~np.isnan(columns[name]) & np.isnan(angle)
+            missing[f"{name} as sigma0 without an incidence angle"] = int(lost.sum())
+            columns[name], changed[name] = gamma0, GAMMA0
+    return changed, Dropped.of(missing)
+
+
+def _notes(holds: Needs, products: Mapping[str, str]) -> tuple[str, ...]:
+    """What whoever imports a table should know of its products."""
+    silent = [name for name, product in products_of(holds, products).items() if product == NOT_STATED]
+    if not silent:
+        return ()
+    ways = dict.fromkeys(", ".join(PRODUCTS[name]) for name in silent)
+    return (
+        f"Not stated: the product of {', '.join(silent)}. A network that meets another product cannot tell; state "
+        f"`product` in the mapping ({'; '.join(ways)})",
+    )
+
+
 def _holds(mapping: TableMapping) -> Needs:
+    sources = sorted(set(map(source_of, mapping.predictors)) & LATENCY_DAYS.keys())
+    return Needs(cells=(*mapping.predictors, *(f"{source}_age" for source in sources)), history=_past(mapping))
+
+
+def _past(mapping: TableMapping) -> History:
     past = mapping.history
-    history = History(mapping.history_names, past.steps, past.step_days) if past else History()
-    return Needs(cells=tuple(mapping.predictors), history=history)
+    return History(mapping.history_names, past.steps, past.step_days) if past else History()
 
 
 def _by_sensor(
     index: pd.DataFrame, values: NDArray[np.float64], kept: NDArray[np.bool_], mapping: TableMapping
 ) -> Iterator[Samples]:
     ordered = index.sort_values([*IDENTITY, "time"], kind="stable")
-    past = [tuple(mapping.predictors).index(name) for name in mapping.history_names]
     for _, group in ordered.groupby(list(IDENTITY), sort=False):
         rows = group.index.to_numpy()
-        steps, step_days = (mapping.history.steps, mapping.history.step_days) if mapping.history else (0, 1.0)
-        history = antecedent(group["time"].to_numpy(), values[rows][:, past], steps, step_days)
+        looks = Looks(group["time"].to_numpy(), tuple(mapping.predictors), values[rows])
+        known, ages = looks.carried(mapping.windows)
+        cells = np.column_stack([known, *(ages[source] for source in sorted(ages))]).astype(np.float32)
         stays = kept[rows]
-        yield Samples(group[stays], values[rows][stays].astype(np.float32), history[stays])
+        yield Samples(group[stays], cells[stays], looks.history(_past(mapping), mapping.windows)[stays])
 
 
 def _origin(table: Path, mapping: TableMapping, dropped: Dropped, blanked: Dropped) -> dict[str, Any]:

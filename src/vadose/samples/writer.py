@@ -22,6 +22,7 @@ from vadose.samples.layout import (
     INDEX,
     KIND,
     LABEL,
+    NO_PRODUCTS,
     NUMBERS,
     REQUIRED,
     TEXTS,
@@ -74,8 +75,9 @@ class SampleWriter:
         holds: Needs,
         onto: SampleStore | None = None,
         packings: Mapping[str, Packing] = UNCHANGED,
+        products: Mapping[str, str] = NO_PRODUCTS,
     ) -> None:
-        self._folder, self._holds, self._packings = folder, holds, packings
+        self._folder, self._holds, self._packings, self._products = folder, holds, packings, products
         self._index: list[pd.DataFrame] = [] if onto is None else [onto.index]
         folder.mkdir()
         group = zarr.create_group(folder / ARRAYS, zarr_format=3)
@@ -94,6 +96,7 @@ class SampleWriter:
         simulated: bool = False,
         onto: SampleStore | None = None,
         packings: Mapping[str, Packing] = UNCHANGED,
+        products: Mapping[str, str] = NO_PRODUCTS,
     ) -> Iterator["SampleWriter"]:
         """Begin a store at `path`; an older store there is replaced when this one is whole.
 
@@ -104,13 +107,14 @@ class SampleWriter:
             simulated: whether any of it is simulated.
             onto: a store whose samples come first; it holds the same, packed alike.
             packings: of pixels that are packed otherwise than `packing_of` says.
+            products: of which each predictor is, where that is known, see `variables.PRODUCTS`.
 
         Raises:
             Refusal: something else lies at `path`, or no sample came.
         """
         check_free(path)
         with replacing(path) as folder:
-            writer = cls(folder, holds, onto, packings)
+            writer = cls(folder, holds, onto, packings, products)
             yield writer
             writer._finish(path, made_from, simulated)
 
@@ -142,7 +146,9 @@ class SampleWriter:
         for stream in self._streams:
             stream.flush()
         pd.concat(self._index, ignore_index=True).to_parquet(self._folder / INDEX)
-        content = declaration(KIND, made_from) | described(self._holds, count, simulated, self._packings)
+        content = declaration(KIND, made_from) | described(
+            self._holds, count, simulated, self._packings, self._products
+        )
         write_json(self._folder / DECLARATION, content)
 
 

@@ -4,7 +4,7 @@ from vadose.training.checkpoint import load, origin, save
 from vadose.training.fit import Places, fit_network
 from vadose.training.loop import Progress
 from vadose.training.machine import HERE, Machine
-from vadose.training.rivals import fit_change, fit_climatology, fit_product, fit_trees
+from vadose.training.rivals import fit_change, fit_climatology, fit_product, fit_rescaled, fit_trees
 from vadose.training.schedule import Schedule
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "fit_climatology",
     "fit_network",
     "fit_product",
+    "fit_rescaled",
     "fit_trees",
     "load",
     "origin",

@@ -136,7 +136,8 @@ def _trees(model: dict[str, Any], folder: Path) -> Model:
 
 def _product(model: dict[str, Any], folder: Path) -> Model:
     del folder
-    return Product(model["variable"], model["spread"])
+    numbers = (float(model[name]) for name in ("spread", "intercept", "slope"))
+    return Product(model["variable"], *numbers)
 
 
 def _change(model: dict[str, Any], folder: Path) -> Model:

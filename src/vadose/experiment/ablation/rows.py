@@ -8,7 +8,7 @@ from typing import Any
 from vadose.experiment.config import Experiment
 from vadose.fusion import History, Needs
 from vadose.refusal import Refusal
-from vadose.variables import SOURCES, source_of
+from vadose.variables import SMAP_USDA, SOURCES, source_of
 
 WORDS = {"sentinel1": "S1", "sentinel2": "S2", "dem": "DEM", "soilgrids": "soil", "smap": "SMAP", "gldas": "GLDAS"}
 PAPER = (
@@ -81,7 +81,7 @@ def _paper(full: Experiment) -> Iterator[Row]:
         sources = [source for source in asked if source in here]
         needs = replace(_only(full.needs, sources), history=History())
         if needs.names:
-            words = " + ".join(WORDS[source] for source in sources)
+            words = " + ".join(_words(source, full) for source in sources)
             yield Row(name, words, Group.PAPER, _changed(full, needs=needs), name)
 
 
@@ -91,7 +91,7 @@ def _ours(full: Experiment) -> Iterator[Row]:
     for source in here:
         left = _only(needs, [other for other in here if other != source])
         if left.names:
-            yield _without(source, WORDS[source], _changed(full, needs=left))
+            yield _without(source, _words(source, full), _changed(full, needs=left))
     if needs.history.variables and (needs.cells or needs.pixels):
         present = replace(needs, history=History())
         yield _without("history", "history", _changed(full, needs=present))
@@ -101,6 +101,11 @@ def _ours(full: Experiment) -> Iterator[Row]:
     if needs.pixels:
         cells = Needs(cells=full.cells, history=needs.history)
         yield _without("chips", "chips: cells alone", _changed(full, needs=cells))
+
+
+def _words(source: str, full: Experiment) -> str:
+    """A source in a table's words; NASA-USDA Enhanced SMAP by its own name."""
+    return "Enhanced SMAP" if source == "smap" and SMAP_USDA.name in full.needs.names else WORDS[source]
 
 
 def _without(name: str, words: str, experiment: Experiment) -> Row:
