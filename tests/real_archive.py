@@ -40,7 +40,7 @@ def build(scene_folder: Path, archive: Path, scl: bool = False, time: str | None
     Args:
         scene_folder: `scenes/denmark`, `scenes/chile` or `scenes/tanzania` of the real data.
         archive: folder to write the items into.
-        scl: write also a simulated scene classification of 20 m: vegetation, with cloud over the north-western quarter.
+        scl: simulate a cloud over the north-western quarter of the scene; otherwise all of it counts as clear.
         time: ISO, UTC, that Sentinel-1 and Sentinel-2 are transplanted to; their own if not given.
     """
     name = scene_folder.name
@@ -52,8 +52,7 @@ def build(scene_folder: Path, archive: Path, scl: bool = False, time: str | None
     write_item(archive, "sentinel-1-rtc", f"{name}_rtc", time, power)
     bands = {key: _band(scene_folder / "s2_l2a.tif", number) for key, number in BANDS_L2A.items()}
     optical = {key: _changed(layer, layer.values.astype(np.uint16), 0) for key, layer in bands.items()}
-    if scl:
-        optical["SCL"] = simulated_classes(optical["B02"])
+    optical["SCL"] = simulated_classes(optical["B02"], cloud=scl)
     write_item(archive, "sentinel-2-l2a", f"{name}_l2a", time, optical, {"s2:processing_baseline": BASELINES[name]})
     elevation = {"elevation": _band(scene_folder / "dem.tif", 1)}
     write_item(archive, "nasadem", f"{name}_dem", "2000-02-20T00:00:00Z", elevation)
@@ -65,12 +64,13 @@ def painted(shape: tuple[int, int], transform: Affine) -> tuple[NDArray[np.float
     return transform.c + transform.a * columns, transform.f + transform.e * rows
 
 
-def simulated_classes(like: Layer) -> Layer:
-    """A simulated scene classification of 20 m: vegetation (4), cloud (9) over the north-western quarter."""
+def simulated_classes(like: Layer, cloud: bool = True) -> Layer:
+    """A simulated scene classification of 20 m: unclassified (7), perhaps cloud (9) over the north-western quarter."""
     height, width = (size // 2 for size in like.values.shape)
     a, b, c, d, e, f = like.transform[:6]
-    classes = np.full((height, width), 4, np.uint8)
-    classes[: height // 2, : width // 2] = 9
+    classes = np.full((height, width), 7, np.uint8)
+    if cloud:
+        classes[: height // 2, : width // 2] = 9
     return Layer(classes, like.crs, Affine(2 * a, b, c, d, 2 * e, f), 0)
 
 

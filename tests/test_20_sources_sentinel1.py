@@ -237,11 +237,19 @@ def test_without_raster_and_annotation_there_is_no_angle(tmp_path):
     assert set(found.data_vars) == {"vv", "vh"}
 
 
-@pytest.mark.parametrize("content", [None, b"<product/>", b"<geolocationGridPointList><a></geolocationGridPointList>"])
+def test_a_file_that_is_not_there_is_told_and_the_others_are_read(tmp_path):
+    write(tmp_path, assets=ANNOTATION)
+    source = Sentinel1(tmp_path)
+    (found,) = source.open(AREA, DAY)
+    assert set(found.data_vars) == {"vv", "vh"}
+    (left,) = source.index.left_out
+    assert (left.name, left.kind) == ("pass/annotation", "file is not there")
+
+
+@pytest.mark.parametrize("content", [b"<product/>", b"<geolocationGridPointList><a></geolocationGridPointList>"])
 def test_an_annotation_without_a_whole_grid_is_refused(tmp_path, content):
     item = write(tmp_path, assets=ANNOTATION)
-    if content is not None:
-        item.with_name("annotation.xml").write_bytes(content)
+    item.with_name("annotation.xml").write_bytes(content)
     (found,) = Sentinel1(tmp_path).open(AREA, DAY)
     with pytest.raises(Refusal, match=r"annotation\.xml.*no whole geolocationGridPointList.*Get the annotation"):
         found["incidence_angle"].compute()

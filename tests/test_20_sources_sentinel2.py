@@ -112,6 +112,7 @@ def test_the_same_number_in_every_catalogue(tmp_path, real, file):
         write_jp2(path, layer) if path.suffix == ".jp2" else write_raster(path, layer)
     for asset in item["assets"].values():
         asset["href"] = asset["href"].split("/")[-1] if asset["href"].startswith("..") else asset["href"]
+        asset.pop("file:size", None), asset.pop("file:checksum", None)
     (tmp_path / "item.json").write_text(json.dumps(item))
     area = Area.from_tile(tile_around(lon, lat, 1))
     parts = Sentinel2(tmp_path).open(area, Period.parse(str(record.time)[:10]))
@@ -157,10 +158,51 @@ def test_the_classes_of_20_m_mask_the_pixels_under_them(tmp_path):
             assert len(y) == len(row) ** 2
 
 
-def test_without_classes_nothing_is_masked(tmp_path):
+def test_l2a_without_classes_is_left_out_as_its_clouds_would_count_as_ground(tmp_path):
     write(tmp_path, layers(classes=None))
-    for part in Sentinel2(tmp_path).open(AREA, DAY):
-        assert all(np.isfinite(array.values).all() for array in part.data_vars.values())
+    with pytest.raises(NothingFound, match=r"left out: scene: .*no scene classification \(SCL\).*every cloud"):
+        Sentinel2(tmp_path).open(AREA, DAY)
+
+
+def test_classes_whose_file_is_not_there_are_no_classes(tmp_path):
+    item = write(tmp_path, layers())
+    item.with_name("SCL.tif").unlink()
+    with pytest.raises(
+        NothingFound, match=r"left out: scene: .*the file of its scene classification \(SCL\) is not there"
+    ):
+        Sentinel2(tmp_path).open(AREA, DAY)
+
+
+@pytest.mark.parametrize(
+    ("key", "fields"),
+    [
+        ("scl-jp2", {}),
+        ("Scl", {}),
+        ("SCL_60m", {}),
+        ("classes", {"title": "Scene classfication map (SCL) - 20m"}),
+        ("classes", {"eo:bands": [{"name": "SCL"}]}),
+        ("classes", {"href": "./T33TVM_20210601_SCL_20m.tif"}),
+    ],
+)
+def test_classes_are_found_under_any_key(tmp_path, key, fields):
+    held = layers(classes=9)
+    scl = held.pop("SCL")
+    item = write(tmp_path, held)
+    content = json.loads(item.read_text())
+    content["assets"][key] = {"href": "./SCL.tif"} | fields
+    write_raster(item.parent / Path(content["assets"][key]["href"]).name, scl)
+    item.write_text(json.dumps(content))
+    fine, _ = Sentinel2(tmp_path).open(AREA, DAY)
+    assert np.isnan(fine["B04"].values).all()
+
+
+def test_a_picture_of_classes_is_no_classification(tmp_path):
+    item = write(tmp_path, layers(classes=None))
+    content = json.loads(item.read_text())
+    content["assets"]["scl_preview"] = {"href": "./B02.tif", "title": "SCL preview", "roles": ["thumbnail"]}
+    item.write_text(json.dumps(content))
+    with pytest.raises(NothingFound, match="no scene classification"):
+        Sentinel2(tmp_path).open(AREA, DAY)
 
 
 @pytest.mark.parametrize("number", [0, 65535])
@@ -200,7 +242,7 @@ def test_bands_computed_together_are_read_once(tmp_path, monkeypatch):
 
 
 def test_l1c_is_read_when_asked_and_never_mixed_with_l2a(tmp_path):
-    held = layers(classes=None)
+    held = layers()
     write(tmp_path, held)
     properties = {"s2:processing_baseline": "05.00"}
     write_item(tmp_path, "sentinel-2-l1c", "top", "2021-06-01T10:00:00Z", held, properties)

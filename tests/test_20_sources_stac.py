@@ -12,7 +12,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from real_archive import Layer, write_item
+from real_archive import Layer, write_item, write_raster
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.archive import Index, find, locate
@@ -315,12 +315,11 @@ def test_items_that_are_not_read_are_named_when_nothing_is_found(tmp_path, real)
 
 
 def test_other_json_files_are_passed_over(tmp_path):
-    file = an_item(tmp_path, "a", "2019-03-01")
-    item = json.loads(file.read_text())
+    an_item(tmp_path, "a", "2019-03-01")
     others = {
         "declaration.json": {"kind": "archive", "made_from": {}},
         "collection.json": {"type": "Collection", "stac_version": "1.0.0", "id": "x"},
-        "items.json": {"type": "FeatureCollection", "features": [item]},
+        "fields.geojson": {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}}]},
         "outline.json": {"type": "Feature", "geometry": None, "properties": {}},
         "list.json": [1, 2],
         ".half-written.json": "",
@@ -330,29 +329,38 @@ def test_other_json_files_are_passed_over(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    assert [record.id for record in find(tmp_path, "sentinel-1-rtc", AREA, YEAR)] == ["a"]
+    index = Index.of(tmp_path, "sentinel-1-rtc")
+    assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
+    assert index.left_out == ()
 
 
-def test_a_corrupt_json_file_is_refused_by_name(tmp_path):
+def test_a_corrupt_json_file_is_left_out_by_name(tmp_path):
     an_item(tmp_path, "a", "2019-03-01")
     whole = an_item(tmp_path, "broken", "2019-03-01")
     whole.write_bytes(whole.read_bytes()[:200])
-    with pytest.raises(Refusal, match=r"broken\.json.*corrupt.*Get it again"):
-        find(tmp_path, "sentinel-1-rtc", AREA, YEAR)
+    index = Index.of(tmp_path, "sentinel-1-rtc")
+    assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
+    (left,) = index.left_out
+    assert (left.name, left.kind) == ("sentinel-1-rtc/broken/broken.json", "corrupt file")
+    assert "Get the file again" in left.reason
 
 
-def test_an_item_twice_counts_once_but_two_that_differ_are_refused(tmp_path):
+def test_an_item_twice_counts_once_and_of_two_that_differ_one_is_left_out_by_name(tmp_path):
     for copy_of in ("one", "two"):
         an_item(tmp_path / copy_of, "a", "2019-03-01")
     assert len(find(tmp_path, "sentinel-1-rtc", AREA, YEAR)) == 1
     an_item(tmp_path / "three", "a", "2019-03-02")
-    with pytest.raises(Refusal, match=r"Another item of this id lies at .*they differ"):
-        find(tmp_path, "sentinel-1-rtc", AREA, YEAR)
+    index = Index.of(tmp_path, "sentinel-1-rtc")
+    assert [str(record.time)[:10] for record in index.find(AREA, YEAR)] == ["2019-03-01"]
+    (left,) = index.left_out
+    assert left.name == "a"
+    assert "Another item of this id lies at" in left.reason
 
 
 def test_an_item_across_the_antimeridian_is_found_on_both_sides(tmp_path, real):
     item = the_item(real, "stactools/sentinel2-l1c-example/S2A_T01LAC_20200717T221944_L1C")
-    item["assets"] = {"red": item["assets"]["red"] | {"href": "red.jp2"}}
+    item["assets"] = {"red": {"href": "red.tif"}}
+    write_raster(tmp_path / "red.tif", Layer(DOT.values, "EPSG:32701", Affine(10, 0, 300000, 0, -10, 8200000)))
     (tmp_path / "item.json").write_text(json.dumps(item))
     index, year = Index.of(tmp_path, "sentinel-2-l1c"), Period.parse("2020-01-01/2020-12-31")
     assert index.find(Area.from_bbox(179.5, -16, 179.6, -15.9), year)
@@ -376,13 +384,14 @@ def test_an_item_across_the_antimeridian_is_found_on_both_sides(tmp_path, real):
         ".",
     ],
 )
-def test_an_address_that_leads_out_of_the_archive_is_refused(tmp_path, href):
+def test_an_address_that_leads_out_of_the_archive_is_not_followed(tmp_path, href):
     archive = tmp_path / "archive"
     (tmp_path / "outside.tif").write_bytes(b"secret")
     an_item(archive, "a", "2019-03-01", assets={"vv": {"href": href}})
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(NothingFound) as refused:
         find(archive, "sentinel-1-rtc", AREA, YEAR)
-    assert "a.json: asset" in refused.value.asked
+    assert "left out: a: " in refused.value.found
+    assert "a.json: asset" in refused.value.found
     assert "leads out of the archive" in refused.value.found or "not on this machine" in refused.value.found
 
 

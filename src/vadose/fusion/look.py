@@ -22,11 +22,13 @@ class Look:
         item: identifier of the item.
         time: of the observation; None for a static source.
         datasets: one a native grid, (y, x), lazy.
+        processed: when the item was made, as text that sorts; empty where that is not known.
     """
 
     item: str
     time: np.datetime64 | None
     datasets: tuple[xr.Dataset, ...]
+    processed: str = ""
 
     def on(self, target: GeoBox, variables: tuple[Variable, ...]) -> dict[str, Floats]:
         """Each variable that the look holds, on the grid of `target`, (y, x), float32.
@@ -40,12 +42,13 @@ class Look:
 
 
 def looks_of(datasets: Iterable[xr.Dataset]) -> tuple[Look, ...]:
-    """The looks in a source's datasets, the latest first; equal times by item."""
+    """The looks in a source's datasets, the latest first; of equal times the later processing first, then by item."""
     single = [look for dataset in datasets for look in _split(dataset)]
     single.sort(key=lambda look: (_order(look.time), look.item))
     grouped = groupby(single, key=lambda look: (_order(look.time), look.item))
     looks = [_joined(list(group)) for _, group in grouped]
-    return tuple(sorted(looks, key=lambda look: -_order(look.time)))
+    by_processing = sorted(looks, key=lambda look: look.processed, reverse=True)
+    return tuple(sorted(by_processing, key=lambda look: -_order(look.time)))
 
 
 def carry(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
@@ -85,15 +88,17 @@ _METHODS: dict[Resampling, Callable[..., Floats]] = {
 
 
 def _split(dataset: xr.Dataset) -> list[Look]:
-    item = str(dataset.attrs.get("item", ""))
+    item, processed = (str(dataset.attrs.get(name, "")) for name in ("item", "processed"))
     if "time" not in dataset.dims:
-        return [Look(item, None, (dataset,))]
+        return [Look(item, None, (dataset,), processed)]
     times = dataset["time"].values
-    return [Look(item, time, (dataset.isel(time=index),)) for index, time in enumerate(times)]
+    return [Look(item, time, (dataset.isel(time=index),), processed) for index, time in enumerate(times)]
 
 
 def _joined(looks: list[Look]) -> Look:
-    return Look(looks[0].item, looks[0].time, tuple(dataset for look in looks for dataset in look.datasets))
+    return Look(
+        looks[0].item, looks[0].time, tuple(dataset for look in looks for dataset in look.datasets), looks[0].processed
+    )
 
 
 def _order(time: np.datetime64 | None) -> int:

@@ -1,7 +1,8 @@
 """The items of an archive folder: found once, asked many times."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,16 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import shapely
 
-from vadose.files import Unreadable, parse_json, read_bytes
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
-from vadose.sources.records import Record
-from vadose.sources.stac import parse, product_of
+from vadose.sources.assets import MEASURED
+from vadose.sources.checks import check_item
+from vadose.sources.folders import relative
+from vadose.sources.item_files import items_in
+from vadose.sources.left_out import LeftOut, Unfit
+from vadose.sources.records import Asset, Record
+from vadose.sources.stac import SOURCE_OF, parse, product_of, source_of_item
+from vadose.sources.twins import APART, are_twins, newer
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,57 +30,73 @@ class Index:
     Attributes:
         folder: the archive.
         product: of the records, see `Record`.
-        records: sorted by time and id, with the JSON file of each.
-        unread: why other items that lie there are not read.
+        records: sorted by time and id, with the file that each was read from.
+        unread: the items and files that are not read for what their words say, each with the reason.
     """
 
     folder: Path
     product: str
     records: tuple[tuple[Record, Path], ...]
-    unread: tuple[Refusal, ...]
+    unread: tuple[LeftOut, ...]
     _tree: shapely.STRtree = field(init=False, repr=False)
+    _names: Counter[tuple[Path, str]] = field(init=False, repr=False)
+    _checked: dict[str, Record | LeftOut] = field(init=False, repr=False, default_factory=dict)
+    _parts: dict[str, tuple[LeftOut, ...]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_tree", shapely.STRtree([_footprint(record.bbox) for record, _ in self.records]))
+        object.__setattr__(self, "_names", _remote_names(self.records))
 
     @classmethod
     def of(cls, folder: Path, product: str) -> "Index":
-        """Read every STAC item in a folder and the folders in it; other JSON files and hidden ones are passed over.
+        """Read every STAC item in a folder and the folders in it, see `items_in`.
+
+        An item that cannot be read, or whose newer processing lies there too, is left out by name.
 
         Raises:
-            Refusal: the folder is not there, a JSON file is corrupt, an item of the product cannot be read, or two
-                items that differ have the same id.
+            Refusal: the folder is not there.
         """
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 (links stay as they are, unlike with resolve)
         if not folder.is_dir():
             raise Refusal(f"{product}: archive {folder}", "There is no such folder", "Give the folder of the archive")
-        records: dict[str, tuple[Record, Path]] = {}
-        unread = []
-        for file, item in _items(folder):
-            try:
-                wanted = product_of(item) == product
-            except Refusal as reason:
-                unread.append(reason)
-                continue
-            if wanted:
-                _add(records, parse(item), file)
-        ordered = sorted(records.values(), key=lambda entry: (entry[0].time, entry[0].id))
-        return cls(folder, product, tuple(ordered), tuple(unread))
+        gathered = _Gathered(folder, product)
+        for file, item in items_in(folder, gathered.failed):
+            gathered.add(file, item)
+        return cls(folder, product, gathered.without_twins(), tuple(gathered.unread))
+
+    @property
+    def source(self) -> str:
+        """Name of the source that reads the product."""
+        return SOURCE_OF[self.product]
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """All that is not read: what `unread` holds, and the items and files that were asked for and found unfit."""
+        unfit = [entry for entry in self._checked.values() if isinstance(entry, LeftOut)]
+        return tuple(sorted({*self.unread, *unfit, *(part for parts in self._parts.values() for part in parts)}))
 
     def find(self, area: Area, period: Period | None) -> tuple[Record, ...]:
         """The records whose bounding box touches an area and whose time lies in a period (None: at any time).
 
-        The addresses of their assets are local paths.
+        Their assets are the files that are there, with local paths. An item whose files contradict it is left out; see
+        `left_out` and `check_item`.
 
         Raises:
             NothingFound: there is none; the message says what there is.
-            Refusal: a file lies outside the archive, or only elsewhere on the net.
         """
         over = [self.records[i] for i in sorted(self._tree.query(area.geometry, predicate="intersects"))]
         found = [(record, file) for record, file in over if period is None or record.time in period]
-        if not found:
-            raise self.nothing(area, period, f"{len(over)} of them over the area")
-        return tuple(_local(record, file, self.folder) for record, file in found)
+        checked = [self._fit(record, file) for record, file in found]
+        fit = tuple(record for record in checked if isinstance(record, Record))
+        if not fit:
+            unfit = [entry for entry in checked if isinstance(entry, LeftOut)]
+            but = f"{len(over)} of them over the area"
+            raise self.nothing(area, period, f"{but}; {_told(unfit)}" if unfit else but)
+        return fit
+
+    def any_fit(self, most: int = 20) -> bool:
+        """Whether one of the records can be read, of the first ones."""
+        return any(isinstance(self._fit(record, file), Record) for record, file in self.records[:most])
 
     def nothing(self, area: Area, period: Period | None, but: str) -> NothingFound:
         """What to say when nothing was found.
@@ -91,8 +113,136 @@ class Index:
                 f"{self.folder} holds {len(self.records)} items of {first}..{last}, {but}",
                 "Choose an area and a period that the archive covers",
             )
-        others = f"; {len(self.unread)} other items lie there, such as: {self.unread[0]}" if self.unread else ""
+        others = f"; {len(self.unread)} other items lie there, such as: {self.unread[0].reason}" if self.unread else ""
         return NothingFound(asked, f"{self.folder} holds none{others}", f"Put items of {self.product} into the archive")
+
+    def _fit(self, record: Record, file: Path) -> Record | LeftOut:
+        """A record with local paths, or why it is left out; found once."""
+        if record.id not in self._checked:
+            place = relative(file, self.folder)
+            try:
+                local, absent = self._local(record, file)
+                lost = {f"{record.id}/{asset.band}": reason for asset, reason in absent}
+                notes = check_item(local, tuple(asset.band for asset, _ in absent))
+                lost |= {record.id: notes[0]} if notes else {}
+                self._parts[record.id] = tuple(LeftOut.of(self.source, name, place, why) for name, why in lost.items())
+                self._checked[record.id] = local
+            except Refusal as reason:
+                self._checked[record.id] = LeftOut.of(self.source, record.id, place, reason)
+        return self._checked[record.id]
+
+    def _local(self, record: Record, file: Path) -> tuple[Record, list[tuple[Asset, Unfit]]]:
+        """A record with the assets that are there, and those that are not.
+
+        Raises:
+            Unfit: nothing that is measured is there.
+        """
+        there: list[Asset] = []
+        absent: list[tuple[Asset, Unfit]] = []
+        for asset in record.assets:
+            try:
+                own = self._names[file, _path_in(asset.href)[0]] < 2
+                there.append(replace(asset, href=str(locate(asset.href, file, self.folder, record.id, own))))
+            except Unfit as reason:
+                absent.append((asset, reason))
+        if not any(asset.band in MEASURED for asset in there):
+            raise absent[0][1]
+        return replace(record, assets=tuple(there)), absent
+
+
+@dataclass(eq=False)
+class _Gathered:
+    """Items of a product as they are found."""
+
+    folder: Path
+    product: str
+    records: dict[str, tuple[Record, Path]] = field(default_factory=dict)
+    unread: list[LeftOut] = field(default_factory=list)
+
+    def failed(self, file: Path, reason: Refusal, source: str = "", name: str = "") -> None:
+        """Leave out a file, or an item in it."""
+        place = relative(file, self.folder)
+        self.unread.append(LeftOut.of(source, name or place, place, reason))
+
+    def add(self, file: Path, item: Mapping[str, Any]) -> None:
+        """Take an item of the product; leave it out where it cannot be read."""
+        name = str(item.get("id"))
+        try:
+            product = product_of(item)
+            if product == self.product:
+                self._take(parse(item), file)
+            elif SOURCE_OF[product] == SOURCE_OF[self.product]:
+                raise Unfit(
+                    f"{product} is not read beside {self.product}",
+                    f"stac: item {name!r}",
+                    f"It is of {product}; {self.product} is what is read",
+                    f"Take the item of {self.product}",
+                )
+        except Refusal as reason:
+            self.failed(file, reason, source_of_item(item), name)
+
+    def _take(self, record: Record, file: Path) -> None:
+        held, where = self.records.setdefault(record.id, (record, file))
+        if held == record:
+            return
+        later = newer(record, held) if are_twins(record, held) else held
+        if later is record:
+            self.records[record.id] = (record, file)
+            self.failed(where, _older(held, record), SOURCE_OF[self.product], held.id)
+            return
+        reason = (
+            _older(record, held)
+            if later is held and are_twins(record, held)
+            else Unfit(
+                "same id, another item",
+                f"{file}: item '{record.id}'",
+                f"Another item of this id lies at {where}, and they differ",
+                "Remove one, or give it an id of its own",
+            )
+        )
+        self.failed(file, reason, SOURCE_OF[self.product], record.id)
+
+    def without_twins(self) -> tuple[tuple[Record, Path], ...]:
+        """All records by time and id, of two processings of one observation the newer one."""
+        ordered = sorted(self.records.values(), key=lambda entry: (entry[0].time, entry[0].id))
+        if not self.product.startswith("sentinel-"):
+            return tuple(ordered)
+        kept: list[tuple[Record, Path]] = []
+        for record, file in ordered:
+            twin = next((entry for entry in _near(kept, record) if newer(entry[0], record)), None)
+            if twin is None:
+                kept.append((record, file))
+            elif newer(twin[0], record) is record:
+                kept[kept.index(twin)] = (record, file)
+                self.failed(twin[1], _older(twin[0], record), SOURCE_OF[self.product], twin[0].id)
+            else:
+                self.failed(file, _older(record, twin[0]), SOURCE_OF[self.product], record.id)
+        return tuple(sorted(kept, key=lambda entry: (entry[0].time, entry[0].id)))
+
+
+def _near(kept: list[tuple[Record, Path]], record: Record) -> Iterable[tuple[Record, Path]]:
+    """Of records sorted by time those that are twins of a later one."""
+    for entry in reversed(kept):
+        if record.time - entry[0].time > 2 * APART:
+            return
+        if are_twins(entry[0], record):
+            yield entry
+
+
+def _older(record: Record, later: Record) -> Unfit:
+    marks = ((record.baseline, later.baseline), (record.generated, later.generated))
+    told = next(((mine, theirs) for mine, theirs in marks if mine != theirs), (record.catalogued, later.catalogued))
+    return Unfit(
+        "older processing",
+        f"stac: item '{record.id}'",
+        f"'{later.id}' is a newer processing of the same observation ({told[1]} after {told[0]})",
+        "Nothing need be done",
+    )
+
+
+def _told(unfit: list[LeftOut]) -> str:
+    more = f" and {len(unfit) - 1} more" if len(unfit) > 1 else ""
+    return f"left out: {unfit[0].name}{more}: {unfit[0].reason}"
 
 
 def find(folder: Path, product: str, area: Area, period: Period | None) -> tuple[Record, ...]:
@@ -100,28 +250,57 @@ def find(folder: Path, product: str, area: Area, period: Period | None) -> tuple
     return Index.of(folder, product).find(area, period)
 
 
-def locate(href: str, beside: Path, folder: Path) -> Path:
+def locate(href: str, beside: Path, folder: Path, item: str = "", alone: bool = True) -> Path:
     """The file of the archive that an address in an item means.
 
-    A path is relative to the item's JSON file. Of an address elsewhere, the file of that name beside the JSON file is
-    taken. Links that lie in the archive are followed: whoever keeps the archive made them.
+    A path is relative to the item's JSON file. Of an address elsewhere, the file of that name in a folder beside the
+    JSON file that has the name of the item is taken, or the one beside the JSON file. Links that lie in the archive are
+    followed: whoever keeps the archive made them.
 
     Args:
         href: address in the item.
         beside: the item's JSON file.
         folder: the archive, absolute.
+        item: identifier of the item.
+        alone: whether no other item of the JSON file names a remote file of the same name.
 
     Raises:
-        Refusal: the path leads out of the archive, or the file of a remote address is not there.
+        Unfit: the path leads out of the archive, or there is no such file.
     """
     asked = f"{beside}: asset {href!r}"
     name, remote = _path_in(href)
     path = Path(os.path.normpath(beside.parent / name))
     if "\0" in name or not path.is_relative_to(folder) or path == beside.parent:
-        raise Refusal(asked, f"It leads out of the archive {folder}", "Put the file into the archive, beside its item")
-    if remote and not path.is_file():
-        raise Refusal(asked, f"It is not on this machine: there is no {path}", "Download it there")
+        raise Unfit(
+            "file outside the archive",
+            asked,
+            f"It leads out of the archive {folder}",
+            "Put the file into the archive, beside its item",
+        )
+    if remote:
+        own = Path(os.path.normpath(beside.parent / item / name))
+        if item and own.is_file() and own.is_relative_to(folder):
+            return own
+        if not alone:
+            raise Unfit(
+                "file is not there",
+                asked,
+                f"Several items of {beside.name} name a file {name}, and there is no {own}",
+                f"Put the files of each item into a folder with its name, {item}",
+            )
+    if not path.is_file():
+        found = f"It is not on this machine: there is no {path}" if remote else f"There is no {path}"
+        raise Unfit("file is not there", asked, found, "Download it there")
     return path
+
+
+def _remote_names(records: Iterable[tuple[Record, Path]]) -> Counter[tuple[Path, str]]:
+    """How many items of one JSON file name a remote file of each name."""
+    named = Counter[tuple[Path, str]]()
+    for record, file in records:
+        paths = {_path_in(asset.href) for asset in record.assets}
+        named.update((file, name) for name, remote in paths if remote)
+    return named
 
 
 def _path_in(href: str) -> tuple[str, bool]:
@@ -133,37 +312,6 @@ def _path_in(href: str) -> tuple[str, bool]:
     if parts.scheme not in ("", "file") or parts.netloc:
         return unquote(parts.path).rpartition("/")[2], True
     return unquote(parts.path) if parts.scheme else href, False
-
-
-def _items(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    for file in _json_files(folder):
-        try:
-            content = parse_json(read_bytes(file), str(file))
-        except Unreadable as error:
-            raise Refusal(
-                f"{file}: reading JSON", f"It is corrupt: {error.found}", "Get it again, or remove it"
-            ) from error
-        if isinstance(content, dict) and content.get("type") == "Feature" and "stac_version" in content:
-            yield file, content
-
-
-def _json_files(folder: Path) -> Iterable[Path]:
-    for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if name.endswith(".json") and name[0] != ".")
-
-
-def _add(records: dict[str, tuple[Record, Path]], record: Record, file: Path) -> None:
-    held, where = records.setdefault(record.id, (record, file))
-    if held != record:
-        raise Refusal(
-            f"{file}: item '{record.id}'", f"Another item of this id lies at {where}, and they differ", "Remove one"
-        )
-
-
-def _local(record: Record, file: Path, folder: Path) -> Record:
-    assets = (replace(asset, href=str(locate(asset.href, file, folder))) for asset in record.assets)
-    return replace(record, assets=tuple(assets))
 
 
 def _footprint(bbox: tuple[float, float, float, float]) -> shapely.Geometry:

@@ -1,6 +1,5 @@
 """Files that each hold the whole Earth at a time: found by name, read by windows, stacked lazily."""
 
-import os
 import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
+from vadose.sources.folders import walk
 from vadose.sources.window import GlobalGrid, Window
 from vadose.untrusted import require_own_data
 
@@ -58,9 +58,10 @@ def find(archive: Path, pattern: re.Pattern[str], source: str) -> tuple[Granule,
     if not archive.is_dir():
         raise Refusal(f"{source}: the archive {archive}", "There is no such folder", "Give the folder of the archive")
     newest: dict[np.datetime64, Granule] = {}
-    for folder, _, names in os.walk(archive, followlinks=True):
-        for match in filter(None, map(pattern.fullmatch, names)):
-            granule = _granule(Path(folder), match, source)
+    for path in walk(archive):
+        match = pattern.fullmatch(path.name)
+        if match:
+            granule = _granule(path.parent, match, source)
             rival = newest.get(granule.time, granule)
             newest[granule.time] = max(granule, rival, key=lambda one: (one.version, str(one.path)))
     return tuple(newest[time] for time in sorted(newest))

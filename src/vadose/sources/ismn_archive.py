@@ -1,7 +1,6 @@
 """The files of an ISMN archive, packed or unpacked, each opened once and none outside the archive."""
 
 import hashlib
-import os
 import re
 import stat
 import zipfile
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vadose.refusal import Refusal
+from vadose.sources.folders import walk
 from vadose.sources.stm import decoded, malformed, without_mark
 
 DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
@@ -98,8 +98,7 @@ class Files:
     def _paths(self) -> tuple[str, ...]:
         if self._zip:
             return _sorted(self._zip.namelist())
-        found = (Path(folder, name) for folder, _, names in os.walk(self.archive, followlinks=True) for name in names)
-        return _sorted(path.relative_to(self.archive).as_posix() for path in found)
+        return _sorted(path.relative_to(self.archive).as_posix() for path in walk(self.archive))
 
     @cached_property
     def _zip(self) -> zipfile.ZipFile | None:

@@ -1,14 +1,10 @@
 """From the records of an archive to datasets that conform: what the sources of items have in common."""
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 import xarray as xr
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 
 from vadose.grid import Area, Period
-from vadose.refusal import Refusal
 from vadose.sources.archive import Index
 from vadose.sources.raster import Raster
 from vadose.sources.records import Record
@@ -52,30 +48,12 @@ def open_rasters(record: Record, bands: Iterable[str], *missing: float) -> dict[
         missing: numbers that mean missing, besides those that the item and the files name.
 
     Raises:
-        Refusal: one cannot be read, or does not lie in the projection that the item states.
+        Refusal: one cannot be read.
     """
     assets = [asset for asset in map(record.asset, bands) if asset]
-    rasters = {asset.band: Raster.open(asset, *missing) for asset in assets}
-    for raster in rasters.values():
-        epsg = _epsg(raster.grid.crs)
-        if record.epsg and epsg and epsg != record.epsg:
-            raise Refusal(
-                f"{raster.path}: opening it",
-                f"It lies in EPSG:{epsg}; its item {record.id} says EPSG:{record.epsg}",
-                "Put the files of one item together again",
-            )
-    return rasters
+    return {asset.band: Raster.open(asset, *missing) for asset in assets}
 
 
 def units_of(variables: Iterable[Variable]) -> dict[str, str]:
     """Units by name."""
     return {variable.name: variable.units for variable in variables}
-
-
-@lru_cache(maxsize=256)
-def _epsg(crs: str) -> int | None:
-    try:
-        code = CRS.from_wkt(crs).to_epsg()
-    except CRSError:
-        return None
-    return None if code is None else int(code)

@@ -18,6 +18,7 @@ from rasterio.errors import RasterioError
 
 from vadose.grid import Area
 from vadose.refusal import Refusal
+from vadose.sources.crs import horizontal_wkt
 from vadose.sources.records import Asset
 from vadose.sources.window import Window
 
@@ -125,7 +126,9 @@ class Raster:
         if bands != 1 or transform.b or transform.d:
             raise Refusal(asked, "It holds several bands, or is rotated", "Give one file a band, its rows west to east")
         missing = missing if asset.nodata is None else (*missing, asset.nodata)
-        return cls(path, Grid(crs.to_wkt(), transform, height, width), tag, missing, asset.scale, asset.offset)
+        return cls(
+            path, Grid(horizontal_wkt(crs.to_wkt()), transform, height, width), tag, missing, asset.scale, asset.offset
+        )
 
     def read(self, window: Window) -> Floats:
         """The physical values of a window, (y, x), NaN where missing.

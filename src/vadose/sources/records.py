@@ -15,6 +15,12 @@ class Asset:
         scale, offset: a physical value is `number * scale + offset`.
         nodata: the number that means missing; None where the item does not say.
         resolution: size of a pixel in units of the projection; None where the item does not say.
+        states_scale: whether scale and offset are the item's or its product's; else the file's own tags count.
+        units: of the physical value; None where the item does not say.
+        size: of the file, bytes; None where the item does not say.
+        checksum: multihash of the file, hexadecimal; None where the item does not say.
+        shape: rows and columns; None where the item does not say.
+        transform: from column and row to x and y, as six numbers; None where the item does not say.
     """
 
     band: str
@@ -23,6 +29,12 @@ class Asset:
     offset: float = 0.0
     nodata: float | None = None
     resolution: float | None = None
+    states_scale: bool = False
+    units: str | None = None
+    size: int | None = None
+    checksum: str | None = None
+    shape: tuple[int, int] | None = None
+    transform: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class Record:
         baseline: of the processing, as "05.10"; None for products without one.
         platform: in lower case, empty where the item says none.
         relative_orbit, orbit_state: None where the item does not say.
+        generated: when the product was made, catalogued: when the item was last changed; text that sorts, or None.
     """
 
     id: str
@@ -52,6 +65,8 @@ class Record:
     platform: str = ""
     relative_orbit: int | None = None
     orbit_state: str | None = None
+    generated: str | None = None
+    catalogued: str | None = None
 
     def asset(self, band: str) -> Asset | None:
         """The file that holds a band, if the item has one."""
@@ -65,5 +80,7 @@ class Record:
             "relative_orbit": self.relative_orbit,
             "orbit_state": self.orbit_state,
             "processing_baseline": self.baseline,
+            "processed": " ".join(mark or "" for mark in (self.baseline, self.generated, self.catalogued)).strip()
+            or None,
         }
         return {name: value for name, value in known.items() if value is not None}

@@ -1,16 +1,24 @@
 """From the item of a STAC catalogue, each with its own words, to one frozen record."""
 
+import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
+import shapely.geometry
 
 from vadose.refusal import Refusal
+from vadose.sources.assets import CLASSES, ELEVATION, LAND_COVER, MEASURED, RADAR, REFLECTANCES, asset_of
+from vadose.sources.crs import epsg_of
+from vadose.sources.left_out import Unfit
 from vadose.sources.radiometry import SCALE, baseline_of, offset_of, product_names
 from vadose.sources.records import Asset, Record
+from vadose.sources.twins import catalogued, generated
 
 SENTINEL1_RTC, SENTINEL2_L2A, SENTINEL2_L1C = "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c"
 DEM, WORLDCOVER = "dem", "esa-worldcover"
@@ -32,41 +40,49 @@ COLLECTIONS = MappingProxyType(
 )
 """Product of each collection that is read; a Sentinel-2 item of any other one is known by its type or its name."""
 
-_REFLECTANCES = {
-    "B02": ("B02", "B02_10m", "blue"),
-    "B03": ("B03", "B03_10m", "green"),
-    "B04": ("B04", "B04_10m", "red"),
-    "B08": ("B08", "B08_10m", "nir"),
-    "B11": ("B11", "B11_20m", "swir16"),
-    "B12": ("B12", "B12_20m", "swir22"),
-}
 _BANDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    SENTINEL1_RTC: {
-        "vv": ("vv", "gamma0_vv"),
-        "vh": ("vh", "gamma0_vh"),
-        "incidence_angle": ("incidence",),
-        "annotation": ("schema-product-vv", "schema-product-vh", "product_iw_vv", "product_iw_vh"),
-    },
-    SENTINEL2_L2A: _REFLECTANCES | {"scl": ("SCL", "SCL_20m", "scl")},
-    SENTINEL2_L1C: _REFLECTANCES,
-    DEM: {"elevation": ("elevation", "data")},
-    WORLDCOVER: {"land_cover": ("map", "ESA_WORLDCOVER_10M_MAP")},
+    SENTINEL1_RTC: RADAR,
+    SENTINEL2_L2A: REFLECTANCES | CLASSES,
+    SENTINEL2_L1C: REFLECTANCES,
+    DEM: ELEVATION,
+    WORLDCOVER: LAND_COVER,
 }
-_MEASURED = frozenset({"vv", "vh", "elevation", "land_cover", *_REFLECTANCES})
+SOURCE_OF = MappingProxyType(
+    {
+        SENTINEL1_RTC: "sentinel1",
+        SENTINEL2_L2A: "sentinel2",
+        SENTINEL2_L1C: "sentinel2",
+        DEM: "dem",
+        WORLDCOVER: "worldcover",
+    }
+)
+"""Source that reads each product."""
+_KINDS = {
+    "sentinel1": re.compile(r"(^|[^a-z0-9])(s1[a-d]?|sentinel-?1\w*)([^a-z0-9]|$)|backscatter|gamma0"),
+    "sentinel2": re.compile(r"(^|[^a-z0-9])(s2[a-d]?|sentinel-?2\w*|hls2?)([^a-z0-9]|$)|s2msi"),
+    "dem": re.compile(r"(^|[^a-z])(\w*dem|dsm|dtm|srtm\w*|3dep|elevation)([^a-z]|$)"),
+    "worldcover": re.compile(r"worldcover"),
+}
+_STATIC = (DEM, WORLDCOVER)
+_LONGEST_OBSERVATION = np.timedelta64(1, "D")
+NOT_READ, INVALID = "collection is not read", "not a valid STAC item"
 
 
 def parse(item: Mapping[str, Any]) -> Record:
     """Read a STAC item, as decoded from JSON.
 
     Raises:
-        Refusal: its collection is none of those that are read, it lacks what a record needs, or it contradicts itself.
+        Unfit: its collection is none of those that are read, it lacks what a record needs, or it contradicts itself.
     """
     try:
         return _record(item, product_of(item))
-    except Refusal:
+    except Unfit:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise Refusal(
+    except Refusal as reason:
+        raise Unfit(INVALID, reason.asked, reason.found, reason.remedy) from reason
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise Unfit(
+            INVALID,
             _asked(item),
             f"It is not a whole STAC item ({type(error).__name__}: {error})",
             "Take the item from its catalogue again",
@@ -77,13 +93,12 @@ def product_of(item: Mapping[str, Any]) -> str:
     """Product of a STAC item: one of the values of `COLLECTIONS`.
 
     Raises:
-        Refusal: it is none that is read; the message says why.
+        Unfit: it is none that is read; the message says why.
     """
     product = COLLECTIONS.get(str(item.get("collection")))
     if product:
         return product
-    name, properties = str(item.get("id")), item.get("properties")
-    properties = properties if isinstance(properties, Mapping) else {}
+    name, properties = str(item.get("id")), _properties(item)
     kind = f"{properties.get('s2:product_type')} {properties.get('sentinel2:product_type')}"
     optical = re.search(r"S2MSI(2A|1C)", kind) or re.match(r"S2[A-Z]_.*L(2A|1C)(?=_|$)", name)
     if optical:
@@ -92,51 +107,82 @@ def product_of(item: Mapping[str, Any]) -> str:
     raise _unread(item, radar[1] if radar else str(properties.get("sar:product_type")))
 
 
-def _unread(item: Mapping[str, Any], kind: str) -> Refusal:
-    if kind in ("GRD", "SLC"):
-        return Refusal(
+def source_of_item(item: Mapping[str, Any]) -> str:
+    """The source that an item is of, read or not, by the words of its collection and name; empty where none shows."""
+    product = COLLECTIONS.get(str(item.get("collection")))
+    if product:
+        return SOURCE_OF[product]
+    words = " ".join(
+        str(value).lower()
+        for value in (item.get("collection"), item.get("id"), _properties(item).get("constellation"))
+        if value
+    ).replace("_", "-")
+    if any(str(key).startswith("sar:") for key in _properties(item)):
+        return "sentinel1" if _KINDS["sentinel1"].search(words) else ""
+    return next((source for source, pattern in _KINDS.items() if pattern.search(words)), "")
+
+
+def _properties(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties = item.get("properties")
+    return properties if isinstance(properties, Mapping) else {}
+
+
+def _unread(item: Mapping[str, Any], kind: str) -> Unfit:
+    words = f"{item.get('collection')} {item.get('id')}".lower()
+    if kind in ("GRD", "SLC") and "rtc" not in words:
+        return Unfit(
+            f"Sentinel-1 {kind} is not read",
             _asked(item),
             f"It is Sentinel-1 {kind}, in radar geometry, neither calibrated nor corrected for terrain",
             f"Take the same pass from the collection {SENTINEL1_RTC}, or make gamma0 of it with terrain correction",
         )
-    return Refusal(
-        _asked(item), "Its collection is none of those that are read", f"Take an item of {', '.join(COLLECTIONS)}"
+    return Unfit(
+        f"{NOT_READ}: {item.get('collection')}",
+        _asked(item),
+        "Its collection is none of those that are read",
+        f"Take an item of {', '.join(COLLECTIONS)}",
     )
 
 
 def _record(item: Mapping[str, Any], product: str) -> Record:
     name, properties = _text(item["id"]), item["properties"]
     baseline = baseline_of(name, properties) if product in (SENTINEL2_L2A, SENTINEL2_L1C) else None
-    orbit = properties.get("sat:relative_orbit") or _number_after("_R", (name, *product_names(properties)))
+    names = product_names(properties)
+    orbit = properties.get("sat:relative_orbit") or _number_after("_R", (name, *names))
     return Record(
         id=name,
         collection=str(item.get("collection") or ""),
         product=product,
-        time=_time(properties),
-        bbox=_bbox(item["bbox"]),
+        time=_time(properties, product),
+        bbox=_bbox(item),
         epsg=_epsg(properties, item["assets"]),
         assets=_assets(item, product, baseline),
         baseline=baseline,
         platform=str(properties.get("platform") or properties.get("eo:platform") or "").lower(),
         relative_orbit=None if orbit is None else int(orbit),
         orbit_state=str(properties.get("sat:orbit_state") or "").lower() or None,
+        generated=generated(name, names, properties),
+        catalogued=catalogued(properties),
     )
 
 
 def _assets(item: Mapping[str, Any], product: str, baseline: str | None) -> tuple[Asset, ...]:
     held = item["assets"]
-    keys = {band: next((key for key in keys if key in held), None) for band, keys in _BANDS[product].items()}
+    keys = {band: asset_of(band, keys, held) for band, keys in _BANDS[product].items()}
     found = tuple(
         _asset(band, held[key], item["properties"], baseline, f"{_asked(item)}, asset {key}")
         for band, key in keys.items()
         if key
     )
-    if not any(asset.band in _MEASURED for asset in found):
-        raise Refusal(
+    if not any(asset.band in MEASURED for asset in found):
+        raise Unfit(
+            "no band that is read",
             _asked(item),
             f"None of its assets ({', '.join(held)}) is a band of {product} that is read",
-            f"Take one with any of {', '.join(sorted(_MEASURED & set(keys)))}",
+            f"Take one with any of {', '.join(sorted(MEASURED & set(keys)))}",
         )
+    if product in (SENTINEL1_RTC, DEM):
+        found = tuple(_with_shape(asset, item["properties"]) if asset.band in MEASURED else asset for asset in found)
     return found
 
 
@@ -144,24 +190,52 @@ def _asset(
     band: str, asset: Mapping[str, Any], properties: Mapping[str, Any], baseline: str | None, asked: str
 ) -> Asset:
     scale, offset = _stated(asset, "scale"), _stated(asset, "offset")
-    if band in _REFLECTANCES:
+    states_scale = scale is not None or offset is not None
+    if band in REFLECTANCES:
         scale = SCALE if scale is None else scale
         offset = offset_of(offset, baseline, properties, asked)
-    return Asset(
-        band=band,
-        href=_text(asset["href"]),
-        scale=1.0 if scale is None else scale,
-        offset=offset or 0.0,
-        nodata=_stated(asset, "nodata"),
-        resolution=_resolution(asset, properties),
+    scale, offset = 1.0 if scale is None else scale, offset or 0.0
+    if not (math.isfinite(scale) and scale > 0 and math.isfinite(offset)):
+        raise ValueError(f"scale {scale:g} and offset {offset:g}")
+    return _with_shape(
+        Asset(
+            band=band,
+            href=_text(asset["href"]),
+            scale=scale,
+            offset=offset,
+            nodata=_stated(asset, "nodata"),
+            resolution=_resolution(asset, properties),
+            states_scale=states_scale or band in REFLECTANCES,
+            units=str(_field(asset, "unit") or "") or None,
+            size=_whole_number(asset.get("file:size")),
+            checksum=str(asset.get("file:checksum") or "") or None,
+        ),
+        asset,
     )
 
 
-def _stated(asset: Mapping[str, Any], name: str) -> float | None:
+def _with_shape(asset: Asset, fields: Mapping[str, Any]) -> Asset:
+    """An asset with what `proj:shape` and `proj:transform` say of its grid, where they say it and it is not known."""
+    shape, transform = fields.get("proj:shape"), fields.get("proj:transform")
+    if asset.shape is None and isinstance(shape, list | tuple) and len(shape) == 2:
+        asset = replace(asset, shape=(int(shape[0]), int(shape[1])))
+    if asset.transform is None and isinstance(transform, list | tuple) and len(transform) >= 6:
+        asset = replace(asset, transform=tuple(float(number) for number in transform[:6]))
+    return asset
+
+
+def _whole_number(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _field(asset: Mapping[str, Any], name: str) -> Any:
     """A field of the raster extension: in `raster:bands` in its version 1, in `bands` or the asset in version 2."""
     first = (asset.get("raster:bands") or asset.get("bands") or [{}])[0]
-    fields = {key.removeprefix("raster:"): value for key, value in (first | asset).items()}
-    value = fields.get(name)
+    return {key.removeprefix("raster:"): value for key, value in (first | asset).items()}.get(name)
+
+
+def _stated(asset: Mapping[str, Any], name: str) -> float | None:
+    value = _field(asset, name)
     return None if value is None else float(value)
 
 
@@ -178,8 +252,24 @@ def _text(value: Any) -> str:
     return value
 
 
-def _time(properties: Mapping[str, Any]) -> np.datetime64:
-    text = properties.get("datetime") or properties["start_datetime"]
+def _time(properties: Mapping[str, Any], product: str) -> np.datetime64:
+    """When an item was observed: its `datetime`, else its `start_datetime`; a static product may have none.
+
+    Raises:
+        ValueError: there is none, or it spans more than a day: a composite is no observation.
+    """
+    texts = [properties.get(key) for key in ("datetime", "start_datetime", "end_datetime")]
+    stated, start, end = (_moment(text) if text else None for text in texts)
+    if product in _STATIC:
+        return next((time for time in (stated, start, end) if time is not None), np.datetime64(0, "ns"))
+    if stated is None and start is not None and end is not None and end - start > _LONGEST_OBSERVATION:
+        raise ValueError(f"no datetime, and {texts[1]} to {texts[2]} is a composite, no observation")
+    if stated is None and start is None:
+        raise ValueError(f"no datetime ({texts[0]!r}) and no start_datetime")
+    return stated if stated is not None else start  # type: ignore[return-value]
+
+
+def _moment(text: Any) -> np.datetime64:
     stamp = pd.Timestamp(str(text))
     if pd.isna(stamp):
         raise ValueError(f"datetime {text!r}")
@@ -187,21 +277,45 @@ def _time(properties: Mapping[str, Any]) -> np.datetime64:
     return utc.as_unit("ns").to_datetime64()
 
 
-def _bbox(bbox: Any) -> tuple[float, float, float, float]:
-    """West, south, east, north of a box of two or three dimensions; half a pixel beyond the map's edge is cut off."""
+def _bbox(item: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """West, south, east, north: of `bbox`, of two or three dimensions, else of the geometry.
+
+    Longitudes of 0 to 360 degrees are brought to -180 to 180; half a pixel beyond the map's edge is cut off.
+    """
+    stated = item.get("bbox")
+    bbox = [float(number) for number in stated] if stated else _bounds(item.get("geometry"))
     half = len(bbox) // 2
-    west, south, east, north = (float(bbox[index]) for index in (0, 1, half, half + 1))
-    if not (abs(west) < 181 and abs(east) < 181 and -91 < south <= north < 91):
+    west, south, east, north = (bbox[index] for index in (0, 1, half, half + 1))
+    if not (-181 < west <= 360 and -181 < east <= 360 and -91 < south <= north < 91):
         raise ValueError(f"bbox {bbox}")
+    if max(west, east) >= 181:
+        west, east = _unwrapped(west, east)
     return max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0)
 
 
+def _unwrapped(west: float, east: float) -> tuple[float, float]:
+    """Longitudes of 0 to 360 degrees as -180 to 180; west is greater than east across the antimeridian."""
+    if east - west >= 360:
+        return -180.0, 180.0
+    return tuple(angle - 360 if angle > 180 else angle for angle in (west, east))  # type: ignore[return-value]
+
+
+def _bounds(geometry: Any) -> list[float]:
+    if not isinstance(geometry, Mapping):
+        raise ValueError("neither bbox nor geometry")
+    shape = shapely.geometry.shape(geometry)
+    if shape.is_empty:
+        raise ValueError("neither bbox nor geometry")
+    return list(shape.bounds)
+
+
 def _epsg(properties: Mapping[str, Any], assets: Mapping[str, Any]) -> int | None:
-    for fields in (properties, *assets.values()):
-        code = fields.get("proj:epsg") or fields.get("eo:epsg") or fields.get("proj:code")
-        if code:
-            return int(str(code).removeprefix("EPSG:"))
-    return None
+    """EPSG code of the horizontal projection; None where no field has a readable one: the raster's then counts."""
+    names = ("proj:epsg", "eo:epsg", "proj:code", "proj:wkt2", "proj:projjson")
+    stated = (
+        fields.get(name) for fields in (properties, *assets.values()) for name in names if isinstance(fields, Mapping)
+    )
+    return next((code for code in map(epsg_of, filter(None, stated)) if code), None)
 
 
 def _number_after(mark: str, texts: tuple[str, ...]) -> int | None:

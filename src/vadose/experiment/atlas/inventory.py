@@ -1,6 +1,5 @@
 """What of an archive a map is made from: items and granules by name, with the bytes of their files."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from vadose.refusal import NothingFound
 from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.dem import Dem
+from vadose.sources.folders import walk
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.sentinel2 import Sentinel2
 from vadose.sources.soilgrids import FOLDER
@@ -109,10 +109,11 @@ def _granules(archive: Path, source: str, period: Period) -> list[Held]:
 
 
 def _dated(archive: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, np.datetime64]]:
-    for folder, _, names in os.walk(archive, followlinks=True):
-        for match in filter(None, map(pattern.fullmatch, names)):
+    for path in walk(archive):
+        match = pattern.fullmatch(path.name)
+        if match:
             date = match["date"]
-            yield Path(folder, match[0]), np.datetime64(f"{date[:4]}-{date[4:6]}-{date[6:]}", "ns")
+            yield path, np.datetime64(f"{date[:4]}-{date[4:6]}-{date[6:]}", "ns")
 
 
 def _held(source: str, path: Path) -> Held:

@@ -1,0 +1,59 @@
+"""Whether an item's words agree with its files: before any of its pixels is used."""
+
+from vadose.sources.crs import epsg_of
+from vadose.sources.integrity import check_file, check_grid
+from vadose.sources.left_out import Unfit
+from vadose.sources.raster import Raster
+from vadose.sources.records import Record
+
+_L2A, _CLASSES, _NO_RASTER = "sentinel-2-l2a", "scl", "annotation"
+
+
+def check_item(record: Record, absent: tuple[str, ...]) -> list[Unfit]:
+    """Refuse an item whose files are not those that it describes.
+
+    Args:
+        record: with local paths.
+        absent: bands that it names and whose files are not there.
+
+    Returns:
+        What is to be told of it though it is read.
+
+    Raises:
+        Unfit: an L2A item has no scene classification; size, checksum, grid or projection of a file differ from what
+            the item says.
+        Refusal: a file cannot be opened.
+    """
+    if record.product == _L2A and record.asset(_CLASSES) is None:
+        raise _without_classes(record, _CLASSES in absent)
+    notes = []
+    for asset in record.assets:
+        check_file(asset)
+        if asset.band != _NO_RASTER:
+            raster = Raster.open(asset)
+            notes.append(check_grid(asset, (raster.grid.height, raster.grid.width), raster.grid.transform))
+            _check_projection(record, raster)
+    return [note for note in notes if note]
+
+
+def _without_classes(record: Record, named: bool) -> Unfit:
+    found = (
+        "the file of its scene classification (SCL) is not there" if named else "it has no scene classification (SCL)"
+    )
+    return Unfit(
+        "no scene classification",
+        f"sentinel2: item '{record.id}', bands {', '.join(asset.band for asset in record.assets)}",
+        f"It is of L2A and {found}: every cloud would count as ground",
+        "Add the SCL file and asset to the item",
+    )
+
+
+def _check_projection(record: Record, raster: Raster) -> None:
+    epsg = epsg_of(raster.grid.crs)
+    if record.epsg and epsg and epsg != record.epsg:
+        raise Unfit(
+            "projection differs",
+            f"{raster.path}: opening it",
+            f"It lies in EPSG:{epsg}; its item {record.id} says EPSG:{record.epsg}",
+            "Put the files of one item together again",
+        )

@@ -1,0 +1,58 @@
+"""One walk through the folders of an archive, the same for every source."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Iterator[Path]:
+    """Files of a folder and of the folders in it, sorted by name within each folder.
+
+    Links are followed. A folder is entered once, by device and inode, so links in circles end and a folder linked twice
+    counts once. Hidden names are skipped. A link that leads nowhere counts as a file: whoever reads it says so.
+
+    Args:
+        folder: where the walk starts.
+        unread: called with each folder that cannot be listed and each pipe, socket or device, and why it is skipped.
+    """
+    skip = unread or _silently
+    entered: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        try:
+            told = place.stat()
+            if (told.st_dev, told.st_ino) in entered:
+                continue
+            entered.add((told.st_dev, told.st_ino))
+            entries = sorted(entry for entry in place.iterdir() if not entry.name.startswith("."))
+        except OSError as error:
+            skip(place, f"It cannot be listed ({error})")
+            continue
+        kinds = {entry: _kind(entry) for entry in entries}
+        yield from (entry for entry in entries if kinds[entry] in (stat.S_IFREG, stat.S_IFLNK))
+        waiting += [entry for entry in reversed(entries) if kinds[entry] == stat.S_IFDIR]
+        for entry in entries:
+            if kinds[entry] in _ODD:
+                skip(entry, f"It is a {_ODD[kinds[entry]]}, no regular file")
+
+
+_ODD = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+
+
+def _kind(path: Path) -> int:
+    """Type of what a path leads to; of the link itself where it leads nowhere."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except OSError:
+        return stat.S_IFLNK
+
+
+def _silently(_path: Path, _reason: str) -> None:
+    pass
+
+
+def relative(path: Path, folder: Path) -> str:
+    """A path as it stands in lists: relative to a folder where it lies in it."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else os.fspath(path)

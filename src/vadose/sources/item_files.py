@@ -1,0 +1,141 @@
+"""The STAC items in the files of an archive: one a file, collections of items, lines of items, tables of items."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+from vadose.files import Unreadable, parse_json, read_bytes
+from vadose.refusal import Refusal
+from vadose.sources.folders import walk
+from vadose.sources.left_out import Unfit
+
+Item = Mapping[str, Any]
+Failed = Callable[[Path, Refusal], None]
+
+_WHOLE, _LINES = (".json", ".geojson"), (".ndjson", ".jsonl", ".geojsonl", ".ndgeojson")
+_LARGEST_BYTES = 256 * 2**20
+"""Of a JSON file: a collection of 20,000 items has some 200 MB."""
+_AGAIN = "Get the file again, or remove it"
+
+
+def items_in(folder: Path, failed: Failed) -> Iterator[tuple[Path, Item]]:
+    """Every STAC item in a folder and the folders in it, with its file.
+
+    An item is a GeoJSON feature with assets or a `stac_version`. Items may stand alone, in a FeatureCollection or a
+    list (`.json`, `.geojson`), a line each (`.ndjson`, `.jsonl`, `.geojsonl`), or as rows of STAC GeoParquet. Files
+    that hold something else are passed over.
+
+    Args:
+        folder: the archive.
+        failed: told of each file or folder that cannot be read, and why.
+    """
+
+    def unread(path: Path, reason: str) -> None:
+        if path.is_dir() or path.suffix.lower() in _READERS:
+            failed(path, Unfit("not a readable file or folder", f"{path}: reading it", reason, "Remove or mend it"))
+
+    for file in walk(folder, unread):
+        reader = _READERS.get(file.suffix.lower())
+        if reader is None:
+            continue
+        try:
+            found = list(reader(file))
+        except Refusal as reason:
+            failed(file, Unfit("corrupt file", reason.asked, reason.found, reason.remedy))
+            continue
+        yield from ((file, item) for item in found)
+
+
+def _whole(file: Path) -> Iterator[Item]:
+    text = _bytes(file)
+    try:
+        return _items_of(_parsed(file, text))
+    except Unreadable:
+        if len(text.split(b"\n", 2)) > 1 and _starts_whole(text):
+            return _items_of(_parsed_lines(file, text))
+        raise
+
+
+def _lines(file: Path) -> Iterator[Item]:
+    return _items_of(_parsed_lines(file, _bytes(file)))
+
+
+def _starts_whole(text: bytes) -> bool:
+    """Whether the first line is an object of its own, as where each line is an item."""
+    line = text.lstrip().split(b"\n", 1)[0].rstrip()
+    return line.startswith(b"{") and line.endswith(b"}")
+
+
+def _bytes(file: Path) -> bytes:
+    return read_bytes(file, _LARGEST_BYTES, f"{file}: reading JSON", _AGAIN)
+
+
+def _parsed(file: Path, text: bytes) -> Any:
+    return parse_json(text, f"{file}: reading JSON", _AGAIN, nan=True)
+
+
+def _parsed_lines(file: Path, text: bytes) -> list[Any]:
+    lines = (line.strip(b"\x1e \t\r") for line in text.split(b"\n"))
+    return [_parsed(file, line) for line in lines if line]
+
+
+def _items_of(content: Any) -> Iterator[Item]:
+    """The items in a decoded JSON file, at the top or in one collection."""
+    if isinstance(content, list):
+        for part in content:
+            yield from _items_of(part) if isinstance(part, dict) else ()
+    elif isinstance(content, dict):
+        if content.get("type") == "FeatureCollection" and isinstance(content.get("features"), list):
+            yield from (part for part in content["features"] if _is_item(part))
+        elif _is_item(content):
+            yield content
+
+
+def _is_item(content: Any) -> bool:
+    if not isinstance(content, dict) or content.get("type") not in ("Feature", None):
+        return False
+    return "stac_version" in content or isinstance(content.get("assets"), dict)
+
+
+_TOP = ("id", "type", "stac_version", "stac_extensions", "collection", "links", "assets", "bbox", "geometry")
+
+
+def _table(file: Path) -> Iterator[Item]:
+    """The items of a STAC GeoParquet file; none of another table."""
+    try:
+        columns = set(pq.read_schema(file).names)
+        if not {"id", "assets", "geometry"} <= columns:
+            return iter(())
+        rows = pq.read_table(file).to_pylist()
+        return iter([_item_of_row(row) for row in rows])
+    except (OSError, pa.ArrowException, shapely.GEOSException, TypeError, ValueError) as error:
+        raise Refusal(f"{file}: reading Parquet", f"It is corrupt ({error})", _AGAIN) from error
+
+
+def _item_of_row(row: Mapping[str, Any]) -> Item:
+    item: dict[str, Any] = {"type": "Feature", **{name: row.get(name) for name in _TOP if name in row}}
+    item["properties"] = {name: value for name, value in row.items() if name not in _TOP and value is not None}
+    item["assets"] = {key: _told(asset) for key, asset in (row["assets"] or {}).items() if asset}
+    box = row.get("bbox")
+    if isinstance(box, dict):
+        item["bbox"] = [box[key] for key in ("xmin", "ymin", "xmax", "ymax")]
+    if isinstance(row.get("geometry"), bytes):
+        item["geometry"] = json.loads(shapely.to_geojson(shapely.from_wkb(row["geometry"])))
+    return item
+
+
+def _told(value: Any) -> Any:
+    """A value without the fields that only other rows of its table have."""
+    if isinstance(value, dict):
+        return {key: _told(part) for key, part in value.items() if part is not None}
+    return [_told(part) for part in value] if isinstance(value, list) else value
+
+
+_READERS: Mapping[str, Callable[[Path], Iterator[Item]]] = (
+    dict.fromkeys(_WHOLE, _whole) | dict.fromkeys(_LINES, _lines) | {".parquet": _table, ".geoparquet": _table}
+)

@@ -1,0 +1,57 @@
+"""What an archive holds and vadose does not read: each file or item by name, with the reason."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vadose.refusal import Refusal
+
+
+class Unfit(Refusal):
+    """An item or a file that cannot be used; the rest of the archive is read without it.
+
+    Args:
+        kind: short reason, the same for all of its kind: what summaries count.
+        asked, found, remedy: as in `Refusal`.
+    """
+
+    def __init__(self, kind: str, asked: str, found: str, remedy: str) -> None:
+        super().__init__(asked, found, remedy)
+        self.kind = kind
+        self.args = (kind, asked, found, remedy)
+
+
+@dataclass(frozen=True, order=True)
+class LeftOut:
+    """An item or a file of an archive that is not read.
+
+    Attributes:
+        source: name of the source that would read it; empty where that is not known.
+        name: identifier of the item, or name of the file.
+        kind: short reason.
+        reason: the whole message.
+        file: where it lies, relative to the archive.
+    """
+
+    source: str
+    name: str
+    kind: str
+    reason: str
+    file: str
+
+    @classmethod
+    def of(cls, source: str, name: str, file: str, reason: Refusal) -> "LeftOut":
+        """Leave out an item or a file for the reason of a refusal."""
+        kind = reason.kind if isinstance(reason, Unfit) else "unreadable"
+        return cls(source, name, kind, str(reason), file)
+
+
+def summary(left_out: Iterable[LeftOut]) -> str:
+    """Counts by source and reason, each with the first example; empty when nothing was left out."""
+    entries = sorted(set(left_out))
+    counts = Counter((entry.source, entry.kind) for entry in entries)
+    first = {(entry.source, entry.kind): entry.name for entry in reversed(entries)}
+    return ", ".join(
+        f"{count} x {source or 'unknown product'}: {kind} (such as {first[source, kind]})"
+        for (source, kind), count in sorted(counts.items())
+    )

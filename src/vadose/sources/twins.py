@@ -1,0 +1,98 @@
+"""Two processings of one observation: which items are twins, and which of them is newer."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vadose.sources.records import Record
+
+APART = np.timedelta64(20, "m")
+"""The same ground is not seen twice by one satellite within it, while catalogues time one scene differently: by the
+start of the data take, or by the tile."""
+SAME_GROUND = 0.9
+"""Least part of two boxes that they share. Neighbouring tiles share a fifth at most; two data strips of one tile, which
+complete each other, share less."""
+
+_GENERATED = (
+    "s2:generation_time",
+    "sentinel2:generation_time",
+    "sentinel2_to_stac:generation_time",
+    "processing:datetime",
+    "s1:processing_datetime",
+)
+_STAMP = re.compile(r"(?<!\d)\d{8}T\d{6}(?!\d)")
+_SORTED = "%Y-%m-%dT%H:%M:%S.%f"
+_TEST_BASELINE = "99.99"
+"""Of products that a user made with Sen2Cor: it orders nothing."""
+
+
+def are_twins(one: Record, other: Record) -> bool:
+    """Whether two items show one observation: same product, satellite, orbit, ground, and times 20 minutes apart."""
+    known = ((one.platform, other.platform), (one.relative_orbit, other.relative_orbit))
+    return (
+        one.product == other.product
+        and all(mine == theirs for mine, theirs in known if mine and theirs)
+        and bool(abs(one.time - other.time) <= APART)
+        and _shared(one.bbox, other.bbox) >= SAME_GROUND
+    )
+
+
+def newer(one: Record, other: Record) -> Record | None:
+    """The later processing of two: by baseline, else time of generation, else of the catalogue; None where unknown."""
+    marks = (
+        (_ordering(one.baseline), _ordering(other.baseline)),
+        (one.generated, other.generated),
+        (one.catalogued, other.catalogued),
+    )
+    for mine, theirs in marks:
+        if mine is not None and theirs is not None and mine != theirs:
+            return one if mine > theirs else other
+    return None
+
+
+def generated(name: str, names: list[str], properties: Mapping[str, Any]) -> str | None:
+    """When a product was made, UTC: from its properties, else the last of several times in its name."""
+    for key in _GENERATED:
+        if properties.get(key):
+            return _utc(properties[key])
+    for text in (*names, name):
+        stamps = _STAMP.findall(text)
+        if text.startswith("S2") and len(stamps) > 1:
+            return _utc(stamps[-1])
+    return None
+
+
+def catalogued(properties: Mapping[str, Any]) -> str | None:
+    """When an item was last changed in its catalogue, UTC."""
+    return next((_utc(properties[key]) for key in ("updated", "created", "published") if properties.get(key)), None)
+
+
+def _utc(text: Any) -> str | None:
+    """A time as text that sorts; None where it is none."""
+    try:
+        stamp = pd.Timestamp(str(text))
+        return None if pd.isna(stamp) else (stamp.tz_convert("UTC") if stamp.tzinfo else stamp).strftime(_SORTED)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _ordering(baseline: str | None) -> str | None:
+    return None if baseline == _TEST_BASELINE else baseline
+
+
+def _shared(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    """Area that two boxes share, as part of that which either covers; boxes across 180 degrees count as unrolled."""
+    (west, south, east, north), (left, bottom, right, top) = _unrolled(one), _unrolled(other)
+    width, height = min(east, right) - max(west, left), min(north, top) - max(south, bottom)
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = (east - west) * (north - south) + (right - left) * (top - bottom)
+    return width * height / (both - width * height)
+
+
+def _unrolled(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    west, south, east, north = box
+    return west, south, east if east >= west else east + 360, north
