@@ -60,8 +60,12 @@ def test_the_page_says_what_was_found(card):
     assert page.startswith("# A trial\n\n> **SIMULATED: no sensor, no satellite.**\n")
     for part in (
         "1,640 samples at 28 sensors, at least 20 samples a sensor; neighbours",
-        "| network | 28 | 1,640 |",
-        "| SMAP | 28 | 1,640 |",
+        "| network | 28 places | 1,640 |",
+        "| network | 28 sensors (28.0 effective places) | 1,640 |",
+        "| SMAP | 28 sensors (28.0 effective places) | 1,640 |",
+        "The mean over sensors counts a site",
+        "| network | sensor | 28 |",
+        "| network | place | 28 |",
         "(29 sensors, 1,740 samples) |",
         "each sensor's own mean (not a model)",
         "Brackets: 90% intervals",
@@ -76,7 +80,8 @@ def test_the_page_says_what_was_found(card):
     ):
         assert part in page, part
     rows = [line for line in page.splitlines() if line.startswith("| network") and "0." in line]
-    assert rows[0].count("[") == 5
+    assert "28 places" in rows[0] and rows[0].count("[") == 4
+    assert next(row for row in rows if "28 sensors" in row).count("[") == 5
 
 
 def test_the_page_and_the_strata_are_written_with_it(tmp_path, products):
@@ -100,6 +105,10 @@ def test_json_and_csv_hold_the_same_figures(tmp_path, products):
     mine = sensors[(sensors["product"] == "network") & sensors["left_out"].isna()]
     assert figures["headline"][0]["r"] == pytest.approx(mine["r"].mean(), abs=1e-12)
     assert figures["headline"][0]["samples"] == mine["n"].sum()
+    assert figures["headline"][0]["r_over_places"] == pytest.approx(mine["r"].mean()), "each place has one sensor"
+    assert (figures["headline"][0]["places"], round(figures["headline"][0]["effective_places"])) == (len(mine),) * 2
+    by_place = {row["of_each"]: row for row in figures["products"]["network"]["coverage_90_by"]}
+    assert by_place["sensor"]["number"] == len(mine) and 0 <= by_place["place"]["under_70"] <= 1
     by_score = {row["score"]: row for row in figures["products"]["SMAP"]["all_its_own_samples"]}
     expected = summary(per_sensor(products["SMAP"], 30)).loc["ubrmse", "mean"]
     assert by_score["ubrmse"]["mean"] == pytest.approx(expected, abs=1e-12)

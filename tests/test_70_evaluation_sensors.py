@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from vadose.evaluation import Bootstrap, per_sensor, reliability, summary
+from vadose.evaluation.sensors import coverage_by
 from vadose.refusal import Refusal
 
 
@@ -102,15 +103,10 @@ def test_summary_is_the_unweighted_mean_and_median():
     assert row["median_low"] <= row["median"] <= row["median_high"]
 
 
-def test_the_seed_makes_the_interval():
+def test_a_higher_level_makes_a_wider_interval():
     scores = per_sensor(predictions({str(i): 40 for i in range(12)}))
-    first, again = (summary(scores, Bootstrap(seed=7)) for _ in range(2))
-    other = summary(scores, Bootstrap(seed=8))
-    pd.testing.assert_frame_equal(first, again)
-    assert first.loc["r", "mean_low"] != other.loc["r", "mean_low"]
-    assert first.loc["r", "mean"] == other.loc["r", "mean"]
-    wide = summary(scores, Bootstrap(level=0.95, seed=7)).loc["r"]
-    assert wide["mean_low"] < first.loc["r", "mean_low"]
+    row, wide = summary(scores).loc["r"], summary(scores, Bootstrap(level=0.95)).loc["r"]
+    assert wide["mean_low"] < row["mean_low"] < row["mean"] < row["mean_high"] < wide["mean_high"] <= 1
 
 
 def test_one_place_gives_no_interval():
@@ -136,7 +132,7 @@ def test_intervals_cover_the_truth_only_when_places_are_resampled():
     lat = np.repeat(np.arange(clusters) + 0.5, members)
     apart = lat + np.tile(np.arange(members), clusters) * 100  # every sensor a place of its own
     hits = {"clustered": 0, "independent": 0, "median": 0}
-    bootstrap = Bootstrap(draws=300)
+    bootstrap = Bootstrap()
     for _ in range(draws):
         values = np.repeat(rng.normal(0, 1, clusters), members) + rng.normal(0, 0.5, lat.size)
         lon = np.zeros(lat.size)
@@ -146,9 +142,40 @@ def test_intervals_cover_the_truth_only_when_places_are_resampled():
             ("median", bootstrap.median(values, lat, lon)),
         ):
             hits[name] += interval.low <= 0 <= interval.high
-    assert 0.83 <= hits["clustered"] / draws <= 0.96
-    assert 0.83 <= hits["median"] / draws <= 0.98
+    assert 0.85 <= hits["clustered"] / draws <= 0.95
+    assert 0.85 <= hits["median"] / draws <= 0.97
     assert hits["independent"] / draws < 0.75
+
+
+def test_the_median_of_a_crowded_place_has_no_interval():
+    values = np.random.default_rng(0).normal(size=30)
+    lat = np.r_[np.full(12, 0.5), np.arange(18) + 1.5]
+    assert np.isnan(Bootstrap().median(values, lat, np.zeros(30)).low)
+    lat[:3] = np.arange(3) + 40.5
+    assert Bootstrap().median(values, lat, np.zeros(30)).low < np.median(values)
+
+
+def test_a_site_of_many_sensors_is_one_place_of_the_mean_over_places():
+    scores = per_sensor(predictions({str(i): 40 for i in range(16)}))
+    site = np.arange(16) < 10
+    scores = scores.assign(lat=np.where(site, 0.5, scores["lat"]), rmse=np.where(site, 0.1, 0.05))
+    row = summary(scores).loc["rmse"]
+    assert row["mean"] == pytest.approx((10 * 0.1 + 6 * 0.05) / 16)
+    assert row["over_places"] == pytest.approx((0.1 + 6 * 0.05) / 7)
+    assert (row["places"], row["effective"]) == (7, pytest.approx(16**2 / (10**2 + 6)))
+    assert np.isnan(row["mean_low"]) and row["over_places_low"] < row["over_places"] < row["over_places_high"]
+
+
+def test_coverage_is_told_by_sensor_and_by_place():
+    scores = per_sensor(predictions({str(i): 40 for i in range(10)}))
+    held = np.array([0.5, 0.5, 0.5, 0.5, 0.5, 1, 1, 1, 1, 0.6])
+    scores = scores.assign(lat=np.where(np.arange(10) < 5, 0.5, scores["lat"]), coverage_90=held)
+    found = coverage_by(scores)
+    assert found["number"].to_dict() == {"sensor": 10, "place": 6}
+    assert found["under_70"].to_dict() == {"sensor": pytest.approx(0.6), "place": pytest.approx(2 / 6)}
+    assert found.loc["place", "mean"] == pytest.approx((0.5 + 4 + 0.6) / 6)
+    assert found.loc["sensor", "q50"] == pytest.approx(np.quantile(held, 0.5))
+    assert coverage_by(scores.assign(coverage_90=np.nan))["under_70"].isna().all()
 
 
 def test_reliability_weighs_samples():

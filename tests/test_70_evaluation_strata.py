@@ -36,9 +36,12 @@ def test_each_class_is_scored_on_its_own_rows():
     held = product(1)[(table["climate"] == "Dfb").to_numpy()]
     assert row["sensors"] == 3 and row["samples"] == 360
     assert row["r"] == pytest.approx(per_sensor(held)["r"].mean(), abs=1e-12)
-    assert row["rmse_low"] < row["rmse"] < row["rmse_high"]
+    assert np.isnan(row["rmse_low"]) and row["places"] == row["effective"] == 3
+    summer = strata[(strata["class"] == "summer") & (strata["product"] == "two")].iloc[0]
+    assert summer["rmse_low"] < summer["rmse"] < summer["rmse_high"]
+    assert summer["r_over_places_low"] < summer["r_over_places"] < summer["r_over_places_high"]
     assert set(strata["stratum"]) >= {"network", "season", "climate (Köppen-Geiger)"}
-    assert "| Dfb | two | 3 | 360 | 0 |" in strata_markdown(strata)
+    assert "| Dfb | two | 3 | 360 | 0 | 3 |" in strata_markdown(strata)
 
 
 def test_seasons_turn_at_the_equator():
@@ -94,7 +97,7 @@ def test_a_class_with_too_few_samples_is_told_and_not_scored():
     strata = stratified(matched({"one": table}), 20, Bootstrap(draws=10))
     row = strata[strata["class"] == "rare"].iloc[0]
     assert (row["sensors"], row["samples"], row["too_few"]) == (0, 0, 8) and np.isnan(row["r"])
-    assert "| rare | 0 | 0 | 8 | – | – | – |" in strata_markdown(strata)
+    assert "| rare | 0 | 0 | 8 | 0 | – | – | 0.0 | – | – | – |" in strata_markdown(strata)
 
 
 def test_the_corners_of_the_texture_triangle():

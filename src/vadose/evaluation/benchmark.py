@@ -137,7 +137,7 @@ def _ours(table: pd.DataFrame, sensors: pd.DataFrame, bootstrap: Bootstrap) -> O
     values = {
         (over, name): Interval(row[over], row[f"{over}_low"], row[f"{over}_high"])
         for name, row in skill.items()
-        for over in ("mean", "median")
+        for over in ("mean", "median", "over_places")
     }
     values |= {("pooled", name): value for name, value in pooled(used, bootstrap).items()}
     return Ours(

@@ -24,6 +24,8 @@ TITLES = {
     "r2": "R²",
 }
 CHECKED = "checked against"
+OVER_PLACES = "ours, mean over places"
+_MEANS = ("mean", "not told")
 OPEN = ("work", "figures", CHECKED, "why it is open")
 
 
@@ -50,11 +52,20 @@ def figure_table(found: Beside) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
     header = ("", *titles, CHECKED)
     told = {column: f for f in found.work.figures for column in [(f.over, f.score)]}
     rows = [("ours", *(ours(found.ours.of(told[column])) if found.ours else "–" for column in columns), "")]
+    if any(over in _MEANS for over, _ in columns):
+        rows.append((OVER_PLACES, *(_over_places(found, told[column]) for column in columns), ""))
     for key in dict.fromkeys((f.product, f.part) for f in found.work.figures):
         cells = {(f.over, f.score): theirs(f) for f in found.work.figures if (f.product, f.part) == key}
         name = ", ".join(filter(None, ("theirs", *key)))
         rows.append((name, *(cells.get(column, "") for column in columns), found.work.checked))
     return header, rows
+
+
+def _over_places(found: Beside, figure: Figure) -> str:
+    """Our mean over places, where theirs is a mean over sensors or of a kind that is not told."""
+    if found.ours is None or figure.over not in _MEANS:
+        return ""
+    return ours(found.ours.values.get(("over_places", figure.score)))
 
 
 def open_row(found: Beside) -> tuple[str, ...]:

@@ -1,13 +1,17 @@
-"""Confidence intervals from a bootstrap that resamples places, since neighbours are not independent."""
+"""Confidence intervals of means over sensors from the differences between places, and how blocks of time are drawn."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.evaluation.significance import bootstrap_p
+from vadose.evaluation.places import OverPlaces, each_place_once, over_places
 from vadose.evaluation.statistic import Floats
 from vadose.refusal import Refusal
+
+ANY = (-np.inf, np.inf)
+MOST_OF_A_MEDIAN = 1 / 3
+"""Share of the sensors that one place may hold for the median over sensors to have an interval."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +25,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Cluster bootstrap with percentile intervals (Davison and Hinkley 1997, section 3.8).
+    """How intervals are made: over places by `over_places`, over time by draws of blocks of samples (`in_time`).
 
-    Places are blocks of longitude and latitude. A draw takes as many blocks as there are, with replacement, and all
-    sensors of each; the same seed and the same sensors give the same interval.
+    Places are blocks of longitude and latitude; with fewer than `FEWEST` effective ones there is no interval.
 
     Attributes:
-        level: confidence, 0.9 for an interval between the 5 % and 95 % quantiles of the draws.
-        draws: number of draws.
-        seed: start of the random numbers.
-        block_degrees: side of a block.
+        level: confidence, such as 0.9.
+        draws: number of draws of blocks of time.
+        seed: start of the random numbers of blocks of time.
+        block_degrees: side of a place.
     """
 
     level: float = 0.9
@@ -51,49 +54,68 @@ class Bootstrap:
         corner = np.column_stack([np.floor(lat / self.block_degrees), np.floor((lon % 360) / self.block_degrees)])
         return np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1)
 
-    def mean(self, values: Floats, lat: Floats, lon: Floats, weights: Floats | None = None) -> Interval:
-        """Mean over sensors, NaN left out, each sensor weighing the same unless `weights` says otherwise."""
-        there = np.isfinite(values)
-        weights = np.ones(len(values)) if weights is None else weights
-        values, weights = values[there], weights[there]
-        drawn = self.drawn(lat[there], lon[there])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            draws = (drawn @ (values * weights)) / (drawn @ weights)
-            value = (values @ weights) / np.sum(weights)
-        return self._interval(float(value), draws)
+    def mean(
+        self,
+        values: Floats,
+        lat: Floats,
+        lon: Floats,
+        weights: Floats | None = None,
+        bounds: tuple[float, float] = ANY,
+        at_least: float = 0.0,
+    ) -> Interval:
+        """Mean over sensors, NaN left out, each sensor weighing the same unless `weights` says otherwise.
+
+        Args:
+            values: one a sensor.
+            lat, lon: of the sensors, degrees.
+            weights: of the sensors; those of weight 0 are left out.
+            bounds: that the mean cannot leave.
+            at_least: as in `over_places`.
+        """
+        return self._interval(self.estimate(values, lat, lon, weights, at_least), bounds)
+
+    def mean_over_places(self, values: Floats, lat: Floats, lon: Floats, bounds: tuple[float, float] = ANY) -> Interval:
+        """Mean over the sensors of each place, then over places, NaN left out: what a new place may expect."""
+        return self._interval(self.estimate_over_places(values, lat, lon), bounds)
 
     def chance(self, values: Floats, lat: Floats, lon: Floats) -> float:
-        """Two-sided p-value of the hypothesis that the mean over sensors is zero (see `bootstrap_p`), NaN left out."""
-        there = np.isfinite(values)
-        drawn = self.drawn(lat[there], lon[there])
-        return float(bootstrap_p(drawn @ values[there, np.newaxis])[0])
+        """Two-sided p-value of the hypothesis that the mean over sensors is zero, NaN left out."""
+        return self.estimate(values, lat, lon).p()
 
     def median(self, values: Floats, lat: Floats, lon: Floats) -> Interval:
-        """Median over sensors, NaN left out."""
+        """Median over sensors, NaN left out.
+
+        The interval of Woodruff (1952, doi 10.1080/01621459.1952.10483443): quantiles of the values at the ends of the
+        interval of the share of sensors below the median. There is none where one place holds more than
+        `MOST_OF_A_MEDIAN` of the sensors: the median is then that place's own, whatever the others are.
+        """
         there = np.isfinite(values)
         values = values[there]
-        order = np.argsort(values)
-        counts = np.cumsum(self.drawn(lat[there], lon[there])[:, order], axis=1)
         if not len(values):
             return Interval(np.nan, np.nan, np.nan)
-        half = counts[:, -1:] / 2
-        lower, upper = np.argmax(counts >= half, axis=1), np.argmax(counts > half, axis=1)
-        ranked = values[order]
-        return self._interval(float(np.median(values)), (ranked[lower] + ranked[upper]) / 2)
+        middle = float(np.median(values))
+        below = (values < middle) + (values == middle) / 2
+        block = self.blocks(lat[there], lon[there])
+        low, high = over_places(below, np.ones(len(below)), block).interval(self.level)
+        if not np.isfinite(low) or np.max(np.bincount(block)) > MOST_OF_A_MEDIAN * len(values):
+            return Interval(middle, np.nan, np.nan)
+        ends = np.quantile(values, np.clip([0.5 + low - np.mean(below), 0.5 + high - np.mean(below)], 0, 1))
+        return Interval(middle, float(ends[0]), float(ends[1]))
 
-    def drawn(self, lat: Floats, lon: Floats) -> Floats:
-        """How often each draw takes each sensor: (draws, sensors), of no draws where there is one block or none."""
-        block = self.blocks(lat, lon)
-        number = int(block.max(initial=-1)) + 1
-        if number < 2:
-            return np.zeros((0, len(block)))
-        picks = np.random.default_rng(self.seed).integers(0, number, (self.draws, number))
-        picks += number * np.arange(self.draws)[:, np.newaxis]
-        times = np.bincount(picks.ravel(), minlength=self.draws * number).reshape(self.draws, number)
-        return times[:, block].astype(np.float64)
+    def estimate(
+        self, values: Floats, lat: Floats, lon: Floats, weights: Floats | None = None, at_least: float = 0.0
+    ) -> OverPlaces:
+        """Mean over sensors with its error, see `over_places`; NaN is left out."""
+        weights = np.ones(len(values)) if weights is None else weights
+        there = np.isfinite(values) & (weights > 0)
+        return over_places(values[there], weights[there], self.blocks(lat[there], lon[there]), at_least)
 
-    def _interval(self, value: float, draws: Floats) -> Interval:
-        if not len(draws):
-            return Interval(value, np.nan, np.nan)
-        low, high = np.quantile(draws, [(1 - self.level) / 2, (1 + self.level) / 2])
-        return Interval(value, float(low), float(high))
+    def estimate_over_places(self, values: Floats, lat: Floats, lon: Floats) -> OverPlaces:
+        """Mean over places with its error, see `mean_over_places`."""
+        there = np.isfinite(values)
+        block = self.blocks(lat[there], lon[there])
+        return over_places(values[there], each_place_once(block), block)
+
+    def _interval(self, found: OverPlaces, bounds: tuple[float, float]) -> Interval:
+        low, high = np.clip(found.interval(self.level), *bounds)
+        return Interval(found.value, float(low), float(high))

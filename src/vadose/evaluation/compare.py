@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check
 from vadose.evaluation.sensors import SKILL, scored
-from vadose.evaluation.statistic import group_mean
+from vadose.evaluation.statistic import Floats, group_mean
 from vadose.refusal import Refusal
 
 SAME_LABEL = 1e-4
@@ -64,15 +64,16 @@ def aligned(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def differences(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Mean over sensors of the paired difference of each score, first minus second, with confidence intervals.
+    """Mean over sensors, and over places, of the paired difference of each score, first minus second, with intervals.
 
     Args:
         first, second: scores of two products on matched samples, as `per_sensor` gives them.
-        bootstrap: how the intervals are drawn.
+        bootstrap: how the intervals are made.
 
     Returns:
-        One row for each score of skill, by its name: `sensors` that have it in both, `difference, low, high` and `p`,
-        the two-sided p-value of no difference from the same draws.
+        One row for each score of skill, by its name: `sensors` that have it in both, `places` that hold them,
+        `effective` places, `difference, low, high` and `p`, the two-sided p-value of no difference; the same of the
+        mean over places, `over_places, over_places_low, over_places_high, p_over_places`.
     """
     bootstrap = bootstrap or Bootstrap()
     pairs = scored(first).merge(scored(second), on=SENSOR, suffixes=("", "_second"), validate="one_to_one")
@@ -80,11 +81,26 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Bootstrap 
     rows = {}
     for name in SKILL:
         apart = (pairs[name] - pairs[f"{name}_second"]).to_numpy()
-        mean = bootstrap.mean(apart, lat, lon)
-        number = int(np.isfinite(apart).sum())
-        p = bootstrap.chance(apart, lat, lon)
-        rows[name] = {"sensors": number, "difference": mean.value, "low": mean.low, "high": mean.high, "p": p}
+        rows[name] = _difference(apart, bootstrap, lat, lon)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")
+
+
+def _difference(apart: Floats, bootstrap: Bootstrap, lat: Floats, lon: Floats) -> dict[str, float]:
+    over_sensors, over_places = bootstrap.estimate(apart, lat, lon), bootstrap.estimate_over_places(apart, lat, lon)
+    (low, high), (places_low, places_high) = (one.interval(bootstrap.level) for one in (over_sensors, over_places))
+    return {
+        "sensors": int(np.isfinite(apart).sum()),
+        "places": over_sensors.places,
+        "effective": over_sensors.effective,
+        "difference": over_sensors.value,
+        "low": low,
+        "high": high,
+        "p": over_sensors.p(),
+        "over_places": over_places.value,
+        "over_places_low": places_low,
+        "over_places_high": places_high,
+        "p_over_places": over_places.p(),
+    }
 
 
 def own_mean(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -22,13 +22,13 @@ OTHERS = {
     "std_ratio": "std ratio",
 }
 MEANING = (
-    "Means over sensors, brackets from a bootstrap over places. Anomalies are departures from a window of 35 days "
-    "around the sample, or from the sensor's own mean of the season. R in space: of the sensors on one date, the "
+    "Means over sensors, brackets from the differences between places. Anomalies are departures from a window of 35 "
+    "days around the sample, or from the sensor's own mean of the season. R in space: of the sensors on one date, the "
     "mean over dates; none where no date has ten sensors."
 )
 IN_TIME = (
-    "The same means when blocks of time within each sensor are drawn as well as places, so that how long a sensor was "
-    "read counts too; where all sensors lie in one place there is no interval. `scorecard.csv` has each sensor's own."
+    "Means over sensors whose intervals are nowhere narrower than chance in time makes them, from blocks of time drawn "
+    "within each sensor; none where the effective places are too few. `scorecard.csv` has each sensor's own."
 )
 
 

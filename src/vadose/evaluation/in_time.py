@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.evaluation.blocks import blocks, drawn, generator, tail
-from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.bootstrap import ANY, Bootstrap
 from vadose.evaluation.compare import matched
 from vadose.evaluation.effective import common_block_length, effective_samples
-from vadose.evaluation.metric import METRICS
+from vadose.evaluation.metric import METRICS, RANGES
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor
 from vadose.evaluation.sensors import names
 from vadose.evaluation.significance import bootstrap_p, of_few_blocks
@@ -32,7 +33,7 @@ class InTime:
         differences: by each product but the first, the first minus it: `network, station, sensor, lat, lon, n` and
             each metric with `_low`, `_high` and `_p`, the two-sided p-value.
         means: one row for each product, and for the first minus each other, and metric: `product, minus` (empty where
-            none), `score, sensors, mean, low, high, p` (of a difference) when places and blocks of time are drawn.
+            none), `score, sensors, mean, low, high, p` (of a difference), chance in time and between places counted.
     """
 
     sensors: Mapping[str, pd.DataFrame]
@@ -50,11 +51,8 @@ def in_time(
     A sensor's draws depend on its name and the seed alone: tables scored a few sensors at a time have the same
     intervals.
 
-    The mean over sensors is drawn in two stages, places and then blocks of time within their sensors. Scores of
-    sensors differ by chance in time already, so this counts a part of it twice and errs to wide intervals (Davison and
-    Hinkley 1997, section 3.8). A sensor's draws are first moved so that their mean is its score: drawn series vary a
-    little less than the whole, which would not average out over sensors. A single place has no such interval: its
-    sensors share their weather.
+    The mean over sensors has its interval from the differences between places (`over_places`). Scores of sensors differ
+    by chance in time already, so that these count it; the error is at least what chance in time alone makes of it.
 
     Args:
         products: table of predictions of each product, as `check` describes; they are matched first.
@@ -70,12 +68,12 @@ def in_time(
     chosen = np.flatnonzero(series.n >= max(min_samples, 2))
     contrasts = _contrasts(len(tables))
     figures = np.full((len(_FIGURES), len(contrasts) * len(SCORED), len(series.places)), np.nan)
-    means = _Means.of(series, chosen, bootstrap, figures.shape[1])
+    means = _Means.of(series, chosen, figures.shape[1])
     for place, sensor in enumerate(map(int, chosen)):
         values, draws = series.drawn(sensor, bootstrap, contrasts)
         figures[:, :, sensor] = _figures(values, draws, series.blocks(sensor), bootstrap.level)
         means.take(place, values, draws)
-    return _tables(list(tables), series, contrasts, figures, means.table(list(tables), contrasts, bootstrap.level))
+    return _tables(list(tables), series, contrasts, figures, means.table(list(tables), contrasts, bootstrap))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,49 +143,41 @@ def _figures(values: Floats, draws: Floats, number: int, level: float) -> Floats
 
 @dataclass(frozen=True, eq=False)
 class _Means:
-    """Running sums over sensors of every figure, as observed and in every draw of places."""
+    """Every figure of each sensor, and its variance by chance in time: (figures, sensors)."""
 
-    weights: Floats
-    own: Floats
-    drawn: Floats
+    lat: Floats
+    lon: Floats
+    values: Floats
+    chance: Floats
 
     @classmethod
-    def of(cls, series: _Series, chosen: NDArray[np.intp], bootstrap: Bootstrap, figures: int) -> "_Means":
+    def of(cls, series: _Series, chosen: NDArray[np.intp], figures: int) -> "_Means":
         lat, lon = (series.places[name].to_numpy()[chosen] for name in ("lat", "lon"))
-        weights = bootstrap.drawn(lat, lon)
-        return cls(weights, np.zeros((2, figures)), np.zeros((2, len(weights), figures)))
+        return cls(lat, lon, np.full((figures, len(chosen)), np.nan), np.zeros((figures, len(chosen))))
 
     def take(self, place: int, values: Floats, draws: Floats) -> None:
-        """Add a sensor to the sums."""
-        self.own[0] += np.nan_to_num(values)
-        self.own[1] += np.isfinite(values)
-        there, weight = np.isfinite(draws), self.weights[:, place, np.newaxis]
-        shift = values - np.where(there, draws, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-        if len(weight):
-            self.drawn[0] += weight * np.where(there & np.isfinite(shift), draws + shift, 0.0)
-            self.drawn[1] += weight * (there & np.isfinite(shift))
+        """Keep a sensor's figures."""
+        self.values[:, place] = values
+        there = np.isfinite(draws)
+        number = np.maximum(there.sum(axis=0), 1)
+        kept = np.where(there, draws, 0.0)
+        mean = kept.sum(axis=0) / number
+        self.chance[:, place] = np.where(there, (kept - mean) ** 2, 0.0).sum(axis=0) / number
 
-    def table(self, products: Sequence[str], contrasts: NDArray[np.intp], level: float) -> pd.DataFrame:
+    def table(self, products: Sequence[str], contrasts: NDArray[np.intp], bootstrap: Bootstrap) -> pd.DataFrame:
         """One row for each contrast and metric."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean, draws = self.own[0] / self.own[1], self.drawn[0] / self.drawn[1]
-        ends = np.full((2, len(mean)), np.nan)
-        there = np.isfinite(draws).any(axis=0)
-        if there.any():
-            ends[:, there] = np.nanquantile(draws[:, there], [(1 - level) / 2, (1 + level) / 2], axis=0)
-        minus = [products[int(np.argmin(row))] if row.min() < 0 else "" for row in contrasts]
-        table = pd.DataFrame(
-            {
-                "product": np.repeat([products[int(np.argmax(row))] for row in contrasts], len(SCORED)),
-                "minus": np.repeat(minus, len(SCORED)),
-                "score": np.tile(SCORED, len(contrasts)),
-                "sensors": self.own[1].astype(np.int64),
-                "mean": mean,
-                "low": ends[0],
-                "high": ends[1],
-            }
-        )
-        return table.assign(p=np.where(table["minus"] != "", bootstrap_p(draws), np.nan))
+        rows = []
+        for place, (contrast, score) in enumerate(product(contrasts, SCORED)):
+            there = np.isfinite(self.values[place])
+            chance = float(self.chance[place, there].sum()) / max(int(there.sum()), 1) ** 2
+            found = bootstrap.estimate(self.values[place], self.lat, self.lon, at_least=chance)
+            other = products[int(np.argmin(contrast))] if contrast.min() < 0 else ""
+            bounds = ANY if other else RANGES.get(score, ANY)
+            low, high = np.clip(found.interval(bootstrap.level), *bounds)
+            names = {"product": products[int(np.argmax(contrast))], "minus": other, "score": score}
+            told = {"sensors": int(there.sum()), "mean": found.value, "low": float(low), "high": float(high)}
+            rows.append(names | told | {"p": found.p() if other else np.nan})
+        return pd.DataFrame(rows)
 
 
 def _tables(

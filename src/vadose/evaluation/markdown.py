@@ -5,25 +5,31 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from vadose.evaluation.diagram import stated
+from vadose.evaluation.places import FEWEST
 from vadose.evaluation.scores import HEADLINE, ProductScores, Scores
-from vadose.evaluation.sensors import figures, names, scored
+from vadose.evaluation.sensors import QUANTILES, figures, names, scored
 from vadose.evaluation.tally import SPREAD
-from vadose.evaluation.text import HEADER, headline_rows, interval, markdown_table, number
+from vadose.evaluation.text import HEADER, effective, headline_rows, interval, markdown_table, number
 from vadose.evaluation.uncertainty import LEVELS
 
 EXTREMES = 5
 LISTED = 30
 DIAGRAM = "reliability.png"
 SENSOR_HEADER = ("sensor", "samples", "R", "ubRMSE", "RMSE", "bias")
-CHANCE = "p: of no difference, two-sided, from the same draws, corrected (Holm) for the number of products."
+CHANCE = "p: of no difference, two-sided, in step with the intervals, corrected (Holm) for the number of products."
 SPREAD_MEANING = (
     "CRPS, and the share of samples within each central interval of a Gaussian of the stated mean and spread."
+)
+BY_PLACE = (
+    "The same of the 90 % interval for each sensor and for each place (mean over its sensors): what share of them lies "
+    "under 70 %, and the quantiles."
 )
 
 FORMULAS = """\
 Scores are of one sensor over its samples, p the estimate and t the sensor's reading, then averaged over sensors, each
-weighing the same: R the correlation of p and t; bias = mean(p − t); RMSE = √mean((p − t)²); ubRMSE = √(RMSE² − bias²);
-all but R in m³ m⁻³. CRPS and coverage are means over samples."""
+weighing the same, or over the sensors of each place and then over places: R the correlation of p and t;
+bias = mean(p − t); RMSE = √mean((p − t)²); ubRMSE = √(RMSE² − bias²); all but R in m³ m⁻³.
+CRPS and coverage are means over samples."""
 
 
 def scorecard_markdown(
@@ -60,16 +66,27 @@ def scorecard_markdown(
 
 
 def basis(scores: Scores) -> str:
-    """What the figures of the first product rest on: samples, sensors, and what the brackets are."""
-    bootstrap, first = scores.bootstrap, scored(scores.products[0].sensors)
-    places = len(set(bootstrap.blocks(first["lat"].to_numpy(), first["lon"].to_numpy())))
-    effective = first["n_effective"].median()
+    """What the figures of the first product rest on: samples, sensors, places, and what the brackets are."""
+    first = scored(scores.products[0].sensors)
+    worth = first["n_effective"].median()
+    row = scores.headline.iloc[0]
     return (
         f"{first['n'].sum():,} samples at {len(first):,} sensors, at least {scores.min_samples} samples a sensor; "
-        f"neighbours in time are alike: as good as {number(effective, 0)} independent ones a sensor, in the median. "
-        f"Brackets: {bootstrap.level:.0%} intervals from {bootstrap.draws:,} bootstrap draws over {places} places "
-        f"(blocks of {bootstrap.block_degrees:g}°)" + (", too few for an interval." if places < 2 else ".")
+        f"neighbours in time are alike: as good as {number(worth, 0)} independent ones a sensor, in the median. "
+        f"Places are blocks of {scores.bootstrap.block_degrees:g}°: {row['places']:,} hold these sensors. The mean "
+        "over places is what a new place may expect. The mean over sensors counts a site of many sensors many times: "
+        f"it is as sure as one over {effective(row['effective_places'])}. "
+        f"Brackets: {scores.bootstrap.level:.0%} intervals from the differences between places"
+        + _too_few(row["places"], row["effective_places"])
     )
+
+
+def _too_few(places: int, worth: float) -> str:
+    if places < FEWEST:
+        return f"; {places} places are too few for one, {FEWEST:g} are needed."
+    if worth < FEWEST:
+        return f"; of the mean over sensors there is none: {FEWEST:g} effective places are needed."
+    return "."
 
 
 def headline_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
@@ -79,7 +96,10 @@ def headline_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]
     if not any(own):
         return HEADER, rows
     cells = [*(cell or "the same" for cell in own), ""]
-    return (*HEADER, "R / ubRMSE / RMSE on all its own samples"), [(*r, c) for r, c in zip(rows, cells, strict=True)]
+    blank = [""] * (len(rows) - len(cells))
+    return (*HEADER, "R / ubRMSE / RMSE over sensors on all its own samples"), [
+        (*row, cell) for row, cell in zip(rows, [*blank, *cells], strict=True)
+    ]
 
 
 def _own(product: ProductScores) -> str:
@@ -94,8 +114,9 @@ def _own(product: ProductScores) -> str:
 
 def difference_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     """Header and cells of the first product minus each other one."""
-    header = ("minus", "sensors", "R", "ubRMSE", "RMSE", "bias", "p of R / ubRMSE / RMSE")
-    return header, [_difference(product) for product in scores.products[1:]]
+    header = ("minus", "mean over", "R", "ubRMSE", "RMSE", "bias", "p of R / ubRMSE / RMSE")
+    others = scores.products[1:]
+    return header, [_difference(product, over) for over in ("places", "sensors") for product in others]
 
 
 def _differences(scores: Scores) -> list[str]:
@@ -105,11 +126,21 @@ def _differences(scores: Scores) -> list[str]:
     return [title, markdown_table(*difference_table(scores)), CHANCE]
 
 
-def _difference(product: ProductScores) -> tuple[str, ...]:
+def _difference(product: ProductScores, over: str) -> tuple[str, ...]:
     rows = figures(product.behind)
-    cells = (interval(rows[name], "difference", "low", "high") for name in HEADLINE)
-    p = " / ".join(number(rows[name]["p_holm"]) for name in ("r", "ubrmse", "rmse"))
-    return product.name, f"{rows['r']['sensors']:,.0f}", *cells, p
+    one = rows["rmse"]
+    if over == "places":
+        counted, columns, chance = f"{one['places']:,.0f} places", _OVER_PLACES, "p_over_places_holm"
+    else:
+        counted, columns = f"{one['sensors']:,.0f} sensors ({effective(one['effective'])})", _OVER_SENSORS
+        chance = "p_holm"
+    cells = (interval(rows[name], *columns) for name in HEADLINE)
+    p = " / ".join(number(rows[name][chance]) for name in ("r", "ubrmse", "rmse"))
+    return product.name, counted, *cells, p
+
+
+_OVER_PLACES = ("over_places", "over_places_low", "over_places_high")
+_OVER_SENSORS = ("difference", "low", "high")
 
 
 def spread_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
@@ -126,7 +157,20 @@ def _spread(scores: Scores) -> list[str]:
         "## Is the stated spread true?",
         SPREAD_MEANING,
         markdown_table(header, rows),
+        BY_PLACE,
+        markdown_table(*place_table(scores)),
         f"![Coverage of the stated intervals]({DIAGRAM})",
+    ]
+
+
+def place_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Header and cells of the coverage by sensor and by place."""
+    header = ("product", "of each", "number", "mean", "under 70 %", *(f"{level} % quantile" for level in QUANTILES))
+    columns = ("mean", "under_70", *(f"q{level:02d}" for level in QUANTILES))
+    return header, [
+        (product.name, kind, f"{row['number']:,.0f}", *(number(row[name], 2) for name in columns))
+        for product in stated(scores.products)
+        for kind, row in figures(product.by_place).items()
     ]
 
 

@@ -89,6 +89,16 @@ def constant_label(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return np.asarray(np.sqrt(_ratio(m.tt, m.n)) <= CONSTANT * np.abs(m.t))
 
 
+RANGES = {
+    "r": (-1.0, 1.0),
+    "mse": (0.0, np.inf),
+    "rmse": (0.0, np.inf),
+    "ubrmse": (0.0, np.inf),
+    "std_ratio": (0.0, np.inf),
+    "kge": (-np.inf, 1.0),
+}
+"""What a score cannot leave, where there are such bounds; nor can the interval of its mean."""
+
 METRICS = (
     Metric("r", "R", "1", pearson_r),
     Metric("bias", "bias", "m3 m-3", bias),

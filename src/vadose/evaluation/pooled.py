@@ -2,18 +2,19 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from vadose.evaluation.bootstrap import Bootstrap, Interval
-from vadose.evaluation.metric import METRICS
+from vadose.evaluation.bootstrap import ANY, Bootstrap, Interval
+from vadose.evaluation.metric import METRICS, RANGES
 from vadose.evaluation.predictions import LABEL, by_sensor, scorable
-from vadose.evaluation.statistic import Floats, Moments
+from vadose.evaluation.statistic import Moments
 
 
 def pooled(predictions: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Interval]:
-    """Each metric of all samples together, with an interval from the bootstrap that resamples places.
+    """Each metric of all samples together, with an interval over places.
 
-    A pooled R counts the differences between places as skill: it is no mean over sensors.
+    A pooled R counts the differences between places as skill: it is no mean over sensors. For the interval each
+    sensor's part in the score is its pseudo-value, from the score of all other sensors (Davison and Hinkley 1997,
+    section 2.7), weighing as its samples; the mean of these over sensors is judged like any other.
 
     Args:
         predictions: a checked table; rows without estimate or label are left out.
@@ -21,41 +22,24 @@ def pooled(predictions: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Interva
     """
     table = predictions[scorable(predictions)]
     number, sensors = by_sensor(table)
-    block = bootstrap.blocks(sensors["lat"].to_numpy(), sensors["lon"].to_numpy())
+    lat, lon = sensors["lat"].to_numpy(), sensors["lon"].to_numpy()
     p, t = table["mean"].to_numpy(), table[LABEL].to_numpy()
     whole = Moments.of(p, t, np.zeros(len(p), np.intp), 1)
-    places = Moments.of(p, t, block[number], int(block.max(initial=-1)) + 1)
-    draws = _drawn(places, whole, bootstrap)
-    return {metric.name: _interval(metric.of(whole), metric.of(draws), bootstrap.level) for metric in METRICS}
+    own = Moments.of(p, t, number, len(sensors))
+    rest = _without_each(own, whole)
+    found = {}
+    for metric in METRICS:
+        value = metric.of(whole)
+        parts = value + (rest.n / np.maximum(own.n, 1)) * (value - metric.of(rest))
+        mean = bootstrap.mean(parts, lat, lon, own.n, RANGES.get(metric.name, ANY))
+        found[metric.name] = Interval(float(value[0]), mean.low, mean.high) if len(value) else mean
+    return found
 
 
-def _drawn(places: Moments, whole: Moments, bootstrap: Bootstrap) -> Moments:
-    """Moments of each draw of places, from sums about the mean of all."""
-    count = len(places.n)
-    if count < 2:
-        return Moments(*(np.zeros(0) for _ in range(7)))
-    picks = np.random.default_rng(bootstrap.seed).integers(0, count, (bootstrap.draws, count))
-    times = np.stack([np.bincount(row, minlength=count) for row in picks]).astype(np.float64)
-    n = times @ places.n
-    dp, dt = places.p - whole.p, places.t - whole.t
-    p, t = (times @ (places.n * apart) / n for apart in (dp, dt))
-
-    def about(own: Floats, first: Floats, second: Floats, mean: NDArray[np.float64]) -> Floats:
-        return np.asarray(times @ (own + places.n * first * second) - n * mean)
-
-    return Moments(
-        n,
-        p + whole.p,
-        t + whole.t,
-        about(places.pp, dp, dp, p * p),
-        about(places.tt, dt, dt, t * t),
-        about(places.pt, dp, dt, p * t),
-        about(places.dd, dp - dt, dp - dt, (p - t) ** 2),
-    )
-
-
-def _interval(value: Floats, draws: Floats, level: float) -> Interval:
-    if not len(draws) or not np.isfinite(draws).any():
-        return Interval(float(value[0]), np.nan, np.nan)
-    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(value[0]), float(low), float(high))
+def _without_each(own: Moments, whole: Moments) -> Moments:
+    """Moments of all samples but those of one sensor, for each sensor, from sums about the mean of all."""
+    dp, dt = own.p - whole.p, own.t - whole.t
+    products = ((own.pp, dp, dp), (own.tt, dt, dt), (own.pt, dp, dt), (own.dd, dp - dt, dp - dt))
+    sums = [own.n * dp, own.n * dt, *(inner + own.n * a * b for inner, a, b in products)]
+    left = [np.sum(column) - column for column in sums]
+    return Moments.about(float(whole.p[0]), float(whole.t[0]), whole.n - own.n, np.column_stack(left))

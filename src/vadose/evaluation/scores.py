@@ -9,8 +9,9 @@ import pandas as pd
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import differences, matched, own_mean
 from vadose.evaluation.predictions import LABEL, SENSOR, check, scorable
-from vadose.evaluation.sensors import figures, per_sensor, reliability, scored, summary
+from vadose.evaluation.sensors import coverage_by, figures, per_sensor, reliability, scored, summary
 from vadose.evaluation.significance import holm
+from vadose.evaluation.statistic import Floats
 from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.refusal import Refusal
 
@@ -31,8 +32,10 @@ class ProductScores:
         spread: their `reliability`.
         own: scores of each sensor on all samples of the product.
         own_skill: their `summary`.
-        behind: paired `differences`, first product minus this one, with `p_holm`, their `p` corrected (Holm) for all
-            products that are compared with the first in this score; of no sensor for the first.
+        behind: paired `differences`, first product minus this one, with `p_holm` and `p_over_places_holm`, their
+            p-values corrected (Holm) for all products that are compared with the first in this score; of no sensor for
+            the first.
+        by_place: their `coverage_by`.
     """
 
     name: str
@@ -43,6 +46,7 @@ class ProductScores:
     own: pd.DataFrame
     own_skill: pd.DataFrame
     behind: pd.DataFrame
+    by_place: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,7 @@ class Scores:
         samples: matched table of each product.
         reference: scores of each sensor's own mean, which is no model.
         min_samples: sensors with fewer matched samples have no scores.
-        bootstrap: how the intervals were drawn.
+        bootstrap: how the intervals were made.
     """
 
     products: tuple[ProductScores, ...]
@@ -65,7 +69,10 @@ class Scores:
 
     @property
     def headline(self) -> pd.DataFrame:
-        """One row for each product and for the reference: counts, and each score of `HEADLINE` with its interval."""
+        """One row for each product and for the reference: counts, and each score of `HEADLINE` with its interval.
+
+        Scores are means over sensors, and `<score>_over_places` means over places.
+        """
         rows = [_headline(product.name, product.sensors, product.skill) for product in self.products]
         rows.append(_headline(OWN_MEAN, self.reference, summary(self.reference, self.bootstrap)))
         return pd.DataFrame(rows)
@@ -79,7 +86,7 @@ def score(
     Args:
         products: table of predictions of each product, as `check` describes; the first is the one under judgement.
         min_samples: sensors with fewer matched samples have no scores.
-        bootstrap: how the intervals are drawn.
+        bootstrap: how the intervals are made.
 
     Raises:
         Refusal: tables that `check` or `matched` refuses, or no sensor with enough matched samples.
@@ -140,17 +147,25 @@ def _product(
         own,
         summary(own, bootstrap),
         differences(first, sensors if sensors is not first else sensors.iloc[:0], bootstrap),
+        coverage_by(sensors, bootstrap),
     )
 
 
 def _corrected(products: Sequence[ProductScores]) -> list[ProductScores]:
     """The same, p-values of each score corrected over products."""
-    p = np.stack([product.behind["p"].to_numpy() for product in products])
-    corrected = np.stack([holm(column) for column in p.T], axis=1)
+    corrected = {
+        f"{name}_holm": _holm(np.stack([product.behind[name].to_numpy() for product in products]))
+        for name in ("p", "p_over_places")
+    }
     return [
-        replace(product, behind=product.behind.assign(p_holm=row))
-        for product, row in zip(products, corrected, strict=True)
+        replace(product, behind=product.behind.assign(**{name: column[place] for name, column in corrected.items()}))
+        for place, product in enumerate(products)
     ]
+
+
+def _holm(p: Floats) -> Floats:
+    """P-values (products, scores) corrected over products."""
+    return np.stack([holm(column) for column in p.T], axis=1)
 
 
 def _rows(table: pd.DataFrame, sensors: pd.DataFrame) -> dict[str, int]:
@@ -171,7 +186,10 @@ def _headline(name: str, sensors: pd.DataFrame, skill: pd.DataFrame) -> dict[str
         "product": name,
         "sensors": len(there),
         "samples": int(there["n"].to_numpy().sum()),
+        "places": int(rows["rmse"]["places"]),
+        "effective_places": rows["rmse"]["effective"],
     }
     ends = ("", "_low", "_high")
     means = {f"{column}{end}": rows[column][f"mean{end}"] for column in HEADLINE for end in ends}
+    means |= {f"{column}_over_places{end}": rows[column][f"over_places{end}"] for column in HEADLINE for end in ends}
     return counts | means | {f"r_median{end}": rows["r"][f"median{end}"] for end in ends}

@@ -7,17 +7,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.evaluation.anomaly import anomalies, climatological_anomalies
-from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.bootstrap import ANY, Bootstrap
 from vadose.evaluation.effective import effective_samples
-from vadose.evaluation.metric import CONSTANT, METRICS, pearson_r
+from vadose.evaluation.metric import CONSTANT, METRICS, RANGES, pearson_r
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check, scorable
-from vadose.evaluation.statistic import Floats, Moments, group_ranks
+from vadose.evaluation.statistic import Floats, Moments, group_mean, group_ranks
 from vadose.evaluation.tally import MIN_SAMPLES, SPREAD, Tally
 
 SERIES = ["spearman", "anomaly_r", "anomaly_r_climatology"]
 """Scores that need the whole series of a sensor, since they order its samples by value or time."""
 SKILL = [*(metric.name for metric in METRICS), *SERIES]
 SCORES = [*SKILL, *SPREAD]
+BOUNDS = RANGES | dict.fromkeys(SERIES, (-1.0, 1.0)) | dict.fromkeys(SPREAD, (0.0, 1.0))
+"""What each score cannot leave, where there are such bounds."""
+LOW_COVERAGE = 0.7
+"""Coverage of the 90 % interval below which a stated spread is no guide at a sensor or place."""
+QUANTILES = (5, 25, 50, 75, 95)
 
 
 def per_sensor(predictions: pd.DataFrame, min_samples: int = MIN_SAMPLES) -> pd.DataFrame:
@@ -79,20 +84,24 @@ def scored(sensors: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Unweighted mean and median over sensors of each score of skill, with confidence intervals.
+    """Unweighted mean and median over sensors, and mean over places, of each score of skill, with intervals.
+
+    The mean over places, first over the sensors of a place, is what a new place may expect: a site of many sensors is
+    one place.
 
     Args:
         sensors: as `per_sensor` gives it.
-        bootstrap: how the intervals are drawn.
+        bootstrap: how the intervals are made.
 
     Returns:
-        One row for each score, by its name: `sensors` that have it, `mean, mean_low, mean_high, median, median_low,
-        median_high`. The mean over sensors without R leaves out those where it does not exist.
+        One row for each score, by its name: `sensors` that have it, `places` that hold them, `effective` places that
+        the mean over sensors rests on, `mean, median, over_places`, each with `_low` and `_high`, NaN where the
+        effective places are too few. The mean over sensors without R leaves out those where it does not exist.
     """
     bootstrap = bootstrap or Bootstrap()
     there = scored(sensors)
     lat, lon = (there[name].to_numpy() for name in ("lat", "lon"))
-    rows = {name: _row(there[name].to_numpy(), lat, lon, bootstrap) for name in SKILL}
+    rows = {name: _row(name, there[name].to_numpy(), lat, lon, bootstrap) for name in SKILL}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")
 
 
@@ -111,7 +120,7 @@ def reliability(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd
     lat, lon, weights = (there[name].to_numpy(dtype=np.float64) for name in ("lat", "lon", "n_spread"))
     rows = {}
     for name in SPREAD:
-        mean = bootstrap.mean(there[name].to_numpy(), lat, lon, weights)
+        mean = bootstrap.mean(there[name].to_numpy(), lat, lon, weights, BOUNDS[name])
         rows[name] = {"samples": int(weights.sum()), "mean": mean.value, "mean_low": mean.low, "mean_high": mean.high}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")
 
@@ -126,14 +135,51 @@ def names(sensors: pd.DataFrame) -> Sequence[str]:
     return ["/".join(key) for key in sensors[SENSOR].itertuples(index=False)]
 
 
-def _row(values: Floats, lat: Floats, lon: Floats, bootstrap: Bootstrap) -> dict[str, float]:
-    mean, median = bootstrap.mean(values, lat, lon), bootstrap.median(values, lat, lon)
+def coverage_by(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
+    """Coverage of the central interval of 90 % of the stated spread, sensor by sensor and place by place.
+
+    A mean over samples hides places where the spread is far too narrow. The coverage of a place is the mean over its
+    sensors.
+
+    Args:
+        sensors: as `per_sensor` gives it.
+        bootstrap: what a place is.
+
+    Returns:
+        Rows `sensor` and `place`: `number` with a stated spread, `mean`, share `under_70` whose coverage is below 0.7,
+        and quantiles `q05` to `q95`; NaN where no spread is stated.
+    """
+    bootstrap = bootstrap or Bootstrap()
+    there = scored(sensors).dropna(subset="coverage_90")
+    held = there["coverage_90"].to_numpy(np.float64)
+    block = bootstrap.blocks(there["lat"].to_numpy(), there["lon"].to_numpy())
+    parts = {"sensor": held, "place": group_mean(held, block, int(block.max(initial=-1)) + 1)}
+    return pd.DataFrame.from_dict({name: _spread_of(values) for name, values in parts.items()}, orient="index")
+
+
+def _spread_of(coverage: Floats) -> dict[str, float]:
+    known = len(coverage) > 0
+    quantiles = np.quantile(coverage, np.array(QUANTILES) / 100) if known else np.full(len(QUANTILES), np.nan)
     return {
-        "sensors": int(np.isfinite(values).sum()),
-        "mean": mean.value,
-        "mean_low": mean.low,
-        "mean_high": mean.high,
-        "median": median.value,
-        "median_low": median.low,
-        "median_high": median.high,
+        "number": len(coverage),
+        "mean": float(np.mean(coverage)) if known else np.nan,
+        "under_70": float(np.mean(coverage < LOW_COVERAGE)) if known else np.nan,
+        **{f"q{level:02d}": float(value) for level, value in zip(QUANTILES, quantiles, strict=True)},
     }
+
+
+def _row(name: str, values: Floats, lat: Floats, lon: Floats, bootstrap: Bootstrap) -> dict[str, float]:
+    bounds, rests_on = BOUNDS.get(name, ANY), bootstrap.estimate(values, lat, lon)
+    found = {
+        "mean": bootstrap.mean(values, lat, lon, bounds=bounds),
+        "median": bootstrap.median(values, lat, lon),
+        "over_places": bootstrap.mean_over_places(values, lat, lon, bounds),
+    }
+    row: dict[str, float] = {
+        "sensors": int(np.isfinite(values).sum()),
+        "places": rests_on.places,
+        "effective": rests_on.effective,
+    }
+    for kind, one in found.items():
+        row |= {kind: one.value, f"{kind}_low": one.low, f"{kind}_high": one.high}
+    return row

@@ -34,8 +34,8 @@ def spatial(predictions: pd.DataFrame, min_sensors: int = MIN_SENSORS, bootstrap
 
     R of a date is Pearson's over the sensors that have estimate and label on it, as in the evaluation of satellite
     soil moisture against dense networks (Gruber et al. 2020, doi 10.1016/j.rse.2020.111806, section 4); several
-    samples of a sensor on one date are averaged first. Places are drawn for the interval, as whole series: the dates
-    of one place are not independent.
+    samples of a sensor on one date are averaged first. The interval rests on the differences between places, each as a
+    whole series: the dates of one place are not independent.
 
     Args:
         predictions: a table as `check` describes.
@@ -62,44 +62,38 @@ def spatial(predictions: pd.DataFrame, min_sensors: int = MIN_SENSORS, bootstrap
     enough = moments.n >= min_sensors
     dates = pd.DataFrame({"date": days.astype("datetime64[ns]"), "sensors": moments.n.astype(np.int64)})
     dates = dates.assign(**{m.name: np.where(enough, m.of(moments), np.nan) for m in METRICS})
-    draws = _draws(p, t, date, held, enough, places, bootstrap)
-    return Spatial(dates, _interval(dates["r"].to_numpy(), draws, bootstrap.level))
+    return Spatial(dates, _over_places(p, t, date, held, moments, enough, places, bootstrap))
 
 
-def _draws(
+def _over_places(
     p: Floats,
     t: Floats,
     date: NDArray[np.intp],
     sensor: NDArray[np.intp],
+    moments: Moments,
     enough: NDArray[np.bool_],
     places: pd.DataFrame,
     bootstrap: Bootstrap,
-) -> Floats:
-    """Mean over dates of R in each draw of places."""
-    lat, lon = (places[name].to_numpy() for name in ("lat", "lon"))
-    weights = bootstrap.drawn(lat, lon)
-    total, number = np.zeros(len(weights)), np.zeros(len(weights))
-    order = np.argsort(date, kind="stable")
-    bounds = np.searchsorted(date[order], np.arange(len(enough) + 1))
-    for at in np.flatnonzero(enough):
-        rows = order[bounds[at] : bounds[at + 1]]
-        r = pearson_r(_weighted(p[rows], t[rows], weights[:, sensor[rows]]))
-        total += np.nan_to_num(r)
-        number += np.isfinite(r)
+) -> Interval:
+    """Mean over dates of R with its interval.
+
+    A sensor's part in R of a date is zp zt - R (zp^2 + zt^2) / 2, where zp and zt are its standardised estimate and
+    label: the influence function of R (Devlin, Gnanadesikan and Kettenring 1975, doi 10.1093/biomet/62.3.531).
+    """
+    r = pearson_r(moments)
+    known = enough & np.isfinite(r)
+    if not known.any():
+        return Interval(np.nan, np.nan, np.nan)
+    at = known[date]
+    p, t, date, sensor = p[at], t[at], date[at], sensor[at]
+    n = moments.n[date]
+    zp = (p - moments.p[date]) / np.sqrt(moments.pp[date] / n)
+    zt = (t - moments.t[date]) / np.sqrt(moments.tt[date] / n)
+    part = zp * zt - r[date] * (zp**2 + zt**2) / 2
+    weights = np.bincount(sensor, 1 / n, len(places)).astype(np.float64)
+    value = float(np.mean(r[known]))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(total / number)
-
-
-def _weighted(p: Floats, t: Floats, weights: Floats) -> Moments:
-    p_mean, t_mean = float(np.mean(p)), float(np.mean(t))
-    p, t = p - p_mean, t - t_mean
-    sums = weights @ np.column_stack([p, t, p * p, t * t, p * t, (p - t) ** 2])
-    return Moments.about(p_mean, t_mean, weights.sum(axis=1), sums)
-
-
-def _interval(r: Floats, draws: Floats, level: float) -> Interval:
-    value = float(np.nanmean(r)) if np.isfinite(r).any() else np.nan
-    if not np.isfinite(draws).any():
-        return Interval(value, np.nan, np.nan)
-    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high))
+        values = value + np.bincount(sensor, part / n, len(places)) / weights
+    lat, lon = (places[name].to_numpy() for name in ("lat", "lon"))
+    found = bootstrap.mean(values, lat, lon, weights, (-1.0, 1.0))
+    return Interval(value, found.low, found.high)

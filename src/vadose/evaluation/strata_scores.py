@@ -6,18 +6,21 @@ import numpy as np
 import pandas as pd
 
 from vadose.evaluation.bootstrap import Bootstrap
-from vadose.evaluation.metric import pearson_r, rmse, ubrmse
+from vadose.evaluation.metric import RANGES, pearson_r, rmse, ubrmse
 from vadose.evaluation.predictions import LABEL, by_sensor
 from vadose.evaluation.statistic import Moments
 from vadose.evaluation.strata import classes_of
-from vadose.evaluation.text import interval, markdown_table
+from vadose.evaluation.text import interval, markdown_table, number
 
 SHOWN = {"r": pearson_r, "ubrmse": ubrmse, "rmse": rmse}
-HEADER = ("class", "product", "sensors", "samples", "too few", "R", "ubRMSE", "RMSE")
+HEADER = (
+    *("class", "product", "sensors", "samples", "too few", "places", "R over places", "ubRMSE over places"),
+    *("effective places", "R", "ubRMSE", "RMSE"),
+)
 MEANING = (
-    "Means over the sensors that have enough samples of the class; 'too few' counts those that have some, and not "
-    "enough. Within a class soil varies less than over all, so that R is lower than over all even where the estimate "
-    "is as good. No bracket: all sensors lie in one place."
+    "Means over places, then over the sensors, that have enough samples of the class; 'too few' counts sensors that "
+    "have some, and not enough. Within a class soil varies less than over all, so that R is lower than over all even "
+    "where the estimate is as good. No bracket: fewer than five places, or effective places."
 )
 
 
@@ -28,11 +31,13 @@ def stratified(tables: Mapping[str, pd.DataFrame], min_samples: int, bootstrap: 
         tables: of each product, matched: the same samples in the same order. A column that parts samples is taken from
             the first product that has it.
         min_samples: of a class, for a sensor to be scored in it.
-        bootstrap: how the intervals are drawn.
+        bootstrap: how the intervals are made.
 
     Returns:
         One row for each dimension, class and product: `stratum`, `class`, `product`, `sensors` and `samples` scored,
-        `too_few` sensors left out, and `r, ubrmse, rmse`, each with `_low` and `_high`; NaN where no sensor is scored.
+        `too_few` sensors left out, `places` that hold the sensors, `effective` places that their mean rests on, and
+        `r, ubrmse, rmse`, over sensors and, `<score>_over_places`, over places, each with `_low` and `_high`; NaN where
+        no sensor is scored.
     """
     whole = pd.concat([next(iter(tables.values())), *_more(tables)], axis=1)
     group, sensors = by_sensor(whole)
@@ -49,8 +54,8 @@ def stratified(tables: Mapping[str, pd.DataFrame], min_samples: int, bootstrap: 
     return pd.DataFrame(rows, columns=[*_COLUMNS, *_FIGURES])
 
 
-_COLUMNS = ("stratum", "class", "product", "sensors", "samples", "too_few")
-_FIGURES = [f"{score}{end}" for score in SHOWN for end in ("", "_low", "_high")]
+_COLUMNS = ("stratum", "class", "product", "sensors", "samples", "too_few", "places", "effective")
+_FIGURES = [f"{score}{over}{end}" for score in SHOWN for over in ("", "_over_places") for end in ("", "_low", "_high")]
 
 
 def _more(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
@@ -72,9 +77,16 @@ def _scores(moments: Moments, sensors: pd.DataFrame, min_samples: int, bootstrap
         "samples": int(moments.n[enough].sum()),
         "too_few": int(((moments.n > 0) & ~enough).sum()),
     }
+    rests_on = bootstrap.estimate(rmse(moments)[enough], lat, lon)
+    found |= {"places": rests_on.places, "effective": rests_on.effective}
     for score, of in SHOWN.items():
-        mean = bootstrap.mean(of(moments)[enough], lat, lon)
-        found |= {score: mean.value, f"{score}_low": mean.low, f"{score}_high": mean.high}
+        values, bounds = of(moments)[enough], RANGES[score]
+        mean, over_places = (
+            bootstrap.mean(values, lat, lon, bounds=bounds),
+            bootstrap.mean_over_places(values, lat, lon, bounds),
+        )
+        for name, one in ((score, mean), (f"{score}_over_places", over_places)):
+            found |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
     return found
 
 
@@ -102,6 +114,8 @@ def strata_markdown(strata: pd.DataFrame) -> str:
 
 def _cells(row: Mapping[object, object]) -> tuple[str, ...]:
     told = {str(name): value for name, value in row.items()}
-    counts = (f"{told[name]:,}" for name in ("sensors", "samples", "too_few"))
+    sensors, samples, too_few, places = (f"{told[name]:,}" for name in ("sensors", "samples", "too_few", "places"))
+    new = (interval(told, name, f"{name}_low", f"{name}_high") for name in ("r_over_places", "ubrmse_over_places"))
     scores = (interval(told, score, f"{score}_low", f"{score}_high") for score in SHOWN)
-    return str(told["class"]), str(told["product"]), *counts, *scores
+    worth = number(float(str(told["effective"])), 1)
+    return str(told["class"]), str(told["product"]), sensors, samples, too_few, places, *new, worth, *scores

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-HEADER = ("product", "sensors", "samples", "R", "ubRMSE", "RMSE", "bias", "median R")
+HEADER = ("product", "mean over", "samples", "R", "ubRMSE", "RMSE", "bias", "median R")
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -19,16 +19,36 @@ def interval(row: Mapping[str, Any], value: str, low: str, high: str) -> str:
 
 
 def headline_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Cells under `HEADER` for the rows of `Scores.headline`, or for the same rows read from JSON."""
+    """Cells under `HEADER` for the rows of `Scores.headline`, or for the same rows read from JSON.
+
+    Means over places come first: they are what a new place may expect.
+    """
+    places = [row for row in records if "places" in row]  # not in scorecards of earlier versions
+    over_places = [(f"{row['places']:,} places", row, "_over_places") for row in places]
+    over_sensors = [(_sensors(row), row, "") for row in records]
     return [
         (
             row["product"],
-            f"{row['sensors']:,}",
+            over,
             f"{row['samples']:,}",
-            *(interval(row, s, f"{s}_low", f"{s}_high") for s in ("r", "ubrmse", "rmse", "bias", "r_median")),
+            *(interval(row, f"{s}{kind}", f"{s}{kind}_low", f"{s}{kind}_high") for s in _HEADLINE),
+            "" if kind else interval(row, "r_median", "r_median_low", "r_median_high"),
         )
-        for row in records
+        for over, row, kind in [*over_places, *over_sensors]
     ]
+
+
+def effective(places: float | None) -> str:
+    """How many places of equal weight a mean over sensors rests on."""
+    return f"{number(places, 1)} effective places"
+
+
+def _sensors(row: Mapping[str, Any]) -> str:
+    told = f" ({effective(row['effective_places'])})" if "effective_places" in row else ""
+    return f"{row['sensors']:,} sensors{told}"
+
+
+_HEADLINE = ("r", "ubrmse", "rmse", "bias")
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

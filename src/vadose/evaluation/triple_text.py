@@ -13,8 +13,8 @@ TRIPLE = "Triple collocation"
 _MEANING = (
     "Errors from covariances alone, no product taken for the truth, which holds where the errors of the three are "
     "independent of each other (Gruber et al. 2016): medians over sensors with at least {least} samples that all "
-    "have. Error: its standard deviation on the scale of {first}, m³ m⁻³; signal to noise in dB; R with the truth that "
-    "is not known."
+    "have, without an interval where one place holds more than a third of the sensors. Error: its standard deviation "
+    "on the scale of {first}, m³ m⁻³; signal to noise in dB; R with the truth that is not known."
 )
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from vadose.estimate import AS_STATED, Calibration, estimate_points, widening
 from vadose.evaluation import per_sensor, reliability, summary
-from vadose.evaluation.sensors import figures
-from vadose.evaluation.text import interval, markdown_table
+from vadose.evaluation.sensors import coverage_by, figures
+from vadose.evaluation.text import interval, markdown_table, number
 from vadose.models import Model, sources_of
 from vadose.samples import SampleStore
 from vadose.samples.layout import IDENTITY, LABEL
@@ -18,7 +18,10 @@ from vadose.variables import SOURCES
 
 MOST = 5000
 """Samples of a fold that are estimated without each source in turn."""
-HEADER = ("missing", "sensors", "samples", "R", "ubRMSE", "RMSE", "90 % interval holds")
+HEADER = (
+    *("missing", "places", "sensors", "samples", "R over places", "ubRMSE over places", "RMSE over places"),
+    *("R over sensors", "90 % interval holds", "places under 70 %"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +89,16 @@ def cost_of_lack(folds: Sequence[HeldOut], min_samples: int) -> pd.DataFrame:
         there = sensors[sensors["left_out"] == ""]
         if len(there):
             skill, spread = figures(summary(sensors)), figures(reliability(sensors))["coverage_90"]
-            cells = [interval(skill[name], "mean", "mean_low", "mean_high") for name in ("r", "ubrmse", "rmse")]
-            held = interval(spread, "mean", "mean_low", "mean_high")
-            rows.append((source or "nothing", f"{len(there):,}", f"{there['n'].sum():,}", *cells, held))
+            cells = [_cell(skill[name], "over_places") for name in ("r", "ubrmse", "rmse")]
+            cells += [_cell(skill["r"], "mean"), _cell(spread, "mean")]
+            places = figures(coverage_by(sensors))["place"]
+            counts = (f"{skill['r']['places']:,.0f}", f"{len(there):,}", f"{there['n'].sum():,}")
+            rows.append((source or "nothing", *counts, *cells, number(places["under_70"], 2)))
     return pd.DataFrame(rows, columns=list(HEADER))
+
+
+def _cell(row: Mapping[str, float], name: str) -> str:
+    return interval(row, name, f"{name}_low", f"{name}_high")
 
 
 def chapter_of(cost: pd.DataFrame) -> str:

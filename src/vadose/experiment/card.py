@@ -148,8 +148,9 @@ def _scores(scorecard: Mapping[str, Any], several: bool) -> str:
     together = " The figures are those of each fold's own networks, not of all as one." if several else ""
     text = [
         "## Scores",
-        f"Mean over sensors with at least {said['min_samples']} samples; brackets: {said['level']:.0%} intervals of a "
-        f"bootstrap by blocks.{together}",
+        f"Sensors with at least {said['min_samples']} samples; a place is a block of {said['block_degrees']:g}°, and "
+        f"the mean over places is what a new place may expect; brackets: {said['level']:.0%} intervals from the "
+        f"differences between places.{together}",
         markdown_table(HEADER, headline_rows(scorecard["headline"])),
         "\n".join(f"- {note}" for note in said["notes"]),
     ]
@@ -157,8 +158,21 @@ def _scores(scorecard: Mapping[str, Any], several: bool) -> str:
         text += [
             "How often the truth lay within the stated intervals:",
             markdown_table(("interval", "share", "low", "high"), covered),
+            *_by_place(scorecard["products"][NETWORK].get("coverage_90_by", [])),
         ]
     return "\n\n".join(text)
+
+
+def _by_place(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How the coverage of the 90 % interval differs between sensors and between places; scorecards of earlier versions
+    do not tell.
+    """
+    rows = [
+        (row["of_each"], f"{row['number']:,}", *(number(row[name], 2) for name in ("under_70", "q05", "q50")))
+        for row in records
+    ]
+    header = ("of each", "number", "under 70 %", "5 % quantile", "median")
+    return ["The 90 % interval, sensor by sensor and place by place:", markdown_table(header, rows)] if rows else []
 
 
 def _limits(experiment: Experiment, judged: pd.DataFrame) -> str:

@@ -38,8 +38,8 @@ def page(maps: pd.DataFrame, points: pd.DataFrame, min_samples: int) -> str:
         "# Estimates beside the simulated truth",
         f"> **{SIMULATED}**",
         f"Maps of {maps['region'].nunique()} regions whose sensors the networks have not seen, {len(maps):,} cells and "
-        "moments. Brackets: 90 % intervals over regions. R in space: over the cells of a region at a moment; in time: "
-        "over the moments of a cell.",
+        "moments. Brackets: 90 % intervals from the differences between regions, none for fewer than five. R in space: "
+        "over the cells of a region at a moment; in time: over the moments of a cell.",
         markdown_table(("estimate", *SCORES), rows),
         "The network by the cover of most of a cell:",
         markdown_table(("land cover", "cells", *SCORES), _parts(maps, maps[COVER])),

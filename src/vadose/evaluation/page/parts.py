@@ -21,7 +21,7 @@ def strata(table: pd.DataFrame, products: Sequence[str]) -> Picture:
     return picture(
         lambda: _strata(there, products),
         "R by class of samples",
-        "Mean R over the sensors of a class, with its interval where it has two places or more; n: sensors.",
+        "Mean R over the sensors of a class, with its interval where the places are enough; n: sensors.",
     )
 
 

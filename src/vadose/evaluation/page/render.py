@@ -13,6 +13,7 @@ from vadose.evaluation.content import Content
 from vadose.evaluation.diagram import stated
 from vadose.evaluation.further import FURTHER
 from vadose.evaluation.markdown import (
+    BY_PLACE,
     CHANCE,
     FORMULAS,
     SENSOR_HEADER,
@@ -22,6 +23,7 @@ from vadose.evaluation.markdown import (
     extremes,
     headline_table,
     left_out,
+    place_table,
     sensor_rows,
     spread_table,
 )
@@ -83,7 +85,10 @@ def _spread(content: Content) -> dict[str, object]:
     if not speaking:
         return {}
     table = table_html(*spread_table(content.scores))
-    return {"meaning": SPREAD_MEANING, "table": table, "picture": reliability(speaking)}
+    return {"meaning": SPREAD_MEANING, "table": table, "picture": reliability(speaking)} | {
+        "by_place": BY_PLACE,
+        "places": table_html(*place_table(content.scores)),
+    }
 
 
 def _strata(content: Content) -> dict[str, object]:

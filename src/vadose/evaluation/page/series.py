@@ -88,7 +88,7 @@ def scatter(content: Content) -> Picture:
         lambda: _scatter(content, list(networks)),
         "Estimates against readings by network",
         f"Estimate (up) against reading (right), m³ m⁻³, of the {len(networks)} networks with most samples; darker "
-        "where samples are denser. R and ubRMSE: means over sensors, without an interval where all lie in one place.",
+        "where samples are denser. R and ubRMSE: means over sensors, without an interval where places are too few.",
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from vadose.evaluation import Bootstrap, differences, read
 from vadose.evaluation.scores import ProductScores, Scores, score
 from vadose.evaluation.sensors import figures
-from vadose.evaluation.text import interval, markdown_table, number
+from vadose.evaluation.text import effective, interval, markdown_table, number
 from vadose.experiment.ablation.picture import save_picture
 from vadose.experiment.ablation.rows import Group, Row
 from vadose.experiment.config import SIMULATED, Experiment
@@ -21,6 +21,7 @@ from vadose.files import declaration, replacing
 
 SHOWN = {"r": "R", "ubrmse": "ubRMSE", "rmse": "RMSE"}
 """Scores of the table, and their words; ubRMSE and RMSE in m3 m-3."""
+_ENDS = ("", "_low", "_high")
 Record = dict[str, Any]
 
 
@@ -50,21 +51,29 @@ def _record(row: Row, of: ProductScores, scores: Scores) -> Record:
     full = scores.products[0]
     there = of.sensors[of.sensors["left_out"] == ""]
     said = {"name": row.name, "words": row.words, "group": str(row.group)}
-    counts = {"sensors": len(there), "samples": int(there["n"].sum())}
+    skill = figures(of.skill)
+    counts: Record = {"sensors": len(there), "samples": int(there["n"].sum()), "places": int(skill["rmse"]["places"])}
+    counts["effective_places"] = _plain(skill["rmse"]["effective"])
     apart = differences(of.sensors, full.sensors, scores.bootstrap)
-    return said | counts | _means(figures(of.skill)) | ({} if of is full else _apart(apart))
+    return said | counts | _means(skill) | ({} if of is full else _apart(apart))
 
 
 def _means(skill: Mapping[str, Mapping[str, float]]) -> Record:
-    ends = ("", "_low", "_high")
-    return {f"{name}{end}": _plain(skill[name][f"mean{end}"]) for name in SHOWN for end in ends}
+    kinds = {"": "mean", "_over_places": "over_places"}
+    return {
+        f"{name}{over}{end}": _plain(skill[name][f"{kind}{end}"])
+        for name in SHOWN
+        for over, kind in kinds.items()
+        for end in _ENDS
+    }
 
 
 def _apart(table: pd.DataFrame) -> Record:
     """Row minus full model, on the same sensors and samples."""
-    ends = {"": "difference", "_low": "low", "_high": "high"}
+    columns = {f"_difference{end}": column for end, column in zip(_ENDS, ("difference", "low", "high"), strict=True)}
+    columns |= {f"_difference_over_places{end}": f"over_places{end}" for end in _ENDS}
     rows = figures(table)
-    return {f"{name}_difference{end}": _plain(rows[name][column]) for name in SHOWN for end, column in ends.items()}
+    return {f"{name}{end}": _plain(rows[name][column]) for name in SHOWN for end, column in columns.items()}
 
 
 def _plain(value: float) -> float | None:
@@ -73,20 +82,17 @@ def _plain(value: float) -> float | None:
 
 def _markdown(experiment: Experiment, bootstrap: Bootstrap, records: list[Record], notice: str) -> str:
     full = records[0]
-    header = ("row", *SHOWN.values(), *(f"Δ {words}" for words in SHOWN.values()))
-    headings = {Group.PAPER: "**as the paper's rows, one moment**", Group.OURS: "**taken away**"}
-    lines: list[tuple[str, ...]] = [_line(full)]
-    for group, heading in headings.items():
-        of_group = [record for record in records if record["group"] == group]
-        lines += [(heading, *[""] * (len(header) - 1)), *map(_line, of_group)] if of_group else []
     parts = [
         f"# {experiment.name}: what each part is worth",
         f"> **{notice}**" if notice else "",
         f"{full['samples']:,} samples of {full['sensors']} sensors that all rows have an estimate for and none has "
-        f"seen. Every row is trained anew on the same folds and seeds. Mean over sensors with "
-        f"{bootstrap.level:.0%} intervals (bootstrap over blocks of {bootstrap.block_degrees:g}°); Δ is the row minus "
-        "the whole model, sensor by sensor. ubRMSE and RMSE in m³ m⁻³.",
-        markdown_table(header, lines),
+        f"seen. Every row is trained anew on the same folds and seeds. Brackets: {bootstrap.level:.0%} intervals from "
+        f"the differences between places (blocks of {bootstrap.block_degrees:g}°); Δ is the row minus the whole model, "
+        "sensor by sensor. ubRMSE and RMSE in m³ m⁻³.",
+        f"Mean over {full['places']} places, first over the sensors of each: what a new place may expect.",
+        _table(records, "_over_places"),
+        f"Mean over {full['sensors']} sensors, as sure as one over {effective(full['effective_places'])}.",
+        _table(records, ""),
         "The paper's rows have its sources and read one moment; network, samples and folds are those of this "
         "experiment, so that its own figures are not comparable. Sources that the samples lack are left out of them.",
         "![The same as a picture](ablation.png)",
@@ -94,14 +100,25 @@ def _markdown(experiment: Experiment, bootstrap: Bootstrap, records: list[Record
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _line(record: Record) -> tuple[str, ...]:
+def _table(records: list[Record], over: str) -> str:
+    header = ("row", *SHOWN.values(), *(f"Δ {words}" for words in SHOWN.values()))
+    headings = {Group.PAPER: "**as the paper's rows, one moment**", Group.OURS: "**taken away**"}
+    lines = [_line(records[0], over)]
+    for group, heading in headings.items():
+        of_group = [_line(record, over) for record in records if record["group"] == group]
+        lines += [(heading, *[""] * (len(header) - 1)), *of_group] if of_group else []
+    return markdown_table(header, lines)
+
+
+def _line(record: Record, over: str) -> tuple[str, ...]:
     known = {key: float("nan") if value is None else value for key, value in record.items()}
-    means = [interval(known, name, f"{name}_low", f"{name}_high") for name in SHOWN]
-    ends = [tuple(f"{name}_difference{end}" for end in ("", "_low", "_high")) for name in SHOWN]
+    means = [interval(known, *(f"{name}{over}{end}" for end in _ENDS)) for name in SHOWN]
+    ends = [tuple(f"{name}_difference{over}{end}" for end in _ENDS) for name in SHOWN]
     apart = [_signed(*(known[name] for name in names)) if names[0] in known else "" for names in ends]
     return (record["words"], *means, *apart)
 
 
 def _signed(value: float, low: float, high: float) -> str:
     """A difference with its interval, to four digits, as they are small."""
-    return f"{number(value, 4)} [{number(low, 4)}, {number(high, 4)}]"
+    bounds = f" [{number(low, 4)}, {number(high, 4)}]"
+    return number(value, 4) + (bounds if "–" not in bounds else "")
