@@ -6,6 +6,7 @@ A cell is 32 x 32 pixels and its corners lie at multiples of 320 m of easting an
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property, lru_cache
 from math import floor
 from typing import Any
@@ -15,7 +16,7 @@ import shapely
 import shapely.errors
 import shapely.geometry
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
@@ -26,6 +27,9 @@ CELL_M = 320
 PIXELS_PER_CELL = CELL_M // PIXEL_M
 SOUTHERNMOST, NORTHERNMOST = -80.0, 84.0
 """Latitudes between which UTM is defined."""
+FIRST, LAST = date(1678, 1, 1), date(2262, 1, 1)
+"""Days between which 64 bits count nanoseconds since 1970, in whole years."""
+_FIRST_NS = int(np.datetime64(FIRST).astype("datetime64[ns]").astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -199,8 +203,8 @@ class Period:
     end: np.datetime64
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", _nanoseconds(self.start))
-        object.__setattr__(self, "end", _nanoseconds(self.end))
+        object.__setattr__(self, "start", nanosecond(self.start, "period"))
+        object.__setattr__(self, "end", nanosecond(self.end, "period"))
         if not self.start < self.end:
             raise Refusal(f"period: {self.start} to {self.end}", "It ends before it starts", "Swap the two")
 
@@ -221,12 +225,12 @@ class Period:
     @classmethod
     def before(cls, time: np.datetime64, days: float) -> "Period":
         """The `days` that end with `time`, `time` itself included."""
-        end = _nanoseconds(time) + np.timedelta64(1, "ns")
-        return cls(end - np.timedelta64(round(days * 86400e9), "ns"), end)
+        end = nanosecond(time, "period") + np.timedelta64(1, "ns")
+        return cls(_earlier(end, days), end)
 
     def widened(self, days: float) -> "Period":
         """The same period with `days` more at its start."""
-        return Period(self.start - np.timedelta64(round(days * 86400e9), "ns"), self.end)
+        return Period(_earlier(self.start, days), self.end)
 
     def __contains__(self, time: np.datetime64) -> bool:
         return bool(self.start <= time < self.end)
@@ -248,8 +252,51 @@ def from_lonlat(epsg: int) -> Transformer:
     return Transformer.from_crs(4326, epsg, always_xy=True)
 
 
-def _nanoseconds(time: np.datetime64) -> np.datetime64:
-    return np.datetime64(time, "ns")  # type: ignore[call-overload, no-any-return]
+def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime64]:
+    """Times as datetime64[ns]; numpy wraps what lies beyond, silently, into other centuries.
+
+    Args:
+        times: of any unit, or ISO 8601 text; NaT stays.
+        asked: how messages call them.
+
+    Raises:
+        Refusal: one lies beyond `FIRST` to `LAST`.
+    """
+    given = np.asarray(times)
+    given = given if given.dtype.kind == "M" else given.astype("datetime64")
+    if given.dtype == "datetime64[ns]":
+        return given
+    years = given.astype("datetime64[Y]").astype(np.int64) + 1970
+    beyond = ~np.isnat(given) & ((years < FIRST.year) | (years > LAST.year) | (given.astype("datetime64[D]") > LAST))
+    if beyond.any():
+        raise Refusal(
+            f"{asked}: {np.atleast_1d(given)[np.atleast_1d(beyond)][0]}",
+            f"Times are kept in nanoseconds, which hold {FIRST} to {LAST}",
+            "Give a time between them",
+        )
+    return given.astype("datetime64[ns]")
+
+
+def nanosecond(time: np.datetime64 | str, asked: str = "a time") -> np.datetime64:
+    """One time as datetime64[ns]; see `nanoseconds`."""
+    found: np.datetime64 = nanoseconds(np.asarray(time), asked)[()]
+    return found
+
+
+def _earlier(time: np.datetime64, days: float) -> np.datetime64:
+    """A time some days before another.
+
+    Raises:
+        Refusal: it lies before `FIRST`.
+    """
+    ns = int(time.astype(np.int64)) - round(days * 86400e9)
+    if ns < _FIRST_NS:
+        raise Refusal(
+            f"period: {days:g} days before {np.datetime_as_string(time, 'D')}",
+            f"Times are kept in nanoseconds, which hold {FIRST} to {LAST}",
+            "Give fewer days",
+        )
+    return np.datetime64(ns, "ns")
 
 
 def _tiles_of(part: shapely.Polygon, size: int, halo: int) -> Iterator[Tile]:

@@ -14,7 +14,7 @@ from vadose.fusion.onto import Moment, OnTile, onto
 from vadose.fusion.regrid import Floats
 from vadose.fusion.slope import SLOPE, mean_slope
 from vadose.fusion.windows import Windows
-from vadose.grid import Area, Period, Tile
+from vadose.grid import Area, Period, Tile, nanosecond
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.source import Source
 from vadose.variables import ELEVATION, PREDICTORS, source_of
@@ -45,7 +45,7 @@ def assemble(
     Raises:
         Refusal: a file cannot be read, the halo is too small, or no source holds anything there.
     """
-    moment = np.datetime64(time, "ns")  # type: ignore[call-overload]
+    moment = nanosecond(time)
     return Assembler.open(sources, tile, Period.before(moment, 1e-9), needs, windows, as_of).at(moment)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from vadose.fusion.regrid import Floats, bilinear, nearest, positions
+from vadose.grid import nanosecond
 from vadose.variables import Resampling, Variable
 
 
@@ -102,4 +103,4 @@ def _joined(looks: list[Look]) -> Look:
 
 
 def _order(time: np.datetime64 | None) -> int:
-    return 0 if time is None else int(time.astype("datetime64[ns]").astype(np.int64))
+    return 0 if time is None else int(nanosecond(time).astype(np.int64))

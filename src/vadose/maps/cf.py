@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from vadose.files import declaration
+from vadose.grid import nanoseconds
 from vadose.maps.layers import SPREAD_ATTRS
 from vadose.variables import SOIL_MOISTURE
 
@@ -37,7 +38,7 @@ def name_of(layer: str) -> str:
 
 def seconds(moments: Sequence[np.datetime64]) -> NDArray[np.int64]:
     """Moments as whole seconds of the time coordinate."""
-    since = np.array(moments, "datetime64[ns]") - _SINCE
+    since = nanoseconds(np.array(moments)) - _SINCE
     return np.asarray(since // np.timedelta64(1, "s"), np.int64)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
+from vadose.grid import nanosecond
 from vadose.maps.layers import layers
 from vadose.refusal import Refusal
 
@@ -36,7 +37,7 @@ def read_map(path: Path) -> xr.Dataset:
         if its_grid != grid:
             raise Refusal(f"map: {beside}", f"Its grid is another than that of {path.name}", "Write the map anew")
     attrs = {name: tags[name] for name in ("declaration", "notice") if name in tags}
-    time = np.datetime64(tags["time"].removesuffix("Z"), "ns")
+    time = nanosecond(tags["time"].removesuffix("Z"), f"map: {path}")
     ages = dict(zip(sources, days, strict=True))
     return layers(grid, mean, spread, quality, ages).assign_coords(time=time).assign_attrs(attrs)
 

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from vadose.grid import nanoseconds
+
 DAY_NS = 86_400e9
 
 
@@ -28,7 +30,7 @@ def antecedent(
     Returns:
         (row, step, variable), the latest step first; NaN where a step holds no observation.
     """
-    moments = times.astype("datetime64[ns]").astype(np.int64)
+    moments = nanoseconds(times).astype(np.int64)
     bounds = [round(step * step_days * DAY_NS) for step in range(steps + 1)]
     edges = np.stack([np.searchsorted(moments, moments - max(bound, delay_ns), side="right") for bound in bounds])
     observed = np.isfinite(values)

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from vadose.grid import nanoseconds
 from vadose.samples.report import Dropped
 from vadose.sources.ismn_flags import MEANINGS, accepted, codes
 from vadose.variables import SOIL_MOISTURE
@@ -100,8 +101,8 @@ def nearest(labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes:
         time (the requested one), soil_moisture, flag and lag_minutes (time of the reading minus requested time), one
         row for each time that has a reading; and the count of those that have none.
     """
-    asked = np.asarray(times, "datetime64[ns]")
-    known = labels["time"].to_numpy("datetime64[ns]")
+    asked = nanoseconds(times)
+    known = nanoseconds(labels["time"].to_numpy())
     if known.size:
         after = np.searchsorted(known, asked).clip(max=known.size - 1)
         before = (after - 1).clip(min=0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vadose.files import read_json
 from vadose.fusion import History, Needs
-from vadose.grid import PIXELS_PER_CELL
+from vadose.grid import PIXELS_PER_CELL, nanoseconds
 from vadose.refusal import Refusal
 from vadose.samples.chip_files import ChipFiles
 from vadose.samples.layout import (
@@ -25,6 +25,7 @@ from vadose.samples.layout import (
     INDEX,
     KIND,
     LABEL,
+    NUMBERS,
     PUBLISHED_UNITS,
     Plan,
     needs_from,
@@ -69,7 +70,7 @@ class SampleStore:
         declaration = _declaration(path)
         try:
             holds, count = needs_from(declaration["needs"]), int(declaration["count"])
-            index = pd.read_parquet(path / INDEX)
+            index = _conformed(pd.read_parquet(path / INDEX))
             packings = packings_from(declaration)
             group = zarr.open_group(path / ARRAYS, mode="r", zarr_format=3)
             arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds, packings)}
@@ -199,6 +200,15 @@ class SampleStore:
             return np.asarray(self._arrays[path][selection], np.float32)
         except (OSError, ValueError, RuntimeError) as error:
             raise _broken(self.path, f"{path} cannot be read: {error}") from error
+
+
+def _conformed(index: pd.DataFrame) -> pd.DataFrame:
+    """The index with numbers as numbers and times as times, whoever wrote it."""
+    numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
+    for name in ("lat", "lon"):
+        if name in numbers and not np.isfinite(numbers[name]).all():
+            raise ValueError(f"{INDEX} has a {name} that is no number")
+    return index.assign(**numbers, time=nanoseconds(index["time"].to_numpy(), INDEX))
 
 
 def _declaration(path: Path) -> Mapping[str, Any]:

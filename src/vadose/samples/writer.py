@@ -14,6 +14,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from vadose.files import declaration, read_json, replacing, write_json
 from vadose.fusion import Needs
+from vadose.grid import nanoseconds
 from vadose.refusal import Refusal
 from vadose.samples.layout import (
     ARRAYS,
@@ -217,7 +218,7 @@ def _conformed(index: pd.DataFrame) -> pd.DataFrame:
     index = index.reindex(columns=columns)
     texts = {name: index[name].astype("string").fillna("").astype(str) for name in TEXTS}
     numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
-    return index.assign(**texts, **numbers, time=index["time"].astype("datetime64[ns]"))
+    return index.assign(**texts, **numbers, time=nanoseconds(index["time"].to_numpy(), "samples: an index"))
 
 
 def check_free(path: Path) -> None:

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.grid import Area, Period
+from vadose.grid import Area, Period, nanosecond
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.folders import walk
 from vadose.sources.window import GlobalGrid, Window
@@ -145,7 +145,7 @@ def _layers(read: Callable[[int], Layer], part: range) -> Layer:
 def _granule(folder: Path, match: re.Match[str], source: str) -> Granule:
     path, date, clock = folder / match[0], match["date"], match.groupdict().get("clock") or "0000"
     try:
-        time = np.datetime64(f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:]}", "ns")
+        time = nanosecond(f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:]}")
         return Granule(path, path.stat().st_mtime_ns, time, match["version"])
     except ValueError as error:
         raise Refusal(f"{source}: {path}", f"Its name holds no date: {date} {clock}", "Rename or remove it") from error

@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from vadose.grid import nanoseconds
 from vadose.refusal import Refusal
 from vadose.sources.stm import Layout, ascii_of, malformed
 
@@ -75,7 +76,11 @@ def parse(file: str, content: bytes, layout: Layout) -> Lines:
     for line in np.flatnonzero(odd):
         minutes[line], value[line], read = _read(file, text, int(line))
         flag[line] = known.setdefault(read, len(known))
-    return Lines(minutes.view("datetime64[m]").astype("datetime64[ns]"), value, flag, tuple(known))
+    try:
+        times = nanoseconds(minutes.view("datetime64[m]"))
+    except Refusal as beyond:
+        raise malformed(file, f"It has a time of {beyond.asked} {beyond.found}") from beyond
+    return Lines(times, value, flag, tuple(known))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vadose.fusion import Needs, Windows
-from vadose.grid import Area, Period
+from vadose.grid import Area, Period, nanosecond
 from vadose.refusal import NothingFound
 from vadose.sources import Source
 from vadose.sources.archive import Index
@@ -111,9 +111,17 @@ def _granules(archive: Path, source: str, period: Period) -> list[Held]:
 def _dated(archive: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, np.datetime64]]:
     for path in walk(archive):
         match = pattern.fullmatch(path.name)
-        if match:
-            date = match["date"]
-            yield path, np.datetime64(f"{date[:4]}-{date[4:6]}-{date[6:]}", "ns")
+        date = _date(match["date"]) if match else None
+        if date is not None:
+            yield path, date
+
+
+def _date(digits: str) -> np.datetime64 | None:
+    """The day of a name; None where it tells none, which the source that reads the product refuses."""
+    try:
+        return nanosecond(f"{digits[:4]}-{digits[4:6]}-{digits[6:]}")
+    except ValueError:
+        return None
 
 
 def _held(source: str, path: Path) -> Held:

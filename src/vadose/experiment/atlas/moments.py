@@ -1,17 +1,20 @@
 """The moments of a map: one, the days of a range, or the passes of Sentinel-1."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from vadose.grid import Area, Period
+from vadose.grid import Area, Period, nanosecond
 from vadose.refusal import Refusal
 from vadose.sources.archive import Index
 
 PASS = "pass"  # noqa: S105 (a pass of a satellite)
 ONE_PASS = np.timedelta64(10, "m")
 """Scenes of one pass over an area begin within this of each other; two passes never do."""
+MOST = 10_000
+"""Moments of one map: 27 years of days."""
 _DAY = np.timedelta64(1, "D")
 
 
@@ -23,15 +26,19 @@ def moment_of(date: str) -> np.datetime64:
     """
     try:
         moment = np.datetime64(date)
-        if np.isnat(moment) or np.datetime_data(moment.dtype)[0] in ("Y", "M"):
-            raise ValueError(date)
-        whole_day = np.datetime_data(moment.dtype)[0] == "D"
-        last: np.datetime64 = moment.astype("datetime64[ns]") + np.timedelta64(86_399 if whole_day else 0, "s")
-        return last
     except ValueError as error:
-        raise Refusal(
-            f"map: the date '{date}'", "It is not an ISO date with its day", "Write 2021-06-10 or 2021-06-10T18:00"
-        ) from error
+        raise _no_date(date) from error
+    unit = np.datetime_data(moment.dtype)[0]
+    if np.isnat(moment) or unit in ("Y", "M", "W"):
+        raise _no_date(date)
+    last: np.datetime64 = nanosecond(moment, "map: the date") + np.timedelta64(86_399 if unit == "D" else 0, "s")
+    return last
+
+
+def _no_date(date: str) -> Refusal:
+    return Refusal(
+        f"map: the date '{date[:60]}'", "It is not an ISO date with its day", "Write 2021-06-10 or 2021-06-10T18:00"
+    )
 
 
 def moments_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datetime64, ...]:
@@ -49,13 +56,21 @@ def moments_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datet
     begin, end = moment_of(first), moment_of(last or first)
     if every == PASS:
         return passes.within(_whole_days(begin, end, date))
-    if every is not None and not (every.isdigit() and int(every) > 0):
+    if not re.fullmatch("[0-9]{1,5}", every or "1") or int(every or 1) == 0:
         raise Refusal(
-            f"map: a map every '{every}'", "That is no whole number of days", f"Write a number of days, or {PASS}"
+            f"map: a map every '{every}'",
+            "That is no whole number of days below 100,000",
+            f"Write a number of days, or {PASS}",
         )
     if not last:
         return (begin,)
-    return tuple(np.arange(begin, _whole_days(begin, end, date).end, int(every or 1) * _DAY))
+    days, step = _whole_days(begin, end, date), int(every or 1)
+    count = -(-(days.end - begin) // (step * _DAY))
+    if count > MOST:
+        raise Refusal(
+            f"map: the dates '{date}'", f"They are {count:,} moments; a map holds {MOST:,}", "Map fewer days at once"
+        )
+    return tuple(begin + np.arange(count) * step * _DAY)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vadose.experiment.product.axes import roles_of
 from vadose.experiment.product.described import Product
+from vadose.grid import nanosecond, nanoseconds
 from vadose.refusal import Refusal
 from vadose.untrusted import netcdf_engine, require_own_codecs
 
@@ -124,23 +125,23 @@ def _times(dataset: xr.Dataset, variable: xr.DataArray, time: str, asked: str) -
         )
     bounds = axis.attrs.get("bounds") or axis.encoding.get("bounds")
     if bounds in dataset and "time: mean" in str(variable.attrs.get("cell_methods", "")):
-        ends = np.asarray(dataset[bounds].values, "datetime64[ns]")
+        ends = nanoseconds(dataset[bounds].values, asked)
         return np.asarray(ends[:, 0] + (ends[:, 1] - ends[:, 0]) / 2)
-    return np.asarray(axis.values, "datetime64[ns]")
+    return nanoseconds(axis.values, asked)
 
 
 def _moment(dataset: xr.Dataset, path: Path, asked: str) -> np.datetime64:
     if "time" in dataset.coords and dataset["time"].ndim == 0 and dataset["time"].dtype.kind == "M":
-        moment: np.datetime64 = np.asarray(dataset["time"].values, "datetime64[ns]").reshape(-1)[0]
+        moment: np.datetime64 = nanoseconds(dataset["time"].values, asked).reshape(-1)[0]
         return moment
     found = _DAY.search(path.stem)
     told = dataset.attrs.get("time") or dataset.attrs.get("TIFFTAG_DATETIME")
     try:
         if told:
-            return np.datetime64(pd.Timestamp(str(told).removesuffix("Z")), "ns")
+            return nanosecond(pd.Timestamp(str(told).removesuffix("Z")).to_datetime64(), asked)
         if found:
             year, month, day, hour, minute = found.groups(default="00")
-            return np.datetime64(f"{year}-{month}-{day}T{hour}:{minute}", "ns")
+            return nanosecond(f"{year}-{month}-{day}T{hour}:{minute}", asked)
     except ValueError as error:
         raise _no_time(asked, f"Its time is told as '{told or path.stem}' ({error})") from error
     raise _no_time(asked, "Neither a coordinate, nor a tag, nor its name tells a time")

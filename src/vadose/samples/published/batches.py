@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.grid import nanoseconds
 from vadose.refusal import Refusal
 from vadose.samples.published.decode import Pixels
 from vadose.samples.published.features import CENTRE, FEATURES, IDENTITY, IMAGES, LABELS, SCALARS
@@ -86,7 +87,7 @@ def index_of(read: Collection[Example]) -> pd.DataFrame:
             **{name: [part[place] for part in parts] for place, name in enumerate(("network", "station", "sensor"))},
             "lat": np.array([one.values["center_lat"] for one in read], np.float64),
             "lon": np.array([one.values["center_long"] for one in read], np.float64),
-            "time": stamps.astype(np.float64).round().astype("datetime64[ms]").astype("datetime64[ns]"),
+            "time": nanoseconds(stamps.astype(np.float64).round().astype("datetime64[ms]"), "published: timestamp"),
             "rounding_s": np.spacing(stamps).astype(np.float64) / 2000,
             "soil_moisture": np.array([value for value, _ in published], np.float64),
             "label_from": [name for _, name in published],

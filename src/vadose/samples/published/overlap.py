@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vadose.fusion import Inputs, Needs, Windows, assemble
 from vadose.fusion.regrid import block_mean
-from vadose.grid import NORTHERNMOST, PIXELS_PER_CELL, SOUTHERNMOST, Area, Period, Tile, tile_around
+from vadose.grid import NORTHERNMOST, PIXELS_PER_CELL, SOUTHERNMOST, Area, Period, Tile, nanoseconds, tile_around
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples.published.batches import PublishedBatch, published_batches
 from vadose.samples.published.cut import MOST_HALO, chips_of, kept_for, pixel_in_cell
@@ -168,7 +168,7 @@ def _nearest(source: Source, example: _Example, names: Sequence[str]) -> Inputs 
 def _times(source: Source, tile: Tile, period: Period) -> Iterator[np.datetime64]:
     for dataset in source.open(Area.from_tile(tile), period):
         if "time" in dataset.dims:
-            yield from (time for time in dataset["time"].values.astype("datetime64[ns]") if time in period)
+            yield from (time for time in nanoseconds(dataset["time"].values) if time in period)
 
 
 def _pair(name: str, example: _Example, inputs: Inputs) -> Pair:
