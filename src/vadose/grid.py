@@ -226,11 +226,11 @@ class Period:
     def before(cls, time: np.datetime64, days: float) -> "Period":
         """The `days` that end with `time`, `time` itself included."""
         end = nanosecond(time, "period") + np.timedelta64(1, "ns")
-        return cls(_earlier(end, days), end)
+        return cls(earlier(end, days), end)
 
     def widened(self, days: float) -> "Period":
         """The same period with `days` more at its start."""
-        return Period(_earlier(self.start, days), self.end)
+        return Period(earlier(self.start, days), self.end)
 
     def __contains__(self, time: np.datetime64) -> bool:
         return bool(self.start <= time < self.end)
@@ -267,7 +267,9 @@ def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime6
     if given.dtype == "datetime64[ns]":
         return given
     years = given.astype("datetime64[Y]").astype(np.int64) + 1970
-    beyond = ~np.isnat(given) & ((years < FIRST.year) | (years > LAST.year) | (given.astype("datetime64[D]") > LAST))
+    beyond = ~np.isnat(given) & (
+        (years < FIRST.year) | (years > LAST.year) | (given.astype("datetime64[D]") > np.datetime64(LAST, "D"))
+    )
     if beyond.any():
         raise Refusal(
             f"{asked}: {np.atleast_1d(given)[np.atleast_1d(beyond)][0]}",
@@ -279,11 +281,10 @@ def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime6
 
 def nanosecond(time: np.datetime64 | str, asked: str = "a time") -> np.datetime64:
     """One time as datetime64[ns]; see `nanoseconds`."""
-    found: np.datetime64 = nanoseconds(np.asarray(time), asked)[()]
-    return found
+    return np.datetime64(nanoseconds(np.asarray(time), asked).item(), "ns")
 
 
-def _earlier(time: np.datetime64, days: float) -> np.datetime64:
+def earlier(time: np.datetime64, days: float) -> np.datetime64:
     """A time some days before another.
 
     Raises:

@@ -10,6 +10,7 @@ from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.metric import METRICS, pearson_r
 from vadose.evaluation.predictions import LABEL, by_sensor, check, scorable
 from vadose.evaluation.statistic import Floats, Moments, group_mean
+from vadose.grid import nanoseconds
 from vadose.refusal import Refusal
 
 MIN_SENSORS = 10
@@ -60,7 +61,7 @@ def spatial(predictions: pd.DataFrame, min_sensors: int = MIN_SENSORS, bootstrap
     bootstrap = bootstrap or Bootstrap()
     moments = Moments.of(p, t, date, len(days))
     enough = moments.n >= min_sensors
-    dates = pd.DataFrame({"date": days.astype("datetime64[ns]"), "sensors": moments.n.astype(np.int64)})
+    dates = pd.DataFrame({"date": nanoseconds(days), "sensors": moments.n.astype(np.int64)})
     dates = dates.assign(**{m.name: np.where(enough, m.of(moments), np.nan) for m in METRICS})
     return Spatial(dates, _over_places(p, t, date, held, moments, enough, places, bootstrap))
 

@@ -3,7 +3,7 @@
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -19,10 +19,12 @@ Over = Literal["mean", "median", "pooled", "stations", "not told"]
 
 Checked = Literal["abstract", "data page", "code README", "not re-read"]
 """The public text in which the figures of a work were read a second time; without one they are not confirmed."""
+Degrees = Annotated[float, Field(ge=-180, le=180)]
+Value = Annotated[float, Field(ge=-1000, le=1000)]
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Source(_Closed):
@@ -42,7 +44,7 @@ class Region(_Closed):
     """A box around the ground of a work: west, south, east, north in degrees."""
 
     name: str
-    box: tuple[float, float, float, float]
+    box: tuple[Degrees, Degrees, Degrees, Degrees]
 
     @model_validator(mode="after")
     def _on_earth(self) -> "Region":
@@ -80,9 +82,9 @@ class Figure(_Closed):
 
     score: Score
     over: Over = "not told"
-    value: float
-    to: float | None = None
-    deviation: float | None = None
+    value: Value
+    to: Value | None = None
+    deviation: Value | None = None
     product: str = ""
     part: str = ""
     split: Split | None = None
@@ -110,7 +112,7 @@ class Work(_Closed):
     checked: Checked = "not re-read"
     region: Region | None = None
     networks: tuple[str, ...] = ()
-    sensors: int | None = None
+    sensors: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     period: str = ""
     resolution: str = ""
     split: Split = NOT_TOLD

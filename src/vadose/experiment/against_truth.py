@@ -16,7 +16,7 @@ from vadose.experiment.truth_page import PRODUCTS, page
 from vadose.experiment.unseen import SENSOR, Member
 from vadose.files import replacing
 from vadose.fusion import Assembler, Windows
-from vadose.grid import Period, cell_centres, from_lonlat
+from vadose.grid import Period, cell_centres, from_lonlat, nanoseconds
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Grouping
 from vadose.sources import Source, open_sources
@@ -87,7 +87,7 @@ class Judge:
         """A row a cell and moment: region, lat, lon, time, cell, truth, network, and the products where they spoke."""
         sensors = readings[SENSOR].drop_duplicates(ignore_index=True)
         models = [one.model for one in self.members if not one.has_seen(sensors, self.grouping).any()]
-        every = np.unique(readings["time"].to_numpy("datetime64[ns]"))
+        every = np.unique(nanoseconds(readings["time"].to_numpy()))
         times = every[np.linspace(0, len(every) - 1, min(len(every), MOMENTS)).round().astype(int)]
         if not models:
             raise Refusal(

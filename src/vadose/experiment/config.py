@@ -24,7 +24,7 @@ from vadose.grid import Period
 from vadose.models import NetworkShape
 from vadose.samples.labels import LabelRule
 from vadose.samples.places import Grouping
-from vadose.training import Schedule
+from vadose.training.schedule import LARGEST_SEED, Schedule
 from vadose.variables import PREDICTORS, SOURCES
 
 SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."
@@ -64,7 +64,7 @@ def _of_sources(windows: Windows) -> Windows:
 class Section(BaseModel):
     """A part of the configuration: unchangeable, closed to keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TableSamples(Section):
@@ -92,8 +92,8 @@ class ArchiveSamples(Section):
 
     archive: Beside
     period: str
-    at: Literal["sentinel1"] | Annotated[float, Field(gt=0)] = "sentinel1"
-    most_per_sensor: int = Field(default=1000, ge=1)
+    at: Literal["sentinel1"] | Annotated[float, Field(ge=0.01, le=3660)] = "sentinel1"
+    most_per_sensor: int = Field(default=1000, ge=1, le=10_000_000)
     labels: LabelRule = LabelRule()
 
     @field_validator("period")
@@ -144,13 +144,13 @@ class SplitPlan(Section):
     """
 
     places: Grouping = Grouping()
-    folds: int | None = Field(default=None, ge=2)
+    folds: int | None = Field(default=None, ge=2, le=10_000)
     leave_one_out: bool = False
     test_fraction: float | None = Field(default=None, gt=0, lt=1)
-    test_years: tuple[int, ...] = ()
+    test_years: tuple[Annotated[int, Field(ge=1678, le=2261)], ...] = ()
     validation_fraction: float = Field(default=0.2, gt=0, lt=1)
-    gap_days: float | None = Field(default=None, ge=0)
-    seed: int = 0
+    gap_days: float | None = Field(default=None, ge=0, le=36_600)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     @property
     def by_year(self) -> bool:
@@ -202,10 +202,10 @@ class Experiment(Section):
     windows: Annotated[Windows, AfterValidator(_of_sources)] = Windows()
     split: SplitPlan
     network: NetworkShape = NetworkShape()
-    members: int = Field(default=1, ge=1)
+    members: int = Field(default=1, ge=1, le=1000)
     schedule: Schedule = Schedule()
     rivals: tuple[Rival, ...] = get_args(Rival)
-    min_samples: int = Field(default=20, ge=2)
+    min_samples: int = Field(default=20, ge=2, le=10_000_000)
 
     @property
     def network_needs(self) -> Needs:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples, TableSamples
 from vadose.files import sha256
 from vadose.fusion import Assembler, Needs, Windows
-from vadose.grid import Area, Period, Tile, tile_around
+from vadose.grid import Area, Period, Tile, nanoseconds, tile_around
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Archive, Report, SampleStore, TableMapping, build, import_table
 from vadose.sources import Ismn, Sensor, Source, open_sources
@@ -199,14 +199,14 @@ def _passes(sensor: Sensor, period: Period, passes: list[Sentinel1]) -> NDArray[
             times.update(source.passes(area, period))
         except NothingFound:
             continue
-    return np.array(sorted(times), dtype="datetime64[ns]")
+    return nanoseconds(np.array(sorted(times), dtype="datetime64"))
 
 
 def _regular(period: Period, days: float) -> NDArray[np.datetime64]:
     """Moments of a period, `days` apart, from the first noon on."""
     noon = pd.Timestamp(period.start) + pd.Timedelta(hours=12)
     times = pd.date_range(noon, pd.Timestamp(period.end), freq=pd.Timedelta(days=days), inclusive="left")
-    return np.asarray(times.to_numpy("datetime64[ns]"))
+    return nanoseconds(times.to_numpy())
 
 
 def _around(period: Period, minutes: float) -> Period:

@@ -1,6 +1,9 @@
 """What a model asks of the data: stated by the model, met by fusion, compared with what a store holds."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 
 @dataclass(frozen=True)
@@ -14,8 +17,8 @@ class History:
     """
 
     variables: tuple[str, ...] = ()
-    steps: int = 0
-    step_days: float = 1.0
+    steps: Annotated[int, Field(ge=0, le=1000)] = 0
+    step_days: Annotated[float, Field(gt=0, le=366, allow_inf_nan=False)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Needs:
     pixels: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
     history: History = History()
-    halo: int = 0
+    halo: Annotated[int, Field(ge=0, le=64)] = 0
 
     @property
     def names(self) -> frozenset[str]:

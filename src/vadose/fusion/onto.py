@@ -13,7 +13,7 @@ from vadose.fusion.latest import DAY_NS, age_days, latest
 from vadose.fusion.look import Look, carry, looks_of, merged
 from vadose.fusion.needs import History
 from vadose.fusion.regrid import Floats, block_mean
-from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile
+from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
 from vadose.refusal import NothingFound
 from vadose.variables import Variable
 
@@ -117,7 +117,7 @@ class Fine:
         held = [rank for rank in ranks if name in means[rank]]
         if not held:
             return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
-        times = np.array([self.looks[rank].time for rank in held], dtype="datetime64[ns]")
+        times = nanoseconds([self.looks[rank].time for rank in held])
         step = steps_of(times, time, history.steps, history.step_days)
         values, shares = (np.stack(arrays) for arrays in zip(*(means[rank][name] for rank in held), strict=True))
         return step_means(values, step, history.steps, shares)

@@ -2,19 +2,22 @@
 
 from dataclasses import field
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 import pydantic
 
-from vadose.fusion.latest import DAY_NS
+from vadose.grid import earlier, nanosecond
 from vadose.variables import LATENCY_DAYS
 
 MAX_AGE_DAYS = MappingProxyType({"sentinel1": 12.0, "sentinel2": 30.0, "smap": 3.0, "smap_surface": 3.0, "gldas": 1.0})
 """How old an observation of each source may be, in days."""
 OTHER_MAX_AGE_DAYS = 10.0
+Days = Annotated[float, pydantic.Field(ge=0, le=36_600)]
+"""At most a century."""
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class Windows:
     """How old an observation may be to count as what is known at a moment, and how late its product comes.
 
@@ -25,9 +28,9 @@ class Windows:
         latency_days: by the name of the source; one that is not named has that of `variables.LATENCY_DAYS`.
     """
 
-    max_age_days: dict[str, float] = field(default_factory=dict)
+    max_age_days: dict[str, Days] = field(default_factory=dict)
     causal: bool = False
-    latency_days: dict[str, float] = field(default_factory=dict)
+    latency_days: dict[str, Days] = field(default_factory=dict)
 
     def of(self, source: str) -> float:
         """The oldest age that counts, days."""
@@ -45,5 +48,5 @@ class Windows:
         latency = self.latency_days.get(source, LATENCY_DAYS.get(source))
         if asked is None or latency is None:
             return time
-        published = asked.astype("datetime64[ns]") - np.timedelta64(round(latency * DAY_NS), "ns")
+        published = earlier(nanosecond(asked), latency)
         return min(time, published)

@@ -4,6 +4,8 @@ Each convolution takes its border away instead of inventing one, so that a cell'
 the halo alone and on nothing of the tile's shape. The blocks follow Chollet, Xception, CVPR 2017, arXiv:1610.02357.
 """
 
+from typing import Annotated
+
 import pydantic
 import torch
 from torch import Tensor, nn
@@ -14,8 +16,11 @@ from vadose.refusal import Refusal
 STRIDES = (4, 8, 16, 32)
 """Pixels of 10 m under one feature, stage by stage."""
 
+Features = Annotated[int, pydantic.Field(ge=1, le=16_384)]
+Blocks = Annotated[int, pydantic.Field(ge=1, le=64)]
 
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class EncoderShape:
     """Size of the encoder.
 
@@ -25,9 +30,9 @@ class EncoderShape:
         max_width: features of the widest stage.
     """
 
-    width: int = 32
-    blocks: tuple[int, int, int, int] = (2, 1, 1, 3)
-    max_width: int = 192
+    width: Features = 32
+    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = (2, 1, 1, 3)
+    max_width: Features = 192
 
     def __post_init__(self) -> None:
         if min(self.blocks) < 1 or self.width < 1 or self.max_width < self.width:

@@ -17,13 +17,17 @@ ENCODERS: Mapping[str, EncoderShape] = {
 """Encoders by name: 0.15 and 0.01 GFLOP a chip, and for comparison 12, as many as the paper's Xception takes."""
 
 
+Features = Annotated[int, pydantic.Field(ge=0, le=16_384)]
+Noise = Annotated[float, pydantic.Field(ge=0, le=100)]
+
+
 def _named(encoder: object) -> object:
     if isinstance(encoder, str) and encoder not in ENCODERS:
         raise ValueError(f"'{encoder}' is no encoder; known are {', '.join(ENCODERS)}")
     return ENCODERS[encoder] if isinstance(encoder, str) else encoder
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class NetworkShape:
     """Size of the network.
 
@@ -41,15 +45,15 @@ class NetworkShape:
     """
 
     encoder: Annotated[EncoderShape, pydantic.BeforeValidator(_named)] = EncoderShape()
-    cell_features: int = 0
-    past_features: int = 0
-    joined: int = 64
-    dropout: float = 0.1
+    cell_features: Features = 0
+    past_features: Features = 0
+    joined: Annotated[int, pydantic.Field(ge=1, le=16_384)] = 64
+    dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.1
     season: bool = True
-    noise: float = 0.0
-    lasting_noise: float = 0.0
-    static_noise: float = 0.0
-    level_noise: float = 0.0
+    noise: Noise = 0.0
+    lasting_noise: Noise = 0.0
+    static_noise: Noise = 0.0
+    level_noise: Noise = 0.0
 
 
 @dataclass(frozen=True, eq=False)

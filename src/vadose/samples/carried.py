@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.fusion import History, Windows
+from vadose.grid import nanosecond, nanoseconds
 from vadose.samples.antecedent import antecedent
 from vadose.variables import INCIDENCE_ANGLE, LATENCY_DAYS, source_of
 
@@ -75,7 +76,7 @@ class Looks:
         self, seen: NDArray[np.bool_], source: str, windows: Windows
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Row of the look that counts at each row, and its age in days; NaN where there is none."""
-        moments = self.times.astype("datetime64[ns]").astype(np.int64)
+        moments = nanoseconds(self.times).astype(np.int64)
         latest = np.maximum.accumulate(np.where(seen, np.arange(len(seen)), -1))
         reach = np.searchsorted(moments, moments - self._delay(source, windows), side="right") - 1
         look = np.where(reach >= 0, latest[reach], -1)
@@ -84,5 +85,5 @@ class Looks:
 
     def _delay(self, source: str, windows: Windows) -> int:
         """Nanoseconds from an observation until it counts."""
-        first = self.times[0].astype("datetime64[ns]")
+        first = nanosecond(self.times[0])
         return int((first - windows.until(source, first)) / np.timedelta64(1, "ns"))

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.fusion import Inputs, Needs
-from vadose.grid import NORTHERNMOST, SOUTHERNMOST, Period, Tile, tile_around
+from vadose.grid import NORTHERNMOST, SOUTHERNMOST, Period, Tile, nanoseconds, tile_around
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples.labels import LabelRule, at_top, clean, nearest
 from vadose.samples.layout import NO_PRODUCTS
@@ -166,7 +166,7 @@ class _Search:
         labels = self._labels(sensor, dropped)
         if labels.empty:
             return
-        times = labels["time"].to_numpy("datetime64[ns]")
+        times = nanoseconds(labels["time"].to_numpy())
         tile = tile_around(sensor.lon, sensor.lat, self.needs.halo)
         try:
             moments = self.archive.assemble(tile, Period(times[0], times[-1] + np.timedelta64(1, "ns")))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.grid import nanoseconds
 from vadose.refusal import Refusal
 from vadose.samples.layout import IDENTITY
 from vadose.samples.places import distance_km, pairs_within
@@ -65,7 +66,7 @@ def _check_places(index: pd.DataFrame, parts: Sequence[Rows], buffer_km: float) 
 
 
 def _check_times(index: pd.DataFrame, parts: Sequence[Rows], gap_days: float) -> None:
-    times = index["time"].to_numpy("datetime64[ns]")
+    times = nanoseconds(index["time"].to_numpy())
     for (number, one), (other_number, other) in combinations(enumerate(parts), 2):
         apart = days_apart(times[one], times[other])
         near = apart <= gap_days

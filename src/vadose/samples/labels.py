@@ -1,6 +1,7 @@
 """From the readings of a sensor to labels: which depth, which flags, which values, which time."""
 
 from collections import Counter
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,9 @@ FREEZING_C = 0.0
 """Permittivity, and with it what a sensor takes for moisture, drops when the water in the soil freezes."""
 
 
+Moisture = Annotated[float, Field(ge=-1, le=2)]
+
+
 class LabelRule(BaseModel):
     """Which readings are labels.
 
@@ -33,13 +37,13 @@ class LabelRule(BaseModel):
         window_minutes: how far a reading may lie from the time of a sample.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    deepest_m: float = Field(default=0.05, gt=0)
+    deepest_m: float = Field(default=0.05, gt=0, le=100)
     flags: tuple[str, ...] = ("G",)
     drop_frozen: bool = True
-    plausible: tuple[float, float] = SOIL_MOISTURE.valid_range
-    window_minutes: float = Field(default=30.0, ge=0)
+    plausible: tuple[Moisture, Moisture] = SOIL_MOISTURE.valid_range
+    window_minutes: float = Field(default=30.0, ge=0, le=527_040)
 
     @field_validator("flags")
     @classmethod

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -24,10 +24,11 @@ from vadose.variables import (
 )
 
 _EXAMPLES = "examples lie in configs/tables"
+Number = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Place(_Closed):
@@ -69,10 +70,10 @@ class Quantity(_Closed):
 
     column: str
     units: str | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    depth_mm: float | None = Field(default=None, gt=0)
-    missing: tuple[float, ...] = ()
+    scale: Number = 1.0
+    offset: Number = 0.0
+    depth_mm: float | None = Field(default=None, gt=0, le=1e6)
+    missing: tuple[Annotated[float, Field(allow_inf_nan=True)], ...] = ()
 
 
 class Predictor(Quantity):
@@ -104,8 +105,8 @@ class Past(_Closed):
         variables: which of the predictors; empty for all.
     """
 
-    steps: int = Field(gt=0)
-    step_days: float = Field(gt=0)
+    steps: int = Field(gt=0, le=1000)
+    step_days: float = Field(gt=0, le=366)
     variables: tuple[str, ...] = ()
 
 

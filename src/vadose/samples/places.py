@@ -27,11 +27,11 @@ class Grouping(BaseModel):
         block_degrees: side of a block.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     by: Literal["place", "block", "network", "year"] = "block"
-    buffer_km: float = Field(default=0.0, ge=0)
-    block_degrees: float = Field(default=1.0, gt=0)
+    buffer_km: float = Field(default=0.0, ge=0, le=20_100)
+    block_degrees: float = Field(default=1.0, ge=1e-3, le=360)
 
     def of(self, index: pd.DataFrame) -> Labels:
         """Group of each sample, (sample,), counted from 0, the same in whatever order the samples come.

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.grid import nanoseconds
 from vadose.refusal import Refusal
 from vadose.samples.disjoint import days_apart
 from vadose.samples.places import Grouping
@@ -176,7 +177,7 @@ def later(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> 
     Raises:
         Refusal: nothing remains to train on or to validate by.
     """
-    times = index["time"].to_numpy("datetime64[ns]")
+    times = nanoseconds(index["time"].to_numpy())
     usable = fold.train[days_apart(times[fold.train], times[fold.test]) > gap_days]
     order = usable[np.argsort(times[usable], kind="stable")]
     cut = times[order[int((1 - fraction) * len(order))]] if len(order) else np.datetime64("NaT", "ns")

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.grid import Area, Period
+from vadose.grid import Area, Period, nanoseconds
 from vadose.sources.archive import Index
 from vadose.sources.incidence import Surface, tie_points
 from vadose.sources.items import open_items, open_rasters, units_of
@@ -65,7 +65,7 @@ class Sentinel1:
         found = {record.time for record in self.index.find(area, period) if _touches(record, area)}
         if not found:
             raise self.index.nothing(area, period, "none of them with a pixel in the area")
-        return np.array(sorted(found), "datetime64[ns]")
+        return nanoseconds(np.array(sorted(found), "datetime64"))
 
 
 def _touches(record: Record, area: Area) -> bool:

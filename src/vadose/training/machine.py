@@ -18,7 +18,7 @@ Precision = Literal["32", "bf16-mixed", "16-mixed"]
 ASKED = "training: a machine with"
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class Machine:
     """What trains, and how a step is laid out on it.
 
@@ -34,12 +34,12 @@ class Machine:
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: int = Field(default=1, ge=1)
+    devices: int = Field(default=1, ge=1, le=4096)
     precision: Precision = "32"
-    accumulate: int = Field(default=1, ge=1)
+    accumulate: int = Field(default=1, ge=1, le=1_000_000)
     compile: bool = False
-    readers: int = Field(default=2, ge=1)
-    save_minutes: float = Field(default=10.0, ge=0)
+    readers: int = Field(default=2, ge=1, le=1024)
+    save_minutes: float = Field(default=10.0, ge=0, le=1e6)
     tensorboard: bool = False
 
     @classmethod

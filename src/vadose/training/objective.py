@@ -10,7 +10,7 @@ from torch import Tensor
 from vadose.models.shape import Parts
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class Weights:
     """How much each part of the objective counts beside the error in time.
 
@@ -20,9 +20,9 @@ class Weights:
         spread: of the likelihood of the spread.
     """
 
-    correlation: float = pydantic.Field(default=1.0, ge=0)
-    bias: float = pydantic.Field(default=0.1, ge=0)
-    spread: float = pydantic.Field(default=0.1, ge=0)
+    correlation: float = pydantic.Field(default=1.0, ge=0, le=1e6)
+    bias: float = pydantic.Field(default=0.1, ge=0, le=1e6)
+    spread: float = pydantic.Field(default=0.1, ge=0, le=1e6)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,13 @@ from pydantic import Field
 
 from vadose.training.objective import Weights
 
+LARGEST_SEED = 2**31 - 1
+"""What every library that draws numbers takes."""
 WARM = 0.1
 """Part of the training in which the learning rate rises."""
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class Schedule:
     """How a network is trained.
 
@@ -33,18 +35,18 @@ class Schedule:
         seed: of everything random.
     """
 
-    epochs: int = Field(default=30, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
-    patience: int | None = Field(default=8, ge=1)
-    per_sensor: int = Field(default=16, ge=1)
+    epochs: int = Field(default=30, ge=1, le=100_000)
+    batch_size: int = Field(default=64, ge=1, le=1_000_000)
+    learning_rate: float = Field(default=2e-3, gt=0, le=10)
+    weight_decay: float = Field(default=1e-2, ge=0, le=100)
+    patience: int | None = Field(default=8, ge=1, le=100_000)
+    per_sensor: int = Field(default=16, ge=1, le=1_000_000)
     weights: Weights = Weights()
-    block_degrees: float = Field(default=1.0, gt=0)
+    block_degrees: float = Field(default=1.0, ge=1e-3, le=360)
     turned: bool = False
     source_dropout: float = Field(default=0.1, ge=0, le=1)
     average: float | None = Field(default=None, gt=0, lt=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     def rate(self, done: float) -> float:
         """The learning rate when a part of the training, 0..1, is done."""

@@ -6,13 +6,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=10_000)]
+Celsius = Annotated[float, Field(ge=-90, le=90)]
 
 
 class Covers(BaseModel):
     """Shares of land cover; they add to 1."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     crops: Share
     grass: Share
@@ -52,15 +53,15 @@ class Climate(BaseModel):
         irrigated: whether crops are watered when the root zone is dry.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     koeppen: str
     rain_mm_day: Positive
     wet_after_dry: Share
     wet_after_wet: Share
     rain_season: Annotated[float, Field(ge=-1, le=1)]
-    temperature_c: float
-    swing_c: float
+    temperature_c: Celsius
+    swing_c: Celsius
     range_c: Positive
     cloud: Annotated[float, Field(gt=0, lt=1)]
     clay: Share

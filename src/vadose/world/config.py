@@ -15,6 +15,7 @@ from vadose.refusal import Refusal
 from vadose.world import climates
 from vadose.world.climates import Climate
 
+LARGEST_SEED = 2**63 - 1
 APART_KM = 150.0
 """Least distance of two regions: each has the 3 x 3 SMAP pixels around it, 108 km wide, to itself."""
 
@@ -35,14 +36,14 @@ class Region(BaseModel):
         sensors: stations in it: several make a dense network, one is a lone station.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[A-Z]+$")
     lon: float = Field(ge=-180, le=180)
     lat: float = Field(ge=-59, le=83)
     climate: Annotated[Climate, BeforeValidator(_by_name)]
-    side_cells: int = Field(default=16, ge=10, multiple_of=2)
-    sensors: int = Field(default=6, ge=1)
+    side_cells: int = Field(default=16, ge=10, le=4096, multiple_of=2)
+    sensors: int = Field(default=6, ge=1, le=10_000)
 
 
 REGIONS = (
@@ -71,15 +72,15 @@ class WorldConfig(BaseModel):
         seed: of all that is random.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     regions: tuple[Region, ...] = Field(default=REGIONS, min_length=1)
     period: str = "2021-07-01/2022-06-30"
-    radar_days: int = Field(default=12, ge=1)
-    optical_days: int = Field(default=10, ge=1)
+    radar_days: int = Field(default=12, ge=1, le=366)
+    optical_days: int = Field(default=10, ge=1, le=366)
     model_hours: Literal[3, 6, 12, 24] = 3
     radiometer_km: tuple[Literal[36, 9], ...] = (36, 9)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     @field_validator("regions")
     @classmethod

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vadose.grid import Area, Period, nanosecond
+from vadose.grid import Area, Period, nanosecond, nanoseconds
 from vadose.refusal import Refusal
 from vadose.sources.archive import Index
 
@@ -56,7 +56,7 @@ def moments_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datet
     begin, end = moment_of(first), moment_of(last or first)
     if every == PASS:
         return passes.within(_whole_days(begin, end, date))
-    if not re.fullmatch("[0-9]{1,5}", every or "1") or int(every or 1) == 0:
+    if every is not None and (not re.fullmatch("[0-9]{1,5}", every or "") or int(every) == 0):
         raise Refusal(
             f"map: a map every '{every}'",
             "That is no whole number of days below 100,000",
@@ -64,13 +64,13 @@ def moments_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datet
         )
     if not last:
         return (begin,)
-    days, step = _whole_days(begin, end, date), int(every or 1)
-    count = -(-(days.end - begin) // (step * _DAY))
+    days, step, day = _whole_days(begin, end, date), int(every or 1), begin.astype("datetime64[D]")
+    count = int((days.end.astype("datetime64[D]") - day) / _DAY - 1) // step + 1
     if count > MOST:
         raise Refusal(
             f"map: the dates '{date}'", f"They are {count:,} moments; a map holds {MOST:,}", "Map fewer days at once"
         )
-    return tuple(begin + np.arange(count) * step * _DAY)
+    return tuple(nanoseconds(day + np.arange(count) * step * _DAY) + (begin - day))
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,14 @@ class Reading(BaseModel):
         flags: of ISMN that readings of an archive may have, as in `vadose.samples.labels.LabelRule`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     variable: str = ""
     units: str = ""
     layer_m: float | None = Field(default=None, gt=0, lt=10)
     rescale: Literal["", "sensor", "porosity"] = ""
     porosity: float | None = Field(default=None, gt=0, lt=1)
-    window_hours: float = Field(default=12.0, ge=0)
+    window_hours: float = Field(default=12.0, ge=0, le=8784)
     flags: tuple[str, ...] = ("G",)
 
 
