@@ -359,7 +359,7 @@ def test_an_outline_that_is_none_is_refused(tmp_path):
         ("points.gpkg", "no polygon"),
         ("nowhere.shp", "no coordinate reference system"),
         ("torn.gpkg", "cannot be read"),
-        ("absent.gpkg", "cannot be read"),
+        ("absent.gpkg", "no such file"),
     ):
         with pytest.raises(Refusal, match=words):
             read_area(str(tmp_path / name))

@@ -289,7 +289,7 @@ def test_products_that_cannot_be_told_apart_or_read_are_refused(places, tmp_path
     for asked, words in (
         ([str(places), f"sensors={tmp_path / 'product.nc'}"], "one name"),
         ([str(tmp_path / "product.nc")], "--sensors"),
-        ([str(places), str(tmp_path / "text.nc")], "cannot be read"),
+        ([str(places), str(tmp_path / "text.nc")], "neither NetCDF nor HDF5"),
         ([str(places), str(tmp_path / "nowhere.nc")], "no such file"),
         ([str(places), str(tmp_path / "odd.yaml")], "layers"),
         ([str(places), str(tmp_path / "empty")], "holds no NetCDF"),
