@@ -99,5 +99,5 @@ def write_run(folder: Path, members: int = 2) -> Path:
     row = {"fold": 0, "part": "train", "network": "N", "station": "S", "sensor": "s", "year": 2021, "samples": 1}
     splits.keep(pd.DataFrame([row | dict.fromkeys(("first_time", "last_time"), pd.Timestamp("2021-06-01"))]), run.split)
     for member in range(members):
-        save(network(member), run.checkpoint(0, "network", member), {}, scaling())
+        save(network(member), run.checkpoint(0, "network", member), {"products": {}}, scaling())
     return folder

@@ -167,6 +167,25 @@ def test_enhanced_smap_under_the_name_of_smap_is_refused_by_its_numbers(tmp_path
     assert len(imported(tmp_path, content.rename(columns={"smap": "smap_usda"}))) == 200
 
 
+def test_a_table_may_lack_what_is_optional_and_the_report_names_it(tmp_path):
+    predictors = {name: {"column": f"{name}_dB", "units": "dB", "optional": True} for name in ("vv", "vh")}
+    predictors |= {"sand": {"column": "sand"}}
+    mapping = TableMapping.model_validate(
+        MAPPING | {"predictors": predictors, "history": {"steps": 2, "step_days": 1, "variables": ["vv", "vh"]}}
+    )
+    table([0, 1], sand=[0.2, 0.2]).to_csv(tmp_path / "table.csv", index=False)
+    report = str(import_table(tmp_path / "table.csv", mapping, tmp_path / "store"))
+    assert "The table has no vv ('vv_dB'), vh ('vh_dB'): estimated as missing" in report
+    held = SampleStore.open(tmp_path / "store").holds
+    assert held.cells == ("sand",) and not held.history.variables
+    table([0, 1], vh_dB=[-20.0, -21.0], sand=[0.2, 0.2]).to_csv(tmp_path / "table.csv", index=False)
+    import_table(tmp_path / "table.csv", mapping, tmp_path / "store")
+    assert SampleStore.open(tmp_path / "store").holds.history.variables == ("vh",)
+    table([0, 1], wet=[0.2, 0.2]).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(Refusal, match="column 'sand'"):
+        import_table(tmp_path / "table.csv", mapping, tmp_path / "store")
+
+
 def test_stores_of_different_products_are_not_put_together(tmp_path):
     for level in ("Sentinel-2 L1C", "Sentinel-2 L2A"):
         (tmp_path / level).mkdir()

@@ -192,7 +192,7 @@ def test_another_request_in_the_same_folder_is_refused(change, ground, copied):
 def test_other_networks_in_the_same_folder_are_refused(ground, copied, tmp_path):
     small_map.write_run(tmp_path / "run")
     network = small_map.network(7)
-    small_map.save(network, tmp_path / "run" / "fold-0" / "network-1", {}, small_map.scaling())
+    small_map.save(network, tmp_path / "run" / "fold-0" / "network-1", {"products": {}}, small_map.scaling())
     asked = MapRequest(tmp_path / "run", ground / "archive", small_map.AREA, small_map.DATE, copied)
     with pytest.raises(Refusal, match="checkpoints: fold-0/network-1"):
         make_map(asked, quiet)

@@ -220,10 +220,14 @@ def estimate(
     """
     from vadose.experiment.predict import predict_store
 
+    told: list[str] = []
     with progress("estimates") as report:
-        table = predict_store(run, store, out, report)
+        table = predict_store(run, store, out, report, told.append)
     blank, seen = int(table["mean"].isna().sum()), int(table["seen_in_training"].sum())
-    say(f"{len(table)} estimates in {out}; {blank} without any source to go by, {seen} at places seen in training")
+    say(
+        *told,
+        f"{len(table)} estimates in {out}; {blank} without any source to go by, {seen} at places seen in training",
+    )
 
 
 app.command("score")(score)

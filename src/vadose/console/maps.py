@@ -40,15 +40,16 @@ def map_(
 
         say(str(cost_of(request, crew)))
         return
+    told: list[str] = []
     try:
         with progress("tiles") as report:
-            written = make_map(request, report, crew=crew)
+            written = make_map(request, report, crew=crew, tell=told.append)
     except TilesFailed as failed:
         for name, reason in failed.reasons.items():
             typer.echo(f"failed: {name}: {' '.join(reason.split())}", err=True)
         typer.echo(f"{failed.asked} {len(failed.reasons)} of them failed. {failed.remedy}", err=True)
         raise typer.Exit(1) from failed
-    say(*map(str, written))
+    say(*told, *map(str, written))
 
 
 def series(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vadose.estimate.calibration import AS_STATED, Calibration
 from vadose.estimate.combine import combine
 from vadose.estimate.quality import Flags, absent, quality_of, something, strange
-from vadose.models import Batch, Model, sources_of, without
+from vadose.models import Batch, Model, by_own_record, sources_of, without
 from vadose.refusal import Refusal
 from vadose.samples import SampleStore, batches
 
@@ -52,9 +52,11 @@ def estimate_points(
     needs = models[0].needs
     parts = []
     done = 0
-    for samples in batches(store, rows, needs, batch_size=batch_size, seed=0, shuffle=False):
+    held = needs.met_by(store.holds.names)
+    for samples in batches(store, rows, held, batch_size=batch_size, seed=0, shuffle=False):
         places = store.index.iloc[samples.rows][["lat", "lon"]].to_numpy(np.float64)
-        batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times, places)
+        raw = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times, places)
+        batch = by_own_record(raw, needs)
         if lacking:
             sources = sources_of(needs)
             batch = without(batch, needs, sources, torch.tensor([[source == lacking for source in sources]]))

@@ -11,7 +11,7 @@ from vadose.estimate.combine import combine
 from vadose.estimate.quality import absent, ages_of, of_ground, quality_of, something, strange
 from vadose.fusion import Inputs, Needs, Windows
 from vadose.grid import Tile
-from vadose.models import Batch, Model
+from vadose.models import Batch, Model, by_own_record
 from vadose.variables import LATENCY_DAYS, SOURCES, Quality, source_of
 
 
@@ -44,12 +44,13 @@ def estimate_tile(
 
     Args:
         models: with the same needs.
-        inputs: assembled to those needs, with a halo of exactly what they ask.
+        inputs: assembled to those needs, as `Needs.met_by` names them, with a halo of exactly what they ask.
         calibration: of the spread.
         windows: that the inputs were assembled with; they tell what is stale.
     """
     needs = models[0].needs
-    batch = Batch.of_inputs(inputs, needs)
+    held = needs.met_by(set(map(str, inputs.history.data_vars)))
+    batch = by_own_record(Batch.of_inputs(inputs, held), needs)
     estimate, quality = combine(models, batch), quality_of(batch, needs) | strange(models, batch)
     wider = estimate.spread * calibration.factor(absent(batch, needs))
     nothing = ~something(batch, needs)

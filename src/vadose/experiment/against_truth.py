@@ -95,7 +95,7 @@ class Judge:
                 "Every network of the run has learned from it",
                 "Give a run whose split holds out whole networks",
             )
-        needs = models[0].needs
+        needs = models[0].needs.met_by({variable.name for source in self.sources for variable in source.variables})
         tile = world.ground(region).with_halo(needs.halo)
         span = Period(times[0], times[-1] + np.timedelta64(1, "ns"))
         assembler = Assembler.open(self.sources, tile, span, needs, self.windows)

@@ -9,6 +9,7 @@ from vadose import __version__
 from vadose.evaluation.text import HEADER, headline_rows, markdown_table, number
 from vadose.experiment.config import SIMULATED, ArchiveSamples, Experiment, StoreSamples
 from vadose.experiment.folds import way_of
+from vadose.experiment.identity import products_of_run
 from vadose.experiment.published import lines_of_run, units_note
 from vadose.experiment.run import NETWORK, Run
 from vadose.files import read_json
@@ -19,6 +20,11 @@ from vadose.training.released import OUTPUTS, inputs_of
 from vadose.variables import PREDICTORS
 
 SENSOR = ["network", "station", "sensor"]
+OTHER_PRODUCTS = (
+    "A predictor is its product, level and convention: another SMAP product is another input and is to be left "
+    "missing; another level of reflectance, soil map or convention of backscatter under the same name is at your own "
+    "risk."
+)
 
 
 def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, float]) -> str:
@@ -39,7 +45,7 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
     parts += [f"**{SIMULATED}**"] if experiment.simulated else ["Trained and judged on real sensors and products."]
     parts += [
         _model(experiment, members, apart),
-        _use(members[0].needs, any(member.shape.season for member in members), units),
+        _use(members[0].needs, any(member.shape.season for member in members), units, products_of_run(run.networks())),
         _data(experiment, judged),
         _scores(scorecard, len(members) > experiment.members),
         _limits(experiment, judged),
@@ -75,13 +81,16 @@ def _model(experiment: Experiment, members: Sequence[FusionNetwork], apart: Mapp
     return "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:])
 
 
-def _use(needs: Needs, season: bool, units: str) -> str:
+def _use(needs: Needs, season: bool, units: str, products: Mapping[str, str]) -> str:
     rows = [(f"`{name}`", f"({', '.join(map(str, axes))})") for name, axes in inputs_of(needs, season).items()]
     text = [
         "## Inputs and outputs",
         "Physical units, 32-bit floats, NaN where missing; the scaling is inside. Batch, y and x are free.",
         markdown_table(("input", "axes"), rows),
-        markdown_table(("input", "predictor", "units", "meaning"), list(_predictors(needs))),
+        markdown_table(
+            ("input", "predictor", "units", "product learned", "meaning"), list(_predictors(needs, products))
+        ),
+        OTHER_PRODUCTS,
     ]
     text += [f"**{units}**"] if units else []
     if needs.pixels:
@@ -93,6 +102,12 @@ def _use(needs: Needs, season: bool, units: str) -> str:
     if needs.history.variables:
         past = needs.history
         text.append(f"The history has {past.steps} means over {past.step_days:g} days, the latest first.")
+    if needs.own_record.variables:
+        text.append(
+            f"{', '.join(needs.own_record.variables)}: read relative to the place's own record, (x - mean) / std "
+            f"over its history, so that any product of the role serves; with fewer than {needs.own_record.min_steps} "
+            "observed steps it counts as missing. The model does this inside."
+        )
     text.append(
         f"Outputs: `{OUTPUTS[0]}` (0 to 1) and `{OUTPUTS[1]}`, one standard deviation of the error, both m³ m⁻³ and "
         "(batch, y, x); NaN where nothing was observed."
@@ -100,12 +115,12 @@ def _use(needs: Needs, season: bool, units: str) -> str:
     return "\n\n".join(text)
 
 
-def _predictors(needs: Needs) -> Iterator[tuple[str, str, str, str]]:
+def _predictors(needs: Needs, products: Mapping[str, str]) -> Iterator[tuple[str, str, str, str, str]]:
     groups = (("pixels", needs.pixels), ("cells", needs.cells), ("history", needs.history.variables))
     for group, names in groups:
         for name in names:
             variable = PREDICTORS[name]
-            yield f"`{group}`", f"`{name}`", variable.units, variable.long_name
+            yield f"`{group}`", f"`{name}`", variable.units, products.get(name, ""), variable.long_name
 
 
 def _data(experiment: Experiment, judged: pd.DataFrame) -> str:

@@ -19,9 +19,10 @@ from pydantic import (
 )
 
 from vadose.files import read_yaml, validated
-from vadose.fusion import Needs, Windows
+from vadose.fusion import Needs, OwnRecord, Windows
 from vadose.grid import Period
 from vadose.models import NetworkShape
+from vadose.models.columns import MOISTURE
 from vadose.samples.labels import LabelRule
 from vadose.samples.places import Grouping
 from vadose.training.schedule import LARGEST_SEED, Schedule
@@ -51,7 +52,24 @@ def _readable(needs: Needs) -> Needs:
         raise ValueError("a predictor is named twice")
     if past.variables and not (past.steps >= 1 and past.step_days > 0):
         raise ValueError("a history needs steps of 1 or more and step_days above 0")
+    _own_record(needs)
     return needs
+
+
+def _own_record(needs: Needs) -> None:
+    own, past = needs.own_record, needs.history
+    unfit = sorted(set(own.variables) - set(MOISTURE))
+    if unfit:
+        raise ValueError(f"own_record is for {', '.join(MOISTURE)}, not for {', '.join(unfit)}")
+    lacking = sorted(set(own.variables) - set(past.variables))
+    if lacking:
+        raise ValueError(f"own_record of {', '.join(lacking)}, of which the history has nothing")
+    if set(own.variables) & set(needs.pixels):
+        raise ValueError("own_record is for cells, not for pixels")
+    if own.variables and not 2 <= own.min_steps <= past.steps:
+        raise ValueError(
+            f"own_record has min_steps {own.min_steps}, the history {past.steps} steps; give 2 or more of them"
+        )
 
 
 def _of_sources(windows: Windows) -> Windows:
@@ -215,7 +233,7 @@ class Experiment(Section):
     @property
     def store_needs(self) -> Needs:
         """What the samples hold: the network's needs, and the cell means of its pixels for the trees."""
-        return replace(self.network_needs, cells=self.cells)
+        return replace(self.network_needs, cells=self.cells, own_record=OwnRecord())
 
     @property
     def gathered_needs(self) -> Needs:
@@ -245,7 +263,7 @@ class Experiment(Section):
         past = self.needs.history
         match rival:
             case "trees":
-                return Needs(cells=self.cells, history=past)
+                return Needs(cells=self.cells, history=past, own_record=self.needs.own_record)
             case "climatology":
                 return Needs()
             case "change_detection":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vadose import files
 from vadose.experiment.card import model_card
+from vadose.experiment.identity import CHECKPOINT_PRODUCTS, products_of_run
 from vadose.experiment.published import lines_of_run
 from vadose.experiment.run import Run
 from vadose.models import FusionNetwork
@@ -33,6 +34,7 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
     members = [model for model in run.members() if isinstance(model, FusionNetwork)]
     experiment, calibration = run.experiment(), run.calibration()
     released = Released(members, calibration.whole, calibration.without)
+    products = products_of_run(run.networks())
     graphs = {form: out / f"model.{form}" for form in known}
     inputs, card = out / "inputs.json", out / "MODEL_CARD.md"
     with ExitStack() as whole:
@@ -46,6 +48,7 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
             "needs": asdict(released.needs),
             "inputs": released.inputs,
             "outputs": OUTPUTS,
+            CHECKPOINT_PRODUCTS: products,
             "units": {name: PREDICTORS[name].units for name in sorted(released.needs.names)},
         }
         said |= {PUBLISHED_UNITS: published} if (published := to_dict(lines_of_run(run.networks()))) else {}

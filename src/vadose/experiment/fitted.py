@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vadose.experiment.config import RESCALED, Experiment
+from vadose.experiment.identity import CHECKPOINT_PRODUCTS
 from vadose.experiment.published import as_declared
 from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.unseen import LEARNED_FROM, sensors_of
@@ -119,7 +120,7 @@ class Fitting:
             "training_samples": len(self.places.training),
             "validation_samples": len(self.places.validation),
             "held_out_sensors": len(held_out[["network", "station", "sensor"]].drop_duplicates()),
-            "products": self._products(),
+            CHECKPOINT_PRODUCTS: self._products(),
             LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
         } | as_declared(self.places.store)
 

@@ -1,6 +1,6 @@
 """A map of an area at one moment or many, from a run and an archive."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from vadose.experiment.atlas.request import MapRequest, TilesFailed
 from vadose.experiment.atlas.tile_files import Task
 from vadose.experiment.atlas.work import Bench, Tools
 from vadose.experiment.config import SIMULATED
+from vadose.experiment.identity import differences, products_of_run
 from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
 from vadose.fusion import Assembler
@@ -28,6 +29,7 @@ from vadose.grid import Area, Period
 from vadose.locks import alone
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.sentinel1 import Sentinel1
+from vadose.variables import ARCHIVE_PRODUCTS
 
 Progress = Callable[[int, int, str], None]
 ALONE = Crew()
@@ -43,6 +45,7 @@ class Prepared:
         tools: networks and sources.
         held: what of the archive meets the map.
         notice: what of the map is simulated.
+        inputs: what the archive gives otherwise than the networks learned it, a line each.
     """
 
     request: MapRequest
@@ -50,6 +53,7 @@ class Prepared:
     tools: Tools
     held: tuple[Held, ...]
     notice: str
+    inputs: tuple[str, ...] = ()
 
     @property
     def bench(self) -> Bench:
@@ -64,11 +68,15 @@ class Prepared:
         experiment = self.tools.experiment
         as_of = self.plan.made_from["as_of"]
         made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.request.area}
-        return made | ({"as_of": as_of} if as_of else {})
+        return made | ({"as_of": as_of} if as_of else {}) | ({"inputs": list(self.inputs)} if self.inputs else {})
 
 
 def make_map(
-    request: MapRequest, report: Progress, truth: Sequence[xr.DataArray] = (), crew: Crew = ALONE
+    request: MapRequest,
+    report: Progress,
+    truth: Sequence[xr.DataArray] = (),
+    crew: Crew = ALONE,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Make a map, or go on with one that was interrupted: only tiles that are not finished are estimated.
 
@@ -77,6 +85,7 @@ def make_map(
         report: told (tasks done, tasks, what).
         truth: for pictures, as `vadose.maps.picture` takes it.
         crew: who does the tiles.
+        tell: told what the archive gives otherwise than the networks learned it.
 
     Returns:
         The files of soil moisture, then those of all moments together, then the pictures.
@@ -88,6 +97,8 @@ def make_map(
         TilesFailed: some tiles could not be estimated.
     """
     prepared = prepare(request)
+    for line in prepared.inputs:
+        tell(line)
     begun = (request.out / NAME).exists()
     if not begun:
         _require_something(prepared)
@@ -110,7 +121,7 @@ def prepare(request: MapRequest) -> Prepared:
     run = Run(request.run)
     experiment = run.experiment()
     tools = Tools.of(run, request.archive)
-    needs = tools.models[0].needs
+    needs = tools.needs
     require_physical(lines_of_run(run.networks()), needs.names)
     as_of = moment_of(request.as_of) if request.as_of else None
     area = read_area(request.area)
@@ -126,12 +137,18 @@ def prepare(request: MapRequest) -> Prepared:
     held = _held(request, tools, area, moments)
     names = [f"{one.source} {one.name}" for one in held]
     plan = Plan(area, moments, tiles, made_from(request, run, names, as_of))
-    return Prepared(request, plan, tools, held, notice_of(experiment.simulated, request.archive))
+    notice = notice_of(experiment.simulated, request.archive)
+    return Prepared(request, plan, tools, held, notice, _inputs(tools, products_of_run(run.networks())))
+
+
+def _inputs(tools: Tools, learned: Mapping[str, str]) -> tuple[str, ...]:
+    names = {variable.name for source in tools.sources for variable in source.variables}
+    return differences(tools.models[0].needs, learned, names, ARCHIVE_PRODUCTS, "an archive")
 
 
 def _held(request: MapRequest, tools: Tools, area: Area, moments: Sequence[np.datetime64]) -> tuple[Held, ...]:
     """What networks and flags are made from, each file once."""
-    asked = ((tools.sources, tools.models[0].needs), (tools.conditions, CONDITIONS))
+    asked = ((tools.sources, tools.needs), (tools.conditions, CONDITIONS))
     found: dict[str, Held] = {}
     for sources, needs in asked:
         for one in inventory(request.archive, sources, area, moments, needs, tools.windows):
@@ -153,7 +170,7 @@ def _require_something(prepared: Prepared) -> None:
     nothing: NothingFound | None = None
     for tile in plan.tiles:
         try:
-            Assembler.open(tools.sources, tile, span, tools.models[0].needs, tools.windows, prepared.bench.as_of)
+            Assembler.open(tools.sources, tile, span, tools.needs, tools.windows, prepared.bench.as_of)
             return
         except NothingFound as reason:
             nothing = reason

@@ -5,26 +5,46 @@ from pathlib import Path
 
 import pandas as pd
 
+from vadose.experiment.identity import differences, products_of_run
 from vadose.experiment.published import lines_of_run, require_alike
 from vadose.experiment.run import NETWORK, Run, write_estimates
 from vadose.experiment.unseen import Member, estimate_unseen
 from vadose.samples import SampleStore
 
 
-def predict_store(folder: Path, store: Path, out: Path, report: Callable[[int, int], None]) -> pd.DataFrame:
+def predict_store(
+    folder: Path,
+    store: Path,
+    out: Path,
+    report: Callable[[int, int], None],
+    tell: Callable[[str], None] = lambda _: None,
+) -> pd.DataFrame:
     """Estimate every sample of a store by the networks of a run, and write the table as Parquet.
 
     A sensor is estimated by those networks, as one, that have not learned from its place; see `estimate_unseen`, whose
-    column `seen_in_training` says where there is none and all of them spoke.
+    column `seen_in_training` says where there is none and all of them spoke. A predictor that the store lacks counts as
+    missing, as one that an archive lacks.
+
+    Args:
+        folder: of the run.
+        store: of samples; labels are not needed.
+        out: of the table.
+        report: told how many are done, of how many.
+        tell: told what the samples have otherwise than the networks learned it.
 
     Raises:
-        Refusal: no run, one that was interrupted, no store, or a store that lacks what the networks need, with the full
-            list, or has it in other units than the samples that they learned from.
+        Refusal: no run, one that was interrupted, no store, or a store that has nothing of what the networks need, or
+            its history in other steps, or published numbers in other units than they learned from.
     """
     run = Run(folder)
     experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
     samples = SampleStore.open(store)
     require_alike(lines_of_run(run.networks()), samples, members[0].model.needs.names)
-    table = estimate_unseen(members, samples, experiment.split.places, report, run.calibration())
-    write_estimates(out, table, experiment, NETWORK)
+    needs, held = members[0].model.needs, samples.holds.names
+    inputs = differences(needs, products_of_run(run.networks()), held, samples.products, "the store")
+    wide = samples.widened(needs.met_by(held))
+    table = estimate_unseen(members, wide, experiment.split.places, report, run.calibration())
+    for line in inputs:
+        tell(line)
+    write_estimates(out, table, experiment, NETWORK, inputs)
     return table

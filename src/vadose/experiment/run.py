@@ -1,6 +1,7 @@
 """The folder of a run: what it was made from, its samples, its models, its estimates and its scorecard."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -130,9 +131,20 @@ class Run:
         write_estimates(self.folder / "predictions" / f"{model}.parquet", estimates, self.experiment(), model)
 
 
-def write_estimates(path: Path, estimates: pd.DataFrame, experiment: Experiment, model: str) -> None:
-    """Write a table of estimates as Parquet, with the declaration of what made it in its attributes."""
+def write_estimates(
+    path: Path, estimates: pd.DataFrame, experiment: Experiment, model: str, inputs: Sequence[str] = ()
+) -> None:
+    """Write a table of estimates as Parquet, with the declaration of what made it in its attributes.
+
+    Args:
+        path: of the file.
+        estimates: a row a sample.
+        experiment: that the model learned in.
+        model: its name.
+        inputs: what the samples have otherwise than the model learned it, a line each.
+    """
     made_from = {"model": model, "experiment": json.loads(experiment.model_dump_json())}
+    made_from |= {"inputs": list(inputs)} if inputs else {}
     said = files.declaration("estimates", made_from) | {"simulated": experiment.simulated}
     declared = estimates.copy(deep=False)
     declared.attrs = dict(said.items())

@@ -1,9 +1,12 @@
 """What a model asks of the data: stated by the model, met by fusion, compared with what a store holds."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field
+
+from vadose.variables import INTERCHANGED_NEVER
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,19 @@ class History:
 
 
 @dataclass(frozen=True)
+class OwnRecord:
+    """Predictors that are read independently of their product: (x - mean) / std over the history of the place itself.
+
+    Attributes:
+        variables: names of predictors that the history has.
+        min_steps: observed steps of the history below which the predictor counts as missing.
+    """
+
+    variables: tuple[str, ...] = ()
+    min_steps: int = 12
+
+
+@dataclass(frozen=True)
 class Needs:
     """The inputs of a model.
 
@@ -30,12 +46,14 @@ class Needs:
         cells: names of the predictors read as means over a cell of 320 m, in order.
         history: what is read of the time before.
         halo: cells around the estimated ones that the pixels must cover.
+        own_record: predictors that are read relative to the place's own record.
     """
 
     pixels: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
     history: History = History()
     halo: Annotated[int, Field(ge=0, le=64)] = 0
+    own_record: OwnRecord = OwnRecord()
 
     @property
     def names(self) -> frozenset[str]:
@@ -54,6 +72,32 @@ class Needs:
             lacks.append(f"a halo of {self.halo} cells, held {held.halo}")
         return tuple(lacks)
 
+    def met_by(self, held: Collection[str]) -> "Needs":
+        """The same needs by the names of what is held: another product of a role for what the own record is enough for.
+
+        Args:
+            held: names of the predictors that there are.
+        """
+        others = {name: _stand_in(name, held) for name in self.own_record.variables if name not in held}
+        others = {name: other for name, other in others.items() if other}
+
+        def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(others.get(name, name) for name in names)
+
+        return replace(
+            self,
+            pixels=renamed(self.pixels),
+            cells=renamed(self.cells),
+            history=replace(self.history, variables=renamed(self.history.variables)),
+            own_record=replace(self.own_record, variables=renamed(self.own_record.variables)),
+        )
+
     def _named(self) -> list[tuple[str, str]]:
         groups = (("pixels", self.pixels), ("cells", self.cells), ("history", self.history.variables))
         return [(kind, name) for kind, names in groups for name in names]
+
+
+def _stand_in(name: str, held: Collection[str]) -> str:
+    """A predictor of the same role among those that are held; "" where there is none."""
+    roles = (role for role in INTERCHANGED_NEVER if name in role)
+    return next((other for role in roles for other in sorted(role) if other in held), "")

@@ -7,6 +7,7 @@ from vadose.models.change import ChangeDetection
 from vadose.models.climatology import Climatology
 from vadose.models.encoder import EncoderShape
 from vadose.models.network import FusionNetwork
+from vadose.models.own_record import by_own_record
 from vadose.models.shape import ENCODERS, NetworkShape
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NetworkShape",
     "Product",
     "Trees",
+    "by_own_record",
     "sources_of",
     "without",
 ]

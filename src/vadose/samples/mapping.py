@@ -81,9 +81,11 @@ class Predictor(Quantity):
 
     Attributes:
         product: of which product, level or convention it is, see `variables.PRODUCTS`; a soil map may have any name.
+        optional: whether a table may lack the column; its samples are then without this predictor.
     """
 
     product: str | None = None
+    optional: bool = False
 
 
 class Label(Quantity):
@@ -163,10 +165,15 @@ class TableMapping(_Closed):
         return self
 
     def of_columns(self, columns: Collection[str]) -> "TableMapping":
-        """The mapping of a table with these columns: without the label where that is optional and absent."""
-        if self.label and self.label.optional and self.label.column not in columns:
-            return self.model_copy(update={"label": None})
-        return self
+        """The mapping of a table with these columns: without what is optional and absent; one predictor stays."""
+        label = None if self.label and self.label.optional and self.label.column not in columns else self.label
+        held = {name: one for name, one in self.predictors.items() if not one.optional or one.column in columns}
+        predictors = held or self.predictors
+        past = self.history
+        if past:
+            names = tuple(name for name in self.history_names if name in predictors)
+            past = past.model_copy(update={"variables": names}) if names else None
+        return self.model_copy(update={"label": label, "predictors": predictors, "history": past})
 
     @property
     def quantities(self) -> tuple[tuple[Variable, Quantity], ...]:

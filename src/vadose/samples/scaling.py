@@ -1,7 +1,7 @@
 """Mean and standard deviation of each variable over training samples: how a network sees physical units."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,10 @@ class Scaling:
         mean = {name: mean for name, (_, mean, _) in moments.items()}
         std = {name: _std(count, mean, squares) for name, (count, mean, squares) in moments.items()}
         return cls(mean, std)
+
+    def relative(self, names: Collection[str]) -> "Scaling":
+        """The same, with no scaling for what is already relative to a place's own record."""
+        return Scaling(dict(self.mean) | dict.fromkeys(names, 0.0), dict(self.std) | dict.fromkeys(names, 1.0))
 
     def to_dict(self) -> dict[str, dict[str, float]]:
         """As JSON can hold it: mean and std by name."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from vadose.samples.layout import (
     needs_from,
     packings_from,
     plans,
+    products_of,
 )
 from vadose.samples.packing import Packing
 
@@ -72,6 +73,8 @@ class SampleStore:
             holds, count = needs_from(declaration["needs"]), int(declaration["count"])
             index = _conformed(pd.read_parquet(path / INDEX))
             packings = packings_from(declaration)
+            if {*declaration["products"]} != {*products_of(holds, {})}:
+                raise ValueError(f"{DECLARATION} does not tell the products of its predictors")
             group = zarr.open_group(path / ARRAYS, mode="r", zarr_format=3)
             arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds, packings)}
         except Refusal:
@@ -124,12 +127,39 @@ class SampleStore:
                 "Build the store with these, or choose a model that needs less",
             )
 
+    def widened(self, needs: Needs) -> "SampleStore":
+        """The same samples, with everything missing that a model needs and the store does not hold, as in an archive.
+
+        Steps of the history before those that the store holds are missing too.
+
+        Raises:
+            Refusal: the store holds nothing of the needs, steps of another length, or chips that are too small.
+        """
+        held = self.holds
+        if needs.names and not needs.names & held.names:
+            self.check(needs)
+        mine, theirs = held.history, needs.history
+        past = replace(
+            mine if mine.variables else theirs,
+            variables=_also(mine.variables, theirs.variables),
+            steps=max(mine.steps, theirs.steps),
+        )
+        wide = Needs(
+            _also(held.pixels, needs.pixels),
+            _also(held.cells, needs.cells),
+            past,
+            held.halo if held.pixels else needs.halo,
+        )
+        store = replace(self, holds=wide, _held={})
+        store.check(needs)
+        return store
+
     @cached_property
     def _chips(self) -> Mapping[str, ChipFiles]:
         return {
             plan.name: ChipFiles(self.path / ARRAYS / plan.path, plan.shape[0], plan.block, plan.packing)
             for plan in self.plans
-            if plan.packing
+            if plan.packing and plan.path in self._arrays
         }
 
     def labels(self, rows: Rows) -> Floats:
@@ -155,7 +185,8 @@ class SampleStore:
             Refusal: a name, a length or a number of steps that the store does not hold, or a file that cannot be read.
         """
         self.check(Needs(history=history))
-        parts = [self._span(f"history/{name}", rows)[:, : history.steps] for name in history.variables]
+        spans = (self._span(f"history/{name}", rows) for name in history.variables)
+        parts = [_of_length(span, history.steps) for span in spans]
         return np.stack(parts, axis=2) if parts else np.empty((len(rows), history.steps, 0), np.float32)
 
     def steps(self, name: str, rows: Rows) -> Floats:
@@ -177,6 +208,9 @@ class SampleStore:
         side = (1 + 2 * halo) * PIXELS_PER_CELL
         chips = np.empty((len(rows), len(names), side, side), np.float32)
         for place, name in enumerate(names):
+            if name not in self._chips:
+                chips[:, place] = np.nan
+                continue
             try:
                 self._chips[name].read(rows, slice(edge, edge + side), chips[:, place])
             except (OSError, ValueError, RuntimeError) as error:
@@ -185,6 +219,9 @@ class SampleStore:
 
     def _span(self, path: str, rows: Rows) -> Floats:
         """Some rows of an array that has few numbers a sample; small arrays are read once."""
+        if path not in self._arrays:
+            shape = (self.holds.history.steps,) if path.startswith("history/") else ()
+            return np.full((len(rows), *shape), np.nan, np.float32)
         array = self._arrays[path]
         if path not in self._held and 4 * math.prod(array.shape) <= HELD_BYTES:
             self._held[path] = self._read(path, slice(None))
@@ -209,6 +246,16 @@ def _conformed(index: pd.DataFrame) -> pd.DataFrame:
         if name in numbers and not np.isfinite(numbers[name]).all():
             raise ValueError(f"{INDEX} has a {name} that is no number")
     return index.assign(**numbers, time=nanoseconds(index["time"].to_numpy(), INDEX))
+
+
+def _also(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    return (*names, *(name for name in others if name not in names))
+
+
+def _of_length(steps: Floats, count: int) -> Floats:
+    """The latest steps, (sample, count); NaN before the first."""
+    short = max(count - steps.shape[1], 0)
+    return np.pad(steps[:, :count], ((0, 0), (0, short)), constant_values=np.nan)
 
 
 def _declaration(path: Path) -> Mapping[str, Any]:

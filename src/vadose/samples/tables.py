@@ -65,7 +65,7 @@ def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
         Refusal: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
             twice, or no row remains; nothing is written.
     """
-    mapping = mapping.of_columns(columns_of(table))
+    asked, mapping = mapping, mapping.of_columns(columns_of(table))
     content = read_table(table, mapping)
     index = _index(content, mapping)
     _refuse_repeated(index, table)
@@ -86,11 +86,11 @@ def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
             "Name another column, or leave the label out of the mapping to import rows for estimates",
         )
     dropped = Dropped.of({"row without a label": int((~kept).sum())})
-    origin = _origin(table, mapping, dropped, blanked)
+    origin = _origin(table, asked, dropped, blanked)
     with SampleWriter.open(path, _holds(mapping), origin, mapping.simulated, products=products) as writer:
         for samples in _by_sensor(index, values, kept, mapping):
             writer.append(samples)
-    return Report(path, int(kept.sum()), dropped, blanked, _notes(_holds(mapping), products))
+    return Report(path, int(kept.sum()), dropped, blanked, _notes(asked, mapping, products))
 
 
 def _index(content: pd.DataFrame, mapping: TableMapping) -> pd.DataFrame:
@@ -161,13 +161,16 @@ def _to_gamma0(columns: dict[str, Floats], products: Mapping[str, str]) -> tuple
     return changed, Dropped.of(missing)
 
 
-def _notes(holds: Needs, products: Mapping[str, str]) -> tuple[str, ...]:
-    """What whoever imports a table should know of its products."""
-    silent = [name for name, product in products_of(holds, products).items() if product == NOT_STATED]
+def _notes(asked: TableMapping, mapping: TableMapping, products: Mapping[str, str]) -> tuple[str, ...]:
+    """What whoever imports a table should know of the columns that it lacks, and of its products."""
+    absent = [f"{name} ('{one.column}')" for name, one in asked.predictors.items() if name not in mapping.predictors]
+    notes = (f"The table has no {', '.join(absent)}: estimated as missing",) if absent else ()
+    silent = [name for name, product in products_of(_holds(mapping), products).items() if product == NOT_STATED]
     if not silent:
-        return ()
+        return notes
     ways = dict.fromkeys(", ".join(PRODUCTS[name]) for name in silent)
     return (
+        *notes,
         f"Not stated: the product of {', '.join(silent)}. A network that meets another product cannot tell; state "
         f"`product` in the mapping ({'; '.join(ways)})",
     )

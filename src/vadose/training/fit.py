@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from vadose.fusion import Needs
-from vadose.models import Batch, FusionNetwork, NetworkShape
+from vadose.models import Batch, FusionNetwork, NetworkShape, by_own_record
 from vadose.refusal import Refusal
 from vadose.samples import Chips, SampleStore, Scaling, batches
 from vadose.samples.layout import IDENTITY
@@ -102,7 +102,8 @@ class _Lessons:
         order = (size, schedule.seed, epoch or 0, shuffle, together, self.chips)
         turn, readers = schedule.turned and shuffle, self.machine.readers
         for samples in batches(store, rows, self.needs, *order, start=start, turn=turn, readers=readers):
-            batch = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
+            raw = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
+            batch = by_own_record(raw, self.needs)
             label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
             given = _part(batch, Truth(label, sensor, alone[samples.rows]), share)
             yield pinned(given) if self.machine.kind == "cuda" else given
@@ -119,7 +120,9 @@ def fit_network(
 ) -> tuple[FusionNetwork, Scaling, Progress]:
     """Fit the fusion network, or a smaller one of the same kind when `needs` are fewer; see `loop.fit`."""
     machine.check()
-    scaling = _with_label(Scaling.fit(places.store, places.training, needs), places)
+    scaling = _with_label(
+        Scaling.fit(places.store, places.training, needs).relative(needs.own_record.variables), places
+    )
     torch.manual_seed(schedule.seed)
     network = FusionNetwork(needs, shape, scaling)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

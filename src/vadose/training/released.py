@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vadose.fusion import Needs
 from vadose.grid import PIXELS_PER_CELL
-from vadose.models import Batch, FusionNetwork
+from vadose.models import Batch, FusionNetwork, by_own_record
 from vadose.variables import source_of
 
 OUTPUTS = ("soil_moisture", "soil_moisture_spread")
@@ -72,7 +72,7 @@ class Released(nn.Module):
         }
         parts = {name: given[name] if name in given else like.new_zeros(shape) for name, shape in none.items()}
         day = {"day_of_year": given["day_of_year"]} if "day_of_year" in given else {}
-        return Batch(**parts, **day)
+        return by_own_record(Batch(**parts, **day), self.needs)
 
 
 def inputs_of(needs: Needs, season: bool) -> dict[str, Shape]:

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from vadose.fusion import Needs
-from vadose.models import Batch, ChangeDetection, Climatology, Product, Trees
+from vadose.models import Batch, ChangeDetection, Climatology, Product, Trees, by_own_record
 from vadose.models.baselines import Reads, table_of
 from vadose.models.change import looks, saturation
 from vadose.models.climatology import waves
@@ -139,4 +139,5 @@ def _day(store: SampleStore, rows: Rows) -> Numbers:
 def _batch(store: SampleStore, rows: Rows, needs: Needs) -> Batch:
     cells, history = store.cells(needs.cells, rows), store.history(needs.history, rows)
     index = store.index.iloc[rows]
-    return Batch.of_samples(None, cells, history, index["time"].to_numpy(), index[["lat", "lon"]].to_numpy(np.float64))
+    places = index[["lat", "lon"]].to_numpy(np.float64)
+    return by_own_record(Batch.of_samples(None, cells, history, index["time"].to_numpy(), places), needs)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from vadose.experiment.config import Experiment
-from vadose.fusion import History, Needs
+from vadose.fusion import History, Needs, OwnRecord
 from vadose.refusal import Refusal
 from vadose.variables import SMAP_USDA, SOURCES, source_of
 
@@ -79,7 +79,7 @@ def _paper(full: Experiment) -> Iterator[Row]:
     here = _sources(full.needs)
     for name, asked in PAPER:
         sources = [source for source in asked if source in here]
-        needs = replace(_only(full.needs, sources), history=History())
+        needs = replace(_only(full.needs, sources), history=History(), own_record=OwnRecord())
         if needs.names:
             words = " + ".join(_words(source, full) for source in sources)
             yield Row(name, words, Group.PAPER, _changed(full, needs=needs), name)
@@ -93,7 +93,7 @@ def _ours(full: Experiment) -> Iterator[Row]:
         if left.names:
             yield _without(source, _words(source, full), _changed(full, needs=left))
     if needs.history.variables and (needs.cells or needs.pixels):
-        present = replace(needs, history=History())
+        present = replace(needs, history=History(), own_record=OwnRecord())
         yield _without("history", "history", _changed(full, needs=present))
     if full.schedule.source_dropout:
         steady = replace(full.schedule, source_dropout=0.0)
@@ -129,7 +129,8 @@ def _only(needs: Needs, sources: Sequence[str]) -> Needs:
         for names in (needs.pixels, needs.cells, needs.history.variables)
     )
     history = replace(needs.history, variables=past) if past else History()
-    return replace(needs, pixels=pixels, cells=cells, history=history)
+    own = replace(needs.own_record, variables=tuple(name for name in needs.own_record.variables if name in past))
+    return replace(needs, pixels=pixels, cells=cells, history=history, own_record=own if past else OwnRecord())
 
 
 def _same(one: Experiment, other: Experiment) -> bool:

@@ -30,6 +30,7 @@ class Cost:
         seconds: that the tasks that are left would take, by the measured one.
         memory_mb: of each process, by the measured one.
         measured: which task was measured, and when.
+        inputs: what the archive gives otherwise than the networks learned it, a line each.
     """
 
     tiles: int
@@ -41,6 +42,7 @@ class Cost:
     seconds: float
     memory_mb: float
     measured: str
+    inputs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         read = ", ".join(f"{source} {size / _MB:,.1f} MB" for source, size in self.bytes_by_source.items())
@@ -53,6 +55,7 @@ class Cost:
                 f"Time      about {_span(self.seconds)}",
                 f"Memory    about {self.memory_mb:,.0f} MB a process",
                 f"Measured  {self.measured}",
+                *(f"Inputs    {line}" for line in self.inputs),
             )
         )
 
@@ -84,6 +87,7 @@ def cost_of(request: MapRequest, crew: Crew) -> Cost:
         seconds=work,
         memory_mb=memory_mb,
         measured=f"{measured}; {crew.workers} workers",
+        inputs=prepared.inputs,
     )
 
 

@@ -65,11 +65,10 @@ def inventory(
         Refusal: an item cannot be read.
     """
     span = Period(moments[0], moments[-1] + np.timedelta64(1, "ns"))
-    needed = {source_of(name) for name in needs.names}
     past = {source_of(name) for name in needs.history.variables}
     found: list[Held] = []
     for source in sources:
-        if source.name not in needed:
+        if needs.names.isdisjoint(variable.name for variable in source.variables):
             continue
         days = needs.history.steps * needs.history.step_days if source.name in past else 0.0
         period = span.widened(max(days, windows.of(source.name)))

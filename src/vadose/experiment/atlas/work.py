@@ -15,7 +15,7 @@ from vadose.estimate import CONDITIONS, Calibration, blank, estimate_tile, of_co
 from vadose.experiment.atlas import tile_files
 from vadose.experiment.atlas.tile_files import Finished, Receipt, Task
 from vadose.experiment.run import Run
-from vadose.fusion import Assembler, Windows
+from vadose.fusion import Assembler, Needs, Windows
 from vadose.grid import Period, Tile
 from vadose.memory import keep_freed, peak_mb
 from vadose.models import Model
@@ -65,6 +65,12 @@ class Tools:
     windows: Windows
     calibration: Calibration
 
+    @property
+    def needs(self) -> Needs:
+        """What the networks read, by the names of what the archive's sources have."""
+        held = {variable.name for source in self.sources for variable in source.variables}
+        return self.models[0].needs.met_by(held)
+
     @classmethod
     def of(cls, run: Run, archive: Path) -> "Tools":
         """Networks of a run and sources of an archive.
@@ -107,7 +113,7 @@ def estimate_moments(
 
 
 def _estimated(tools: Tools, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None) -> Finished:
-    needs = tools.models[0].needs
+    needs = tools.needs
     span = Period(moments[0], moments[-1] + np.timedelta64(1, "ns"))
     try:
         opened = Assembler.open(tools.sources, tile, span, needs, tools.windows, as_of)
