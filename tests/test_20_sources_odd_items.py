@@ -54,7 +54,7 @@ def test_links_in_circles_end_and_each_file_is_found_once(tmp_path):
     an_item(tmp_path)
     (tmp_path / "one").symlink_to(".")
     (tmp_path / "two").symlink_to(".")
-    (tmp_path / RTC / "up").symlink_to("../..")
+    (tmp_path / RTC / "up").symlink_to("..")
     names = [path.name for path in walk(tmp_path)]
     assert sorted(names) == ["a.json", "vv.tif"]
     assert found(tmp_path) == ["a"]
@@ -296,7 +296,11 @@ def test_the_grid_of_the_file_in_any_words_and_a_cut_of_it_are_read(tmp_path, fi
 
 
 def twins(archive: Path, collection_: str, names: tuple[str, str], told: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    layers = {"vv": DOT} if collection_ == RTC else {"B04": DOT, "SCL": Layer(DOT.values + 4, DOT.crs, GRID)}
+    layers = (
+        {"vv": DOT}
+        if collection_ == RTC
+        else {"B04": Layer(DOT.values * 3e4, DOT.crs, GRID), "SCL": Layer(DOT.values + 4, DOT.crs, GRID)}
+    )
     for name, properties in zip(names, told, strict=True):
         write_item(archive, collection_, name, "2019-03-01T05:00:00Z", layers, {"platform": "s"} | properties)
 

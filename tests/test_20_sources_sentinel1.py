@@ -295,9 +295,16 @@ def test_a_file_cut_in_its_header_is_refused_when_opened(tmp_path):
         Sentinel1(tmp_path).open(AREA, DAY)
 
 
-def test_a_file_cut_in_its_pixels_is_refused_when_computed(tmp_path):
+def test_a_file_cut_in_its_pixels_is_left_out_by_name(tmp_path):
     cut(write(tmp_path).with_name("vv.tif"), 0.4)
+    with pytest.raises(NothingFound, match=r"left out: pass: .*vv\.tif: reading it.*Get the file again"):
+        Sentinel1(tmp_path).open(place(502000, 4994000), DAY)
+
+
+def test_a_file_cut_after_it_was_opened_is_refused_when_computed(tmp_path):
+    item = write(tmp_path)
     (found,) = Sentinel1(tmp_path).open(place(502000, 4994000), DAY)
+    cut(item.with_name("vv.tif"), 0.4)
     with pytest.raises(Refusal, match=r"vv\.tif: reading it.*Get the file again"):
         found["vv"].compute()
 

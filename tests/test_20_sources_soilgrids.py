@@ -65,7 +65,7 @@ def test_the_window_of_a_small_area_is_small(tmp_path):
 
 
 def test_every_pixel_tells_its_own_place(tmp_path):
-    write(tmp_path, HERE)
+    write(tmp_path, HERE, ("bdod",))
     x, y = painted((100, 100), HERE)
     for name, place, corner in (("sand", x, HERE.c), ("clay", -y, -HERE.f)):
         layer = Layer(((place - corner) / 100).astype(np.int16), HOMOLOSINE, HERE, -32768)
@@ -88,7 +88,7 @@ def test_an_area_across_a_gap_of_the_projection_is_covered_on_both_sides(tmp_pat
 
 def test_zero_is_missing_only_where_the_file_names_no_number_for_it(tmp_path):
     for archive, tag in ((tmp_path / "tagged", -32768), (tmp_path / "bare", None)):
-        write(archive, HERE)
+        write(archive, HERE, ("clay",))
         values = np.full((100, 100), 400, np.int16)
         values[:, ::2], values[:, 1::4] = 0, -32768
         layer = Layer(values, HOMOLOSINE, HERE, tag)

@@ -3,6 +3,7 @@
 from vadose.sources.crs import epsg_of
 from vadose.sources.integrity import check_file, check_grid
 from vadose.sources.left_out import Unfit
+from vadose.sources.plausibility import check_numbers
 from vadose.sources.raster import Raster
 from vadose.sources.records import Record
 
@@ -21,7 +22,7 @@ def check_item(record: Record, absent: tuple[str, ...]) -> list[Unfit]:
 
     Raises:
         Unfit: an L2A item has no scene classification; size, checksum, grid or projection of a file differ from what
-            the item says.
+            the item says, or its numbers do.
         Refusal: a file cannot be opened.
     """
     if record.product == _L2A and record.asset(_CLASSES) is None:
@@ -33,6 +34,7 @@ def check_item(record: Record, absent: tuple[str, ...]) -> list[Unfit]:
             raster = Raster.open(asset)
             notes.append(check_grid(asset, (raster.grid.height, raster.grid.width), raster.grid.transform))
             _check_projection(record, raster)
+    check_numbers(record)
     return [note for note in notes if note]
 
 

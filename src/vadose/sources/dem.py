@@ -10,6 +10,7 @@ import xarray as xr
 
 from vadose.grid import Area, Period
 from vadose.sources.archive import Index
+from vadose.sources.heights import in_metres
 from vadose.sources.items import open_items, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.records import Record
@@ -45,7 +46,7 @@ class Dem:
 
 
 def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
-    raster = open_rasters(record, (ELEVATION.name,))[ELEVATION.name]
+    raster = in_metres(open_rasters(record, (ELEVATION.name,))[ELEVATION.name])
     window = raster.grid.window(area)
     if window:
         layers = lazy(raster.layer, (ELEVATION.name,), window)

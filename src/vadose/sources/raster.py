@@ -18,7 +18,8 @@ from rasterio.errors import RasterioError
 
 from vadose.grid import Area
 from vadose.refusal import Refusal
-from vadose.sources.crs import horizontal_wkt
+from vadose.sources.crs import horizontal_wkt, metres_of_height
+from vadose.sources.left_out import Unfit
 from vadose.sources.records import Asset
 from vadose.sources.window import Window
 
@@ -92,6 +93,9 @@ class Raster:
         tag: the number that means missing, by the file itself; None where it names none.
         missing: other numbers that mean missing.
         scale, offset: from the file's numbers to physical values.
+        units: of the values, as the item or else the file states them; empty where neither does.
+        height_m: length of the unit of heights of the file's CRS, m; None where it has no heights.
+        overviews: whether the file holds coarser copies of its pixels.
     """
 
     path: Path
@@ -100,6 +104,9 @@ class Raster:
     missing: tuple[float, ...] = ()
     scale: float = 1.0
     offset: float = 0.0
+    units: str = ""
+    height_m: float | None = None
+    overviews: bool = False
 
     @classmethod
     def open(cls, asset: Asset, *missing: float) -> "Raster":
@@ -109,13 +116,17 @@ class Raster:
             asset: with a local path.
             missing: numbers that mean missing, besides those that the asset and the file name.
 
+        Scale and offset are the asset's where it states them, else those of the file's own tags: never both.
+
         Raises:
-            Refusal: it cannot be read, has no CRS, is rotated, or holds several bands.
+            Refusal: it cannot be read, has no CRS, is rotated, holds several bands, or its tags contradict the asset.
         """
         path = Path(asset.href)
         with _opened(path) as file:
             crs, transform, bands, tag = file.crs, file.transform, file.count, file.nodata
             height, width = file.shape
+            scale, offset = _scaling(asset, float(file.scales[0]), float(file.offsets[0]))
+            units, overviews = asset.units or file.units[0] or "", bool(file.overviews(1))
         asked = f"{path}: opening it"
         if crs is None or transform == Affine.identity():
             raise Refusal(
@@ -126,9 +137,9 @@ class Raster:
         if bands != 1 or transform.b or transform.d:
             raise Refusal(asked, "It holds several bands, or is rotated", "Give one file a band, its rows west to east")
         missing = missing if asset.nodata is None else (*missing, asset.nodata)
-        return cls(
-            path, Grid(horizontal_wkt(crs.to_wkt()), transform, height, width), tag, missing, asset.scale, asset.offset
-        )
+        wkt = crs.to_wkt()
+        grid = Grid(horizontal_wkt(wkt), transform, height, width)
+        return cls(path, grid, tag, missing, scale, offset, units, metres_of_height(wkt), overviews)
 
     def read(self, window: Window) -> Floats:
         """The physical values of a window, (y, x), NaN where missing.
@@ -137,7 +148,18 @@ class Raster:
             Refusal: the file is gone or truncated.
         """
         with _opened(self.path) as file:
-            numbers = file.read(1, window=((window.top, window.bottom), (window.left, window.right)))
+            return self._physical(file.read(1, window=((window.top, window.bottom), (window.left, window.right))))
+
+    def thinned(self, shape: tuple[int, int]) -> Floats:
+        """The physical values of the whole file at `shape` evenly spread places, from its overviews where it has them.
+
+        Raises:
+            Refusal: as `read`.
+        """
+        with _opened(self.path) as file:
+            return self._physical(file.read(1, out_shape=shape))
+
+    def _physical(self, numbers: NDArray[np.generic]) -> Floats:
         absent = np.isin(numbers, [*self.missing] if self.tag is None else [*self.missing, self.tag])
         with np.errstate(invalid="ignore", over="ignore"):
             values = numbers.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
@@ -187,6 +209,25 @@ def from_lonlat_to(crs: str) -> Transformer:
         raise Refusal(
             f"raster: the CRS {crs}", f"No way leads to it ({error})", "Give the file a CRS on Earth"
         ) from error
+
+
+def _scaling(asset: Asset, scale: float, offset: float) -> tuple[float, float]:
+    """Scale and offset of a file: the asset's word where it has one, else the file's tags; applied once.
+
+    An offset beside the same scale is not compared: of reflectance, tags are as often wrong as items; numbers decide.
+    """
+    if (scale, offset) == (1.0, 0.0):
+        return asset.scale, asset.offset
+    if not asset.states_scale:
+        return scale, offset
+    if abs(scale - asset.scale) > 1e-6 * abs(asset.scale):
+        raise Unfit(
+            "scale differs",
+            f"{asset.href}: its tags",
+            f"They say scale {scale:g} and offset {offset:g}; its item says {asset.scale:g} and {asset.offset:g}",
+            "Correct the one that is wrong",
+        )
+    return asset.scale, asset.offset
 
 
 @contextmanager

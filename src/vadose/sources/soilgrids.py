@@ -1,37 +1,41 @@
 """SoilGrids 2.0: texture and bulk density of the fine earth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import xarray as xr
 
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound
 from vadose.sources.items import units_of
 from vadose.sources.layers import dataset, lazy
-from vadose.sources.raster import Raster, by_grid
+from vadose.sources.left_out import LeftOut, Unfit
+from vadose.sources.plausibility import sampled
+from vadose.sources.raster import Floats, Raster, by_grid
 from vadose.sources.records import Asset
+from vadose.sources.soil_units import ENOUGH, density_factor, texture_factor
 from vadose.sources.source import conform
 from vadose.variables import BULK_DENSITY, CLAY, SAND, SILT, SOURCES, Variable
 
 FOLDER = "soilgrids"
 NODATA = -32768.0
-MAPS = {
-    SAND.name: ("sand", 1e-3),
-    SILT.name: ("silt", 1e-3),
-    CLAY.name: ("clay", 1e-3),
-    BULK_DENSITY.name: ("bdod", 10.0),
-}
-"""Name of each map, and what its numbers are multiplied with: g kg-1 to kg kg-1, cg cm-3 to kg m-3."""
+MAPS = {SAND.name: "sand", SILT.name: "silt", CLAY.name: "clay", BULK_DENSITY.name: "bdod"}
+"""Name of each map."""
+TEXTURE = (SAND.name, SILT.name, CLAY.name)
+USUAL = dict.fromkeys(TEXTURE, 1e-3) | {BULK_DENSITY.name: 10.0}
+"""What SoilGrids' own numbers are multiplied with: g kg-1 to kg kg-1, cg cm-3 to kg m-3."""
 
 
 @dataclass(frozen=True)
 class SoilGrids:
     """The maps in the folder `soilgrids` of an archive, named as by ISRIC: `sand_0-5cm_mean.tif` and so on.
 
-    Missing is -32768. In a copy that names no number for missing, 0 means it too.
+    Missing is -32768. In a copy that names no number for missing, 0 means it too. Copies in other units (per cent,
+    fractions, g cm-3, files with scale tags) are known by their numbers, see `soil_units`.
 
     Attributes:
         archive: the folder that holds `soilgrids`.
@@ -55,15 +59,42 @@ class SoilGrids:
         rasters = self._rasters()
         if not rasters:
             raise self._nothing(area, f"{self.archive / FOLDER} holds {self._held()}")
+        scaled = self._scaled(rasters, area)
         item = f"soilgrids_{self.depth}"
-        datasets = tuple(conform(part, self.variables, self.name, item) for part in _parts(rasters, area))
+        datasets = tuple(conform(part, self.variables, self.name, item) for part in _parts(scaled, area))
         if not datasets:
-            raise self._nothing(area, f"The maps {', '.join(rasters)} have no pixel there")
+            unfit = "".join(f"; left out: {entry.reason}" for entry in self.left_out)
+            raise self._nothing(area, f"The maps {', '.join(rasters)} have no pixel there{unfit}")
         return datasets
 
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Maps whose units could not be known when they were asked for."""
+        return tuple(sorted(self._unfit))
+
+    @cached_property
+    def _unfit(self) -> set[LeftOut]:
+        return set()
+
     def _rasters(self) -> dict[str, Raster]:
-        paths = {band: self._path(name) for band, (name, _) in MAPS.items()}
+        paths = {band: self._path(name) for band, name in MAPS.items()}
         return {band: _raster(band, path) for band, path in paths.items() if path.is_file()}
+
+    def _scaled(self, rasters: Mapping[str, Raster], area: Area) -> dict[str, Raster]:
+        """The maps that are fit, in kg kg-1 and kg m-3."""
+        scaled: dict[str, Raster] = {}
+        for bands in (tuple(band for band in TEXTURE if band in rasters), (BULK_DENSITY.name,)):
+            group = {band: rasters[band] for band in bands if band in rasters}
+            try:
+                factor = _factor(group, area) if group else None
+            except Unfit as reason:
+                names = (raster.path.name for raster in group.values())
+                self._unfit.update(LeftOut.of(self.name, name, f"{FOLDER}/{name}", reason) for name in names)
+                continue
+            for band, raster in group.items():
+                by = USUAL[band] if factor is None else factor
+                scaled[band] = replace(raster, scale=raster.scale * by, offset=raster.offset * by)
+        return scaled
 
     def _path(self, name: str) -> Path:
         return self.archive / FOLDER / f"{name}_{self.depth}_mean.tif"
@@ -72,7 +103,7 @@ class SoilGrids:
         return ", ".join(sorted(path.name for path in (self.archive / FOLDER).glob("*.tif"))) or "no map"
 
     def _nothing(self, area: Area, found: str) -> NothingFound:
-        wanted = ", ".join(self._path(name).name for name, _ in MAPS.values())
+        wanted = ", ".join(self._path(name).name for name in MAPS.values())
         return NothingFound(
             f"{self.name}: maps of {self.depth} over '{area.name}'",
             found,
@@ -81,8 +112,48 @@ class SoilGrids:
 
 
 def _raster(band: str, path: Path) -> Raster:
-    raster = Raster.open(Asset(band, str(path), scale=MAPS[band][1], nodata=NODATA))
+    raster = Raster.open(Asset(band, str(path), nodata=NODATA))
     return raster if raster.tag is not None else replace(raster, missing=(NODATA, 0.0))
+
+
+def _factor(group: Mapping[str, Raster], area: Area) -> float | None:
+    """What maps of one kind are multiplied with; None where too little of them is there to judge by.
+
+    Raises:
+        Unfit: it cannot be known.
+    """
+    paths = ", ".join(str(raster.path) for raster in group.values())
+    stamps = tuple(raster.path.stat().st_mtime_ns for raster in group.values())
+    for over in (None, area):
+        factor = _judged(tuple(group.items()), stamps, over, f"soilgrids: {paths}")
+        if isinstance(factor, Unfit):
+            raise Unfit(*factor.args)
+        if factor is not None:
+            return factor
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _judged(
+    group: tuple[tuple[str, Raster], ...], _stamps: tuple[int, ...], area: Area | None, asked: str
+) -> float | Unfit | None:
+    maps = {band: _numbers(raster, area) for band, raster in group}
+    try:
+        if BULK_DENSITY.name in maps:
+            return density_factor(maps[BULK_DENSITY.name], asked)
+        if len({raster.grid for _, raster in group}) > 1:
+            maps = {band: np.full(ENOUGH, np.nanmedian(values), np.float32) for band, values in maps.items()}
+        return texture_factor(maps, {band: raster.units for band, raster in group}, asked)
+    except Unfit as reason:
+        return reason
+
+
+def _numbers(raster: Raster, area: Area | None) -> Floats:
+    """Numbers of a map: a sample of all of it, or those over an area."""
+    if area is None:
+        return sampled(raster)[0]
+    window = raster.grid.window(area)
+    return raster.read(window).ravel() if window else np.empty(0, np.float32)
 
 
 def _parts(rasters: dict[str, Raster], area: Area) -> Iterator[xr.Dataset]:
