@@ -18,7 +18,7 @@ from vadose.experiment.realism.measured import HISTOGRAMS, Bins, Measured, measu
 from vadose.experiment.realism.observed import KEY, VALUES, Observed, cloud_cover
 from vadose.experiment.realism.page import markdown
 from vadose.experiment.realism.real import observe_real
-from vadose.experiment.realism.series import by_sensor
+from vadose.experiment.realism.series import by_sensor, retrievals_by_sensor
 from vadose.experiment.realism.simulated import observe_archive
 from vadose.refusal import Refusal
 from vadose.sources import Ismn
@@ -66,6 +66,10 @@ def table_of(rng, sensors=3, periods=80):
     return pd.DataFrame(values, index, list(VALUES)).reset_index()
 
 
+def retrievals_of(table):
+    return table[[*KEY, "soil_moisture", "smap"]]
+
+
 def test_in_situ_values_are_the_means_of_good_hours(archive, simulated, sensor):
     readings = Ismn(in_situ_archive(archive)).read(sensor)
     for number in (0, 4):
@@ -98,6 +102,38 @@ def test_every_sensor_has_every_period_once(simulated):
     assert set(simulated.pixels) == {"vv_db", "vh_db", "B02", "B03", "B04", "B08", "B11", "B12"}
 
 
+def test_retrievals_are_means_of_three_days_of_each_week(archive, simulated, sensor):
+    table = simulated.retrievals
+    assert list(table.columns) == [*KEY, "soil_moisture", "smap"]
+    starts = pd.DatetimeIndex(table["period_start"].unique()).sort_values()
+    assert set(np.diff(starts) / pd.Timedelta(days=7)) <= {1.0, 2.0, 3.0}
+    readings = Ismn(in_situ_archive(archive)).read(sensor)
+    own = table[(table["network"] == sensor.network) & table["station"].str.startswith(f"{sensor.station} ")]
+    found = own.iloc[3]
+    inside = (readings.index >= found["period_start"]) & (readings.index < found["period_start"] + pd.Timedelta(days=3))
+    hours = readings[inside & (readings["flag"] == "G").to_numpy()]
+    assert found["soil_moisture"] == pytest.approx(hours["soil_moisture"].mean())
+    assert table["smap"].notna().any()
+
+
+def test_figures_of_retrievals_are_those_of_a_known_series():
+    table = table_of(np.random.default_rng(5), sensors=1, periods=36)
+    told = retrievals_of(table).assign(smap=table["soil_moisture"] * 2 + 0.05)
+    figures = retrievals_by_sensor(told).iloc[0]
+    assert figures["smap_l3.r"] == pytest.approx(1)
+    assert figures["smap_l3.spread"] == pytest.approx(2 * figures["smap_l3.sensor"])
+    assert figures["smap_l3.ubrmse"] == pytest.approx(table["soil_moisture"].std(ddof=0))
+    assert figures["smap_l3.bias"] == pytest.approx(table["soil_moisture"].mean() + 0.05)
+
+
+def test_values_of_another_product_are_shown_and_not_judged():
+    real = Measured.read(RECORDED)
+    text = markdown(Measured(real.counts, real.statistics | {"smap.spread": 0.01}, real.histograms), real)
+    assert "| 0.010 | 0.108 | — | another product |" in text
+    assert "**differs**" not in text
+    assert "NASA-USDA Enhanced SMAP" in text
+
+
 def test_cloud_cover_is_what_the_items_state(archive, simulated):
     items = [json.loads(path.read_text()) for path in (archive / "sentinel-2-l2a").rglob("*.json")]
     stated = [item["properties"]["eo:cloud_cover"] / 100 for item in items]
@@ -111,7 +147,7 @@ def test_the_page_stands_without_the_real_data(archive, tmp_path):
     assert "Everything under “simulated” is simulated" in text
     for image in re.findall(r"\((images/[^)]+)\)", text):
         assert (page.parent / image).stat().st_size > 5000
-    assert len(re.findall(r"\| (alike|\*\*differs\*\*|not measured) \|", text)) == len(COMPARISONS)
+    assert len(re.findall(r"\| (alike|\*\*differs\*\*|not measured|another product) \|", text)) == len(COMPARISONS)
 
 
 def test_an_archive_of_a_few_days_is_refused_and_nothing_written(archive, tmp_path):
@@ -180,7 +216,8 @@ def test_histograms_count_everything_that_is_there():
 
 def test_every_comparison_and_panel_shows_what_is_measured():
     pixels = dict.fromkeys(("vv_db", "vh_db", "B02", "B03", "B04", "B08", "B11", "B12"), np.linspace(0, 1, 50))
-    found = measure(Observed(table_of(np.random.default_rng(4)), pixels, np.array([0.2, 0.8])))
+    table = table_of(np.random.default_rng(4))
+    found = measure(Observed(table, retrievals_of(table), pixels, np.array([0.2, 0.8])))
     keys = [comparison.key for comparison in COMPARISONS]
     assert len(keys) == len(set(keys))
     assert set(keys) == set(found.statistics)
@@ -224,6 +261,8 @@ def test_the_recorded_figures_are_aggregates_of_the_real_data(real, tmp_path):
 def test_the_real_figures_are_those_known_of_them(real):
     found = Measured.read(RECORDED).statistics
     assert found["smap.r"] == pytest.approx(0.75, abs=0.02)
+    assert found["smap_l3.r"] == pytest.approx(0.65, abs=0.06)
+    assert 0.045 < found["smap_l3.ubrmse"] < 0.065
     assert 0.2 < found["vv_db.r"] < 0.3
     assert 0.05 < found["smap.ubrmse"] < 0.08
     assert cloud_cover(real / "stac_items" / "earth-search" / "sentinel-2-c1-l2a").size == 10

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vadose.experiment.realism.measured import Measured, measure
 from vadose.experiment.realism.page import write_page
-from vadose.experiment.realism.real import POINTS, observe_real
+from vadose.experiment.realism.real import POINTS, RETRIEVALS, observe_real
 from vadose.experiment.realism.simulated import observe_archive
 
 RECORDED = Path(__file__).with_name("real.json")
@@ -36,6 +36,7 @@ def record_real(real: Path, path: Path = RECORDED) -> None:
     """
     sources = {
         POINTS: "github.com/mitchellthomas1/SoilMoistureDownscalingEAEE4000; in-situ data of the ISMN",
+        RETRIEVALS: "github.com/AndreasMaakes/soil-moisture-monitoring-cygnss-era5-smap; in-situ data of the ISMN",
         "scenes": "github.com/IBM/terramind, examples",
         "stac_items": "Earth Search, sentinel-2-c1-l2a, tile 13TDE, 2024-03-31 to 2024-04-22",
     }

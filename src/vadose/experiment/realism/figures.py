@@ -35,10 +35,10 @@ class Panels:
 PANELS = (
     Panels(
         "realism-values.png",
-        "Ten-day values at the sensors.",
+        "Values at the sensors: means of ten days, of SMAP L3 of three.",
         (
             ("soil_moisture", f"in-situ soil moisture, {_MOISTURE}"),
-            ("smap", f"SMAP soil moisture, {_MOISTURE}"),
+            ("smap_l3", f"SMAP L3 soil moisture, {_MOISTURE}"),
             ("vv_db", f"VV, {_DB}"),
             ("vh_db", f"VH, {_DB}"),
         ),
@@ -48,8 +48,8 @@ PANELS = (
         "Figures of the sensors, each sensor counted once.",
         (
             ("soil_moisture.spread", f"in-situ: spread in time, {_MOISTURE}"),
-            ("smap.r", "SMAP against sensor: R"),
-            ("smap.ubrmse", f"SMAP against sensor: ubRMSE, {_MOISTURE}"),
+            ("smap_l3.r", "SMAP L3 against sensor: R"),
+            ("smap_l3.ubrmse", f"SMAP L3 against sensor: ubRMSE, {_MOISTURE}"),
             ("vv_db.r", "VV against sensor: R"),
         ),
     ),

@@ -1,6 +1,6 @@
 """Every figure of the comparison, by one rule for the simulated world and the real one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.experiment.realism.observed import REFLECTANCES, SENSOR, VALUES, VISIBLE, Floats, Observed
-from vadose.experiment.realism.series import by_sensor
+from vadose.experiment.realism.series import by_sensor, retrievals_by_sensor
 from vadose.files import declaration, read_json, write_json
 
 
@@ -36,18 +36,18 @@ _MOISTURE, _BACKSCATTER = Bins(0, 0.6, 30), Bins(-32, 2, 34)
 _SCORE, _VISIBLE, _INFRARED = Bins(-1, 1, 20), Bins(0, 0.35, 35), Bins(0, 0.7, 35)
 HISTOGRAMS: Mapping[str, Bins] = {
     "soil_moisture": _MOISTURE,
-    "smap": _MOISTURE,
+    "smap_l3": _MOISTURE,
     "vv_db": _BACKSCATTER,
     "vh_db": _BACKSCATTER,
-    "smap.r": _SCORE,
+    "smap_l3.r": _SCORE,
     "vv_db.r": _SCORE,
-    "smap.ubrmse": Bins(0, 0.2, 20),
+    "smap_l3.ubrmse": Bins(0, 0.2, 20),
     "soil_moisture.spread": Bins(0, 0.2, 20),
     "pixels.vv_db": _BACKSCATTER,
     "pixels.vh_db": _BACKSCATTER,
     **{f"pixels.{name}": _VISIBLE if name in VISIBLE else _INFRARED for name in REFLECTANCES},
 }
-"""The histograms by what they show: ten-day values, figures of the sensors, pixels of scenes."""
+"""The histograms by what they show: values at sensors, figures of the sensors, pixels of scenes."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,11 @@ def measure(observed: Observed) -> Measured:
     averaged over the years, so that a world of one year and one of three are told alike.
     """
     table, pixels = observed.composites, observed.pixels
-    sensors = by_sensor(table)
+    sensors, beside = by_sensor(table), retrievals_by_sensor(observed.retrievals)
     cover = observed.cloud_cover
     statistics = {
-        **_over_sensors(sensors),
+        **_over_sensors(sensors, ("soil_moisture.median", "smap.median", "vv_db.median", "smap.bias")),
+        **_over_sensors(beside, ("smap_l3.bias",)),
         **{f"{name}.median": _median(table[name].to_numpy()) for name in REFLECTANCES},
         **{f"pixels.{name}.median": _median(values) for name, values in pixels.items()},
         **{f"pixels.{name}.width": _width(values) for name, values in pixels.items()},
@@ -96,13 +97,16 @@ def measure(observed: Observed) -> Measured:
     }
     shown = {
         **{name: table[name].to_numpy() for name in VALUES},
-        **{str(name): values.to_numpy() for name, values in sensors.items()},
+        "smap_l3": observed.retrievals["smap"].to_numpy(),
+        **{str(name): values.to_numpy() for part in (sensors, beside) for name, values in part.items()},
         **{f"pixels.{name}": values for name, values in pixels.items()},
     }
     counts = {
         "sensors": table.groupby(SENSOR).ngroups,
         "values": int(table["soil_moisture"].notna().sum()),
         "periods": table["period_start"].nunique(),
+        "retrieval_sensors": int(beside["smap_l3.r"].notna().sum()),
+        "retrievals": int(observed.retrievals["smap"].notna().sum()),
         "items": int(cover.size),
     }
     return Measured(
@@ -112,14 +116,11 @@ def measure(observed: Observed) -> Measured:
     )
 
 
-def _over_sensors(sensors: pd.DataFrame) -> dict[str, float]:
-    """Mean over sensors, median of their medians; of some also how far apart the sensors are."""
+def _over_sensors(sensors: pd.DataFrame, apart: Sequence[str]) -> dict[str, float]:
+    """Mean over sensors, median of their medians; of those named also how far apart the sensors are."""
     means = {name: float(values.mean()) for name, values in sensors.items() if not str(name).endswith(".median")}
     medians = {name: float(values.median()) for name, values in sensors.items() if str(name).endswith(".median")}
-    between = {
-        f"{name.removesuffix('.median')}.between": float(sensors[name].std())
-        for name in ("soil_moisture.median", "smap.median", "vv_db.median", "smap.bias")
-    }
+    between = {f"{name.removesuffix('.median')}.between": float(sensors[name].std()) for name in apart}
     return {str(name): value for name, value in (means | medians | between).items()}
 
 

@@ -1,4 +1,4 @@
-"""What is compared: ten-day values at sensors, pixels of scenes, and how cloudy scenes are; the same of any world."""
+"""What is compared: values at sensors, pixels of scenes, and how cloudy scenes are; the same of any world."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from vadose.variables import BANDS
 Floats = NDArray[np.floating]
 
 PERIOD_DAYS = 10
+RETRIEVAL_DAYS, RETRIEVAL_STEP = 3, 7
+"""Length of the means in which SMAP L3 is compared with sensors, and from the start of one to the next, days."""
 SENSOR = ["network", "station"]
 KEY = [*SENSOR, "period_start"]
 REFLECTANCES = tuple(band.name for band in BANDS)
@@ -27,13 +29,17 @@ class Observed:
 
     Attributes:
         composites: a row for each sensor and each of its ten-day periods, also those without a value: `network`,
-            `station`, `period_start` (UTC), `soil_moisture` and `smap` (m3 m-3), `vv_db` and `vh_db`, and the
-            reflectance of each band ("1"); each the mean over the period, NaN where there is none.
+            `station`, `period_start` (UTC), `soil_moisture` and `smap` (m3 m-3; of the real world another product,
+            NASA-USDA Enhanced SMAP), `vv_db` and `vh_db`, and the reflectance of each band ("1"); each the mean over
+            the period, NaN where there is none.
+        retrievals: SMAP L3 beside sensors, three days of each week: `network`, `station`, `period_start`,
+            `soil_moisture` and `smap`.
         pixels: values of single pixels of scenes: `vv_db`, `vh_db` and the reflectance of each band.
         cloud_cover: of each Sentinel-2 item, 0 to 1, as its catalogue states it.
     """
 
     composites: pd.DataFrame
+    retrievals: pd.DataFrame
     pixels: Mapping[str, Floats]
     cloud_cover: Floats
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vadose.evaluation.text import markdown_table
-from vadose.experiment.realism.comparisons import DB, SECTIONS, Comparison
+from vadose.experiment.realism.comparisons import DB, OTHER, SECTIONS, Comparison
 from vadose.experiment.realism.figures import PANELS, draw
 from vadose.experiment.realism.measured import Measured
 from vadose.experiment.realism.series import LEAST
@@ -15,9 +15,11 @@ _ABSENT = "—"
 _TREATMENT = f"""\
 Both worlds go through the same function. A value is the mean over ten days: in situ, of the hourly readings with
 ISMN's flag G; of Sentinel-1, of all passes, in linear power and then in dB; of Sentinel-2, of the clear looks; of
-SMAP, of the recommended retrievals. The simulated archive is read by vadose's own readers, at the 3 × 3 pixels around
+SMAP, of the recommended retrievals. SMAP L3 is compared with sensors in means of three days of each week, as the real
+ones came; the ten-day values of the real stations are of another product, NASA-USDA Enhanced SMAP, and stand beside the
+simulated SMAP L3 without a verdict. The simulated archive is read by vadose's own readers, at the 3 × 3 pixels around
 a sensor and at the SMAP pixel that holds it; the real values came as ten-day values. Figures of a series are taken of
-each year of each sensor that has at least {LEAST} ten-day values, averaged over its years, then over sensors (of
+each year of each sensor that has at least {LEAST} values, averaged over its years, then over sensors (of
 medians, the median over sensors). Spread is the standard deviation; the seasonal range is the highest monthly mean
 less the lowest. Pixels of scenes are those of 224 × 224 pixels: up to four clear scenes of each simulated place and
 product, and three real scenes.
@@ -28,9 +30,11 @@ spreads, ranges and widths about a third of the real figure, for correlations 0.
 
 _SOURCES = """\
 - **Points**: {sensors} stations of USCRN, ARM and TxSON in the United States, {periods} ten-day periods of 2019–2021,
-  {values:,} of them with soil moisture; Sentinel-1, Sentinel-2 level 1C and SMAP-USDA at the same places
+  {values:,} of them with soil moisture; Sentinel-1, Sentinel-2 level 1C and NASA-USDA Enhanced SMAP at the same places
   (github.com/mitchellthomas1/SoilMoistureDownscalingEAEE4000, in-situ data of the ISMN). ISMN's terms forbid to pass
   its rows on: only aggregates are kept here.
+- **SMAP L3**: {retrievals:,} means of three days at 36 km beside {retrieval_sensors} sensors of OzNet, Murrumbidgee,
+  August 2018 to July 2020 (github.com/AndreasMaakes/soil-moisture-monitoring-cygnss-era5-smap); the same terms.
 - **Scenes**: Sentinel-1 RTC and Sentinel-2 level 2A in Chile, Denmark and Tanzania (github.com/IBM/terramind).
 - **Clouds**: `eo:cloud_cover` of {items} consecutive Sentinel-2 items of tile 13TDE in spring 2024 (Earth Search,
   collection sentinel-2-c1-l2a)."""
@@ -51,9 +55,10 @@ def markdown(simulated: Measured, real: Measured) -> str:
     parts = [
         "# The simulated Earth beside the real one",
         "> **Everything under “simulated” is simulated; no satellite and no sensor saw it.**",
-        f"Of {len(verdicts)} statistics, {verdicts.count('alike')} are alike and {verdicts.count('differs')} differ"
-        f"{_unmeasured(verdicts)}. The simulated world here has {counts['sensors']:,} sensors and {counts['periods']} "
-        f"ten-day periods; the real one {real.counts['sensors']} and {real.counts['periods']}.",
+        f"Of {len(verdicts)} statistics, {verdicts.count('alike')} are alike and {verdicts.count('differs')} differ; "
+        f"{verdicts.count(OTHER)} are of another product, and not judged{_unmeasured(verdicts)}. The simulated world "
+        f"here has {counts['sensors']:,} sensors and {counts['periods']} ten-day periods; the real one "
+        f"{real.counts['sensors']} and {real.counts['periods']}.",
         "## How both are measured",
         _TREATMENT,
         "## Pictures",
@@ -81,7 +86,7 @@ def _section(heading: str, comparisons: tuple[Comparison, ...], simulated: Measu
             "" if comparison.units == "1" else comparison.units,
             _number(simulated.statistics.get(comparison.key), comparison),
             _number(real.statistics.get(comparison.key), comparison),
-            f"± {comparison.tolerance:g}",
+            _ABSENT if comparison.tolerance is None else f"± {comparison.tolerance:g}",
             _verdict(comparison.verdict(simulated, real)),
         )
         for comparison in comparisons

@@ -1,4 +1,4 @@
-"""What is known of reality: stations of the United States, three scenes, and items of one Sentinel-2 tile."""
+"""What is known of reality: stations of the United States and of Australia, scenes, items of one Sentinel-2 tile."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from vadose.experiment.realism.observed import KEY, REFLECTANCES, VALUES, Floats
 from vadose.refusal import Refusal
 
 POINTS = "points/conus_10day.csv.gz"
+RETRIEVALS = "points/australia_oznet_smap_era5_3day.csv.gz"
 ITEMS = "stac_items/earth-search/sentinel-2-c1-l2a"
 SCENES = ("chile", "denmark", "tanzania")
 _ADDED = {"chile": 1000}
@@ -25,16 +26,21 @@ def observe_real(folder: Path) -> Observed:
     """The real data in the form of the simulated ones.
 
     Args:
-        folder: with `points/conus_10day.csv.gz`, `scenes/` and `stac_items/`.
+        folder: with both tables of points, `scenes/` and `stac_items/`.
 
     Raises:
         Refusal: one of them is missing.
     """
-    needed = [folder / POINTS, folder / ITEMS, *(folder / "scenes" / name for name in SCENES)]
+    needed = [folder / POINTS, folder / RETRIEVALS, folder / ITEMS, *(folder / "scenes" / name for name in SCENES)]
     absent = [str(path.relative_to(folder)) for path in needed if not path.exists()]
     if absent:
         raise Refusal(f"realism: real data in {folder}", f"It lacks {', '.join(absent)}", "Give the folder of all")
-    return Observed(_composites(folder / POINTS), _pixels(folder / "scenes"), cloud_cover(folder / ITEMS))
+    return Observed(
+        _composites(folder / POINTS),
+        _retrievals(folder / RETRIEVALS),
+        _pixels(folder / "scenes"),
+        cloud_cover(folder / ITEMS),
+    )
 
 
 def _composites(path: Path) -> pd.DataFrame:
@@ -49,6 +55,12 @@ def _composites(path: Path) -> pd.DataFrame:
         **bands,
     )
     return table[[*KEY, *VALUES]]
+
+
+def _retrievals(path: Path) -> pd.DataFrame:
+    table = pd.read_csv(path, parse_dates=["window_start_utc"])
+    names = {"window_start_utc": "period_start", "sm_m3m3": "soil_moisture", "smap_l3_36km_m3m3": "smap"}
+    return table.rename(columns=names)[[*KEY, "soil_moisture", "smap"]]
 
 
 def _pixels(folder: Path) -> dict[str, Floats]:

@@ -1,4 +1,4 @@
-"""Figures of each sensor's series of ten-day values."""
+"""Figures of each sensor's series of values."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ import pandas as pd
 from vadose.experiment.realism.observed import SENSOR
 
 LEAST = 20
-"""Ten-day values that a year of a sensor must have for its figures."""
+"""Values that a year of a sensor must have for its figures."""
 _YEAR_DAYS = 365
 _Figure = Callable[[pd.DataFrame], float]
 
@@ -21,9 +21,30 @@ def by_sensor(composites: pd.DataFrame) -> pd.DataFrame:
     and backscatter against the sensor: r (Pearson), and of SMAP bias and ubrmse, m3 m-3.
     """
     table = composites.assign(ndvi=(composites["B08"] - composites["B04"]) / (composites["B08"] + composites["B04"]))
+    return _averaged(table, _figures())
+
+
+def retrievals_by_sensor(retrievals: pd.DataFrame) -> pd.DataFrame:
+    """Figures of SMAP L3 beside each sensor, a row each, named "smap_l3.figure"; over the years as in `by_sensor`.
+
+    Of both alike: its median and spread, the sensor's spread, r (Pearson), bias and ubrmse, m3 m-3.
+    """
+    figures = {
+        "median": _of("smap", _OF_A_SERIES["median"]),
+        "spread": _of("smap", _OF_A_SERIES["spread"]),
+        "sensor": _of("soil_moisture", _OF_A_SERIES["spread"]),
+        "r": _against("smap", _r),
+        "bias": _against("smap", _bias),
+        "ubrmse": _against("smap", _ubrmse),
+    }
+    both = retrievals.dropna(subset=["smap", "soil_moisture"])
+    return _averaged(both, {f"smap_l3.{name}": figure for name, figure in figures.items()})
+
+
+def _averaged(table: pd.DataFrame, figures: Mapping[str, _Figure]) -> pd.DataFrame:
+    """Figures of each year of each sensor, their mean over its years."""
     table = table.set_index("period_start").sort_index()
     days = (table.index - table.index[0]).days
-    figures = _figures()
     rows = {
         key: {name: figure(year) for name, figure in figures.items()}
         for key, year in table.groupby([*SENSOR, days // _YEAR_DAYS])

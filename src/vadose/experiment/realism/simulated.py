@@ -8,7 +8,17 @@ import pandas as pd
 
 from vadose.experiment.gather import in_situ_archive
 from vadose.experiment.realism.looks import Neighbours, at_pixels, looks, neighbours
-from vadose.experiment.realism.observed import KEY, PERIOD_DAYS, REFLECTANCES, VALUES, Floats, Observed, cloud_cover
+from vadose.experiment.realism.observed import (
+    KEY,
+    PERIOD_DAYS,
+    REFLECTANCES,
+    RETRIEVAL_DAYS,
+    RETRIEVAL_STEP,
+    VALUES,
+    Floats,
+    Observed,
+    cloud_cover,
+)
 from vadose.grid import Period
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources import Ismn, Sensor, Source, open_sources
@@ -23,7 +33,7 @@ def observe_archive(archive: Path) -> Observed:
 
     Soil moisture is the mean of the hourly readings with flag G; backscatter the mean, in linear power, of the window
     of 3 x 3 pixels and of all passes; reflectance that of the clear looks; SMAP that of the recommended retrievals of
-    the pixel that holds the sensor.
+    the pixel that holds the sensor, also as means of three days of each week.
 
     Raises:
         Refusal: the archive has no sensors or readings, or a file in it cannot be read.
@@ -34,13 +44,19 @@ def observe_archive(archive: Path) -> Observed:
     periods = _ten_days(readings["time"], archive)
     span = Period(periods[0].to_datetime64(), (periods[-1] + pd.Timedelta(days=PERIOD_DAYS)).to_datetime64())
     sources = {source.name: source for source in open_sources(archive)}
-    values, pixels = [readings], []
+    values, pixels, retrieved = [readings], [], [readings]
     for near in neighbours(sensors):
-        values += at_pixels(sources["smap"], near, span, "smap")
+        retrieved += at_pixels(sources["smap"], near, span, "smap")
         for rows, clear in _scenes(sources, near, span):
             values += rows
             pixels.append(clear)
-    return Observed(_composites(pd.concat(values), sensors, periods), _joined(pixels), cloud_cover(archive))
+    values += retrieved[1:]
+    return Observed(
+        _composites(pd.concat(values), sensors, periods),
+        _retrievals(pd.concat(retrieved), sensors, periods[0]),
+        _joined(pixels),
+        cloud_cover(archive),
+    )
 
 
 def _good(ismn: Ismn, sensor: Sensor, number: int) -> pd.DataFrame:
@@ -78,14 +94,30 @@ def _composites(values: pd.DataFrame, sensors: Sequence[Sensor], periods: pd.Dat
     step = pd.Timedelta(days=PERIOD_DAYS)
     values = values.assign(period_start=periods[0] + (values["time"] - periods[0]) // step * step)
     every = pd.MultiIndex.from_product([range(len(sensors)), periods], names=["sensor", "period_start"])
-    means = values.pivot_table("value", list(every.names), "name", aggfunc="mean")
-    table = means.reindex(index=every, columns=["soil_moisture", "smap", *_LINEAR, *REFLECTANCES]).reset_index()
+    table = _means(values).reindex(index=every, columns=["soil_moisture", "smap", *_LINEAR, *REFLECTANCES])
+    decibel = {f"{name}_db": 10 * np.log10(table[name]) for name in _LINEAR}
+    return _named(table.assign(**decibel).reset_index(), sensors)[[*KEY, *VALUES]]
+
+
+def _retrievals(values: pd.DataFrame, sensors: Sequence[Sensor], first: pd.Timestamp) -> pd.DataFrame:
+    """Means of the first days of each week."""
+    step, since = pd.Timedelta(days=RETRIEVAL_STEP), values["time"] - first
+    values = values.assign(period_start=first + since // step * step)[since % step < pd.Timedelta(days=RETRIEVAL_DAYS)]
+    table = _means(values).reindex(columns=["soil_moisture", "smap"]).reset_index()
+    return _named(table, sensors)[[*KEY, "soil_moisture", "smap"]]
+
+
+def _means(values: pd.DataFrame) -> pd.DataFrame:
+    """Of each quantity, a row for each sensor and period that has any."""
+    return values.pivot_table("value", ["sensor", "period_start"], "name", aggfunc="mean")
+
+
+def _named(table: pd.DataFrame, sensors: Sequence[Sensor]) -> pd.DataFrame:
     of = [sensors[number] for number in table["sensor"]]
     return table.assign(
-        **{f"{name}_db": 10 * np.log10(table[name]) for name in _LINEAR},
         network=[sensor.network for sensor in of],
         station=[f"{sensor.station} {sensor.instrument}" for sensor in of],
-    )[[*KEY, *VALUES]]
+    )
 
 
 def _joined(pixels: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
