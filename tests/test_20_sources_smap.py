@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pyproj import Transformer
 
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound, Refusal
-from vadose.sources.smap import Smap, smap_surface
+from vadose.sources.smap import Smap, read_name, smap_surface
 from vadose.sources.smap_granule import PRODUCTS
 
 AM, PM = "Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data_PM"
@@ -120,7 +121,7 @@ def test_the_granules_of_these_tests_are_built_as_real_ones(real: Path, tmp_path
                         assert (
                             told == value.decode() if isinstance(value, bytes) else float(told) == pytest.approx(value)
                         )
-        assert PRODUCTS[grid].pattern.fullmatch(structure["granule"])
+        assert read_name(structure["granule"]).stream == PRODUCTS[grid].stream
 
 
 @pytest.mark.parametrize("grid", ["9km", "36km"])
@@ -466,54 +467,203 @@ def drop_groups(file):
     del file[AM], file[PM]
 
 
-def percent(file):
-    file[AM]["soil_moisture"].attrs["units"] = np.bytes_(b"percent")
+def other_units(file):
+    file[AM]["soil_moisture"].attrs["units"] = np.bytes_(b"K")
 
 
 def no_units(file):
     del file[AM]["soil_moisture"].attrs["units"]
 
 
-def subset(file):
-    del file[AM]["soil_moisture"]
-    file[AM]["soil_moisture"] = np.zeros((100, 100), "f4")
+def other_shape(file):
+    for group, suffix in ((AM, ""), (PM, "_pm")):
+        del file[group]["soil_moisture" + suffix], file[group]["EASE_row_index" + suffix]
+        file[group]["soil_moisture" + suffix] = np.zeros((100, 100), "f4")
+
+
+def ragged(file):
+    del file[AM]["retrieval_qual_flag"]
+    file[AM]["retrieval_qual_flag"] = np.zeros((100, 100), "u2")
+
+
+def rewritten(change):
+    """What changes the valid numbers of both overpasses."""
+
+    def edited(file):
+        for group, suffix in ((AM, ""), (PM, "_pm")):
+            moisture_of = file[group]["soil_moisture" + suffix]
+            values = moisture_of[:]
+            moisture_of[:] = np.where(values > 0, change(values), values)
+
+    return edited
+
+
+def percent_of_fractions(file):
+    for group, suffix in ((AM, ""), (PM, "_pm")):
+        file[group]["soil_moisture" + suffix].attrs["units"] = np.bytes_(b"percent")
+
+
+def another_day(file):
+    for group, suffix in ((AM, ""), (PM, "_pm")):
+        seconds = file[group]["tb_time_seconds" + suffix]
+        values = seconds[:]
+        seconds[:] = np.where(values > 0, values + 10 * 86400, values)
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "kind", "reason"),
     [
-        (drop_flags, "no variable retrieval_qual_flag"),
-        (drop_moisture, "no variable soil_moisture"),
-        (drop_groups, r"groups \['Soil_Moisture_Retrieval_Data_Polar_AM'\], none with soil moisture"),
-        (percent, "units are percent"),
-        (no_units, "units are none"),
-        (subset, r"shape is \(100, 100\), its units are none; the product has \(406, 964\) and cm"),
+        (drop_flags, "no variable retrieval_qual_flag", "no variable retrieval_qual_flag"),
+        (drop_moisture, "no variable soil_moisture", "no variable soil_moisture"),
+        (drop_groups, "no group with soil moisture", r"groups \['Soil_Moisture_Retrieval_Data_Polar_AM'\], none with"),
+        (other_units, "other units", "units are K"),
+        (no_units, "other units", "units are none"),
+        (other_shape, "another grid", r"shape is \(100, 100\), the product has \(406, 964\)"),
+        (ragged, "another shape", r"retrieval_qual_flag is \(100, 100\); the product has \(406, 964\)"),
+        (
+            rewritten(lambda v: v * 100),
+            "numbers against units",
+            r"units are cm\*\*3/cm\*\*3, .* go from [1-9]",
+        ),
+        (rewritten(lambda v: v / 100), "numbers against units", r"numbers go from 0\.001"),
+        (percent_of_fractions, "numbers against units", r"units are percent, its numbers go from 0\.\d* to 0\.\d+"),
+        (another_day, "another day than its name", "says 2016-01-01, its pixels were seen on 2016-01-11"),
     ],
 )
-def test_a_granule_that_is_not_as_it_should_be_is_refused(tmp_path: Path, change, found: str) -> None:
+def test_a_granule_that_is_not_as_it_should_be_is_left_out_by_name(tmp_path, change, kind, reason) -> None:
     path = write(tmp_path)
+    write(tmp_path, day="2016-01-02")
     edit(path, change)
-    refuses(path, found)
+    source = Smap(tmp_path)
+    found = moisture(source, period="2016-01-01/2016-01-02")
+    assert {str(time)[:10] for time in found.time.values} == {"2016-01-02"}, "the others are read"
+    (entry,) = source.index.left_out
+    assert (entry.source, entry.name, entry.kind) == ("smap", path.name, kind)
+    assert re.search(reason, entry.reason)
+    assert str(path) in entry.reason
+    with pytest.raises(NothingFound, match=reason):
+        moisture(Smap(tmp_path))
 
 
-def test_a_truncated_granule_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    refuses(path, "It cannot be read")
+def test_per_cent_is_read_as_what_it_says(tmp_path: Path) -> None:
+    expected = moisture(Smap(write(tmp_path / "plain").parent))
+    path = write(tmp_path / "percent")
+    edit(path, rewritten(lambda values: values * 100))
+    edit(path, percent_of_fractions)
+    np.testing.assert_allclose(moisture(Smap(path.parent)), expected, rtol=1e-5)
 
 
-def test_a_granule_of_no_date_is_refused(tmp_path: Path) -> None:
-    refuses(write(tmp_path, name="SMAP_L3_SM_P_20161332_R19240_001.h5"), "Its name holds no date: 20161332")
+def test_the_grid_of_36_km_is_taken_where_the_granule_of_9_km_cannot_be_read(tmp_path: Path) -> None:
+    write(tmp_path, "36km")
+    fine = write(tmp_path, "9km")
+    fine.write_bytes(fine.read_bytes()[:5000])
+    source = Smap(tmp_path)
+    (dataset,) = source.open(around(PLACES[0]), Period.parse(DAY))
+    assert dataset.attrs["item"] == "SPL3SMP R19240_001"
+    assert [(entry.name, entry.kind) for entry in source.index.left_out] == [(fine.name, "unreadable")]
 
 
-def refuses(path: Path, found: str) -> None:
-    before = sorted(path.parent.iterdir())
-    with pytest.raises(Refusal, match=found) as told:
-        moisture(Smap(path.parent))
-    assert str(path) in told.value.asked
-    assert told.value.remedy
-    assert not isinstance(told.value, NothingFound)
-    assert sorted(path.parent.iterdir()) == before
+def cut_out(path, name, keep, rows, columns):
+    """A subset of a granule: some rows and columns of some variables, in groups or with their names in front."""
+    target = path.with_name(name)
+    with h5py.File(path) as whole, h5py.File(target, "w") as part:
+        for group in (AM, PM):
+            for variable, held in whole[group].items():
+                if variable.removesuffix("_pm") in keep:
+                    where = f"{group}_{variable}" if "dap" in name else f"{group}/{variable}"
+                    part[where] = held[rows, columns]
+                    for key, value in held.attrs.items():
+                        part[where].attrs[key] = value
+    path.unlink()
+    return target
+
+
+def with_degrees(path, grid):
+    """Latitude and longitude of each pixel, as the product has them."""
+    n_rows, n_columns = SHAPES[grid]
+    x = -17367530.4451615 + (np.arange(n_columns) + 0.5) * STEPS[grid]
+    y = 7314540.8306386 - (np.arange(n_rows) + 0.5) * STEPS[grid]
+    back = Transformer.from_crs(6933, 4326, always_xy=True)
+    lon, _ = back.transform(x, np.zeros_like(x))
+    _, lat = back.transform(np.zeros_like(y), y)
+    with h5py.File(path, "r+") as file:
+        for group, suffix in ((AM, ""), (PM, "_pm")):
+            file[group]["latitude" + suffix] = np.broadcast_to(np.float32(lat)[:, None], SHAPES[grid])
+            file[group]["longitude" + suffix] = np.broadcast_to(np.float32(lon), SHAPES[grid])
+
+
+READ = ("soil_moisture", "retrieval_qual_flag", "tb_time_seconds")
+
+
+@pytest.mark.parametrize("grid", ["9km", "36km"])
+@pytest.mark.parametrize("where", [("EASE_row_index", "EASE_column_index"), ("latitude", "longitude")])
+@pytest.mark.parametrize("ending", ["_HEGOUT.h5", "_subsetted.h5", ".h5.dap.nc4"])
+def test_a_subset_is_read_as_the_whole_granule(tmp_path: Path, grid, where, ending) -> None:
+    path = write(tmp_path, grid)
+    with_degrees(path, grid)
+    whole = moisture(Smap(tmp_path)).compute()
+    row, column = pixel(*PLACES[0], grid)
+    name = path.name.replace(".h5", ending)
+    cut_out(path, name, {*READ, *where}, np.s_[row - 9 : row + 8], np.s_[column - 7 : column + 6])
+    found = moisture(Smap(tmp_path))
+    xr.testing.assert_identical(found.compute(), whole)
+    beyond_it = moisture(Smap(tmp_path), (PLACES[0][0] + 5 * 360 / SHAPES[grid][1], PLACES[0][1]))
+    assert beyond_it.isnull().any() and beyond_it.notnull().any()
+
+
+def test_a_subset_of_9_km_elsewhere_does_not_hide_36_km_here(tmp_path: Path) -> None:
+    write(tmp_path, "36km")
+    path = write(tmp_path, "9km", place=PLACES[1])
+    row, column = pixel(*PLACES[1], "9km")
+    keep = {*READ, "EASE_row_index", "EASE_column_index"}
+    near = np.s_[row - 5 : row + 5], np.s_[column - 5 : column + 5]
+    cut_out(path, path.name.replace(".h5", "_HEGOUT.h5"), keep, *near)
+    (dataset,) = Smap(tmp_path).open(around(PLACES[0]), Period.parse(DAY))
+    assert dataset.attrs["item"] == "SPL3SMP R19240_001"
+    (dataset,) = Smap(tmp_path).open(around(PLACES[1]), Period.parse(DAY))
+    assert dataset.attrs["item"] == "SPL3SMP_E R19240_001"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SMAP_L3_SM_P_20211399_R18240_001.h5", "no date in its name"),
+        ("SMAP_L3_SM_P_E_20210230_R18240_001_HEGOUT.h5", "no date in its name"),
+        ("SMAP_L3_FT_P_20160101_R19240_001.h5", "another product of SMAP"),
+        ("SMAP_L3_SM_AP_20150501_R13080_001.h5", "another product of SMAP"),
+        ("SMAP_L2_SM_P_05000_D_20160101T000000_R19240_001.h5", "another product of SMAP"),
+        ("SMAP_L4_SM_gph_20160101T013000_Vv7032_001.h5", "another product of SMAP"),
+        ("SMAP_L4_SM_aup_20160101T030000_Vv7032_001.h5", "another product of SMAP"),
+        ("SMAP_L1C_TB_05000_D_20160101T000000_R19240_001.h5", "another product of SMAP"),
+        ("SMAP_L3_SM_P_20160101_T19240_001.h5", "another product of SMAP"),
+        ("SMAP_L3_SM_P_20160101_R19240_001.h5.part", "unfinished download"),
+        ("SMAP_L3_SM_P_20160101_R19240_001_HEGOUT.tif", "another format"),
+        ("smap/soil_moisture.nc", "not named as a granule"),
+    ],
+)
+def test_files_that_look_like_granules_are_left_out_by_name(tmp_path: Path, name: str, kind: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    for source in (Smap(tmp_path), smap_surface(tmp_path)):
+        (entry,) = source.index.left_out
+        assert (entry.source, entry.name, entry.file, entry.kind) == ("smap", path.name, name, kind)
+        with pytest.raises(NothingFound, match=re.escape(path.name)):
+            source.open(around(PLACES[0]), Period.parse(DAY))
+
+
+@pytest.mark.parametrize("name", ["SMAP_L3_SM_P_20160101_R19240_001.h5.xml", "SMAP_L3_SM_P_20160101_R19240_001.qa"])
+def test_files_beside_granules_are_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert Smap(tmp_path).index.left_out == ()
+
+
+def test_an_older_release_is_told(tmp_path: Path) -> None:
+    write(tmp_path)
+    old = write(tmp_path, name="SMAP_L3_SM_P_20160101_R18240_001.h5")
+    (dataset,) = (source := Smap(tmp_path)).open(around(PLACES[0]), Period.parse(DAY))
+    assert dataset.attrs["item"] == "SPL3SMP R19240_001"
+    assert [(entry.name, entry.kind) for entry in source.index.left_out] == [(old.name, "older release")]
 
 
 @pytest.mark.parametrize("grid", ["9km", "36km"])

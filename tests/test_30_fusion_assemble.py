@@ -368,3 +368,40 @@ def test_what_does_not_change_is_known_however_early_the_estimate_is_made():
     assert windows.until("dem", NOON, early) == NOON and windows.until("smap", NOON, early) < early
     assert windows.until("smap", NOON) == NOON and windows.until("smap", NOON, NOON + np.timedelta64(9, "D")) == NOON
     assert Windows(latency_days={"smap": 0.0}).until("smap", NOON, NOON) == NOON
+
+
+@dataclass(frozen=True)
+class Processed(Painted):
+    """A source that publishes each day twice: three days later, and again, by 100 km greater, ten days later."""
+
+    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+        found = []
+        for dataset in super().open(area, period):
+            day = np.timedelta64(1, "D")
+            first, second = dataset["time"] + 3 * day, dataset["time"] + 10 * day
+            found.append(dataset.assign_coords(available_at=first, replaced_at=second))
+            better = dataset.map(lambda values: values + 100).assign_attrs(dataset.attrs)
+            better.attrs["item"] += "-again"
+            found.append(better.assign_coords(available_at=second))
+        return tuple(found)
+
+
+@pytest.mark.parametrize("source", ["sentinel1", "smap"])
+@pytest.mark.parametrize(("days", "again"), [(2.9, None), (3.1, False), (9.9, False), (10.1, True), (None, True)])
+def test_of_two_products_of_one_observation_the_best_that_was_there_counts(source, days, again):
+    """Whatever the source: fine or coarse, in its values and in its history."""
+    like = {"sentinel1": RADAR, "smap": PASSIVE}[source]
+    twice = Processed(like.name, like.variables, like.resolution, (9,))
+    name = {"sentinel1": "vv", "smap": "smap"}[source]
+    needs = Needs(cells=(name,), history=History((name,), 5, 1.0))
+    as_of = None if days is None else np.datetime64("2021-06-09T06:00", "ns") + np.timedelta64(round(days * 24), "h")
+    windows = Windows({source: 10.0})
+    if again is None:
+        with pytest.raises(NothingFound):
+            assemble([twice], TILE.with_halo(0), NOON, needs, windows, as_of)
+        return
+    inputs = assemble([twice], TILE.with_halo(0), NOON, needs, windows, as_of)
+    assert inputs.items == (f"{source}-9-again" if again else f"{source}-9",)
+    expected = CELL_KM + 9 + 100 * again
+    assert np.allclose(inputs.cells[name].values, expected, atol=1e-2)
+    assert np.allclose(inputs.history[name].values[1], expected, atol=1e-2), "counted once"

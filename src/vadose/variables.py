@@ -135,11 +135,12 @@ LATENCY_DAYS: dict[str, float] = {
     "smap_surface": 50 / 24,
     "gldas": 45.0,
 }
-"""Days from an observation until its product can be had; the other sources do not change.
+"""Days from an observation until its first product can be had; the other sources do not change. A dataset whose product
+comes later carries its own time of publication (`sources.source.AVAILABLE_AT`).
 
 Sentinel-1 GRD and Sentinel-2: within 24 hours of sensing, the timeliness of the missions' systematic production (ESA).
-SMAP level 3: within 50 hours (SMAP Handbook, JPL 400-1567, 2014). GLDAS-2.1: the early product, about 1.5 months; its
-main stream takes 3 to 4 months (GES DISC, dataset GLDAS_NOAH025_3H 2.1).
+SMAP level 3: within 50 hours (SMAP Handbook, JPL 400-1567, 2014). GLDAS-2.1: the early products, about 1.5 months; the
+main stream has a latency of its own (`sources.gldas.MAIN`).
 """
 
 PREDICTORS: dict[str, Variable] = {

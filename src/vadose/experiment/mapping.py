@@ -134,7 +134,7 @@ def prepare(request: MapRequest) -> Prepared:
             "No cell of 320 m has its centre in it",
             "Give a larger area, or widen it to the cell around its middle",
         )
-    held = _held(request, tools, area, moments)
+    held = _held(request, tools, area, moments, as_of)
     names = [f"{one.source} {one.name}" for one in held]
     plan = Plan(area, moments, tiles, made_from(request, run, names, as_of))
     notice = notice_of(experiment.simulated, request.archive)
@@ -146,12 +146,14 @@ def _inputs(tools: Tools, learned: Mapping[str, str]) -> tuple[str, ...]:
     return differences(tools.models[0].needs, learned, names, ARCHIVE_PRODUCTS, "an archive")
 
 
-def _held(request: MapRequest, tools: Tools, area: Area, moments: Sequence[np.datetime64]) -> tuple[Held, ...]:
+def _held(
+    request: MapRequest, tools: Tools, area: Area, moments: Sequence[np.datetime64], as_of: np.datetime64 | None
+) -> tuple[Held, ...]:
     """What networks and flags are made from, each file once."""
     asked = ((tools.sources, tools.needs), (tools.conditions, CONDITIONS))
     found: dict[str, Held] = {}
     for sources, needs in asked:
-        for one in inventory(request.archive, sources, area, moments, needs, tools.windows):
+        for one in inventory(request.archive, sources, area, moments, needs, tools.windows, as_of):
             found.setdefault(one.name, one)
     return tuple(found.values())
 

@@ -11,6 +11,7 @@ from odc.geo.xr import xr_coords
 from vadose.fusion.inputs import Inputs
 from vadose.fusion.needs import Needs
 from vadose.fusion.onto import Moment, OnTile, onto
+from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats
 from vadose.fusion.slope import SLOPE, mean_slope
 from vadose.fusion.windows import Windows
@@ -106,8 +107,7 @@ class Assembler:
     def at(self, time: np.datetime64) -> Inputs:
         """The inputs at one moment."""
         moments = {
-            name: source.at(time, self.windows.of(name), self._until(name, time))
-            for name, source in self.opened.items()
+            name: source.at(time, self.windows.of(name), self._known_at(time)) for name, source in self.opened.items()
         }
         cells: dict[str, Floats] = {}
         for source in sorted({self._owner(name) for name in self.needs.names}):
@@ -129,7 +129,7 @@ class Assembler:
         """Identifiers of what the history is made from."""
         past = self.needs.history
         sources = {self._owner(name) for name in past.variables} & self.opened.keys()
-        return {item for source in sources for item in self.opened[source].items(time, past, self._until(source, time))}
+        return {item for source in sources for item in self.opened[source].items(time, past, self._known_at(time))}
 
     def _owner(self, name: str) -> str:
         return self.owners.get(name) or source_of(name)
@@ -158,10 +158,10 @@ class Assembler:
         source = self.opened.get(owner)
         if source is None:
             return np.full((self.needs.history.steps, *self.tile.cells.shape), np.nan)
-        return source.steps(name, time, self.needs.history, self._until(owner, time))
+        return source.steps(name, time, self.needs.history, self._known_at(time))
 
-    def _until(self, source: str, time: np.datetime64) -> np.datetime64:
-        return self.windows.until(source, time, self.as_of)
+    def _known_at(self, time: np.datetime64) -> np.datetime64 | None:
+        return self.windows.known_at(time, self.as_of)
 
 
 def _open(
@@ -176,19 +176,35 @@ def _open(
     days = max(windows.of(source.name), needs.history.steps * needs.history.step_days if past else 0.0)
     area = Area.from_tile(ground, name=str(tile))
     end = windows.until(source.name, period.end, as_of)
-    return onto(source.open(area, _ending(period.widened(days), end, source.name)), variables, ground)
+    opened = source.open(area, _ending(period.widened(days), end, source.name))
+    dated = [windows.dated(dataset, source.name) for dataset in opened]
+    last = windows.known_at(period.end, as_of)
+    known = [dataset for dataset in dated if "time" not in dataset.dims or _published(dataset, last)]
+    if not known:
+        raise _unpublished(source.name, period, end if as_of is None else as_of)
+    return onto(known, variables, ground)
+
+
+def _published(dataset: xr.Dataset, last: np.datetime64 | None) -> bool:
+    """Whether any product of a dataset was published by a moment; all of them are for None."""
+    since = Publication.of(dataset).since
+    return last is None or bool((np.isnat(since) | (since <= last)).any())
 
 
 def _ending(period: Period, end: np.datetime64, source: str) -> Period:
     """The period, but nothing later than `end`, which is part of it."""
     after = end + np.timedelta64(1, "ns")
     if after <= period.start:
-        raise NothingFound(
-            f"fusion: {source} in {period}",
-            f"Nothing later than {np.datetime_as_string(end, 'm')} was published by then",
-            "Allow older observations with max_age_days, or a longer history",
-        )
+        raise _unpublished(source, period, end)
     return Period(period.start, min(period.end, after))
+
+
+def _unpublished(source: str, period: Period, last: np.datetime64) -> NothingFound:
+    return NothingFound(
+        f"fusion: {source} in {period}",
+        f"Nothing later than {np.datetime_as_string(last, 'm')} was published by then",
+        "Allow older observations with max_age_days, or a longer history",
+    )
 
 
 def _dataset(values: dict[str, Floats], grid: GeoBox, dims: tuple[str, ...]) -> xr.Dataset:

@@ -1,7 +1,7 @@
 """One source's look at a tile: an item at a time, carried onto a grid of the tile."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import dask
@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats, bilinear, nearest, positions
 from vadose.grid import nanosecond
 from vadose.variables import Resampling, Variable
@@ -24,12 +25,14 @@ class Look:
         time: of the observation; None for a static source.
         datasets: one a native grid, (y, x), lazy.
         processed: when the item was made, as text that sorts; empty where that is not known.
+        publication: of what it observed.
     """
 
     item: str
     time: np.datetime64 | None
     datasets: tuple[xr.Dataset, ...]
-    processed: str = ""
+    processed: str
+    publication: Publication
 
     def on(self, target: GeoBox, variables: tuple[Variable, ...]) -> dict[str, Floats]:
         """Each variable that the look holds, on the grid of `target`, (y, x), float32.
@@ -91,15 +94,15 @@ _METHODS: dict[Resampling, Callable[..., Floats]] = {
 def _split(dataset: xr.Dataset) -> list[Look]:
     item, processed = (str(dataset.attrs.get(name, "")) for name in ("item", "processed"))
     if "time" not in dataset.dims:
-        return [Look(item, None, (dataset,), processed)]
+        return [Look(item, None, (dataset,), processed, Publication.of(dataset))]
     times = dataset["time"].values
-    return [Look(item, time, (dataset.isel(time=index),), processed) for index, time in enumerate(times)]
+    parts = (dataset.isel(time=index) for index in range(times.size))
+    return [Look(item, time, (part,), processed, Publication.of(part)) for time, part in zip(times, parts, strict=True)]
 
 
 def _joined(looks: list[Look]) -> Look:
-    return Look(
-        looks[0].item, looks[0].time, tuple(dataset for look in looks for dataset in look.datasets), looks[0].processed
-    )
+    datasets = tuple(dataset for look in looks for dataset in look.datasets)
+    return replace(looks[0], datasets=datasets)
 
 
 def _order(time: np.datetime64 | None) -> int:

@@ -12,11 +12,14 @@ from vadose.fusion.history import step_means, steps_of
 from vadose.fusion.latest import DAY_NS, age_days, latest
 from vadose.fusion.look import Look, carry, looks_of, merged
 from vadose.fusion.needs import History
+from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats, block_mean
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
 from vadose.refusal import NothingFound
 from vadose.variables import Variable
 
+Known = np.datetime64 | None
+"""When products must have been published to count; None in hindsight."""
 FINE_M = 60
 """Native pixels finer than this are read as pixels of 10 m."""
 DEGREE_M = 111_320
@@ -44,15 +47,15 @@ class Moment:
 class OnTile(Protocol):
     """A source on a tile, asked at one moment after another."""
 
-    def at(self, time: np.datetime64, max_age: float, until: np.datetime64) -> Moment:
-        """The latest valid values not older than `max_age` days and not observed later than `until`."""
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
+        """The latest valid values not older than `max_age` days, of what counted at `known_at`."""
         ...
 
-    def steps(self, name: str, time: np.datetime64, history: History, until: np.datetime64) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
         """Means of one variable over cells and steps of time, (step, y, x)."""
         ...
 
-    def items(self, time: np.datetime64, history: History, until: np.datetime64) -> set[str]:
+    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
         """Identifiers of what the steps are made from."""
         ...
 
@@ -98,9 +101,9 @@ class Fine:
     _read: dict[int, dict[str, Floats]] = field(default_factory=dict)
     _means: dict[int, dict[str, tuple[Floats, Floats]]] = field(default_factory=dict)
 
-    def at(self, time: np.datetime64, max_age: float, until: np.datetime64) -> Moment:
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
         """The latest valid pixels not older than `max_age` days, and their means over cells."""
-        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age, until)]
+        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age, known_at)]
         self._forget_all_but(ranks)
         ages = [((self.looks[rank].item,), age_days(time, self.looks[rank].time)) for rank in ranks]
         names = tuple(variable.name for variable in self.variables)
@@ -109,23 +112,23 @@ class Fine:
         age, valid_fraction = self._mean(found.age)
         return Moment(found.values, means, valid_fraction, age, found.items)
 
-    def steps(self, name: str, time: np.datetime64, history: History, until: np.datetime64) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
         """Means over cells and steps of every look in reach, by the part of a cell that each look saw."""
         days = history.steps * history.step_days
-        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, until)]
+        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, known_at)]
         means = {rank: self._cell_means(rank) for rank in ranks}
         held = [rank for rank in ranks if name in means[rank]]
         if not held:
             return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
-        times = nanoseconds([self.looks[rank].time for rank in held])
+        times = nanoseconds(np.array([self.looks[rank].time for rank in held], "datetime64"))
         step = steps_of(times, time, history.steps, history.step_days)
         values, shares = (np.stack(arrays) for arrays in zip(*(means[rank][name] for rank in held), strict=True))
         return step_means(values, step, history.steps, shares)
 
-    def items(self, time: np.datetime64, history: History, until: np.datetime64) -> set[str]:
+    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
         """Looks in reach of the steps."""
         days = history.steps * history.step_days
-        return {look.item for look in self.looks if _in_reach(look, time, days, until)}
+        return {look.item for look in self.looks if _in_reach(look, time, days, known_at)}
 
     def _on_pixels(self, rank: int) -> dict[str, Floats]:
         if rank not in self._read:
@@ -159,12 +162,14 @@ class Series:
         values: by variable, (time, y, x).
         valid_fraction: part of each cell that was observed, (time, y, x); of what does not change, that of the
             variable which shows most.
+        publication: of each time.
     """
 
     items: tuple[str, ...]
     times: NDArray[np.datetime64]
     values: dict[str, Floats]
     valid_fraction: Floats
+    publication: Publication
 
     @classmethod
     def of(cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> "Series":
@@ -185,15 +190,16 @@ class Series:
         if timed:
             values = {name: np.where(fraction > 0, mean, np.nan) for name, mean in values.items()}
         times = datasets[0]["time"].values if timed else np.empty(0, "datetime64[ns]")
-        return cls(tuple(sorted({_item(dataset) for dataset in datasets})), times, values, fraction)
+        items = tuple(sorted({_item(dataset) for dataset in datasets}))
+        return cls(items, times, values, fraction, Publication.of(datasets[0]))
 
-    def reach(self, time: np.datetime64, days: float, until: np.datetime64) -> list[tuple[np.datetime64 | None, int]]:
-        """Times not later than `until` and at the moment not older than `days`, with their numbers."""
+    def reach(self, time: np.datetime64, days: float, known_at: Known) -> list[tuple[np.datetime64 | None, int]]:
+        """Times at the moment not older than `days` that counted at `known_at`, with their numbers."""
         if not self.times.size:
             return [(None, 0)]
         oldest = time - np.timedelta64(round(days * DAY_NS), "ns")
-        first, last = np.searchsorted(self.times, oldest), np.searchsorted(self.times, min(time, until), side="right")
-        return [(self.times[number], number) for number in range(first, last)]
+        counts = (self.times >= oldest) & (self.times <= time) & self.publication.counts(known_at)
+        return [(self.times[number], int(number)) for number in np.flatnonzero(counts)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,9 +210,9 @@ class Coarse:
     variables: tuple[Variable, ...]
     tile: Tile
 
-    def at(self, time: np.datetime64, max_age: float, until: np.datetime64) -> Moment:
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
         """The latest valid cell values not older than `max_age` days."""
-        looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, until)]
+        looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, known_at)]
         looks.sort(key=lambda look: (age_days(time, look[0]), look[2].items))
         ages = [(one.items, age_days(time, when)) for when, _, one in looks]
         names = (*(variable.name for variable in self.variables), "valid_fraction")
@@ -221,7 +227,7 @@ class Coarse:
         valid_fraction = np.nan_to_num(found.values.pop("valid_fraction"))
         return Moment(None, found.values, valid_fraction, found.age, found.items)
 
-    def steps(self, name: str, time: np.datetime64, history: History, until: np.datetime64) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
         """Means over steps of every time in reach, by the part of a cell that was observed."""
         parts = [one for one in self.series if one.times.size and name in one.values]
         if not parts:
@@ -230,13 +236,16 @@ class Coarse:
         values = np.concatenate([part.values[name] for part in parts])
         shares = np.concatenate([part.valid_fraction for part in parts])
         step = steps_of(times, time, history.steps, history.step_days)
-        return step_means(values, np.where(times <= until, step, -1), history.steps, shares)
+        counts = np.concatenate([part.publication.counts(known_at) for part in parts])
+        return step_means(values, np.where(counts, step, -1), history.steps, shares)
 
-    def items(self, time: np.datetime64, history: History, until: np.datetime64) -> set[str]:
+    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
         """Series with a time in reach of the steps."""
         days = history.steps * history.step_days
-        return {item for one in self.series if one.times.size and one.reach(time, days, until) for item in one.items}
+        return {item for one in self.series if one.times.size and one.reach(time, days, known_at) for item in one.items}
 
 
-def _in_reach(look: Look, time: np.datetime64, days: float, until: np.datetime64) -> bool:
-    return look.time is None or bool(look.time <= until and 0 <= age_days(time, look.time) <= days)
+def _in_reach(look: Look, time: np.datetime64, days: float, known_at: Known) -> bool:
+    if look.time is None:
+        return True
+    return bool(look.publication.counts(known_at)) and 0 <= age_days(time, look.time) <= days

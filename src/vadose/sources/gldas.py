@@ -1,4 +1,4 @@
-"""GLDAS-2.1 Noah soil moisture of the top 10 cm, 0.25 degrees, every 3 hours."""
+"""GLDAS-2.1 Noah soil moisture of the top 10 cm, 0.25 degrees, 3-hourly: the main stream and the early products."""
 
 import re
 from collections.abc import Sequence
@@ -6,26 +6,45 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
-import h5py
 import numpy as np
 import rioxarray  # noqa: F401  # gives datasets their `.rio`
 import xarray as xr
 
 from vadose.grid import Area, Period
 from vadose.refusal import Refusal
-from vadose.sources.granules import Granule, Layer, by_blocks, check, find, nothing_for, reading, stacked
-from vadose.sources.source import conform
-from vadose.sources.window import GlobalGrid, Window
-from vadose.variables import GLDAS, Variable
+from vadose.sources.gldas_granule import GRID, layout, read
+from vadose.sources.granules import (
+    Granule,
+    GranuleIndex,
+    Layer,
+    Name,
+    Naming,
+    Stream,
+    by_blocks,
+    instant,
+    is_data,
+    stacked,
+)
+from vadose.sources.left_out import Unfit
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, conform
+from vadose.sources.window import Window
+from vadose.variables import GLDAS, LATENCY_DAYS, Variable
 
-GRID = GlobalGrid(4326, -180.0, 90.0, 0.25, 600, 1440)
-"""All land north of 60 S."""
+MAIN = Stream("GLDAS_NOAH025_3H", 122.0)
+EARLY = Stream("GLDAS_NOAH025_3H_EP", LATENCY_DAYS["gldas"])
+"""The main stream is forced with rain of GPCP 1.3, which comes after 3 to 4 months: the longer of the two, four months.
+The early products are made without it, after about 1.5 months, and replaced by the main stream (GES DISC, summary of
+the dataset GLDAS_NOAH025_3H 2.1, https://cmr.earthdata.nasa.gov/search/concepts/C1342986035-GES_DISC.html)."""
 
-_PATTERN = re.compile(r"GLDAS_NOAH025_3H\.A(?P<date>\d{8})\.(?P<clock>\d{4})\.(?P<version>\d{3})\.nc4")
-_NAME, _UNITS = "SoilMoi0_10cm_inst", "kg m-2"
-_FILL = np.float32(-9999.0)
-_FULL_KG_M2 = np.float32(100.0)
-"""Mass of a layer of water of 0.1 m: what 1 m3 m-3 would weigh."""
+_STREAMS = (MAIN, EARLY)
+_VERSION = "021"
+_NAME = re.compile(
+    r"GLDAS_NOAH025_3H(?P<early>_EP)?\.A(?P<date>\d{8})\.(?P<clock>\d{4})\.(?P<version>\d{3})(?!\d)(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LIKE = re.compile(r"GLDAS", re.IGNORECASE)
+_KIND = re.compile(r"GLDAS_(?P<kind>[A-Z]+\d*(_DA\d?)?_(3H|D|M)(_EP)?)\.A(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_STEPS = {"3H": "3-hourly", "D": "daily", "M": "monthly"}
 
 _MARGIN = 2
 _BLOCK = 64
@@ -38,6 +57,9 @@ class Gldas:
     File names are looked up once. A granule is one compressed field of the whole Earth, so that a window costs as
     much as all of it. Small windows are therefore read in blocks of 64 x 64 pixels (16 x 16 degrees), and the latest
     8192 blocks (2.8 years of one place) are kept, by all instances of a process together: at most 134 MB.
+
+    An early product counts until the granule of the main stream for the same instant is published. Subsets of the
+    product's files are read where they lie on its grid; several of one instant complete each other.
 
     Attributes:
         archive: folder that holds the granules, or folders with them.
@@ -56,58 +78,104 @@ class Gldas:
         return (GLDAS,)
 
     def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
-        """Soil moisture at the instants of a period, over an area and two pixels around it.
+        """Soil moisture at the instants of a period, over an area and two pixels around it, a dataset for each stream.
 
-        No file is opened before the values are asked for.
+        The header of each granule is read at once, the values when they are asked for. A granule that cannot be read,
+        or contradicts its units, is left out; see `index`.
 
         Raises:
-            NothingFound: no granule lies in the period, or the area lies south of the product.
-            Refusal: when the values are asked for and a granule is damaged, lacks the variable, or is of another
-                grid or unit.
+            NothingFound: no granule that can be read lies in the period, or the area lies south of the product.
         """
-        granules = tuple(granule for granule in self._granules if granule.time in period)
+        held = [granule for granule in self.index.granules if granule.time in period]
+        granules = self.index.fit(held, layout)
         if not granules:
-            raise nothing_for(self.name, area, period, self._granules, self.archive)
+            raise self.index.nothing(area, period)
         window = GRID.window(area, _MARGIN, self.name)
-        values = stacked(partial(_layer, granules, window), len(granules), window.shape)
-        dataset = xr.Dataset(
-            {GLDAS.name: (("time", "y", "x"), values, GLDAS.attrs)},
-            coords={"time": np.array([granule.time for granule in granules]), **GRID.centres(window)},
-        ).rio.write_crs(GRID.epsg)
-        releases = sorted({granule.version for granule in granules})
-        return (conform(dataset, self.variables, self.name, f"GLDAS_NOAH025_3H {' '.join(releases)}"),)
+        replaced = dict(zip(granules, self.index.replaced_at(granules), strict=True))
+        streams = ([granule for granule in granules if granule.stream == stream] for stream in _STREAMS)
+        return tuple(self._dataset(part, window, replaced) for part in streams if part)
 
     @cached_property
-    def _granules(self) -> tuple[Granule, ...]:
-        return find(self.archive, _PATTERN, self.name)
+    def index(self) -> GranuleIndex:
+        """What the archive holds."""
+        return GranuleIndex.of(self.archive, Naming(self.name, _STREAMS, read_name, _LIKE))
+
+    def _dataset(
+        self, granules: Sequence[Granule], window: Window, replaced: dict[Granule, np.datetime64]
+    ) -> xr.Dataset:
+        """The granules of one stream."""
+        stream = granules[0].stream
+        at: dict[np.datetime64, list[Granule]] = {}
+        for granule in granules:
+            at.setdefault(granule.time, []).append(granule)
+        parts = list(at.values())
+        values = stacked(partial(_layer, self.index, parts, window), len(parts), window.shape)
+        dataset = xr.Dataset(
+            {GLDAS.name: (("time", "y", "x"), values, GLDAS.attrs)},
+            coords={
+                "time": np.array(list(at)),
+                AVAILABLE_AT: ("time", np.array([part[0].available_at for part in parts])),
+                REPLACED_AT: ("time", np.array([replaced[part[0]] for part in parts], "datetime64[ns]")),
+                **GRID.centres(window),
+            },
+        ).rio.write_crs(GRID.epsg)
+        return conform(dataset, self.variables, self.name, f"{stream.name} {granules[0].version}")
 
 
-def _layer(granules: Sequence[Granule], window: Window, index: int) -> Layer:
-    granule = granules[index]
-    return by_blocks(GRID, window, _BLOCK, partial(_kept, granule), partial(_read, granule))
+def read_name(name: str) -> Name | None:
+    """What the name of a file says, be it a whole granule, a subset, or the address of one.
 
-
-def _read(granule: Granule, window: Window) -> Layer:
-    """Soil moisture of a window (y, x), m3 m-3, row 0 in the north."""
-    with reading(granule.path, "gldas") as file:
-        if _NAME not in file:
-            raise Refusal(f"gldas: {granule.path}", f"It has no variable {_NAME}", "Download it with that variable")
-        moisture = file[_NAME]
-        check(moisture, (1, GRID.rows, GRID.columns), (_UNITS,), "gldas")
-        _check_corner(file)
-        south_first = slice(GRID.rows - window.bottom, GRID.rows - window.top)
-        values = moisture[0, south_first, slice(window.left, window.right)][::-1]
-    return np.where(values == _FILL, np.float32(np.nan), values / _FULL_KG_M2)
-
-
-_kept = lru_cache(maxsize=8192)(_read)
-
-
-def _check_corner(file: h5py.File) -> None:
-    corner = [float(file[name][0]) for name in ("lat", "lon") if name in file]
-    if corner != [-59.875, -179.875]:
-        raise Refusal(
-            f"gldas: {file.filename}",
-            f"Its first latitude and longitude are {corner}, not those of 59.875 S 179.875 W",
-            "Use the product's own global files, no subsets",
+    Raises:
+        Unfit: it is that of another product of GLDAS, or holds no date.
+    """
+    match = _NAME.search(name)
+    if match is None:
+        _refuse_other(name)
+        return None
+    if not is_data(match["rest"]):
+        return None
+    if match["version"] != _VERSION:
+        raise Unfit(
+            "another version of GLDAS",
+            f"gldas: a file named {name}",
+            f"It is of version {match['version']}; GLDAS-2.1 is {_VERSION}, and other versions have other forcing",
+            "Download GLDAS_NOAH025_3H 2.1",
         )
+    stream = EARLY if match["early"] else MAIN
+    return Name(stream, instant(name, match["date"], match["clock"]), match["version"])
+
+
+def _refuse_other(name: str) -> None:
+    """Refuse the name of another product of GLDAS; pass over any other name.
+
+    Raises:
+        Unfit: it is one.
+    """
+    match = _KIND.search(name)
+    if match is None or not is_data(re.sub(r"^.*?\.\d{3}(?!\d)", "", match["rest"], count=1, flags=re.DOTALL)):
+        return
+    step = next(words for short, words in _STEPS.items() if re.search(rf"_{short}(_EP)?$", match["kind"].upper()))
+    raise Unfit(
+        "another product of GLDAS",
+        f"gldas: a file named {name}",
+        f"It is GLDAS_{match['kind']}, which is {step}; GLDAS_NOAH025_3H and its early products are read",
+        "Download GLDAS_NOAH025_3H 2.1",
+    )
+
+
+def _layer(index: GranuleIndex, parts: Sequence[Sequence[Granule]], window: Window, number: int) -> Layer:
+    """Soil moisture of a window at one instant: each pixel from the first file that shows it."""
+    whole = np.full(window.shape, np.nan, np.float32)
+    for granule in parts[number]:
+        try:
+            layer = by_blocks(GRID, window, _BLOCK, partial(_kept, granule), partial(read, granule))
+        except Refusal as reason:
+            index.leave_out(granule, reason)
+            continue
+        whole = np.where(np.isnan(whole), layer, whole)
+        if not np.isnan(whole).any():
+            break
+    return whole
+
+
+_kept = lru_cache(maxsize=8192)(read)

@@ -1,13 +1,13 @@
-"""Files that each hold the whole Earth at a time: found by name, read by windows, stacked lazily."""
+"""Files that each hold the whole Earth, or a part of it, at a time: found by name, read by windows, stacked lazily."""
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote
 
 import dask.array as da
 import h5py
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from vadose.grid import Area, Period, nanosecond
 from vadose.refusal import NothingFound, Refusal
-from vadose.sources.folders import walk
+from vadose.sources.folders import relative, walk
+from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.window import GlobalGrid, Window
 from vadose.untrusted import require_own_data
 
@@ -25,6 +26,45 @@ Reader = Callable[[Window], Layer]
 
 PER_CHUNK = 32
 """Layers that are read together, in one chunk."""
+_DAY_NS = 86_400e9
+
+_DATA = re.compile(r"|.*\.(nc4?|h5|hdf5?|he5)", re.IGNORECASE | re.DOTALL)
+_ASIDE = re.compile(
+    r".*\.(xml|met|json|geojson|txt|md|md5|sha\d*|png|jpe?g|gif|pdf|html?|log|csv|qa|iso|dmr|dmrpp|idx|py|sh|ya?ml|aux)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Files that data centres put beside a granule, and what users do."""
+_UNFINISHED = re.compile(r".*\.(part|partial|crdownload|download|tmp|aria2|filepart|incomplete)", re.I | re.DOTALL)
+_COPY = re.compile(r"\s*\(\d+\)")
+"""What browsers add to the name of a file that they save a second time."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A line of production of a product.
+
+    Attributes:
+        name: short name of its granules, for provenance.
+        latency_days: days from the time of a granule until it is published.
+    """
+
+    name: str
+    latency_days: float
+
+
+@dataclass(frozen=True)
+class Name:
+    """What the name of a granule says.
+
+    Attributes:
+        stream: line of production.
+        time: the instant, or the start of the day, UTC.
+        version: release; of two files of one stream for one time the later release counts.
+    """
+
+    stream: Stream
+    time: np.datetime64
+    version: str
 
 
 @dataclass(frozen=True)
@@ -34,49 +74,184 @@ class Granule:
     Attributes:
         path: where it lies.
         modified: when it was last written, ns; with the path it tells one content from another.
-        time: the instant, or the start of the day, that its name gives, UTC.
-        version: release in its name; of two files for one time the later release counts.
+        stream, time, version: as in `Name`.
     """
 
     path: Path
     modified: int
+    stream: Stream
     time: np.datetime64
     version: str
 
+    @property
+    def available_at(self) -> np.datetime64:
+        """When the stream publishes it, UTC."""
+        published: np.datetime64 = self.time + np.timedelta64(round(self.stream.latency_days * _DAY_NS), "ns")
+        return published
 
-def find(archive: Path, pattern: re.Pattern[str], source: str) -> tuple[Granule, ...]:
-    """The granules in a folder and the folders in it, in order of time, one for each time.
 
-    Args:
-        archive: the folder.
-        pattern: of file names, with groups `date` (YYYYMMDD), `version` and, where there is one, `clock` (HHMM).
-        source: name of the source, for messages.
+@dataclass(frozen=True)
+class Naming:
+    """How a source finds its granules.
+
+    Attributes:
+        source: name of the source.
+        streams: its lines of production; of two granules of one time that of the earlier one counts, once it is there.
+        read: what the name of a file says; None for the name of anything else, `Unfit` for that of a granule which is
+            not read.
+        like: names that look like those of the product's family.
+    """
+
+    source: str
+    streams: tuple[Stream, ...]
+    read: Callable[[str], Name | None]
+    like: re.Pattern[str]
+
+
+@dataclass(frozen=True, eq=False)
+class GranuleIndex:
+    """What an archive holds of a product's granules, as it was when the index was made.
+
+    Attributes:
+        folder: the archive.
+        naming: how they are found.
+        granules: of every stream and time those of its latest release, by time. Several of one stream and time are
+            parts of one field, such as subsets of two regions.
+        unread: files that look like the product and are not read for what their names say.
+    """
+
+    folder: Path
+    naming: Naming
+    granules: tuple[Granule, ...]
+    unread: tuple[LeftOut, ...]
+    _unfit: dict[Granule, LeftOut] = field(init=False, repr=False, default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, naming: Naming) -> "GranuleIndex":
+        """Read the names of all files in a folder and the folders in it.
+
+        Raises:
+            Refusal: `folder` is no folder.
+        """
+        source = naming.source
+        if not folder.is_dir():
+            raise Refusal(
+                f"{source}: the archive {folder}", "There is no such folder", "Give the folder of the archive"
+            )
+        found: list[Granule] = []
+        unread: list[LeftOut] = []
+
+        def left(path: Path, reason: Refusal) -> None:
+            unread.append(LeftOut.of(source, path.name, relative(path, folder), reason))
+
+        def odd(path: Path, reason: str) -> None:
+            if naming.like.search(path.name):
+                left(path, Unfit("no regular file", f"{source}: {path}", reason, "Put the file itself there"))
+
+        for path in walk(folder, odd):
+            try:
+                name = _name_of(path, folder, naming)
+                if name is not None:
+                    modified = path.stat().st_mtime_ns
+                    found.append(Granule(path, modified, name.stream, name.time, name.version))
+            except Refusal as reason:
+                left(path, reason)
+            except OSError as error:
+                asked = f"{source}: {path}"
+                left(path, Unfit("unreadable", asked, f"It cannot be read: {error}", "Restore or remove it"))
+        granules, older = _latest(found)
+        unread += [LeftOut.of(source, one.path.name, relative(one.path, folder), _older(one, source)) for one in older]
+        return cls(folder, naming, granules, tuple(unread))
+
+    @property
+    def source(self) -> str:
+        """Name of the source that reads them."""
+        return self.naming.source
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """All that is not read: what `unread` holds, and the granules that were asked for and found unfit."""
+        return tuple(sorted({*self.unread, *self._unfit.values()}))
+
+    def leave_out(self, granule: Granule, reason: Refusal) -> None:
+        """Read a granule no more."""
+        self._unfit[granule] = LeftOut.of(self.source, granule.path.name, relative(granule.path, self.folder), reason)
+
+    def fit(self, granules: Iterable[Granule], check: Callable[[Granule], object]) -> list[Granule]:
+        """The granules that can be read: those of which `check` refuses none; the others are left out."""
+        kept = []
+        for granule in granules:
+            if granule in self._unfit:
+                continue
+            try:
+                check(granule)
+                kept.append(granule)
+            except Refusal as reason:
+                self.leave_out(granule, reason)
+        return kept
+
+    def replaced_at(self, granules: Sequence[Granule]) -> NDArray[np.datetime64]:
+        """When a granule of a better stream for the time of each was published; NaT where there is none among them."""
+        ranks = {stream: rank for rank, stream in enumerate(self.naming.streams)}
+        published = {(granule.time, granule.stream): granule.available_at for granule in granules}
+        never = np.datetime64("NaT", "ns")
+        better = [[(one.time, stream) for stream in self.naming.streams[: ranks[one.stream]]] for one in granules]
+        found = ([published[key] for key in keys if key in published] for keys in better)
+        return np.array([min(times, default=never) for times in found], "datetime64[ns]")
+
+    def nothing(self, area: Area, period: Period) -> NothingFound:
+        """The answer of a source that has no granule in a period: what it has instead."""
+        asked = f"{self.source}: no granules for {period} in '{area.name}'"
+        if not self.granules:
+            others = f"; {_some(self.unread)}" if self.unread else ""
+            return NothingFound(
+                asked, f"Found none at all under {self.folder}{others}", "Download some, or go on without this source"
+            )
+        span = Period(self.granules[0].time, self.granules[-1].time + np.timedelta64(1, "ns"))
+        unfit = [told for granule, told in self._unfit.items() if granule.time in period]
+        if unfit:
+            return NothingFound(asked, f"Found {span}; {_some(unfit)}", "Download them again, or pass another period")
+        if period.end <= span.start or period.start >= span.end:
+            return NothingFound(asked, f"Found {span}", "Pass a period inside it")
+        return NothingFound(asked, f"Found {span} with a gap there", "Pass another period inside it, or fill the gap")
+
+
+def is_data(rest: str) -> bool:
+    """Whether what follows the version in a granule's name is that of a data file, not of one that lies beside it.
 
     Raises:
-        Refusal: `archive` is no folder, or a name holds no date.
+        Unfit: the file is of a format that is not read, or its download was not finished.
     """
-    if not archive.is_dir():
-        raise Refusal(f"{source}: the archive {archive}", "There is no such folder", "Give the folder of the archive")
-    newest: dict[np.datetime64, Granule] = {}
-    for path in walk(archive):
-        match = pattern.fullmatch(path.name)
-        if match:
-            granule = _granule(path.parent, match, source)
-            rival = newest.get(granule.time, granule)
-            newest[granule.time] = max(granule, rival, key=lambda one: (one.version, str(one.path)))
-    return tuple(newest[time] for time in sorted(newest))
+    ending = _COPY.sub("", re.split(r"[?&]", rest, maxsplit=1)[0])
+    if _DATA.fullmatch(ending):
+        return True
+    if _ASIDE.fullmatch(ending):
+        return False
+    if _UNFINISHED.fullmatch(ending):
+        raise Unfit("unfinished download", f"a file ending with '{ending}'", "Its download stopped", "Finish it")
+    raise Unfit(
+        "another format",
+        f"a file ending with '{ending}'",
+        "HDF5 and NetCDF-4 are read (.nc4, .nc, .h5)",
+        "Unpack or convert it, or download it as HDF5 or NetCDF-4",
+    )
 
 
-def nothing_for(source: str, area: Area, period: Period, held: Sequence[Granule], archive: Path) -> NothingFound:
-    """The answer of a source that has no granule in a period: what it has instead."""
-    asked = f"{source}: no granules for {period} in '{area.name}'"
-    if not held:
-        return NothingFound(asked, f"Found none at all under {archive}", "Download some, or go on without this source")
-    times = sorted(granule.time for granule in held)
-    span = Period(times[0], times[-1] + np.timedelta64(1, "ns"))
-    if period.end <= span.start or period.start >= span.end:
-        return NothingFound(asked, f"Found {span}", "Pass a period inside it")
-    return NothingFound(asked, f"Found {span} with a gap there", "Pass another period inside it, or fill the gap")
+def instant(name: str, date: str, clock: str = "0000") -> np.datetime64:
+    """The time in a name, from YYYYMMDD and HHMM.
+
+    Raises:
+        Unfit: there is no such day or time of day.
+    """
+    try:
+        return nanosecond(f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:]}")
+    except ValueError as error:
+        raise Unfit(
+            "no date in its name",
+            f"a file named {name}",
+            f"Its name holds no date: {date} {clock}",
+            "Rename or remove it",
+        ) from error
 
 
 @contextmanager
@@ -92,19 +267,7 @@ def reading(path: Path, source: str) -> Iterator[h5py.File]:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
-        raise Refusal(asked, f"It cannot be read: {error}", "Download the file again") from error
-
-
-def check(dataset: h5py.Dataset, shape: tuple[int, ...], units: tuple[str, ...], source: str) -> None:
-    """Refuse a variable of another grid, or in other units, than its product's."""
-    found = _text(dataset.attrs.get("units", "none"))
-    if dataset.shape == shape and found in units:
-        return
-    raise Refusal(
-        f"{source}: {dataset.file.filename}, variable {dataset.name}",
-        f"Its shape is {dataset.shape}, its units are {found}; the product has {shape} and {units[0]}",
-        "Use the product's own global files, no subsets",
-    )
+        raise _unreadable(path, asked, error) from error
 
 
 def by_blocks(grid: GlobalGrid, window: Window, side: int, kept: Reader, read: Reader) -> Layer:
@@ -142,17 +305,63 @@ def _layers(read: Callable[[int], Layer], part: range) -> Layer:
     return np.stack([read(index) for index in part])
 
 
-def _granule(folder: Path, match: re.Match[str], source: str) -> Granule:
-    path, date, clock = folder / match[0], match["date"], match.groupdict().get("clock") or "0000"
+def _name_of(path: Path, folder: Path, naming: Naming) -> Name | None:
+    """What the name of a file says; subset services write addresses with percent signs into it.
+
+    Raises:
+        Unfit: it looks like a granule, or lies where granules do, and is not read.
+    """
+    name = unquote(path.name)
+    told = naming.read(name)
+    if told is not None or not (path.suffix and _DATA.fullmatch(path.suffix)):
+        return told
+    beside = any(part.lower().startswith(naming.source) for part in path.relative_to(folder).parts[:-1])
+    if naming.like.search(name) or (beside and not _FAMILIES.search(name)):
+        raise Unfit(
+            "not named as a granule",
+            f"{naming.source}: {path}",
+            "It looks like one of the product by its name or its folder, but its name is not that of a granule",
+            "Give it the name that its data centre gave it, or remove it",
+        )
+    return None
+
+
+_FAMILIES = re.compile(r"GLDAS|SMAP", re.IGNORECASE)
+
+
+def _latest(found: Iterable[Granule]) -> tuple[tuple[Granule, ...], list[Granule]]:
+    """Of every stream and time the granules of the latest release, by time; and the older ones."""
+    newest: dict[tuple[Stream, np.datetime64], str] = {}
+    found = list(found)
+    for granule in found:
+        key = granule.stream, granule.time
+        newest[key] = max(granule.version, newest.get(key, ""))
+    kept = [granule for granule in found if granule.version == newest[granule.stream, granule.time]]
+    older = [granule for granule in found if granule.version != newest[granule.stream, granule.time]]
+    return tuple(sorted(kept, key=lambda one: (one.time, one.stream.name, len(one.path.name), str(one.path)))), older
+
+
+def _older(granule: Granule, source: str) -> Unfit:
+    return Unfit(
+        "older release",
+        f"{source}: {granule.path}",
+        f"There is a later release than {granule.version} of the same time",
+        "Nothing need be done",
+    )
+
+
+def _unreadable(path: Path, asked: str, error: Exception) -> Unfit:
     try:
-        time = nanosecond(f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:]}")
-        return Granule(path, path.stat().st_mtime_ns, time, match["version"])
-    except ValueError as error:
-        raise Refusal(f"{source}: {path}", f"Its name holds no date: {date} {clock}", "Rename or remove it") from error
-    except OSError as error:
-        raise Refusal(f"{source}: {path}", f"It cannot be read: {error}", "Restore or remove it") from error
+        with path.open("rb") as file:
+            classic = file.read(3) == b"CDF"
+    except OSError:
+        classic = False
+    if classic:
+        remedy = "Ask for NetCDF-4, or convert it with 'nccopy -k nc4'"
+        return Unfit("another format", asked, "It is a NetCDF file of the classic format", remedy)
+    return Unfit("unreadable", asked, f"It cannot be read: {error}", "Download the file again")
 
 
-def _text(value: Any) -> str:
-    value = np.asarray(value).reshape(-1)[0]
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _some(left_out: Sequence[LeftOut]) -> str:
+    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+    return f"left out: {left_out[0].name}{more}: {left_out[0].reason}"

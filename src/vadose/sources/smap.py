@@ -1,5 +1,6 @@
 """SMAP L3 radiometer soil moisture: SPL3SMP at 36 km, SPL3SMP_E at 9 km."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -14,12 +15,20 @@ from numpy.typing import NDArray
 
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound
-from vadose.sources.granules import Granule, Layer, by_blocks, find, nothing_for, stacked
-from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, SURFACE, Product, read
+from vadose.sources.granules import Granule, GranuleIndex, Layer, Name, Naming, by_blocks, instant, is_data, stacked
+from vadose.sources.left_out import Unfit
+from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, SURFACE, Product, placement, read
 from vadose.sources.source import conform
 from vadose.sources.window import GlobalGrid, Window
 from vadose.variables import FROZEN, SMAP, Variable
 
+_NAME = re.compile(
+    r"SMAP_L3_SM_P(?P<fine>_E)?_(?P<date>\d{8})_(?P<version>R\d+_\d+)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_LIKE = re.compile(r"SMAP_L|SPL[1-4]", re.IGNORECASE)
+_KIND = re.compile(r"(?P<kind>SMAP_L[1-4][A-C]?(_[A-Z]+)+)_(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+
+_STREAMS = tuple(product.stream for product in PRODUCTS.values())
 _MARGIN = 2
 _BLOCK = 32
 
@@ -66,32 +75,37 @@ class Smap:
         once; the values are lazy.
 
         Raises:
-            NothingFound: no granule lies in the period, or none has a valid value there.
-            Refusal: a granule is damaged, lacks a group or a variable, or is of another grid or unit.
+            NothingFound: no granule that can be read lies in the period, or none has a valid value there.
         """
         datasets = []
-        for key, granules in self._granules.items():
-            near = [granule for granule in granules if _overlaps(granule, period, SPILL)]
-            if near and (dataset := self._dataset(PRODUCTS[key], near, area, period)) is not None:
+        taken: set[np.datetime64] = set()
+        for product in self._products:
+            look = _Look.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
+            near = [one for one in self._near(product, period) if one.time not in taken]
+            fit = self.index.fit(near, look.times)
+            taken |= {granule.time for granule in fit if look.covered_by(granule)}
+            if (dataset := self._dataset(product, look, fit, period)) is not None:
                 datasets.append(dataset)
         if not datasets:
             raise self._nothing(area, period)
         return tuple(datasets)
 
     @cached_property
-    def _granules(self) -> dict[str, tuple[Granule, ...]]:
-        """By product the granules of its days; no day is in two of them."""
-        keys = tuple(PRODUCTS) if self.grid == "auto" else (self.grid,)
-        chosen: dict[str, tuple[Granule, ...]] = {}
-        taken: set[np.datetime64] = set()
-        for key in keys:
-            found = find(self.archive, PRODUCTS[key].pattern, self.name)
-            chosen[key] = tuple(granule for granule in found if granule.time not in taken)
-            taken |= {granule.time for granule in chosen[key]}
-        return chosen
+    def index(self) -> GranuleIndex:
+        """What the archive holds."""
+        return GranuleIndex.of(self.archive, Naming("smap", _STREAMS, read_name, _LIKE))
 
-    def _dataset(self, product: Product, granules: list[Granule], area: Area, period: Period) -> xr.Dataset | None:
-        look = _Look.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
+    @property
+    def _products(self) -> tuple[Product, ...]:
+        """The products that are read, the one that is preferred first."""
+        return tuple(PRODUCTS.values()) if self.grid == "auto" else (PRODUCTS[self.grid],)
+
+    def _near(self, product: Product, period: Period) -> list[Granule]:
+        """The granules of a product that may hold observations of a period."""
+        mine = (granule for granule in self.index.granules if granule.stream == product.stream)
+        return [granule for granule in mine if _overlaps(granule, period, SPILL)]
+
+    def _dataset(self, product: Product, look: "_Look", granules: list[Granule], period: Period) -> xr.Dataset | None:
         seen: dict[np.datetime64, list[Granule]] = {}
         for granule in granules:
             for time in look.times(granule):
@@ -100,13 +114,13 @@ class Smap:
         if not seen:
             return None
         releases = sorted({granule.version for sharing in seen.values() for granule in sharing})
-        return conform(look.dataset(seen), self.variables, self.name, f"{product.name} {' '.join(releases)}")
+        return conform(look.dataset(seen), self.variables, self.name, f"{product.stream.name} {' '.join(releases)}")
 
     def _nothing(self, area: Area, period: Period) -> NothingFound:
-        held = [granule for granules in self._granules.values() for granule in granules]
-        inside = [granule for granule in held if _overlaps(granule, period)]
-        if not inside:
-            return nothing_for(self.name, area, period, held, self.archive)
+        left_out = {entry.name for entry in self.index.left_out}
+        inside = [one for product in self._products for one in self._near(product, period) if _overlaps(one, period)]
+        if not inside or all(granule.path.name in left_out for granule in inside):
+            return self.index.nothing(area, period)
         return NothingFound(
             f"smap: a valid value for {period} in '{area.name}'",
             f"Found none in {len(inside)} granules (quality: {self.quality})",
@@ -147,6 +161,13 @@ class _Look:
         found = np.unique(minutes[np.isfinite(values) & self.near])
         return granule.time + found.astype("timedelta64[m]")
 
+    def covered_by(self, granule: Granule) -> bool:
+        """Whether a granule, which may be a subset, holds a part of the window."""
+        place = placement(granule, self.grid)
+        rows, columns = place.rows.numbers, place.columns.numbers
+        inside = (rows >= self.window.top) & (rows < self.window.bottom)
+        return bool(inside.any() and ((columns >= self.window.left) & (columns < self.window.right)).any())
+
     def dataset(self, seen: dict[np.datetime64, list[Granule]]) -> xr.Dataset:
         """What is read at each time, of the granules that hold it."""
         times = sorted(seen)
@@ -177,6 +198,29 @@ class _Look:
 def smap_surface(archive: Path) -> Smap:
     """Where SMAP found the ground frozen or under snow, a source."""
     return Smap(archive, reads=FROZEN)
+
+
+def read_name(name: str) -> Name | None:
+    """What the name of a file says, be it a whole granule, a subset, or the address of one.
+
+    Raises:
+        Unfit: it is that of another product of SMAP, or holds no date.
+    """
+    match = _NAME.search(name)
+    if match is not None:
+        if not is_data(match["rest"]):
+            return None
+        stream = PRODUCTS["9km" if match["fine"] else "36km"].stream
+        return Name(stream, instant(name, match["date"]), match["version"].upper())
+    other = _KIND.search(name)
+    if other is not None and is_data(re.sub(r"^[^.]*", "", other["rest"], count=1)):
+        raise Unfit(
+            "another product of SMAP",
+            f"smap: a file named {name}",
+            f"It is {other['kind']}; level 3 soil moisture is read, SMAP_L3_SM_P and SMAP_L3_SM_P_E with a release R",
+            "Download SPL3SMP or SPL3SMP_E",
+        )
+    return None
 
 
 def _overlaps(granule: Granule, period: Period, spill: np.timedelta64 = DAY * 0) -> bool:

@@ -1,44 +1,45 @@
 """A day of SMAP L3: the two EASE-Grid 2.0 products, and what a granule holds of a window of them."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.refusal import Refusal
-from vadose.sources.granules import Granule, Layer, check, reading
+from vadose.grid import from_lonlat
+from vadose.sources.granules import Granule, Layer, Stream, reading
+from vadose.sources.left_out import Unfit
+from vadose.sources.packing import Packing, text
+from vadose.sources.placement import Placement, line
+from vadose.sources.water import check_magnitude, factor
 from vadose.sources.window import GlobalGrid, Window
+from vadose.variables import LATENCY_DAYS
 
 Numbers = NDArray[Any]
-Places = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Product:
-    """One of the two products: its short name, its grid and how its granules are named."""
+    """One of the two products.
 
-    name: str
+    Attributes:
+        stream: its line of production.
+        grid: its pixels.
+    """
+
+    stream: Stream
     grid: GlobalGrid
-    pattern: re.Pattern[str]
 
 
 _STEP_9KM = 9008.055210146
 _CORNER = (-17367530.4451615, 7314540.8306386)
 
 PRODUCTS = {
-    "9km": Product(
-        "SPL3SMP_E",
-        GlobalGrid(6933, *_CORNER, _STEP_9KM, 1624, 3856),
-        re.compile(r"SMAP_L3_SM_P_E_(?P<date>\d{8})_(?P<version>R\d+_\d+)\.h5"),
-    ),
-    "36km": Product(
-        "SPL3SMP",
-        GlobalGrid(6933, *_CORNER, 4 * _STEP_9KM, 406, 964),
-        re.compile(r"SMAP_L3_SM_P_(?P<date>\d{8})_(?P<version>R\d+_\d+)\.h5"),
-    ),
+    "9km": Product(Stream("SPL3SMP_E", LATENCY_DAYS["smap"]), GlobalGrid(6933, *_CORNER, _STEP_9KM, 1624, 3856)),
+    "36km": Product(Stream("SPL3SMP", LATENCY_DAYS["smap"]), GlobalGrid(6933, *_CORNER, 4 * _STEP_9KM, 406, 964)),
 }
 """By size of pixel; EASE-Grid 2.0, global (Brodzik et al. 2012, doi 10.3390/ijgi1010032)."""
 
@@ -48,13 +49,18 @@ _GROUPS = (
 )
 """Of the morning, with the only group of the first releases; of the evening."""
 
-_UNITS = ("cm**3/cm**3", "m**3/m**3", "m3 m-3")
 _LEAST = np.float32(0.02)
 """Smallest retrieval. The files' valid_max of 0.5 is not applied: retrievals reach the porosity, which exceeds it."""
 _NOT_RECOMMENDED, _FLAG_FILL = 1, 65534
 _FROZEN = 32 | 64 | 128 | 256
 """Bits of surface_flag: snow or ice, that which lasts, ground frozen by the radiometer, by the model's temperature."""
 SURFACE = "surface"
+_OFF_GRID = 0.25
+"""How far a pixel may lie beside those of the grid, in pixels: latitudes of two decimals are off by a sixteenth."""
+_ELSEWHEN = 3 * 86400
+"""Seconds from the start of its day from which on all of a granule's times belong to another one: its name is wrong."""
+_NO_TIME, _LIFETIME = -9999.0, 3e9
+"""What means no time in tb_time_seconds; and seconds beyond which a time is none, a hundred years."""
 _J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
 
 DAY = np.timedelta64(24, "h")
@@ -64,6 +70,55 @@ _STEP = 1800
 """Seconds to whose multiples times are rounded up. Two half-orbits that meet are 98 minutes apart, hence never share
 one; a half-orbit takes 49 minutes, hence seldom crosses one within a few hundred kilometres."""
 _LOCAL_SOLAR_HOURS = (6.0, 18.0)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One overpass of a granule: its variables by name, be they in a group or named with its name in front.
+
+    Attributes:
+        name: of the group.
+        held: the variables.
+        asked: for messages.
+        placement: of their rows and columns.
+    """
+
+    name: str
+    held: Mapping[str, h5py.Dataset]
+    asked: str
+    placement: Placement
+
+    def get(self, name: str) -> h5py.Dataset | None:
+        """A variable; most releases give the evening's ones the suffix `_pm`."""
+        return self.held.get(name, self.held.get(f"{name}_pm"))
+
+    def variable(self, name: str) -> h5py.Dataset:
+        """A variable that must be there.
+
+        Raises:
+            Unfit: it is not.
+        """
+        found = self.get(name)
+        if found is None:
+            remedy = "Download the file again, with all its variables"
+            raise Unfit(f"no variable {name}", self.asked, f"It has no variable {name}", remedy)
+        return found
+
+    def read(self, variable: h5py.Dataset, window: Window, empty: float) -> Numbers:
+        """A window of a variable as its numbers stand, `empty` where the file has nothing.
+
+        Raises:
+            Unfit: it is of another shape than the file's coordinates.
+        """
+        rows, columns = self.placement.rows.count, self.placement.columns.count
+        if variable.shape != (rows, columns):
+            raise Unfit(
+                "another shape",
+                self.asked,
+                f"The shape of {variable.name} is {variable.shape}; the product has {(rows, columns)} there",
+                "Use the product's own files, or subsets of them",
+            )
+        return self.placement.read(window, lambda down, across: variable[down, across], empty)
 
 
 def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> Layer:
@@ -82,80 +137,193 @@ def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> La
         pixel alone, not on the window.
 
     Raises:
-        Refusal: the file is damaged, lacks a group or a variable, or is of another grid or unit.
+        Unfit: the file is damaged, lacks a group or a variable, is of another grid, day or unit, or its numbers
+            contradict its units.
     """
+    place = placement(granule, grid)
     with reading(granule.path, "smap") as file:
-        groups = [next((name for name in names if name in file), None) for names in _GROUPS]
-        if not any(groups):
-            raise Refusal(
-                f"smap: {granule.path}",
-                f"It holds the groups {sorted(file)}, none with soil moisture",
-                f"Use files with {_GROUPS[0][0]} and {_GROUPS[1][0]}",
-            )
-        told = [None if name is None else file[name] for name in groups]
-        return np.stack([_overpass(told[number], number, granule, grid, quality, window) for number in (0, 1)])
+        groups = _groups(file, granule, place)
+        return np.stack([_overpass(group, n, granule, grid, quality, window) for n, group in enumerate(groups)])
+
+
+@lru_cache(maxsize=1 << 14)
+def placement(granule: Granule, grid: GlobalGrid) -> Placement:
+    """Where the rows and columns of a granule, or of a subset of one, lie on the grid of its product.
+
+    Raises:
+        Unfit: the file is damaged, holds no group with soil moisture, or lies on another grid.
+    """
+    whole = Placement.whole(grid)
+    with reading(granule.path, "smap") as file:
+        groups = [group for group in _groups(file, granule, whole) if group is not None]
+        shapes = {part.shape for group in groups if (part := group.get("soil_moisture")) is not None}
+        if shapes <= {(grid.rows, grid.columns)}:
+            return whole
+        asked = f"smap: {granule.path}"
+        for group in groups:
+            for places in (_by_index(group), _by_metres(group, file, grid), _by_degrees(group, grid)):
+                if places is not None and all(np.isfinite(along).any() for along in places):
+                    rows, columns = places
+                    down = line(rows, grid.rows, asked, "rows", off_grid=_OFF_GRID)
+                    return Placement(down, line(columns, grid.columns, asked, "columns", off_grid=_OFF_GRID))
+        raise Unfit(
+            "another grid",
+            asked,
+            f"Its shape is {', '.join(map(str, sorted(shapes)))}, the product has {(grid.rows, grid.columns)}; it "
+            "has neither EASE_row_index and EASE_column_index nor latitude and longitude",
+            "Keep those variables in a subset",
+        )
+
+
+def _groups(file: h5py.File, granule: Granule, place: Placement) -> list[Group | None]:
+    """The overpass of the morning and that of the evening; None where there is none.
+
+    Raises:
+        Unfit: there is neither.
+    """
+    found = []
+    for names in _GROUPS:
+        held = next(((name, parts) for name in names if (parts := _variables(file, name))), None)
+        found.append(Group(held[0], held[1], f"smap: {granule.path}, group {held[0]}", place) if held else None)
+    if not any(found):
+        raise Unfit(
+            "no group with soil moisture",
+            f"smap: {granule.path}",
+            f"It holds the groups {sorted(file)}, none with soil moisture",
+            f"Use files with {_GROUPS[0][0]} and {_GROUPS[1][0]}",
+        )
+    return found
+
+
+def _variables(file: h5py.File, group: str) -> dict[str, h5py.Dataset]:
+    """The variables of a group; OPeNDAP writes them with its name in front."""
+    if isinstance(file.get(group), h5py.Group):
+        return {name: part for name, part in file[group].items() if isinstance(part, h5py.Dataset)}
+    if not group.endswith(("_AM", "_PM")):
+        return {}
+    front = f"{group}_"
+    parts = ((name, part) for name, part in file.items() if name.startswith(front))
+    return {name.removeprefix(front): part for name, part in parts if isinstance(part, h5py.Dataset)}
+
+
+Places = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Where the rows lie on a grid, and where the columns do; NaN where that is not told."""
+
+
+def _by_index(group: Group) -> Places | None:
+    """By the numbers of the product's grid, which it gives where it saw something."""
+    parts = [group.get(name) for name in ("EASE_row_index", "EASE_column_index")]
+    if any(part is None or part.ndim != 2 for part in parts):
+        return None
+    rows, columns = (np.asarray(part[()], np.float64) for part in parts if part is not None)
+    for numbers in (rows, columns):
+        numbers[(numbers < 0) | (numbers >= _FLAG_FILL)] = np.nan
+    return _middle(rows, 1), _middle(columns, 0)
+
+
+def _by_metres(group: Group, file: h5py.File, grid: GlobalGrid) -> Places | None:
+    """By coordinates of the projection along each axis."""
+    parts = [group.held.get(name, file.get(name)) for name in ("y", "x")]
+    if any(not isinstance(part, h5py.Dataset) or part.ndim != 1 for part in parts):
+        return None
+    y, x = (np.asarray(part[()], np.float64) for part in parts if part is not None)
+    return (grid.north - y) / grid.step - 0.5, (x - grid.west) / grid.step - 0.5
+
+
+def _by_degrees(group: Group, grid: GlobalGrid) -> Places | None:
+    """By the latitude and longitude of each pixel."""
+    parts = [group.get(name) for name in ("latitude", "longitude")]
+    if any(part is None or part.ndim != 2 for part in parts):
+        return None
+    lat, lon = (np.asarray(part[()], np.float64) for part in parts if part is not None)
+    lat[np.abs(lat) > 90], lon[np.abs(lon) > 180] = np.nan, np.nan
+    south, west = _middle(lat, 1), _middle(lon, 0)
+    x, _ = from_lonlat(grid.epsg).transform(west, np.zeros_like(west))
+    _, y = from_lonlat(grid.epsg).transform(np.zeros_like(south), south)
+    return (grid.north - np.asarray(y)) / grid.step - 0.5, (np.asarray(x) - grid.west) / grid.step - 0.5
+
+
+def _middle(numbers: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """The median along an axis, NaN where nothing is told."""
+    told = np.isfinite(numbers).any(axis=axis)
+    found = np.full(told.shape, np.nan)
+    found[told] = np.nanmedian(numbers[told] if axis == 1 else numbers[:, told], axis=axis)
+    return found
 
 
 def _overpass(
-    group: h5py.Group | None, number: int, granule: Granule, grid: GlobalGrid, quality: str, window: Window
+    group: Group | None, number: int, granule: Granule, grid: GlobalGrid, quality: str, window: Window
 ) -> Layer:
     """Soil moisture or flags, and minutes, of one group, (field, y, x); NaN where there is no group."""
     found = np.full((2, *window.shape), np.nan, np.float32)
     if group is None:
         return found
-    values, valid = _frozen(group, window) if quality == SURFACE else _moisture(group, grid, quality, window)
+    values, valid = _frozen(group, window) if quality == SURFACE else _moisture(group, quality, window)
     if valid.any():
-        seconds = _seconds(group, number, granule, grid, window)
+        seconds = _seconds(group, number, granule, grid, window, valid)
         found[0, valid] = values[valid]
         found[1, valid] = np.ceil(seconds[valid] / _STEP) * (_STEP / 60)
     return found
 
 
-def _moisture(group: h5py.Group, grid: GlobalGrid, quality: str, window: Window) -> tuple[Numbers, Places]:
+def _moisture(group: Group, quality: str, window: Window) -> tuple[Numbers, NDArray[np.bool_]]:
     """Soil moisture, and where it counts."""
-    moisture = _variable(group, "soil_moisture")
-    check(moisture, (grid.rows, grid.columns), _UNITS, "smap")
-    values = moisture[window.slices]
+    moisture = group.variable("soil_moisture")
+    units = text(moisture.attrs.get("units", "none"))
+    times = factor(units, group.asked, layer=False)
+    numbers = Packing.of(moisture, bounds=False).physical(group.read(moisture, window, np.nan))
+    check_magnitude(numbers[numbers > 0], times, units, group.asked)
+    values = (numbers * times).astype(np.float32)
     valid = values >= _LEAST
     if valid.any() and quality != "retrieved":
-        flag = _variable(group, "retrieval_qual_flag")[window.slices]
+        flag = _flags(group, group.variable("retrieval_qual_flag"), window)
         valid &= (flag & _NOT_RECOMMENDED == 0) & (flag != _FLAG_FILL)
     return values, valid
 
 
-def _frozen(group: h5py.Group, window: Window) -> tuple[Numbers, Places]:
+def _frozen(group: Group, window: Window) -> tuple[Numbers, NDArray[np.bool_]]:
     """Whether the ground is flagged as frozen or under snow, and where an overpass told."""
-    if _named(group, "surface_flag") not in group:
+    surface = group.get("surface_flag")
+    if surface is None:
         return np.full(window.shape, np.nan), np.zeros(window.shape, bool)
-    flag = _variable(group, "surface_flag")[window.slices]
+    flag = _flags(group, surface, window)
     return np.asarray((flag & _FROZEN) != 0), np.asarray(flag != _FLAG_FILL)
 
 
-def _seconds(group: h5py.Group, number: int, granule: Granule, grid: GlobalGrid, window: Window) -> NDArray[np.float64]:
+def _flags(group: Group, variable: h5py.Dataset, window: Window) -> NDArray[np.int64]:
+    """Bits; the fill value where there is none, as where a subset that went through decimals has NaN."""
+    flags = np.asarray(group.read(variable, window, _FLAG_FILL), np.float64)
+    there = np.isfinite(flags) & (flags >= 0)
+    return np.where(there, flags, _FLAG_FILL).astype(np.int64)
+
+
+def _seconds(
+    group: Group, number: int, granule: Granule, grid: GlobalGrid, window: Window, valid: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Time of acquisition, seconds since the start of the day: as told, or by the local sun where it is not.
 
     A time that does not belong to the granule's day counts as not told.
+
+    Raises:
+        Unfit: all times that are told belong to a day that is not near.
     """
     lon = (np.arange(window.left, window.right) + 0.5) / grid.columns * 360 - 180
     by_sun = np.broadcast_to((_LOCAL_SOLAR_HOURS[number] - lon / 15) % 24 * 3600, window.shape)
-    if _named(group, "tb_time_seconds") not in group:
+    acquired = group.get("tb_time_seconds")
+    if acquired is None:
         return by_sun
     second = np.timedelta64(1, "s")
-    seconds = _variable(group, "tb_time_seconds")[window.slices] - (granule.time - _J2000) / second
+    numbers = np.asarray(group.read(acquired, window, _NO_TIME), np.float64)
+    seconds = numbers - (granule.time - _J2000) / second
     told = (seconds > -SPILL / second) & (seconds < (DAY + SPILL) / second - _STEP)
-    return np.where(told, seconds, by_sun)
-
-
-def _variable(group: h5py.Group, name: str) -> h5py.Dataset:
-    if _named(group, name) not in group:
-        raise Refusal(
-            f"smap: {group.file.filename}, group {group.name}",
-            f"It has no variable {name}",
-            "Download the file again, with all its variables",
+    elsewhen = seconds[valid & (numbers > 0) & (np.abs(seconds) < _LIFETIME)]
+    if elsewhen.size and (np.abs(elsewhen) > _ELSEWHEN).all():
+        seen = granule.time + np.timedelta64(int(np.median(elsewhen)), "s")
+        raise Unfit(
+            "another day than its name",
+            group.asked,
+            f"Its name says {np.datetime_as_string(granule.time, 'D')}, its pixels were seen on "
+            f"{np.datetime_as_string(seen, 'D')}",
+            "Give it the name that its data centre gave it",
         )
-    return group[_named(group, name)]
-
-
-def _named(group: h5py.Group, name: str) -> str:
-    """The name as the group has it: most releases give the evening's variables the suffix `_pm`."""
-    return name if name in group else f"{name}_pm"
+    return np.where(told, seconds, by_sun)

@@ -11,6 +11,10 @@ from vadose.grid import Area, Period
 from vadose.refusal import Refusal
 from vadose.variables import Variable
 
+AVAILABLE_AT, REPLACED_AT = "available_at", "replaced_at"
+"""Coordinates along the times of a dataset: when the product of each was published, and when a better one of the same
+observation was; NaT where that never was. A dataset without them has the latency of its source."""
+
 
 class Source(Protocol):
     """Where data come from: one product, read on its own grid."""
@@ -42,7 +46,8 @@ def conform(dataset: xr.Dataset, variables: tuple[Variable, ...], source: str, i
 
     The form: variables of `variables` alone, float32, with their units and NaN where nothing was observed; dimensions
     (time, y, x), or (y, x) for a static product; x ascending, y descending, evenly spaced pixel centres in the
-    dataset's CRS (`.rio.crs`); time ascending, datetime64[ns], UTC; attributes `source` and `item`.
+    dataset's CRS (`.rio.crs`); time ascending, datetime64[ns], UTC; attributes `source` and `item`. A product whose
+    latency is not that of its source (`variables.LATENCY_DAYS`) carries the coordinates `available_at`, `replaced_at`.
 
     Args:
         dataset: with a `units` attribute on every variable, and a CRS.

@@ -1,31 +1,31 @@
 """What of an archive a map is made from: items and granules by name, with the bytes of their files."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
 from vadose.fusion import Needs, Windows
-from vadose.grid import Area, Period, nanosecond
+from vadose.fusion.publication import Publication
+from vadose.grid import Area, Period, earlier, nanoseconds
 from vadose.refusal import NothingFound
 from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.dem import Dem
-from vadose.sources.folders import walk
+from vadose.sources.gldas import Gldas
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.sentinel2 import Sentinel2
+from vadose.sources.smap import Smap
 from vadose.sources.soilgrids import FOLDER
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
 from vadose.sources.worldcover import WorldCover
 from vadose.variables import source_of
 
-_SMAP = re.compile(r"SMAP_L3_SM_P.*_(?P<date>\d{8})_.*\.h5")
-_GRANULES = {
-    "smap": _SMAP,
-    "smap_surface": _SMAP,
-    "gldas": re.compile(r"GLDAS_NOAH025_3H.*\.A(?P<date>\d{8})\..*\.nc4"),
-}
+_DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def inventory(
     moments: Sequence[np.datetime64],
     needs: Needs,
     windows: Windows,
+    as_of: np.datetime64 | None = None,
 ) -> tuple[Held, ...]:
     """What meets an area and the time that a map looks back on; only of sources that are needed.
 
@@ -59,20 +60,20 @@ def inventory(
         area: of the map.
         moments: of the map, in order.
         needs: of the networks.
-        windows: how old an observation may be.
+        windows: how old an observation may be, and how late its product comes.
+        as_of: nothing that was published later is read; None for hindsight.
 
     Raises:
         Refusal: an item cannot be read.
     """
-    span = Period(moments[0], moments[-1] + np.timedelta64(1, "ns"))
     past = {source_of(name) for name in needs.history.variables}
     found: list[Held] = []
     for source in sources:
         if needs.names.isdisjoint(variable.name for variable in source.variables):
             continue
         days = needs.history.steps * needs.history.step_days if source.name in past else 0.0
-        period = span.widened(max(days, windows.of(source.name)))
-        found += _of_source(archive, source, area, period)
+        asked = _Asked(area, tuple(moments), max(days, windows.of(source.name)), windows, as_of)
+        found += _of_source(archive, source, asked)
     return tuple(found)
 
 
@@ -81,46 +82,72 @@ def index_of(source: Source) -> Index | None:
     return source.index if isinstance(source, Sentinel1 | Sentinel2 | Dem | WorldCover) else None
 
 
-def _of_source(archive: Path, source: Source, area: Area, period: Period) -> list[Held]:
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a source: an area, and moments that look back some days on what counted by then."""
+
+    area: Area
+    moments: tuple[np.datetime64, ...]
+    days: float
+    windows: Windows
+    as_of: np.datetime64 | None
+
+    @property
+    def period(self) -> Period:
+        """From the first moment's past to the last moment."""
+        return Period(self.moments[0], self.moments[-1] + np.timedelta64(1, "ns")).widened(self.days)
+
+    def met(self, source: str, seen: xr.Dataset, lasts: np.timedelta64) -> NDArray[np.bool_]:
+        """Which of some times, with what is known of their publication, a moment reads.
+
+        Args:
+            source: name.
+            seen: without variables.
+            lasts: how long after its time a product may still hold observations.
+        """
+        times, publication = seen["time"].values, Publication.of(self.windows.dated(seen, source))
+        met = np.zeros(times.shape, bool)
+        for moment in self.moments:
+            oldest = earlier(moment, self.days)
+            counts = publication.counts(self.windows.known_at(moment, self.as_of))
+            met |= (times <= moment) & (times + lasts >= oldest) & counts
+        return met
+
+
+def _of_source(archive: Path, source: Source, asked: _Asked) -> list[Held]:
+    if isinstance(source, Gldas | Smap):
+        return _granules(source, asked)
     index = index_of(source)
-    if index is not None:
-        return _items(index, source.name, area, None if isinstance(source, Dem | WorldCover) else period)
-    if source.name in _GRANULES:
-        return _granules(archive, source.name, period)
-    return [_held(source.name, path) for path in sorted((archive / FOLDER).glob("*.tif"))]
+    if index is None:
+        return [_held(source.name, path) for path in sorted((archive / FOLDER).glob("*.tif"))]
+    return _items(index, source, asked)
 
 
-def _items(index: Index, source: str, area: Area, period: Period | None) -> list[Held]:
+def _items(index: Index, source: Source, asked: _Asked) -> list[Held]:
+    static = isinstance(source, Dem | WorldCover)
     try:
-        records = index.find(area, period)
+        records = index.find(asked.area, None if static else asked.period)
     except NothingFound:
         return []
+    if not static:
+        times = xr.Dataset(coords={"time": nanoseconds([record.time for record in records])})
+        records = tuple(compress(records, asked.met(source.name, times, _DAY * 0)))
     sizes = {record.id: sum(_size(Path(asset.href)) for asset in record.assets) for record in records}
-    return [Held(source, name, size) for name, size in sorted(sizes.items())]
+    return [Held(source.name, name, size) for name, size in sorted(sizes.items())]
 
 
-def _granules(archive: Path, source: str, period: Period) -> list[Held]:
-    days = Period(period.start.astype("datetime64[D]"), period.end)
-    return sorted(
-        (_held(source, path) for path, date in _dated(archive, _GRANULES[source]) if date in days),
-        key=lambda held: held.name,
-    )
-
-
-def _dated(archive: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, np.datetime64]]:
-    for path in walk(archive):
-        match = pattern.fullmatch(path.name)
-        date = _date(match["date"]) if match else None
-        if date is not None:
-            yield path, date
-
-
-def _date(digits: str) -> np.datetime64 | None:
-    """The day of a name; None where it tells none, which the source that reads the product refuses."""
-    try:
-        return nanosecond(f"{digits[:4]}-{digits[4:6]}-{digits[6:]}")
-    except ValueError:
-        return None
+def _granules(source: Gldas | Smap, asked: _Asked) -> list[Held]:
+    """Granules that a moment reads; one of a day holds observations of all of it."""
+    held = source.index.granules
+    if not held:
+        return []
+    coords = {
+        "time": np.array([granule.time for granule in held]),
+        AVAILABLE_AT: ("time", np.array([granule.available_at for granule in held])),
+        REPLACED_AT: ("time", source.index.replaced_at(held)),
+    }
+    met = asked.met(source.name, xr.Dataset(coords=coords), _DAY if isinstance(source, Smap) else _DAY * 0)
+    return sorted((_held(source.name, one.path) for one in compress(held, met)), key=lambda one: one.name)
 
 
 def _held(source: str, path: Path) -> Held:

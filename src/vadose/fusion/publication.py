@@ -1,0 +1,37 @@
+"""When products were published, and when a better one of the same observation took their place."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.grid import nanoseconds
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
+
+
+@dataclass(frozen=True, eq=False)
+class Publication:
+    """From when on products could be had, and until when there was no better one of the same observations.
+
+    Attributes:
+        since: when each was published; NaT where it always was.
+        until: when a better one was; NaT where that never was.
+    """
+
+    since: NDArray[np.datetime64]
+    until: NDArray[np.datetime64]
+
+    @classmethod
+    def of(cls, dataset: xr.Dataset) -> "Publication":
+        """That of a dataset, or of one time of it; what it does not tell never was."""
+        shape = dataset["time"].shape if "time" in dataset.coords else ()
+        never = np.full(shape, "NaT", "datetime64[ns]")
+        coords = (dataset.coords.get(name) for name in (AVAILABLE_AT, REPLACED_AT))
+        return cls(*(never if told is None else nanoseconds(told.values) for told in coords))
+
+    def counts(self, known_at: np.datetime64 | None) -> NDArray[np.bool_]:
+        """Which of them were the best that could be had at a moment; in hindsight for None."""
+        if known_at is None:
+            return np.isnat(self.until)
+        return (np.isnat(self.since) | (self.since <= known_at)) & (np.isnat(self.until) | (known_at < self.until))
