@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,68 @@ def test_a_store_is_described_in_numbers_and_in_a_picture(tmp_path: Path) -> Non
     picture(store, tmp_path / "store.png")
     assert (tmp_path / "store.png").read_bytes()[:4] == b"\x89PNG"
     shutil.rmtree(tmp_path / "store")
+
+
+def test_a_store_that_grows_while_it_is_read_gives_its_own_samples(tmp_path: Path) -> None:
+    drawn = simulated(80)
+    store = write(tmp_path / "store", part(drawn, 0, 45))
+    append(tmp_path / "store", write(tmp_path / "other", part(drawn, 45, 60)))
+    append(tmp_path / "store", write(tmp_path / "third", part(drawn, 60, 80)))
+    np.testing.assert_array_equal(
+        store.cells(["smap"], store.rows), SampleStore.open(store.path).cells(["smap"], store.rows)
+    )
+    names = HOLDS.pixels[:1]
+    read = [one.pixels(names, store.rows, HOLDS.halo) for one in (store, SampleStore.open(store.path))]
+    np.testing.assert_array_equal(*read)
+
+
+@pytest.mark.parametrize("what", ["replaced", "removed"])
+def test_a_store_that_is_replaced_while_it_is_read_is_never_taken_for_itself(what: str, tmp_path: Path) -> None:
+    store = write(tmp_path / "store", simulated(40))
+    if what == "replaced":
+        write(tmp_path / "store", simulated(40, seed=1))
+    else:
+        shutil.rmtree(tmp_path / "store")
+    with pytest.raises(Refusal, match="replaced or removed while it was read"):
+        store.cells(["smap"], store.rows)
+    with pytest.raises(Refusal, match="replaced or removed while it was read"):
+        store.pixels(HOLDS.pixels[:1], store.rows, HOLDS.halo)
+
+
+def test_a_store_whose_replacement_was_broken_off_is_found_again(tmp_path: Path) -> None:
+    """Where names cannot be exchanged a killed run leaves the older store aside, under a hidden name."""
+    store = write(tmp_path / "store", simulated(40))
+    store.path.rename(tmp_path / ".store.0a1b2c3d.old")
+    (tmp_path / ".store.0a1b2c3d").mkdir()
+    assert len(SampleStore.open(tmp_path / "store")) == 40
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+APPEND = """
+import sys
+from pathlib import Path
+from vadose.samples import SampleStore, append
+from vadose.refusal import Refusal
+try:
+    append(Path(sys.argv[1]), SampleStore.open(Path(sys.argv[2])))
+except Refusal as refusal:
+    sys.exit(str(refusal))
+"""
+
+
+def test_of_two_that_append_at_once_none_loses_samples_and_says_success(tmp_path: Path) -> None:
+    drawn = simulated(90)
+    for name, (first, last) in {"store": (0, 30), "b": (30, 60), "c": (60, 90)}.items():
+        write(tmp_path / name, part(drawn, first, last))
+    told = [
+        subprocess.Popen(
+            [sys.executable, "-c", APPEND, tmp_path / "store", tmp_path / name], stderr=subprocess.PIPE, text=True
+        )
+        for name in "bc"
+    ]
+    errors = [one.communicate()[1] for one in told]
+    done = [one.returncode == 0 for one in told]
+    assert any(done)
+    assert len(SampleStore.open(tmp_path / "store")) == 30 + 30 * sum(done)
+    assert all("is at work on it" in error for error, good in zip(errors, done, strict=True) if not good)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c", "store"]

@@ -9,7 +9,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vadose.refusal import Refusal
@@ -88,13 +88,22 @@ def recover(path: Path) -> None:
 
     Only for those who know that nobody else writes to `path`: who holds its lock.
     """
-    pattern = re.compile(rf"{re.escape(_prefix(path))}{_HEX}({re.escape(path.suffix)})?(\{OLD})?")
-    left = [entry for entry in _entries(path.parent) if pattern.fullmatch(entry.name)]
-    for entry in sorted(left, key=lambda entry: not entry.name.endswith(OLD)):
-        if entry.name.endswith(OLD) and not os.path.lexists(path):
-            entry.rename(path)
-        else:
-            _remove(entry)
+    put_back(path)
+    for entry in _left(path):
+        _remove(entry)
+
+
+def is_replaced(path: Path) -> bool:
+    """Whether a folder lies aside while another takes its place, or did when a run died."""
+    return any(entry.name.endswith(OLD) for entry in _left(path))
+
+
+def put_back(path: Path) -> None:
+    """Give a folder its name again that a dead run took it from and did not give to the new one."""
+    old = [entry for entry in _left(path) if entry.name.endswith(OLD)]
+    if old and not os.path.lexists(path):
+        with suppress(FileNotFoundError):  # another one was faster
+            old[0].rename(path)
 
 
 def sweep(folder: Path) -> None:
@@ -157,6 +166,11 @@ def _prefix(path: Path) -> str:
         path.name if len(os.fsencode(path.name)) <= longest else hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     )
     return f".{name}."
+
+
+def _left(path: Path) -> list[Path]:
+    pattern = re.compile(rf"{re.escape(_prefix(path))}{_HEX}({re.escape(path.suffix)})?(\{OLD})?")
+    return [entry for entry in _entries(path.parent) if pattern.fullmatch(entry.name)]
 
 
 def _put_back_or_remove(entry: Path) -> None:

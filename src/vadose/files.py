@@ -14,7 +14,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from vadose import __version__
-from vadose.atomic import replacing as replacing  # noqa: PLC0414 - who writes a file finds all of it here
+from vadose.atomic import renewing as renewing  # noqa: PLC0414 - who writes files finds all of it here
+from vadose.atomic import replacing as replacing  # noqa: PLC0414
 from vadose.refusal import Refusal
 
 LARGEST_JSON, LARGEST_YAML = 64 << 20, 1 << 20

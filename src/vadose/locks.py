@@ -11,15 +11,18 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from vadose.atomic import is_leftover, recover, sweep
+from vadose.atomic import is_leftover, is_replaced, put_back, recover, sweep
 from vadose.refusal import Refusal
 
 LOCK = "lock"
+PATIENCE_S = 5.0
+"""How long a reader waits for a folder that is being replaced."""
 _UNABLE = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 """What a file system says that has no locks: there the word of the file alone counts."""
 
@@ -67,6 +70,7 @@ def alone_in(folder: Path, names: Collection[str]) -> Iterator[Path]:
         Refusal: another process holds the folder.
     """
     folder = folder.resolve()
+    put_back(folder)
     with _made(folder), _held(folder / LOCK, folder):
         recover(folder)
         for name in names:
@@ -94,6 +98,15 @@ def alone_at(path: Path) -> Iterator[Path]:
     with _made(path.parent), _held(path.with_name(f".{path.name}.{LOCK}"), path):
         recover(path)
         yield path
+
+
+def settle(path: Path) -> None:
+    """Before a folder is read that may just be replaced: wait for it, or put back what a dead run took away."""
+    until = time.monotonic() + PATIENCE_S
+    while not path.exists() and is_replaced(path) and time.monotonic() < until:
+        with suppress(Refusal, OSError), alone_at(path):
+            return
+        time.sleep(0.05)
 
 
 def is_vacant(folder: Path) -> bool:

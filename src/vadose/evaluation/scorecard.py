@@ -24,6 +24,9 @@ from vadose.evaluation.works import Work
 from vadose.files import declaration, read_json, replacing
 from vadose.refusal import Refusal
 
+CARD = ("scorecard.html", "scorecard.md", "scorecard.csv", DIAGRAM, "scorecard.json")
+"""Names of its files."""
+
 
 def write_scorecard(
     folder: Path,
@@ -66,24 +69,32 @@ def write_scorecard(
     return write_content(folder, Content.of(products, words, min_samples, bootstrap, works, setting))
 
 
-def write_content(folder: Path, content: Content) -> Path:
+def write_content(folder: Path, content: Content, request: str = "") -> Path:
     """Write the files of `write_scorecard`; all of them or none.
+
+    Args:
+        folder: of the files.
+        content: of the scorecard.
+        request: mark of the request that made it, for the JSON file.
 
     Returns:
         Path of the Markdown file.
     """
     scores, words = content.scores, content.words
+    figures = _figures(content) | ({"request": request} if request else {})
     texts = {
         "scorecard.html": page(content),
         "scorecard.md": scorecard_markdown(scores, words.title, words.notes, words.notice, content.chapters),
         "scorecard.csv": _every_sensor(content).to_csv(index=False),
-        "scorecard.json": json.dumps(_figures(content), indent=2, allow_nan=False) + "\n",
+        "scorecard.json": json.dumps(figures, indent=2, allow_nan=False) + "\n",
     }
     with ExitStack() as whole:
         for name, text in texts.items():
             whole.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
         if speaking := stated(scores.products):
             reliability_diagram(speaking, whole.enter_context(replacing(folder / DIAGRAM)), words.notice)
+        else:
+            (folder / DIAGRAM).unlink(missing_ok=True)
     return folder / "scorecard.md"
 
 

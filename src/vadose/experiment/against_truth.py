@@ -17,6 +17,7 @@ from vadose.experiment.unseen import SENSOR, Member
 from vadose.files import replacing
 from vadose.fusion import Assembler, Windows
 from vadose.grid import Period, cell_centres, from_lonlat, nanoseconds
+from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Grouping
 from vadose.sources import Source, open_sources
@@ -41,6 +42,15 @@ def judge_by_truth(folder: Path, archive: Path, out: Path, report: Callable[[int
     Raises:
         Refusal: no run, no simulated world, or one whose sensors the run does not hold.
     """
+    request = Request.of("world judge", out, run=folder, world=archive)
+    with request.file(out) as held:
+        text = _judged(folder, archive, report)
+        with replacing(held) as temporary:
+            temporary.write_text(f"{text.rstrip()}\n\n<!-- {request.mark} -->\n", encoding="utf-8")
+    return text
+
+
+def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]) -> str:
     run, world = Run(folder), made(archive)
     readings = pd.read_parquet(run.folder / "predictions" / f"{NETWORK}.parquet")
     regions = [region for region in world.regions if network_of(region) in set(readings["network"])]
@@ -59,10 +69,7 @@ def judge_by_truth(folder: Path, archive: Path, out: Path, report: Callable[[int
         maps.append(judge.maps(world, region, own, truth).join(ground, on="cell"))
         points.append(own.assign(truth=truth_at(truth, world.ground(region).epsg, own)))
         report(done, len(regions), region.name)
-    text = page(pd.concat(maps, ignore_index=True), pd.concat(points, ignore_index=True), experiment.min_samples)
-    with replacing(out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return text
+    return page(pd.concat(maps, ignore_index=True), pd.concat(points, ignore_index=True), experiment.min_samples)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from vadose.experiment.fitted import Reporter
 from vadose.experiment.mapping import MapRequest, make_map
 from vadose.experiment.train import train_in
 from vadose.files import write_json
+from vadose.outputs import Request
 from vadose.world import WorldConfig, make
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
@@ -25,6 +26,11 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
     Returns:
         Lines for a terminal: the scores, and where everything lies.
     """
+    with Request("demo", "").folder(folder, []) as held:
+        return _demonstrate(held, preset, report, epoch_report, workers)
+
+
+def _demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter, workers: int) -> tuple[str, ...]:
     world = WorldConfig.preset(preset)
     archive, run = folder / "world", folder / "run"
     make(world, archive, report, workers)

@@ -11,11 +11,15 @@ from vadose.experiment.identity import CHECKPOINT_PRODUCTS, products_of_run
 from vadose.experiment.published import lines_of_run
 from vadose.experiment.run import Run
 from vadose.models import FusionNetwork
+from vadose.outputs import Request
 from vadose.samples.layout import PUBLISHED_UNITS
 from vadose.samples.published.lines import to_dict
-from vadose.training.export import format_of, write_graph
+from vadose.training.export import Format, format_of, write_graph
 from vadose.training.released import OUTPUTS, Released
 from vadose.variables import PREDICTORS
+
+INPUTS = "inputs.json"
+"""What the model reads; written with the others, it says which request made them."""
 
 
 def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...]:
@@ -30,19 +34,28 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
         Refusal: no such format, no run, one that is not finished, or a graph that says something else; nothing is
             written then.
     """
-    known, run = [format_of(form) for form in dict.fromkeys(forms)], Run(folder)
+    known = [format_of(form) for form in dict.fromkeys(forms)]
+    request = Request.of("export", out, run=folder, forms=sorted(known))
+    names = [*(f"model.{form}" for form in known), "MODEL_CARD.md", INPUTS]
+    with request.files(out, names, INPUTS) as held, files.renewing(held) as new:
+        written = _export(Run(folder), new, known, request.mark)
+    return tuple(out / path.name for path in written)
+
+
+def _export(run: Run, out: Path, known: Sequence[Format], mark: str) -> tuple[Path, ...]:
     members = [model for model in run.members() if isinstance(model, FusionNetwork)]
     experiment, calibration = run.experiment(), run.calibration()
     released = Released(members, calibration.whole, calibration.without)
     products = products_of_run(run.networks())
     graphs = {form: out / f"model.{form}" for form in known}
-    inputs, card = out / "inputs.json", out / "MODEL_CARD.md"
+    inputs, card = out / INPUTS, out / "MODEL_CARD.md"
     with ExitStack() as whole:
         apart = {
             path.name: write_graph(released, whole.enter_context(files.replacing(path)), form)
             for form, path in graphs.items()
         }
         said = files.declaration("release", experiment.model_dump(mode="json")) | {
+            "request": mark,
             "simulated": experiment.simulated,
             "networks": len(members),
             "needs": asdict(released.needs),

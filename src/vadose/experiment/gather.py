@@ -14,6 +14,7 @@ from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples, T
 from vadose.files import sha256
 from vadose.fusion import Assembler, Needs, Windows
 from vadose.grid import Area, Period, Tile, nanoseconds, tile_around
+from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Archive, Report, SampleStore, TableMapping, build, import_table
 from vadose.sources import Ismn, Sensor, Source, open_sources
@@ -21,6 +22,7 @@ from vadose.sources.sentinel1 import Sentinel1
 from vadose.variables import ARCHIVE_PRODUCTS
 
 Progress = Callable[[int, int, str], None]
+BUILD = Request("samples build", "")
 
 
 def gather(experiment: Experiment, store: Path, progress: Progress | None = None, workers: int = 1) -> Report:
@@ -29,6 +31,7 @@ def gather(experiment: Experiment, store: Path, progress: Progress | None = None
     Raises:
         Refusal: what it is made from cannot be read or holds nothing; nothing is written.
     """
+    BUILD.require_place(store, folder=True)
     samples = experiment.samples
     if isinstance(samples, TableSamples):
         return import_table(samples.table, mapping_of(experiment, samples), store)
@@ -58,7 +61,7 @@ def store_of(experiment: Experiment, store: Path, progress: Progress | None = No
         raise Refusal(
             f"samples: {store} for the experiment '{experiment.name}'",
             f"They were built from another {', '.join(changed)}",
-            "Build them again with 'vadose samples build', or give another --out",
+            "Remove them and build again with 'vadose samples build', or give another --out",
         )
     return held
 

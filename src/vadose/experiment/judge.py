@@ -18,7 +18,7 @@ from vadose.evaluation import (
 from vadose.evaluation.benchmark_text import benchmark_plain
 from vadose.evaluation.content import Content, Words
 from vadose.evaluation.markdown import difference_table
-from vadose.evaluation.scorecard import headline_text, write_content
+from vadose.evaluation.scorecard import CARD, headline_text, write_content
 from vadose.evaluation.text import plain_table
 from vadose.evaluation.triple_text import TRIPLE, triple_markdown
 from vadose.experiment.config import SIMULATED, Experiment
@@ -26,6 +26,8 @@ from vadose.experiment.folds import way_of
 from vadose.experiment.near_training import with_distance
 from vadose.experiment.product import Gathered, Product, Reading, gathered
 from vadose.experiment.run import Run
+from vadose.files import renewing
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 
 
@@ -55,7 +57,27 @@ def judge(
     Raises:
         Refusal: as `gathered`, `score` and `works`; or simulated samples are to be set beside published works.
     """
+    if out:
+        Request("score", "").require_place(out, folder=True)
     told = [Product.told(str(text), reading or Reading()) for text in products]
+    if out is None:
+        return _judged(told, None, min_samples, sensors, against, triple)
+    given = {"products": [(one.name, one.path) for one in told], "reading": reading, "sensors": sensors}
+    asked = {"min_samples": min_samples, "against": against, "triple": triple}
+    request = Request.of("score", out, **given, **asked)
+    with request.files(out, CARD, CARD[-1]) as held, renewing(held) as new:
+        return _judged(told, (new, out, request.mark), min_samples, sensors, against, triple)
+
+
+def _judged(
+    told: Sequence[Product],
+    card: tuple[Path, Path, str] | None,
+    min_samples: int,
+    sensors: Path | None,
+    against: str,
+    triple: bool,
+) -> str:
+    """As `judge`; `card` is where the scorecard is written, where it is in the end, and its mark."""
     found = gathered(told, sensors)
     simulated = any(is_simulated(path) for path in [*(one.path for one in told), *([sensors] if sensors else [])])
     published = _works(against, simulated)
@@ -64,8 +86,10 @@ def judge(
     chapters = {TRIPLE: triple_markdown(tables)} if triple else {}
     words = Words(", ".join(tables), tuple(notes), SIMULATED if simulated else "", chapters)
     content = Content.of(tables, words, min_samples, works=published, setting=setting)
-    if out:
-        notes = [*notes, f"Scorecard: {write_content(out, content)}, and scorecard.html beside it"]
+    if card:
+        new, out, mark = card
+        path = out / write_content(new, content, mark).name
+        notes = [*notes, f"Scorecard: {path}, and scorecard.html beside it"]
     return "\n".join(filter(None, [words.title, words.notice, *_figures(content), *chapters.values(), *notes]))
 
 

@@ -26,13 +26,15 @@ from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
 from vadose.fusion import Assembler
 from vadose.grid import Area, Period
-from vadose.locks import alone
+from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.variables import ARCHIVE_PRODUCTS
 
 Progress = Callable[[int, int, str], None]
 ALONE = Crew()
+MAP = Request("map", "")
+"""Its plan tells one map from another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +98,14 @@ def make_map(
             work on; a full disk.
         TilesFailed: some tiles could not be estimated.
     """
+    MAP.require_place(request.out, folder=True)
     prepared = prepare(request)
     for line in prepared.inputs:
         tell(line)
     begun = (request.out / NAME).exists()
     if not begun:
         _require_something(prepared)
-    with alone(request.out):
+    with MAP.folder(request.out, ["plan.json", "collection.json"]):
         prepared.plan.settle(request.out)
         _finish(prepared, report, crew)
         try:

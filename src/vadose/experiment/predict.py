@@ -9,6 +9,7 @@ from vadose.experiment.identity import differences, products_of_run
 from vadose.experiment.published import lines_of_run, require_alike
 from vadose.experiment.run import NETWORK, Run, write_estimates
 from vadose.experiment.unseen import Member, estimate_unseen
+from vadose.outputs import Request
 from vadose.samples import SampleStore
 
 
@@ -34,8 +35,22 @@ def predict_store(
 
     Raises:
         Refusal: no run, one that was interrupted, no store, or a store that has nothing of what the networks need, or
-            its history in other steps, or published numbers in other units than they learned from.
+            its history in other steps, or published numbers in other units than they learned from; or `out` cannot be
+            written, or is something else than an earlier result of the same.
     """
+    request = Request.of("estimate", out, run=folder, store=store)
+    with request.file(out) as held:
+        return _predict(folder, store, held, report, tell, request.mark)
+
+
+def _predict(
+    folder: Path,
+    store: Path,
+    out: Path,
+    report: Callable[[int, int], None],
+    tell: Callable[[str], None],
+    mark: str,
+) -> pd.DataFrame:
     run = Run(folder)
     experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
     samples = SampleStore.open(store)
@@ -46,5 +61,5 @@ def predict_store(
     table = estimate_unseen(members, wide, experiment.split.places, report, run.calibration())
     for line in inputs:
         tell(line)
-    write_estimates(out, table, experiment, NETWORK, inputs)
+    write_estimates(out, table, experiment, NETWORK, inputs, mark)
     return table

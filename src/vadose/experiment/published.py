@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 from vadose.samples import SampleStore
 from vadose.samples.layout import PUBLISHED_UNITS
@@ -69,6 +70,14 @@ def fit_units(
         Refusal: no shards, no archive, a product that cannot be read, or no feature that can be fitted; nothing is
             written.
     """
+    request = Request.of("samples units", out, shards=folder, archive=archive, examples=examples)
+    with request.file(out) as held:
+        return _fit(folder, archive, held, examples, report, request.mark)
+
+
+def _fit(
+    folder: Path, archive: Path, out: Path, examples: int, report: Callable[[int, int, str], None], mark: str
+) -> FittedUnits:
     paths = shards(folder)
     pairs = pairs_of(paths, open_sources(archive), examples, report)
     fits, lacking = pairs.fits()
@@ -78,7 +87,17 @@ def fit_units(
             f"{pairs.examples} examples lie where and when the archive holds something; no feature has pairs enough",
             "Give an archive of products over the sensors of the shards, or more --examples",
         )
-    write(out, fits, {"shards": len(paths), "archive": archive.name, "examples": pairs.examples, "lacking": lacking})
+    write(
+        out,
+        fits,
+        {
+            "request": mark,
+            "shards": len(paths),
+            "archive": archive.name,
+            "examples": pairs.examples,
+            "lacking": lacking,
+        },
+    )
     return FittedUnits(out, pairs.examples, fits, lacking, len(absent(paths)))
 
 
@@ -104,6 +123,7 @@ def import_published(
     Raises:
         Refusal: no shards, fits that cannot be read, or as `import_shards`.
     """
+    Request("samples published", "").require_place(out, folder=True)
     paths = shards(folder)
     merge = Merge(Ismn(ismn)) if ismn else None
     if merge:

@@ -132,7 +132,12 @@ class Run:
 
 
 def write_estimates(
-    path: Path, estimates: pd.DataFrame, experiment: Experiment, model: str, inputs: Sequence[str] = ()
+    path: Path,
+    estimates: pd.DataFrame,
+    experiment: Experiment,
+    model: str,
+    inputs: Sequence[str] = (),
+    request: str = "",
 ) -> None:
     """Write a table of estimates as Parquet, with the declaration of what made it in its attributes.
 
@@ -142,10 +147,12 @@ def write_estimates(
         experiment: that the model learned in.
         model: its name.
         inputs: what the samples have otherwise than the model learned it, a line each.
+        request: mark of the request that made them.
     """
     made_from = {"model": model, "experiment": json.loads(experiment.model_dump_json())}
     made_from |= {"inputs": list(inputs)} if inputs else {}
     said = files.declaration("estimates", made_from) | {"simulated": experiment.simulated}
+    said |= {"request": request} if request else {}
     declared = estimates.copy(deep=False)
     declared.attrs = dict(said.items())
     with files.replacing(path) as temporary:

@@ -18,12 +18,16 @@ from vadose.experiment.published import lines_of_store, units_note
 from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.sparse import note_of, parted
 from vadose.experiment.split_table import keep, table_of
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 from vadose.samples import Fold, SampleStore
 from vadose.training import HERE, Machine, Places
 from vadose.variables import INTERCHANGED_NEVER, PRODUCTS
 
 LACK = "What a missing source costs"
+RESULTS_OF_A_RUN = ("experiment.json", "scorecard.json")
+READ_ONLY = ("samples",)
+"""What of a run may be a link to elsewhere, as it is only read once it is there."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,25 @@ def train_in(
         Refusal: as `train`; or the machine is not there, or the folder holds a run and `resume` was not asked.
     """
     machine.check()
-    run = Run(folder)
+    with Request.of("train", folder).folder(folder, RESULTS_OF_A_RUN, READ_ONLY) as held:
+        return _train_in(experiment, Run(held), resume, samples_report, report, workers, samples, machine)
+
+
+def _train_in(
+    experiment: Experiment,
+    run: Run,
+    resume: bool,
+    samples_report: Callable[[int, int, str], None],
+    report: Reporter,
+    workers: int,
+    samples: Path | None,
+    machine: Machine,
+) -> Judged:
     if run.declaration.exists() and not resume:
         raise Refusal(
-            f"train: a new run in {folder}", "It holds a run already", "Add --resume to go on with it, or give --out"
+            f"train: a new run in {run.folder}",
+            "It holds a run already",
+            "Add --resume to go on with it, or give --out",
         )
     store = store_of(experiment, samples or run.store, samples_report, workers)
     scorecard = train(experiment, store, run, report, machine)

@@ -69,17 +69,38 @@ def over_polygons(zones: Zones, polygons: Mapping[str, shapely.Geometry]) -> pd.
     return _ordered(pd.concat(means, ignore_index=True))
 
 
-def write_series(path: Path, table: pd.DataFrame, notice: str = "") -> Path:
+def write_series(path: Path, table: pd.DataFrame, notice: str = "", request: str = "") -> Path:
     """Write series as CSV, Parquet or CF-NetCDF (discrete sampling geometry "timeSeries"), by the suffix of the file.
+
+    Args:
+        path: of the file.
+        table: as `at_points` or `over_polygons` gives it.
+        notice: a warning that goes with the series; empty for none.
+        request: mark of the request that made them; CSV has no place for either.
+
+    Raises:
+        Refusal: another suffix.
+    """
+    require_suffix(path)
+    with replacing(path) as temporary:
+        _WRITERS[path.suffix](temporary, table, notice, request)
+    return path
+
+
+def require_suffix(path: Path) -> None:
+    """Make sure that a file of series can have such a name.
 
     Raises:
         Refusal: another suffix.
     """
     if path.suffix not in _WRITERS:
         raise Refusal(f"series: the file {path}", f"There are {', '.join(_WRITERS)}", "Choose one of these suffixes")
-    with replacing(path) as temporary:
-        _WRITERS[path.suffix](temporary, table, notice)
-    return path
+
+
+def is_series(path: Path) -> bool:
+    """Whether a CSV file begins as one of series does."""
+    with path.open("rb") as file:
+        return file.readline(1000).startswith(",".join(_FIRST).encode())
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
@@ -139,17 +160,17 @@ def _centres_in(zone: xr.Dataset, epsg: int, polygon: shapely.Geometry) -> NDArr
     return np.asarray(shapely.contains_xy(polygon, lon, lat))
 
 
-def _csv(path: Path, table: pd.DataFrame, notice: str) -> None:  # noqa: ARG001 (CSV has no place for it)
+def _csv(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:  # noqa: ARG001 (no place for these)
     table.to_csv(path, index=False, date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.6g")
 
 
-def _parquet(path: Path, table: pd.DataFrame, notice: str) -> None:
+def _parquet(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
     told = table.copy(deep=False)
-    told.attrs = {"notice": notice} if notice else {}
+    told.attrs = {name: text for name, text in (("notice", notice), ("request", request)) if text}
     told.to_parquet(path, index=False)
 
 
-def _netcdf(path: Path, table: pd.DataFrame, notice: str) -> None:
+def _netcdf(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
     wide = table.drop(columns=["lon", "lat"]).set_index(_KEY).to_xarray()
     where = table.groupby("place")[["lon", "lat"]].first()
     names = {"lon": "longitude", "lat": "latitude"}
@@ -163,7 +184,7 @@ def _netcdf(path: Path, table: pd.DataFrame, notice: str) -> None:
     wide["time"].attrs = {key: value for key, value in cf.time_attrs().items() if key not in _ENCODED}
     title = {"title": "Soil moisture of the top 5 cm", "history": "Made by vadose series"}
     wide.attrs = {"Conventions": cf.CONVENTIONS, "featureType": "timeSeries"} | title
-    wide.attrs |= {"comment": notice} if notice else {}
+    wide.attrs |= {name: text for name, text in (("comment", notice), ("request", request)) if text}
     time = {key: cf.time_attrs()[key] for key in _ENCODED} | {"dtype": "int64"}
     wide.to_netcdf(path, encoding={"time": time})
 
@@ -180,4 +201,8 @@ def _attrs(name: str) -> dict[str, object]:
     return known.get(name, {"long_name": "cells with an estimate", "units": "1"})
 
 
-_WRITERS: dict[str, Callable[[Path, pd.DataFrame, str], None]] = {".csv": _csv, ".parquet": _parquet, ".nc": _netcdf}
+_WRITERS: dict[str, Callable[[Path, pd.DataFrame, str, str], None]] = {
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".nc": _netcdf,
+}

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.locks import alone_at
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 from vadose.samples.layout import IDENTITY, LISTS, PUBLISHED_UNITS
 from vadose.samples.report import Dropped, Report
@@ -40,7 +41,11 @@ def _append(store: SampleStore, other: SampleStore, progress: Callable[[int, int
     known = set(store.index[KEY].itertuples(index=False, name=None))
     fresh = np.array([key not in known for key in other.index[KEY].itertuples(index=False, name=None)], bool)
     rows = np.flatnonzero(fresh)
-    origin = {"onto": store.declaration["made_from"], "appended": other.declaration["made_from"]}
+    origin = {
+        "request": Request.of("samples append", path).mark,
+        "onto": store.declaration["made_from"],
+        "appended": other.declaration["made_from"],
+    }
     origin |= {PUBLISHED_UNITS: store.published_units} if store.published_units else {}
     if len(rows):
         with SampleWriter.open(

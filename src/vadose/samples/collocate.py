@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from vadose.fusion import Inputs, Needs
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST, Period, Tile, nanoseconds, tile_around
+from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples.labels import LabelRule, at_top, clean, nearest
-from vadose.samples.layout import NO_PRODUCTS
+from vadose.samples.layout import DECLARATION, NO_PRODUCTS
 from vadose.samples.report import Dropped, Report
 from vadose.samples.staging import Part, Staging
 from vadose.samples.surroundings import surroundings, untold
@@ -89,7 +90,25 @@ def build(
     Raises:
         Refusal: no sample came of it, a file cannot be read, or another build was stopped here; no store is written.
     """
-    origin, rule = dict(made_from or {}), rule or LabelRule()
+    rule = rule or LabelRule()
+    request = Request.of("samples build", path, made_from=dict(made_from or {}), needs=needs, rule=rule)
+    origin = {"request": request.mark, **(made_from or {})}
+    with request.store(path, DECLARATION) as held:
+        return _build(sensors, archive, needs, held, rule, origin, simulated, progress, workers, products)
+
+
+def _build(
+    sensors: Sequence[Sensor],
+    archive: Archive,
+    needs: Needs,
+    path: Path,
+    rule: LabelRule,
+    origin: dict[str, Any],
+    simulated: bool,
+    progress: Progress | None,
+    workers: int,
+    products: Mapping[str, str],
+) -> Report:
     check_free(path)
     plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
     staging = Staging.open(path, plan)

@@ -6,9 +6,13 @@ import numpy as np
 import pandas as pd
 
 from vadose.files import replacing
+from vadose.outputs import Request
+from vadose.refusal import Refusal
 from vadose.samples.layout import IDENTITY, LABEL
 from vadose.samples.store import SampleStore
 from vadose.variables import source_of
+
+PICTURES = (".png", ".pdf", ".svg")
 
 
 def describe(store: SampleStore) -> str:
@@ -25,7 +29,21 @@ def describe(store: SampleStore) -> str:
 
 
 def picture(store: SampleStore, path: Path) -> None:
-    """Draw where the sensors are, when they speak, and the histogram of the labels, as PNG."""
+    """Draw where the sensors are, when they speak, and the histogram of the labels, as PNG, PDF or SVG.
+
+    Raises:
+        Refusal: another suffix, or `path` cannot be written or is something else than an earlier picture of the store.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise Refusal(
+            f"samples: the picture {path}", f"There are {', '.join(PICTURES)}", "Choose one of these suffixes"
+        )
+    request = Request.of("samples describe", path, store=store.path)
+    with request.file(path) as held:
+        _draw(store, held, request.mark)
+
+
+def _draw(store: SampleStore, path: Path, mark: str) -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415 - half a second of imports that stores do without
 
     index = store.index
@@ -45,7 +63,7 @@ def picture(store: SampleStore, path: Path) -> None:
     if store.simulated:
         figure.suptitle("SIMULATED", fontweight="bold")
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        figure.savefig(temporary, dpi=120, metadata={"Title": mark})
     plt.close(figure)
 
 

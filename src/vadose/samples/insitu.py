@@ -20,6 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vadose.files import declaration, read_json, replacing, write_json
+from vadose.locks import alone_at
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 from vadose.samples.insitu_counts import Fault, Gathered, counted, gather
 from vadose.sources.ismn_archive import Files
@@ -33,6 +35,7 @@ Progress = Callable[[int, int, str], None]
 
 PLAN, NETWORK = "plan.json", "_network.json"
 """Of the unfinished tables; of a network: what its sensors hold (readers of Parquet pass over a name with _)."""
+INSITU = Request("samples insitu", "")
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,14 @@ def archive_to_parquet(archive: Path, out: Path, workers: int = 1, report: Progr
         Refusal: the archive cannot be read or holds no readable sensor, `out` exists, or other tables were stopped
             there; nothing is left at `out`.
     """
+    INSITU.require_place(out, folder=True)
     if out.exists():
         raise Refusal(f"samples: in-situ tables at {out}", "There is something already", "Remove it or name another")
+    with alone_at(out) as held:
+        return _tables(archive, held, workers, report)
+
+
+def _tables(archive: Path, out: Path, workers: int, report: Progress | None) -> InsituReport:
     files = Files(archive)
     held = Held.of(files, skip_malformed=True)
     told = declaration(KIND, {"archive": archive.name, "files": len(files.data), "digest": files.digest})

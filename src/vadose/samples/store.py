@@ -1,7 +1,8 @@
 """Reading a sample store."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from vadose.files import read_json
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL, nanoseconds
+from vadose.locks import settle
 from vadose.refusal import Refusal
 from vadose.samples.chip_files import ChipFiles
 from vadose.samples.layout import (
@@ -37,6 +39,7 @@ from vadose.samples.packing import Packing
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
+Stamp = tuple[int, int, int] | None
 HELD_BYTES = 2**25
 """Of an array that is kept in memory once it was asked for."""
 
@@ -59,6 +62,7 @@ class SampleStore:
     index: pd.DataFrame
     packings: Mapping[str, Packing]
     _arrays: Mapping[str, zarr.Array[Any]]
+    _same: set[Stamp] = field(default_factory=set)
     _held: dict[str, Floats] = field(default_factory=dict)
 
     @classmethod
@@ -68,6 +72,20 @@ class SampleStore:
         Raises:
             Refusal: no store, another kind, an unknown format, or a part that is missing or truncated.
         """
+        settle(path)
+        while True:
+            stamp = _stamp(path)
+            try:
+                store = cls._open(path, stamp)
+            except Refusal:
+                if stamp == _stamp(path):
+                    raise
+                continue  # it was replaced meanwhile
+            if stamp == _stamp(path):
+                return store
+
+    @classmethod
+    def _open(cls, path: Path, stamp: Stamp) -> "SampleStore":
         declaration = _declaration(path)
         try:
             holds, count = needs_from(declaration["needs"]), int(declaration["count"])
@@ -83,7 +101,7 @@ class SampleStore:
             raise _broken(path, f"{type(error).__name__}: {error}") from error
         if len(index) != count or set(COLUMNS) - set(index) - {LABEL}:
             raise _broken(path, f"{INDEX} has {len(index)} rows of {list(index)}, declared are {count} of {COLUMNS}")
-        return cls(path, declaration, holds, index, packings, arrays)
+        return cls(path, declaration, holds, index, packings, arrays, {stamp})
 
     def __len__(self) -> int:
         return len(self.index)
@@ -211,10 +229,8 @@ class SampleStore:
             if name not in self._chips:
                 chips[:, place] = np.nan
                 continue
-            try:
+            with self._reading(f"pixels/{name}"):
                 self._chips[name].read(rows, slice(edge, edge + side), chips[:, place])
-            except (OSError, ValueError, RuntimeError) as error:
-                raise _broken(self.path, f"pixels/{name} cannot be read: {error}") from error
         return chips
 
     def _span(self, path: str, rows: Rows) -> Floats:
@@ -233,10 +249,49 @@ class SampleStore:
         return self._read(path, slice(first, int(rows.max()) + 1))[rows - first]
 
     def _read(self, path: str, selection: slice) -> Floats:
-        try:
+        with self._reading(path):
             return np.asarray(self._arrays[path][selection], np.float32)
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Within, an array is read; what was read counts if the store is still the one that was opened."""
+        try:
+            yield
         except (OSError, ValueError, RuntimeError) as error:
-            raise _broken(self.path, f"{path} cannot be read: {error}") from error
+            self._require_same()
+            raise _broken(self.path, f"{name} cannot be read: {error}") from error
+        self._require_same()
+
+    def _require_same(self) -> None:
+        """Make sure that no other store has taken the place of this one; it may have grown behind these samples."""
+        stamp = _stamp(self.path)
+        if stamp in self._same:
+            return
+        if stamp is None or not _grown_from(self.declaration["made_from"], _declaration(self.path)["made_from"]):
+            raise Refusal(
+                f"samples: the store {self.path}",
+                "It was replaced or removed while it was read",
+                "Run the same command again",
+            )
+        self._same.add(stamp)
+
+
+def _stamp(path: Path) -> Stamp:
+    """By which a store is known from one that takes its place; None where there is none."""
+    try:
+        told = (path / DECLARATION).stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns, told.st_size
+
+
+def _grown_from(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a store came of another by samples that were put behind its own."""
+    while "onto" in now:
+        now = now["onto"]
+        if now == before:
+            return True
+    return False
 
 
 def _conformed(index: pd.DataFrame) -> pd.DataFrame:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from vadose.files import sha256
 from vadose.fusion import History, Needs
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 from vadose.samples.carried import Looks
 from vadose.samples.columns import columns_of, degrees, names, quantity, read_table, times
-from vadose.samples.layout import IDENTITY, LABEL, products_of
+from vadose.samples.layout import DECLARATION, IDENTITY, LABEL, products_of
 from vadose.samples.mapping import Quantity, TableMapping
 from vadose.samples.report import Dropped, Report
 from vadose.samples.units import accepted, convert
@@ -65,7 +66,13 @@ def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
         Refusal: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
             twice, or no row remains; nothing is written.
     """
-    asked, mapping = mapping, mapping.of_columns(columns_of(table))
+    request = Request.of("samples table", path, table=table, mapping=mapping.model_dump(mode="json"))
+    with request.store(path, DECLARATION) as held:
+        return _import(table, mapping, held, request.mark)
+
+
+def _import(table: Path, asked: TableMapping, path: Path, mark: str) -> Report:
+    mapping = asked.of_columns(columns_of(table))
     content = read_table(table, mapping)
     index = _index(content, mapping)
     _refuse_repeated(index, table)
@@ -86,7 +93,7 @@ def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
             "Name another column, or leave the label out of the mapping to import rows for estimates",
         )
     dropped = Dropped.of({"row without a label": int((~kept).sum())})
-    origin = _origin(table, asked, dropped, blanked)
+    origin = {"request": mark} | _origin(table, asked, dropped, blanked)
     with SampleWriter.open(path, _holds(mapping), origin, mapping.simulated, products=products) as writer:
         for samples in _by_sensor(index, values, kept, mapping):
             writer.append(samples)

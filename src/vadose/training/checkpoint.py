@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as encoded
 
 from vadose import files
 from vadose.fusion import Needs
@@ -104,11 +105,11 @@ def _written(model: Model, folder: Path, scaling: Scaling | None) -> dict[str, A
     if isinstance(model, Climatology):
         return {"kind": "climatology", **asdict(model)}
     if isinstance(model, Trees):
-        model.booster.save_model(str(folder / TREES))
+        (folder / TREES).write_text(model.booster.model_to_string())  # LightGBM's own writer is silent on a full disk
         said = {"needs": asdict(model.needs), "spread": model.spread, "reads": model.reads}
         return {"kind": "trees", **said, **_sum(folder / TREES)}
     if isinstance(model, FusionNetwork) and scaling is not None:
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
+        (folder / WEIGHTS).write_bytes(encoded({name: one.contiguous() for name, one in model.state_dict().items()}))
         return {"kind": "network", **model.describe(), "scaling": asdict(scaling), **_sum(folder / WEIGHTS)}
     raise TypeError(f"no way to write a {type(model).__name__}")
 

@@ -1,5 +1,6 @@
 """Trained networks written as ONNX, or as a program of torch.export, and held against what they were."""
 
+import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -113,7 +114,9 @@ def _program(released: Released) -> ExportedProgram:
 
 
 def _pt2(program: ExportedProgram, path: Path) -> Graph:
-    torch.export.save(program, path)
+    memory = io.BytesIO()  # the writer of PyTorch ends the process when a disk is full
+    torch.export.save(program, memory)
+    path.write_bytes(memory.getbuffer())
     module = torch.export.load(path).module()
     return lambda inputs: module(*inputs)
 

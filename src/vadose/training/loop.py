@@ -1,5 +1,6 @@
 """Epoch after epoch: a readable loop that a killed run takes up where it stood."""
 
+import io
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -173,7 +174,9 @@ class _Keeper:
 
 def _keep(state: Path, content: Mapping[str, Any]) -> None:
     with files.replacing(state) as temporary:
-        torch.save(dict(content), temporary)
+        memory = io.BytesIO()  # the writer of PyTorch ends the process when a disk is full
+        torch.save(dict(content), memory)
+        temporary.write_bytes(memory.getbuffer())
 
 
 def _read(state: Path) -> dict[str, Any]:

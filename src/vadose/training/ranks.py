@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vadose.models import FusionNetwork
 from vadose.refusal import Refusal
+from vadose.workers import ending_with_this
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -61,7 +62,8 @@ def spread(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -
     teller = Thread(target=_tell, args=(rows, report))
     teller.start()
     try:
-        refusal: Refusal | None = fabric.launch(partial(_process, job=job, network=network, rows=rows))
+        with ending_with_this():
+            refusal: Refusal | None = fabric.launch(partial(_process, job=job, network=network, rows=rows))
     finally:
         rows.put(None)
         teller.join()

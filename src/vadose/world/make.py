@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vadose.files import declaration, read_json, replacing, write_json
 from vadose.locks import alone, is_vacant
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 from vadose.workers import processes
 from vadose.world import gldas, smap
@@ -17,6 +18,7 @@ from vadose.world.raster import NOTICE
 from vadose.world.region import blocks_of, write_region
 
 DECLARATION = "world.json"
+MAKE = Request("world make", "")
 Report = Callable[[int, int, str], None]
 Task = Callable[[], Iterator[str]]
 
@@ -36,6 +38,7 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
     Raises:
         Refusal: the folder holds something else, or another process is at work on it.
     """
+    MAKE.require_place(folder, folder=True)
     if _finished(config, folder) is None:
         return
     with alone(folder) as held:

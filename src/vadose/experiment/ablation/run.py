@@ -15,6 +15,8 @@ from vadose.experiment.fitted import Reporter
 from vadose.experiment.gather import store_of
 from vadose.experiment.run import Run
 from vadose.experiment.train import train
+from vadose.locks import alone
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 from vadose.samples import SampleStore
 from vadose.workers import processes
@@ -53,6 +55,20 @@ def ablate(
         Refusal: the folder holds an ablation and `resume` was not asked, or one of another experiment; or as `train`.
     """
     rows = rows_of(experiment, only)
+    with Request.of("ablate", folder).folder(folder, ["ablation.json"], ["samples"]) as held:
+        return _ablate(experiment, rows, held, resume, samples_report, report, workers, samples)
+
+
+def _ablate(
+    experiment: Experiment,
+    rows: Sequence[Row],
+    folder: Path,
+    resume: bool,
+    samples_report: Told,
+    report: Reporter,
+    workers: int,
+    samples: Path | None,
+) -> Path:
     if (folder / "rows").exists() and not resume:
         raise Refusal(
             f"ablation: a new one in {folder}", "It holds one already", "Add --resume to go on with it, or give --out"
@@ -73,7 +89,8 @@ def _trained(
     """Train some rows; the name of each when it is done."""
     if workers == 1 or len(rows) < 2:
         for row in rows:
-            train(row.experiment, store, runs[row], partial(_told, report, row.name))
+            with alone(runs[row].folder):
+                train(row.experiment, store, runs[row], partial(_told, report, row.name))
             yield row.name
         return
     together = min(workers, len(rows))
@@ -91,7 +108,8 @@ def _told(report: Reporter, name: str, what: str, figures: dict[str, float]) -> 
 def _apart(row: Row, store: Path, folder: Path, threads: int) -> str:
     """Train a row in a process of its own."""
     torch.set_num_threads(threads)
-    train(row.experiment, SampleStore.open(store), Run(folder), lambda *_: None)
+    with alone(folder):
+        train(row.experiment, SampleStore.open(store), Run(folder), lambda *_: None)
     return row.name
 
 

@@ -8,7 +8,10 @@ import shapely
 
 from vadose.csv_tables import read_csv
 from vadose.experiment.atlas.outline import read_shapes
+from vadose.locks import alone_at
 from vadose.maps import at_points, open_maps, over_polygons, write_series
+from vadose.maps.series import is_series, require_suffix
+from vadose.outputs import Request
 from vadose.refusal import Refusal
 
 _NAMES = ("name", "id", "place")
@@ -27,10 +30,24 @@ def series_of(
         polygons: GeoJSON, GeoPackage, shapefile; named by a column name, id or place.
 
     Raises:
-        Refusal: no places, both points and polygons, or places outside the maps.
+        Refusal: no places, both points and polygons, or places outside the maps; or `out` cannot be written, or is
+            something else than earlier series.
     """
+    require_suffix(out)
     if bool(at or points) == bool(polygons):
         raise Refusal("series: places", "There are none, or both points and polygons", "Give points, or polygons")
+    asked = {"at": list(at), "points": points, "polygons": polygons}
+    request = Request.of("series", out, maps=maps, **asked)
+    request.require_place(out, folder=False)
+    with alone_at(out) as held:
+        if held.suffix != ".csv" or not (held.exists() and is_series(held)):
+            request.require_own(held)
+        return _series(maps, held, at, points, polygons, request.mark)
+
+
+def _series(
+    maps: Path, out: Path, at: Sequence[str], points: Path | None, polygons: Path | None, mark: str
+) -> pd.DataFrame:
     zones = open_maps(maps)
     notices = {str(zone.attrs.get("comment") or zone.attrs.get("notice") or "") for zone in zones.values()}
     if polygons:
@@ -38,7 +55,7 @@ def series_of(
     else:
         told = [_point(text) for text in at]
         table = at_points(zones, pd.concat([pd.DataFrame(told, columns=["place", "lon", "lat"]), read_points(points)]))
-    write_series(out, table, " ".join(sorted(notices)).strip())
+    write_series(out, table, " ".join(sorted(notices)).strip(), mark)
     return table
 
 

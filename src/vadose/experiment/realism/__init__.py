@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from vadose.experiment.realism.figures import PANELS
 from vadose.experiment.realism.measured import Measured, measure
-from vadose.experiment.realism.page import write_page
+from vadose.experiment.realism.page import IMAGES, write_page
 from vadose.experiment.realism.real import POINTS, RETRIEVALS, observe_real
 from vadose.experiment.realism.simulated import observe_archive
+from vadose.outputs import Request
 
 RECORDED = Path(__file__).with_name("real.json")
 """The figures of the real data: aggregates alone, for where the data themselves are not at hand."""
@@ -24,8 +26,14 @@ def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
     Raises:
         Refusal: the archive or the real data cannot be read; nothing is written.
     """
-    known = Measured.read(RECORDED) if real is None else measure(observe_real(real))
-    write_page(page, measure(observe_archive(archive)), known)
+    request = Request.of("world compare", page, world=archive, real=real)
+    images = page.parent / IMAGES
+    request.require_place(images, folder=True)
+    with request.file(page) as held:
+        for panels in PANELS:
+            request.require_own(images / panels.file)
+        known = Measured.read(RECORDED) if real is None else measure(observe_real(real))
+        write_page(held, measure(observe_archive(archive)), known, request.mark)
 
 
 def record_real(real: Path, path: Path = RECORDED) -> None:

@@ -67,7 +67,7 @@ PANELS = (
 """The figures of the page."""
 
 
-def draw(panels: Panels, simulated: Measured, real: Measured, folder: Path) -> Path:
+def draw(panels: Panels, simulated: Measured, real: Measured, folder: Path, request: str = "") -> Path:
     """Draw one figure as PNG, the simulated row above the real one on the same axes.
 
     Returns:
@@ -86,7 +86,9 @@ def draw(panels: Panels, simulated: Measured, real: Measured, folder: Path) -> P
         panel.set_xlabel(words, fontsize=8, color=_INK)
     path = folder / panels.file
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
+        figure.savefig(
+            temporary, format="png", dpi=130, metadata={"Software": None} | ({"Title": request} if request else {})
+        )
     return path
 
 

@@ -11,6 +11,7 @@ from vadose.files import replacing
 
 _HEADER = ("statistic", "units", "simulated", "real", "alike within", "verdict")
 _ABSENT = "—"
+IMAGES = "images"
 
 _TREATMENT = f"""\
 Both worlds go through the same function. A value is the mean over ten days: in situ, of the hourly readings with
@@ -40,12 +41,13 @@ _SOURCES = """\
   collection sentinel-2-c1-l2a)."""
 
 
-def write_page(page: Path, simulated: Measured, real: Measured) -> None:
-    """Write the page, and its figures into `images` beside it."""
+def write_page(page: Path, simulated: Measured, real: Measured, request: str = "") -> None:
+    """Write the page, and its figures into `images` beside it; all carry the mark of the request that made them."""
     for panels in PANELS:
-        draw(panels, simulated, real, page.parent / "images")
+        draw(panels, simulated, real, page.parent / IMAGES, request)
     with replacing(page) as temporary:
-        temporary.write_text(markdown(simulated, real))
+        told = f"\n<!-- {request} -->\n" if request else ""
+        temporary.write_text(f"{markdown(simulated, real)}{told}", encoding="utf-8")
 
 
 def markdown(simulated: Measured, real: Measured) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vadose.outputs import Request
 from vadose.refusal import Refusal
-from vadose.samples.layout import IDENTITY, LISTS, PUBLISHED_UNITS
+from vadose.samples.layout import DECLARATION, IDENTITY, LISTS, PUBLISHED_UNITS
 from vadose.samples.published import lines as read_by
 from vadose.samples.published.cut import MOST_HALO, Numbers
 from vadose.samples.published.lines import Line
@@ -64,18 +65,21 @@ def import_shards(
     """
     _check(halo)
     lines = read_by.lines(units)
-    check_free(path)
     asked = {
         "shards": [{"name": shard.name, "size": shard.stat().st_size} for shard in paths],
         "absent": list(absent(paths)),
         "halo": halo,
         "labels": _told(labels),
     }
-    staging = Staging.open(path, {"published": asked})
-    shards = Shards(staging.folder, labels, halo)
-    _stage(shards, paths, progress, workers)
-    report = _Import(shards, len(paths), lines).write(path, {"published": asked}, simulated)
-    staging.remove()
+    request = Request.of("samples published", path, published=asked, lines=read_by.to_dict(lines))
+    with request.store(path, DECLARATION) as store:
+        check_free(store)
+        staging = Staging.open(store, {"published": asked})
+        shards = Shards(staging.folder, labels, halo)
+        _stage(shards, paths, progress, workers)
+        origin = {"request": request.mark, "published": asked}
+        report = _Import(shards, len(paths), lines).write(store, origin, simulated)
+        staging.remove()
     return report
 
 

@@ -1,0 +1,429 @@
+"""Kill every command that writes, at its renames and at random moments: nothing is lost, the next run ends the same.
+
+python benchmarks/kills.py [--renames 12] [--random 6] [--only NAME ...]
+
+Each command runs in a process of its own, forked from one that has imported everything; an audit hook counts its
+renames and kills it, with all the processes that it began, before one of them. What it writes onto is made first by
+the command itself, so that there is something to lose. After each kill: what was there before is there still, as it
+was, or what came of the command is there, whole; the same command, run again, ends with exit status 0, without a
+traceback, with the same bytes as if it had never been killed, and leaves no hidden file.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+QUICK = ("samples append", "samples table", "samples describe")
+"""Cases that need neither a run nor an archive."""
+PREPARED = {
+    True: "matplotlib.pyplot vadose.samples vadose.samples.describe",
+    False: "lightning.fabric lightgbm matplotlib.pyplot torch.export vadose.experiment.train vadose.experiment.mapping",
+}
+"""Imported before any command is begun: for the quick cases, and for others."""
+TIMES = frozenset({"seconds", "samples_per_second", "peak_mb"})
+"""Keys of JSON files that tell how long something took."""
+POINTS = {
+    "network": {"value": "SIMULATED"},
+    "station": {"column": "who"},
+    "lat": {"column": "north"},
+    "lon": {"column": "east"},
+    "time": {"column": "when"},
+    "predictors": {name: {"column": name} for name in ("vv", "elevation")},
+    "label": {"column": "wet"},
+    "simulated": True,
+}
+EXPERIMENT = {
+    "name": "point",
+    "simulated": True,
+    "samples": {"table": "a.csv", "mapping": "mapping.yaml"},
+    "needs": {"cells": ["vv", "elevation"]},
+    "split": {"places": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
+    "network": {"cell_features": 4, "past_features": 4, "joined": 8},
+    "schedule": {"epochs": 2, "batch_size": 32, "per_sensor": 5},
+    "min_samples": 5,
+}
+COLLOCATED = {
+    "name": "collocated",
+    "simulated": True,
+    "samples": {"archive": "world", "period": "2022-01-10/2022-01-19", "at": 3.0, "most_per_sensor": 3},
+    "needs": {"cells": ["vv", "sand"]},
+}
+WORLD = {
+    "preset": "tiny",
+    "period": "2022-01-10/2022-01-19",
+    "regions": [
+        {"name": "PLAIN", "lon": -96.4, "lat": 40.6, "climate": "plain", "side_cells": 10, "sensors": 2},
+        {"name": "ORCHARD", "lon": -5.1, "lat": 37.6, "climate": "orchard", "side_cells": 10, "sensors": 1},
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command that writes.
+
+    Attributes:
+        name: of the case.
+        words: of the command; paths count from a folder that holds all inputs.
+        out: what it writes.
+        again: options of the run that goes on.
+        begun: whether an earlier result of the command lies there first.
+        filled: whether it fills its folder step by step: then what it had done may be there in part.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    out: str
+    again: tuple[str, ...] = ()
+    begun: bool = True
+    filled: bool = False
+
+
+def cases() -> list[Case]:
+    """All commands that write but `demo`, which is made of the others, and `samples units`, one file as `estimate`."""
+    estimates = "run/predictions/network.parquet"
+    mapped = ("map", "maprun", "archive", "--area", AREA, "--date", DATE, "--workers", "1", "--out", "map")
+    formats = ("--format", "cog", "--format", "zarr", "--format", "netcdf")
+    one = ("--workers", "1")
+    return [
+        Case("samples append", ("samples", "append", "grows", "b"), "grows", begun=False),
+        Case("samples table", ("samples", "table", "a.csv", "--mapping", "mapping.yaml", "--out", "S"), "S"),
+        Case("samples build", ("samples", "build", "collocated.yaml", "--out", "B", *one), "B"),
+        Case("samples published", ("samples", "published", "shards", "--out", "P", *one), "P"),
+        Case("samples insitu", ("samples", "insitu", "world/ismn", "--out", "I", *one), "I", begun=False),
+        Case("samples describe", ("samples", "describe", "a", "--out", "a.png"), "a.png"),
+        Case("estimate", ("estimate", "run", "b", "--out", "est.parquet"), "est.parquet"),
+        Case("score", ("score", estimates, "--min-samples", "5", "--out", "card"), "card"),
+        Case("compare", ("compare", estimates, f"other={estimates}", "--min-samples", "5", "--out", "both"), "both"),
+        Case("series", ("series", "whole", "--at", "9.19,55.437", "--out", "series.parquet"), "series.parquet"),
+        Case("export", ("export", "run", "--format", "pt2", "--out", "release"), "release"),
+        Case("train", ("train", "experiment.yaml", "--out", "T", *one), "T", ("--resume",), begun=False, filled=True),
+        Case(
+            "ablate",
+            ("ablate", "experiment.yaml", "--row", "without_vv", "--out", "A", *one),
+            "A",
+            ("--resume",),
+            begun=False,
+            filled=True,
+        ),
+        Case("map", (*mapped, *formats), "map", begun=False, filled=True),
+        Case("world make", ("world", "make", "W", "--config", "world.yaml", *one), "W", begun=False, filled=True),
+        Case("world compare", ("world", "compare", "world", "--out", "page/page.md"), "page"),
+    ]
+
+
+AREA, DATE = "9.175,55.429,9.205,55.446", "2021-06-10"
+
+
+def write_inputs(folder: Path) -> None:
+    """Everything that the commands read, simulated."""
+    import small_map  # noqa: PLC0415 - of the tests, whose folder is named above
+    from published_writer import example, write_shard  # noqa: PLC0415
+    from test_40_published_store import NAME, simulated  # noqa: PLC0415
+
+    for number, name in enumerate(("a", "b")):
+        rng = np.random.default_rng(number)
+        sensor, values = np.repeat(np.arange(12), 10), rng.uniform(0.05, 0.4, 120)
+        times = pd.Timestamp("2021-06-01") + pd.to_timedelta(np.tile(np.arange(10), 12) + 10 * number, "D")
+        table = {"who": [f"S{one:02d}" for one in sensor], "north": 50.0 + sensor, "east": 9.0, "when": times}
+        table |= {"vv": values, "elevation": 10.0 + sensor, "wet": 0.1 + 0.5 * values}
+        pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False)
+    texts = {"mapping": POINTS, "experiment": EXPERIMENT, "collocated": COLLOCATED, "world": WORLD}
+    for name, content in texts.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    (folder / "shards").mkdir()
+    for number in range(2):
+        ones = [simulated(3 * number + one, f"S{number}") for one in range(3)]
+        write_shard(folder / "shards" / NAME.format(number), map(example, ones))
+    small_map.write_archive(folder / "archive")
+    small_map.write_run(folder / "maprun", members=1)
+
+
+FIRST = (
+    ("samples", "table", "a.csv", "--mapping", "mapping.yaml", "--out", "a"),
+    ("samples", "table", "b.csv", "--mapping", "mapping.yaml", "--out", "b"),
+    ("samples", "table", "a.csv", "--mapping", "mapping.yaml", "--out", "grows"),
+)
+"""Commands whose results others read."""
+OF_RUN = ("train", "experiment.yaml", "--out", "run", "--workers", "1")
+OF_MAP = (
+    "map",
+    "maprun",
+    "archive",
+    "--area",
+    AREA,
+    "--date",
+    DATE,
+    "--workers",
+    "1",
+    "--no-pictures",
+    "--out",
+    "whole",
+)
+OF_WORLD = ("world", "make", "world", "--config", "world.yaml", "--workers", "1")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit status, or the signal below 0; what it said; its renames; its seconds."""
+
+    status: int
+    text: str
+    renames: int
+    seconds: float
+
+
+def run(words: Sequence[str], folder: Path, at: int = 0, after: float = 0.0) -> Ended:
+    """Run a command in a folder; it is killed before a rename, or after some seconds, where that is asked."""
+    with tempfile.TemporaryDirectory() as aside:
+        log, count = Path(aside) / "log", Path(aside) / "renames"
+        count.touch()
+        begun = time.perf_counter()
+        child = os.fork()
+        if child == 0:
+            _be(words, folder, log, count, at)
+        if after:
+            _kill_after(child, after)
+        _, status = os.waitpid(child, 0)
+        seconds = time.perf_counter() - begun
+        return Ended(os.waitstatus_to_exitcode(status), log.read_text(), count.stat().st_size, seconds)
+
+
+def _be(words: Sequence[str], folder: Path, log: Path, count: Path, at: int) -> None:
+    """In the child: do a command, and end."""
+    status = 1
+    try:
+        os.setsid()
+        os.chdir(folder)
+        stream = os.open(log, os.O_WRONLY | os.O_CREAT)
+        os.dup2(stream, 1)
+        os.dup2(stream, 2)
+        renames = os.open(count, os.O_WRONLY | os.O_APPEND)
+
+        def hook(event: str, _arguments: tuple[object, ...]) -> None:
+            if event == "os.rename":
+                os.write(renames, b".")
+                if os.fstat(renames).st_size == at:
+                    os.killpg(0, signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        sys.argv = ["vadose", *words]
+        from vadose.cli import main  # noqa: PLC0415
+
+        try:
+            main()
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 0
+    except BaseException:  # noqa: BLE001 - a traceback is what is looked for
+        import traceback  # noqa: PLC0415
+
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status or 0)
+
+
+def _kill_after(child: int, seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.002)
+    os.killpg(child, signal.SIGKILL)
+
+
+def contents(path: Path) -> dict[str, str]:
+    """What lies at a path, by name: checksums, in JSON without the times that work took."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {str(file.relative_to(path.parent)): _sum(file) for file in files if file.is_file()}
+
+
+def _sum(file: Path) -> str:
+    data = file.read_bytes()
+    if file.suffix == ".csv" and "journal" in file.name:
+        data = pd.read_csv(file).drop(columns=list(TIMES), errors="ignore").to_csv().encode()
+    elif file.suffix == ".json":
+        data = json.dumps(_timeless(json.loads(data)), sort_keys=True).encode()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _timeless(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _timeless(part) for key, part in value.items() if key not in {*TIMES, "sha256"}}
+    return [_timeless(part) for part in value] if isinstance(value, list) else value
+
+
+def hidden(folder: Path) -> list[str]:
+    """Names of what is half written, and of locks, anywhere in a folder."""
+    found = [path for path in folder.rglob("*") if path.name.startswith(".") or path.name == "lock"]
+    return sorted(str(path.relative_to(folder)) for path in found)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A case at work.
+
+    Attributes:
+        case: which.
+        inputs: folder of all inputs.
+        work: folder in which it runs.
+        before: what lies at its output before it begins.
+        whole: what lies there in the end.
+        renames, seconds: of a run that is not killed.
+    """
+
+    case: Case
+    inputs: Path
+    work: Path
+    before: dict[str, str]
+    whole: dict[str, str]
+    renames: int
+    seconds: float
+
+    @classmethod
+    def of(cls, case: Case, inputs: Path, work: Path) -> "Bench":
+        """Run the case once undisturbed, and where it is asked a second time onto its own result."""
+        _laid(inputs, work)
+        first = _well(run(case.words, work), case)
+        whole = contents(work / case.out)
+        if case.begun:
+            kept = inputs / case.out
+            _copied(work / case.out, kept)
+            first = _well(run(case.words, work), case)
+            assert contents(work / case.out) == whole, f"{case.name}: done twice, it differs"
+        assert not hidden(work), (case.name, hidden(work))
+        before = contents(inputs / case.out) if (inputs / case.out).exists() else {}
+        return cls(case, inputs, work, before, whole, first.renames, first.seconds)
+
+    def killed(self, at: int = 0, after: float = 0.0) -> str:
+        """Kill the case, look at what is there, run it again; "" or what is wrong."""
+        _laid(self.inputs, self.work)
+        ended = run(self.case.words, self.work, at, after)
+        if ended.status not in (0, -signal.SIGKILL):
+            return f"ended with {ended.status}: {ended.text[-300:]}"
+        there = contents(self.work / self.case.out) if (self.work / self.case.out).exists() else {}
+        seen = {name: one for name, one in there.items() if not _half(name)}
+        if not self.case.filled and seen not in (self.before, self.whole):
+            return f"neither the old nor the new is there: {sorted(set(seen) ^ set(self.whole))[:5]}"
+        return self._again(ended.status == 0)
+
+    def _again(self, finished: bool) -> str:
+        done = (self.work / self.case.out).exists() and contents(self.work / self.case.out) == self.whole
+        again = run((*self.case.words, *self.case.again), self.work)
+        if (finished or done) and self.case.name == "samples insitu":
+            return "" if not hidden(self.work) else f"left behind: {hidden(self.work)}"
+        if again.status or "Traceback" in again.text:
+            return f"the next run ended with {again.status}: {again.text[-300:]}"
+        now = contents(self.work / self.case.out)
+        if now != self.whole:
+            wrong = [name for name in {*now, *self.whole} if now.get(name) != self.whole.get(name)]
+            return f"the next run made something else: {sorted(wrong)[:5]}"
+        return f"left behind: {hidden(self.work)}" if hidden(self.work) else ""
+
+
+def _half(name: str) -> bool:
+    return any(part.startswith(".") or part == "lock" for part in Path(name).parts)
+
+
+def _well(ended: Ended, case: Case) -> Ended:
+    if ended.status or "Traceback" in ended.text:
+        raise SystemExit(f"{case.name} does not work: {ended.status}\n{ended.text}")
+    return ended
+
+
+def _copied(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy2(source, target)
+
+
+def _laid(inputs: Path, work: Path) -> None:
+    """The inputs, anew; files are shared, as no command changes one in place but by a rename."""
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(inputs, work, copy_function=os.link)
+
+
+def moments(bench: Bench, renames: int, at_random: int, rng: random.Random) -> Iterator[tuple[int, float]]:
+    """Where a case is killed: at its renames, all or evenly over them, then at random."""
+    count = min(bench.renames, renames)
+    for number in np.unique(np.linspace(1, bench.renames, count).round().astype(int)):
+        yield int(number), 0.0
+    for _ in range(at_random):
+        yield 0, rng.uniform(0.0, 1.0) * bench.seconds
+
+
+def prepare(inputs: Path, chosen: Sequence[Case]) -> None:
+    """Write the inputs, and run the commands whose results the chosen cases read."""
+    inputs.mkdir(parents=True)
+    child = os.fork()
+    if child == 0:
+        try:
+            write_inputs(inputs)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0, "the inputs could not be written"
+    names = {case.name for case in chosen}
+    needed = [*FIRST, *([OF_MAP] if "series" in names else [])]
+    needed += [OF_RUN] if names & {"estimate", "score", "compare", "export"} else []
+    needed += [OF_WORLD] if names & {"samples build", "samples insitu", "world compare"} else []
+    for words in needed:
+        _well(run(words, inputs), Case(" ".join(words[:2]), words, ""))
+
+
+def campaign(chosen: Sequence[Case], renames: int, at_random: int, told: Callable[[str], None]) -> tuple[int, int]:
+    """Kill all chosen commands; (kills, faults)."""
+    for name in PREPARED[{case.name for case in chosen} <= set(QUICK)].split():
+        __import__(name)
+    rng, kills, faults = random.Random(14), 0, 0
+    with tempfile.TemporaryDirectory(prefix="kills.") as folder:
+        prepare(Path(folder) / "inputs", chosen)
+        for case in chosen:
+            inputs = Path(folder) / case.name
+            shutil.copytree(Path(folder) / "inputs", inputs, copy_function=os.link)
+            bench, wrong = Bench.of(case, inputs, Path(folder) / "work"), 0
+            places = list(moments(bench, renames, at_random, rng))
+            for at, after in places:
+                if fault := bench.killed(at, after):
+                    wrong += 1
+                    told(f"FAULT {case.name}, at rename {at} or after {after:.2f} s: {fault}")
+            kills, faults = kills + len(places), faults + wrong
+            told(f"{case.name}: {bench.renames} renames, {len(places)} kills, {wrong} faults")
+    return kills, faults
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Kill every command that writes")
+    parser.add_argument("--renames", type=int, default=12)
+    parser.add_argument("--random", type=int, default=6)
+    parser.add_argument("--only", nargs="*", default=[])
+    asked = parser.parse_args()
+    chosen = [case for case in cases() if not asked.only or case.name in asked.only]
+    kills, faults = campaign(chosen, asked.renames, asked.random, lambda text: print(text, flush=True))
+    print(f"{kills} kills of {len(chosen)} commands, {faults} faults")
+    raise SystemExit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()
