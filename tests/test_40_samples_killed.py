@@ -114,11 +114,11 @@ def test_a_build_killed_at_a_place_goes_on_to_the_same_bytes(
 def test_a_build_killed_before_the_older_store_is_removed_leaves_nothing_of_it(
     tmp_path: Path, whole: dict[str, bytes | None]
 ) -> None:
-    build([TOP], ARCHIVE, NEEDS, tmp_path / "store")
+    build([TOP], ARCHIVE, NEEDS, tmp_path / "store", made_from={"archive": "simulated hill"}, simulated=True)
     process = started(killed_at, tmp_path / "store", "vadose.atomic._remove", 9)
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    assert len(list(tmp_path.iterdir())) == 3, "the store, its parts, and the older store"
+    assert len(list(tmp_path.iterdir())) == 4, "the store, its parts, the older store and the lock"
     assert len(SampleStore.open(tmp_path / "store")) == 18
     made(tmp_path / "store")
     assert contents(tmp_path) == whole

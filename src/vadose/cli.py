@@ -103,7 +103,7 @@ def samples_table(
     """Import a matched point table, with labels or without, into a sample store."""
     from vadose.samples import TableMapping, import_table
 
-    say(str(import_table(table, TableMapping.read(mapping), out)))
+    say(str(import_table(table, TableMapping.read(mapping), out, mapping)))
 
 
 @samples.command("insitu")

@@ -34,7 +34,7 @@ def gather(experiment: Experiment, store: Path, progress: Progress | None = None
     BUILD.require_place(store, folder=True)
     samples = experiment.samples
     if isinstance(samples, TableSamples):
-        return import_table(samples.table, mapping_of(experiment, samples), store)
+        return import_table(samples.table, mapping_of(experiment, samples), store, samples.mapping)
     if isinstance(samples, StoreSamples):
         raise Refusal(
             f"samples: a store at {store} for the experiment '{experiment.name}'",

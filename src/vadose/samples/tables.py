@@ -47,7 +47,7 @@ OUTSIDE_TOLERATED = 0.01
 """Part of a column that may lie outside a variable's range and become missing; more means wrong units."""
 
 
-def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
+def import_table(table: Path, mapping: TableMapping, path: Path, named: Path | None = None) -> Report:
     """Write a store of the rows of a table, sorted by sensor and time.
 
     Each row is a look of its sources. What a source lacks at a row is carried forward from its latest look within the
@@ -61,12 +61,13 @@ def import_table(table: Path, mapping: TableMapping, path: Path) -> Report:
         table: CSV, CSV.gz or Parquet.
         mapping: which column is what.
         path: of the store.
+        named: file of the mapping, where it has one: a store of the same table and mapping may be written anew.
 
     Raises:
         Refusal: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
             twice, or no row remains; nothing is written.
     """
-    request = Request.of("samples table", path, table=table, mapping=mapping.model_dump(mode="json"))
+    request = Request.of("samples table", path, table=table, mapping=named)
     with request.store(path, DECLARATION) as held:
         return _import(table, mapping, held, request.mark)
 
