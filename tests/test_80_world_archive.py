@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import rioxarray  # noqa: F401  (gives datasets their `.rio`)
 import xarray as xr
 from pydantic import ValidationError
 
+import vadose.world.region
 from vadose.refusal import Refusal
 from vadose.world import WorldConfig, make
 from vadose.world.ground_maps import write_soils
@@ -89,6 +92,44 @@ def test_a_broken_off_world_goes_on_and_ends_the_same(archive, tmp_path):
     make(CONFIG, tmp_path / "w")
     assert kept.stat().st_mtime_ns == stamp
     assert bytes_of(tmp_path / "w") == bytes_of(archive)
+
+
+PLACES = ("begin_truth", "write_block", "write_land_cover", "_write_sensors")
+"""Of a region's work, after which it is broken off."""
+
+
+def test_a_region_that_was_broken_off_anywhere_is_made_anew_to_the_same_bytes(tmp_path, monkeypatch):
+    """Of several blocks, so that pictures, elevation and cover are painted into files that are there already."""
+    region = CONFIG.regions[0].model_copy(update={"side_cells": 20, "sensors": 1})
+    config = CONFIG.model_copy(update={"regions": (region,), "period": "2022-01-10/2022-01-14"})
+    make(config, tmp_path / "whole")
+    for name in PLACES:
+        original, calls = getattr(vadose.world.region, name), count(1)
+        last = 2 if name == "write_block" else 1
+
+        def broken(*arguments, original=original, calls=calls, last=last):
+            original(*arguments)
+            if next(calls) == last:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(vadose.world.region, name, broken)
+            make(config, tmp_path / "broken")
+    assert bytes_of(tmp_path / "broken") != bytes_of(tmp_path / "whole")
+    make(config, tmp_path / "broken")
+    assert bytes_of(tmp_path / "broken") == bytes_of(tmp_path / "whole")
+
+
+def test_a_world_is_not_written_through_links(archive, tmp_path):
+    shutil.copytree(archive, tmp_path / "world")
+    told = json.loads((tmp_path / "world" / "world.json").read_text())
+    (tmp_path / "world" / "world.json").write_text(json.dumps(told | {"complete": False, "finished": []}))
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "world" / "README.txt").unlink()
+    (tmp_path / "world" / "README.txt").symlink_to(tmp_path / "victim")
+    with pytest.raises(Refusal, match=r"README.txt in it is a link"):
+        make(CONFIG, tmp_path / "world")
+    assert (tmp_path / "victim").read_text() == "precious"
 
 
 def test_another_folder_is_refused_untouched(archive, tmp_path):
