@@ -2,6 +2,8 @@
 
 import json
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -211,3 +213,36 @@ def test_flags_of_another_grid_are_refused(tmp_path):
     flags_of(path).write_bytes(flags_of(other).read_bytes())
     with pytest.raises(Refusal, match="grid is another"):
         read_map(path)
+
+
+SHUT = """
+from vadose.gdal import shut_gdal
+
+shut_gdal()
+import sys
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from vadose.maps.layers import layers
+from vadose.maps.write import write_map
+
+grid = GeoBox((4, 5), Affine(320, 0, 512000, 0, -320, 6144000), "EPSG:32632")
+mean = np.linspace(0.1, 0.4, 20, dtype=np.float32).reshape(4, 5)
+mean[0] = np.nan
+zone = layers(grid, mean, mean, np.zeros((4, 5), np.uint16), {})
+write_map(Path(sys.argv[1]), [zone], time=np.datetime64("2021-06-10"), made_from={})
+"""
+
+
+def test_a_map_is_written_with_its_statistics_where_gdal_is_shut_in(tmp_path):
+    """As the commands shut it in: without the driver of virtual files, through which GDAL finds statistics itself."""
+    subprocess.run([sys.executable, "-c", SHUT, tmp_path], check=True)
+    mean = np.linspace(0.1, 0.4, 20, dtype=np.float32)[5:]
+    (path,) = (path for path in tmp_path.glob("*.tif") if "quality" not in path.name)
+    with rasterio.open(path, driver="GTiff") as file:
+        told = {name: float(file.tags(1)[f"STATISTICS_{name}"]) for name in ("MINIMUM", "MAXIMUM", "MEAN", "STDDEV")}
+    found = {"MINIMUM": mean.min(), "MAXIMUM": mean.max(), "MEAN": mean.mean(), "STDDEV": mean.std()}
+    assert told == pytest.approx(found, rel=1e-5)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import odc.geo.xr  # noqa: F401  (gives datasets their `.odc`)
 import xarray as xr
+from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
@@ -18,7 +19,7 @@ from vadose.maps.layers import AGE, OUTSIDE, age_attrs, flag_attrs
 from vadose.refusal import Refusal
 from vadose.variables import SOIL_MOISTURE
 
-_STORED = {"driver": "COG", "compress": "DEFLATE", "predictor": "YES", "blocksize": 512, "statistics": "YES"}
+_STORED = {"driver": "COG", "compress": "DEFLATE", "predictor": "YES", "blocksize": 512}
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,16 @@ def _encoded(zone: xr.Dataset, file: _File, tags: Mapping[str, str]) -> bytes:
                 raster.write(zone[band.layer].values, index)
                 raster.set_band_description(index, band.description)
                 raster.set_band_unit(index, band.units)
-                raster.update_tags(index, **band.tags)
+                raster.update_tags(index, **band.tags, **_statistics(zone[band.layer].values, file.nodata))
         copy(plain.name, cloud_optimized.name, overview_resampling=file.overviews, **_STORED)
         return bytes(cloud_optimized.read())
+
+
+def _statistics(values: NDArray[Any], nodata: float) -> dict[str, float]:
+    """What GDAL keeps of a band, by its names; its own way to them needs the driver of virtual files, which is shut."""
+    there = values[(values != nodata) & ~np.isnan(values)].astype(np.float64)
+    if not there.size:
+        return {}
+    told = {"MINIMUM": there.min(), "MAXIMUM": there.max(), "MEAN": there.mean(), "STDDEV": there.std()}
+    told["VALID_PERCENT"] = 100 * there.size / values.size
+    return {f"STATISTICS_{name}": float(f"{value:.6g}") for name, value in told.items()}
