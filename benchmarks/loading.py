@@ -36,6 +36,7 @@ from vadose.training.objective import Truth
 from vadose.training.student import Student
 from vadose.training.told import Labelled
 from vadose.variables import PREDICTORS, SOIL_MOISTURE
+from vadose.world import WorldConfig
 
 Images = dict[str, np.ndarray]
 REPEATS = 5
@@ -137,7 +138,7 @@ def beside_shards(folder: Path, images: list[Images]) -> None:
 
 
 def beside_memory(folder: Path, images: list[Images]) -> None:
-    experiment = demo_experiment(folder, "2021-01-01/2021-02-01")
+    experiment = demo_experiment(folder, WorldConfig(period="2021-01-01/2021-02-01"))
     schedule, needs = experiment.schedule, demo_needs()
     store = written(folder / "demo", needs, images, TAUGHT, schedule.per_sensor)
     machine = Machine(device="cpu")
@@ -169,7 +170,7 @@ def labelled(store: SampleStore, needs: Needs, size: int, per_sensor: int, chips
 
 
 def demo_needs() -> Needs:
-    experiment = demo_experiment(Path(), "2021-01-01/2021-02-01")
+    experiment = demo_experiment(Path(), WorldConfig(period="2021-01-01/2021-02-01"))
     asked = experiment.needs
     history = History(tuple(asked.history.variables), asked.history.steps, asked.history.step_days)
     return Needs(tuple(asked.pixels), tuple(asked.cells), history, experiment.network.encoder.halo)

@@ -1,8 +1,9 @@
 """The commands. Each reads its arguments, asks one room, and prints what came of it."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +29,14 @@ samples = typer.Typer(no_args_is_help=True, help="Sample stores: what was known 
 app.add_typer(world, name="world")
 app.add_typer(samples, name="samples")
 
+
+class ModelFormat(StrEnum):
+    """Formats of an exported model."""
+
+    ONNX = "onnx"
+    PT2 = "pt2"
+
+
 Config = Annotated[Path, typer.Argument(help="Experiment, a YAML file such as configs/conus_10day.yaml.")]
 Out = Annotated[Path | None, typer.Option(help="Where to write; by default runs/<name of the experiment>.")]
 
@@ -35,9 +44,9 @@ Out = Annotated[Path | None, typer.Option(help="Where to write; by default runs/
 @world.command("make")
 def world_make(
     folder: Annotated[Path, typer.Argument(help="New folder of the archive, or one that was interrupted.")],
-    preset: Annotated[str, typer.Option(help="Size of the world: tiny, small, medium or large.")] = "small",
+    preset: Annotated[Literal["tiny", "small", "medium", "large"], typer.Option(help="Size of the world.")] = "small",
     config: Annotated[Path | None, typer.Option(help="A YAML file as in configs/worlds, instead of a preset.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed is another world.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Another seed is another world.")] = None,
     workers: Workers = CORES,
 ) -> None:
     """Make a simulated Earth: six products in their real formats, STAC items, ISMN sensors, and the truth."""
@@ -169,9 +178,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     workers: Workers = CORES,
     samples: Annotated[Path | None, typer.Option(help="Samples that were built before, from the same archive.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="What trains.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="CUDA devices, or processes of the CPU, that share a batch.")] = 1,
-    precision: Annotated[str, typer.Option(help="32, bf16-mixed or 16-mixed.")] = "32",
+    precision: Annotated[Literal["32", "bf16-mixed", "16-mixed"], typer.Option(help="Of the training.")] = "32",
     accumulate: Annotated[int, typer.Option(min=1, help="Parts in which a batch is taken, to save memory.")] = 1,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the network.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Keep a journal for TensorBoard too.")] = False,
@@ -242,18 +251,18 @@ app.command("series")(series)
 def export_(
     run: RunFolder,
     out: Annotated[Path, typer.Option(help="Folder of the model and its card.")],
-    form: Annotated[list[str] | None, typer.Option("--format", help="onnx or pt2, or each; onnx by default.")] = None,
+    form: Annotated[list[ModelFormat] | None, typer.Option("--format", help="onnx alone by default.")] = None,
 ) -> None:
     """Write the networks of a run as one model with the scaling inside, and its model card."""
     from vadose.experiment.export import export_run
 
-    say(*map(str, export_run(run, out, form or ("onnx",))))
+    say(*map(str, export_run(run, out, [*map(str, form or ("onnx",))])))
 
 
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything is written.")] = Path("demo"),
-    preset: Annotated[str, typer.Option(help="Size of the simulated world: tiny, small or medium.")] = "small",
+    preset: Annotated[Literal["tiny", "small", "medium"], typer.Option(help="Size of the world.")] = "small",
 ) -> None:
     """Walk the whole way on a simulated world: make it, build samples, train, score, map."""
     from vadose.experiment.demo import demonstrate

@@ -7,7 +7,7 @@ A cell is 32 x 32 pixels and its corners lie at multiples of 320 m of easting an
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from math import floor
 from typing import Any
 
@@ -27,6 +27,8 @@ CELL_M = 320
 PIXELS_PER_CELL = CELL_M // PIXEL_M
 SOUTHERNMOST, NORTHERNMOST = -80.0, 84.0
 """Latitudes between which UTM is defined."""
+MOST_TILES = 200_000
+"""Tiles of one area: 21 million square kilometres in tiles of 32 x 32 cells, more than South America."""
 FIRST, LAST = date(1678, 1, 1), date(2262, 1, 1)
 """Days between which 64 bits count nanoseconds since 1970, in whole years."""
 _FIRST_NS = int(np.datetime64(FIRST).astype("datetime64[ns]").astype(np.int64))
@@ -182,9 +184,23 @@ class Area:
 
         Tiles lie on a lattice of multiples of `size`, each cut to what the area needs of it. A cell that is not in
         the area, or that belongs to another zone than its tile, is masked by `holds`.
+
+        Raises:
+            Refusal: there are more than `MOST_TILES`.
         """
-        found = {tile for part in shapely.get_parts(self.geometry) for tile in _tiles_of(part, size, halo)}
-        tiles = [_cut(tile, held) for tile in found if (held := self.holds(tile)).any()]
+        whole: dict[Tile, bool] = {}
+        for part in shapely.get_parts(self.geometry):
+            for tile, inside in _tiles_of(part, size, halo):
+                whole[tile] = inside or whole.get(tile, False)
+                if len(whole) > MOST_TILES:
+                    raise Refusal(
+                        f"grid: the area '{self.name}'",
+                        f"It takes more than {MOST_TILES:,} tiles of {size} x {size} cells",
+                        "Divide it, such as by country, and map one part after the other",
+                    )
+        shapely.prepare(self.geometry)
+        held = ((tile, None if inside else self.holds(tile)) for tile, inside in whole.items())
+        tiles = [tile if cells is None else _cut(tile, cells) for tile, cells in held if cells is None or cells.any()]
         return tuple(sorted(tiles, key=lambda t: (t.epsg, -t.north, t.west)))
 
     def holds(self, tile: Tile) -> NDArray[np.bool_]:
@@ -300,16 +316,27 @@ def earlier(time: np.datetime64, days: float) -> np.datetime64:
     return np.datetime64(ns, "ns")
 
 
-def _tiles_of(part: shapely.Polygon, size: int, halo: int) -> Iterator[Tile]:
+def _tiles_of(part: shapely.Polygon, size: int, halo: int) -> Iterator[tuple[Tile, bool]]:
+    """Tiles that a polygon touches, and whether it holds all of their cells and a cell beyond on every side."""
     for epsg, strip in _strips(part):
         edge = shapely.segmentize(strip, 0.05)
         x, y = from_lonlat(epsg).transform(*shapely.get_coordinates(edge).T)
         step = size * CELL_M
         columns = range(floor(min(x) / step), floor(max(x) / step) + 1)
         rows = range(floor(min(y) / step), floor(max(y) / step) + 1)
-        for row in rows:
-            for column in columns:
-                yield Tile(epsg, column * size, (row + 1) * size, size, size, halo)
+        ground = shapely.make_valid(shapely.transform(edge, partial(_projected, epsg)))
+        shapely.prepare(ground)
+        west, south = (axis.ravel() for axis in np.meshgrid(np.array(columns) * step, np.array(rows) * step))
+        boxes = shapely.box(west - CELL_M, south - CELL_M, west + step + CELL_M, south + step + CELL_M)
+        touched = np.flatnonzero(shapely.intersects(ground, boxes))
+        inside = shapely.contains(ground, boxes[touched])
+        for place, whole in zip(touched, inside, strict=True):
+            left, top = int(west[place]) // CELL_M, (int(south[place]) + step) // CELL_M
+            yield Tile(epsg, left, top, size, size, halo), bool(whole)
+
+
+def _projected(epsg: int, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack(from_lonlat(epsg).transform(*places.T))
 
 
 def _cut(tile: Tile, held: NDArray[np.bool_]) -> Tile:

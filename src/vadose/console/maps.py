@@ -1,12 +1,21 @@
 """The commands of maps. Heavy rooms are imported by the command that needs them."""
 # ruff: noqa: PLC0415
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from vadose.console import CORES, RunFolder, progress, say
+
+
+class MapFormat(StrEnum):
+    """Formats of a map's files."""
+
+    COG = "cog"
+    ZARR = "zarr"
+    NETCDF = "netcdf"
 
 
 def map_(
@@ -17,12 +26,12 @@ def map_(
     out: Annotated[Path, typer.Option(help="Folder of the map.")] = Path("map"),
     as_of: Annotated[str | None, typer.Option(help="Day or moment (UTC) after which no product is read.")] = None,
     every: Annotated[str | None, typer.Option(help="Of a range, every how many days; or pass: as Sentinel-1.")] = None,
-    form: Annotated[list[str] | None, typer.Option("--format", help="cog, zarr or netcdf, or each; cog alone.")] = None,
+    form: Annotated[list[MapFormat] | None, typer.Option("--format", help="cog alone by default.")] = None,
     scheduler: Annotated[
         str, typer.Option(help="threads, processes, or a Dask scheduler, tcp://host:port.")
     ] = "threads",
     workers: Annotated[int, typer.Option(min=1, help="Tiles that are done side by side on this machine.")] = CORES,
-    device: Annotated[str, typer.Option(help="Where the networks run: cpu, or cuda for a GPU.")] = "cpu",
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the networks run.")] = "cpu",
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw each moment.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what the map would cost.")] = False,
 ) -> None:
@@ -33,7 +42,7 @@ def map_(
     from vadose.experiment.atlas import Crew, MapRequest, TilesFailed
     from vadose.experiment.mapping import make_map
 
-    request = MapRequest(run, archive, area, date, out, as_of, every, tuple(form or ("cog",)), pictures)
+    request = MapRequest(run, archive, area, date, out, as_of, every, tuple(map(str, form or ("cog",))), pictures)
     crew = Crew(scheduler, workers, device)
     if dry_run:
         from vadose.experiment.atlas.cost import cost_of

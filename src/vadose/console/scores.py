@@ -2,7 +2,7 @@
 # ruff: noqa: PLC0415
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,7 +26,12 @@ Sensors = Annotated[
 Variable = Annotated[str, typer.Option(help="Soil moisture in gridded files that hold several variables.")]
 Units = Annotated[str, typer.Option(help="Of gridded files: 'm3 m-3', '%', 'kg m-2', mm or saturation.")]
 LayerM = Annotated[float | None, typer.Option(help="Depth, m, of the layer that holds kg m-2 or mm.")]
-Rescale = Annotated[str, typer.Option(help="Saturation becomes m3 m-3 by sensor (least and greatest) or porosity.")]
+Rescale = Annotated[
+    Literal["sensor", "porosity"] | None,
+    typer.Option(
+        help="Saturation becomes m3 m-3 by the sensor's least and greatest, or by porosity.",
+    ),
+]
 Porosity = Annotated[float | None, typer.Option(help="Porosity, m3 m-3; else a column of the table of sensors.")]
 Window = Annotated[float, typer.Option(help="Hours that a grid may lie from a reading.")]
 
@@ -40,7 +45,7 @@ def score(
     variable: Variable = "",
     units: Units = "",
     layer_m: LayerM = None,
-    rescale: Rescale = "",
+    rescale: Rescale = None,
     porosity: Porosity = None,
     window_hours: Window = 12.0,
 ) -> None:
@@ -48,7 +53,7 @@ def score(
     from vadose.experiment.judge import judge
     from vadose.experiment.product.described import reading_of
 
-    reading = reading_of(variable, units, layer_m, rescale, porosity, window_hours)
+    reading = reading_of(variable, units, layer_m, rescale or "", porosity, window_hours)
     say(judge(predictions, out, min_samples, sensors, reading, against))
 
 
@@ -61,7 +66,7 @@ def compare(
     variable: Variable = "",
     units: Units = "",
     layer_m: LayerM = None,
-    rescale: Rescale = "",
+    rescale: Rescale = None,
     porosity: Porosity = None,
     window_hours: Window = 12.0,
     triple: Annotated[bool, typer.Option("--triple", help="Tell errors by triple collocation too.")] = False,
@@ -72,5 +77,5 @@ def compare(
 
     if len(products) < 2:
         raise Refusal("compare: one product", "There is nothing beside it", "Name two or more, or use 'vadose score'")
-    reading = reading_of(variable, units, layer_m, rescale, porosity, window_hours)
+    reading = reading_of(variable, units, layer_m, rescale or "", porosity, window_hours)
     say(judge(products, out, min_samples, sensors, reading, against, triple))

@@ -17,6 +17,8 @@ from vadose.world import WorldConfig, make
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
 CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")
+FEWEST = 12
+"""Samples that a sensor needs to be scored, where its world has as many."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -34,7 +36,7 @@ def _demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repo
     world = WorldConfig.preset(preset)
     archive, run = folder / "world", folder / "run"
     make(world, archive, report, workers)
-    judged = train_in(demo_experiment(archive, world.period), run, True, report, epoch_report, workers)
+    judged = train_in(demo_experiment(archive, world), run, True, report, epoch_report, workers)
     name, moment = held_out_pass(run)
     region = next(region for region in world.regions if region.name == name)
     outline = folder / f"{region.name}.geojson"
@@ -51,13 +53,15 @@ def _demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repo
     )
 
 
-def demo_experiment(archive: Path, period: str) -> Experiment:
-    """The experiment of the demonstration."""
+def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
+    """The experiment of the demonstration; a sensor is scored by a third of its passes, 12 at most."""
+    days = (world.days.end - world.days.start) // np.timedelta64(1, "D")
+    passes = int(2 * days // world.radar_days)
     return Experiment.model_validate(
         {
             "name": "demo",
             "simulated": True,
-            "samples": {"archive": archive, "period": period, "at": "sentinel1", "most_per_sensor": 20},
+            "samples": {"archive": archive, "period": world.period, "at": "sentinel1", "most_per_sensor": 20},
             "needs": {
                 "pixels": PIXELS,
                 "cells": CELLS,
@@ -81,7 +85,7 @@ def demo_experiment(archive: Path, period: str) -> Experiment:
                 "source_dropout": 0.1,
                 "per_sensor": 16,
             },
-            "min_samples": 12,
+            "min_samples": max(min(passes // 3, FEWEST), 2),
         }
     )
 

@@ -31,6 +31,8 @@ from vadose.refusal import NothingFound, Refusal
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.variables import ARCHIVE_PRODUCTS
 
+MOST = 5_000_000
+"""Tiles times moments of one map."""
 Progress = Callable[[int, int, str], None]
 ALONE = Crew()
 MAP = Request("map", "")
@@ -137,6 +139,7 @@ def prepare(request: MapRequest) -> Prepared:
             "No cell of 320 m has its centre in it",
             "Give a larger area, or widen it to the cell around its middle",
         )
+    _require_few(area, len(tiles), len(moments))
     held = _held(request, tools, area, moments, as_of)
     names = [f"{one.source} {one.name}" for one in held]
     plan = Plan(area, moments, tiles, made_from(request, run, names, as_of))
@@ -147,6 +150,15 @@ def prepare(request: MapRequest) -> Prepared:
 def _inputs(tools: Tools, learned: Mapping[str, str]) -> tuple[str, ...]:
     names = {variable.name for source in tools.sources for variable in source.variables}
     return differences(tools.models[0].needs, learned, names, ARCHIVE_PRODUCTS, "an archive")
+
+
+def _require_few(area: Area, tiles: int, moments: int) -> None:
+    if tiles * moments > MOST:
+        raise Refusal(
+            f"map: the area '{area.name}' at {moments:,} moments",
+            f"They are {tiles * moments:,} estimates of tiles; a map holds {MOST:,}",
+            "Map a part of the area, or fewer moments, at once",
+        )
 
 
 def _held(

@@ -61,8 +61,9 @@ def read(path: Path) -> pd.DataFrame:
     """
     try:
         table = pd.read_parquet(path)
+        table = table.assign(fold=table["fold"].astype(np.int64), samples=table["samples"].astype(np.int64))
         return table[[*KEY, "samples", "first_time", "last_time"]]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(
             f"run: the split {path}",
             f"It cannot be read ({error})",

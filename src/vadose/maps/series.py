@@ -171,6 +171,11 @@ def _parquet(path: Path, table: pd.DataFrame, notice: str, request: str) -> None
 
 
 def _netcdf(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
+    twice = table.loc[table.duplicated(_KEY), "place"]
+    if len(twice):
+        raise Refusal(
+            "series: a NetCDF file", f"It would hold the place '{twice.iloc[0]}' twice", "Give each place its own name"
+        )
     wide = table.drop(columns=["lon", "lat"]).set_index(_KEY).to_xarray()
     where = table.groupby("place")[["lon", "lat"]].first()
     names = {"lon": "longitude", "lat": "latitude"}

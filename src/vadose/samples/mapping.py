@@ -5,7 +5,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vadose.files import read_yaml
 from vadose.fusion import Windows
@@ -55,6 +56,13 @@ class Moment(_Closed):
 
     column: str
     format: str | None = None
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, form: str | None) -> str | None:
+        if form is not None:
+            pd.to_datetime(pd.Series([""]), format=form, errors="coerce")  # a ValueError for what is no format
+        return form
 
 
 class Quantity(_Closed):

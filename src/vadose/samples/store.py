@@ -294,6 +294,9 @@ def _grown_from(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return False
 
 
+_DECLARED = {"simulated": bool, "made_from": dict, "needs": dict, "count": int}
+
+
 def _conformed(index: pd.DataFrame) -> pd.DataFrame:
     """The index with numbers as numbers and times as times, whoever wrote it."""
     numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
@@ -331,6 +334,9 @@ def _declaration(path: Path) -> Mapping[str, Any]:
             f"this version reads format {FORMAT}",
             "Use the version of vadose that wrote it, or build the store again",
         )
+    absent = [key for key, kind in _DECLARED.items() if not isinstance(content.get(key), kind)]
+    if absent:
+        raise _broken(path, f"{DECLARATION} does not tell {', '.join(absent)}")
     return dict(content)
 
 

@@ -15,7 +15,17 @@ from vadose.refusal import Refusal
 from vadose.sources.folders import walk
 from vadose.sources.stm import decoded, malformed, without_mark
 
-DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What reading a damaged file raises."""
 
 LARGEST_BYTES = 4 * 2**30
@@ -25,6 +35,7 @@ _LONGEST_LINE_BYTES = 2**16
 """No first line comes near it."""
 
 _LARGEST_RATIO, _FREE_OF_IT_BYTES = 200, 10 * 2**20
+_ENCRYPTED = 1
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -147,6 +158,8 @@ def _fault(member: zipfile.ZipInfo) -> str:
         return "Its path leads out of the archive"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "It is a link, not a file"
+    if member.flag_bits & _ENCRYPTED:
+        return "It is encrypted"
     enormous = member.file_size > max(_LARGEST_RATIO * member.compress_size, _FREE_OF_IT_BYTES)
     if enormous or member.file_size > LARGEST_BYTES:
         return f"It declares {member.file_size} bytes, packed into {member.compress_size}"

@@ -3,11 +3,12 @@
 import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from threading import Thread
 from typing import Any
 
 import dask
@@ -16,6 +17,7 @@ from vadose.experiment.atlas.tile_files import Task
 from vadose.experiment.atlas.work import Bench, Tools, work, work_apart
 from vadose.refusal import Refusal
 
+_SCHEMES = ("tcp://", "tls://")
 AHEAD = 2
 """Tasks that wait or run for each worker; more are not handed out."""
 DEVICES = ("cpu", "cuda")
@@ -41,7 +43,7 @@ class Crew:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        known = self.scheduler in ("threads", "processes") or "://" in self.scheduler
+        known = self.scheduler in ("threads", "processes") or self.scheduler.startswith(_SCHEMES)
         if not known or self.workers < 1:
             raise Refusal(
                 f"map: {self.workers} workers of '{self.scheduler}'",
@@ -90,12 +92,11 @@ class Crew:
     def _far(self, distributed: Any) -> Any:
         """A client of a scheduler that runs already."""
         try:
-            client = distributed.Client(self.scheduler, timeout=PATIENCE_S)
-            client.wait_for_workers(1, timeout=PATIENCE_S)
-        except (OSError, ValueError, TimeoutError) as error:
+            client = _within(2 * PATIENCE_S + 5, partial(_reached, distributed, self.scheduler))
+        except Exception as error:  # junk in answer gives any error, MemoryError among them
             raise Refusal(
                 f"map: the Dask scheduler {self.scheduler}",
-                f"It does not answer, or has no workers ({error})",
+                f"It does not answer as one, or has no workers ({type(error).__name__}: {error})",
                 "Start 'dask scheduler' and at least one 'dask worker', and give its address",
             ) from error
         if self.resources and not _declared(client, tuple(self.resources)):
@@ -106,6 +107,26 @@ class Crew:
                 "Start 'dask worker --resources GPU=1' where there is one, or map with --device cpu",
             )
         return client
+
+
+def _reached(distributed: Any, address: str) -> Any:
+    client = distributed.Client(address, timeout=PATIENCE_S)
+    client.wait_for_workers(1, timeout=PATIENCE_S)
+    return client
+
+
+def _within(seconds: float, ask: Callable[[], Any]) -> Any:
+    """What a call gives, or its error; TimeoutError when it does not end, in a thread that holds up nobody."""
+    answer: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:  # noqa: BLE001 (given on)
+            answer.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return answer.result(timeout=seconds)
 
 
 def _declared(client: Any, names: tuple[str, ...]) -> bool:

@@ -155,4 +155,7 @@ def _held(source: str, path: Path) -> Held:
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:  # a name too long, links in circles
+        return 0
