@@ -1,11 +1,12 @@
 """What --help offers is what is taken: choices of options, from the options themselves."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from enum import StrEnum
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pydantic
 import pytest
-import typer.main
+import typer
 
 from vadose.cli import app
 from vadose.experiment.atlas.crew import DEVICES, Crew
@@ -18,22 +19,28 @@ from vadose.world import WorldConfig
 from vadose.world.config import PRESETS
 
 
-def options() -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Command, option and choices of every option that has some."""
-
-    def within(command: Any, name: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        for parameter in command.params:
-            choices = getattr(parameter.type, "choices", ())
-            if choices:
-                words = tuple(str(getattr(choice, "value", choice)) for choice in choices)
-                yield name, parameter.opts[-1].lstrip("-"), words
-        for sub, part in getattr(command, "commands", {}).items():
-            yield from within(part, f"{name} {sub}".strip())
-
-    yield from within(typer.main.get_command(app), "")
+def parameters(group: typer.Typer = app, before: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Command, option and type of every option of the commands."""
+    for command in group.registered_commands:
+        hints = get_type_hints(command.callback, include_extras=True)
+        for name, annotated in hints.items():
+            kind, *told = get_args(annotated) if get_origin(annotated) is Annotated else (annotated,)
+            declared = next((one.param_decls for one in told if getattr(one, "param_decls", None)), (name,))
+            yield f"{before}{command.name or command.callback.__name__}", declared[0].lstrip("-"), kind
+    for sub in group.registered_groups:
+        yield from parameters(sub.typer_instance, f"{before}{sub.name} ")
 
 
-CHOICES = {(command, option): choices for command, option, choices in options()}
+def choices(kind: Any) -> tuple[str, ...]:
+    """The words that a type offers, also within a list or beside None."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return tuple(kind)
+    return tuple(word for part in get_args(kind) for word in choices(part))
+
+
+CHOICES = {(command, option): words for command, option, kind in parameters() if (words := choices(kind))}
 KNOWN = {
     ("world make", "preset"): tuple(PRESETS),
     ("demo", "preset"): tuple(name for name in PRESETS if name != "large"),
@@ -79,11 +86,4 @@ def test_every_choice_is_taken_by_the_room_behind(command: str, option: str, cho
 def test_no_help_names_choices_in_words_alone(option: str) -> None:
     """An option of one name has choices in every command that has it, so that none is only told of in its help."""
     with_choices = {command for command, name in CHOICES if name == option}
-
-    def commands(command: Any, name: str) -> Iterator[str]:
-        if any(parameter.opts[-1].lstrip("-") == option for parameter in command.params):
-            yield name
-        for sub, part in getattr(command, "commands", {}).items():
-            yield from commands(part, f"{name} {sub}".strip())
-
-    assert set(commands(typer.main.get_command(app), "")) == with_choices
+    assert {command for command, name, _ in parameters() if name == option} == with_choices
