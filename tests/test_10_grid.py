@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadose.grid import CELL_M, Area, Period, Tile, cell_centres, from_lonlat, tile_around, utm_epsg
+from vadose.grid import CELL_M, MOST_TILES, Area, Period, Tile, cell_centres, from_lonlat, tile_around, utm_epsg
 from vadose.refusal import Refusal
 
 places = st.tuples(st.floats(-180, 180), st.floats(-79.9, 83.9))
@@ -120,3 +120,29 @@ def test_geojson_features_become_one_area():
     area = Area.from_geojson({"type": "FeatureCollection", "features": features})
     assert area.geometry.area == pytest.approx(0.02)
     assert area.geometry.equals(Area.from_geojson(shapely.geometry.mapping(area.geometry)).geometry)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tiles_are_those_of_a_lattice_that_hold_a_cell(seed: int) -> None:
+    """Against asking every tile of the lattice around the area for its cells."""
+    rng = np.random.default_rng(seed)
+    lon, lat = rng.uniform(-170, 170), rng.uniform(-70, 70)
+    ring = shapely.Point(lon, lat).buffer(rng.uniform(0.1, 0.3)).difference(shapely.Point(lon + 0.1, lat).buffer(0.04))
+    area = Area("odd", ring if seed % 2 else shapely.LineString([(lon, lat), (lon + 1.5, lat + 0.8)]).buffer(0.03))
+    expected = set()
+    west, south, east, north = area.geometry.bounds
+    for epsg in {utm_epsg(x, y) for x in np.linspace(west, east, 9) for y in (south, north)}:
+        x, y = from_lonlat(epsg).transform(*shapely.get_coordinates(area.geometry.envelope.segmentize(0.05)).T)
+        for column in range(int(min(x) // 10240) - 1, int(max(x) // 10240) + 2):
+            for row in range(int(min(y) // 10240) - 1, int(max(y) // 10240) + 2):
+                held = area.holds(Tile(epsg, column * 32, (row + 1) * 32, 32, 32))
+                rows, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
+                if held.any():
+                    left, top = column * 32 + int(columns[0]), (row + 1) * 32 - int(rows[0])
+                    expected.add(Tile(epsg, left, top, int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1))
+    assert set(area.tiles(32, 0)) == expected
+
+
+def test_an_area_of_more_tiles_than_a_map_holds_is_refused_soon() -> None:
+    with pytest.raises(Refusal, match=f"more than {MOST_TILES:,} tiles"):
+        Area.from_bbox(-180, -60, 180, 80).tiles(32, 0)

@@ -20,13 +20,12 @@ from vadose.world.config import PRESETS
 
 
 def parameters(group: typer.Typer = app, before: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Command, option and type of every option of the commands."""
+    """Command, parameter and type of every option of the commands."""
     for command in group.registered_commands:
         hints = get_type_hints(command.callback, include_extras=True)
         for name, annotated in hints.items():
-            kind, *told = get_args(annotated) if get_origin(annotated) is Annotated else (annotated,)
-            declared = next((one.param_decls for one in told if getattr(one, "param_decls", None)), (name,))
-            yield f"{before}{command.name or command.callback.__name__}", declared[0].lstrip("-"), kind
+            kind = get_args(annotated)[0] if get_origin(annotated) is Annotated else annotated
+            yield f"{before}{command.name or command.callback.__name__}", name, kind
     for sub in group.registered_groups:
         yield from parameters(sub.typer_instance, f"{before}{sub.name} ")
 
@@ -36,7 +35,7 @@ def choices(kind: Any) -> tuple[str, ...]:
     if get_origin(kind) is Literal:
         return get_args(kind)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return tuple(kind)
+        return tuple(map(str, kind))
     return tuple(word for part in get_args(kind) for word in choices(part))
 
 
@@ -46,9 +45,9 @@ KNOWN = {
     ("demo", "preset"): tuple(name for name in PRESETS if name != "large"),
     ("train", "device"): get_args(Machine.__annotations__["device"]),
     ("train", "precision"): ("32", "bf16-mixed", "16-mixed"),
-    ("map", "format"): FORMATS,
+    ("map", "form"): FORMATS,
     ("map", "device"): DEVICES,
-    ("export", "format"): ("onnx", "pt2"),
+    ("export", "form"): ("onnx", "pt2"),
     ("score", "rescale"): tuple(filter(None, get_args(Reading.model_fields["rescale"].annotation))),
     ("compare", "rescale"): tuple(filter(None, get_args(Reading.model_fields["rescale"].annotation))),
 }
@@ -74,7 +73,7 @@ def test_every_choice_is_taken_by_the_room_behind(command: str, option: str, cho
             assert pydantic.TypeAdapter(Machine).validate_python({"device": choice}).device == choice
         case "precision":
             assert pydantic.TypeAdapter(Machine).validate_python({"precision": choice}).precision == choice
-        case "format":
+        case "form":
             assert choice in FORMATS if command == "map" else format_of(choice)
         case "rescale":
             assert reading_of("", "saturation", None, choice, 0.4, 12.0).rescale == choice
