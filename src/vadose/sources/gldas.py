@@ -25,7 +25,7 @@ from vadose.sources.granules import (
     is_data,
     stacked,
 )
-from vadose.sources.left_out import Unfit
+from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, conform
 from vadose.sources.window import Window
 from vadose.variables import GLDAS, LATENCY_DAYS, Variable
@@ -94,6 +94,11 @@ class Gldas:
         replaced = dict(zip(granules, self.index.replaced_at(granules), strict=True))
         streams = ([granule for granule in granules if granule.stream == stream] for stream in _STREAMS)
         return tuple(self._dataset(part, window, replaced) for part in streams if part)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the archive holds of the product and is not read, with the reasons."""
+        return self.index.left_out
 
     @cached_property
     def index(self) -> GranuleIndex:

@@ -159,9 +159,7 @@ class GranuleIndex:
             except OSError as error:
                 asked = f"{source}: {path}"
                 left(path, Unfit("unreadable", asked, f"It cannot be read: {error}", "Restore or remove it"))
-        granules, older = _latest(found)
-        unread += [LeftOut.of(source, one.path.name, relative(one.path, folder), _older(one, source)) for one in older]
-        return cls(folder, naming, granules, tuple(unread))
+        return cls(folder, naming, _latest(found), tuple(unread))
 
     @property
     def source(self) -> str:
@@ -329,25 +327,14 @@ def _name_of(path: Path, folder: Path, naming: Naming) -> Name | None:
 _FAMILIES = re.compile(r"GLDAS|SMAP", re.IGNORECASE)
 
 
-def _latest(found: Iterable[Granule]) -> tuple[tuple[Granule, ...], list[Granule]]:
-    """Of every stream and time the granules of the latest release, by time; and the older ones."""
+def _latest(found: Sequence[Granule]) -> tuple[Granule, ...]:
+    """Of every stream and time the granules of the latest release, by time."""
     newest: dict[tuple[Stream, np.datetime64], str] = {}
-    found = list(found)
     for granule in found:
         key = granule.stream, granule.time
         newest[key] = max(granule.version, newest.get(key, ""))
     kept = [granule for granule in found if granule.version == newest[granule.stream, granule.time]]
-    older = [granule for granule in found if granule.version != newest[granule.stream, granule.time]]
-    return tuple(sorted(kept, key=lambda one: (one.time, one.stream.name, len(one.path.name), str(one.path)))), older
-
-
-def _older(granule: Granule, source: str) -> Unfit:
-    return Unfit(
-        "older release",
-        f"{source}: {granule.path}",
-        f"There is a later release than {granule.version} of the same time",
-        "Nothing need be done",
-    )
+    return tuple(sorted(kept, key=lambda one: (one.time, one.stream.name, len(one.path.name), str(one.path))))
 
 
 def _unreadable(path: Path, asked: str, error: Exception) -> Unfit:

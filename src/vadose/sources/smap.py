@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vadose.grid import Area, Period
 from vadose.refusal import NothingFound
 from vadose.sources.granules import Granule, GranuleIndex, Layer, Name, Naming, by_blocks, instant, is_data, stacked
-from vadose.sources.left_out import Unfit
+from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, SURFACE, Product, placement, read
 from vadose.sources.source import conform
 from vadose.sources.window import GlobalGrid, Window
@@ -89,6 +89,11 @@ class Smap:
         if not datasets:
             raise self._nothing(area, period)
         return tuple(datasets)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the archive holds of the product and is not read, with the reasons."""
+        return self.index.left_out
 
     @cached_property
     def index(self) -> GranuleIndex:
