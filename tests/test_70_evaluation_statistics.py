@@ -14,8 +14,9 @@ from pytesmo.time_series.anomaly import calc_anomaly
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from vadose.evaluation import METRICS, Moments
-from vadose.evaluation.anomaly import anomalies
+from vadose.evaluation import METRICS, Moments, per_sensor
+from vadose.evaluation.anomaly import anomalies, window_samples
+from vadose.evaluation.further import window_words
 from vadose.evaluation.metric import bias, kge, mse, pearson_r, rmse, slope, std_ratio, ubrmse
 from vadose.evaluation.uncertainty import LEVELS, covered, crps_gaussian
 
@@ -196,6 +197,31 @@ def test_the_window_of_anomalies_holds_both_its_ends():
     np.testing.assert_allclose(departure, [-0.05, -0.1, 0.2, 0.0], atol=1e-15)
     theirs = calc_anomaly(pd.Series(values, pd.DatetimeIndex(time)), window_size=35)
     np.testing.assert_allclose(departure, theirs, atol=1e-12)
+
+
+def test_windows_tell_how_many_samples_they_hold():
+    steps = {"day": 1, "ten days": 10, "forty days": 40}
+    times = [pd.date_range("2020-01-01", periods=150, freq=f"{step}D").to_numpy() for step in steps.values()]
+    group = np.repeat(np.arange(3), 150)
+    held = window_samples(np.concatenate(times), group, 4)
+    np.testing.assert_array_equal(held, [35, 3, 1, np.nan])
+    assert np.isnan(window_samples(times[0][:0], group[:0], 1)).all()
+
+
+def test_a_window_of_one_sample_has_no_anomaly_and_one_of_three_is_marked():
+    def sensors(step):
+        rng, size = np.random.default_rng(0), 150
+        truth = rng.uniform(0.1, 0.4, size)
+        keys = {"network": "N", "station": "a", "sensor": "s", "lat": 1.5, "lon": 2.5}
+        time = pd.date_range("2020-01-01", periods=size, freq=f"{step}D")
+        table = {"time": time, "mean": truth + rng.normal(0, 0.05, size), "soil_moisture": truth}
+        return per_sensor(pd.DataFrame(keys | table))
+
+    daily, ten, forty = (sensors(step) for step in (1, 10, 40))
+    assert [np.isnan(one.loc[0, "anomaly_r"]) for one in (daily, ten, forty)] == [False, False, True]
+    assert window_words(daily["anomaly_samples"]) == "which holds 35 samples in the median of sensors (35 to 35)"
+    assert "does not stand beside that of daily series" in window_words(ten["anomaly_samples"])
+    assert "1 sensors with fewer than 3 have no R" in window_words(forty["anomaly_samples"])
 
 
 def test_anomalies_of_nothing():

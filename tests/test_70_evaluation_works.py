@@ -151,6 +151,17 @@ def test_the_pooled_interval_is_that_of_scores_without_each_sensor():
     assert np.isfinite(one["r"].value) and np.isnan(one["r"].low)
 
 
+def test_anomalies_of_ten_day_rows_do_not_stand_beside_published_ones():
+    told = work(figures=[{"score": "anomaly_r", "over": "mean", "value": 0.66}])
+    table, origin = product(), pd.Timestamp("2018-01-01")
+    rank = table["time"].rank(method="dense") - 1
+    near, far = (beside([told], table.assign(time=origin + rank * pd.Timedelta(step)))[0] for step in ("1D", "10D"))
+    assert near.ours.of(told.figures[0]) is not None
+    assert far.ours.of(told.figures[0]) is None
+    assert any("holds 3 samples" in line and "left out" in line for line in far.differences)
+    assert not any("left out" in line for line in near.differences)
+
+
 def test_every_difference_of_setting_is_told():
     told = work(
         networks=["ISMN"],

@@ -13,6 +13,13 @@ WINDOW_DAYS = 35.0
 SMOOTHING_DAYS = 5.0
 """Window over which values are averaged before they enter the climatology."""
 DAYS = 366
+FEWEST_IN_WINDOW = 3
+"""Samples that a window must hold in the median for anomalies to exist: of one, they are zero, of two half a step."""
+FEWEST_LIKE_DAILY = 7
+"""Samples that a window must hold in the median for its anomalies to stand beside those of daily series.
+
+With three, as of ten-day rows, an anomaly is a second difference and loses most of what lasts weeks; seven is one every
+five days."""
 
 
 def anomalies(
@@ -67,13 +74,38 @@ def _moving(
     """Mean of each series over a centred window."""
     if len(time) == 0:
         return list(series)
+    first, last = _window(time, group, window_days)
+    return [_window_mean(values, group, first, last) for values in series]
+
+
+def window_samples(
+    time: NDArray[np.datetime64], group: NDArray[np.intp], groups: int, window_days: float = WINDOW_DAYS
+) -> Floats:
+    """Median number of samples in the windows of each group, NaN where it has none.
+
+    Args:
+        time: datetime64[ns] of each value, sorted by group and time.
+        group: number of each value's group, ascending.
+        groups: number of groups.
+        window_days: full width of the window, in days.
+    """
+    if len(time) == 0:
+        return np.full(groups, np.nan)
+    first, last = _window(time, group, window_days)
+    held = pd.Series(last - first, dtype=np.float64).groupby(group).median()
+    return np.asarray(held.reindex(range(groups)).to_numpy(np.float64))
+
+
+def _window(
+    time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Bounds of the values within the window of each value."""
     # Groups are laid end to end on one axis, in seconds so that it cannot overflow, further apart than a window.
     half = round(window_days * 86_400 / 2)
     since = (time - time.min()).astype("timedelta64[s]").astype(np.int64)
     axis = group.astype(np.int64) * (int(since.max()) + 2 * half + 1) + since
     first = np.searchsorted(axis, axis - half, side="left")
-    last = np.searchsorted(axis, axis + half, side="right")
-    return [_window_mean(values, group, first, last) for values in series]
+    return first, np.searchsorted(axis, axis + half, side="right")
 
 
 def _window_mean(values: Floats, group: NDArray[np.intp], first: NDArray[np.intp], last: NDArray[np.intp]) -> Floats:

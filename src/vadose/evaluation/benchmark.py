@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from vadose.evaluation.anomaly import FEWEST_LIKE_DAILY, WINDOW_DAYS
 from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.pooled import pooled
 from vadose.evaluation.predictions import SENSOR, by_sensor, check, scorable
@@ -14,6 +15,7 @@ from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.evaluation.works import NOT_TOLD, Figure, Region, Split, Work
 from vadose.grid import Period
 
+_ANOMALIES = ("anomaly_r", "anomaly_r_climatology")
 ENDS_DAYS = 31
 """Periods whose ends lie closer are one."""
 
@@ -41,6 +43,8 @@ class Ours:
         networks: whose they are.
         first, last: moments of the samples, UTC.
         step_days: median step between the samples of a sensor.
+        window_samples: median number of samples in the 35-day window of an anomaly; with fewer than
+            `FEWEST_LIKE_DAILY` there is no anomaly R to stand beside theirs.
         values: each score by how it is put together and its name.
     """
 
@@ -51,6 +55,7 @@ class Ours:
     first: np.datetime64
     last: np.datetime64
     step_days: float
+    window_samples: float
     values: dict[tuple[str, str], Interval]
 
     def of(self, figure: Figure) -> Interval | None:
@@ -140,6 +145,9 @@ def _ours(table: pd.DataFrame, sensors: pd.DataFrame, bootstrap: Bootstrap) -> O
         for over in ("mean", "median", "over_places")
     }
     values |= {("pooled", name): value for name, value in pooled(used, bootstrap).items()}
+    window = float(there["anomaly_samples"].median())
+    if window < FEWEST_LIKE_DAILY:
+        values = {key: value for key, value in values.items() if key[1] not in _ANOMALIES}
     return Ours(
         len(there),
         int(there["n"].sum()),
@@ -148,6 +156,7 @@ def _ours(table: pd.DataFrame, sensors: pd.DataFrame, bootstrap: Bootstrap) -> O
         used["time"].min().to_datetime64(),
         used["time"].max().to_datetime64(),
         _step_days(used),
+        window,
         values,
     )
 
@@ -170,9 +179,18 @@ def _differences(work: Work, ours: Ours, setting: Setting) -> list[str]:
         *_of_metric(work.figures),
         f"time: ours every {ours.step_days:.3g} days (median); theirs not told",
     ]
+    if any(figure.score == "anomaly_r" for figure in work.figures):
+        found.append(_of_window(ours.window_samples))
     if not work.resolution or work.resolution != setting.resolution:
         found.append(f"resolution: theirs {work.resolution or 'not told'}; ours {setting.resolution or 'not told'}")
     return found
+
+
+def _of_window(samples: float) -> str:
+    words = f"anomalies: our window of {WINDOW_DAYS:g} days holds {samples:g} samples (median)"
+    if samples < FEWEST_LIKE_DAILY:
+        return f"{words}, fewer than {FEWEST_LIKE_DAILY}: ours are no anomalies like theirs and are left out"
+    return f"{words}; theirs not told"
 
 
 def _of_period(period: str, ours: Ours) -> list[str]:

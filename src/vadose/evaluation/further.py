@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from vadose.evaluation.anomaly import FEWEST_IN_WINDOW, FEWEST_LIKE_DAILY
 from vadose.evaluation.bootstrap import Interval
 from vadose.evaluation.in_time import InTime
 from vadose.evaluation.predictions import SENSOR
 from vadose.evaluation.scores import HEADLINE, Scores
-from vadose.evaluation.sensors import figures
+from vadose.evaluation.sensors import figures, scored
 from vadose.evaluation.spatial import Spatial
 from vadose.evaluation.text import interval, markdown_table, number
 
@@ -23,8 +24,8 @@ OTHERS = {
 }
 MEANING = (
     "Means over sensors, brackets from the differences between places. Anomalies are departures from a window of 35 "
-    "days around the sample, or from the sensor's own mean of the season. R in space: of the sensors on one date, the "
-    "mean over dates; none where no date has ten sensors."
+    "days around the sample, {window}, or from the sensor's own mean of the season. R in space: of the sensors on one "
+    "date, the mean over dates; none where no date has ten sensors."
 )
 IN_TIME = (
     "Means over sensors whose intervals are nowhere narrower than chance in time makes them, from blocks of time drawn "
@@ -44,8 +45,26 @@ def further_markdown(scores: Scores, across: Mapping[str, Spatial], time: InTime
     rows = [
         (product.name, *_means(figures(product.skill)), _told(across[product.name].r)) for product in scores.products
     ]
-    parts = [MEANING, markdown_table(header, rows), IN_TIME, markdown_table(*_time_table(time.means))]
+    meaning = MEANING.format(window=window_words(scored(scores.products[0].sensors)["anomaly_samples"]))
+    parts = [meaning, markdown_table(header, rows), IN_TIME, markdown_table(*_time_table(time.means))]
     return "\n\n".join(parts)
+
+
+def window_words(samples: "pd.Series[float]") -> str:
+    """How many samples the windows of anomalies hold, from the median of each sensor, and what follows of it."""
+    held = samples.dropna()
+    if held.empty:
+        return "which hold no samples"
+    few, sparse = int((held < FEWEST_IN_WINDOW).sum()), int((held < FEWEST_LIKE_DAILY).sum())
+    words = f"which holds {held.median():g} samples in the median of sensors ({held.min():g} to {held.max():g})"
+    if few:
+        words += f"; {few:,} sensors with fewer than {FEWEST_IN_WINDOW} have no R of these anomalies"
+    if sparse > few:
+        words += (
+            f"; at {sparse - few:,} sensors fewer than {FEWEST_LIKE_DAILY}: such anomalies are differences of "
+            "neighbouring samples, and their R does not stand beside that of daily series"
+        )
+    return words
 
 
 def with_intervals(sensors: pd.DataFrame, time: pd.DataFrame) -> pd.DataFrame:

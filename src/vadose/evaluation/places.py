@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from vadose.evaluation.statistic import Floats
 
@@ -39,7 +39,7 @@ class OverPlaces:
         """Ends of the confidence interval, NaN with fewer than `FEWEST` effective places."""
         if not self._enough:
             return np.nan, np.nan
-        t = float(student.isf((1 - level) / 2, self.freedom))
+        t = float(stdtrit(self.freedom, (1 + level) / 2))
         return self.value - self._bent(t) * self.error, self.value - self._bent(-t) * self.error
 
     def p(self) -> float:
@@ -51,7 +51,7 @@ class OverPlaces:
             return np.nan
         if self.error == 0:
             return float(self.value == 0)
-        return float(2 * student.sf(abs(self._straight(self.value / self.error)), self.freedom))
+        return float(2 * stdtr(self.freedom, -abs(self._straight(self.value / self.error))))
 
     @property
     def _enough(self) -> bool:

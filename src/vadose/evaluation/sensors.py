@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.evaluation.anomaly import anomalies, climatological_anomalies
+from vadose.evaluation.anomaly import FEWEST_IN_WINDOW, anomalies, climatological_anomalies, window_samples
 from vadose.evaluation.bootstrap import ANY, Bootstrap
 from vadose.evaluation.effective import effective_samples
 from vadose.evaluation.metric import CONSTANT, METRICS, RANGES, pearson_r
@@ -38,8 +38,9 @@ def per_sensor(predictions: pd.DataFrame, min_samples: int = MIN_SAMPLES) -> pd.
     Returns:
         One row for each sensor, none dropped: `network, station, sensor, lat, lon`, `n` samples, `n_spread` samples
         with a spread, each score of `SCORES` (NaN where there is none), `n_effective` (independent samples that would
-        tell R as well, see `effective_samples`), `left_out` (why it has no scores, else empty) and `note` (which of
-        its series is constant, so that R does not exist).
+        tell R as well, see `effective_samples`), `anomaly_samples` (median number in a window of 35 days; with
+        fewer than `FEWEST_IN_WINDOW` there is no anomaly R), `left_out` (why it has no scores, else empty)
+        and `note` (which of its series is constant, so that R does not exist).
 
     Raises:
         Refusal: a table that `check` refuses, or fewer than 2 samples asked for.
@@ -51,7 +52,7 @@ def per_sensor(predictions: pd.DataFrame, min_samples: int = MIN_SAMPLES) -> pd.
     series = _of_series(frame[used], group[used], len(sensors))
     there = np.isfinite(scores["r"].to_numpy())
     scores = scores.assign(**{name: np.where(there, values, np.nan) for name, values in series.items()})
-    first = [*SENSOR, "lat", "lon", "n", "n_spread", *SCORES, "n_effective"]
+    first = [*SENSOR, "lat", "lon", "n", "n_spread", *SCORES, "n_effective", "anomaly_samples"]
     return scores[[*first, *scores.columns.drop(first)]]
 
 
@@ -63,7 +64,7 @@ def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict
     10.1175/2010JHM1223.1).
     """
     p, t, time = (frame[name].to_numpy() for name in ("mean", LABEL, "time"))
-    whole = Moments.of(p, t, group, count)
+    whole, held = Moments.of(p, t, group, count), window_samples(time, group, count)
 
     def of_anomalies(series: Sequence[Floats]) -> Floats:
         m = Moments.of(series[0], series[1], group, count)
@@ -72,9 +73,10 @@ def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict
 
     return {
         "spearman": pearson_r(Moments.of(group_ranks(p, group), group_ranks(t, group), group, count)),
-        "anomaly_r": of_anomalies(anomalies((p, t), time, group)),
+        "anomaly_r": np.where(held >= FEWEST_IN_WINDOW, of_anomalies(anomalies((p, t), time, group)), np.nan),
         "anomaly_r_climatology": of_anomalies(climatological_anomalies((p, t), time, group)),
         "n_effective": effective_samples(p, t, group, count),
+        "anomaly_samples": held,
     }
 
 
