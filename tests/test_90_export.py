@@ -1,6 +1,7 @@
 """A run given away: the same estimates from ONNX and torch.export, and a card that says what it is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from vadose.experiment import read_experiment
 from vadose.experiment.export import export_run
 from vadose.experiment.run import Run
 from vadose.experiment.train import train_in
-from vadose.fusion import History, Needs
-from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape
+from vadose.fusion import History, Needs, OwnRecord
+from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape, by_own_record
 from vadose.refusal import Refusal
 from vadose.samples import Scaling
 from vadose.training.export import examples, format_of, write_graph
@@ -92,6 +93,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
     train_in(read_experiment(folder / "experiment.yaml"), folder / "run", False, quiet, quiet)
     return folder / "run"
+
+
+@pytest.mark.parametrize("form", ["onnx", "pt2"])
+def test_a_graph_reads_relative_to_the_own_record_inside(tmp_path, form):
+    needs = replace(CELLS, own_record=OwnRecord(("smap",), 2))
+    members = networks(needs, 2, NetworkShape(joined=8, season=True))
+    released = Released(members)
+    cells, history, day = examples(released, (4, 2, 1))
+    mean, _ = released(cells, history, day)
+    expected = combine(members, by_own_record(batch_of(released, (cells, history, day)), needs)).mean
+    np.testing.assert_allclose(mean.detach().numpy(), expected, atol=1e-6)
+    moved = history.clone()
+    moved[:, :, 0] = 0.1 + 0.5 * moved[:, :, 0]
+    np.testing.assert_allclose(released(cells, moved, day)[0].detach().numpy(), expected, atol=1e-5)
+    assert write_graph(released, tmp_path / f"model.{form}", form) <= 1e-5
 
 
 @pytest.mark.parametrize(("needs", "height", "width"), [(CELLS, 3, 2), (CHIPS, 2, 1)])
