@@ -33,6 +33,14 @@ Rescale = Annotated[
     ),
 ]
 Porosity = Annotated[float | None, typer.Option(help="Porosity, m3 m-3; else a column of the table of sensors.")]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=VALUE of a dimension of gridded files besides ground and time, such as depth=0.05."),
+]
+Quality = Annotated[
+    Literal["recommended", "retrieved"],
+    typer.Option(help="Of SMAP's retrievals: recommended ones, or all that were retrieved."),
+]
 Window = Annotated[float, typer.Option(help="Hours that a grid may lie from a reading.")]
 
 
@@ -48,12 +56,14 @@ def score(
     rescale: Rescale = None,
     porosity: Porosity = None,
     window_hours: Window = 12.0,
+    select: Select = None,
+    quality: Quality = "recommended",
 ) -> None:
     """Score estimates against their sensors: R, ubRMSE, RMSE and bias, a sensor at a time."""
     from vadose.experiment.judge import judge
     from vadose.experiment.product.described import reading_of
 
-    reading = reading_of(variable, units, layer_m, rescale or "", porosity, window_hours)
+    reading = reading_of(variable, units, layer_m, rescale or "", porosity, window_hours, select or (), quality)
     say(judge(predictions, out, min_samples, sensors, reading, against))
 
 
@@ -69,6 +79,8 @@ def compare(
     rescale: Rescale = None,
     porosity: Porosity = None,
     window_hours: Window = 12.0,
+    select: Select = None,
+    quality: Quality = "recommended",
     triple: Annotated[bool, typer.Option("--triple", help="Tell errors by triple collocation too.")] = False,
 ) -> None:
     """Compare several products on the samples that all of them have, the first with each other one in pairs."""
@@ -77,5 +89,5 @@ def compare(
 
     if len(products) < 2:
         raise Refusal("compare: one product", "There is nothing beside it", "Name two or more, or use 'vadose score'")
-    reading = reading_of(variable, units, layer_m, rescale or "", porosity, window_hours)
+    reading = reading_of(variable, units, layer_m, rescale or "", porosity, window_hours, select or (), quality)
     say(judge(products, out, min_samples, sensors, reading, against, triple))

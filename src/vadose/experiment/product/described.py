@@ -1,9 +1,10 @@
 """How a product is named and how its files are to be read."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from vadose.files import read_yaml, validated
 from vadose.refusal import Refusal
@@ -21,6 +22,8 @@ class Reading(BaseModel):
         layer_m: depth of the layer that holds kg m-2 or mm, m.
         rescale: what saturation is scaled by: the least and greatest reading of each sensor, or porosity.
         porosity: m3 m-3 of every place; without it the table of sensors must have a column `porosity`.
+        select: of dimensions besides ground and time the value that is meant, such as {"depth": "0.05"}.
+        quality: of SMAP's retrievals those that are recommended, or all.
         window_hours: how far the time of a grid may lie from that of a reading.
         flags: of ISMN that readings of an archive may have, as in `vadose.samples.labels.LabelRule`.
     """
@@ -32,8 +35,15 @@ class Reading(BaseModel):
     layer_m: float | None = Field(default=None, gt=0, lt=10)
     rescale: Literal["", "sensor", "porosity"] = ""
     porosity: float | None = Field(default=None, gt=0, lt=1)
+    select: dict[str, str] = Field(default_factory=dict)
+    quality: Literal["recommended", "retrieved"] = "recommended"
     window_hours: float = Field(default=12.0, ge=0, le=8784)
     flags: tuple[str, ...] = ("G",)
+
+    @field_validator("select", mode="before")
+    @classmethod
+    def _as_text(cls, select: Any) -> Any:
+        return {str(name): str(value) for name, value in select.items()} if isinstance(select, dict) else select
 
 
 class Product(Reading):
@@ -73,13 +83,28 @@ class Product(Reading):
 
 
 def reading_of(
-    variable: str, units: str, layer_m: float | None, rescale: str, porosity: float | None, window_hours: float
+    variable: str,
+    units: str,
+    layer_m: float | None,
+    rescale: str,
+    porosity: float | None,
+    window_hours: float,
+    select: Sequence[str] = (),
+    quality: str = "recommended",
 ) -> Reading:
-    """The options of the command line, checked; see `Reading`.
+    """The options of the command line, checked; see `Reading`. Each of `select` is NAME=VALUE.
 
     Raises:
-        Refusal: a value is out of its range.
+        Refusal: a value is out of its range, or no NAME=VALUE.
     """
+    pairs = [one.partition("=") for one in select]
+    for name, equals, value in pairs:
+        if not (name.strip() and equals and value.strip()):
+            raise Refusal(f"score: --select {name}{equals}{value}", "It is no NAME=VALUE", "Write --select depth=0.05")
+    names = [name.strip() for name, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise Refusal(f"score: --select of {', '.join(names)}", "One name stands there twice", "Choose one value each")
     told = {"variable": variable, "units": units, "layer_m": layer_m, "rescale": rescale}
-    told_too = {"porosity": porosity, "window_hours": window_hours}
+    told_too: dict[str, Any] = {"porosity": porosity, "window_hours": window_hours, "quality": quality}
+    told_too["select"] = {name.strip(): value.strip() for name, _, value in pairs}
     return validated(Reading, told | told_too, "score: how gridded files are read", "See 'vadose score --help'")

@@ -1,25 +1,23 @@
 """Gridded files, opened: NetCDF and HDF5, Zarr, GeoTIFF; one or a folder of them."""
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import rioxarray  # noqa: F401  # reads GeoTIFF
 import xarray as xr
-from numpy.typing import NDArray
 
 from vadose.experiment.product.axes import roles_of
 from vadose.experiment.product.described import Product
-from vadose.grid import nanosecond, nanoseconds
+from vadose.experiment.product.dimensions import layers_of
+from vadose.experiment.product.groups import Held, chosen_paths, groups_above, with_axes
+from vadose.experiment.product.times import Told, time_of_file, times_of_axis
 from vadose.refusal import Refusal
 from vadose.untrusted import netcdf_engine, require_own_codecs
 
-_NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".cdf"), (".tif", ".tiff")
-_DAY = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?:[T_.]?(\d{2}):?(\d{2}))?(?!\d)")
-Times = NDArray[np.datetime64]
+_NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".cdf"), (".tif", ".tiff")
 
 
 def files_of(product: Product) -> list[Path]:
@@ -42,115 +40,110 @@ def files_of(product: Product) -> list[Path]:
     return held
 
 
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """The layers of a variable on one grid.
+
+    Attributes:
+        variable: time first, then the ground; lazy, its numbers as they are stored.
+        told: times of its layers.
+        others: the same layers in versions that count where the first has nothing.
+        not_recommended: of each stored number a flag whose lowest bit says that it is not recommended; None for none.
+        seconds: of each stored number the time of acquisition, seconds since noon of 2000-01-01; None for none.
+    """
+
+    variable: xr.DataArray
+    told: Told
+    others: tuple[xr.DataArray, ...] = ()
+    not_recommended: xr.DataArray | None = None
+    seconds: xr.DataArray | None = None
+
+
 @contextmanager
-def opened(product: Product, path: Path) -> Iterator[tuple[xr.DataArray, Times]]:
-    """The variable of soil moisture of a file, lazy, with the times of its layers (UTC).
+def opened(product: Product, path: Path) -> Iterator[tuple[Layers, ...]]:
+    """The layers of soil moisture of a file, of each of its variables that are meant.
 
     Raises:
-        Refusal: the file cannot be read, has no such variable, or no time.
+        Refusal: the file cannot be read, has no such variable, no time, or a dimension of which none is chosen.
     """
     asked = f"{product.name}: {path}"
-    try:
-        dataset = _open(path, asked)
-    except Refusal:
-        raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise Refusal(
-            asked, f"It cannot be read ({error})", "Give NetCDF, Zarr or GeoTIFF that xarray opens"
-        ) from error
-    with dataset:
-        variable = _variable(dataset, product.variable, asked)
-        variable, times = _timed(dataset, variable, path, asked)
-        yield variable, times
+    with ExitStack() as stack:
+        try:
+            root = stack.enter_context(_open(path, asked, ""))
+            paths = chosen_paths(path, product.variable, _decoded(root), asked)
+            held = [_held(path, one, root, stack, asked) for one in paths]
+        except Refusal:
+            raise
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise Refusal(
+                asked, f"It cannot be read ({error})", "Give NetCDF, Zarr or GeoTIFF that xarray opens"
+            ) from error
+        yield tuple(_layers(product, path, one, root, f"{asked}: variable '{one.path}'") for one in held)
 
 
-def _open(path: Path, asked: str) -> xr.Dataset:
+def _open(path: Path, asked: str, group: str) -> xr.Dataset:
+    """A group of a file, the root by the name "", its numbers as they are stored."""
     path = path.absolute()
     if path.suffix.lower() in _TIFF:
         driver = {"driver": "GTiff"}
-        raster: xr.Dataset = xr.open_dataset(path, engine="rasterio", mask_and_scale=True, open_kwargs=driver)
+        raster: xr.Dataset = xr.open_dataset(path, engine="rasterio", mask_and_scale=False, open_kwargs=driver)
         named = {"band_data": "soil_moisture"} if "band_data" in raster else {}
         return raster.rename(named)
     if _is_zarr(path):
         require_own_codecs(path, asked)
-        return xr.open_dataset(path, engine="zarr", chunks={}, decode_coords="all")
-    return xr.open_dataset(path, engine=netcdf_engine(path, asked), decode_coords="all")
+        return xr.open_dataset(path, engine="zarr", chunks={}, decode_cf=False, group=group or None)
+    return xr.open_dataset(path, engine=netcdf_engine(path, asked), decode_cf=False, group=group or None)
 
 
-def _variable(dataset: xr.Dataset, name: str, asked: str) -> xr.DataArray:
-    grids = [str(key) for key, held in dataset.data_vars.items() if {"x", "y"} <= set(roles_of(held)) or held.ndim > 1]
-    if name and name not in dataset.data_vars:
-        raise Refusal(
-            f"{asked}: variable '{name}'", f"It has {', '.join(grids) or 'none'}", "Give --variable one of them"
-        )
-    if not name and len(grids) != 1:
-        raise Refusal(
-            f"{asked}: its variable of soil moisture",
-            f"It has {len(grids)} gridded variables: {', '.join(grids)}",
-            "Name one by --variable",
-        )
-    return dataset[name or grids[0]]
+def _decoded(dataset: xr.Dataset, stored: str = "") -> xr.Dataset:
+    """A dataset with all decoded but the variable `stored`; times that are none stay numbers."""
+    masked: Any = {stored: False} if stored else True
+    try:
+        return xr.decode_cf(dataset, mask_and_scale=masked, decode_coords="all")
+    except (ValueError, OverflowError):
+        return xr.decode_cf(dataset, mask_and_scale=masked, decode_coords="all", decode_times=False)
 
 
-def _timed(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked: str) -> tuple[xr.DataArray, Times]:
-    """The variable with time as its first dimension, and nothing but the ground behind it."""
+def _held(path: Path, variable: str, root: xr.Dataset, stack: ExitStack, asked: str) -> Held:
+    group = variable.rpartition("/")[0]
+    beside = stack.enter_context(_open(path, asked, group)) if group else root
+    above = [stack.enter_context(_open(path, asked, name)) if name else root for name in groups_above(variable)]
+    return Held(variable, beside, tuple(above))
+
+
+def _layers(product: Product, path: Path, held: Held, root: xr.Dataset, asked: str) -> Layers:
+    dataset = _decoded(held.group, held.name)
+    variable = with_axes(dataset[held.name], held, asked)
     roles = roles_of(variable)
-    extra = [str(d) for d in variable.dims if d not in roles.values() and variable.sizes[d] == 1]
-    variable = variable.squeeze(extra, drop=True)
     time = roles.get("time")
     if time is None:
-        moment = _moment(dataset, path, asked)
-        variable, times = variable.expand_dims("time"), np.array([moment])
-        time = "time"
+        told = time_of_file(_decoded(root).assign_attrs(root.attrs | dataset.attrs), variable, path, asked)
     else:
-        times = _times(dataset, variable, time, asked)
-    more = [str(d) for d in variable.dims if d != time and d not in (roles.get("x"), roles.get("y"))]
-    if more and {"x", "y"} <= set(roles):
-        raise Refusal(
-            f"{asked}: variable '{variable.name}'",
-            f"It has more dimensions: {', '.join(f'{d} of {variable.sizes[d]}' for d in more)}",
-            "Write one layer of the top soil alone",
-        )
-    return variable.transpose(time, ...), times
+        told = times_of_axis(dataset, variable, time, path, asked)
+    ground_and_time = [*roles.values()] if {"x", "y"} <= set(roles) else [*map(str, variable.dims)]
+    versions = layers_of(variable, ground_and_time, product.select, asked)
+    first, *others = [_time_first(one, time) for one in versions]
+    flag, seconds = (_sibling(held, name, first) for name in _names_beside(held.name))
+    if flag is not None:  # SMAP's retrievals reach the porosity, which exceeds the valid_max of its files
+        first.attrs.pop("valid_max", None)
+    return Layers(first, told, tuple(others), flag if product.quality == "recommended" else None, seconds)
 
 
-def _times(dataset: xr.Dataset, variable: xr.DataArray, time: str, asked: str) -> Times:
-    """Stamps of the layers; of means over a span whose bounds are told, the middle of it."""
-    axis = variable[time]
-    if axis.dtype.kind != "M":
-        raise Refusal(
-            f"{asked}: its times",
-            f"They are of type {axis.dtype}, no dates",
-            "Write CF units such as 'days since 2015-01-01'",
-        )
-    bounds = axis.attrs.get("bounds") or axis.encoding.get("bounds")
-    if bounds in dataset and "time: mean" in str(variable.attrs.get("cell_methods", "")):
-        ends = nanoseconds(dataset[bounds].values, asked)
-        return np.asarray(ends[:, 0] + (ends[:, 1] - ends[:, 0]) / 2)
-    return nanoseconds(axis.values, asked)
+def _time_first(variable: xr.DataArray, time: str | None) -> xr.DataArray:
+    return variable.expand_dims("time") if time is None else variable.transpose(time, ...)
 
 
-def _moment(dataset: xr.Dataset, path: Path, asked: str) -> np.datetime64:
-    if "time" in dataset.coords and dataset["time"].ndim == 0 and dataset["time"].dtype.kind == "M":
-        moment: np.datetime64 = nanoseconds(dataset["time"].values, asked).reshape(-1)[0]
-        return moment
-    found = _DAY.search(path.stem)
-    told = dataset.attrs.get("time") or dataset.attrs.get("TIFFTAG_DATETIME")
-    try:
-        if told:
-            return nanosecond(pd.Timestamp(str(told).removesuffix("Z")).to_datetime64(), asked)
-        if found:
-            year, month, day, hour, minute = found.groups(default="00")
-            return nanosecond(f"{year}-{month}-{day}T{hour}:{minute}", asked)
-    except ValueError as error:
-        raise _no_time(asked, f"Its time is told as '{told or path.stem}' ({error})") from error
-    raise _no_time(asked, "Neither a coordinate, nor a tag, nor its name tells a time")
+def _names_beside(name: str) -> tuple[str, str]:
+    """SMAP's flag of the quality of a retrieval, and its time of acquisition."""
+    suffix = name.removeprefix("soil_moisture")
+    return f"retrieval_qual_flag{suffix}", f"tb_time_seconds{'_pm' * name.endswith('_pm')}"
 
 
-def _no_time(asked: str, found: str) -> Refusal:
-    return Refusal(
-        f"{asked}: its time", found, "Write a time axis, or the day in the name: moisture_20210610.tif (UTC)"
-    )
+def _sibling(held: Held, name: str, like: xr.DataArray) -> xr.DataArray | None:
+    found = held.beside(name) if held.name.startswith("soil_moisture") else None
+    if found is None or found.ndim != 2:
+        return None
+    return xr.DataArray(found.variable, dims=like.dims[-2:]).expand_dims("time")
 
 
 def _is_zarr(path: Path) -> bool:

@@ -83,7 +83,8 @@ def _gridded(product: Product, reference: pd.DataFrame | Path) -> tuple[pd.DataF
         f"{away.max():.1f} km at most), {len(found.away_km) - len(away)} sensors outside; layers within "
         f"{product.window_hours:g} h of the reading"
     )
-    return check(table, f"predictions '{product.name}'"), f"{note}; {words}." if words else f"{note}."
+    said = "; ".join([note, *([words] if words else []), *found.notes])
+    return check(table, f"predictions '{product.name}'"), f"{said}."
 
 
 def _at_table(product: Product, reference: pd.DataFrame) -> tuple[pd.DataFrame, Sampled]:
