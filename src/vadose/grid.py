@@ -4,7 +4,7 @@ A cell is 32 x 32 pixels and its corners lie at multiples of 320 m of easting an
 6-degree UTM zone that holds its centre (plain zones: without the exceptions around Norway and Svalbard).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache, partial
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+import shapely.affinity
 import shapely.errors
 import shapely.geometry
 from affine import Affine
@@ -111,6 +112,74 @@ def cell_centres(tile: Tile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.asarray(lon), np.asarray(lat)
 
 
+def bbox_of(geometry: shapely.Geometry) -> tuple[float, float, float, float]:
+    """West, south, east, north of a geometry within -180..180 degrees, in the order of RFC 7946, section 5.2.
+
+    One that touches the antimeridian from both sides crosses it where the box across is the narrower one.
+    """
+    west, south, east, north = geometry.bounds
+    parts = [part.bounds for part in shapely.get_parts(geometry)]
+    east_half = [part[0] for part in parts if part[0] >= 0]
+    west_half = [part[2] for part in parts if part[2] <= 0]
+    apart = len(east_half) + len(west_half) == len(parts) and east_half and west_half
+    if west > -180 or east < 180 or not apart:
+        return west, south, east, north
+    return min(east_half), south, max(west_half), north
+
+
+def polygons_of(shape: shapely.Geometry) -> list[shapely.Polygon]:
+    """The polygons of a shape, also of one within collections within collections; lines and points have none."""
+    if isinstance(shape, shapely.Polygon):
+        return [] if shape.is_empty else [shape]
+    return [part for one in getattr(shape, "geoms", ()) for part in polygons_of(one)]
+
+
+def within_degrees(polygon: shapely.Polygon, asked: str = "grid: a polygon") -> shapely.Geometry:
+    """A polygon within -180..180 degrees: cut where it crosses the antimeridian, made valid where it crosses itself.
+
+    It crosses the antimeridian where it goes on beyond 180 degrees, or where two corners that follow each other lie
+    more than 180 degrees apart: the way between them is the short one.
+
+    Raises:
+        Refusal: it encloses a pole, so that longitudes bound it nowhere; or has no finite corners.
+    """
+    rings = [_run_on(np.asarray(ring.coords)[:, :2], asked) for ring in (polygon.exterior, *polygon.interiors)]
+    outer = rings[0]
+    turns_off = [360 * np.round((outer[:, 0].mean() - ring[:, 0].mean()) / 360) for ring in rings[1:]]
+    near = [ring + np.array([off, 0.0]) for ring, off in zip(rings[1:], turns_off, strict=True)]
+    whole = shapely.make_valid(shapely.Polygon(outer, near))
+    west, _, east, _ = whole.bounds
+    if east - west > 360:
+        raise Refusal(
+            asked, f"It spans {west:g} to {east:g} degrees of longitude", "Give an outline within 360 degrees"
+        )
+    turns = range(floor((west + 180) / 360), floor((east + 180) / 360) + 1)
+    if turns == range(0, 1) or (east == 180 and west >= -180):
+        return whole
+    cut = [shapely.intersection(whole, shapely.box(360 * n - 180, -90, 360 * n + 180, 90)) for n in turns]
+    parts = [shapely.affinity.translate(one, -360 * n) for n, one in zip(turns, cut, strict=True)]
+    return shapely.union_all([part for one in parts for part in polygons_of(one)])
+
+
+def _run_on(ring: NDArray[np.float64], asked: str) -> NDArray[np.float64]:
+    """Corners of a ring whose longitudes run on over 180 degrees instead of leaping to the other side."""
+    if not np.isfinite(ring).all():
+        raise Refusal(asked, "It has corners that are no numbers", "Give degrees of longitude and latitude")
+    leaps = np.diff(ring[:, 0])
+    over = np.abs(leaps) > 180
+    if not over.any() or _is_band(ring):
+        return ring
+    lon = ring[0, 0] + np.concatenate([[0], np.cumsum(leaps - 360 * np.where(over, np.round(leaps / 360), 0))])
+    if abs(lon[-1] - lon[0]) > 1:
+        raise Refusal(asked, "Its outline goes round a pole", "Give a box of west, south, east, north")
+    return np.column_stack([lon, ring[:, 1]])
+
+
+def _is_band(ring: NDArray[np.float64]) -> bool:
+    """Whether a ring has all its corners on the antimeridian, both sides of it: a belt around the whole Earth."""
+    return bool((np.abs(np.abs(ring[:, 0]) - 180) < 1e-9).all())
+
+
 @dataclass(frozen=True)
 class Area:
     """A region of the Earth: polygons in longitude and latitude, none of them across the antimeridian.
@@ -155,17 +224,36 @@ class Area:
 
     @classmethod
     def from_geojson(cls, content: Mapping[str, Any], name: str = "area") -> "Area":
-        """The polygons of a GeoJSON geometry, feature or feature collection, in degrees (RFC 7946)."""
-        parts = content.get("features") or [content]
+        """The polygons of a GeoJSON geometry, feature or feature collection, in degrees (RFC 7946).
+
+        Features without a place (`geometry: null`) count for nothing. Outlines across the antimeridian are read as
+        `from_shapes` reads them.
+        """
+        asked = f"grid: the GeoJSON '{name}'"
+        held = content.get("features")
+        features = held if isinstance(held, list) else [content]
         try:
-            shapes = [shapely.geometry.shape(part.get("geometry", part)) for part in parts]
-            union = shapely.union_all([shape for shape in shapes if shape.area > 0])
-        except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
-            raise Refusal(
-                f"grid: the GeoJSON '{name}'", f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)"
-            ) from error
+            geometries = [part.get("geometry") if "geometry" in part else part for part in features]
+            shapes = [shapely.geometry.shape(geometry) for geometry in geometries if geometry is not None]
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
+            raise Refusal(asked, f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)") from error
+        return cls.from_shapes(shapes, name, asked)
+
+    @classmethod
+    def from_shapes(cls, shapes: Iterable[shapely.Geometry], name: str = "area", asked: str = "") -> "Area":
+        """The union of the polygons among some shapes in degrees, wherever in collections they stand.
+
+        An outline that goes on beyond 180 degrees, or leaps from one side of the Earth to the other between two
+        corners, crosses the antimeridian and is cut there (RFC 7946, section 3.1.9). One that crosses itself is read
+        as the ground that it encloses.
+
+        Raises:
+            Refusal: there is no polygon, or one encloses a pole.
+        """
+        asked = asked or f"grid: the shapes of '{name}'"
+        union = shapely.union_all([within_degrees(part, asked) for shape in shapes for part in polygons_of(shape)])
         if not isinstance(union, shapely.Polygon | shapely.MultiPolygon) or union.is_empty:
-            raise Refusal(f"grid: the GeoJSON '{name}'", "It holds no polygon", "Give polygons, not points or lines")
+            raise Refusal(asked, "It holds no polygon", "Give polygons, not points or lines")
         return cls(name, union)
 
     @classmethod
@@ -178,6 +266,11 @@ class Area:
         if np.ptp(lon) < 180:
             return cls.from_bbox(lon.min(), max(min(lat), SOUTHERNMOST), lon.max(), min(max(lat), NORTHERNMOST), name)
         return cls.from_bbox(lon[lon > 0].min(), min(lat), lon[lon < 0].max(), max(lat), name)
+
+    @property
+    def bbox(self) -> tuple[float, float, float, float]:
+        """West, south, east, north; `west` is greater than `east` where it crosses the antimeridian (RFC 7946, 5.2)."""
+        return bbox_of(self.geometry)
 
     def tiles(self, size: int, halo: int) -> tuple[Tile, ...]:
         """Tiles of at most `size` cells that cover every cell with its centre in the area, each cell once.

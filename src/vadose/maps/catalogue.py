@@ -16,7 +16,7 @@ import xarray as xr
 
 from vadose import __version__
 from vadose.files import replacing, sha256
-from vadose.grid import CELL_M, Area
+from vadose.grid import CELL_M, Area, bbox_of, polygons_of, within_degrees
 from vadose.variables import SOIL_MOISTURE
 
 COLLECTION = "collection.json"
@@ -52,11 +52,11 @@ class Scene:
     def item(self, made_from: Mapping[str, Any], notice: str) -> pystac.Item:
         """The STAC item."""
         grid = self.zone.odc.geobox
-        outline = shapely.geometry.shape(grid.geographic_extent.json).simplify(_FINE_ENOUGH)
+        outline = _outline(grid.geographic_extent.json)
         item = pystac.Item(
             id=self.path.stem,
             geometry=shapely.geometry.mapping(outline),
-            bbox=list(outline.bounds),
+            bbox=list(bbox_of(outline)),
             datetime=_utc(self.moment),
             properties=_processing(made_from, notice)
             | {
@@ -111,7 +111,7 @@ def write_catalogue(
         title=f"Soil moisture of {area.name}",
         description=f"{SOIL_MOISTURE.long_name} on cells of {CELL_M} m, with spread, flags and ages. {notice}".strip(),
         extent=pystac.Extent(
-            pystac.SpatialExtent([list(area.geometry.bounds)]),
+            pystac.SpatialExtent([list(area.bbox)]),
             pystac.TemporalExtent([[_utc(moments[0]), _utc(moments[-1])]]),
         ),
         license="other",
@@ -129,6 +129,12 @@ def write_catalogue(
         _save(item, folder / f"{item.id}.json")
     _save(collection, folder / COLLECTION)
     return folder / COLLECTION
+
+
+def _outline(extent: Mapping[str, Any]) -> shapely.Geometry:
+    """The ground of a grid in degrees, cut at the antimeridian (RFC 7946, section 3.1.9)."""
+    parts = [within_degrees(one) for one in polygons_of(shapely.geometry.shape(extent))]
+    return shapely.union_all(parts).simplify(_FINE_ENOUGH)
 
 
 def _save(thing: pystac.STACObject, path: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import shapely
+import shapely.affinity
 import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.files import replacing
-from vadose.grid import CELL_M, from_lonlat, to_lonlat, utm_epsg
+from vadose.grid import CELL_M, bbox_of, from_lonlat, to_lonlat, utm_epsg
 from vadose.maps import cf
 from vadose.maps.layers import OUTSIDE, age_attrs, flag_attrs
 from vadose.refusal import Refusal
@@ -139,8 +140,18 @@ def _mean(zones: Zones, name: str, polygon: shapely.Geometry) -> pd.DataFrame:
     quality = reduce(np.bitwise_or, np.where(flags == OUTSIDE, 0, flags), np.zeros(flags.shape[1], np.uint16))
     columns = {str(layer): values.values for layer, values in means.data_vars.items()}
     columns |= {"quality": quality, "cells": known.sum("cell").values}
-    middle = polygon.centroid
+    middle = _middle(polygon)
     return pd.DataFrame({"place": name, "lon": middle.x, "lat": middle.y, "time": cells["time"].values} | columns)
+
+
+def _middle(polygon: shapely.Geometry) -> shapely.Point:
+    """The centroid of a polygon in degrees, which may be cut at the antimeridian."""
+    west, _, east, _ = bbox_of(polygon)
+    if west <= east:
+        return polygon.centroid
+    whole = [shapely.affinity.translate(part, 360 * (part.bounds[2] <= 0)) for part in shapely.get_parts(polygon)]
+    middle = shapely.MultiPolygon(whole).centroid
+    return shapely.Point((middle.x + 180) % 360 - 180, middle.y)
 
 
 def _within(zone: xr.Dataset, epsg: int, polygon: shapely.Geometry) -> xr.Dataset | None:

@@ -13,7 +13,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from vadose.files import read_json
-from vadose.grid import Area
+from vadose.grid import Area, polygons_of, within_degrees
 from vadose.refusal import Refusal
 
 _GEOJSON = {".geojson", ".json"}
@@ -74,20 +74,27 @@ def read_shapes(path: Path) -> Any:
     layer = _layer(path, asked)
     if layer.crs is None:
         raise Refusal(asked, "It has no coordinate reference system", "Write its CRS into the file")
-    longest = _LONGEST[bool(layer.crs.is_geographic)]
     there = layer[layer.geometry.notna()]
+    in_degrees = bool(layer.crs.is_geographic)
     try:
-        return there.set_geometry(there.geometry.segmentize(longest)).to_crs(4326)
+        if in_degrees:
+            there = _within_degrees(there, asked)
+        there = there.set_geometry(there.geometry.segmentize(_LONGEST[in_degrees])).to_crs(4326)
+        return there if in_degrees else _within_degrees(there, asked)
+    except Refusal:
+        raise
     except (ValueError, RuntimeError) as error:
         raise Refusal(asked, f"No way leads to degrees ({error})", "Write its true CRS into the file") from error
 
 
+def _within_degrees(layer: Any, asked: str) -> Any:
+    """The polygons of a layer, cut at the antimeridian."""
+    shapes = [[within_degrees(one, asked) for one in polygons_of(shape)] for shape in layer.geometry]
+    return layer.set_geometry([shapely.union_all(parts) for parts in shapes], crs=layer.crs)
+
+
 def _of_layer(path: Path) -> Area:
-    polygons = [part for shape in read_shapes(path).geometry for part in shapely.get_parts(shape) if part.area > 0]
-    union = shapely.union_all(polygons)
-    if not polygons or not isinstance(union, shapely.Polygon | shapely.MultiPolygon):
-        raise Refusal(f"map: the area {path}", "It holds no polygon", "Give polygons, not points or lines")
-    return Area(path.stem, union)
+    return Area.from_shapes(read_shapes(path).geometry, path.stem, f"map: the area {path}")
 
 
 def _layer(path: Path, asked: str) -> Any:
