@@ -96,7 +96,7 @@ def over_places_table(replicates: int) -> None:
     print("kind      alike  design       effective  " + "  ".join(names))
     for kind in KINDS:
         truth = float(np.mean(values(kind, [1] * 400_000, 1.0, 10, 99)))
-        for alike in (0.8, 0.4):
+        for alike in (0.7, 0.3):
             for seed, (design, sizes) in enumerate(DESIGNS.items()):
                 scores = values(kind, sizes, alike, replicates, seed)
                 ends = others(scores, sizes, seed)
