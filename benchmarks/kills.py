@@ -65,6 +65,7 @@ COLLOCATED = {
     "simulated": True,
     "samples": {"archive": "world", "period": "2022-01-10/2022-01-19", "at": 3.0, "most_per_sensor": 3},
     "needs": {"cells": ["vv", "sand"]},
+    "split": {"folds": 2},
 }
 WORLD = {
     "preset": "tiny",

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -71,7 +71,8 @@ def tidy_ending() -> Iterator[None]:
     The exit status is 128 + the number of the signal, 143 or 129, as the shell counts. A signal that is ignored, such
     as under nohup, stays ignored.
     """
-    asked = [number for number in _ENDINGS if signal.getsignal(number) is not signal.SIG_IGN]
+    here = current_thread() is main_thread()  # another thread may not say what signals do
+    asked = [number for number in _ENDINGS if here and signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _end) for number in asked}
     try:
         yield
