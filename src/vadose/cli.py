@@ -38,6 +38,10 @@ class ModelFormat(StrEnum):
 
 
 Config = Annotated[Path, typer.Argument(help="Experiment, a YAML file such as configs/conus_10day.yaml.")]
+AllowUnread = Annotated[
+    bool,
+    typer.Option("--allow-unread", help="Go on without a source of which the archive holds only unreadable files."),
+]
 Out = Annotated[Path | None, typer.Option(help="Where to write; by default runs/<name of the experiment>.")]
 
 
@@ -90,7 +94,7 @@ def world_judge(
 
 
 @samples.command("build")
-def samples_build(config: Config, out: Out = None, workers: Workers = CORES) -> None:
+def samples_build(config: Config, out: Out = None, workers: Workers = CORES, allow_unread: AllowUnread = False) -> None:
     """Build the sample store of an experiment: sensors collocated with an archive, or a point table.
 
     A build that was stopped goes on with the sensors that it lacks.
@@ -100,7 +104,8 @@ def samples_build(config: Config, out: Out = None, workers: Workers = CORES) -> 
 
     experiment = read_experiment(config)
     with progress("samples") as report:
-        say(str(gather(experiment, out or Path("runs") / experiment.name / "samples", report, workers)))
+        folder = out or Path("runs") / experiment.name / "samples"
+        say(str(gather(experiment, folder, report, workers, allow_unread)))
 
 
 @samples.command("table")

@@ -33,6 +33,9 @@ def map_(
     workers: Annotated[int, typer.Option(min=1, help="Tiles that are done side by side on this machine.")] = CORES,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the networks run.")] = "cpu",
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw each moment.")] = True,
+    allow_unread: Annotated[
+        bool, typer.Option("--allow-unread", help="Go on without a source of which no file can be read.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what the map would cost.")] = False,
 ) -> None:
     """Map an area at one moment or many: mean, spread, quality and ages on cells of 320 m, and pictures.
@@ -42,7 +45,8 @@ def map_(
     from vadose.experiment.atlas import Crew, MapRequest, TilesFailed
     from vadose.experiment.mapping import make_map
 
-    request = MapRequest(run, archive, area, date, out, as_of, every, tuple(map(str, form or ("cog",))), pictures)
+    formats = tuple(map(str, form or ("cog",)))
+    request = MapRequest(run, archive, area, date, out, as_of, every, formats, pictures, allow_unread)
     crew = Crew(scheduler, workers, device)
     if dry_run:
         from vadose.experiment.atlas.cost import cost_of

@@ -106,6 +106,7 @@ class ArchiveSamples(Section):
         at: moments of the samples: the Sentinel-1 passes over the sensor, or a number of days between them.
         most_per_sensor: if a sensor has more moments, they are thinned evenly.
         labels: which readings are labels.
+        allow_unread: whether samples are built without a source though something of it lies in the archive.
     """
 
     archive: Beside
@@ -113,6 +114,7 @@ class ArchiveSamples(Section):
     at: Literal["sentinel1"] | Annotated[float, Field(ge=0.01, le=3660)] = "sentinel1"
     most_per_sensor: int = Field(default=1000, ge=1, le=10_000_000)
     labels: LabelRule = LabelRule()
+    allow_unread: bool = Field(default=False, exclude=True)
 
     @field_validator("period")
     @classmethod

@@ -1,8 +1,8 @@
 """From an experiment to its sample store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples, TableSamples
+from vadose.experiment.unread import left_out_of, needed, require_readable, require_seen
 from vadose.files import sha256
 from vadose.fusion import Assembler, Needs, Windows
 from vadose.grid import Area, Period, Tile, nanoseconds, tile_around
@@ -18,21 +19,39 @@ from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples import Archive, Report, SampleStore, TableMapping, build, import_table
 from vadose.sources import Ismn, Sensor, Source, open_sources
+from vadose.sources.left_out import LeftOut
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.variables import ARCHIVE_PRODUCTS
 
 Progress = Callable[[int, int, str], None]
 BUILD = Request("samples build", "")
+ALLOW = "samples: {allow_unread: true} in the configuration, or --allow-unread"
 
 
-def gather(experiment: Experiment, store: Path, progress: Progress | None = None, workers: int = 1) -> Report:
+def gather(
+    experiment: Experiment,
+    store: Path,
+    progress: Progress | None = None,
+    workers: int = 1,
+    allow_unread: bool = False,
+) -> Report:
     """Build the sample store of an experiment; a build that was stopped goes on.
 
+    Args:
+        experiment: with its samples.
+        store: where to write.
+        progress: told after each sensor.
+        workers: processes.
+        allow_unread: as in `ArchiveSamples`, which may allow it too.
+
     Raises:
-        Refusal: what it is made from cannot be read or holds nothing; nothing is written.
+        Refusal: what it is made from cannot be read or holds nothing, or something of a source that the samples need
+            lies in the archive and none of it can be read; nothing is written.
     """
     BUILD.require_place(store, folder=True)
     samples = experiment.samples
+    if isinstance(samples, ArchiveSamples) and allow_unread:
+        samples = samples.model_copy(update={"allow_unread": True})
     if isinstance(samples, TableSamples):
         return import_table(samples.table, mapping_of(experiment, samples), store, samples.mapping)
     if isinstance(samples, StoreSamples):
@@ -152,6 +171,16 @@ class Gathering:
         """Land cover and climate at a sensor."""
         return self.insitu.classes(sensor)
 
+    @property
+    def needed(self) -> list[Source]:
+        """The products that samples are made from."""
+        also = ("sentinel1",) if self.samples.at == "sentinel1" else ()
+        return needed(self.sources, self.needs.names, also)
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What of the needed products has not been read so far."""
+        return left_out_of(self.needed)
+
     def assemble(self, tile: Tile, span: Period) -> Assembler:
         """All that was known of a tile."""
         return Assembler.open(self.sources, tile, span, self.needs, self.windows)
@@ -161,9 +190,11 @@ def _collocate(
     experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None, workers: int
 ) -> Report:
     found = Gathering(samples, experiment.gathered_needs, experiment.windows)
+    if not samples.allow_unread:
+        require_readable(samples.archive, found.needed, ALLOW)
     return build(
         found.insitu.sensors(),
-        Archive(found.read, found.times_of, found.assemble, found.classes_of),
+        Archive(found.read, found.times_of, found.assemble, found.classes_of, found.left_out),
         experiment.gathered_needs,
         store,
         rule=samples.labels,
@@ -172,7 +203,12 @@ def _collocate(
         progress=progress,
         workers=workers,
         products=ARCHIVE_PRODUCTS,
+        require=_allowed if samples.allow_unread else partial(require_seen, samples.archive, remedy=ALLOW),
     )
+
+
+def _allowed(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:
+    pass
 
 
 def in_situ_archive(archive: Path) -> Path:

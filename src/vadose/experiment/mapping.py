@@ -1,7 +1,7 @@
 """A map of an area at one moment or many, from a run and an archive."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from vadose.atomic import is_full
 from vadose.estimate import CONDITIONS
 from vadose.experiment.atlas import tile_files
 from vadose.experiment.atlas.crew import Crew
-from vadose.experiment.atlas.inventory import Held, inventory
+from vadose.experiment.atlas.inventory import Held, index_of, inventory
 from vadose.experiment.atlas.moments import Passes, moment_of, moments_of
 from vadose.experiment.atlas.outline import read_area
 from vadose.experiment.atlas.plan import NAME, TILE_CELLS, Plan, made_from
-from vadose.experiment.atlas.products import write_products
+from vadose.experiment.atlas.products import Coverage, write_products
 from vadose.experiment.atlas.request import MapRequest, TilesFailed
 from vadose.experiment.atlas.tile_files import Task
 from vadose.experiment.atlas.work import Bench, Tools
@@ -24,11 +24,16 @@ from vadose.experiment.config import SIMULATED
 from vadose.experiment.identity import differences, products_of_run
 from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
+from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, shares, told
+from vadose.files import write_json
 from vadose.fusion import Assembler
 from vadose.grid import Area, Period
 from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
+from vadose.sources import Source
+from vadose.sources.left_out import LeftOut
 from vadose.sources.sentinel1 import Sentinel1
+from vadose.sources.soilgrids import SoilGrids
 from vadose.variables import ARCHIVE_PRODUCTS
 
 MOST = 5_000_000
@@ -89,13 +94,15 @@ def make_map(
         report: told (tasks done, tasks, what).
         truth: for pictures, as `vadose.maps.picture` takes it.
         crew: who does the tiles.
-        tell: told what the archive gives otherwise than the networks learned it.
+        tell: told what the archive gives otherwise than the networks learned it, what of it was not read, and the part
+            of the cells for which each source was observed.
 
     Returns:
         The files of soil moisture, then those of all moments together, then the pictures.
 
     Raises:
-        Refusal: no run, or one that learned from published numbers whose units nobody knows; no such area or moment,
+        Refusal: something of a source lies in the archive and none of it can be read;
+            no run, or one that learned from published numbers whose units nobody knows; no such area or moment,
             or an archive that holds nothing of them; a folder that holds another map, or that another process is at
             work on; a full disk.
         TilesFailed: some tiles could not be estimated.
@@ -107,11 +114,16 @@ def make_map(
     begun = (request.out / NAME).exists()
     if not begun:
         _require_something(prepared)
+    left_out = _left_out(prepared)
     with MAP.folder(request.out, ["plan.json", "collection.json"]):
         prepared.plan.settle(request.out)
         _finish(prepared, report, crew)
         try:
-            return write_products(request, prepared.plan, prepared.declared, prepared.notice, truth)
+            coverage = Coverage()
+            made = {**prepared.declared, **_unread(left_out)}
+            written = write_products(request, prepared.plan, made, prepared.notice, truth, coverage)
+            _summarise(request.out, left_out, coverage, tell)
+            return written
         except OSError as error:
             _require_room(error, request.out, len(prepared.plan.tasks), len(prepared.plan.tasks))
             raise
@@ -178,6 +190,51 @@ def notice_of(trained_on_simulated: bool, archive: Path) -> str:
     if (archive / "world.json").exists():
         return SIMULATED
     return "Of real products, by networks trained on a SIMULATED world." if trained_on_simulated else ""
+
+
+def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
+    """What of the archive a map does not read.
+
+    Raises:
+        Refusal: it is all that there is of a source that the networks need.
+    """
+    tools, request = prepared.tools, prepared.request
+    sources = needed(tools.sources, tools.models[0].needs.names)
+    left_out = left_out_of((*sources, *tools.conditions))
+    if not request.allow_unread:
+        used = {one.source for one in prepared.held}
+        seen = {source.name: source.name in used and not _all_unfit(source) for source in sources}
+        met = [entry for source in sources for entry in _meeting(source)]
+        require_seen(request.archive, seen, met, "--allow-unread")
+    return left_out
+
+
+def _meeting(source: Source) -> tuple[LeftOut, ...]:
+    """What of a source would meet a map, or is all that the archive holds of it, and is not read."""
+    index = index_of(source)
+    if index is None:
+        return left_out_of((source,))
+    return index.unfit if index.records else index.left_out
+
+
+def _all_unfit(source: Source) -> bool:
+    """Whether a source of single files leaves out all that it observes."""
+    return isinstance(source, SoilGrids) and source.reads_nothing
+
+
+def _unread(left_out: Sequence[LeftOut]) -> dict[str, Any]:
+    return {"unread": [[entry.source, entry.name, entry.kind] for entry in left_out]} if left_out else {}
+
+
+def _summarise(out: Path, left_out: Sequence[LeftOut], coverage: Coverage, tell: Callable[[str], None]) -> None:
+    """Write what was not read and how much each source was observed, and tell it."""
+    shares_of = coverage.shares
+    content = {"observed": shares_of, "left_out": [asdict(entry) for entry in left_out]}
+    write_json(out / LIST, content)
+    if shares_of:
+        tell(shares(shares_of, "cells"))
+    for line in told(left_out, out / LIST):
+        tell(line)
 
 
 def _require_something(prepared: Prepared) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,11 +22,23 @@ from vadose.samples.report import Dropped, Report
 from vadose.samples.staging import Part, Staging
 from vadose.samples.surroundings import surroundings, untold
 from vadose.samples.writer import Samples, SampleWriter, check_free
+from vadose.sources.left_out import LeftOut, summary
 from vadose.sources.stm import Sensor
+from vadose.variables import source_of
 from vadose.workers import processes
 
 Progress = Callable[[int, int, str], None]
 """Told after each sensor: how many are done, of how many, and which."""
+
+Require = Callable[[Mapping[str, bool], Sequence[LeftOut]], None]
+"""Raises where samples lack a source of which something was left out; told whether each source was seen."""
+
+
+def _nothing_required(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:
+    pass
+
+
+LEFT_OUT, FRACTION = "left_out.parquet", "_valid_fraction"
 
 _AT_ONCE = 16
 
@@ -49,12 +61,14 @@ class Archive:
         assemble: the inputs of a tile for the moments of a period; NothingFound where no source holds anything.
         classes_of: land cover and climate at a sensor, by the names of `sources.ismn_static.COVER`; those that are not
             known are absent.
+        left_out: what of the archive has not been read so far.
     """
 
     read: Callable[[Sensor], pd.DataFrame]
     times_of: Callable[[Sensor], NDArray[np.datetime64]]
     assemble: Callable[[Tile, Period], Moments]
     classes_of: Callable[[Sensor], Mapping[str, str]] = untold
+    left_out: Callable[[], Sequence[LeftOut]] = tuple
 
 
 def build(
@@ -68,6 +82,7 @@ def build(
     progress: Progress | None = None,
     workers: int = 1,
     products: Mapping[str, str] = NO_PRODUCTS,
+    require: Require = _nothing_required,
 ) -> Report:
     """Write a store of all samples of some sensors.
 
@@ -86,6 +101,7 @@ def build(
         progress: told after each sensor.
         workers: processes, each at a sensor of its own.
         products: of the predictors.
+        require: raises where the samples lack a source of which something was left out; told whether each was seen.
 
     Raises:
         Refusal: no sample came of it, a file cannot be read, or another build was stopped here; no store is written.
@@ -113,7 +129,7 @@ def _build(
     plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
     staging = Staging.open(path, plan)
     _gather(_Search(archive, needs, rule, staging), sensors, progress, workers)
-    report = _written(staging, len(sensors), path, origin, simulated, products)
+    report = _written(staging, len(sensors), path, origin, simulated, products, require)
     staging.remove()
     return report
 
@@ -125,27 +141,50 @@ def _written(
     origin: dict[str, Any],
     simulated: bool,
     products: Mapping[str, str],
+    require: Require,
 ) -> Report:
     """The store of all parts, in the order of the sensors."""
     dropped = sum((staging.dropped(number) for number in range(sensors)), Dropped())
+    unread = tuple(sorted({entry for number in range(sensors) for entry in staging.unread(number)}))
     parts = (part for number in range(sensors) for part in staging.parts(number))
     first = next(parts, None)
     if first is None:
         staging.remove()
         raise Refusal(
             f"samples: a store of {sensors} sensors",
-            f"No sample came of them; left out: {dropped}",
+            f"No sample came of them; left out: {dropped}" + (f"; not read: {summary(unread)}" if unread else ""),
             "Widen the period or the window around the times, or accept other flags and depths",
         )
     items: set[str] = set()
-    samples = 0
+    samples, seen = 0, Counter[str]()
     with SampleWriter.open(path, first.holds, origin, simulated, products=products) as writer:
         for part in chain([first], parts):
             writer.append(part.samples)
             items |= part.items
             samples += len(part.samples.index)
-        origin |= {"items": sorted(items), "left_out": dict(dropped.counts)}
-    return Report(path, samples, dropped)
+            seen.update(_seen(part))
+        coverage = {source: count / samples for source, count in sorted(seen.items())}
+        require({source: count > 0 for source, count in seen.items()}, unread)
+        if unread:
+            writer.put_list(LEFT_OUT, pd.DataFrame([asdict(entry) for entry in unread]))
+        origin |= {"items": sorted(items), "left_out": dict(dropped.counts), "coverage": coverage}
+        origin |= {"unread": [[entry.source, entry.name, entry.kind] for entry in unread]}
+    missing = Dropped.of({f"sample without {source}": samples - count for source, count in seen.items()})
+    observed = "Observed, of all samples: " + ", ".join(f"{source} {share:.0%}" for source, share in coverage.items())
+    lists = [f"Not read: {summary(unread)}; each with its reason in {path / LEFT_OUT}"] if unread else []
+    return Report(path, samples, dropped, missing, (observed, *lists) if coverage else tuple(lists))
+
+
+def _seen(part: Part) -> dict[str, int]:
+    """How many samples of a part have something of each source, now or in their history."""
+    counts: dict[str, int] = {}
+    for place, name in enumerate(part.holds.cells):
+        source = name.removesuffix(FRACTION)
+        if source != name:
+            past = [i for i, other in enumerate(part.holds.history.variables) if source_of(other) == source]
+            history = np.isfinite(part.samples.history[:, :, past]).any(axis=(1, 2))
+            counts[source] = int(((part.samples.cells[:, place] > 0) | history).sum())
+    return counts
 
 
 def _gather(search: "_Search", sensors: Sequence[Sensor], progress: Progress | None, workers: int) -> None:
@@ -178,7 +217,7 @@ class _Search:
     def gather(self, number: int, sensor: Sensor) -> int:
         """Stage all samples of a sensor."""
         dropped: Counter[str] = Counter()
-        self.staging.put(number, self._parts(sensor, dropped), dropped)
+        self.staging.put(number, self._parts(sensor, dropped), dropped, self.archive.left_out)
         return number
 
     def _parts(self, sensor: Sensor, dropped: Counter[str]) -> Iterator[Part]:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from glob import escape
 from pathlib import Path
@@ -18,8 +18,9 @@ from vadose.samples.layout import needs_from
 from vadose.samples.packing import packing_of
 from vadose.samples.report import Dropped
 from vadose.samples.writer import Samples
+from vadose.sources.left_out import LeftOut
 
-PLAN, REPORT = "plan.json", "report.json"
+PLAN, REPORT, UNREAD = "plan.json", "report.json", "unread.json"
 HEX = 8 * "[0-9a-f]"
 """What `replacing` puts behind the name of what is half written."""
 
@@ -78,13 +79,20 @@ class Staging:
         """Whether a sensor is done."""
         return self._of(number).exists()
 
-    def put(self, number: int, parts: Iterator[Part], dropped: Mapping[str, int] | Dropped) -> None:
+    def put(
+        self,
+        number: int,
+        parts: Iterator[Part],
+        dropped: Mapping[str, int] | Dropped,
+        unread: Callable[[], Sequence[LeftOut]] = tuple,
+    ) -> None:
         """Keep the samples of a sensor: whole or not at all.
 
         Args:
             number: of the sensor.
             parts: of its samples.
             dropped: what gave no sample; read when the parts have come.
+            unread: what of the archive is not read; asked when the parts have come.
         """
         with replacing(self._of(number)) as folder:
             folder.mkdir()
@@ -92,6 +100,7 @@ class Staging:
                 _write(folder / str(place), part)
             counts = dict(dropped.counts) if isinstance(dropped, Dropped) else dict(dropped)
             write_json(folder / REPORT, counts)
+            write_json(folder / UNREAD, {"unread": [asdict(entry) for entry in unread()]})
 
     def parts(self, number: int) -> Iterator[Part]:
         """The samples of a sensor that is done."""
@@ -103,6 +112,11 @@ class Staging:
     def dropped(self, number: int) -> Dropped:
         """What of a sensor gave no sample."""
         return Dropped.of(read_json(self._of(number) / REPORT))
+
+    def unread(self, number: int) -> tuple[LeftOut, ...]:
+        """What of the archive was not read when a sensor was done."""
+        path = self._of(number) / UNREAD
+        return tuple(LeftOut(**entry) for entry in read_json(path)["unread"]) if path.exists() else ()
 
     def remove(self) -> None:
         """Forget all of it: the store is whole.

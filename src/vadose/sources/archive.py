@@ -72,8 +72,7 @@ class Index:
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """All that is not read: what `unread` holds, and the items and files that were asked for and found unfit."""
-        unfit = [entry for entry in self._checked.values() if isinstance(entry, LeftOut)]
-        return tuple(sorted({*self.unread, *unfit, *(part for parts in self._parts.values() for part in parts)}))
+        return tuple(sorted({*self.unread, *self.unfit, *(part for parts in self._parts.values() for part in parts)}))
 
     def find(self, area: Area, period: Period | None) -> tuple[Record, ...]:
         """The records whose bounding box touches an area and whose time lies in a period (None: at any time).
@@ -94,9 +93,20 @@ class Index:
             raise self.nothing(area, period, f"{but}; {_told(unfit)}" if unfit else but)
         return fit
 
-    def any_fit(self, most: int = 20) -> bool:
-        """Whether one of the records can be read, of the first ones."""
-        return any(isinstance(self._fit(record, file), Record) for record, file in self.records[:most])
+    @property
+    def unfit(self) -> tuple[LeftOut, ...]:
+        """The items that were asked for and found unfit."""
+        return tuple(sorted(entry for entry in self._checked.values() if isinstance(entry, LeftOut)))
+
+    def first_unfit(self, most: int = 20) -> tuple[LeftOut, ...]:
+        """Why the first records cannot be read; empty where one of them can. Nothing is remembered of it."""
+        unfit: list[LeftOut] = []
+        for record, file in self.records[:most]:
+            checked, _ = self._check(record, file)
+            if isinstance(checked, Record):
+                return ()
+            unfit.append(checked)
+        return tuple(unfit)
 
     def nothing(self, area: Area, period: Period | None, but: str) -> NothingFound:
         """What to say when nothing was found.
@@ -119,17 +129,20 @@ class Index:
     def _fit(self, record: Record, file: Path) -> Record | LeftOut:
         """A record with local paths, or why it is left out; found once."""
         if record.id not in self._checked:
-            place = relative(file, self.folder)
-            try:
-                local, absent = self._local(record, file)
-                lost = {f"{record.id}/{asset.band}": reason for asset, reason in absent}
-                notes = check_item(local, tuple(asset.band for asset, _ in absent))
-                lost |= {record.id: notes[0]} if notes else {}
-                self._parts[record.id] = tuple(LeftOut.of(self.source, name, place, why) for name, why in lost.items())
-                self._checked[record.id] = local
-            except Refusal as reason:
-                self._checked[record.id] = LeftOut.of(self.source, record.id, place, reason)
+            self._checked[record.id], self._parts[record.id] = self._check(record, file)
         return self._checked[record.id]
+
+    def _check(self, record: Record, file: Path) -> tuple[Record | LeftOut, tuple[LeftOut, ...]]:
+        """A record with local paths, or why it is left out; and which of its parts are."""
+        place = relative(file, self.folder)
+        try:
+            local, absent = self._local(record, file)
+            lost = {f"{record.id}/{asset.band}": reason for asset, reason in absent}
+            notes = check_item(local, tuple(asset.band for asset, _ in absent))
+        except Refusal as reason:
+            return LeftOut.of(self.source, record.id, place, reason), ()
+        lost |= {record.id: notes[0]} if notes else {}
+        return local, tuple(LeftOut.of(self.source, name, place, why) for name, why in lost.items())
 
     def _local(self, record: Record, file: Path) -> tuple[Record, list[tuple[Asset, Unfit]]]:
         """A record with the assets that are there, and those that are not.

@@ -72,6 +72,13 @@ class SoilGrids:
         """Maps whose units could not be known when they were asked for."""
         return tuple(sorted(self._unfit))
 
+    @property
+    def reads_nothing(self) -> bool:
+        """Whether every map that lies there was left out."""
+        return bool(self._unfit) and {entry.name for entry in self._unfit} >= {
+            r.path.name for r in self._rasters().values()
+        }
+
     @cached_property
     def _unfit(self) -> set[LeftOut]:
         return set()

@@ -2,17 +2,42 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from vadose.estimate import TileEstimate
 from vadose.experiment.atlas import tile_files
 from vadose.experiment.atlas.plan import Plan
 from vadose.experiment.atlas.request import MapRequest
 from vadose.maps import Mosaic, Scene, cubes, name_of, picture, write_catalogue, write_map
+
+
+@dataclass(eq=False)
+class Coverage:
+    """How many cells of a map each source was observed for, over all its moments.
+
+    Attributes:
+        cells: with an estimate, or without one for want of sources.
+        seen: those for which a source was observed, by name.
+    """
+
+    cells: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def add(self, estimate: TileEstimate) -> None:
+        """Count the cells of a tile at a moment."""
+        self.cells += estimate.mean.size
+        for source, age in estimate.ages.items():
+            self.seen[source] = self.seen.get(source, 0) + int(np.isfinite(age).sum())
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Part of the cells, by source."""
+        return {source: count / self.cells for source, count in sorted(self.seen.items())} if self.cells else {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +55,14 @@ class Sheets:
     items: tuple[str, ...]
 
 
-def sheets(folder: Path, plan: Plan) -> Iterator[Sheets]:
-    """The map at one moment after another, put together from its finished tiles; one moment is in memory at a time."""
+def sheets(folder: Path, plan: Plan, coverage: Coverage | None = None) -> Iterator[Sheets]:
+    """The map at one moment after another, put together from its finished tiles; one moment is in memory at a time.
+
+    Args:
+        folder: of the map.
+        plan: of the map.
+        coverage: counts the cells of each tile.
+    """
     tasks = plan.tasks
     for number, moment in enumerate(plan.moments):
         mosaic, items = Mosaic(plan.area, plan.tiles), set[str]()
@@ -40,6 +71,8 @@ def sheets(folder: Path, plan: Plan) -> Iterator[Sheets]:
                 estimate, used = tile_files.read(folder, task, number - task.first)
                 mosaic.put(estimate.tile, estimate.mean, estimate.spread, estimate.quality, estimate.ages)
                 items.update(used)
+                if coverage is not None:
+                    coverage.add(estimate)
         yield Sheets(moment, mosaic.zones(), tuple(sorted(items)))
 
 
@@ -49,6 +82,7 @@ def write_products(
     made_from: Mapping[str, Any],
     notice: str,
     truth: Sequence[xr.DataArray] = (),
+    coverage: Coverage | None = None,
 ) -> tuple[Path, ...]:
     """Write the files of a map whose tiles are all finished, and a STAC catalogue of them.
 
@@ -58,6 +92,7 @@ def write_products(
         made_from: what goes into every file's declaration, besides the items.
         notice: a warning that goes with the map; empty for none.
         truth: as `picture` takes it.
+        coverage: counts the cells of each tile.
 
     Returns:
         The files of soil moisture, then those of all moments together, then the pictures.
@@ -67,7 +102,7 @@ def write_products(
     with ExitStack() as stack:
         asked = (form for form in request.formats if form != "cog")
         wholes = [stack.enter_context(cubes(request.out, plan.moments, form, made_from, notice)) for form in asked]
-        for sheet in sheets(request.out, plan):
+        for sheet in sheets(request.out, plan, coverage):
             for whole in wholes:
                 whole.put(sheet.moment, sheet.zones)
             drawn = _drawn(request, plan, sheet, notice, truth)

@@ -24,6 +24,7 @@ class MapRequest:
         every: of a range of days, every how many are mapped; or "pass": the moments at which Sentinel-1 passed.
         formats: of the files, some of `FORMATS`.
         pictures: whether each moment is drawn as well.
+        allow_unread: whether a source is done without though something of it lies in the archive.
     """
 
     run: Path
@@ -35,6 +36,7 @@ class MapRequest:
     every: str | None = None
     formats: tuple[str, ...] = ("cog",)
     pictures: bool = True
+    allow_unread: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.formats if name not in FORMATS]
