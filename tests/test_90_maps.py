@@ -146,6 +146,29 @@ def test_towns_and_water_are_flagged_where_the_land_cover_shows_them(ground, fir
     assert "worldcover cover" in json.loads((tmp_path / "map" / "plan.json").read_text())["made_from"]["items"]
 
 
+def test_a_map_says_how_much_each_source_was_observed_and_what_was_not_read(ground, first, tmp_path):
+    whole = json.loads((first / "left_out.json").read_text())
+    assert whole["left_out"] == []
+    assert whole["observed"]["sentinel1"] == 1.0
+    shutil.copytree(ground / "archive", tmp_path / "archive")
+    (tmp_path / "run").symlink_to(ground / "run")
+    scenes = [path for path in (tmp_path / "archive").rglob("*.json") if "SCL" in path.read_text()]
+    for scene in scenes:
+        item = json.loads(scene.read_text())
+        del item["assets"]["SCL"]
+        scene.write_text(json.dumps(item))
+    out = tmp_path / "map"
+    with pytest.raises(Refusal, match=r"sentinel2: archive .*no scene classification.*--allow-unread"):
+        make_map(request(tmp_path, out), quiet)
+    assert not out.exists()
+    told: list[str] = []
+    make_map(request(tmp_path, out, allow_unread=True), quiet, tell=told.append)
+    listed = json.loads((out / "left_out.json").read_text())
+    assert (listed["observed"]["sentinel2"], len(listed["left_out"])) == (0.0, len(scenes))
+    assert any("sentinel2 0%" in line for line in told)
+    assert any(f"{len(scenes)} x sentinel2: no scene classification" in line for line in told)
+
+
 def test_a_finished_map_is_not_estimated_again(ground, first):
     before = {path.name: path.stat().st_mtime_ns for path in (first / "tiles").iterdir()}
     told: Told = []

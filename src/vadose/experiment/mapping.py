@@ -1,6 +1,7 @@
 """A map of an area at one moment or many, from a run and an archive."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,9 @@ def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
     """
     tools, request = prepared.tools, prepared.request
     sources = needed(tools.sources, tools.models[0].needs.names)
+    for source in sources:
+        if isinstance(source, SoilGrids):
+            _judge_units(source, prepared.plan.area)
     left_out = left_out_of((*sources, *tools.conditions))
     if not request.allow_unread:
         used = {one.source for one in prepared.held}
@@ -207,6 +211,12 @@ def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
         met = [entry for source in sources for entry in _meeting(source)]
         require_seen(request.archive, seen, met, "--allow-unread")
     return left_out
+
+
+def _judge_units(source: SoilGrids, area: Area) -> None:
+    """Have soil maps find out which of them are unfit; what else is wrong with them, their tiles tell."""
+    with suppress(Refusal):
+        source.open(area, Period.before(np.datetime64(0, "ns"), 1.0))
 
 
 def _meeting(source: Source) -> tuple[LeftOut, ...]:
