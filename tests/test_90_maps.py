@@ -23,6 +23,7 @@ import real_archive
 import small_map
 from vadose.cli import app
 from vadose.estimate import estimate_tile
+from vadose.experiment import mapping
 from vadose.experiment.atlas import Crew, MapRequest, TilesFailed, tile_files
 from vadose.experiment.atlas.outline import read_area
 from vadose.experiment.atlas.work import Tools, estimate_moments
@@ -244,11 +245,30 @@ def own(ground: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("fault", ["corrupt", "vanished"])
-def test_tiles_that_fail_are_named_and_done_when_the_file_is_mended(fault, own, ground, first):
+def test_a_source_whose_only_file_is_damaged_ends_a_map_before_it_begins(fault, own, first):
     raster = own / "archive" / "nasadem" / "ground" / "elevation.tif"
     whole = raster.read_bytes()
     raster.unlink() if fault == "vanished" else raster.write_bytes(whole[: len(whole) // 3])
-    with pytest.raises(TilesFailed) as failed:
+    with pytest.raises(Refusal, match=r"dem: archive .*elevation\.tif.*--allow-unread"):
+        make_map(request(own, own / "map"), quiet)
+    assert not (own / "map").exists()
+    raster.write_bytes(whole)
+    make_map(request(own, own / "map"), quiet)
+    assert pixels(own / "map") == pixels(first)
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "vanished"])
+def test_tiles_that_fail_are_named_and_done_when_the_file_is_mended(fault, own, ground, first, monkeypatch):
+    raster = own / "archive" / "nasadem" / "ground" / "elevation.tif"
+    whole = raster.read_bytes()
+    finish = mapping._finish
+
+    def after_damage(*arguments: object) -> None:
+        raster.unlink() if fault == "vanished" else raster.write_bytes(whole[: len(whole) // 3])
+        finish(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(TilesFailed) as failed:
+        patched.setattr(mapping, "_finish", after_damage)
         make_map(request(own, own / "map"), quiet)
     assert 1 <= len(failed.value.reasons) <= 4
     assert all("elevation.tif" in reason for reason in failed.value.reasons.values())
