@@ -13,7 +13,7 @@ from vadose.atomic import is_full
 from vadose.estimate import CONDITIONS
 from vadose.experiment.atlas import tile_files
 from vadose.experiment.atlas.crew import Crew
-from vadose.experiment.atlas.inventory import Held, index_of, inventory
+from vadose.experiment.atlas.inventory import Held, inventory
 from vadose.experiment.atlas.moments import Passes, moment_of, moments_of
 from vadose.experiment.atlas.outline import read_area
 from vadose.experiment.atlas.plan import NAME, TILE_CELLS, Plan, made_from
@@ -32,6 +32,8 @@ from vadose.grid import Area, Period
 from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
 from vadose.sources import Source
+from vadose.sources.archive import Index
+from vadose.sources.granules import GranuleIndex
 from vadose.sources.left_out import LeftOut
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.soilgrids import SoilGrids
@@ -221,10 +223,11 @@ def _judge_units(source: SoilGrids, area: Area) -> None:
 
 def _meeting(source: Source) -> tuple[LeftOut, ...]:
     """What of a source would meet a map, or is all that the archive holds of it, and is not read."""
-    index = index_of(source)
-    if index is None:
+    index = getattr(source, "index", None)
+    if not isinstance(index, Index | GranuleIndex):
         return left_out_of((source,))
-    return index.unfit if index.records else index.left_out
+    held = index.records if isinstance(index, Index) else index.granules
+    return tuple(entry for entry in index.left_out if not held or entry not in index.unread)
 
 
 def _all_unfit(source: Source) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from vadose.refusal import Refusal
 from vadose.sources import Source
 from vadose.sources.archive import Index
+from vadose.sources.granules import GranuleIndex
 from vadose.sources.left_out import LeftOut, summary
 
 LIST = "left_out.json"
@@ -38,6 +39,8 @@ def require_readable(archive: Path, sources: Iterable[Source], remedy: str) -> N
         if isinstance(index, Index):
             unfit = index.first_unfit()
             require_seen(archive, {source.name: bool(index.records) and not unfit}, (*index.unread, *unfit), remedy)
+        elif isinstance(index, GranuleIndex):
+            require_seen(archive, {source.name: bool(index.granules)}, index.unread, remedy)
 
 
 def require_seen(archive: Path, seen: Mapping[str, bool], left_out: Iterable[LeftOut], remedy: str) -> None:

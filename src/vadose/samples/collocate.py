@@ -110,7 +110,7 @@ def build(
     request = Request.of("samples build", path, made_from=dict(made_from or {}), needs=needs, rule=rule)
     origin = {"request": request.mark, **(made_from or {})}
     with request.store(path, DECLARATION) as held:
-        return _build(sensors, archive, needs, held, rule, origin, simulated, progress, workers, products)
+        return _build(sensors, archive, needs, held, rule, origin, simulated, progress, workers, products, require)
 
 
 def _build(
@@ -124,6 +124,7 @@ def _build(
     progress: Progress | None,
     workers: int,
     products: Mapping[str, str],
+    require: Require,
 ) -> Report:
     check_free(path)
     plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
