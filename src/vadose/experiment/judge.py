@@ -62,7 +62,11 @@ def judge(
     told = [Product.told(str(text), reading or Reading()) for text in products]
     if out is None:
         return _judged(told, None, min_samples, sensors, against, triple)
-    given = {"products": [(one.name, one.path) for one in told], "reading": reading, "sensors": sensors}
+    given = {
+        "products": [(one.name, one.path) for one in told],
+        "reading": reading.model_dump(mode="json", exclude_defaults=True) if reading else {},
+        "sensors": sensors,
+    }
     asked = {"min_samples": min_samples, "against": against, "triple": triple}
     request = Request.of("score", out, **given, **asked)
     with request.files(out, CARD, CARD[-1]) as held, renewing(held) as new:
