@@ -59,6 +59,20 @@ def test_every_sensor_weighs_the_same() -> None:
     assert factor < 2, "one sensor of 21, however many samples it has, is below the tenth that may lie outside"
 
 
+def test_every_place_weighs_the_same_where_places_are_told() -> None:
+    sensor = np.repeat(np.arange(40), 100)
+    place = np.where(sensor < 20, 0, sensor)
+    wide = np.where(place == 0, 4.0, 1.0)
+    truth = wide * np.random.default_rng(0).normal(0, 0.02, sensor.size)
+    state = (np.zeros(sensor.size), np.full(sensor.size, 0.02), truth, sensor)
+    assert widening(*state) > 2.2, "half of the sensors stand at one site where the spread is four times too narrow"
+    assert 0.9 < widening(*state, place) < 1.3, "that site is one place of 21"
+    assert widening(*state, sensor) == widening(*state)
+    thinned = np.flatnonzero((sensor >= 30) | (np.arange(sensor.size) % 2 == 0))
+    fewer = widening(*(values[thinned] for values in state), place[thinned])
+    assert fewer == pytest.approx(widening(*state, place), rel=0.05), "samples of a sensor do not count"
+
+
 def test_too_few_sensors_say_nothing_of_a_spread() -> None:
     sensor = np.repeat(np.arange(9), 100)
     assert widening(np.zeros(900), np.ones(900), np.full(900, 9.0), sensor) == 1.0

@@ -48,25 +48,32 @@ AS_STATED = Calibration()
 """Leaves a spread as it is."""
 
 
-def widening(mean: Floats, spread: Floats, truth: Floats, sensor: NDArray[np.intp]) -> float:
+def widening(
+    mean: Floats, spread: Floats, truth: Floats, sensor: NDArray[np.intp], place: NDArray[np.intp] | None = None
+) -> float:
     """The factor of the spread that makes the central interval of 90 % hold 90 % of the truth.
 
     It is the quantile of |truth - mean| / spread over that of a Gaussian: conformal prediction with locally weighted
-    residuals (Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2), where each sensor weighs the same.
+    residuals (Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2), where each place weighs the same, and
+    each sensor of a place (Dunn, Wasserman and Ramdas 2023, doi 10.1080/01621459.2022.2060112, pool groups so): a new
+    place is to find in its interval what it says, not one more sensor of the most crowded site.
 
     Args:
         mean, spread, truth: of the samples, m3 m-3; those without one of them are left out.
         sensor: a number for each sample's sensor.
+        place: a number for each sample's place, the same for all samples of a sensor; each sensor is one without it.
 
     Returns:
         The factor, 1 where fewer than 10 sensors have samples.
     """
     known = np.isfinite(mean + spread + truth) & (spread > 0)
-    ratio, sensor = np.abs(truth - mean)[known] / spread[known], sensor[known]
-    _, number, count = np.unique(sensor, return_inverse=True, return_counts=True)
+    ratio, place = np.abs(truth - mean)[known] / spread[known], (sensor if place is None else place)[known]
+    _, first, number, count = np.unique(sensor[known], return_index=True, return_inverse=True, return_counts=True)
     if len(count) < FEWEST:
         return 1.0
     order = np.argsort(ratio)
-    weight = np.cumsum(1 / count[number][order]) / len(count)
+    _, of, crowd = np.unique(place[first], return_inverse=True, return_counts=True)
+    share = 1 / (count * crowd[of])
+    weight = np.cumsum(share[number][order]) / len(crowd)
     reached = ratio[order][min(int(np.searchsorted(weight, PERCENT / 100)), len(ratio) - 1)]
     return float(reached / ndtri(0.5 + PERCENT / 200))

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.estimate import AS_STATED, Calibration, estimate_points, widening
-from vadose.evaluation import per_sensor, reliability, summary
+from vadose.evaluation import Bootstrap, per_sensor, reliability, summary
 from vadose.evaluation.sensors import coverage_by, figures
 from vadose.evaluation.text import interval, markdown_table, number
 from vadose.models import Model, sources_of
@@ -124,4 +124,5 @@ def _of(folds: Sequence[HeldOut]) -> Calibration:
 def _widening(table: pd.DataFrame) -> float:
     mean, spread, truth = (table[name].to_numpy(np.float64) for name in ("mean", "spread", LABEL))
     sensor = table.groupby(list(IDENTITY), sort=False).ngroup().to_numpy()
-    return widening(mean, spread, truth, sensor.astype(np.intp))
+    place = Bootstrap().blocks(*(table[axis].to_numpy(np.float64) for axis in ("lat", "lon")))
+    return widening(mean, spread, truth, sensor.astype(np.intp), place)
