@@ -195,13 +195,13 @@ def results(work: Path) -> list[Kind]:
     rows = rows.assign(lat=40.0, lon=9.0, time=pd.date_range("2020-01-01", periods=30), mean=np.linspace(0.1, 0.3, 30))
     rows = rows.assign(soil_moisture=np.linspace(0.12, 0.28, 30))
     for suffix, write in ((".parquet", rows.to_parquet), (".csv", rows.to_csv)):
-        (work / f"table{suffix}").mkdir()
-        write(work / f"table{suffix}" / f"p{suffix}", index=False)
+        (work / f"estimates{suffix}").mkdir()
+        write(work / f"estimates{suffix}" / f"p{suffix}", index=False)
 
         def scored(folder: Path, suffix: str = suffix) -> str:
             return of_table(predictions.read(folder / f"p{suffix}"))
 
-        found.append(Kind(f"prediction table {suffix}", work / f"table{suffix}", (f"p{suffix}",), scored, False))
+        found.append(Kind(f"prediction table {suffix}", work / f"estimates{suffix}", (f"p{suffix}",), scored, False))
 
     tile = tile_around(9.0, 40.0, 0)
     task = Task(tile, (np.datetime64("2020-01-01", "ns"),), 0)
