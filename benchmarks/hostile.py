@@ -119,8 +119,8 @@ def rasters(world: Path, work: Path) -> list[Kind]:
             if summed and file.is_file():
                 asset |= {"file:checksum": "1220" + hashlib.sha256(file.read_bytes()).hexdigest()}
         path.write_text(json.dumps(content))
-        rasters = tuple(str(one.relative_to(folder)) for one in path.parent.glob("*.tif"))
-        found.append(Kind(name, folder, rasters, radar, summed))
+        files = tuple(str(one.relative_to(folder)) for one in path.parent.rglob("*.tif*"))
+        found.append(Kind(name, folder, files, radar, summed))
     found.append(Kind("STAC item (JSON)", found[-1].folder, (str(path.relative_to(found[-1].folder)),), radar, False))
 
     return found
