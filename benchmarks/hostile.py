@@ -222,7 +222,7 @@ def results(work: Path) -> list[Kind]:
 
 
 def _around(world: Path) -> Area:
-    region = WorldConfig.model_validate(json.loads((world / "world.json").read_text())["made_from"]).regions[0]
+    region = WorldConfig.model_validate(json.loads((world / "world.json").read_text())["made_from"]).regions[-1]
     return Area.from_tile(tile_around(region.lon, region.lat, 1))
 
 
