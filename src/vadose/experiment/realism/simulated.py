@@ -102,7 +102,8 @@ def _composites(values: pd.DataFrame, sensors: Sequence[Sensor], periods: pd.Dat
 def _retrievals(values: pd.DataFrame, sensors: Sequence[Sensor], first: pd.Timestamp) -> pd.DataFrame:
     """Means of the first days of each week."""
     step, since = pd.Timedelta(days=RETRIEVAL_STEP), values["time"] - first
-    values = values.assign(period_start=first + since // step * step)[since % step < pd.Timedelta(days=RETRIEVAL_DAYS)]
+    retrieved = since - since // step * step < pd.Timedelta(days=RETRIEVAL_DAYS)
+    values = values.assign(period_start=first + since // step * step)[retrieved]
     table = _means(values).reindex(columns=["soil_moisture", "smap"]).reset_index()
     return _named(table, sensors)[[*KEY, "soil_moisture", "smap"]]
 
