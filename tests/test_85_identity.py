@@ -107,10 +107,13 @@ def relative(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def estimated(run: Run, samples: Path) -> tuple[pd.DataFrame, list[str]]:
     told: list[str] = []
-    out = samples.with_name("estimates.parquet")
+    out = samples.with_name(f"{samples.name}.estimates.parquet")
     predict_store(run.folder, samples, out, quiet, told.append)
     table = pd.read_parquet(out)
+    *told, observed = told
     assert table.attrs["made_from"].get("inputs", []) == told
+    share = 1 - flagged(table["quality"], Quality.SMAP_MISSING).mean()
+    assert observed.startswith("Observed, of all samples: ") and f"smap {share:.0%}" in observed
     return table, told
 
 

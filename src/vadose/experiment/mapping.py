@@ -25,12 +25,13 @@ from vadose.experiment.config import SIMULATED
 from vadose.experiment.identity import differences, products_of_run
 from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
-from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, shares, told
+from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, told
 from vadose.files import write_json
 from vadose.fusion import Assembler
 from vadose.grid import Area, Period
 from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
+from vadose.samples.observed import shares_text
 from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.granules import GranuleIndex
@@ -245,7 +246,7 @@ def _summarise(out: Path, left_out: Sequence[LeftOut], coverage: Coverage, tell:
     content = {"observed": shares_of, "left_out": [asdict(entry) for entry in left_out]}
     write_json(out / LIST, content)
     if shares_of:
-        tell(shares(shares_of, "cells"))
+        tell(shares_text(shares_of, "cells"))
     for line in told(left_out, out / LIST):
         tell(line)
 

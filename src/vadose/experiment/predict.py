@@ -9,8 +9,11 @@ from vadose.experiment.identity import differences, products_of_run
 from vadose.experiment.published import lines_of_run, require_alike
 from vadose.experiment.run import NETWORK, Run, write_estimates
 from vadose.experiment.unseen import Member, estimate_unseen
+from vadose.fusion import Needs
 from vadose.outputs import Request
 from vadose.samples import SampleStore
+from vadose.samples.observed import shares_text
+from vadose.variables import Quality, source_of
 
 
 def predict_store(
@@ -59,7 +62,13 @@ def _predict(
     inputs = differences(needs, products_of_run(run.networks()), held, samples.products, "the store")
     wide = samples.widened(needs.met_by(held))
     table = estimate_unseen(members, wide, experiment.split.places, report, run.calibration())
-    for line in inputs:
+    for line in (*inputs, shares_text(_coverage(table["quality"], needs), "samples")):
         tell(line)
     write_estimates(out, table, experiment, NETWORK, inputs, mark)
     return table
+
+
+def _coverage(quality: pd.Series, needs: Needs) -> dict[str, float]:
+    """Part of the estimates that each source of the networks was observed for, 0..1, by its name."""
+    sources = sorted({source_of(name) for name in needs.names})
+    return {source: float((quality & int(Quality.missing(source)) == 0).mean()) for source in sources}

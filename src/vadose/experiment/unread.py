@@ -68,8 +68,3 @@ def require_seen(archive: Path, seen: Mapping[str, bool], left_out: Iterable[Lef
 def told(left_out: Sequence[LeftOut], where: Path) -> list[str]:
     """A line of what was not read, and where the list is; no line when everything was."""
     return [f"Not read: {summary(left_out)}; each with its reason in {where}"] if left_out else []
-
-
-def shares(coverage: Mapping[str, float], of: str) -> str:
-    """A line of how much of a result each source was observed for."""
-    return f"Observed, of all {of}: " + ", ".join(f"{source} {share:.0%}" for source, share in coverage.items())

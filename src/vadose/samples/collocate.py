@@ -18,13 +18,13 @@ from vadose.outputs import Request
 from vadose.refusal import NothingFound, Refusal
 from vadose.samples.labels import LabelRule, at_top, clean, nearest
 from vadose.samples.layout import DECLARATION, NO_PRODUCTS
+from vadose.samples.observed import observed, shares, shares_text, total
 from vadose.samples.report import Dropped, Report
 from vadose.samples.staging import Part, Staging
 from vadose.samples.surroundings import surroundings, untold
 from vadose.samples.writer import Samples, SampleWriter, check_free
 from vadose.sources.left_out import LeftOut, summary
 from vadose.sources.stm import Sensor
-from vadose.variables import source_of
 from vadose.workers import processes
 
 Progress = Callable[[int, int, str], None]
@@ -38,7 +38,7 @@ def _nothing_required(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> 
     pass
 
 
-LEFT_OUT, FRACTION = "left_out.parquet", "_valid_fraction"
+LEFT_OUT = "left_out.parquet"
 
 _AT_ONCE = 16
 
@@ -157,35 +157,25 @@ def _written(
             "Widen the period or the window around the times, or accept other flags and depths",
         )
     items: set[str] = set()
-    samples, seen = 0, Counter[str]()
+    samples, counts = 0, list[Mapping[str, int]]()
     with SampleWriter.open(path, first.holds, origin, simulated, products=products) as writer:
         for part in chain([first], parts):
             writer.append(part.samples)
             items |= part.items
             samples += len(part.samples.index)
-            seen.update(_seen(part))
-        coverage = {source: count / samples for source, count in sorted(seen.items())}
+            counts.append(observed(part.samples, part.holds))
+        seen = total(counts)
+        coverage = shares(seen, samples)
         require({source: count > 0 for source, count in seen.items()}, unread)
         if unread:
             writer.put_list(LEFT_OUT, pd.DataFrame([asdict(entry) for entry in unread]))
         origin |= {"items": sorted(items), "left_out": dict(dropped.counts), "coverage": coverage}
         origin |= {"unread": [[entry.source, entry.name, entry.kind] for entry in unread]}
     missing = Dropped.of({f"sample without {source}": samples - count for source, count in seen.items()})
-    observed = "Observed, of all samples: " + ", ".join(f"{source} {share:.0%}" for source, share in coverage.items())
     lists = [f"Not read: {summary(unread)}; each with its reason in {path / LEFT_OUT}"] if unread else []
-    return Report(path, samples, dropped, missing, (observed, *lists) if coverage else tuple(lists))
-
-
-def _seen(part: Part) -> dict[str, int]:
-    """How many samples of a part have something of each source, now or in their history."""
-    counts: dict[str, int] = {}
-    for place, name in enumerate(part.holds.cells):
-        source = name.removesuffix(FRACTION)
-        if source != name:
-            past = [i for i, other in enumerate(part.holds.history.variables) if source_of(other) == source]
-            history = np.isfinite(part.samples.history[:, :, past]).any(axis=(1, 2))
-            counts[source] = int(((part.samples.cells[:, place] > 0) | history).sum())
-    return counts
+    return Report(
+        path, samples, dropped, missing, (shares_text(coverage, "samples"), *lists) if coverage else tuple(lists)
+    )
 
 
 def _gather(search: "_Search", sensors: Sequence[Sensor], progress: Progress | None, workers: int) -> None:

@@ -19,6 +19,7 @@ from vadose.samples.carried import Looks
 from vadose.samples.columns import columns_of, degrees, names, quantity, read_table, times
 from vadose.samples.layout import DECLARATION, IDENTITY, LABEL, products_of
 from vadose.samples.mapping import Quantity, TableMapping
+from vadose.samples.observed import observed, shares, shares_text, total
 from vadose.samples.report import Dropped, Report
 from vadose.samples.units import accepted, convert
 from vadose.samples.writer import Samples, SampleWriter
@@ -95,10 +96,14 @@ def _import(table: Path, asked: TableMapping, path: Path, mark: str) -> Report:
         )
     dropped = Dropped.of({"row without a label": int((~kept).sum())})
     origin = {"request": mark} | _origin(table, asked, dropped, blanked)
-    with SampleWriter.open(path, _holds(mapping), origin, mapping.simulated, products=products) as writer:
+    holds, counts = _holds(mapping), list[Mapping[str, int]]()
+    with SampleWriter.open(path, holds, origin, mapping.simulated, products=products) as writer:
         for samples in _by_sensor(index, values, kept, mapping):
             writer.append(samples)
-    return Report(path, int(kept.sum()), dropped, blanked, _notes(asked, mapping, products))
+            counts.append(observed(samples, holds))
+        origin["coverage"] = shares(total(counts), int(kept.sum()))
+    notes = (shares_text(origin["coverage"], "samples"), *_notes(asked, mapping, products))
+    return Report(path, int(kept.sum()), dropped, blanked, notes)
 
 
 def _index(content: pd.DataFrame, mapping: TableMapping) -> pd.DataFrame:

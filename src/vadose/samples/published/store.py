@@ -12,6 +12,7 @@ import pandas as pd
 from vadose.outputs import Request
 from vadose.refusal import Refusal
 from vadose.samples.layout import DECLARATION, IDENTITY, LISTS, PUBLISHED_UNITS
+from vadose.samples.observed import observed, shares, shares_text, total
 from vadose.samples.published import lines as read_by
 from vadose.samples.published.cut import MOST_HALO, Numbers
 from vadose.samples.published.lines import Line
@@ -134,11 +135,14 @@ class _Import:
         if len(unlabelled) == sum(tally.read for tally in tallies):
             raise _nothing(path, unlabelled, len(faults))
         made_from: dict[str, Any] = dict(origin) | {PUBLISHED_UNITS: read_by.to_dict(self.lines)}
-        samples = 0
-        with SampleWriter.open(path, held(halo), made_from, simulated, packings=packings(self.lines)) as writer:
+        samples, holds, counts = 0, held(halo), list[Mapping[str, int]]()
+        with SampleWriter.open(path, holds, made_from, simulated, packings=packings(self.lines)) as writer:
             for part in self._fresh():
-                writer.append(samples_of(part, self.lines, halo))
+                physical = samples_of(part, self.lines, halo)
+                writer.append(physical)
+                counts.append(observed(physical, holds))
                 samples += len(part.index)
+            made_from["coverage"] = shares(total(counts), max(samples, 1))
             left_out = pd.concat([unlabelled, *self.repeated], ignore_index=True)
             dropped = Dropped.of(
                 {UNLABELLED: len(unlabelled), REPEATED: len(left_out) - len(unlabelled), DAMAGED: len(faults)}
@@ -146,7 +150,7 @@ class _Import:
             made_from["left_out"] = dict(dropped.counts)
             for name, table in zip(LISTS, (left_out, faults), strict=True):
                 writer.put_list(name, table)
-        return Report(path, samples, dropped)
+        return Report(path, samples, dropped, notes=(shares_text(made_from["coverage"], "samples"),))
 
     def _fresh(self) -> Iterator[Numbers]:
         """The samples of all shards, the first alone of those of one sensor and time."""
