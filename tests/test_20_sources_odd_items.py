@@ -60,6 +60,13 @@ def test_links_in_circles_end_and_each_file_is_found_once(tmp_path):
     assert found(tmp_path) == ["a"]
 
 
+def test_stores_of_zarr_are_not_searched(tmp_path):
+    an_item(tmp_path)
+    an_item(tmp_path / "truth.zarr")
+    (tmp_path / "truth.zarr" / "zarr.json").write_text("{}")
+    assert sorted(path.name for path in walk(tmp_path)) == ["a.json", "vv.tif"]
+
+
 def test_a_folder_that_lies_elsewhere_is_followed(tmp_path):
     an_item(tmp_path / "disk")
     archive = tmp_path / "archive"

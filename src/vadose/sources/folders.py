@@ -10,7 +10,8 @@ def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Ite
     """Files of a folder and of the folders in it, sorted by name within each folder.
 
     Links are followed. A folder is entered once, by device and inode, so links in circles end and a folder linked twice
-    counts once. Hidden names are skipped. A link that leads nowhere counts as a file: whoever reads it says so.
+    counts once. Hidden names are skipped, and Zarr stores, which no product is kept in. A link that leads nowhere
+    counts as a file: whoever reads it says so.
 
     Args:
         folder: where the walk starts.
@@ -26,18 +27,26 @@ def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Ite
             if (told.st_dev, told.st_ino) in entered:
                 continue
             entered.add((told.st_dev, told.st_ino))
-            entries = sorted(entry for entry in place.iterdir() if not entry.name.startswith("."))
+            with os.scandir(place) as listed:
+                entries = sorted((one for one in listed if not one.name.startswith(".")), key=lambda one: one.name)
         except OSError as error:
             skip(place, f"It cannot be listed ({error})")
             continue
-        kinds = {entry: _kind(entry) for entry in entries}
-        yield from (entry for entry in entries if kinds[entry] in (stat.S_IFREG, stat.S_IFLNK))
-        waiting += [entry for entry in reversed(entries) if kinds[entry] == stat.S_IFDIR]
+        if _ZARR & {entry.name for entry in entries}:
+            continue
+        folders = []
         for entry in entries:
-            if kinds[entry] in _ODD:
-                skip(entry, f"It is a {_ODD[kinds[entry]]}, no regular file")
+            path = Path(entry.path)
+            if entry.is_dir():
+                folders.append(path)
+            elif entry.is_file() or (kind := _kind(path)) not in _ODD:
+                yield path
+            else:
+                skip(path, f"It is a {_ODD[kind]}, no regular file")
+        waiting += reversed(folders)
 
 
+_ZARR = {"zarr.json", ".zgroup", ".zarray"}
 _ODD = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 
 
