@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from vadose.evaluation import Bootstrap, per_sensor, reliability, summary
+from vadose.evaluation.places import over_places
 from vadose.evaluation.sensors import coverage_by
 from vadose.refusal import Refusal
 
@@ -209,3 +210,11 @@ def test_raw_smap_at_the_real_stations(real: Path):
     tyro = scores[scores["r"] == scores["r"].min()].iloc[0]
     assert (tyro["network"], tyro["station"]) == ("ARM", "Tyro")
     assert tyro["r"] == pytest.approx(-0.66, abs=0.01)
+
+
+def test_one_place_that_fails_does_not_run_away_with_an_interval():
+    values = np.concatenate([np.linspace(0.6, 0.9, 46), [-0.66]])
+    found = over_places(values, np.ones(47), np.arange(47))
+    low, high = found.interval(0.9)
+    half = 1.679 * np.std(values, ddof=1) / np.sqrt(47)
+    assert 0.75 * half < high - found.value < half < found.value - low < 1.7 * half
