@@ -145,7 +145,7 @@ def granules(world: Path, work: Path) -> list[Kind]:
 def stations(world: Path, work: Path) -> list[Kind]:
     """Readings of one sensor, packed and unpacked."""
     found = []
-    text = next((world / "ismn").rglob("*.stm"))
+    text = next((world / "ismn").rglob("*_sm_*.stm"))
     inside = work / "ismn" / text.relative_to(world / "ismn").parent
     copied(text, inside)
 
