@@ -178,7 +178,7 @@ def learned(work: Path) -> list[Kind]:
 
     def store(folder: Path) -> str:
         held = SampleStore.open(folder / "s")
-        return digest(of_table(held.index), *(np.asarray(held._arrays[name][:]) for name in sorted(held._arrays)))
+        return digest(of_table(held.index), *(held._read(name, slice(None)) for name in sorted(held._arrays)))
 
     found.append(Kind("sample store", work / "store", parts, store, True))
 
@@ -341,9 +341,7 @@ def main() -> int:
         hostile.mkdir()
         ended = {name: outcome(ask) for name, ask in inputs(hostile).items()}
         taken = [name for name, one in ended.items() if one != "told"]
-        print(
-            f"\n{len(results)} hostile inputs: {len(results) - len(taken)} told; others: {', '.join(taken) or 'none'}"
-        )
+        print(f"\n{len(ended)} hostile inputs: {len(ended) - len(taken)} told; others: {', '.join(taken) or 'none'}")
     return 1 if bad or taken else 0
 
 

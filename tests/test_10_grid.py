@@ -146,3 +146,12 @@ def test_tiles_are_those_of_a_lattice_that_hold_a_cell(seed: int) -> None:
 def test_an_area_of_more_tiles_than_a_map_holds_is_refused_soon() -> None:
     with pytest.raises(Refusal, match=f"more than {MOST_TILES:,} tiles"):
         Area.from_bbox(-180, -60, 180, 80).tiles(32, 0)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", range(4))
+def test_a_box_of_numbers_that_are_not_finite_is_refused(odd: float, place: int) -> None:
+    corners = [1.0, 2.0, 3.0, 4.0]
+    corners[place] = odd
+    with pytest.raises(Refusal, match="finite"):
+        Area.from_bbox(*corners)

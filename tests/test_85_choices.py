@@ -49,6 +49,8 @@ KNOWN = {
     ("map", "device"): DEVICES,
     ("export", "form"): ("onnx", "pt2"),
     ("score", "rescale"): tuple(filter(None, get_args(Reading.model_fields["rescale"].annotation))),
+    ("score", "quality"): get_args(Reading.model_fields["quality"].annotation),
+    ("compare", "quality"): get_args(Reading.model_fields["quality"].annotation),
     ("compare", "rescale"): tuple(filter(None, get_args(Reading.model_fields["rescale"].annotation))),
 }
 
@@ -77,6 +79,8 @@ def test_every_choice_is_taken_by_the_room_behind(command: str, option: str, cho
             assert choice in FORMATS if command == "map" else format_of(choice)
         case "rescale":
             assert reading_of("", "saturation", None, choice, 0.4, 12.0).rescale == choice
+        case "quality":
+            assert Reading(quality=choice).quality == choice
         case _:
             pytest.fail(f"no test of {command} --{option}")
 

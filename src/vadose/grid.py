@@ -211,10 +211,10 @@ class Area:
     @classmethod
     def from_bbox(cls, west: float, south: float, east: float, north: float, name: str = "box") -> "Area":
         """A box in degrees; `west` greater than `east` means that it crosses the antimeridian."""
-        if not south < north or west == east:
+        if not (np.isfinite([west, south, east, north]).all() and south < north and west != east):
             raise Refusal(
                 f"grid: the box {west:g} {south:g} {east:g} {north:g}",
-                "It has no height or no width",
+                "It has no height or no width, or its numbers are not finite",
                 "Give west south east north in degrees, south below north",
             )
         if west < east:

@@ -34,7 +34,7 @@ class OwnRecord:
     """
 
     variables: tuple[str, ...] = ()
-    min_steps: int = 12
+    min_steps: Annotated[int, Field(ge=1, le=1000)] = 12
 
 
 @dataclass(frozen=True)

@@ -264,7 +264,9 @@ def reading(path: Path, source: str) -> Iterator[h5py.File]:
         require_own_data(path, asked)
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
+    except Refusal:
+        raise
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
         raise _unreadable(path, asked, error) from error
 
 
