@@ -160,13 +160,21 @@ def test_who_is_ended_from_outside_tidies_up_with_all_its_workers(number, status
     (tmp_path / "main.py").write_text(ENDED)
     (tmp_path / "half.py").write_text(HALF)
     out = tmp_path / "out"
-    with subprocess.Popen([sys.executable, tmp_path / "main.py", out], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "main.py", out],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 (nohup leaves it ignored)
+    ) as process:
         until = time.monotonic() + 120
         while len(list(out.glob(".*"))) < 3 and time.monotonic() < until:
             time.sleep(0.05)
         begun = time.monotonic()
         process.send_signal(number)
-        assert process.wait(60) == status
+        try:
+            assert process.wait(60) == status
+        finally:
+            process.kill()
         assert time.monotonic() - begun < 20
         assert process.stderr and "Traceback" not in process.stderr.read()
     assert not out.exists(), "half files of both workers, the lock, and the folder made for it"
