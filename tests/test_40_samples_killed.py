@@ -115,7 +115,7 @@ def test_a_build_killed_before_the_older_store_is_removed_leaves_nothing_of_it(
     tmp_path: Path, whole: dict[str, bytes | None]
 ) -> None:
     build([TOP], ARCHIVE, NEEDS, tmp_path / "store", made_from={"archive": "simulated hill"}, simulated=True)
-    process = started(killed_at, tmp_path / "store", "vadose.atomic._remove", 9)
+    process = started(killed_at, tmp_path / "store", "vadose.atomic._remove", 11)
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     assert len(list(tmp_path.iterdir())) == 4, "the store, its parts, the older store and the lock"

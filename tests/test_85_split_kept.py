@@ -133,7 +133,7 @@ def test_training_by_year_goes_the_whole_way(config, tmp_path):
 
 def test_a_machine_that_is_not_there_is_refused_before_anything_is_made(config, tmp_path):
     out = tmp_path / "run"
-    with pytest.raises(Refusal, match="9999"):
+    with pytest.raises(Refusal, match="less than or equal to 4096"):
         CliRunner().invoke(
             app,
             ["train", str(config), "--out", str(out), "--device", "cpu", "--devices", "9999"],

@@ -146,7 +146,7 @@ def test_a_cube_of_something_else_is_refused(tmp_path):
     xr.Dataset({"rain": ("x", [1.0])}).to_netcdf(tmp_path / "soil_moisture_1.nc")
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "soil_moisture_1.nc").write_bytes(b"torn")
-    for folder, words in ((tmp_path, "holds no map"), (tmp_path / "torn", "cannot be read")):
+    for folder, words in ((tmp_path, "holds no map"), (tmp_path / "torn", "neither NetCDF nor HDF5")):
         with pytest.raises(Refusal, match=words):
             open_maps(folder)
 

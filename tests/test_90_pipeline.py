@@ -305,7 +305,7 @@ def test_reflectance_of_a_real_scene_is_that_of_the_ground(name, offset, real, s
 
 def test_maps_are_set_beside_the_truth_by_networks_that_have_not_seen_the_region(walk, tmp_path):
     text = judge_by_truth(walk.run.folder, walk.archive, tmp_path / "truth.md", quiet)
-    assert text == (tmp_path / "truth.md").read_text() and "SIMULATED" in text
+    assert (tmp_path / "truth.md").read_text().startswith(text) and "SIMULATED" in text
     readings = pd.read_parquet(walk.run.folder / "predictions" / "network.parquet")
     world = made(walk.archive)
     (region,) = (one for one in world.regions if network_of(one) in set(readings["network"]))

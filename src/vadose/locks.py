@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vadose.atomic import is_leftover, is_replaced, put_back, recover, sweep
+from vadose.files import Unreadable, parse_json
 from vadose.refusal import Refusal
 
 LOCK = "lock"
@@ -202,8 +203,8 @@ def _holder(descriptor: int, lock: Path) -> dict[str, Any]:
     if not content.strip():
         return {}
     try:
-        told = json.loads(content)
-    except ValueError:
+        told = parse_json(content, f"lock: {lock}")
+    except Unreadable:
         told = None
     if not isinstance(told, dict) or not told.keys() <= {"pid", "host"}:
         raise _no_lock(lock)

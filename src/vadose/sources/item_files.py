@@ -1,6 +1,5 @@
 """The STAC items in the files of an archive: one a file, collections of items, lines of items, tables of items."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -125,7 +124,7 @@ def _item_of_row(row: Mapping[str, Any]) -> Item:
     if isinstance(box, dict):
         item["bbox"] = [box[key] for key in ("xmin", "ymin", "xmax", "ymax")]
     if isinstance(row.get("geometry"), bytes):
-        item["geometry"] = json.loads(shapely.to_geojson(shapely.from_wkb(row["geometry"])))
+        item["geometry"] = shapely.geometry.mapping(shapely.from_wkb(row["geometry"]))
     return item
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vadose.grid import nanosecond
+
 _SECOND, _DAY = np.timedelta64(1, "s"), np.timedelta64(1, "D")
 _LONGEST_PASS = np.timedelta64(2, "h")
 """Start and stop of one acquisition lie no further apart: an orbit takes 100 minutes. Others are acquisition and
@@ -61,8 +63,7 @@ class Clock:
     def moment(self) -> np.datetime64:
         """The middle of an acquisition; the first moment of a day without a clock."""
         middle = (self.end - self.start - _SECOND) / 2 if self.has_clock else np.timedelta64(0, "s")
-        moment: np.datetime64 = (self.start + middle).astype("datetime64[ns]")
-        return moment
+        return nanosecond(self.start + middle, "the time in a file's name")
 
     def __str__(self) -> str:
         return str(np.datetime_as_string(self.start, "s" if self.has_clock else "D"))
