@@ -213,16 +213,16 @@ def test_samples_of_another_period_are_not_taken_for_those_of_this_one(walk):
         store_of(walk.experiment.model_copy(update={"samples": samples}), walk.run.store)
 
 
-def test_a_truncated_product_ends_the_building_of_samples_and_what_is_done_stays(walk, tmp_path):
+def test_a_truncated_product_is_left_out_of_samples_by_name(walk, tmp_path):
     shutil.copytree(walk.archive, tmp_path / "world")
     raster = min((tmp_path / "world" / "nasadem").rglob("*.tif"))
     raster.write_bytes(raster.read_bytes()[: raster.stat().st_size // 2])
     samples = walk.experiment.samples.model_copy(update={"archive": tmp_path / "world"})
-    before = contents(tmp_path)
-    with pytest.raises(Refusal, match=raster.name):
-        gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
-    assert contents(tmp_path) >= before
-    assert {path.name for path in tmp_path.iterdir()} == {"world", "store.building"}
+    told = str(gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store"))
+    assert "sample without dem" in told and "Not read: " in told
+    left_out = pd.read_parquet(tmp_path / "store" / "left_out.parquet")
+    assert left_out["source"].tolist() == ["dem"] and raster.name in left_out["reason"].iloc[0]
+    assert {path.name for path in tmp_path.iterdir()} == {"world", "store"}
 
 
 REAL_TIMES = {"denmark": "2016-01-01T12:30", "chile": "2020-04-11T12:00", "tanzania": "2023-06-10T12:00"}
