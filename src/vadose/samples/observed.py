@@ -30,9 +30,9 @@ def observed(samples: Samples, holds: Needs) -> Counter[str]:
     for names, values in groups:
         for place, name in enumerate(names):
             if name in PREDICTORS and values is not None:
-                there = np.isfinite(values[..., place]).reshape(len(samples.index), -1).any(axis=1)
+                there = np.asarray(np.isfinite(values[..., place]).reshape(len(samples.index), -1).any(axis=1))
                 source = source_of(name)
-                found[source] = found.get(source, np.zeros(len(there), bool)) | there
+                found[source] = found[source] | there if source in found else there
     return Counter({source: int(there.sum()) for source, there in found.items()})
 
 
