@@ -258,6 +258,20 @@ def test_a_damaged_item_is_refused_and_never_fails_otherwise(data):
         assert all((refusal.asked, refusal.found, refusal.remedy))
 
 
+@pytest.mark.parametrize("kind", ["", "Sphere", None])
+def test_a_geometry_of_no_type_is_refused(tmp_path, kind):
+    item = json.loads(an_item(tmp_path, "S1A_IW_GRDH_1SDV_20220103T050000", "2022-01-03").read_text())
+    with pytest.raises(Refusal, match="stac: item"):
+        parse(item | {"bbox": None, "geometry": {"type": kind, "coordinates": []}})
+
+
+@pytest.mark.parametrize("stamp", ["-1", "-0001-01-01", "99999-01-01", "NaT", "10e400", {}])
+def test_a_generation_time_out_of_range_is_none(tmp_path, stamp):
+    item = json.loads(an_item(tmp_path, "S1A_IW_GRDH_1SDV_20220103T050000", "2022-01-03").read_text())
+    item["properties"] |= {"s2:generation_time": stamp, "processing:datetime": stamp, "updated": stamp}
+    assert parse(item).generated is None
+
+
 def an_item(archive: Path, name: str, day: str, **changes: Any) -> Path:
     return write_item(archive, "sentinel-1-rtc", name, f"{day}T05:00:00Z", {"vv": DOT}, **changes)
 

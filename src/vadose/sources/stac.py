@@ -303,7 +303,10 @@ def _unwrapped(west: float, east: float) -> tuple[float, float]:
 def _bounds(geometry: Any) -> list[float]:
     if not isinstance(geometry, Mapping):
         raise ValueError("neither bbox nor geometry")
-    shape = shapely.geometry.shape(geometry)
+    try:
+        shape = shapely.geometry.shape(geometry)
+    except shapely.errors.ShapelyError as error:
+        raise ValueError(f"a geometry that is none ({error})") from error
     if shape.is_empty:
         raise ValueError("neither bbox nor geometry")
     return list(shape.bounds)

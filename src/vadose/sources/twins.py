@@ -75,7 +75,7 @@ def _utc(text: Any) -> str | None:
     try:
         stamp = pd.Timestamp(str(text))
         return None if pd.isna(stamp) else (stamp.tz_convert("UTC") if stamp.tzinfo else stamp).strftime(_SORTED)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, NotImplementedError):  # pandas: years that Python's calendar lacks
         return None
 
 
