@@ -20,16 +20,16 @@ import pandas as pd
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from vadose.estimate import estimate_points
+from vadose.dataset import Fold, SampleStore, batches
+from vadose.dataset.layout import IDENTITY, LABEL
 from vadose.evaluation import per_sensor, summary
 from vadose.experiment import read_experiment
 from vadose.experiment.config import Experiment
 from vadose.experiment.folds import folds_of
+from vadose.inference import estimate_points
 from vadose.models import Batch, FusionNetwork
+from vadose.models.feature_extractor import Readings
 from vadose.models.heads import noise_of
-from vadose.models.readings import Readings
-from vadose.samples import Fold, SampleStore, batches
-from vadose.samples.layout import IDENTITY, LABEL
 from vadose.training import Places, fit_network
 
 SEEDS = (0, 1, 2)

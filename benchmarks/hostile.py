@@ -31,25 +31,25 @@ import pandas as pd
 import xarray as xr
 
 from vadose import models
-from vadose.estimate import TileEstimate
+from vadose.dataset import SampleStore, TableMapping, import_table
+from vadose.errors import Refusal
 from vadose.evaluation import predictions
 from vadose.experiment import read_experiment
-from vadose.experiment.atlas import plan, tile_files
-from vadose.experiment.atlas.crew import Crew
-from vadose.experiment.atlas.moments import Passes, moment_of, moments_of
-from vadose.experiment.atlas.outline import read_area
-from vadose.experiment.atlas.places import read_points
-from vadose.experiment.atlas.tile_files import Finished, Task
-from vadose.experiment.product import Product, gathered
 from vadose.grid import Area, Period, tile_around
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore, TableMapping, import_table
+from vadose.inference import TileEstimate
+from vadose.insitu.ismn import Ismn
+from vadose.mapping import plan, tile_files
+from vadose.mapping.area_files import read_area
+from vadose.mapping.executors import Crew
+from vadose.mapping.points import read_points
+from vadose.mapping.tile_files import Finished, Task
+from vadose.mapping.timestamps import Passes, moment_of, moments_of
+from vadose.products import Product, gathered
+from vadose.simulation import WorldConfig
 from vadose.sources.gldas import Gldas
-from vadose.sources.ismn import Ismn
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.smap import Smap
 from vadose.training import load, save
-from vadose.world import WorldConfig
 
 PATIENCE_S = 60
 

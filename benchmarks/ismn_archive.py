@@ -20,8 +20,8 @@ from pathlib import Path
 
 from ismn.interface import ISMN_Interface
 
-from vadose.samples.insitu import archive_to_parquet
-from vadose.sources import Ismn
+from vadose.insitu import Ismn
+from vadose.insitu.conversion import archive_to_parquet
 
 REPEATS = 5
 ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "ismn_uscrn.zip"

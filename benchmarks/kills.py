@@ -34,8 +34,8 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 QUICK = ("samples append", "samples table", "samples describe")
 """Cases that need neither a run nor an archive."""
 PREPARED = {
-    True: "matplotlib.pyplot vadose.samples vadose.samples.describe",
-    False: "lightning.fabric lightgbm matplotlib.pyplot torch.export vadose.experiment.train vadose.experiment.mapping",
+    True: "matplotlib.pyplot vadose.dataset vadose.dataset.describe",
+    False: "lightning.fabric lightgbm matplotlib.pyplot torch.export vadose.experiment.train vadose.mapping.make",
 }
 """Imported before any command is begun: for the quick cases, and for others."""
 TIMES = frozenset({"seconds", "samples_per_second", "peak_mb"})
@@ -227,7 +227,7 @@ def _be(words: Sequence[str], folder: Path, log: Path, count: Path, at: int) -> 
 
         sys.addaudithook(hook)
         sys.argv = ["vadose", *words]
-        from vadose.cli import main  # noqa: PLC0415
+        from vadose.cli.main import main  # noqa: PLC0415
 
         try:
             main()

@@ -25,18 +25,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from published_shards import simulated_images, tf_data
 from published_writer import example, write_shard
-from vadose.experiment.demo import demo_experiment
+from vadose.batchu2022 import FEATURES, IMAGES, SIDE, PublishedBatch, import_shards, published_batches
+from vadose.dataset import Chips, Samples, SampleStore, SampleWriter, Scaling, batches
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork
-from vadose.samples import Chips, Samples, SampleStore, SampleWriter, Scaling, batches
-from vadose.samples.published import FEATURES, IMAGES, SIDE, PublishedBatch, import_shards, published_batches
-from vadose.training.machine import Machine
+from vadose.simulation import WorldConfig
+from vadose.studies.demo import demo_experiment
+from vadose.training.batch_io import Labelled
+from vadose.training.compute import Machine
 from vadose.training.objective import Truth
-from vadose.training.student import Student
-from vadose.training.told import Labelled
+from vadose.training.trainer import Student
 from vadose.variables import PREDICTORS, SOIL_MOISTURE
-from vadose.world import WorldConfig
 
 Images = dict[str, np.ndarray]
 REPEATS = 5

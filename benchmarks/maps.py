@@ -20,16 +20,16 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from network import peak
-from vadose.estimate import estimate_tile
+from vadose.dataset import Scaling
 from vadose.experiment import Experiment
-from vadose.experiment.atlas import MapRequest
-from vadose.experiment.atlas.plan import TILE_CELLS
-from vadose.experiment.mapping import Prepared, prepare
 from vadose.fusion import assemble
 from vadose.grid import CELL_M, Tile, cell_centres, tile_around, to_lonlat
-from vadose.memory import keep_freed
+from vadose.inference import estimate_tile
+from vadose.io.memory import keep_freed
+from vadose.mapping import MapRequest
+from vadose.mapping.make import Prepared, prepare
+from vadose.mapping.plan import TILE_CELLS
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape
-from vadose.samples import Scaling
 
 CHIPS = 24
 """Cells that are estimated one by one."""

@@ -16,15 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from vadose.dataset import Scaling
 from vadose.fusion import History, Needs
 from vadose.grid import PIXELS_PER_CELL
-from vadose.memory import keep_freed
+from vadose.io.memory import keep_freed
 from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkShape
-from vadose.samples import Scaling
 from vadose.training import Schedule
-from vadose.training.machine import Machine
+from vadose.training.compute import Machine
 from vadose.training.objective import Truth
-from vadose.training.student import Student
+from vadose.training.trainer import Student
 from vadose.variables import PREDICTORS
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")

@@ -22,10 +22,10 @@ from scipy.ndimage import gaussian_filter
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from published_writer import delimited, example, write_shard
-from vadose.samples.published import features as published
-from vadose.samples.published.inflate import inflater, installed
-from vadose.samples.published.records import Record, records
-from vadose.samples.published.shards import examples
+from vadose.batchu2022 import features as published
+from vadose.batchu2022.inflate import inflater, installed
+from vadose.batchu2022.records import Record, records
+from vadose.batchu2022.shards import examples
 
 IMAGES = 60
 COARSE = ("modis", "cgls", "aster", "unnamed")

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from vadose.world import WorldConfig, make
-from vadose.world.config import REGIONS
+from vadose.simulation import WorldConfig, make
+from vadose.simulation.config import REGIONS
 
 SIDES = (16, 32)
 """Of a region, in cells of 320 m: one block, and four."""

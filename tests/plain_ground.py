@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from vadose.world.fields import Patches, Where
-from vadose.world.land import COVERS, Land
-from vadose.world.soil import hydraulics
-from vadose.world.state import Moment
+from vadose.simulation.fields import Patches, Where
+from vadose.simulation.land import COVERS, Land
+from vadose.simulation.soil import hydraulics
+from vadose.simulation.state import Moment
 
 SHAPE = (6, 8)
 

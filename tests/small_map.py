@@ -8,12 +8,12 @@ import torch
 from affine import Affine
 
 import real_archive
+from vadose.dataset import Scaling
 from vadose.experiment import Experiment
 from vadose.experiment import split_table as splits
 from vadose.experiment.run import Run
 from vadose.fusion import History, Needs
 from vadose.models import EncoderShape, FusionNetwork, NetworkShape
-from vadose.samples import Scaling
 from vadose.training.checkpoint import save
 
 EPSG = 32632

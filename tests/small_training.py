@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from vadose.dataset import Samples, SampleStore, SampleWriter, Scaling
 from vadose.fusion import History, Needs
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape
-from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
 from vadose.training import Schedule
+from vadose.training.batch_io import Labelled
+from vadose.training.distributed import Share
 from vadose.training.objective import Truth
-from vadose.training.ranks import Share
-from vadose.training.told import Labelled
 
 NEEDS = Needs(cells=("sand", "smap"), history=History(("smap",), 3, 1.0))
 SHAPE = NetworkShape(EncoderShape(width=4, max_width=8), 8, 8, 16, dropout=0.1, noise=0.05)

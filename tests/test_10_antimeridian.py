@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import shapely
 
-from vadose.experiment.atlas.outline import read_area
-from vadose.experiment.atlas.places import read_polygons
+from vadose.errors import Refusal
 from vadose.grid import Area, Tile, bbox_of
-from vadose.maps.catalogue import _outline
+from vadose.mapping.area_files import read_area
+from vadose.mapping.points import read_polygons
 from vadose.maps.series import _middle
-from vadose.refusal import Refusal
+from vadose.maps.stac import _outline
 
 BOX = Area.from_bbox(179.97, -17.51, -179.97, -17.49)
 RINGS = {

@@ -6,8 +6,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vadose.errors import Refusal
 from vadose.grid import CELL_M, MOST_TILES, Area, Period, Tile, cell_centres, from_lonlat, tile_around, utm_epsg
-from vadose.refusal import Refusal
 
 places = st.tuples(st.floats(-180, 180), st.floats(-79.9, 83.9))
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vadose
-from vadose.experiment.atlas.moments import MOST, Passes, moment_of, moments_of
+from vadose.errors import Refusal
 from vadose.fusion import Windows
 from vadose.grid import Period, earlier, nanosecond, nanoseconds
-from vadose.refusal import Refusal
+from vadose.mapping.timestamps import MOST, Passes, moment_of, moments_of
 
 BEYOND = ("0001-01-01", "1500-01-01", "1677-12-31", "2262-01-02", "2300-01-01", "9999-12-31", "99999999-01-01")
 NONE = Passes(lambda: pytest.fail("no pass is asked for"), None)

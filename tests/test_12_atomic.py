@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from vadose import atomic
-from vadose.atomic import in_words, is_leftover, recover, renewing, replacing, scratch, sweep
-from vadose.files import write_json
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.io import atomic
+from vadose.io.atomic import in_words, is_leftover, recover, renewing, replacing, scratch, sweep
+from vadose.io.files import write_json
 
 
 def put(path: Path, text: str, folder: bool) -> None:
@@ -90,7 +90,7 @@ def test_names_as_long_as_the_file_system_allows_can_be_written(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from vadose import atomic
+from vadose.io import atomic
 
 at, twice = int(sys.argv[2]), sys.argv[3] == "twice"
 calls = 0

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from vadose.locks import LOCK, alone, alone_at, alone_in, is_vacant
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.io.locks import LOCK, alone, alone_at, alone_in, is_vacant
 
 HOLDING = """
 import sys, time
 from pathlib import Path
-from vadose import locks
+from vadose.io import locks
 with getattr(locks, sys.argv[1])(Path(sys.argv[2]), *map(eval, sys.argv[3:])):
     print("held", flush=True)
     time.sleep(60)

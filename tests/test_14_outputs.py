@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vadose.outputs import RESULTS, Request
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.io.outputs import RESULTS, Request
 
 MINE = Request("estimate", "0123456789abcdef")
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from vadose.csv_tables import read_csv, utc_times
+from vadose.dataset.column_values import names, read_table, times
+from vadose.dataset.table_columns import TableMapping
+from vadose.errors import Refusal
 from vadose.evaluation import read
-from vadose.experiment.atlas.places import read_points
-from vadose.refusal import Refusal
-from vadose.samples.columns import names, read_table, times
-from vadose.samples.mapping import TableMapping
+from vadose.io.csv_tables import read_csv, utc_times
+from vadose.mapping.points import read_points
 
 ACCEPTED = {
     "2020-02-01": "2020-02-01T00:00",

@@ -9,7 +9,7 @@ MAIN = """
 import resource
 import sys
 
-from vadose.memory import keep_freed
+from vadose.io.memory import keep_freed
 
 if sys.argv[1] == "kept":
     keep_freed()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import vadose
-from vadose import files
-from vadose.files import DEEPEST, Unreadable, parse_json, read_json, read_yaml
+from vadose.io import files
+from vadose.io.files import DEEPEST, Unreadable, parse_json, read_json, read_yaml
 
 Read = Callable[[Path], dict[str, Any]]
 READERS = [pytest.param(read_json, id="json"), pytest.param(read_yaml, id="yaml")]

@@ -9,7 +9,7 @@ from pathlib import Path
 MAIN = """
 import time
 from named import tell
-from vadose.workers import processes
+from vadose.io.processes import processes
 
 if __name__ == "__main__":
     with processes(2) as pool:

@@ -9,8 +9,8 @@ import rasterio
 from affine import Affine
 
 from real_archive import DATES, Layer, build, painted, write_item, write_raster
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period, tile_around, to_lonlat
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources.dem import Dem
 
 SECOND = 1 / 3600

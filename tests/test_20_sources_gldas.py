@@ -13,9 +13,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vadose.errors import NothingFound, Refusal
 from vadose.fusion import Assembler, History, Needs, Windows, assemble
 from vadose.grid import Area, Period, tile_around
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources.gldas import EARLY, GRID, MAIN, Gldas
 
 NAME = "GLDAS_NOAH025_3H.A{}.{}.{}.nc4"

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from ismn.interface import ISMN_Interface
 
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period
-from vadose.refusal import NothingFound, Refusal
-from vadose.sources.ismn import Ismn
-from vadose.sources.stm import Sensor
+from vadose.insitu.headers import Sensor
+from vadose.insitu.ismn import Ismn
 
 REAL = [
     "ismn/format_ceop_sep",

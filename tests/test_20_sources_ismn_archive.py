@@ -10,12 +10,12 @@ import pytest
 from ismn.interface import ISMN_Interface
 
 from test_20_sources_ismn import ROWS, stm, zipped
-from vadose.refusal import Refusal
-from vadose.sources.ismn import Ismn
-from vadose.sources.ismn_archive import Files
-from vadose.sources.ismn_flags import FROZEN, MEANINGS, accepted, explained
-from vadose.sources.ismn_static import COVER, SOIL, read_static
-from vadose.sources.ismn_stm import Held
+from vadose.errors import Refusal
+from vadose.insitu.archive import Files
+from vadose.insitu.flags import FROZEN, MEANINGS, accepted, explained
+from vadose.insitu.index import Held
+from vadose.insitu.ismn import Ismn
+from vadose.insitu.static_variables import COVER, SOIL, read_static
 
 GOOD = "NET/Hill-1/NET_NET_Hill-1_sm_0.050000_0.050000_Probe-A_20190101_20190131.stm"
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.refusal import Refusal
-from vadose.sources import ismn_text
-from vadose.sources.ismn_text import parse
-from vadose.sources.stm import layout_of
+from vadose.errors import Refusal
+from vadose.insitu import text as ismn_text
+from vadose.insitu.headers import layout_of
+from vadose.insitu.text import parse
 
 PLACE = "NET        NET             Old Farm          43.15000    -2.95670  112.00    0.05    0.05"
 

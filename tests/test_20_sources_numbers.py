@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from real_archive import BANDS_L2A, BASELINES, DATES, Layer, write_item, write_raster
+from vadose.errors import NothingFound
 from vadose.grid import Area, Period, tile_around, to_lonlat
-from vadose.refusal import NothingFound
 from vadose.sources.archive import Index
 from vadose.sources.dem import Dem
 from vadose.sources.left_out import Unfit

@@ -15,15 +15,15 @@ import shapely
 from affine import Affine
 
 from real_archive import Layer, write_item, write_raster
-from vadose.fusion.look import looks_of
+from vadose.errors import NothingFound
+from vadose.fusion.scene import looks_of
 from vadose.grid import Area, Period
-from vadose.refusal import NothingFound
+from vadose.insitu.archive import Files
+from vadose.io.folders import walk
 from vadose.sources.archive import Index
 from vadose.sources.crs import epsg_of, horizontal_wkt
 from vadose.sources.dem import Dem
-from vadose.sources.folders import walk
 from vadose.sources.integrity import multihash
-from vadose.sources.ismn_archive import Files
 from vadose.sources.sentinel1 import Sentinel1
 
 RTC, L2A = "sentinel-1-rtc", "sentinel-2-l2a"

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from real_archive import DATES, Layer, build, painted, write_item, write_raster
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period, Tile, from_lonlat, tile_around, to_lonlat
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources import layers, raster
 from vadose.sources.incidence import Surface, tie_points
 from vadose.sources.sentinel1 import Sentinel1

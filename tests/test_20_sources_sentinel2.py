@@ -10,8 +10,8 @@ import rasterio
 from affine import Affine
 
 from real_archive import BANDS_L2A, BASELINES, DATES, Layer, build, painted, write_item, write_raster
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period, from_lonlat, tile_around, to_lonlat
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources.raster import Raster
 from vadose.sources.sentinel2 import Sentinel2
 from vadose.sources.stac import parse

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources.smap import Smap, read_name, smap_surface
 from vadose.sources.smap_granule import PRODUCTS
 

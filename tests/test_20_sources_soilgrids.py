@@ -9,8 +9,8 @@ from affine import Affine
 from pyproj import Transformer
 
 from real_archive import Layer, painted, write_raster
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period, tile_around
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources.soilgrids import SoilGrids
 
 HOMOLOSINE = "+proj=igh +lat_0=0 +lon_0=0 +datum=WGS84 +units=m +no_defs"

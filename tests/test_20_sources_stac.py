@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from real_archive import Layer, write_item, write_raster
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources.archive import Index, find, locate
 from vadose.sources.radiometry import baseline_of, offset_of
 from vadose.sources.records import Asset, Record

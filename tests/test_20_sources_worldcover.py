@@ -7,8 +7,8 @@ import pytest
 from affine import Affine
 
 from real_archive import Layer, write_item
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period, tile_around
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources.worldcover import WorldCover
 
 PIXEL = 1 / 12_000

@@ -9,9 +9,9 @@ import rioxarray  # noqa: F401
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from vadose.errors import NothingFound, Refusal
 from vadose.fusion import Assembler, History, Needs, Windows, assemble
 from vadose.grid import Area, Period, Tile
-from vadose.refusal import NothingFound, Refusal
 from vadose.sources.source import conform
 from vadose.variables import CLAY, ELEVATION, GLDAS, LATENCY_DAYS, SAND, SMAP, VH, VV, Resampling, Variable
 

@@ -11,9 +11,9 @@ import pytest
 
 from published_writer import example, write_shard
 from test_40_published_merge import HOURLY, NOON, published, stm
-from vadose.samples import SampleStore
-from vadose.samples.published import Merge, import_shards
-from vadose.sources.ismn import Ismn
+from vadose.batchu2022 import Merge, import_shards
+from vadose.dataset import SampleStore
+from vadose.insitu.ismn import Ismn
 
 NAME = "sim-00000-of-00001.tfrecord.gz"
 

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from published_writer import checksum, delimited, example, feature, framed, varint, write_shard
-from vadose.samples.published import examples
-from vadose.samples.published.inflate import inflater, installed
-from vadose.samples.published.records import Fault, Record, records
-from vadose.samples.published.wire import MOST_FIELDS, Unreadable, parse
+from vadose.batchu2022 import examples
+from vadose.batchu2022.inflate import inflater, installed
+from vadose.batchu2022.protobuf import MOST_FIELDS, Unreadable, parse
+from vadose.batchu2022.records import Fault, Record, records
 
 NAME = "data-00000-of-00001.tfrecord.gz"
 TEXTS = [bytes(np.random.default_rng(number).integers(0, 256, 200, np.uint8)) for number in range(6)]

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from published_writer import example, write_shard
-from vadose.refusal import Refusal
-from vadose.samples.published import Merge, PublishedBatch, published_batches
-from vadose.samples.published.match import SensorId, Unmatched, matching
-from vadose.sources.ismn import Ismn
-from vadose.sources.stm import Sensor
+from vadose.batchu2022 import Merge, PublishedBatch, published_batches
+from vadose.batchu2022.station_match import SensorId, Unmatched, matching
+from vadose.errors import Refusal
+from vadose.insitu.headers import Sensor
+from vadose.insitu.ismn import Ismn
 
 LAT, LON = 43.15, -2.9567
 NOON = pd.Timestamp("2019-01-01 12:00")

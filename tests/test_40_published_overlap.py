@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from published_writer import example, framed
+from vadose.batchu2022 import IMAGES, shards, units
+from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, PIXELS, units_of
+from vadose.batchu2022.calibration_pairs import pairs_of
+from vadose.batchu2022.crop import pixel_in_cell
+from vadose.errors import Refusal
 from vadose.fusion import Needs, Windows, assemble
 from vadose.grid import Area, Period, tile_around
-from vadose.refusal import Refusal
-from vadose.samples.published import IMAGES, shards, units
-from vadose.samples.published.cut import pixel_in_cell
-from vadose.samples.published.lines import FEATURE_OF, NOMINAL, PIXELS, units_of
-from vadose.samples.published.overlap import pairs_of
+from vadose.simulation import WorldConfig, make
 from vadose.sources import Source, open_sources
 from vadose.variables import PREDICTORS
-from vadose.world import WorldConfig, make
 
 pytestmark = pytest.mark.xdist_group("world")
 
@@ -95,7 +95,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
 
 def write_published(folder: Path, most: int = 3, per_sensor: int = 1) -> Published:
     """Shards of a world in a folder: the first sensors of its archive, labelled as simulated."""
-    from vadose.sources import Ismn
+    from vadose.insitu import Ismn
 
     sources = open_sources(folder / "world")
     sensors = Ismn(next(iter(sorted((folder / "world").glob("ismn*"))))).sensors(deepest_m=0.05)

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from published_writer import checksum, crc32c, framed, masked, write_shard
-from vadose.refusal import Refusal
-from vadose.samples.published.inflate import fastest, inflater, installed
-from vadose.samples.published.records import Fault, Record, masked_crc32c, records
+from vadose.batchu2022.inflate import fastest, inflater, installed
+from vadose.batchu2022.records import Fault, Record, masked_crc32c, records
+from vadose.errors import Refusal
 
 TEXTS = [b"first", b"", b"third" * 1000]
 NAME = "data-00000-of-00001.tfrecord"

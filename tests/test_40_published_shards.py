@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from published_writer import example, framed, write_shard
-from vadose.refusal import Refusal
-from vadose.samples.published import (
+from vadose.batchu2022 import (
     FEATURES,
     IMAGES,
     Ledger,
@@ -20,8 +19,9 @@ from vadose.samples.published import (
     published_batches,
     shards,
 )
-from vadose.samples.published.records import Fault
-from vadose.samples.published.shards import Example
+from vadose.batchu2022.records import Fault
+from vadose.batchu2022.shards import Example
+from vadose.errors import Refusal
 
 RNG = np.random.default_rng(0)
 RADAR = RNG.integers(0, 256, (512, 512))

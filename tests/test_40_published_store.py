@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from published_writer import example, framed, write_shard
 from test_40_published_merge import stm
+from vadose.batchu2022 import IMAGES, Merge, UnitFit, import_shards, shards
+from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, PIXELS, lines
+from vadose.batchu2022.crop import chips_of, kept_for, pixel_in_cell
+from vadose.dataset import SampleStore, append, verify
+from vadose.dataset.packing import Packing
+from vadose.errors import Refusal
 from vadose.grid import from_lonlat, tile_around
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore, append, verify
-from vadose.samples.packing import Packing
-from vadose.samples.published import IMAGES, Merge, UnitFit, import_shards, shards
-from vadose.samples.published.cut import chips_of, kept_for, pixel_in_cell
-from vadose.samples.published.lines import FEATURE_OF, NOMINAL, PIXELS, lines
-from vadose.sources.ismn import Ismn
+from vadose.insitu.ismn import Ismn
 from vadose.variables import PREDICTORS
 
 NAME = "sim-0000{}-of-00004.tfrecord.gz"
@@ -305,8 +305,8 @@ WAYS = [
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-from vadose.samples.published import import_shards, shards, staged
-from vadose.samples.writer import SampleWriter
+from vadose.batchu2022 import import_shards, shards, resumable as staged
+from vadose.dataset.writer import SampleWriter
 def counted(function, left):
     def told(*arguments):
         nonlocal left

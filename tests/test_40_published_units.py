@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadose.refusal import Refusal
-from vadose.samples.published.units import UnitFit, fit, from_dict, require, to_dict
+from vadose.batchu2022.units import UnitFit, fit, from_dict, require, to_dict
+from vadose.errors import Refusal
 
 RNG = np.random.default_rng(5)
 NUMBERS = RNG.integers(0, 256, (60, 60))

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from published_writer import delimited, example, feature, varint
-from vadose.samples.published.decode import decoded
-from vadose.samples.published.features import FEATURES
-from vadose.samples.published.numbers import floats, image, integers
-from vadose.samples.published.wire import MOST_FIELDS, Kind, Raw, Unreadable, parse
+from vadose.batchu2022.decode import decoded
+from vadose.batchu2022.features import FEATURES
+from vadose.batchu2022.protobuf import MOST_FIELDS, Kind, Raw, Unreadable, parse
+from vadose.batchu2022.varint import floats, image, integers
 
 BY_TENSORFLOW = bytes.fromhex(
     "0a670a160a0a63656e7465725f6c6174120812060a04000022420a230a0973656e736f725f696412160a140a124e45545f5f48696c6c2d315f5f50726f62650a110a07736d61705f736d12061a040a02c8010a150a0974696d657374616d70120812060a047c9fae53"
@@ -207,7 +207,7 @@ def test_bytes_that_tensorflow_wrote_are_what_is_written_here() -> None:
 def test_a_shard_of_tensorflow_reads_equal(tmp_path) -> None:
     tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
     from published_writer import write_shard
-    from vadose.samples.published import examples
+    from vadose.batchu2022 import examples
 
     pixels = np.random.default_rng(1).integers(0, 256, (512, 512))
     lists = {

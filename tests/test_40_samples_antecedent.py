@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from vadose.dataset.history_features import antecedent
 from vadose.fusion.history import step_means, steps_of
-from vadose.samples.antecedent import antecedent
 
 
 @settings(deadline=None, max_examples=50)

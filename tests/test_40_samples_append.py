@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from test_40_samples_store import HOLDS, part, simulated, write
+from vadose.dataset import SampleStore, SampleWriter, append, describe, picture, verify
+from vadose.errors import Refusal
 from vadose.fusion import Needs
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore, SampleWriter, append, describe, picture, verify
 
 
 def files(store: Path) -> dict[str, bytes]:
@@ -137,8 +137,8 @@ def test_a_store_whose_replacement_was_broken_off_is_found_again(tmp_path: Path)
 APPEND = """
 import sys
 from pathlib import Path
-from vadose.samples import SampleStore, append
-from vadose.refusal import Refusal
+from vadose.dataset import SampleStore, append
+from vadose.errors import Refusal
 try:
     append(Path(sys.argv[1]), SampleStore.open(Path(sys.argv[2])))
 except Refusal as refusal:

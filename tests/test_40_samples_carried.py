@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vadose.dataset import SampleStore, append
+from vadose.dataset.carry_forward import Looks
+from vadose.dataset.table_columns import TableMapping
+from vadose.dataset.tables import import_table
+from vadose.errors import Refusal
 from vadose.fusion import Windows
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore, append
-from vadose.samples.carried import Looks
-from vadose.samples.mapping import TableMapping
-from vadose.samples.tables import import_table
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2021-01-01T00:00", "ns")

@@ -10,15 +10,15 @@ import pytest
 import rioxarray  # noqa: F401
 import xarray as xr
 
+from vadose.dataset import SampleStore
+from vadose.dataset.collocate import Archive, build
+from vadose.dataset.labels import LabelRule
+from vadose.errors import NothingFound, Refusal
 from vadose.fusion import Assembler, History, Needs
 from vadose.grid import Area, Period, Tile, tile_around
-from vadose.refusal import NothingFound, Refusal
-from vadose.samples import SampleStore
-from vadose.samples.collocate import Archive, build
-from vadose.samples.labels import LabelRule
-from vadose.sources.ismn import Ismn
+from vadose.insitu.headers import Sensor
+from vadose.insitu.ismn import Ismn
 from vadose.sources.source import conform
-from vadose.sources.stm import Sensor
 from vadose.variables import SMAP, VH, VV, Variable
 
 HALO = 1

@@ -16,23 +16,23 @@ from pathlib import Path
 import pytest
 
 from test_40_samples_collocate import ARCHIVE, NEEDS, TOP
-from vadose.samples import SampleStore
-from vadose.samples.collocate import build
+from vadose.dataset import SampleStore
+from vadose.dataset.collocate import build
 
 SENSORS = [TOP, replace(TOP, station="second")]
 AFRESH = get_context("forkserver")
-AFRESH.set_forkserver_preload(["vadose.samples.collocate", "vadose.fusion", "rioxarray"])
+AFRESH.set_forkserver_preload(["vadose.dataset.collocate", "vadose.fusion", "rioxarray"])
 PLACES = [
-    ("before the plan of the build is there", "vadose.atomic._swap", 1),
+    ("before the plan of the build is there", "vadose.io.atomic._swap", 1),
     ("within a part of the second sensor", "numpy.savez_compressed", 2),
-    ("when all parts of a sensor are there, but not its report", "vadose.atomic._swap", 3),
-    ("before a whole sensor takes its place", "vadose.atomic._swap", 4),
-    ("between two sensors", "vadose.samples.staging.Staging.put", 2),
-    ("within the arrays of the store", "vadose.samples.writer._Stream.append", 7),
-    ("while the store is finished", "vadose.samples.writer._Stream.flush", 2),
-    ("before the declaration of the store is there", "vadose.samples.writer.declaration", 1),
-    ("before the whole store takes its place", "vadose.atomic._swap", 9),
-    ("when the store is whole", "vadose.samples.staging.Staging.remove", 1),
+    ("when all parts of a sensor are there, but not its report", "vadose.io.atomic._swap", 3),
+    ("before a whole sensor takes its place", "vadose.io.atomic._swap", 4),
+    ("between two sensors", "vadose.dataset.resumable.Staging.put", 2),
+    ("within the arrays of the store", "vadose.dataset.writer._Stream.append", 7),
+    ("while the store is finished", "vadose.dataset.writer._Stream.flush", 2),
+    ("before the declaration of the store is there", "vadose.dataset.writer.declaration", 1),
+    ("before the whole store takes its place", "vadose.io.atomic._swap", 9),
+    ("when the store is whole", "vadose.dataset.resumable.Staging.remove", 1),
     ("while the parts are removed", "os.rmdir", 2),
 ]
 
@@ -115,7 +115,7 @@ def test_a_build_killed_before_the_older_store_is_removed_leaves_nothing_of_it(
     tmp_path: Path, whole: dict[str, bytes | None]
 ) -> None:
     build([TOP], ARCHIVE, NEEDS, tmp_path / "store", made_from={"archive": "simulated hill"}, simulated=True)
-    process = started(killed_at, tmp_path / "store", "vadose.atomic._remove", 11)
+    process = started(killed_at, tmp_path / "store", "vadose.io.atomic._remove", 11)
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     assert len(list(tmp_path.iterdir())) == 4, "the store, its parts, the older store and the lock"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.samples.labels import LabelRule, at_top, clean, nearest
-from vadose.samples.report import Dropped
+from vadose.dataset.labels import LabelRule, at_top, clean, nearest
+from vadose.dataset.rejections import Dropped
 
 START = pd.Timestamp("2020-01-01")
 

@@ -20,11 +20,11 @@ from ismn.interface import ISMN_Interface
 from pydantic import ValidationError
 
 from test_20_sources_ismn import REAL, ROWS, stm, texts, zipped
-from vadose.refusal import NothingFound, Refusal
-from vadose.samples.insitu import archive_to_parquet
-from vadose.samples.insitu_checks import checked
-from vadose.samples.labels import LabelRule, at_top, clean
-from vadose.sources.ismn import Ismn
+from vadose.dataset.insitu_checks import checked
+from vadose.dataset.labels import LabelRule, at_top, clean
+from vadose.errors import NothingFound, Refusal
+from vadose.insitu.conversion import archive_to_parquet
+from vadose.insitu.ismn import Ismn
 
 USCRN = "ismn_uscrn.zip"
 PACKED = [archive for archive in REAL if archive.endswith(".zip")]
@@ -251,7 +251,7 @@ def test_a_run_that_was_stopped_goes_on_and_reads_no_network_twice(tmp_path: Pat
 
 
 def test_a_killed_run_goes_on_and_gives_the_same_bytes(real: Path, tables, tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from vadose.samples.insitu import archive_to_parquet as go"
+    code = "import sys; from pathlib import Path; from vadose.insitu.conversion import archive_to_parquet as go"
     code += "; go(Path(sys.argv[1]), Path(sys.argv[2]), report=lambda *step: print(*step, flush=True))"
     arguments = [sys.executable, "-c", code, str(real / USCRN), str(tmp_path / "tables")]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as run:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.dataset import Samples, SampleStore, SampleWriter, batches
+from vadose.dataset.augment import turned, ways
+from vadose.errors import Refusal
 from vadose.fusion import History, Needs
-from vadose.refusal import Refusal
-from vadose.samples import Samples, SampleStore, SampleWriter, batches
-from vadose.samples.turned import turned, ways
 
 HOLDS = Needs(("vv", "B04"), ("vv", "smap"), History(("smap",), 4, 1.0), halo=1)
 CELLS_ALONE = Needs(cells=("smap", "vv"), history=History(("smap",), 2, 1.0))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
-from vadose.refusal import Refusal
-from vadose.samples.mapping import TableMapping
-from vadose.samples.units import accepted, check, convert
+from vadose.dataset.table_columns import TableMapping
+from vadose.dataset.table_units import accepted, check, convert
+from vadose.errors import Refusal
 from vadose.variables import BULK_DENSITY, PREDICTORS, SAND, SMAP, SOIL_MOISTURE, VV
 
 MAPPING = {

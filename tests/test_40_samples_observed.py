@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.dataset import SampleStore, TableMapping, import_table
+from vadose.dataset.coverage import observed, shares, shares_text, total
+from vadose.dataset.writer import Samples
 from vadose.fusion import History, Needs
-from vadose.samples import SampleStore, TableMapping, import_table
-from vadose.samples.observed import observed, shares, shares_text, total
-from vadose.samples.writer import Samples
 
 HOLDS = Needs(pixels=("vv",), cells=("B04", "sentinel2_age", "smap"), history=History(("smap",), 2, 10))
 

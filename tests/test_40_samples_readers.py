@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vadose.dataset import Samples, SampleStore, SampleWriter, batches
+from vadose.dataset.chip_cache import Chips
+from vadose.errors import Refusal
 from vadose.fusion import Needs
-from vadose.refusal import Refusal
-from vadose.samples import Samples, SampleStore, SampleWriter, batches
-from vadose.samples.chips import Chips
 from vadose.variables import INCIDENCE_ANGLE, PREDICTORS
 
 HOLDS = Needs(pixels=("vv",), cells=("vv",))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vadose.dataset import Samples, SampleStore, SampleWriter, Scaling
+from vadose.dataset.scaling import _moments, as_read, never_observed
+from vadose.errors import Refusal
 from vadose.fusion import History, Needs
-from vadose.refusal import Refusal
-from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
-from vadose.samples.scaling import _moments, as_read, never_observed
 
 HOLDS = Needs(("vh", "B04"), ("vv", "bulk_density", "smap"), History(("gldas", "smap"), 4, 1.0), halo=0)
 

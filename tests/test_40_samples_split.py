@@ -8,13 +8,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore
-from vadose.samples.disjoint import check_disjoint
-from vadose.samples.mapping import TableMapping
-from vadose.samples.places import Grouping, distance_km, pairs_within
-from vadose.samples.split import holdout, inner, kfold
-from vadose.samples.tables import import_table
+from vadose.dataset import SampleStore
+from vadose.dataset.leakage import check_disjoint
+from vadose.dataset.spatial_groups import Grouping, distance_km, pairs_within
+from vadose.dataset.split import holdout, inner, kfold
+from vadose.dataset.table_columns import TableMapping
+from vadose.dataset.tables import import_table
+from vadose.errors import Refusal
 
 CONUS = Path(__file__).parents[1] / "configs" / "tables" / "conus_10day.yaml"
 

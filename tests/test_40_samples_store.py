@@ -10,10 +10,10 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vadose.dataset import Samples, SampleStore, SampleWriter
+from vadose.dataset.packing import packing_of
+from vadose.errors import Refusal
 from vadose.fusion import History, Needs
-from vadose.refusal import Refusal
-from vadose.samples import Samples, SampleStore, SampleWriter
-from vadose.samples.packing import packing_of
 from vadose.variables import PREDICTORS
 
 HOLDS = Needs(("vv", "B04"), ("vv", "smap", "smap_age"), History(("smap", "vv"), 5, 2.0), halo=1)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.dataset import Samples, SampleStore, SampleWriter
+from vadose.errors import Refusal
 from vadose.fusion import History, Needs
-from vadose.refusal import Refusal
-from vadose.samples import Samples, SampleStore, SampleWriter
 
 HOLDS = Needs(("vv", "B04"), ("smap",), History(("vv",), 5, 2.0))
 

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from test_20_sources_ismn import stm
 from test_40_samples_collocate import ARCHIVE, NEEDS, TOP, Simulated
+from vadose.dataset import SampleStore
+from vadose.dataset.collocate import Archive, build
+from vadose.dataset.station_classes import surroundings
+from vadose.errors import Refusal
 from vadose.fusion import Assembler, Needs
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore
-from vadose.samples.collocate import Archive, build
-from vadose.samples.insitu import archive_to_parquet
-from vadose.samples.surroundings import surroundings
-from vadose.sources.ismn import Ismn
+from vadose.insitu.conversion import archive_to_parquet
+from vadose.insitu.ismn import Ismn
+from vadose.simulation.ismn_files import Series, Soil, Station, write_station
 from vadose.variables import SMAP
-from vadose.world.ismn_files import Series, Soil, Station, write_station
 
 CLASSES = {"lc_2000": "70", "lc_2005": "130", "lc_2010": "190", "climate_KG": "Csa", "climate_KG_2017": "Csb"}
 USCRN = "ismn_uscrn.zip"

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.dataset import SampleStore
+from vadose.dataset.table_columns import TableMapping
+from vadose.dataset.tables import import_table
 from vadose.fusion import History
-from vadose.samples import SampleStore
-from vadose.samples.mapping import TableMapping
-from vadose.samples.tables import import_table
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "tables"
 

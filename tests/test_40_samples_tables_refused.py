@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.refusal import Refusal
-from vadose.samples.mapping import TableMapping
-from vadose.samples.tables import import_table
+from vadose.dataset.table_columns import TableMapping
+from vadose.dataset.tables import import_table
+from vadose.errors import Refusal
 
 MAPPING = {
     "network": {"column": "net"},

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.samples.turned import WAYS, turned, ways
+from vadose.dataset.augment import WAYS, turned, ways
 
 CELL = 32
 

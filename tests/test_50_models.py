@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
+from vadose.dataset import Scaling
 from vadose.fusion import History, Needs
 from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkShape, Product, Trees
 from vadose.models.baselines import table_of
-from vadose.models.columns import Column, Kind
+from vadose.models.derived_variables import quantities, read
 from vadose.models.encoder import Encoder
+from vadose.models.feature_columns import Column, Kind
+from vadose.models.feature_extractor import Readings, cell_means
 from vadose.models.heads import noise_of
-from vadose.models.past import Series
-from vadose.models.quantities import quantities, read
-from vadose.models.readings import Readings, cell_means
-from vadose.models.scaled import Scaled
-from vadose.samples import Scaling
+from vadose.models.history_filters import Series
+from vadose.models.pixel_scaler import Scaled
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "elevation")
 CELLS = ("sand", "smap")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vadose.fusion import History, Needs
 from vadose.models import Batch, ChangeDetection, Climatology
-from vadose.models.change import FEWEST_STEPS, saturation
+from vadose.models.change_detection import FEWEST_STEPS, saturation
 from vadose.models.climatology import distances_km, waves
 
 STEPS = 21

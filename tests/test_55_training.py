@@ -14,17 +14,17 @@ from pydantic import ValidationError
 from scipy.stats import norm
 
 from small_training import MOMENTS, NEEDS, SCHEDULE, SHAPE, SmallLessons, small_network, write_store
-from vadose.estimate import estimate_points
+from vadose.dataset import SampleStore, Scaling
+from vadose.errors import Refusal
 from vadose.fusion import History, Needs
+from vadose.inference import estimate_points
 from vadose.models import Batch, FusionNetwork, Model
 from vadose.models.shape import Parts
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore, Scaling
 from vadose.training import Places, Schedule, fit_network, fit_product, fit_trees, load, origin, save
 from vadose.training.checkpoint import DESCRIPTION, WEIGHTS, signed
-from vadose.training.dropout import drop_sources
 from vadose.training.loop import fit
 from vadose.training.objective import Truth, Weights, negative_log_likelihood, objective
+from vadose.training.source_dropout import drop_sources
 
 
 class Interrupted(Exception):

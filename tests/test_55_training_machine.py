@@ -10,17 +10,17 @@ import torch
 from pydantic import ValidationError
 
 from small_training import MOMENTS, NEEDS, SCHEDULE, SHAPE, SmallLessons, small_network, write_store
+from vadose.dataset import Scaling
+from vadose.errors import Refusal
 from vadose.models import FusionNetwork, NetworkShape
-from vadose.refusal import Refusal
-from vadose.samples import Scaling
 from vadose.training import Machine, Places, Progress, Schedule, fit_network
-from vadose.training.averaged import Averaged
-from vadose.training.journal import journal_of, tensorboard_of
+from vadose.training.batch_io import Told
+from vadose.training.compute import processors
+from vadose.training.ema import Averaged
 from vadose.training.loop import fit
-from vadose.training.machine import processors
 from vadose.training.objective import Truth, Weights, Whole, objective
-from vadose.training.student import weight_groups
-from vadose.training.told import Told
+from vadose.training.trainer import weight_groups
+from vadose.training.training_log import journal_of, tensorboard_of
 
 STILL = NetworkShape(SHAPE.encoder, 8, 8, 16, dropout=0.0)
 """Without noise, which each process and each part of a batch draws for itself."""
@@ -207,7 +207,7 @@ def test_programs_that_are_missing_are_refused(monkeypatch):
     monkeypatch.setenv("CXX", "no-compiler")
     with pytest.raises(Refusal, match=r"C\+\+ compiler"):
         Machine(device="cpu", compile=True).check()
-    monkeypatch.setattr("vadose.training.machine.find_spec", lambda _: None)
+    monkeypatch.setattr("vadose.training.compute.find_spec", lambda _: None)
     with pytest.raises(Refusal, match=r"vadose\[tensorboard\]"):
         Machine(device="cpu", tensorboard=True).check()
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.estimate import estimate_points
+from vadose.dataset import Grouping, Samples, SampleStore, SampleWriter
 from vadose.fusion import History, Needs
-from vadose.samples import Grouping, Samples, SampleStore, SampleWriter
+from vadose.inference import estimate_points
 from vadose.training import Places, fit_change, fit_climatology, fit_trees, load, save
 from vadose.training.tuning import TOGETHER, Learning, tuned
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from small_training import MOMENTS, NEEDS, SCHEDULE, SHAPE, write_store
+from vadose.errors import Refusal
 from vadose.models import FusionNetwork
-from vadose.refusal import Refusal
 from vadose.training import Machine, Places, Progress, Schedule, fit_network
 from vadose.training.fit import _Lessons
-from vadose.training.student import Student
+from vadose.training.trainer import Student
 
 LONG = replace(SCHEDULE, epochs=3, batch_size=40, source_dropout=0.3, average=0.9)
 """Of twelve batches an epoch."""

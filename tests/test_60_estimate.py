@@ -10,15 +10,15 @@ import torch
 import xarray as xr
 
 import real_archive
-from vadose.estimate import AS_STATED, blank, combine, estimate_points, estimate_tile, of_conditions
-from vadose.estimate.quality import presence, quality_of
-from vadose.experiment.atlas.work import Tools, estimate_moments
-from vadose.experiment.mapping import moment_of
+from vadose.dataset import Samples, SampleStore, SampleWriter, Scaling
+from vadose.errors import Refusal
 from vadose.fusion import History, Inputs, Needs, Windows, assemble
 from vadose.grid import Area, Tile, cell_centres, tile_around
+from vadose.inference import AS_STATED, blank, combine, estimate_points, estimate_tile, of_conditions
+from vadose.inference.quality import presence, quality_of
+from vadose.mapping.make import moment_of
+from vadose.mapping.tasks import Tools, estimate_moments
 from vadose.models import Batch, EncoderShape, Estimate, FusionNetwork, NetworkShape, Product
-from vadose.refusal import Refusal
-from vadose.samples import Samples, SampleStore, SampleWriter, Scaling
 from vadose.sources import open_sources
 from vadose.variables import BANDS, PREDICTORS, SOURCES, Quality, source_of
 

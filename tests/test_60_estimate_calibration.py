@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small_training import NEEDS, write_store
-from vadose.estimate import AS_STATED, Calibration, estimate_points, widening
+from vadose.dataset import SampleStore
 from vadose.evaluation import per_sensor, reliability
 from vadose.experiment.calibrate import HeldOut, calibrated, calibrations, cost_of_lack, held_out
+from vadose.inference import AS_STATED, Calibration, estimate_points, widening
 from vadose.models import Product, sources_of
-from vadose.samples import SampleStore
 from vadose.variables import Quality
 
 SMAP, DEM = Quality.SMAP_MISSING, Quality.DEM_MISSING
@@ -132,7 +132,7 @@ def test_a_source_that_is_taken_away_is_gone_from_the_moment_and_the_history(sto
 
 def test_a_store_that_is_empty_of_a_source_says_the_same(store: SampleStore, tmp_path: Path) -> None:
     from small_training import small_network
-    from vadose.samples import Samples, SampleWriter
+    from vadose.dataset import Samples, SampleWriter
 
     cells, past = store.cells(NEEDS.cells, store.rows), store.history(NEEDS.history, store.rows)
     cells[:, NEEDS.cells.index("smap")] = np.nan

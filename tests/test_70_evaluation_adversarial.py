@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulated_series import simulated
+from vadose.errors import Refusal
 from vadose.evaluation import Bootstrap, Tally, in_time, per_sensor, score, spatial, summary
 from vadose.evaluation.anomaly import anomalies, climatological_anomalies
 from vadose.evaluation.metric import CONSTANT
 from vadose.evaluation.sensors import SCORES, SKILL
 from vadose.evaluation.statistic import group_ranks
-from vadose.refusal import Refusal
 
 FEW = Bootstrap(draws=50)
 TABLE = simulated(0.8, 0.6, samples=60, sensors=12, seed=21)["product 0"].assign(spread=0.02)

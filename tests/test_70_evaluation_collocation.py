@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from simulated_series import simulated
+from vadose.errors import Refusal
 from vadose.evaluation import Bootstrap, triple_collocation
-from vadose.refusal import Refusal
 
 R = 0.8
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.errors import Refusal
 from vadose.evaluation import Bootstrap, differences, matched, own_mean, per_sensor
-from vadose.refusal import Refusal
 
 KEY = ["network", "station", "sensor", "time"]
 

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.evaluation import works, write_scorecard
-from vadose.evaluation.page.markup import html_of, table_html
-from vadose.evaluation.text import shown
+from vadose.evaluation import works
+from vadose.report.page.markup import html_of, table_html
+from vadose.report.scorecard import write_scorecard
+from vadose.report.text import shown
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.errors import Refusal
 from vadose.evaluation import check, read
-from vadose.refusal import Refusal
 
 
 def table(rows: int = 6) -> pd.DataFrame:

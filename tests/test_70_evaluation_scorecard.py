@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.evaluation import console_summary, per_sensor, score, summary, works, write_scorecard
-from vadose.evaluation.text import markdown_table
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.evaluation import per_sensor, score, summary, works
+from vadose.report.scorecard import console_summary, write_scorecard
+from vadose.report.text import markdown_table
 
 
 def product(noise: float, seed: int, spread: float | None = None) -> pd.DataFrame:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.errors import Refusal
 from vadose.evaluation import Bootstrap, per_sensor, reliability, summary
 from vadose.evaluation.places import over_places
 from vadose.evaluation.sensors import coverage_by
-from vadose.refusal import Refusal
 
 
 def predictions(samples: dict[str, int], seed: int = 0) -> pd.DataFrame:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.errors import Refusal
 from vadose.evaluation import Bootstrap, spatial
-from vadose.refusal import Refusal
 
 
 def field(r: float, sensors: int = 60, days: int = 30, seed: int = 0) -> pd.DataFrame:

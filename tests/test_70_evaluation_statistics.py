@@ -16,9 +16,9 @@ from scipy.stats import norm
 
 from vadose.evaluation import METRICS, Moments, per_sensor
 from vadose.evaluation.anomaly import anomalies, window_samples
-from vadose.evaluation.further import window_words
 from vadose.evaluation.metric import bias, kge, mse, pearson_r, rmse, slope, std_ratio, ubrmse
 from vadose.evaluation.uncertainty import LEVELS, covered, crps_gaussian
+from vadose.report.extra_scores import window_words
 
 MOISTURE = st.integers(0, 600_000).map(lambda millionths: millionths / 1e6)
 

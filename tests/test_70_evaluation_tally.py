@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulated_series import simulated
+from vadose.errors import Refusal
 from vadose.evaluation import METRICS, Means, Moments, Tally, per_sensor
 from vadose.evaluation.tally import SPREAD
-from vadose.refusal import Refusal
 
 KEYS = ["network", "station", "sensor", "n", "n_spread", "left_out", "note"]
 NUMBERS = ["lat", "lon", *(metric.name for metric in METRICS), *SPREAD]

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from vadose.evaluation import Bootstrap, Setting, Split, beside, per_sensor, works, write_scorecard
-from vadose.evaluation.benchmark_text import CAUTION, benchmark_markdown, benchmark_records, figure_table, open_row
+from vadose.errors import Refusal
+from vadose.evaluation import Bootstrap, Setting, Split, beside, per_sensor, works
 from vadose.evaluation.metric import METRICS
 from vadose.evaluation.pooled import pooled
 from vadose.evaluation.predictions import check
-from vadose.evaluation.works import Figure, Work
-from vadose.refusal import Refusal
+from vadose.evaluation.publications import Figure, Work
+from vadose.report.literature import CAUTION, benchmark_markdown, benchmark_records, figure_table, open_row
+from vadose.report.scorecard import write_scorecard
 
 YEARS = pd.date_range("2018-01-01", "2020-12-31", freq="10D")
 

@@ -13,9 +13,9 @@ import xarray as xr
 import zarr
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
+from vadose.errors import Refusal
 from vadose.grid import Area, Tile, cell_centres
 from vadose.maps import OUTSIDE, Scene, cubes, layers, write_catalogue, write_map
-from vadose.refusal import Refusal
 from vadose.variables import Quality
 
 TILE = Tile(32718, 1500, 17000, 150, 140)

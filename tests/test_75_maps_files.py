@@ -18,9 +18,9 @@ from rasterio.enums import MaskFlags
 from rio_cogeo import cog_validate
 
 from vadose import __version__
+from vadose.errors import Refusal
 from vadose.grid import Tile, cell_centres
 from vadose.maps import OUTSIDE, layers, read_map, write_map
-from vadose.refusal import Refusal
 from vadose.variables import Quality
 
 TIME = np.datetime64("2021-06-10T23:59:59", "ns")
@@ -216,7 +216,7 @@ def test_flags_of_another_grid_are_refused(tmp_path):
 
 
 SHUT = """
-from vadose.gdal import shut_gdal
+from vadose.io.gdal import shut_gdal
 
 shut_gdal()
 import sys

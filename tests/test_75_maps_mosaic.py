@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
+from vadose.errors import Refusal
 from vadose.grid import Area, Tile, cell_centres
 from vadose.maps import OUTSIDE, Mosaic, layers
-from vadose.refusal import Refusal
 from vadose.variables import SOIL_MOISTURE, Quality
 
 AREAS = {

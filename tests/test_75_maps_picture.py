@@ -8,12 +8,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from vadose.errors import Refusal
 from vadose.grid import Area, Tile, cell_centres
 from vadose.maps import OUTSIDE, Mosaic, layers, picture
-from vadose.maps.ground import Ground
-from vadose.maps.panels import field, flags, lacks
-from vadose.maps.style import COMPLETE, LACKING, MOISTURE, OTHERS, words
-from vadose.refusal import Refusal
+from vadose.maps.plotting.extent import Ground
+from vadose.maps.plotting.panels import field, flags, lacks
+from vadose.maps.plotting.style import COMPLETE, LACKING, MOISTURE, OTHERS, words
 from vadose.variables import Quality
 
 

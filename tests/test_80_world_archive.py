@@ -15,12 +15,12 @@ import rioxarray  # noqa: F401  (gives datasets their `.rio`)
 import xarray as xr
 from pydantic import ValidationError
 
-import vadose.world.region
-from vadose.refusal import Refusal
-from vadose.world import WorldConfig, make
-from vadose.world.ground_maps import write_soils
-from vadose.world.nature import BLOCK_CELLS, Nature
-from vadose.world.places import Places
+import vadose.simulation.region
+from vadose.errors import Refusal
+from vadose.simulation import WorldConfig, make
+from vadose.simulation.ground_maps import write_soils
+from vadose.simulation.points import Places
+from vadose.simulation.simulator import BLOCK_CELLS, Nature
 
 CONFIG = WorldConfig.preset("tiny").model_copy(
     update={"regions": WorldConfig.preset("tiny").regions[:2], "period": "2022-01-10/2022-02-08"}
@@ -55,9 +55,9 @@ def test_a_region_of_several_blocks_is_that_of_one(tmp_path, monkeypatch):
     region = CONFIG.regions[0].model_copy(update={"side_cells": 20, "sensors": 1})
     config = CONFIG.model_copy(update={"regions": (region,), "period": "2022-01-10/2022-01-19"})
     make(config, tmp_path / "four")
-    monkeypatch.setattr("vadose.world.nature.BLOCK_CELLS", 20)
-    monkeypatch.setattr("vadose.world.region.BLOCK_CELLS", 20)
-    monkeypatch.setattr("vadose.world.truth.BLOCK_CELLS", 20)
+    monkeypatch.setattr("vadose.simulation.simulator.BLOCK_CELLS", 20)
+    monkeypatch.setattr("vadose.simulation.region.BLOCK_CELLS", 20)
+    monkeypatch.setattr("vadose.simulation.truth.BLOCK_CELLS", 20)
     make(config, tmp_path / "one")
     assert BLOCK_CELLS == 16
     truths = [
@@ -104,7 +104,7 @@ def test_a_region_that_was_broken_off_anywhere_is_made_anew_to_the_same_bytes(tm
     config = CONFIG.model_copy(update={"regions": (region,), "period": "2022-01-10/2022-01-14"})
     make(config, tmp_path / "whole")
     for name in PLACES:
-        original, calls = getattr(vadose.world.region, name), count(1)
+        original, calls = getattr(vadose.simulation.region, name), count(1)
         last = 2 if name == "write_block" else 1
 
         def broken(*arguments, original=original, calls=calls, last=last):
@@ -113,7 +113,7 @@ def test_a_region_that_was_broken_off_anywhere_is_made_anew_to_the_same_bytes(tm
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(vadose.world.region, name, broken)
+            patch.setattr(vadose.simulation.region, name, broken)
             make(config, tmp_path / "broken")
     assert bytes_of(tmp_path / "broken") != bytes_of(tmp_path / "whole")
     make(config, tmp_path / "broken")

@@ -14,17 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadose.grid import Area, Period
+from vadose.simulation import gldas
+from vadose.simulation.climates import Covers
+from vadose.simulation.config import REGIONS, WorldConfig
+from vadose.simulation.ease import EASE
+from vadose.simulation.footprint import REACH_M
+from vadose.simulation.gldas import modelled_moisture
+from vadose.simulation.gldas_model import Forcing, Soil, run
+from vadose.simulation.perturbed_rain import rain_as_told
+from vadose.simulation.simulator import Nature
+from vadose.simulation.smap_retrieval import J2000, Look
 from vadose.sources.gldas import Gldas
-from vadose.world import gldas
-from vadose.world.climates import Covers
-from vadose.world.config import REGIONS, WorldConfig
-from vadose.world.ease import EASE
-from vadose.world.footprint import REACH_M
-from vadose.world.gldas import modelled_moisture
-from vadose.world.gldas_model import Forcing, Soil, run
-from vadose.world.gldas_rain import rain_as_told
-from vadose.world.nature import Nature
-from vadose.world.smap_retrieval import J2000, Look
 
 CONFIG = WorldConfig(
     regions=[region for region in REGIONS if region.name in ("HUMID", "STEPPE", "PADDOCK")],

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.world.climates import HUMID, TAIGA, Covers
-from vadose.world.config import WorldConfig, scattered
-from vadose.world.fields import Patches, Where, random_field
-from vadose.world.land import WATER, Terrain
-from vadose.world.soil import hydraulics
+from vadose.simulation.climates import HUMID, TAIGA, Covers
+from vadose.simulation.config import WorldConfig, scattered
+from vadose.simulation.fields import Patches, Where, random_field
+from vadose.simulation.land import WATER, Terrain
+from vadose.simulation.soil import hydraulics
 
 SAXTON_RAWLS = {
     "sand": (88, 5, 5, 10, 46, 108.1, 1.43),

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ismn.interface import ISMN_Interface
 
+from vadose.errors import Refusal
 from vadose.grid import Tile, to_lonlat
-from vadose.refusal import Refusal
-from vadose.sources.ismn import Ismn
-from vadose.world import WorldConfig
-from vadose.world.config import REGIONS
-from vadose.world.control import Surroundings, flags
-from vadose.world.fields import Where
-from vadose.world.in_situ import DEEP, LAYER, POINT, write_sensors
-from vadose.world.land import COVERS, FIELD_M, URBAN, WATER
-from vadose.world.nature import Nature
-from vadose.world.places import Places
-from vadose.world.probes import MARGIN_CELLS, Probe, place_probes
-from vadose.world.readings import OFFSET, SITE_OFFSET, SPIKE, WANDER, WETTING, Ground, Site, at_point, read
+from vadose.insitu.ismn import Ismn
+from vadose.simulation import WorldConfig
+from vadose.simulation.config import REGIONS
+from vadose.simulation.fields import Where
+from vadose.simulation.in_situ import DEEP, LAYER, POINT, write_sensors
+from vadose.simulation.land import COVERS, FIELD_M, URBAN, WATER
+from vadose.simulation.points import Places
+from vadose.simulation.quality_control import Surroundings, flags
+from vadose.simulation.sensor import OFFSET, SITE_OFFSET, SPIKE, WANDER, WETTING, Ground, Site, at_point, read
+from vadose.simulation.simulator import Nature
+from vadose.simulation.stations import MARGIN_CELLS, Probe, place_probes
 
 CONFIG = WorldConfig.preset("tiny").model_copy(update={"period": "2021-10-01/2022-01-31"})
 TILE = Tile(32632, 1000, 16000, 16, 16)

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import plain_ground as ground
-from vadose.world import clouds
-from vadose.world.clouds import Sky, make_sky
-from vadose.world.fields import Where
-from vadose.world.land import COVERS
-from vadose.world.optics import BANDS, bare, brightness, reflectance
-from vadose.world.radar import vegetation_index
-from vadose.world.sun import Sun
+from vadose.simulation import clouds
+from vadose.simulation.clouds import Sky, make_sky
+from vadose.simulation.fields import Where
+from vadose.simulation.land import COVERS
+from vadose.simulation.optics import BANDS, bare, brightness, reflectance
+from vadose.simulation.radar import vegetation_index
+from vadose.simulation.sun import Sun
 
 PROFILES = {
     "soil": (0.096, 0.131, 0.181, 0.216, 0.237, 0.256, 0.267, 0.385, 0.293),

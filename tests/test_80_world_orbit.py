@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadose.world.config import WorldConfig
-from vadose.world.nature import Nature
-from vadose.world.orbit import SENTINEL_1, SENTINEL_2, flown_by
-from vadose.world.sentinel1 import passes
-from vadose.world.sentinel2 import looks
+from vadose.simulation.config import WorldConfig
+from vadose.simulation.orbit import SENTINEL_1, SENTINEL_2, flown_by
+from vadose.simulation.sentinel1 import passes
+from vadose.simulation.sentinel2 import looks
+from vadose.simulation.simulator import Nature
 
 BY_NAME = {satellite.name: satellite for satellite in (*SENTINEL_1, *SENTINEL_2)}
 REAL = [

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import plain_ground as ground
-from vadose.world.dielectric import permittivity, reflectivities
-from vadose.world.land import COVERS
-from vadose.world.radar import (
+from vadose.simulation.dielectric import permittivity, reflectivities
+from vadose.simulation.land import COVERS
+from vadose.simulation.radar import (
     NESZ_DB,
     WAVENUMBER,
     backscatter,

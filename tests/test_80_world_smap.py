@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadose.grid import Area, Period
+from vadose.simulation import smap
+from vadose.simulation.config import REGIONS, WorldConfig
+from vadose.simulation.ease import EASE
+from vadose.simulation.footprint import gains
+from vadose.simulation.simulator import Nature
+from vadose.simulation.smap_flags import Ground, quality, surface
+from vadose.simulation.smap_granule import SUFFIX, variables
+from vadose.simulation.smap_orbit import CYCLE_DAYS, SWATH_M, overpasses
+from vadose.simulation.smap_retrieval import FOOTPRINT_M, J2000, Look
 from vadose.sources.smap import Smap
-from vadose.world import smap
-from vadose.world.config import REGIONS, WorldConfig
-from vadose.world.ease import EASE
-from vadose.world.footprint import gains
-from vadose.world.nature import Nature
-from vadose.world.smap_flags import Ground, quality, surface
-from vadose.world.smap_granule import SUFFIX, variables
-from vadose.world.smap_orbit import CYCLE_DAYS, SWATH_M, overpasses
-from vadose.world.smap_retrieval import FOOTPRINT_M, J2000, Look
 
 CONFIG = WorldConfig(
     regions=[region for region in REGIONS if region.name in ("PLAIN", "SAVANNA")], period="2022-01-01/2022-04-15"

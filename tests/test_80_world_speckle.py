@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from vadose.grid import PIXELS_PER_CELL, Tile
-from vadose.world.speckle import LOOKS, speckle
+from vadose.simulation.speckle import LOOKS, speckle
 
 KEY = np.array([5, 2**63 + 1], np.uint64)
 TILE = Tile(32632, 1500, 16_000, 20, 20)

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 import plain_ground as ground
-from vadose.world.clouds import CLOUD_HEIGHT_M, make_sky
-from vadose.world.config import REGIONS, WorldConfig
-from vadose.world.nature import Nature
-from vadose.world.sentinel2 import LOWEST_DEG, looks
-from vadose.world.sun import Sun
+from vadose.simulation.clouds import CLOUD_HEIGHT_M, make_sky
+from vadose.simulation.config import REGIONS, WorldConfig
+from vadose.simulation.sentinel2 import LOWEST_DEG, looks
+from vadose.simulation.simulator import Nature
+from vadose.simulation.sun import Sun
 
 
 def test_it_stands_where_the_solar_position_algorithm_has_it():

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 import plain_ground
 from vadose.grid import Period
-from vadose.world.climates import DESERT, HUMID, SAVANNA, TAIGA
-from vadose.world.config import REGIONS, WorldConfig
-from vadose.world.fields import Where
-from vadose.world.nature import Nature, steps
-from vadose.world.places import Places
-from vadose.world.water import (
+from vadose.simulation.climates import DESERT, HUMID, SAVANNA, TAIGA
+from vadose.simulation.config import REGIONS, WorldConfig
+from vadose.simulation.fields import Where
+from vadose.simulation.points import Places
+from vadose.simulation.simulator import Nature, steps
+from vadose.simulation.water import (
     FOLLOWING_DAYS,
     FUSION_HEAT,
     ROOT_MM,
@@ -28,7 +28,7 @@ from vadose.world.water import (
     snow_step,
     soil_temperature_step,
 )
-from vadose.world.weather import STEPS, Skies, extraterrestrial, hargreaves, persistence
+from vadose.simulation.weather import STEPS, Skies, extraterrestrial, hargreaves, persistence
 
 PERIOD = "2020-01-01/2020-07-01"
 

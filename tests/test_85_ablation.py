@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from vadose.errors import Refusal
 from vadose.experiment import Experiment, read_experiment
 from vadose.experiment.ablation import ablate, rows_of
-from vadose.experiment.sparse import note_of, parted
-from vadose.refusal import Refusal
+from vadose.experiment.coverage_filter import note_of, parted
 
 SENSORS, MOMENTS = 16, 14
 MAPPING = {

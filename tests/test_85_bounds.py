@@ -6,12 +6,12 @@ from typing import Any
 import pydantic
 import pytest
 
-from vadose.evaluation.works import Work
+from vadose.dataset import TableMapping
+from vadose.evaluation.publications import Work
 from vadose.experiment.config import Experiment
-from vadose.experiment.product import Product
-from vadose.samples import TableMapping
+from vadose.products import Product
+from vadose.simulation import WorldConfig
 from vadose.training import Machine
-from vadose.world import WorldConfig
 
 MODELS = (Experiment, WorldConfig, TableMapping, Product, Machine, Work)
 

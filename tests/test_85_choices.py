@@ -8,15 +8,15 @@ import pydantic
 import pytest
 import typer
 
-from vadose.cli import app
-from vadose.experiment.atlas.crew import DEVICES, Crew
-from vadose.experiment.atlas.request import FORMATS
-from vadose.experiment.demo import demo_experiment
-from vadose.experiment.product.described import Reading, reading_of
+from vadose.cli.main import app
+from vadose.export.formats import format_of
+from vadose.mapping.executors import DEVICES, Crew
+from vadose.mapping.request import FORMATS
+from vadose.products.described import Reading, reading_of
+from vadose.simulation import WorldConfig
+from vadose.simulation.config import PRESETS
+from vadose.studies.demo import demo_experiment
 from vadose.training import Machine
-from vadose.training.export import format_of
-from vadose.world import WorldConfig
-from vadose.world.config import PRESETS
 
 
 def parameters(group: typer.Typer = app, before: str = "") -> Iterator[tuple[str, str, Any]]:

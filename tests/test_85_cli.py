@@ -19,7 +19,7 @@ import yaml
 from affine import Affine
 
 import real_archive
-from vadose.cli import app, main
+from vadose.cli.main import app, main
 from vadose.variables import Quality
 
 UTM, NORTH_WEST = "EPSG:32632", Affine(10, 0, 512_000, 0, -10, 6_144_000)

@@ -12,22 +12,22 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadose.estimate import estimate_points, estimate_tile
+from vadose.dataset import SampleStore
+from vadose.dataset.table_columns import TableMapping
+from vadose.dataset.tables import import_table
+from vadose.errors import Refusal
 from vadose.experiment import read_experiment
-from vadose.experiment.card import model_card
-from vadose.experiment.gather import store_of
-from vadose.experiment.identity import differences, products_of_run
+from vadose.experiment.build_samples import store_of
 from vadose.experiment.predict import predict_store
+from vadose.experiment.product_identity import differences, products_of_run
 from vadose.experiment.run import Run
 from vadose.experiment.train import train
-from vadose.files import write_json
+from vadose.export.card import model_card
 from vadose.fusion import History, Inputs, Needs, OwnRecord
 from vadose.grid import tile_around
+from vadose.inference import estimate_points, estimate_tile
+from vadose.io.files import write_json
 from vadose.models import Batch, by_own_record
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore
-from vadose.samples.mapping import TableMapping
-from vadose.samples.tables import import_table
 from vadose.training import Places, fit_product, fit_rescaled, load
 from vadose.training.checkpoint import DESCRIPTION, signed
 from vadose.variables import ARCHIVE_PRODUCTS, Quality

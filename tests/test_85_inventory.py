@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vadose.experiment.atlas.inventory import inventory
 from vadose.fusion import History, Needs, Windows
 from vadose.grid import Area
+from vadose.mapping.inventory import inventory
 from vadose.sources.gldas import Gldas
 from vadose.sources.smap import Smap, smap_surface
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from test_85_cli import Run, config, mapping, table, vadose, write_experiment
-from vadose.atomic import replacing
-from vadose.console import fail_in_words
+from vadose.cli import fail_in_words
+from vadose.io.atomic import replacing
 
 __all__ = ["vadose"]
 FILES = {
@@ -130,10 +130,10 @@ def test_what_is_a_fault_of_the_program_is_not_hidden():
 ENDED = """
 import sys, time
 from pathlib import Path
-from vadose.console import fail_in_words
-from vadose.files import replacing
-from vadose.locks import alone
-from vadose.workers import processes
+from vadose.cli import fail_in_words
+from vadose.io.files import replacing
+from vadose.io.locks import alone
+from vadose.io.processes import processes
 from half import write
 
 def app(**_):
@@ -146,7 +146,7 @@ if __name__ == "__main__":
 """
 HALF = """
 import time
-from vadose.files import replacing
+from vadose.io.files import replacing
 
 def write(path):
     with replacing(path) as temporary:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from vadose.experiment.product.clocks import Doubtful, in_name, in_text
-from vadose.experiment.product.times import time_of_file, times_of_axis
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.products.clocks import Doubtful, in_name, in_text
+from vadose.products.times import time_of_file, times_of_axis
 
 NAMES = {
     "sm_20210610T2205": "2021-06-10T22:05",

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from vadose.experiment.product.decoded import decode
-from vadose.experiment.product.described import Product
-from vadose.experiment.product.units import is_saturation, kind_of, to_volume
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.products.decoded import decode
+from vadose.products.described import Product
+from vadose.products.units import is_saturation, kind_of, to_volume
 
 PACKED = np.array([100, 2400, 6000, -32768], np.int16)
 SCALED = {"scale_factor": 1e-4, "_FillValue": np.int16(-32768)}

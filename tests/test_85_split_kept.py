@@ -8,12 +8,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from vadose.cli import app
+from vadose.cli.main import app
+from vadose.dataset import SampleStore, TableMapping, import_table
+from vadose.errors import Refusal
 from vadose.experiment import Experiment
 from vadose.experiment.folds import folds_of
 from vadose.experiment.split_table import keep, read, table_of
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore, TableMapping, import_table
 
 GAP_DAYS = 30.0
 PREDICTORS = {"smap": {"column": "smap"}, "sand": {"column": "sand", "units": "%"}}

@@ -9,10 +9,10 @@ import pytest
 from affine import Affine
 
 from real_archive import Layer, write_item
+from vadose.dataset import SampleStore
+from vadose.errors import Refusal
+from vadose.experiment.build_samples import gather
 from vadose.experiment.config import Experiment
-from vadose.experiment.gather import gather
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore
 
 UTM, GRID = "EPSG:32633", Affine(10, 0, 499000, 0, -10, 5001000)
 SIDE = 200

@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.estimate import AS_STATED, estimate_points
+from vadose.dataset import Grouping, Samples, SampleStore, SampleWriter
+from vadose.errors import Refusal
 from vadose.evaluation import read
 from vadose.experiment import Experiment
-from vadose.experiment.gather import _around, _regular
-from vadose.experiment.judge import judge
+from vadose.experiment.build_samples import _around, _regular
 from vadose.experiment.predict import predict_store
 from vadose.experiment.run import Run
+from vadose.experiment.score import judge
 from vadose.experiment.train import train
-from vadose.experiment.unseen import Member, estimate_unseen
 from vadose.fusion import Needs
 from vadose.grid import Period
+from vadose.inference import AS_STATED, estimate_points
+from vadose.inference.held_out import Member, estimate_unseen
 from vadose.models import Product
-from vadose.refusal import Refusal
-from vadose.samples import Grouping, Samples, SampleStore, SampleWriter
 from vadose.training import load, origin
 
 SENSORS, MOMENTS = 12, 8

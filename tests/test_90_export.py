@@ -11,19 +11,19 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from vadose.cli import app
-from vadose.estimate import Calibration, quality
-from vadose.estimate.combine import combine
+from vadose.cli.main import app
+from vadose.dataset import Scaling
+from vadose.errors import Refusal
 from vadose.experiment import read_experiment
-from vadose.experiment.export import export_run
 from vadose.experiment.run import Run
 from vadose.experiment.train import train_in
+from vadose.export.formats import examples, format_of, write_graph
+from vadose.export.module import Released
+from vadose.export.run import export_run
 from vadose.fusion import History, Needs, OwnRecord
+from vadose.inference import Calibration, quality
+from vadose.inference.ensemble import combine
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape, by_own_record
-from vadose.refusal import Refusal
-from vadose.samples import Scaling
-from vadose.training.export import examples, format_of, write_graph
-from vadose.training.released import Released
 from vadose.variables import PREDICTORS
 
 SMALL = EncoderShape(width=4, max_width=8, blocks=(2, 1, 1, 1))
@@ -171,7 +171,7 @@ def test_a_run_is_written_with_all_its_folds_and_a_card(run, tmp_path):
 
 
 def test_a_card_tells_the_figures_of_the_run(run, tmp_path):
-    from vadose.experiment.card import model_card
+    from vadose.export.card import model_card
 
     card = model_card(Run(run), Run(run).members(), {"model.onnx": 2e-8})
     figures = json.loads((run / "scorecard.json").read_text())["headline"]
@@ -199,7 +199,7 @@ def test_a_graph_that_says_something_else_is_refused(tmp_path, monkeypatch):
         mean, spread = said(*inputs)
         return mean + 1e-4, spread
 
-    monkeypatch.setattr("vadose.training.export._pt2", lambda *_: lambda inputs: other(*inputs))
+    monkeypatch.setattr("vadose.export.formats._pt2", lambda *_: lambda inputs: other(*inputs))
     with pytest.raises(Refusal, match=r"They differ by 0\.0001"):
         write_graph(released, tmp_path / "model.pt2", "pt2")
     assert not list(tmp_path.iterdir())
@@ -209,7 +209,7 @@ def test_a_format_that_cannot_be_written_is_refused(run, tmp_path, monkeypatch):
     asked = ["export", str(run), "--out", str(tmp_path / "release"), "--format", "keras"]
     told = CliRunner().invoke(app, asked)
     assert told.exit_code == 2 and all(word in told.output for word in ("keras", "onnx", "pt2"))
-    monkeypatch.setattr("vadose.training.export.find_spec", lambda _: None)
+    monkeypatch.setattr("vadose.export.formats.find_spec", lambda _: None)
     with pytest.raises(Refusal, match=r"Not installed: onnx, onnxscript, onnxruntime.*vadose\[onnx\]"):
         format_of("onnx")
     assert not list(tmp_path.iterdir())

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from vadose.evaluation import DISTANCE, Setting, Split
-from vadose.experiment.judge import judge, setting_of
-from vadose.experiment.near_training import with_distance
-from vadose.experiment.product import Product
+from vadose.experiment.score import judge, setting_of
+from vadose.experiment.training_distance import with_distance
+from vadose.products import Product
 
 PLACES = {"a": (0.0, 0.0), "b": (0.0, 1.0), "c": (10.0, 179.9), "d": (10.0, -179.9)}
 DEGREE_KM = 6371.0 * np.pi / 180

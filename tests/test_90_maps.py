@@ -21,18 +21,18 @@ from typer.testing import CliRunner
 
 import real_archive
 import small_map
-from vadose.cli import app
-from vadose.estimate import estimate_tile
-from vadose.experiment import mapping
-from vadose.experiment.atlas import Crew, MapRequest, TilesFailed, tile_files
-from vadose.experiment.atlas.outline import read_area
-from vadose.experiment.atlas.work import Tools, estimate_moments
-from vadose.experiment.mapping import make_map, prepare
+from vadose.cli.main import app
+from vadose.errors import Refusal
 from vadose.experiment.run import Run
 from vadose.fusion import assemble
 from vadose.grid import Area, tile_around
+from vadose.inference import estimate_tile
+from vadose.mapping import Crew, MapRequest, TilesFailed, tile_files
+from vadose.mapping import make as mapping
+from vadose.mapping.area_files import read_area
+from vadose.mapping.make import make_map, prepare
+from vadose.mapping.tasks import Tools, estimate_moments
 from vadose.maps import read_map
-from vadose.refusal import Refusal
 from vadose.variables import Quality
 
 Told = list[tuple[int, int]]
@@ -224,7 +224,7 @@ def test_other_networks_in_the_same_folder_are_refused(ground, copied, tmp_path)
 
 def test_two_runs_on_one_folder_exclude_each_other(ground, tmp_path):
     holding = (
-        "import sys, time; from pathlib import Path; from vadose.locks import alone\n"
+        "import sys, time; from pathlib import Path; from vadose.io.locks import alone\n"
         "with alone(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", holding, tmp_path], stdout=subprocess.PIPE, text=True) as other:
@@ -316,7 +316,7 @@ def test_the_map_is_the_same_whoever_does_the_tiles(scheduler, ground, first, tm
 
 
 def test_a_scheduler_that_does_not_answer_is_refused(ground, tmp_path, monkeypatch):
-    monkeypatch.setattr("vadose.experiment.atlas.crew.PATIENCE_S", 1.0)
+    monkeypatch.setattr("vadose.mapping.executors.PATIENCE_S", 1.0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

@@ -19,9 +19,9 @@ import pytest
 import torch
 
 import small_map
-from vadose.experiment.atlas import Crew, MapRequest, TilesFailed
-from vadose.experiment.mapping import make_map
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.mapping import Crew, MapRequest, TilesFailed
+from vadose.mapping.make import make_map
 
 TILE_CELLS = 2
 """Small tiles, so that there are many."""
@@ -30,7 +30,7 @@ PATIENT_S = 40.0
 RUN = """
 import sys
 from pathlib import Path
-import vadose.experiment.mapping as mapping
+import vadose.mapping.make as mapping
 mapping.TILE_CELLS = int(sys.argv[5])
 request = mapping.MapRequest(*map(Path, sys.argv[1:3]), sys.argv[3], "2021-06-08/2021-06-10", Path(sys.argv[4]),
                              formats=("cog", "zarr"), pictures=False)
@@ -48,8 +48,8 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vadose.experiment.atlas.crew.PATIENCE_S", PATIENT_S)
-    monkeypatch.setattr("vadose.experiment.mapping.TILE_CELLS", TILE_CELLS)
+    monkeypatch.setattr("vadose.mapping.executors.PATIENCE_S", PATIENT_S)
+    monkeypatch.setattr("vadose.mapping.make.TILE_CELLS", TILE_CELLS)
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_a_scheduler_that_is_restarted_leaves_a_map_that_goes_on(ground, whole, 
 
 
 def test_a_map_on_gpus_takes_no_worker_without_one(ground, scheduler, tmp_path, monkeypatch):
-    monkeypatch.setattr("vadose.experiment.atlas.crew.PATIENCE_S", 10.0)
+    monkeypatch.setattr("vadose.mapping.executors.PATIENCE_S", 10.0)
     address, _ = scheduler
     with pytest.raises(Refusal, match="None of its workers declares one"):
         mapped(ground, tmp_path / "map", Crew(address, device="cuda"))

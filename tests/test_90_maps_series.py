@@ -9,10 +9,10 @@ import pytest
 import shapely
 import xarray as xr
 
-from vadose.experiment.atlas.places import read_points, read_polygons, series_of
+from vadose.errors import Refusal
 from vadose.grid import Area, Tile, cell_centres
+from vadose.mapping.points import read_points, read_polygons, series_of
 from vadose.maps import OUTSIDE, at_points, cubes, layers, open_maps, over_polygons, write_map
-from vadose.refusal import Refusal
 
 EAST, WEST = Tile(32633, 936, 16500, 12, 10), Tile(32632, 2148, 16500, 12, 10)
 """On either side of the border of two zones, 12 degrees east."""

@@ -15,28 +15,28 @@ from odc.geo.geobox import GeoBox
 from rio_cogeo.cogeo import cog_validate
 
 import real_archive
-from vadose.estimate import AS_STATED, estimate_points
+from vadose.dataset import Grouping, LabelRule, SampleStore, Scaling
+from vadose.errors import Refusal
 from vadose.experiment import Experiment, read_experiment
-from vadose.experiment.against_truth import Judge as TruthJudge
-from vadose.experiment.against_truth import judge_by_truth, network_of, truth_at, truth_of
+from vadose.experiment.build_samples import gather, store_of
 from vadose.experiment.folds import folds_of
-from vadose.experiment.gather import gather, store_of
-from vadose.experiment.judge import judge
-from vadose.experiment.mapping import MapRequest, make_map
 from vadose.experiment.predict import predict_store
 from vadose.experiment.run import Run
+from vadose.experiment.score import judge
 from vadose.experiment.train import train_in
-from vadose.experiment.truth_ground import COVER, FAR, ground_of
-from vadose.experiment.truth_page import page
-from vadose.experiment.unseen import Member
 from vadose.fusion import Inputs, Needs, Windows, assemble
 from vadose.grid import Area, cell_centres, tile_around
+from vadose.inference import AS_STATED, estimate_points
+from vadose.inference.held_out import Member
+from vadose.mapping.make import MapRequest, make_map
 from vadose.maps import read_map
-from vadose.refusal import Refusal
-from vadose.samples import Grouping, LabelRule, SampleStore, Scaling
+from vadose.simulation import COVERS, WorldConfig, cover_of, made, make
 from vadose.sources import open_sources
+from vadose.studies.truth import Judge as TruthJudge
+from vadose.studies.truth import judge_by_truth, network_of, truth_at, truth_of
+from vadose.studies.truth_ground import COVER, FAR, ground_of
+from vadose.studies.truth_page import page
 from vadose.variables import BANDS, Quality
-from vadose.world import COVERS, WorldConfig, cover_of, made, make
 
 pytestmark = pytest.mark.xdist_group("world")
 

@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 from test_90_products import expected, grid, sampled, sensors
-from vadose.experiment.product import Product, gathered
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.products import Product, gathered
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from vadose.experiment.judge import judge
-from vadose.experiment.product import Product, Reading, gathered
-from vadose.refusal import NothingFound, Refusal
-from vadose.samples.insitu import archive_to_parquet
-from vadose.sources.ismn import Ismn
+from vadose.errors import NothingFound, Refusal
+from vadose.experiment.score import judge
+from vadose.insitu.conversion import archive_to_parquet
+from vadose.insitu.ismn import Ismn
+from vadose.products import Product, Reading, gathered
 
 DAYS = pd.date_range("2021-06-01", periods=30, freq="D")
 LAT, LON = np.arange(40.25, 45, 0.5), np.arange(8.25, 14, 0.5)
@@ -115,7 +115,7 @@ def test_longitudes_from_0_to_360_and_the_seam(places):
 @given(st.floats(-179.9, 179.9), st.floats(-59, 59))
 @settings(max_examples=40)
 def test_no_other_cell_is_nearer(lon, lat):
-    from vadose.experiment.product.axes import grid_of
+    from vadose.products.axes import grid_of
 
     product = grid(np.arange(59.75, -60, -0.5), np.arange(0.25, 360, 0.5))
     column, row, away = grid_of(product.sm, "trial").cells(np.array([lon]), np.array([lat]))

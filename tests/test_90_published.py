@@ -14,17 +14,17 @@ import yaml
 from published_writer import example, write_shard
 from test_40_published_store import NAME, simulated
 from test_85_cli import AREA, DATE, Told, refused, write_archive
-from vadose.cli import main
+from vadose.batchu2022 import UnitFit
+from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, lines, units_of
+from vadose.batchu2022.units import write
+from vadose.cli.main import main
+from vadose.dataset import SampleStore
+from vadose.errors import Refusal
 from vadose.experiment import read_experiment
-from vadose.experiment.card import model_card
-from vadose.experiment.gather import gather, store_of
+from vadose.experiment.build_samples import gather, store_of
 from vadose.experiment.published import RESIDUAL_STEPS, lines_of_run, require_physical
 from vadose.experiment.run import Run
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore
-from vadose.samples.published import UnitFit
-from vadose.samples.published.lines import FEATURE_OF, NOMINAL, lines, units_of
-from vadose.samples.published.units import write
+from vadose.export.card import model_card
 from vadose.training import origin
 
 EXPERIMENT = {

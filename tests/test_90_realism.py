@@ -9,20 +9,20 @@ import pytest
 import rasterio
 from pyproj import Transformer
 
+from vadose.errors import Refusal
 from vadose.evaluation import per_sensor
-from vadose.experiment.gather import in_situ_archive
-from vadose.experiment.realism import RECORDED, compare_with_real, record_real
-from vadose.experiment.realism.comparisons import SECTIONS, Comparison
-from vadose.experiment.realism.figures import PANELS
-from vadose.experiment.realism.measured import HISTOGRAMS, Bins, Measured, measure
-from vadose.experiment.realism.observed import KEY, VALUES, Observed, cloud_cover
-from vadose.experiment.realism.page import markdown
-from vadose.experiment.realism.real import observe_real
-from vadose.experiment.realism.series import by_sensor, retrievals_by_sensor
-from vadose.experiment.realism.simulated import observe_archive
-from vadose.refusal import Refusal
-from vadose.sources import Ismn
-from vadose.world import WorldConfig, make
+from vadose.experiment.build_samples import in_situ_archive
+from vadose.insitu import Ismn
+from vadose.simulation import WorldConfig, make
+from vadose.studies.realism import RECORDED, compare_with_real, record_real
+from vadose.studies.realism.comparisons import SECTIONS, Comparison
+from vadose.studies.realism.figures import PANELS
+from vadose.studies.realism.observations import KEY, VALUES, Observed, cloud_cover
+from vadose.studies.realism.page import markdown
+from vadose.studies.realism.real import observe_real
+from vadose.studies.realism.series import by_sensor, retrievals_by_sensor
+from vadose.studies.realism.simulated import observe_archive
+from vadose.studies.realism.statistics import HISTOGRAMS, Bins, Measured, measure
 
 pytestmark = pytest.mark.xdist_group("world")
 

@@ -18,11 +18,11 @@ import rasterio
 import shapely
 import xarray as xr
 
-from vadose.experiment.atlas.outline import read_area
-from vadose.experiment.atlas.places import read_polygons
-from vadose.experiment.product import Product, gathered
+from vadose.errors import Refusal
+from vadose.mapping.area_files import read_area
+from vadose.mapping.points import read_polygons
 from vadose.maps.read import read_map
-from vadose.refusal import Refusal
+from vadose.products import Product, gathered
 from vadose.sources.granules import reading
 
 SECRET = 0.4242
@@ -281,7 +281,7 @@ def test_a_zarr_store_runs_no_code(tmp_path: Path) -> None:
 BESIDE = """
 import sys
 from pathlib import Path
-from vadose.gdal import shut_gdal
+from vadose.io.gdal import shut_gdal
 shut_gdal()
 import rasterio, xarray, rioxarray
 path = sys.argv[1]

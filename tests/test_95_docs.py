@@ -8,7 +8,7 @@ import pytest
 import typer
 from click import Command, Context, Group
 
-from vadose.cli import app
+from vadose.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from vadose.dataset import TableMapping
 from vadose.experiment import read_experiment
-from vadose.samples import TableMapping
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))

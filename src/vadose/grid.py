@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
 
 PIXEL_M = 10
 CELL_M = 320

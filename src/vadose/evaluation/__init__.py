@@ -1,14 +1,13 @@
 """Scores any estimate against any sensors; knows no model."""
 
-from vadose.evaluation.benchmark import Setting, beside
 from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.collocation import triple_collocation
 from vadose.evaluation.compare import differences, matched, own_mean
 from vadose.evaluation.effective import block_length, effective_samples
-from vadose.evaluation.in_time import InTime, in_time
+from vadose.evaluation.literature import Setting, beside
 from vadose.evaluation.metric import METRICS, Metric
 from vadose.evaluation.predictions import check, read
-from vadose.evaluation.scorecard import console_summary, write_scorecard
+from vadose.evaluation.publications import PUBLISHED, Split, Work, works
 from vadose.evaluation.scores import Scores, score
 from vadose.evaluation.seen import SEEN_IN_TRAINING, seen_notes
 from vadose.evaluation.sensors import per_sensor, reliability, summary
@@ -17,7 +16,8 @@ from vadose.evaluation.spatial import Spatial, spatial
 from vadose.evaluation.statistic import Means, Moments
 from vadose.evaluation.strata import DISTANCE
 from vadose.evaluation.tally import MIN_SAMPLES, Tally
-from vadose.evaluation.works import PUBLISHED, Split, Work, works
+from vadose.evaluation.temporal import InTime, in_time
+from vadose.report.scorecard import console_summary, write_scorecard
 
 __all__ = [
     "DISTANCE",

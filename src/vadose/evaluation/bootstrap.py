@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vadose.errors import Refusal
 from vadose.evaluation.places import OverPlaces, each_place_once, over_places
 from vadose.evaluation.statistic import Floats
-from vadose.refusal import Refusal
 
 ANY = (-np.inf, np.inf)
 MOST_OF_A_MEDIAN = 1 / 3

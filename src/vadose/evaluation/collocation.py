@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.errors import Refusal
 from vadose.evaluation.blocks import blocks, drawn, generator, tail
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import aligned, matched
@@ -14,7 +15,6 @@ from vadose.evaluation.effective import common_block_length
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor
 from vadose.evaluation.sensors import names
 from vadose.evaluation.statistic import Floats
-from vadose.refusal import Refusal
 
 MIN_COLLOCATED = 100
 """Samples that triple collocation needs at least (Gruber et al. 2020, doi 10.1016/j.rse.2020.111806, section 4)."""

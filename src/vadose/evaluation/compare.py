@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.errors import Refusal
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check
 from vadose.evaluation.sensors import SKILL, scored
 from vadose.evaluation.statistic import Floats, group_mean
-from vadose.refusal import Refusal
 
 SAME_LABEL = 1e-4
 """Labels of two products that differ by more than this, in m3 m-3, are not one truth."""

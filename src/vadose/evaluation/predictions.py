@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.csv_tables import read_csv, utc_times
+from vadose.errors import Refusal
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST
-from vadose.refusal import Refusal
+from vadose.io.csv_tables import read_csv, utc_times
 from vadose.variables import SOIL_MOISTURE
 
 SENSOR = ["network", "station", "sensor"]
@@ -26,7 +26,7 @@ def read(path: Path) -> pd.DataFrame:
     """Read a table of predictions from Parquet or CSV and check it.
 
     Args:
-        path: a file `.parquet`, or `.csv` (also gzipped) with times as `vadose.csv_tables` reads them.
+        path: a file `.parquet`, or `.csv` (also gzipped) with times as `vadose.io.csv_tables` reads them.
 
     Returns:
         The table as `check` gives it.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from vadose.errors import Refusal
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import differences, matched, own_mean
 from vadose.evaluation.predictions import LABEL, SENSOR, check, scorable
@@ -13,7 +14,6 @@ from vadose.evaluation.sensors import coverage_by, figures, per_sensor, reliabil
 from vadose.evaluation.significance import holm
 from vadose.evaluation.statistic import Floats
 from vadose.evaluation.tally import MIN_SAMPLES
-from vadose.refusal import Refusal
 
 OWN_MEAN = "each sensor's own mean (not a model)"
 HEADLINE = ("r", "ubrmse", "rmse", "bias")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from vadose.errors import Refusal
 from vadose.evaluation.predictions import SENSOR
-from vadose.refusal import Refusal
 
 SEEN_IN_TRAINING = "seen_in_training"
 """Column, bool, that a table may have: the model had learned from the place of this row."""

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.errors import Refusal
 from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.metric import METRICS, pearson_r
 from vadose.evaluation.predictions import LABEL, by_sensor, check, scorable
 from vadose.evaluation.statistic import Floats, Moments, group_mean
 from vadose.grid import nanoseconds
-from vadose.refusal import Refusal
 
 MIN_SENSORS = 10
 

@@ -10,7 +10,7 @@ from vadose.evaluation.metric import RANGES, pearson_r, rmse, ubrmse
 from vadose.evaluation.predictions import LABEL, by_sensor
 from vadose.evaluation.statistic import Moments
 from vadose.evaluation.strata import classes_of
-from vadose.evaluation.text import interval, markdown_table, number
+from vadose.report.text import interval, markdown_table, number
 
 SHOWN = {"r": pearson_r, "ubrmse": ubrmse, "rmse": rmse}
 HEADER = (

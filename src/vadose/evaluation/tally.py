@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.errors import Refusal
 from vadose.evaluation.metric import METRICS, constant_estimate, constant_label
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check, scorable
 from vadose.evaluation.statistic import Floats, Means, Moments
 from vadose.evaluation.uncertainty import LEVELS, spread_scores
-from vadose.refusal import Refusal
 
 MIN_SAMPLES = 20
 SPREAD = ["crps", *(f"coverage_{level}" for level in LEVELS)]

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.estimate import AS_STATED, Calibration, estimate_points, widening
+from vadose.dataset import SampleStore
+from vadose.dataset.layout import IDENTITY, LABEL
 from vadose.evaluation import Bootstrap, per_sensor, reliability, summary
 from vadose.evaluation.sensors import coverage_by, figures
-from vadose.evaluation.text import interval, markdown_table, number
+from vadose.inference import AS_STATED, Calibration, estimate_points, widening
 from vadose.models import Model, sources_of
-from vadose.samples import SampleStore
-from vadose.samples.layout import IDENTITY, LABEL
+from vadose.report.text import interval, markdown_table, number
 from vadose.variables import SOURCES
 
 MOST = 5000

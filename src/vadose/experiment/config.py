@@ -18,14 +18,14 @@ from pydantic import (
     model_validator,
 )
 
-from vadose.files import read_yaml, validated
+from vadose.dataset.labels import LabelRule
+from vadose.dataset.spatial_groups import Grouping
 from vadose.fusion import Needs, OwnRecord, Windows
 from vadose.grid import Period
+from vadose.io.files import read_yaml, validated
 from vadose.models import NetworkShape
-from vadose.models.columns import MOISTURE
-from vadose.samples.labels import LabelRule
-from vadose.samples.places import Grouping
-from vadose.training.schedule import LARGEST_SEED, Schedule
+from vadose.models.feature_columns import MOISTURE
+from vadose.training.config import LARGEST_SEED, Schedule
 from vadose.variables import PREDICTORS, SOURCES
 
 SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."

@@ -6,22 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.dataset import Fold, SampleStore, check_disjoint, holdout, inner, kfold, later, leave_one_out, years
+from vadose.dataset.layout import IDENTITY
+from vadose.dataset.scaling import never_observed
+from vadose.errors import Refusal
 from vadose.experiment.config import SplitPlan
 from vadose.fusion import Needs
-from vadose.refusal import Refusal
-from vadose.samples import (
-    Fold,
-    SampleStore,
-    check_disjoint,
-    holdout,
-    inner,
-    kfold,
-    later,
-    leave_one_out,
-    years,
-)
-from vadose.samples.layout import IDENTITY
-from vadose.samples.scaling import never_observed
 
 
 def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> list[Fold]:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from vadose.experiment.identity import differences, products_of_run
+from vadose.dataset import SampleStore
+from vadose.dataset.coverage import shares_text
+from vadose.experiment.product_identity import differences, products_of_run
 from vadose.experiment.published import lines_of_run, require_alike
 from vadose.experiment.run import NETWORK, Run, write_estimates
-from vadose.experiment.unseen import Member, estimate_unseen
 from vadose.fusion import Needs
-from vadose.outputs import Request
-from vadose.samples import SampleStore
-from vadose.samples.observed import shares_text
+from vadose.inference.held_out import Member, estimate_unseen
+from vadose.io.outputs import Request
 from vadose.variables import Quality, source_of
 
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vadose.outputs import Request
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore
-from vadose.samples.layout import PUBLISHED_UNITS
-from vadose.samples.published import Merge, UnitFit, absent, import_shards, require, shards
-from vadose.samples.published.lines import Line, fits_of, from_dict, lines
-from vadose.samples.published.overlap import pairs_of
-from vadose.samples.published.units import read, write
-from vadose.sources import Ismn, open_sources
+from vadose.batchu2022 import Merge, UnitFit, absent, import_shards, require, shards
+from vadose.batchu2022.calibration import Line, fits_of, from_dict, lines
+from vadose.batchu2022.calibration_pairs import pairs_of
+from vadose.batchu2022.units import read, write
+from vadose.dataset import SampleStore
+from vadose.dataset.layout import PUBLISHED_UNITS
+from vadose.errors import Refusal
+from vadose.insitu import Ismn
+from vadose.io.outputs import Request
+from vadose.sources import open_sources
 from vadose.training import origin
 
 RESIDUAL_STEPS = 3.0

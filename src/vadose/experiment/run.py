@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from vadose import files
-from vadose.estimate import AS_STATED, Calibration
+from vadose.errors import Refusal
 from vadose.experiment import split_table
 from vadose.experiment.config import Experiment
+from vadose.inference import AS_STATED, Calibration
+from vadose.io import files
 from vadose.models import Model
-from vadose.refusal import Refusal
 from vadose.training import load
 
 NETWORK = "network"

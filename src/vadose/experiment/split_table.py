@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.files import declaration, replacing
-from vadose.refusal import Refusal
-from vadose.samples import Fold
-from vadose.samples.layout import IDENTITY
+from vadose.dataset import Fold
+from vadose.dataset.layout import IDENTITY
+from vadose.errors import Refusal
+from vadose.io.files import declaration, replacing
 
 KEY = ["fold", "part", *IDENTITY, "year"]
 LEFT_OUT = "left out"

@@ -7,20 +7,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.estimate import Calibration, estimate_points
-from vadose.evaluation import SEEN_IN_TRAINING, console_summary, write_scorecard
+from vadose.dataset import Fold, SampleStore
+from vadose.errors import Refusal
+from vadose.evaluation import SEEN_IN_TRAINING
+from vadose.experiment.build_samples import store_of
 from vadose.experiment.calibrate import HeldOut, calibrations, chapter_of, cost_of_lack, held_out
 from vadose.experiment.config import PRODUCTS_JUDGED, RESCALED, SIMULATED, Experiment
-from vadose.experiment.fitted import Fitting, Reporter, needs_met
+from vadose.experiment.coverage_filter import note_of, parted
+from vadose.experiment.fold_trainer import Fitting, Reporter, needs_met
 from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
-from vadose.experiment.gather import store_of
 from vadose.experiment.published import lines_of_store, units_note
 from vadose.experiment.run import NETWORK, Run
-from vadose.experiment.sparse import note_of, parted
 from vadose.experiment.split_table import keep, table_of
-from vadose.outputs import Request
-from vadose.refusal import Refusal
-from vadose.samples import Fold, SampleStore
+from vadose.inference import Calibration, estimate_points
+from vadose.io.outputs import Request
+from vadose.report.scorecard import console_summary, write_scorecard
 from vadose.training import HERE, Machine, Places
 from vadose.variables import INTERCHANGED_NEVER, PRODUCTS
 

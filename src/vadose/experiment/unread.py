@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
 from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.granules import GranuleIndex

@@ -1,8 +1,8 @@
 """One grid, one time: the only room that resamples."""
 
-from vadose.fusion.assemble import Assembler, assemble
-from vadose.fusion.inputs import Inputs
-from vadose.fusion.needs import History, Needs, OwnRecord
-from vadose.fusion.windows import Windows
+from vadose.fusion.feature_builder import Assembler, assemble
+from vadose.fusion.feature_cube import Inputs
+from vadose.fusion.input_spec import History, Needs, OwnRecord
+from vadose.fusion.temporal_policy import Windows
 
 __all__ = ["Assembler", "History", "Inputs", "Needs", "OwnRecord", "Windows", "assemble"]

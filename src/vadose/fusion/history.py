@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.fusion.latest import DAY_NS
+from vadose.fusion.latest_valid import DAY_NS
 from vadose.fusion.regrid import Floats
 
 

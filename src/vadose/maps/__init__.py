@@ -1,13 +1,13 @@
 """Writes and reads finished maps; knows no network."""
 
-from vadose.maps.catalogue import Scene, write_catalogue
 from vadose.maps.cube import cubes
 from vadose.maps.layers import OUTSIDE, layers
 from vadose.maps.mosaic import Mosaic
-from vadose.maps.picture import picture
+from vadose.maps.open_maps import open_maps
+from vadose.maps.plotting.picture import picture
 from vadose.maps.read import read_map
 from vadose.maps.series import at_points, over_polygons, write_series
-from vadose.maps.stack import open_maps
+from vadose.maps.stac import Scene, write_catalogue
 from vadose.maps.write import name_of, write_map
 
 __all__ = [

@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from vadose.files import declaration
 from vadose.grid import nanoseconds
+from vadose.io.files import declaration
 from vadose.maps.layers import SPREAD_ATTRS
 from vadose.variables import SOIL_MOISTURE
 

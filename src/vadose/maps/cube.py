@@ -12,9 +12,9 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from vadose.files import replacing
+from vadose.errors import Refusal
+from vadose.io.files import replacing
 from vadose.maps import cf
-from vadose.refusal import Refusal
 
 CHUNK, SHARD = 128, 1024
 """Cells a side that are read together, and that lie in one file of a Zarr store."""

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
 from vadose.variables import SOIL_MOISTURE, Quality
 
 OUTSIDE = 65535

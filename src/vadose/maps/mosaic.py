@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from vadose.errors import Refusal
 from vadose.grid import Area, Tile
 from vadose.maps.layers import AGE, OUTSIDE, layers
-from vadose.refusal import Refusal
 
 
 class Mosaic:

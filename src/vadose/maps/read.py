@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
+from vadose.errors import Refusal
 from vadose.grid import nanosecond
 from vadose.maps.layers import layers
-from vadose.refusal import Refusal
 
 
 def read_map(path: Path) -> xr.Dataset:

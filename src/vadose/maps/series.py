@@ -11,11 +11,11 @@ import shapely.affinity
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.files import replacing
+from vadose.errors import Refusal
 from vadose.grid import CELL_M, bbox_of, from_lonlat, to_lonlat, utm_epsg
+from vadose.io.files import replacing
 from vadose.maps import cf
 from vadose.maps.layers import OUTSIDE, age_attrs, flag_attrs
-from vadose.refusal import Refusal
 
 MOISTURE, SPREAD = cf.NAMES["mean"], cf.NAMES["spread"]
 _KEY = ["place", "time"]

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
-from vadose.files import declaration, replacing
+from vadose.errors import Refusal
+from vadose.io.files import declaration, replacing
 from vadose.maps.layers import AGE, OUTSIDE, age_attrs, flag_attrs
-from vadose.refusal import Refusal
 from vadose.variables import SOIL_MOISTURE
 
 _STORED = {"driver": "COG", "compress": "DEFLATE", "predictor": "YES", "blocksize": 512}

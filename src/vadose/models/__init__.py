@@ -1,11 +1,11 @@
 """Inputs to estimates: the fusion network, and its rivals behind the same door."""
 
-from vadose.models.absent import sources_of, without
 from vadose.models.baselines import Product, Trees
 from vadose.models.batch import Batch, Estimate, Model
-from vadose.models.change import ChangeDetection
+from vadose.models.change_detection import ChangeDetection
 from vadose.models.climatology import Climatology
 from vadose.models.encoder import EncoderShape
+from vadose.models.masked_sources import sources_of, without
 from vadose.models.network import FusionNetwork
 from vadose.models.own_record import by_own_record
 from vadose.models.shape import ENCODERS, NetworkShape

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from vadose.fusion import Needs
 from vadose.models.batch import Batch, Estimate
-from vadose.models.columns import columns_of
-from vadose.models.readings import Readings
-from vadose.models.scaled import is_decibel
+from vadose.models.feature_columns import columns_of
+from vadose.models.feature_extractor import Readings
+from vadose.models.pixel_scaler import is_decibel
 
 if TYPE_CHECKING:
     import lightgbm

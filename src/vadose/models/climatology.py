@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vadose.fusion import Needs
 from vadose.models.batch import Batch, Estimate
-from vadose.models.readings import YEAR_DAYS
+from vadose.models.feature_extractor import YEAR_DAYS
 
 HARMONICS = 2
 """Waves of a year and of half a year beside the mean."""

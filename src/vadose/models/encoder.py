@@ -10,8 +10,8 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
+from vadose.errors import Refusal
 from vadose.grid import PIXELS_PER_CELL
-from vadose.refusal import Refusal
 
 STRIDES = (4, 8, 16, 32)
 """Pixels of 10 m under one feature, stage by stage."""

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vadose.models.columns import Column, Kind
+from vadose.models.feature_columns import Column, Kind
 
 
 class Level(nn.Module):

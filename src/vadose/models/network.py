@@ -9,17 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vadose.dataset.scaling import Scaling
 from vadose.fusion import Needs
 from vadose.models.batch import Batch, Estimate
-from vadose.models.columns import Column, columns_of
 from vadose.models.encoder import Encoder
+from vadose.models.feature_columns import Column, columns_of
+from vadose.models.feature_extractor import Readings
+from vadose.models.feature_scaler import Standard
 from vadose.models.heads import Level, noise_of, perceptron, shaken
-from vadose.models.past import Recurrent
-from vadose.models.readings import Readings
-from vadose.models.scaled import Scaled
+from vadose.models.history_filters import Recurrent
+from vadose.models.pixel_scaler import Scaled
 from vadose.models.shape import NetworkShape, Parts
-from vadose.models.standard import Standard
-from vadose.samples.scaling import Scaling
 
 SMALLEST_SPREAD = 0.005
 """No in-situ sensor is better than this, m3 m-3."""

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
+from vadose.insitu.headers import Sensor
+from vadose.insitu.ismn import Ismn
 from vadose.sources.dem import Dem
 from vadose.sources.gldas import Gldas
-from vadose.sources.ismn import Ismn
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.sentinel2 import Sentinel2
 from vadose.sources.smap import Smap, smap_surface
 from vadose.sources.soilgrids import SoilGrids
 from vadose.sources.source import Source, conform
-from vadose.sources.stm import Sensor
 from vadose.sources.worldcover import WorldCover
 
 REGISTRY: tuple[Callable[[Path], Source], ...] = (Sentinel1, Sentinel2, Dem, SoilGrids, Smap, Gldas)

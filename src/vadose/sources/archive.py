@@ -11,11 +11,11 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import shapely
 
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period
-from vadose.refusal import NothingFound, Refusal
+from vadose.io.folders import relative
 from vadose.sources.assets import MEASURED
 from vadose.sources.checks import check_item
-from vadose.sources.folders import relative
 from vadose.sources.item_files import items_in
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.records import Asset, Record

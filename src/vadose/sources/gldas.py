@@ -10,8 +10,8 @@ import numpy as np
 import rioxarray  # noqa: F401  # gives datasets their `.rio`
 import xarray as xr
 
+from vadose.errors import Refusal
 from vadose.grid import Area, Period
-from vadose.refusal import Refusal
 from vadose.sources.gldas_granule import GRID, layout, read
 from vadose.sources.granules import (
     Granule,

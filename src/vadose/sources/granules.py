@@ -14,12 +14,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from vadose.errors import NothingFound, Refusal
 from vadose.grid import Area, Period, nanosecond
-from vadose.refusal import NothingFound, Refusal
-from vadose.sources.folders import relative, walk
+from vadose.io.folders import relative, walk
+from vadose.io.untrusted import require_own_data
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.window import GlobalGrid, Window
-from vadose.untrusted import require_own_data
 
 Layer = NDArray[np.float32]
 Reader = Callable[[Window], Layer]

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
 from vadose.sources.raster import Floats, from_lonlat_to
 
 _FIELDS = ("longitude", "latitude", "incidenceAngle")

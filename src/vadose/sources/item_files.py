@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from vadose.files import Unreadable, parse_json, read_bytes
-from vadose.refusal import Refusal
-from vadose.sources.folders import walk
+from vadose.errors import Refusal
+from vadose.io.files import Unreadable, parse_json, read_bytes
+from vadose.io.folders import walk
 from vadose.sources.left_out import Unfit
 
 Item = Mapping[str, Any]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
 
 
 class Unfit(Refusal):

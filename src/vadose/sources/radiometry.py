@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
 
 SCALE = 1e-4
 OFFSET = -0.1

@@ -16,8 +16,8 @@ from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.errors import RasterioError
 
+from vadose.errors import Refusal
 from vadose.grid import Area
-from vadose.refusal import Refusal
 from vadose.sources.crs import horizontal_wkt, metres_of_height
 from vadose.sources.left_out import Unfit
 from vadose.sources.records import Asset

@@ -13,8 +13,8 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
+from vadose.errors import NothingFound
 from vadose.grid import Area, Period
-from vadose.refusal import NothingFound
 from vadose.sources.granules import Granule, GranuleIndex, Layer, Name, Naming, by_blocks, instant, is_data, stacked
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, SURFACE, Product, placement, read

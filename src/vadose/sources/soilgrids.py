@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
+from vadose.errors import NothingFound
 from vadose.grid import Area, Period
-from vadose.refusal import NothingFound
 from vadose.sources.items import units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.left_out import LeftOut, Unfit

@@ -7,8 +7,8 @@ import xarray as xr
 from dask.base import is_dask_collection
 from numpy.typing import NDArray
 
+from vadose.errors import Refusal
 from vadose.grid import Area, Period
-from vadose.refusal import Refusal
 from vadose.variables import Variable
 
 AVAILABLE_AT, REPLACED_AT = "available_at", "replaced_at"

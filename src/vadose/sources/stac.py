@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 import shapely.geometry
 
-from vadose.refusal import Refusal
+from vadose.errors import Refusal
 from vadose.sources.assets import CLASSES, ELEVATION, LAND_COVER, MEASURED, RADAR, REFLECTANCES, asset_of
 from vadose.sources.crs import epsg_of
 from vadose.sources.left_out import Unfit

@@ -6,8 +6,8 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
+from vadose.errors import NothingFound
 from vadose.grid import Area, from_lonlat
-from vadose.refusal import NothingFound
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as encoded
 
-from vadose import files
+from vadose.dataset.scaling import Scaling
+from vadose.errors import Refusal
 from vadose.fusion import Needs
+from vadose.io import files
 from vadose.models import ChangeDetection, Climatology, FusionNetwork, Model, NetworkShape, Product, Trees
-from vadose.refusal import Refusal
-from vadose.samples.scaling import Scaling
 
 DESCRIPTION, WEIGHTS, TREES = "checkpoint.json", "weights.safetensors", "trees.txt"
 UNREADABLE = (

@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vadose.dataset import Chips, SampleStore, Scaling, batches
+from vadose.dataset.layout import IDENTITY
+from vadose.errors import Refusal
 from vadose.fusion import Needs
 from vadose.models import Batch, FusionNetwork, NetworkShape, by_own_record
-from vadose.refusal import Refusal
-from vadose.samples import Chips, SampleStore, Scaling, batches
-from vadose.samples.layout import IDENTITY
+from vadose.training.batch_io import Labelled, pinned, some
+from vadose.training.compute import HERE, Machine
+from vadose.training.config import Schedule
+from vadose.training.distributed import Report, Share
 from vadose.training.loop import Progress, fit
-from vadose.training.machine import HERE, Machine
 from vadose.training.objective import Truth
-from vadose.training.ranks import Report, Share
-from vadose.training.schedule import Schedule
-from vadose.training.told import Labelled, pinned, some
 from vadose.variables import SOIL_MOISTURE
 
 Rows = NDArray[np.intp]

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from vadose import files
+from vadose.errors import Refusal
+from vadose.io import files
 from vadose.models import FusionNetwork
-from vadose.refusal import Refusal
-from vadose.training.journal import journal_of, tensorboard_of, write_journal, write_tensorboard
-from vadose.training.machine import HERE, Machine
-from vadose.training.ranks import Report, Row, Share, share, spread
-from vadose.training.schedule import Schedule
-from vadose.training.student import BEGINNING, Student, Within
-from vadose.training.told import Labelled
+from vadose.training.batch_io import Labelled
+from vadose.training.compute import HERE, Machine
+from vadose.training.config import Schedule
+from vadose.training.distributed import Report, Row, Share, share, spread
+from vadose.training.trainer import BEGINNING, Student, Within
+from vadose.training.training_log import journal_of, tensorboard_of, write_journal, write_tensorboard
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

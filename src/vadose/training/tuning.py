@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.dataset import Fold, Grouping, kfold
+from vadose.dataset.layout import IDENTITY
 from vadose.models.baselines import Reads
-from vadose.samples import Fold, Grouping, kfold
-from vadose.samples.layout import IDENTITY
 
 if TYPE_CHECKING:
     import lightgbm

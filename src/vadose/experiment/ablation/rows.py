@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from vadose.errors import Refusal
 from vadose.experiment.config import Experiment
 from vadose.fusion import History, Needs, OwnRecord
-from vadose.refusal import Refusal
 from vadose.variables import SMAP_USDA, SOURCES, source_of
 
 WORDS = {"sentinel1": "S1", "sentinel2": "S2", "dem": "DEM", "soilgrids": "soil", "smap": "SMAP", "gldas": "GLDAS"}

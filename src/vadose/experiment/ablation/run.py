@@ -8,18 +8,18 @@ from pathlib import Path
 
 import torch
 
+from vadose.dataset import SampleStore
+from vadose.errors import Refusal
 from vadose.experiment.ablation.rows import Row, rows_of
 from vadose.experiment.ablation.table import write_ablation
+from vadose.experiment.build_samples import store_of
 from vadose.experiment.config import Experiment
-from vadose.experiment.fitted import Reporter
-from vadose.experiment.gather import store_of
+from vadose.experiment.fold_trainer import Reporter
 from vadose.experiment.run import Run
 from vadose.experiment.train import train
-from vadose.locks import alone
-from vadose.outputs import Request
-from vadose.refusal import Refusal
-from vadose.samples import SampleStore
-from vadose.workers import processes
+from vadose.io.locks import alone
+from vadose.io.outputs import Request
+from vadose.io.processes import processes
 
 Told = Callable[[int, int, str], None]
 

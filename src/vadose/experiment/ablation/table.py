@@ -12,12 +12,12 @@ import pandas as pd
 from vadose.evaluation import Bootstrap, differences, read
 from vadose.evaluation.scores import ProductScores, Scores, score
 from vadose.evaluation.sensors import figures
-from vadose.evaluation.text import effective, interval, markdown_table, number
 from vadose.experiment.ablation.picture import save_picture
 from vadose.experiment.ablation.rows import Group, Row
 from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.run import NETWORK, Run
-from vadose.files import declaration, replacing
+from vadose.io.files import declaration, replacing
+from vadose.report.text import effective, interval, markdown_table, number
 
 SHOWN = {"r": "R", "ubrmse": "ubRMSE", "rmse": "RMSE"}
 """Scores of the table, and their words; ubRMSE and RMSE in m3 m-3."""

@@ -1,0 +1,47 @@
+"""The paper's published data set: gzip TFRecord shards, read without TensorFlow.
+
+Nothing of it is in physical units but times, places, elevations and labels: the rest stays in published 0-255 units.
+"""
+
+from vadose.batchu2022.batches import PublishedBatch, index_of, label_of, published_batches
+from vadose.batchu2022.calibration import NOMINAL, Line
+from vadose.batchu2022.features import CENTRE, FEATURES, IMAGES, PUBLISHED, SCALARS, SIDE, Feature, Form
+from vadose.batchu2022.import_log import Ledger
+from vadose.batchu2022.label_match import Merge
+from vadose.batchu2022.records import Fault, Record, records
+from vadose.batchu2022.shards import Example, Tally, absent, examples, shards
+from vadose.batchu2022.station_match import SensorId
+from vadose.batchu2022.store import import_shards
+from vadose.batchu2022.units import UnitFit, fit, require
+
+__all__ = [
+    "CENTRE",
+    "FEATURES",
+    "IMAGES",
+    "NOMINAL",
+    "PUBLISHED",
+    "SCALARS",
+    "SIDE",
+    "Example",
+    "Fault",
+    "Feature",
+    "Form",
+    "Ledger",
+    "Line",
+    "Merge",
+    "PublishedBatch",
+    "Record",
+    "SensorId",
+    "Tally",
+    "UnitFit",
+    "absent",
+    "examples",
+    "fit",
+    "import_shards",
+    "index_of",
+    "label_of",
+    "published_batches",
+    "records",
+    "require",
+    "shards",
+]

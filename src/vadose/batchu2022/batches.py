@@ -1,0 +1,164 @@
+"""Published examples as a writer of samples needs them: rows of an index, whole numbers of pixels, scalars."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.batchu2022.decode import Pixels
+from vadose.batchu2022.features import CENTRE, FEATURES, IDENTITY, IMAGES, LABELS, SCALARS
+from vadose.batchu2022.records import Fault
+from vadose.batchu2022.shards import Example, Tally, examples
+from vadose.errors import Refusal
+from vadose.grid import nanoseconds
+
+Labels = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedBatch:
+    """Some examples of one shard, in its order.
+
+    Attributes:
+        index: a row an example: shard, record, sensor_id, network, station, sensor, lat, lon (degrees), time (UTC),
+            rounding_s (half the spacing of its published time, s), soil_moisture (m3 m-3, NaN without a label),
+            label_from ("sm_0_5", "sm_5_5" or "") and what labels added.
+        pixels: (sample, y, x) by feature, in the units of `FEATURES`: uint8, or int16 for elevations.
+        present: (sample,) by image: whether the example has it; its pixels are 0 where not.
+        scalars: (sample,) by feature, NaN where missing.
+    """
+
+    index: pd.DataFrame
+    pixels: Mapping[str, Pixels]
+    present: Mapping[str, NDArray[np.bool_]]
+    scalars: Mapping[str, NDArray[np.float32]]
+
+
+def published_batches(
+    paths: Iterable[Path],
+    images: Sequence[str] = IMAGES,
+    scalars: Sequence[str] = SCALARS,
+    kept: int = CENTRE,
+    size: int = 32,
+    labels: Labels | None = None,
+    loose: Sequence[str] = (),
+) -> Iterator[PublishedBatch | Tally]:
+    """The examples of some shards in batches, and behind the last batch of each shard its account.
+
+    A batch never reaches beyond its shard, so what was written up to an account is whole.
+
+    Args:
+        paths: of the shards.
+        images: features that are images.
+        scalars: features that are numbers.
+        kept: pixels along a side of the middle of each image.
+        size: examples in a batch, at most.
+        loose: undocumented features that are taken for scalars where they are one number, and for missing elsewhere.
+        labels: gives the labels of index rows, as `Merge.labels` does; the published ones alone unless given.
+
+    Raises:
+        Refusal: the release has no such feature, or an image no such middle.
+    """
+    wanted = (*IDENTITY, *LABELS, *images, *scalars, *loose)
+    for path in paths:
+        faults: list[Fault] = []
+        count = 0
+        for group in _grouped(examples(path, wanted, kept, optional=loose), size, faults):
+            count += len(group)
+            batch = _batch(group, images, scalars, kept, labels)
+            yield replace(batch, scalars={**batch.scalars, **{name: _loosely(group, name) for name in loose}})
+        yield Tally(path.name, path.stat().st_size if path.exists() else 0, count, tuple(faults))
+
+
+def index_of(read: Collection[Example]) -> pd.DataFrame:
+    """Index rows of examples, as `PublishedBatch.index` describes them."""
+    stamps = np.array([one.values["timestamp"] for one in read], np.float32)
+    ids = [str(one.values["sensor_id"]) for one in read]
+    parts = [text.split("__") if text.count("__") == 2 else ["", "", ""] for text in ids]
+    published = [label_of(one) for one in read]
+    return pd.DataFrame(
+        {
+            "shard": [one.shard for one in read],
+            "record": np.array([one.record for one in read], np.int64),
+            "sensor_id": ids,
+            **{name: [part[place] for part in parts] for place, name in enumerate(("network", "station", "sensor"))},
+            "lat": np.array([one.values["center_lat"] for one in read], np.float64),
+            "lon": np.array([one.values["center_long"] for one in read], np.float64),
+            "time": nanoseconds(stamps.astype(np.float64).round().astype("datetime64[ms]"), "published: timestamp"),
+            "rounding_s": np.spacing(stamps).astype(np.float64) / 2000,
+            "soil_moisture": np.array([value for value, _ in published], np.float64),
+            "label_from": [name for _, name in published],
+        }
+    )
+
+
+def label_of(example: Example) -> tuple[float, str]:
+    """The published label of an example and the feature it is from; NaN and "" where it has none.
+
+    A label is missing where the example lacks the feature. A reading of zero is a reading, unless another label says
+    that it only stands for a missing one.
+    """
+    known = {name: float(example.values[name]) for name in LABELS if name in example.values}
+    name = next((name for name, value in known.items() if value != 0), next(iter(known), ""))
+    return known.get(name, np.nan), name
+
+
+def _grouped(read: Iterator[Example | Fault], size: int, faults: list[Fault]) -> Iterator[list[Example]]:
+    group: list[Example] = []
+    for one in read:
+        if isinstance(one, Fault):
+            faults.append(one)
+            continue
+        group.append(one)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _batch(
+    group: list[Example], images: Sequence[str], scalars: Sequence[str], kept: int, labels: Labels | None
+) -> PublishedBatch:
+    index = index_of(group)
+    if labels is not None:
+        index = index.drop(columns=["soil_moisture", "label_from"]).join(labels(index))
+    return PublishedBatch(
+        index,
+        {name: _pixels(group, name, kept) for name in images},
+        {name: np.array([name in one.values for one in group]) for name in images},
+        {name: _scalars(group, name) for name in scalars},
+    )
+
+
+def _pixels(group: list[Example], name: str, kept: int) -> Pixels:
+    pixels = np.zeros((len(group), kept, kept), FEATURES[name].dtype)
+    for place, one in enumerate(group):
+        value = one.values.get(name)
+        if isinstance(value, np.ndarray):
+            pixels[place] = value
+        elif value is not None:
+            raise _other(one, name, "an image")
+    return pixels
+
+
+def _scalars(group: list[Example], name: str) -> NDArray[np.float32]:
+    values = [one.values.get(name, np.nan) for one in group]
+    for one, value in zip(group, values, strict=True):
+        if not isinstance(value, float):
+            raise _other(one, name, "a number")
+    return np.array(values, np.float32)
+
+
+def _loosely(group: list[Example], name: str) -> NDArray[np.float32]:
+    values = (one.values.get(name) for one in group)
+    return np.array([value if isinstance(value, float) else np.nan for value in values], np.float32)
+
+
+def _other(example: Example, name: str, what: str) -> Refusal:
+    return Refusal(
+        f"published: {name} as {what}", f"Record {example.record} of {example.shard} has none", "Ask for it as it is"
+    )

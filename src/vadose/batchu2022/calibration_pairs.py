@@ -1,0 +1,201 @@
+"""Pairs of published numbers and real products of the same ground and time, to which units are fitted.
+
+A pair is of one cell of 320 m around a sensor: of pixels the means over those that have a value in both and are not at
+an end of 0..255; of powers the means are of dB, in which the published numbers are taken to be linear. Coarser
+products, and the soil, give the value of the cell.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.batchu2022.batches import PublishedBatch, published_batches
+from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, PIXELS, units_of
+from vadose.batchu2022.crop import MOST_HALO, chips_of, kept_for, pixel_in_cell
+from vadose.batchu2022.features import IMAGES, SCALARS
+from vadose.batchu2022.shards import Tally
+from vadose.batchu2022.units import FEWEST, HIGHEST, LOWEST, UnitFit, fit
+from vadose.errors import NothingFound, Refusal
+from vadose.fusion import Inputs, Needs, Windows, assemble
+from vadose.fusion.regrid import block_mean
+from vadose.grid import NORTHERNMOST, PIXELS_PER_CELL, SOUTHERNMOST, Area, Period, Tile, nanoseconds, tile_around
+from vadose.sources.source import Source
+from vadose.variables import PREDICTORS
+
+Floats = NDArray[np.float64]
+Pair = tuple[Floats, Floats]
+"""Published numbers and the product's values, of the same shape."""
+PASS = np.timedelta64(15, "m")
+"""How far apart in time the scenes of one pass are, at most."""
+LEAST_SEEN = 0.5
+"""The part of a cell's pixels that both must have."""
+AT_ONCE = 8
+
+
+@dataclass(eq=False)
+class Pairs:
+    """What has been paired so far, by feature.
+
+    Attributes:
+        examples: how many gave any pair.
+    """
+
+    examples: int = 0
+    _parts: dict[str, list[Pair]] = field(default_factory=dict)
+
+    def add(self, found: Mapping[str, Pair]) -> None:
+        """Add the pairs of an example."""
+        self.examples += bool(found)
+        for feature, (numbers, values) in found.items():
+            paired = (numbers > LOWEST) & (numbers < HIGHEST) & np.isfinite(values)
+            self._parts.setdefault(feature, []).append((numbers[paired], values[paired]))
+
+    def of(self, feature: str) -> Pair:
+        """The pairs of a feature."""
+        parts = self._parts.get(feature, [])
+        none = np.empty(0)
+        return np.concatenate([none, *(one for one, _ in parts)]), np.concatenate([none, *(one for _, one in parts)])
+
+    def fits(self) -> tuple[dict[str, UnitFit], dict[str, str]]:
+        """The fit of every feature that can be fitted, and why each of the others cannot."""
+        fitted, lacking = {}, {}
+        for name in NOMINAL:
+            feature = FEATURE_OF[name]
+            numbers, values = self.of(feature)
+            if numbers.size < FEWEST:
+                lacking[feature] = f"{numbers.size} pairs, of at least {FEWEST}"
+                continue
+            try:
+                fitted[feature] = fit(feature, units_of(name), numbers, values)
+            except Refusal as refusal:
+                lacking[feature] = refusal.found
+        return fitted, lacking
+
+
+def pairs_of(
+    paths: Sequence[Path],
+    sources: Sequence[Source],
+    most: int,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Pairs:
+    """Pair published examples with products until so many of them gave pairs.
+
+    Args:
+        paths: of the shards.
+        sources: real products.
+        most: examples, at most.
+        progress: told (examples paired, of how many at most, which shard).
+
+    Raises:
+        Refusal: a product cannot be read.
+    """
+    pairs = Pairs()
+    kept = kept_for(MOST_HALO)
+    for batch in published_batches(paths, IMAGES, SCALARS, kept, AT_ONCE):
+        if isinstance(batch, Tally):
+            if progress:
+                progress(pairs.examples, most, batch.shard)
+            continue
+        for row in range(len(batch.index)):
+            pairs.add(_of_example(_Example(batch, row), sources))
+            if pairs.examples == most:
+                return pairs
+    return pairs
+
+
+@dataclass(frozen=True, eq=False)
+class _Example:
+    batch: PublishedBatch
+    row: int
+
+    @property
+    def told(self) -> pd.Series:
+        return self.batch.index.iloc[self.row]
+
+    @property
+    def placed(self) -> bool:
+        return bool(SOUTHERNMOST <= self.told["lat"] <= NORTHERNMOST and -180 <= self.told["lon"] <= 180)
+
+    @property
+    def time(self) -> np.datetime64:
+        return np.datetime64(self.told["time"].value, "ns")
+
+    @property
+    def tile(self) -> Tile:
+        """The cells of the chip, all of them to be estimated."""
+        cell = tile_around(self.told["lon"], self.told["lat"], 0)
+        side = 1 + 2 * MOST_HALO
+        return replace(cell, west=cell.west - MOST_HALO, north=cell.north + MOST_HALO, columns=side, rows=side)
+
+    def image(self, feature: str) -> Floats:
+        """A published image over the tile; NaN where it says nothing."""
+        at = np.array([pixel_in_cell(self.told["lon"], self.told["lat"])])
+        pixels = chips_of(self.batch.pixels[feature][self.row : self.row + 1], at, MOST_HALO)[0]
+        return np.where((pixels > LOWEST) & (pixels < HIGHEST), pixels, np.nan).astype(np.float64)
+
+
+def _of_example(example: _Example, sources: Sequence[Source]) -> dict[str, Pair]:
+    if not example.placed:
+        return {}
+    found: dict[str, Pair] = {}
+    for source in sources:
+        names = [variable.name for variable in source.variables if variable.name in NOMINAL]
+        inputs = _nearest(source, example, names) if names else None
+        if inputs is not None:
+            found |= {FEATURE_OF[name]: _pair(name, example, inputs) for name in names}
+    return {feature: pair for feature, pair in found.items() if np.isfinite(pair[0] + pair[1]).any()}
+
+
+def _nearest(source: Source, example: _Example, names: Sequence[str]) -> Inputs | None:
+    """What a source saw nearest in time to an example, before or after it; None where it saw nothing."""
+    fine = tuple(name for name in names if name in PIXELS)
+    needs = Needs(pixels=fine, cells=tuple(name for name in names if name not in fine))
+    reach = np.timedelta64(round(Windows().of(source.name) * 86_400), "s")
+    try:
+        around = Period(example.time - reach, example.time + reach)
+        times = list(_times(source, example.tile, around))
+        at = min(times, key=lambda time: abs(time - example.time)) if times else example.time
+        of_one_pass = Windows(max_age_days={source.name: 2 * PASS / np.timedelta64(1, "D")} if times else {})
+        return assemble([source], example.tile, at + PASS, needs, of_one_pass)
+    except NothingFound:
+        return None
+
+
+def _times(source: Source, tile: Tile, period: Period) -> Iterator[np.datetime64]:
+    for dataset in source.open(Area.from_tile(tile), period):
+        if "time" in dataset.dims:
+            yield from (time for time in nanoseconds(dataset["time"].values) if time in period)
+
+
+def _pair(name: str, example: _Example, inputs: Inputs) -> Pair:
+    feature = FEATURE_OF[name]
+    if feature in SCALARS:
+        middle = inputs.cells[name].values[MOST_HALO, MOST_HALO]
+        return example.batch.scalars[feature][example.row : example.row + 1].astype(np.float64), np.array([middle])
+    numbers = example.image(feature)
+    if name not in PIXELS:
+        return _cells(numbers)[0].ravel(), inputs.cells[name].values.astype(np.float64).ravel()
+    values = _level(name, inputs.pixels[name].values)
+    both = np.isfinite(numbers) & np.isfinite(values)
+    means, seen = _cells(np.where(both, numbers, np.nan))
+    of_product, _ = _cells(np.where(both, values, np.nan))
+    enough = (seen >= LEAST_SEEN).ravel()
+    return means.ravel()[enough], of_product.ravel()[enough]
+
+
+def _cells(pixels: Floats) -> tuple[Floats, Floats]:
+    means, seen = block_mean(pixels, PIXELS_PER_CELL)
+    return np.asarray(means, np.float64), np.asarray(seen, np.float64)
+
+
+def _level(name: str, values: NDArray[np.float32]) -> Floats:
+    if not PREDICTORS[name].decibel:
+        return values.astype(np.float64)
+    known = values > 0
+    level = np.full(values.shape, np.nan)
+    level[known] = 10 * np.log10(values[known], dtype=np.float64)
+    return level

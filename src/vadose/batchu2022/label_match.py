@@ -1,0 +1,132 @@
+"""Labels for published examples: their own where they have one, else readings of an ISMN archive."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from vadose.batchu2022.station_match import SensorId, Unmatched, matching
+from vadose.dataset.labels import LabelRule, clean, nearest
+from vadose.dataset.spatial_groups import distance_km
+from vadose.errors import Refusal
+from vadose.insitu.headers import Sensor
+from vadose.insitu.ismn import Ismn
+
+RULE = LabelRule(window_minutes=3.0)
+"""The release's window and depth, and only readings that ISMN calls good."""
+COLUMNS = ("soil_moisture", "flag", "lag_minutes", "depth_from_m", "depth_to_m", "label_from", "reason")
+
+_LABEL = "soil_moisture"
+
+
+@dataclass(frozen=True, eq=False)
+class Merge:
+    """Finds the labels of published examples in an ISMN archive. Each sensor is read once and kept.
+
+    Attributes:
+        archive: the in-situ readings.
+        rule: which readings are labels; its window is widened for each example by the rounding of its time.
+        farthest_km: how far the archive's station may lie from the place of an example.
+    """
+
+    archive: Ismn
+    rule: LabelRule = RULE
+    farthest_km: float = 1.0
+    _read: dict[Sensor, tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict, repr=False)
+
+    def labels(self, examples: pd.DataFrame) -> pd.DataFrame:
+        """The label of each example, or why it has none.
+
+        Args:
+            examples: as `batches.index_of` gives them: sensor_id, lat, lon, time, rounding_s, soil_moisture (NaN
+                where nothing was published), label_from.
+
+        Returns:
+            The columns `COLUMNS` for every example, with its index: label_from is "sm_0_5", "sm_5_5" or "ismn", or ""
+            where reason tells why there is no label; lag_minutes is the time of the reading minus that of the example.
+
+        Raises:
+            Refusal: the archive cannot be read, or holds no soil moisture.
+        """
+        found = pd.DataFrame(index=examples.index, columns=list(COLUMNS)).assign(
+            **{name: np.full(len(examples), np.nan) for name in ("lag_minutes", "depth_from_m", "depth_to_m")},
+            flag="",
+            reason="",
+            soil_moisture=examples[_LABEL].astype(np.float64),
+            label_from=examples["label_from"],
+        )
+        unlabelled = examples[examples["label_from"] == ""]
+        for sensor_id, rows in unlabelled.groupby("sensor_id"):
+            try:
+                part = self._of_sensor(SensorId.of(str(sensor_id)), rows)
+            except Unmatched as unmatched:
+                found.loc[rows.index, "reason"] = str(unmatched)
+            else:
+                found.loc[rows.index, part.columns] = part
+        return found
+
+    def _of_sensor(self, wanted: SensorId, rows: pd.DataFrame) -> pd.DataFrame:
+        sensor = matching(wanted, self.archive.sensors(), self.rule.deepest_m)
+        good, all_readings = self._readings(sensor)
+        windows = self.rule.window_minutes + rows["rounding_s"] / 60
+        parts = [
+            self._timed(part, good, all_readings, float(minutes)) for minutes, part in rows.groupby(windows, sort=True)
+        ]
+        part = pd.concat(parts)
+        far = self._distances(sensor, rows) > self.farthest_km
+        part.loc[far[far].index, ["soil_moisture", "lag_minutes"]] = np.nan
+        part.loc[far[far].index, ["flag", "label_from"]] = ""
+        part.loc[far[far].index, "reason"] = f"{sensor.id} lies more than {self.farthest_km:g} km from the example"
+        return part.assign(depth_from_m=sensor.depth_from_m, depth_to_m=sensor.depth_to_m)
+
+    def _readings(self, sensor: Sensor) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The readings that may be labels, and all of them, in order of time."""
+        if sensor not in self._read:
+            try:
+                readings = self.archive.read(sensor)
+            except Refusal as refusal:
+                raise Unmatched(f"{sensor.id} cannot be read: {refusal}") from refusal
+            self._read[sensor] = (clean(readings, self.rule)[0], readings.rename_axis("time").reset_index())
+        return self._read[sensor]
+
+    def _timed(self, rows: pd.DataFrame, good: pd.DataFrame, readings: pd.DataFrame, minutes: float) -> pd.DataFrame:
+        times = rows["time"].to_numpy()
+        label, other = (_at(times, table, minutes) for table in (good, readings))
+        there = label["flag"].notna()
+        reason = np.where(other["flag"].isna(), f"no reading within {minutes:.2f} minutes", self._why(other))
+        return pd.DataFrame(
+            {
+                "soil_moisture": label["soil_moisture"].to_numpy(),
+                "flag": label["flag"].fillna("").to_numpy(),
+                "lag_minutes": label["lag_minutes"].to_numpy(),
+                "label_from": np.where(there, "ismn", ""),
+                "reason": np.where(there, "", reason),
+            },
+            index=rows.index,
+        )
+
+    def _why(self, readings: pd.DataFrame) -> list[str]:
+        """Why readings, of which none is a label, are none."""
+        faults = []
+        for value, flag in zip(readings["soil_moisture"], readings["flag"], strict=True):
+            if pd.isna(value):
+                faults.append(f"the reading has no value, flag '{flag}'")
+            elif not {part.strip() for part in str(flag).split(",")} <= set(self.rule.flags):
+                faults.append(f"the reading {value:g} has the flag '{flag}'")
+            else:
+                faults.append(f"the reading {value:g} is not plausible, or others at its time differ")
+        return faults
+
+    @staticmethod
+    def _distances(sensor: Sensor, rows: pd.DataFrame) -> pd.Series:
+        distances = [
+            distance_km(np.array([sensor.lat, lat]), np.array([sensor.lon, lon]))
+            for lat, lon in zip(rows["lat"], rows["lon"], strict=True)
+        ]
+        return pd.Series(distances, index=rows.index)
+
+
+def _at(times: np.ndarray, readings: pd.DataFrame, minutes: float) -> pd.DataFrame:
+    """The nearest reading to each time, row by row; NaN where there is none."""
+    found, _ = nearest(readings, np.unique(times), minutes)
+    return found.set_index("time").reindex(pd.DatetimeIndex(times))

@@ -1,0 +1,97 @@
+"""Samples from published numbers, each read by the line of its predictor."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.batchu2022.calibration import FEATURE_OF, PIXELS, Line
+from vadose.batchu2022.crop import Numbers
+from vadose.dataset.packing import Packing
+from vadose.dataset.writer import Samples
+from vadose.fusion import Needs
+from vadose.fusion.regrid import block_mean
+from vadose.grid import PIXELS_PER_CELL
+from vadose.variables import PREDICTORS, SOURCES
+
+Floats = NDArray[np.float32]
+VALID = tuple(f"{source}_valid_fraction" for source in SOURCES)
+AGE = tuple(f"{source}_age" for source in SOURCES)
+
+
+def held(halo: int) -> Needs:
+    """What every sample of a published store has: no history, which the release does not tell.
+
+    Args:
+        halo: cells around the sensor's cell.
+    """
+    cells = (*PIXELS, *(name for name in FEATURE_OF if name not in PIXELS))
+    return Needs(pixels=PIXELS, cells=(*cells, *sorted(VALID + AGE)), halo=halo)
+
+
+def packings(lines: Mapping[str, Line]) -> dict[str, Packing]:
+    """Packings that keep the chips' published numbers as they are."""
+    return {name: lines[name].packing for name in PIXELS if name in lines}
+
+
+def samples_of(numbers: Numbers, lines: Mapping[str, Line], halo: int) -> Samples:
+    """Samples in physical units, or in those of nominal lines.
+
+    Cell values are means over the pixels of the sensor's cell that are present, of powers in linear power, kept within
+    the range that the variable can have. Pixels are kept as their line has them, so that the published numbers can be
+    had again.
+
+    Args:
+        numbers: on vadose's grid.
+        lines: of every predictor but elevation.
+        halo: of the chips.
+    """
+    holds = held(halo)
+    images = {name: _values(name, image, lines) for name, image in numbers.images.items()}
+    cells = {name: _means(name, image, halo if name in PIXELS else 0) for name, image in images.items()}
+    for name in numbers.scalars.keys() & lines.keys():
+        cells[name] = _within(name, lines[name].values(numbers.scalars[name]))
+    for source in SOURCES:
+        seen = _present(source, images, cells, halo)
+        age = np.where(seen > 0, numbers.scalars[f"{source}_age"], np.nan).astype(np.float32)
+        cells |= {f"{source}_valid_fraction": seen, f"{source}_age": age}
+    count = len(numbers.index)
+    return Samples(
+        numbers.index,
+        np.stack([cells[name] for name in holds.cells], axis=1),
+        np.empty((count, 0, 0), np.float32),
+        np.stack([images[name] for name in PIXELS], axis=1),
+    )
+
+
+def _values(name: str, numbers: NDArray[np.integer], lines: Mapping[str, Line]) -> Floats:
+    if name in lines:
+        values: Floats = lines[name].values(np.arange(256))[numbers]
+        return values
+    low, high = PREDICTORS[name].valid_range
+    return np.where((numbers >= low) & (numbers <= high), numbers, np.nan).astype(np.float32)
+
+
+def _cell(image: Floats, halo: int) -> Floats:
+    inner = slice(halo * PIXELS_PER_CELL, (halo + 1) * PIXELS_PER_CELL)
+    return image[:, inner, inner]
+
+
+def _means(name: str, image: Floats, halo: int) -> Floats:
+    means, _ = block_mean(_cell(image, halo), PIXELS_PER_CELL)
+    return _within(name, means[:, 0, 0])
+
+
+def _within(name: str, values: NDArray[np.floating]) -> Floats:
+    low, high = PREDICTORS[name].valid_range
+    within: Floats = np.clip(values, low, high).astype(np.float32)
+    return within
+
+
+def _present(source: str, images: Mapping[str, Floats], cells: Mapping[str, Floats], halo: int) -> Floats:
+    """The part of the sensor's cell of which a source says anything."""
+    names = [variable.name for variable in SOURCES[source]]
+    seen = [~np.isnan(_cell(images[name], halo if name in PIXELS else 0)) for name in names if name in images]
+    seen = seen or [~np.isnan(cells[name])[:, None, None] for name in names]
+    present: NDArray[np.bool_] = np.logical_or.reduce(seen)
+    return np.asarray(present.mean(axis=(1, 2)), np.float32)

@@ -1,0 +1,157 @@
+"""What published numbers are in physical units: a straight line fitted where a published image overlaps a product."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vadose.errors import Refusal
+from vadose.io.files import declaration, read_json, write_json
+
+KIND = "published units"
+FEWEST = 100
+"""Pairs below which nothing is fitted."""
+LOWEST, HIGHEST = 0, 255
+"""Published numbers that stand for missing values or for all beyond the range."""
+
+
+@dataclass(frozen=True)
+class UnitFit:
+    """value = scale * published + offset, and how well it holds.
+
+    Attributes:
+        feature: the published feature.
+        units: of the product, "dB" where powers were fitted in decibel.
+        scale, offset: in these units.
+        residual: root mean square of what the line leaves, in these units.
+        r: Pearson correlation of the pairs.
+        count: pairs that were fitted.
+    """
+
+    feature: str
+    units: str
+    scale: float
+    offset: float
+    residual: float
+    r: float
+    count: int
+
+    @property
+    def residual_steps(self) -> float:
+        """The residual in steps of the published number; rounding alone leaves 0.29."""
+        return self.residual / abs(self.scale)
+
+    def physical(self, published: ArrayLike) -> NDArray[np.float64]:
+        """Published numbers in physical units."""
+        return np.asarray(published, np.float64) * self.scale + self.offset
+
+    def published(self, physical: ArrayLike) -> NDArray[np.float64]:
+        """Physical values as published numbers, within 0..255, not rounded."""
+        return np.clip((np.asarray(physical, np.float64) - self.offset) / self.scale, LOWEST, HIGHEST)
+
+
+def fit(feature: str, units: str, published: ArrayLike, product: ArrayLike) -> UnitFit:
+    """Fit the line by least squares, over pairs that both have a value.
+
+    Published 0 and 255 are left out, as they may be cut off or missing. The product is the dependent variable: what is
+    wanted is its expected value for a published number.
+
+    Args:
+        feature: its name.
+        units: of the product.
+        published: numbers of 0 to 255, of any shape.
+        product: values of the same pixels at the same time, NaN where missing.
+
+    Raises:
+        Refusal: the shapes differ, there are too few pairs, or either is constant.
+    """
+    numbers, values = np.asarray(published, np.float64), np.asarray(product, np.float64)
+    if numbers.shape != values.shape:
+        raise _refused(feature, f"Their shapes are {numbers.shape} and {values.shape}", "Bring both onto one grid")
+    paired = (numbers > LOWEST) & (numbers < HIGHEST) & np.isfinite(values)
+    x, y = numbers[paired], values[paired]
+    if x.size < FEWEST:
+        raise _refused(feature, f"{x.size} pairs have a value", f"Give at least {FEWEST}")
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        raise _refused(feature, "One of them is constant", "Give overlaps with a spread of values")
+    dx, dy = x - x.mean(), y - y.mean()
+    scale = float((dx @ dy) / (dx @ dx))
+    if scale == 0:
+        raise _refused(feature, "They are not correlated", "Give overlaps of the same place and time")
+    offset = float(y.mean() - scale * x.mean())
+    residual = float(np.sqrt(np.mean((y - scale * x - offset) ** 2)))
+    r = float((dx @ dy) / np.sqrt((dx @ dx) * (dy @ dy)))
+    return UnitFit(feature, units, scale, offset, residual, r, int(x.size))
+
+
+def to_dict(fits: Mapping[str, UnitFit]) -> dict[str, dict[str, Any]]:
+    """As JSON can hold it, by feature."""
+    return {name: asdict(one) for name, one in fits.items()}
+
+
+def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, UnitFit]:
+    """The inverse of `to_dict`.
+
+    Raises:
+        Refusal: something is absent, unknown, or no finite line.
+    """
+    try:
+        fits = {name: UnitFit(**one) for name, one in content.items()}
+        lines = np.array([(one.scale, one.offset, one.residual) for one in fits.values()], np.float64)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _refused("saved fits", str(error), "Fit them again") from error
+    if not np.isfinite(lines).all() or any(one.scale == 0 for one in fits.values()):
+        raise _refused("saved fits", "One of them is no line", "Fit them again")
+    return fits
+
+
+def write(path: Path, fits: Mapping[str, UnitFit], made_from: Mapping[str, Any]) -> None:
+    """Write fits as JSON, with what they were made from."""
+    write_json(path, declaration(KIND, made_from) | {"features": to_dict(fits)})
+
+
+def read(path: Path) -> dict[str, UnitFit]:
+    """What `write` wrote.
+
+    Raises:
+        Refusal: it cannot be read, or holds no fits.
+    """
+    try:
+        content = read_json(path)
+        kind, features = content["kind"], content["features"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _refused(str(path), f"They cannot be read ({error})", "Give what 'vadose samples units' wrote") from error
+    if kind != KIND:
+        raise _refused(str(path), f"It is of the kind '{kind}'", "Give what 'vadose samples units' wrote")
+    return from_dict(features)
+
+
+def require(fits: Mapping[str, UnitFit], features: Iterable[str], residual_steps: float) -> None:
+    """Make sure that live products can stand for published features.
+
+    Args:
+        fits: by feature.
+        features: those that a model was trained on.
+        residual_steps: the largest residual that is accepted, in steps of the published number.
+
+    Raises:
+        Refusal: a feature has no fit, or one with a larger residual; each is told.
+    """
+    poor = [
+        f"{feature} ({'no fit' if fit is None else f'residual of {fit.residual_steps:.2g} steps'})"
+        for feature in features
+        if (fit := fits.get(feature)) is None or fit.residual_steps > residual_steps
+    ]
+    if poor:
+        raise _refused(
+            ", ".join(poor),
+            f"Live products are in physical units, and a fit to {residual_steps:g} steps is needed",
+            "Fit scale and offset over overlapping products with 'vadose samples units', and import with --units",
+        )
+
+
+def _refused(what: str, found: str, remedy: str) -> Refusal:
+    return Refusal(f"published: units of {what}", found, remedy)

@@ -1,0 +1,79 @@
+"""The commands of maps. Heavy rooms are imported by the command that needs them."""
+# ruff: noqa: PLC0415
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from vadose.cli import CORES, RunFolder, progress, say
+
+
+class MapFormat(StrEnum):
+    """Formats of a map's files."""
+
+    COG = "cog"
+    ZARR = "zarr"
+    NETCDF = "netcdf"
+
+
+def map_(
+    run: RunFolder,
+    archive: Annotated[Path, typer.Argument(help="Folder of the products.")],
+    area: Annotated[str, typer.Option(help="west,south,east,north in degrees; or a GeoJSON, GeoPackage or shapefile.")],
+    date: Annotated[str, typer.Option(help="Day, 2021-06-10; moment, 2021-06-10T18:00 (UTC); or two days with a /.")],
+    out: Annotated[Path, typer.Option(help="Folder of the map.")] = Path("map"),
+    as_of: Annotated[str | None, typer.Option(help="Day or moment (UTC) after which no product is read.")] = None,
+    every: Annotated[str | None, typer.Option(help="Of a range, every how many days; or pass: as Sentinel-1.")] = None,
+    form: Annotated[list[MapFormat] | None, typer.Option("--format", help="cog alone by default.")] = None,
+    scheduler: Annotated[
+        str, typer.Option(help="threads, processes, or a Dask scheduler, tcp://host:port.")
+    ] = "threads",
+    workers: Annotated[int, typer.Option(min=1, help="Tiles that are done side by side on this machine.")] = CORES,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the networks run.")] = "cpu",
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw each moment.")] = True,
+    allow_unread: Annotated[
+        bool, typer.Option("--allow-unread", help="Go on without a source of which no file can be read.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what the map would cost.")] = False,
+) -> None:
+    """Map an area at one moment or many: mean, spread, quality and ages on cells of 320 m, and pictures.
+
+    A map that was stopped goes on with the tiles that it lacks. Exit status 1 where tiles failed.
+    """
+    from vadose.mapping import Crew, MapRequest, TilesFailed
+    from vadose.mapping.make import make_map
+
+    formats = tuple(map(str, form or ("cog",)))
+    request = MapRequest(run, archive, area, date, out, as_of, every, formats, pictures, allow_unread)
+    crew = Crew(scheduler, workers, device)
+    if dry_run:
+        from vadose.mapping.cost import cost_of
+
+        say(str(cost_of(request, crew)))
+        return
+    told: list[str] = []
+    try:
+        with progress("tiles") as report:
+            written = make_map(request, report, crew=crew, tell=told.append)
+    except TilesFailed as failed:
+        for name, reason in failed.reasons.items():
+            typer.echo(f"failed: {name}: {' '.join(reason.split())}", err=True)
+        typer.echo(f"{failed.asked} {len(failed.reasons)} of them failed. {failed.remedy}", err=True)
+        raise typer.Exit(1) from failed
+    say(*told, *map(str, written))
+
+
+def series(
+    maps: Annotated[Path, typer.Argument(help="Folder of a map of many moments, or a cube of it.")],
+    out: Annotated[Path, typer.Option(help="File of the series: .csv, .parquet or .nc.")],
+    at: Annotated[list[str] | None, typer.Option(help="A point, lon,lat in degrees; may be repeated.")] = None,
+    points: Annotated[Path | None, typer.Option(help="CSV file with columns lon and lat, and place if named.")] = None,
+    polygons: Annotated[Path | None, typer.Option(help="GeoJSON, GeoPackage or shapefile of polygons.")] = None,
+) -> None:
+    """Write series of soil moisture at points, or means over polygons, from maps of many moments."""
+    from vadose.mapping.points import series_of
+
+    table = series_of(maps, out, at or (), points, polygons)
+    say(f"{len(table)} rows of {table['place'].nunique()} places in {out}")

@@ -1,0 +1,146 @@
+"""From the readings of a sensor to labels: which depth, which flags, which values, which time."""
+
+from collections import Counter
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from vadose.dataset.rejections import Dropped
+from vadose.grid import nanoseconds
+from vadose.insitu.flags import MEANINGS, accepted, codes
+from vadose.variables import SOIL_MOISTURE
+
+DEPTH_TOLERANCE_M = 0.001
+"""Two inches, 0.0508 m, at which whole networks of the United States measure, count as 5 cm."""
+
+FREEZING_C = 0.0
+"""Permittivity, and with it what a sensor takes for moisture, drops when the water in the soil freezes."""
+
+
+Moisture = Annotated[float, Field(ge=-1, le=2)]
+
+
+class LabelRule(BaseModel):
+    """Which readings are labels.
+
+    Attributes:
+        deepest_m: the sensor must lie within 0 and this depth, metres.
+        flags: ISMN quality flags that are accepted: single codes such as "G", of which each of a reading's must be
+            one, or combinations such as "C03,D06", which a reading's must equal in any order. For their meaning see
+            `vadose.insitu.flags`.
+        drop_frozen: leave out readings of frozen soil: 0 degrees Celsius or less at the thermometer beside the sensor,
+            where there is one. (ISMN's flags of frost, D01 to D03, are left out as any flag that is not accepted.)
+        plausible: closed interval of soil moisture, m3 m-3.
+        window_minutes: how far a reading may lie from the time of a sample.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    deepest_m: float = Field(default=0.05, gt=0, le=100)
+    flags: tuple[str, ...] = ("G",)
+    drop_frozen: bool = True
+    plausible: tuple[Moisture, Moisture] = SOIL_MOISTURE.valid_range
+    window_minutes: float = Field(default=30.0, ge=0, le=527_040)
+
+    @field_validator("flags")
+    @classmethod
+    def _known(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set().union(*map(codes, flags)) - set(MEANINGS))
+        if unknown:
+            raise ValueError(f"{', '.join(map(repr, unknown))}: no flag of ISMN; those are {', '.join(MEANINGS)}")
+        return flags
+
+
+def at_top(depth_from_m: float, depth_to_m: float, deepest_m: float = 0.05) -> bool:
+    """Whether a sensor measures the top soil: 0 <= from <= to <= deepest, the last with a tolerance of 1 mm.
+
+    So 0-0.05, 0.02-0.05, 0.05-0.05 and 0.0508-0.0508 m do, 0.05-0.15 and 0-0.1 m do not.
+    """
+    return 0 <= depth_from_m <= depth_to_m <= deepest_m + DEPTH_TOLERANCE_M
+
+
+def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Dropped]:
+    """The readings of one sensor that may be labels, in order of time, each time once.
+
+    Of two good readings at one time with the same value one is kept; with different values neither is.
+
+    Args:
+        readings: indexed by time (UTC), in any order, with soil_moisture (m3 m-3), flag and, where it is known,
+            soil_temperature (degrees Celsius).
+        rule: which are accepted.
+
+    Returns:
+        time (datetime64[ns], ascending), soil_moisture and flag; and what was left out for which reason.
+    """
+    table = pd.DataFrame(
+        {
+            "time": _utc(readings.index),
+            "soil_moisture": readings["soil_moisture"].to_numpy(np.float64),
+            "flag": _flags(readings["flag"]),
+        }
+    )
+    frozen = (readings.get("soil_temperature", pd.Series(np.nan, readings.index)) <= FREEZING_C).to_numpy()
+    faults = _faults(table, frozen & rule.drop_frozen, rule)
+    good = table[faults == ""].sort_values("time", kind="stable")
+    different = good.groupby("time")["soil_moisture"].transform("nunique") > 1
+    repeated = good["time"].duplicated() & ~different
+    counts = Counter(faults[faults != ""].tolist())
+    counts["conflicting readings at one time"] = int(different.sum())
+    counts["repeated reading"] = int(repeated.sum())
+    return good[~different & ~repeated].reset_index(drop=True), Dropped.of(counts)
+
+
+def nearest(labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes: float) -> tuple[pd.DataFrame, Dropped]:
+    """The reading nearest to each requested time; of two as near, the earlier one.
+
+    Args:
+        labels: as `clean` gives them.
+        times: requested, UTC.
+        window_minutes: how far a reading may lie, before or after, the bound included.
+
+    Returns:
+        time (the requested one), soil_moisture, flag and lag_minutes (time of the reading minus requested time), one
+        row for each time that has a reading; and the count of those that have none.
+    """
+    asked = nanoseconds(times)
+    known = nanoseconds(labels["time"].to_numpy())
+    if known.size:
+        after = np.searchsorted(known, asked).clip(max=known.size - 1)
+        before = (after - 1).clip(min=0)
+        place = np.where(abs(asked - known[before]) <= abs(known[after] - asked), before, after)
+        lag = (known[place] - asked) / np.timedelta64(1, "m")
+    else:
+        place, lag = np.zeros(asked.size, np.intp), np.full(asked.size, np.inf)
+    near = abs(lag) <= window_minutes
+    found = labels[["soil_moisture", "flag"]].iloc[place[near]].reset_index(drop=True)
+    found = found.assign(time=asked[near], lag_minutes=lag[near])
+    return found, Dropped.of({f"no reading within {window_minutes:g} minutes": int((~near).sum())})
+
+
+def _flags(flags: pd.Series) -> pd.Series:
+    """Flags without blanks around them, "" where there is none."""
+    held = flags.astype("category").cat
+    names = pd.Index([str(name).strip() for name in held.categories] + [""], dtype=object)
+    return pd.Series(names[held.codes.to_numpy()], dtype=object)
+
+
+def _faults(table: pd.DataFrame, frozen: NDArray[np.bool_], rule: LabelRule) -> pd.Series:
+    low, high = rule.plausible
+    value, flag = table["soil_moisture"], table["flag"]
+    wanted = {name: accepted(name, rule.flags) for name in flag.unique()}
+    refused = ~flag.map(wanted).astype(bool)
+    faults = pd.Series("", index=table.index, dtype=object)
+    faults[(value < low) | (value > high)] = f"outside {low:g}..{high:g} m3 m-3"
+    faults[frozen] = f"frozen: soil temperature of {FREEZING_C:g} degrees Celsius or less"
+    faults[refused] = "flag " + flag[refused].where(lambda text: text != "", "absent")
+    faults[value.isna()] = "no value"
+    faults[table["time"].isna()] = "no time"
+    return faults
+
+
+def _utc(times: pd.Index) -> pd.DatetimeIndex:
+    index = pd.DatetimeIndex(times)
+    return (index.tz_convert("UTC").tz_localize(None) if index.tz is not None else index).as_unit("ns")

@@ -1,0 +1,152 @@
+"""Where a store is gathered, sensor by sensor, before it is whole: a build that is stopped goes on from here."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vadose.dataset.layout import needs_from
+from vadose.dataset.packing import packing_of
+from vadose.dataset.rejections import Dropped
+from vadose.dataset.writer import Samples
+from vadose.errors import Refusal
+from vadose.fusion import Needs
+from vadose.io.files import declaration, read_json, replacing, write_json
+from vadose.sources.left_out import LeftOut
+
+PLAN, REPORT, UNREAD = "plan.json", "report.json", "unread.json"
+HEX = 8 * "[0-9a-f]"
+"""What `replacing` puts behind the name of what is half written."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some samples of a sensor.
+
+    Attributes:
+        samples: of the arrays that `holds` names.
+        holds: what each sample has.
+        items: what they were made from.
+    """
+
+    samples: Samples
+    holds: Needs
+    items: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Staging:
+    """A folder beside the store, with a folder for each sensor that is done."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, store: Path, plan: Mapping[str, Any]) -> "Staging":
+        """Begin to gather a store, or go on where an earlier build was stopped.
+
+        Args:
+            store: its path.
+            plan: all that the samples depend on.
+
+        Raises:
+            Refusal: another build was stopped there.
+        """
+        staging = cls(store.with_name(f"{store.name}.building"))
+        asked = json.loads(json.dumps(declaration("samples being built", plan), default=str))
+        try:
+            begun = read_json(staging.folder / PLAN, nan=True)
+        except (OSError, ValueError):
+            shutil.rmtree(staging.folder, ignore_errors=True)
+            write_json(staging.folder / PLAN, asked)
+            return staging
+        if begun != asked:
+            raise Refusal(
+                f"samples: a store at {store}",
+                f"{staging.folder} holds the parts of another one that was stopped",
+                f"Finish that one with the configuration that it was begun with, or remove {staging.folder}",
+            )
+        for half_written in store.parent.glob(f".{escape(store.name)}.{HEX}*"):
+            shutil.rmtree(half_written)
+        return staging
+
+    def has(self, number: int) -> bool:
+        """Whether a sensor is done."""
+        return self._of(number).exists()
+
+    def put(
+        self,
+        number: int,
+        parts: Iterator[Part],
+        dropped: Mapping[str, int] | Dropped,
+        unread: Callable[[], Sequence[LeftOut]] = tuple,
+    ) -> None:
+        """Keep the samples of a sensor: whole or not at all.
+
+        Args:
+            number: of the sensor.
+            parts: of its samples.
+            dropped: what gave no sample; read when the parts have come.
+            unread: what of the archive is not read; asked when the parts have come.
+        """
+        with replacing(self._of(number)) as folder:
+            folder.mkdir()
+            for place, part in enumerate(parts):
+                _write(folder / str(place), part)
+            counts = dict(dropped.counts) if isinstance(dropped, Dropped) else dict(dropped)
+            write_json(folder / REPORT, counts)
+            write_json(folder / UNREAD, {"unread": [asdict(entry) for entry in unread()]})
+
+    def parts(self, number: int) -> Iterator[Part]:
+        """The samples of a sensor that is done."""
+        folders = sorted(
+            (path for path in self._of(number).iterdir() if path.is_dir()), key=lambda path: int(path.name)
+        )
+        return map(_read, folders)
+
+    def dropped(self, number: int) -> Dropped:
+        """What of a sensor gave no sample."""
+        return Dropped.of(read_json(self._of(number) / REPORT))
+
+    def unread(self, number: int) -> tuple[LeftOut, ...]:
+        """What of the archive was not read when a sensor was done."""
+        path = self._of(number) / UNREAD
+        return tuple(LeftOut(**entry) for entry in read_json(path)["unread"]) if path.exists() else ()
+
+    def remove(self) -> None:
+        """Forget all of it: the store is whole.
+
+        The plan goes first, so that nothing is taken up again from what is half removed.
+        """
+        (self.folder / PLAN).unlink(missing_ok=True)
+        shutil.rmtree(self.folder)
+
+    def _of(self, number: int) -> Path:
+        return self.folder / f"sensor-{number:06d}"
+
+
+def _write(folder: Path, part: Part) -> None:
+    folder.mkdir()
+    samples = part.samples
+    samples.index.to_parquet(folder / "index.parquet")
+    arrays: dict[str, Any] = {"cells": samples.cells, "history": samples.history}
+    if samples.pixels is not None:
+        channels = zip(part.holds.pixels, np.moveaxis(samples.pixels, 1, 0), strict=True)
+        arrays |= {f"pixels {name}": packing_of(name).pack(chips) for name, chips in channels}
+    np.savez_compressed(folder / "arrays.npz", **arrays)
+    write_json(folder / "part.json", {"needs": asdict(part.holds), "items": sorted(part.items)})
+
+
+def _read(folder: Path) -> Part:
+    told = read_json(folder / "part.json", nan=True)
+    holds = needs_from(told["needs"])
+    with np.load(folder / "arrays.npz") as arrays:
+        chips = [packing_of(name).unpack(arrays[f"pixels {name}"]) for name in holds.pixels]
+        pixels = np.stack(chips, axis=1) if chips else None
+        samples = Samples(pd.read_parquet(folder / "index.parquet"), arrays["cells"], arrays["history"], pixels)
+    return Part(samples, holds, frozenset(told["items"]))

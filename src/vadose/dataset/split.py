@@ -1,0 +1,194 @@
+"""Splits by place, network or year, never by random rows."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.dataset.leakage import days_apart
+from vadose.dataset.spatial_groups import Grouping
+from vadose.errors import Refusal
+from vadose.grid import nanoseconds
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows to learn from and rows to be judged on; no row is in two of them, each ascending.
+
+    Attributes:
+        train: to fit on.
+        test: to score on, never seen before.
+        validation: set aside of the training rows for early stopping; empty until `inner` or `later` is asked.
+    """
+
+    train: Rows
+    test: Rows
+    validation: Rows = field(default_factory=lambda: np.empty(0, np.intp))
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """All rows in folds, each row in one.
+
+    Attributes:
+        folds: the test rows of each fold, ascending.
+    """
+
+    folds: tuple[Rows, ...]
+
+    def fold(self, number: int) -> Fold:
+        """One fold to test on, all others to train on."""
+        others = [rows for other, rows in enumerate(self.folds) if other != number]
+        return Fold(np.sort(np.concatenate(others)), self.folds[number])
+
+
+def kfold(index: pd.DataFrame, grouping: Grouping, folds: int, seed: int) -> Split:
+    """Deal whole groups into folds of about as many samples.
+
+    The larger groups are dealt first, each to the fold that has the fewest samples, so that folds differ by at most
+    the largest group; the seed orders groups of like size.
+
+    Args:
+        index: of a sample store.
+        grouping: what stays together.
+        folds: how many, 2 or more.
+        seed: the same seed gives the same split.
+
+    Raises:
+        Refusal: fewer groups than folds.
+    """
+    groups = grouping.of(index)
+    sizes = np.bincount(groups)
+    if not 2 <= folds <= sizes.size:
+        raise Refusal(
+            f"split: {folds} folds by {grouping.by}, buffer {grouping.buffer_km:g} km",
+            f"{len(index)} samples make {sizes.size} groups",
+            f"Ask for 2 to {sizes.size} folds, or for smaller groups" if sizes.size > 1 else "Group otherwise",
+        )
+    order = np.random.default_rng(seed).permutation(sizes.size)
+    order = order[np.argsort(-np.floor(np.log2(sizes[order])), kind="stable")]
+    filled = np.zeros(folds, np.intp)
+    fold_of = np.empty(sizes.size, np.intp)
+    for group in order:
+        fold_of[group] = np.argmin(filled)
+        filled[fold_of[group]] += sizes[group]
+    return Split(tuple(np.flatnonzero(fold_of[groups] == fold) for fold in range(folds)))
+
+
+def leave_one_out(index: pd.DataFrame, grouping: Grouping) -> Split:
+    """A fold for every group, however small, in the order of the groups.
+
+    Args:
+        index: of a sample store.
+        grouping: what stays together, such as each network.
+
+    Raises:
+        Refusal: a single group.
+    """
+    groups = grouping.of(index)
+    count = int(groups.max(initial=-1)) + 1
+    if count < 2:
+        raise Refusal(
+            f"split: each {grouping.by} left out once, buffer {grouping.buffer_km:g} km",
+            f"{len(index)} samples make {count} groups",
+            "Group otherwise, or give samples of more than one",
+        )
+    return Split(tuple(np.flatnonzero(groups == group) for group in range(count)))
+
+
+def years(index: pd.DataFrame, asked: Collection[int]) -> Fold:
+    """Test on some years (UTC), train on all others.
+
+    Raises:
+        Refusal: a year without samples, or no other year.
+    """
+    year = index["time"].dt.year.to_numpy()
+    held = np.isin(year, list(asked))
+    absent = sorted(set(asked) - set(year.tolist()))
+    if absent or held.all():
+        raise Refusal(
+            f"split: {', '.join(map(str, sorted(asked)))} to test on and other years to train on",
+            f"The samples are of {', '.join(map(str, np.unique(year)))}",
+            "Ask for some of these years, not for all",
+        )
+    return Fold(np.flatnonzero(~held), np.flatnonzero(held))
+
+
+def holdout(index: pd.DataFrame, grouping: Grouping, fraction: float, seed: int) -> Fold:
+    """Set whole groups aside, together at most a fraction of the samples; the smallest one if all are larger.
+
+    Args:
+        index: of a sample store.
+        grouping: what stays together.
+        fraction: of the samples, between 0 and 1.
+        seed: the same seed gives the same rows.
+
+    Raises:
+        Refusal: a single group.
+    """
+    groups = grouping.of(index)
+    sizes = np.bincount(groups)
+    if sizes.size < 2 or not 0 < fraction < 1:
+        raise Refusal(
+            f"split: a fraction of {fraction:g} set aside by {grouping.by}, buffer {grouping.buffer_km:g} km",
+            f"{len(index)} samples make {sizes.size} groups",
+            "Give a fraction between 0 and 1 and samples of 2 groups or more",
+        )
+    held = np.zeros(sizes.size, bool)
+    for group in np.random.default_rng(seed).permutation(sizes.size):
+        held[group] = sizes[held].sum() + sizes[group] <= fraction * len(index)
+    if not held.any():
+        held[np.argmin(sizes)] = True
+    return Fold(np.flatnonzero(~held[groups]), np.flatnonzero(held[groups]))
+
+
+def inner(index: pd.DataFrame, fold: Fold, grouping: Grouping, fraction: float, seed: int) -> Fold:
+    """The same fold with whole groups of its training rows set aside for validation.
+
+    Args:
+        index: of the whole sample store.
+        fold: whose training rows are divided.
+        grouping, fraction, seed: as in `holdout`.
+
+    Raises:
+        Refusal: as `holdout`.
+    """
+    parts = holdout(index.iloc[fold.train], grouping, fraction, seed)
+    return replace(fold, train=fold.train[parts.train], validation=fold.train[parts.test])
+
+
+def later(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> Fold:
+    """The same fold with its three parts apart in time, the last of the training rows set aside for validation.
+
+    Training rows within the gap of a test row's time are in no part, and so are those within the gap of the first
+    validation row: with a gap of the length of its history, a model looks back on nothing of the times that another
+    part is of.
+
+    Args:
+        index: of the whole sample store.
+        fold: whose test rows are of other times than its training rows, such as other years.
+        fraction: of the training rows, between 0 and 1.
+        gap_days: rows of two parts lie more than this apart, days.
+
+    Raises:
+        Refusal: nothing remains to train on or to validate by.
+    """
+    times = nanoseconds(index["time"].to_numpy())
+    usable = fold.train[days_apart(times[fold.train], times[fold.test]) > gap_days]
+    order = usable[np.argsort(times[usable], kind="stable")]
+    cut = times[order[int((1 - fraction) * len(order))]] if len(order) else np.datetime64("NaT", "ns")
+    validation = usable[times[usable] >= cut]
+    rest = usable[times[usable] < cut]
+    train = rest[days_apart(times[rest], times[validation]) > gap_days]
+    if not len(train) or not len(validation):
+        raise Refusal(
+            f"split: training, validation and test samples more than {gap_days:g} days apart",
+            f"Of {len(fold.train)} samples of other years {len(usable)} lie so far from those to test on, which leaves "
+            f"{len(train)} to train on and {len(validation)} to validate by",
+            "Give samples of more years, or a smaller gap_days (by default the length of the history)",
+        )
+    return Fold(train, fold.test, validation)

@@ -1,0 +1,355 @@
+"""Reading a sample store."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+
+from vadose.dataset.chip_files import ChipFiles
+from vadose.dataset.layout import (
+    ARRAYS,
+    COLUMNS,
+    DECLARATION,
+    FORMAT,
+    INDEX,
+    KIND,
+    LABEL,
+    NUMBERS,
+    PUBLISHED_UNITS,
+    Plan,
+    needs_from,
+    packings_from,
+    plans,
+    products_of,
+)
+from vadose.dataset.packing import Packing
+from vadose.errors import Refusal
+from vadose.fusion import History, Needs
+from vadose.grid import PIXELS_PER_CELL, nanoseconds
+from vadose.io.files import read_json
+from vadose.io.locks import settle
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
+Stamp = tuple[int, int, int] | None
+HELD_BYTES = 2**25
+"""Of an array that is kept in memory once it was asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampleStore:
+    """Samples on disk: what was known at each sensor and time, and where known the label.
+
+    Attributes:
+        path: the folder.
+        declaration: what the store says of itself.
+        holds: what every sample has.
+        index: one row a sample, with the columns of `layout.COLUMNS`; soil_moisture (m3 m-3) where labels are known.
+        packings: of its pixels, where they are its own.
+    """
+
+    path: Path
+    declaration: Mapping[str, Any]
+    holds: Needs
+    index: pd.DataFrame
+    packings: Mapping[str, Packing]
+    _arrays: Mapping[str, zarr.Array[Any]]
+    _same: set[Stamp] = field(default_factory=set)
+    _held: dict[str, Floats] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path) -> "SampleStore":
+        """Open a store and check that it is whole: every array there, of the right shape, with all its files.
+
+        Raises:
+            Refusal: no store, another kind, an unknown format, or a part that is missing or truncated.
+        """
+        settle(path)
+        while True:
+            stamp = _stamp(path)
+            try:
+                store = cls._open(path, stamp)
+            except Refusal:
+                if stamp == _stamp(path):
+                    raise
+                continue  # it was replaced meanwhile
+            if stamp == _stamp(path):
+                return store
+
+    @classmethod
+    def _open(cls, path: Path, stamp: Stamp) -> "SampleStore":
+        declaration = _declaration(path)
+        try:
+            holds, count = needs_from(declaration["needs"]), int(declaration["count"])
+            index = _conformed(pd.read_parquet(path / INDEX))
+            packings = packings_from(declaration)
+            if {*declaration["products"]} != {*products_of(holds, {})}:
+                raise ValueError(f"{DECLARATION} does not tell the products of its predictors")
+            group = zarr.open_group(path / ARRAYS, mode="r", zarr_format=3)
+            arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds, packings)}
+        except Refusal:
+            raise
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise _broken(path, f"{type(error).__name__}: {error}") from error
+        if len(index) != count or set(COLUMNS) - set(index) - {LABEL}:
+            raise _broken(path, f"{INDEX} has {len(index)} rows of {list(index)}, declared are {count} of {COLUMNS}")
+        return cls(path, declaration, holds, index, packings, arrays, {stamp})
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def rows(self) -> Rows:
+        """All rows, in order."""
+        return np.arange(len(self))
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Its arrays."""
+        return plans(self.holds, self.packings)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of it is simulated."""
+        return bool(self.declaration["simulated"])
+
+    @property
+    def products(self) -> Mapping[str, str]:
+        """By predictor, of which product, level or convention it is; only where several go by its name."""
+        return dict(self.declaration["products"])
+
+    @property
+    def published_units(self) -> Mapping[str, Mapping[str, Any]]:
+        """By variable, the line by which published numbers are read; empty where all is as products have it."""
+        return dict(self.declaration["made_from"].get(PUBLISHED_UNITS, {}))
+
+    def check(self, needs: Needs) -> None:
+        """Make sure that a model's needs are met.
+
+        Raises:
+            Refusal: they are not; the message has the full list of differences.
+        """
+        differences = needs.differences(self.holds)
+        if differences:
+            raise Refusal(
+                f"samples: {self.path} for a model that needs {', '.join(sorted(needs.names))}",
+                f"The store lacks {'; '.join(differences)}",
+                "Build the store with these, or choose a model that needs less",
+            )
+
+    def widened(self, needs: Needs) -> "SampleStore":
+        """The same samples, with everything missing that a model needs and the store does not hold, as in an archive.
+
+        Steps of the history before those that the store holds are missing too.
+
+        Raises:
+            Refusal: the store holds nothing of the needs, steps of another length, or chips that are too small.
+        """
+        held = self.holds
+        if needs.names and not needs.names & held.names:
+            self.check(needs)
+        mine, theirs = held.history, needs.history
+        past = replace(
+            mine if mine.variables else theirs,
+            variables=_also(mine.variables, theirs.variables),
+            steps=max(mine.steps, theirs.steps),
+        )
+        wide = Needs(
+            _also(held.pixels, needs.pixels),
+            _also(held.cells, needs.cells),
+            past,
+            held.halo if held.pixels else needs.halo,
+        )
+        store = replace(self, holds=wide, _held={})
+        store.check(needs)
+        return store
+
+    @cached_property
+    def _chips(self) -> Mapping[str, ChipFiles]:
+        return {
+            plan.name: ChipFiles(self.path / ARRAYS / plan.path, plan.shape[0], plan.block, plan.packing)
+            for plan in self.plans
+            if plan.packing and plan.path in self._arrays
+        }
+
+    def labels(self, rows: Rows) -> Floats:
+        """Soil moisture, (sample,), m3 m-3; NaN where it is not known."""
+        if LABEL not in self.index:
+            return np.full(len(rows), np.nan, np.float32)
+        return self.index[LABEL].to_numpy(np.float32)[rows]
+
+    def cells(self, names: Sequence[str], rows: Rows) -> Floats:
+        """Means over the sensor's cell, (sample, variable), physical units, NaN where missing.
+
+        Raises:
+            Refusal: a name that the store does not hold, or a file that cannot be read.
+        """
+        self.check(Needs(cells=tuple(names)))
+        parts = [self._span(f"cells/{name}", rows) for name in names]
+        return np.stack(parts, axis=1) if parts else np.empty((len(rows), 0), np.float32)
+
+    def history(self, history: History, rows: Rows) -> Floats:
+        """Cell values of the time before, (sample, step, variable), the latest step first.
+
+        Raises:
+            Refusal: a name, a length or a number of steps that the store does not hold, or a file that cannot be read.
+        """
+        self.check(Needs(history=history))
+        spans = (self._span(f"history/{name}", rows) for name in history.variables)
+        parts = [_of_length(span, history.steps) for span in spans]
+        return np.stack(parts, axis=2) if parts else np.empty((len(rows), history.steps, 0), np.float32)
+
+    def steps(self, name: str, rows: Rows) -> Floats:
+        """One variable of the time before, (sample, step), as it was observed.
+
+        Raises:
+            Refusal: a file cannot be read.
+        """
+        return self._span(f"history/{name}", rows)
+
+    def pixels(self, names: Sequence[str], rows: Rows, halo: int) -> Floats:
+        """Pixels of 10 m around the sensor's cell, (sample, variable, y, x), cut to `halo` cells on every side.
+
+        Raises:
+            Refusal: a name or a halo that the store does not hold, or a file that cannot be read.
+        """
+        self.check(Needs(pixels=tuple(names), halo=halo))
+        edge = (self.holds.halo - halo) * PIXELS_PER_CELL
+        side = (1 + 2 * halo) * PIXELS_PER_CELL
+        chips = np.empty((len(rows), len(names), side, side), np.float32)
+        for place, name in enumerate(names):
+            if name not in self._chips:
+                chips[:, place] = np.nan
+                continue
+            with self._reading(f"pixels/{name}"):
+                self._chips[name].read(rows, slice(edge, edge + side), chips[:, place])
+        return chips
+
+    def _span(self, path: str, rows: Rows) -> Floats:
+        """Some rows of an array that has few numbers a sample; small arrays are read once."""
+        if path not in self._arrays:
+            shape = (self.holds.history.steps,) if path.startswith("history/") else ()
+            return np.full((len(rows), *shape), np.nan, np.float32)
+        array = self._arrays[path]
+        if path not in self._held and 4 * math.prod(array.shape) <= HELD_BYTES:
+            self._held[path] = self._read(path, slice(None))
+        if path in self._held:
+            return self._held[path][rows]
+        if not len(rows):
+            return np.empty((0, *array.shape[1:]), np.float32)
+        first = int(rows.min())
+        return self._read(path, slice(first, int(rows.max()) + 1))[rows - first]
+
+    def _read(self, path: str, selection: slice) -> Floats:
+        with self._reading(path):
+            return np.asarray(self._arrays[path][selection], np.float32)
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Within, an array is read; what was read counts if the store is still the one that was opened."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            self._require_same()
+            raise _broken(self.path, f"{name} cannot be read: {error}") from error
+        self._require_same()
+
+    def _require_same(self) -> None:
+        """Make sure that no other store has taken the place of this one; it may have grown behind these samples."""
+        stamp = _stamp(self.path)
+        if stamp in self._same:
+            return
+        if stamp is None or not _grown_from(self.declaration["made_from"], _declaration(self.path)["made_from"]):
+            raise Refusal(
+                f"samples: the store {self.path}",
+                "It was replaced or removed while it was read",
+                "Run the same command again",
+            )
+        self._same.add(stamp)
+
+
+def _stamp(path: Path) -> Stamp:
+    """By which a store is known from one that takes its place; None where there is none."""
+    try:
+        told = (path / DECLARATION).stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns, told.st_size
+
+
+def _grown_from(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a store came of another by samples that were put behind its own."""
+    while "onto" in now:
+        now = now["onto"]
+        if now == before:
+            return True
+    return False
+
+
+_DECLARED = {"simulated": bool, "made_from": dict, "needs": dict, "count": int}
+
+
+def _conformed(index: pd.DataFrame) -> pd.DataFrame:
+    """The index with numbers as numbers and times as times, whoever wrote it."""
+    numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
+    for name in ("lat", "lon"):
+        if name in numbers and not np.isfinite(numbers[name]).all():
+            raise ValueError(f"{INDEX} has a {name} that is no number")
+    return index.assign(**numbers, time=nanoseconds(index["time"].to_numpy(), INDEX))
+
+
+def _also(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    return (*names, *(name for name in others if name not in names))
+
+
+def _of_length(steps: Floats, count: int) -> Floats:
+    """The latest steps, (sample, count); NaN before the first."""
+    short = max(count - steps.shape[1], 0)
+    return np.pad(steps[:, :count], ((0, 0), (0, short)), constant_values=np.nan)
+
+
+def _declaration(path: Path) -> Mapping[str, Any]:
+    asked = f"samples: the store {path}"
+    try:
+        content = read_json(path / DECLARATION, nan=True)
+        kind = content["kind"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            asked, f"No readable {DECLARATION} in it ({error})", "Give the folder that 'samples' wrote"
+        ) from error
+    if kind != KIND:
+        raise Refusal(asked, f"It is of the kind '{kind}'", f"Give one of the kind '{KIND}'")
+    if content.get("format") != FORMAT:
+        raise Refusal(
+            asked,
+            f"Its format is {content.get('format')}, written by vadose {content.get('vadose_version')}; "
+            f"this version reads format {FORMAT}",
+            "Use the version of vadose that wrote it, or build the store again",
+        )
+    absent = [key for key, kind in _DECLARED.items() if not isinstance(content.get(key), kind)]
+    if absent:
+        raise _broken(path, f"{DECLARATION} does not tell {', '.join(absent)}")
+    return dict(content)
+
+
+def _array(path: Path, group: zarr.Group, plan: Plan, count: int) -> zarr.Array[Any]:
+    array = group[plan.path]
+    if not isinstance(array, zarr.Array) or array.shape != (count, *plan.shape):
+        raise _broken(path, f"{plan.path} is not an array of shape {(count, *plan.shape)}")
+    expected = -(-count // (array.shards or array.chunks)[0])
+    files = sum(entry.is_file() for entry in (path / ARRAYS / plan.path / "c").rglob("*"))
+    if files != expected:
+        raise _broken(path, f"{plan.path} has {files} of {expected} files")
+    return array
+
+
+def _broken(path: Path, found: str) -> Refusal:
+    return Refusal(f"samples: the store {path}", f"It is damaged: {found}", "Build it again, or copy it again")

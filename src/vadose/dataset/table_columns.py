@@ -1,0 +1,256 @@
+"""A table's mapping: which of its columns is what, in which units."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from vadose.dataset.table_units import check
+from vadose.errors import Refusal
+from vadose.fusion import Windows
+from vadose.io.files import read_yaml
+from vadose.variables import (
+    ENHANCED_SMAP,
+    PREDICTORS,
+    PRODUCTS,
+    SMAP,
+    SMAP_USDA,
+    SOIL_MOISTURE,
+    SPL3SMP,
+    Variable,
+    source_of,
+)
+
+_EXAMPLES = "examples lie in configs/tables"
+Number = Annotated[float, Field(ge=-1e12, le=1e12)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Place(_Closed):
+    """A column of numbers in degrees."""
+
+    column: str
+
+
+class Name(_Closed):
+    """A column of names, or one name for all rows."""
+
+    column: str | None = None
+    value: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Name":
+        if (self.column is None) == (self.value is None):
+            raise ValueError("give a column, or one value for all rows")
+        return self
+
+
+class Moment(_Closed):
+    """A column of times in UTC: ISO 8601, or of a strftime format."""
+
+    column: str
+    format: str | None = None
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, form: str | None) -> str | None:
+        if form is not None:
+            pd.to_datetime(pd.Series([""]), format=form, errors="coerce")  # a ValueError for what is no format
+        return form
+
+
+class Quantity(_Closed):
+    """A column of a physical quantity: column * scale + offset is in `units`.
+
+    Attributes:
+        column: its name in the table.
+        units: of the scaled values; the variable's own if not stated.
+        scale, offset: applied before the units are converted.
+        depth_mm: of the soil that holds a column of water in mm or kg m-2.
+        missing: numbers that stand for a missing value.
+    """
+
+    column: str
+    units: str | None = None
+    scale: Number = 1.0
+    offset: Number = 0.0
+    depth_mm: float | None = Field(default=None, gt=0, le=1e6)
+    missing: tuple[Annotated[float, Field(allow_inf_nan=True)], ...] = ()
+
+
+class Predictor(Quantity):
+    """A predictor.
+
+    Attributes:
+        product: of which product, level or convention it is, see `variables.PRODUCTS`; a soil map may have any name.
+        optional: whether a table may lack the column; its samples are then without this predictor.
+    """
+
+    product: str | None = None
+    optional: bool = False
+
+
+class Label(Quantity):
+    """The measured soil moisture.
+
+    Attributes:
+        optional: whether a table may lack the column; its rows are then imported without labels, to be estimated.
+    """
+
+    optional: bool = False
+
+
+class Past(_Closed):
+    """What each row knows of the rows of the same sensor before it.
+
+    Attributes:
+        steps: how many steps of time, the row's own the first of them.
+        step_days: length of a step, days; the value of a step is the mean of the rows in it.
+        variables: which of the predictors; empty for all.
+    """
+
+    steps: int = Field(gt=0, le=1000)
+    step_days: float = Field(gt=0, le=366)
+    variables: tuple[str, ...] = ()
+
+
+class TableMapping(_Closed):
+    """What a matched point table holds.
+
+    Attributes:
+        network, station, sensor: who measured; the sensor is the station's own if not stated.
+        lat, lon, time: where and when.
+        label: measured soil moisture; without it the samples can be estimated, not learned from.
+        predictors: by the name of the variable.
+        history: what a row knows of earlier rows.
+        windows: how old a look may be to count at a later row, and whether it counts only once it was published.
+        simulated: whether the table is simulated.
+    """
+
+    network: Name
+    station: Name
+    sensor: Name | None = None
+    lat: Place
+    lon: Place
+    time: Moment
+    label: Label | None = None
+    predictors: dict[str, Predictor] = Field(min_length=1)
+    history: Past | None = None
+    windows: Windows = Windows()
+    simulated: bool = False
+
+    @classmethod
+    def read(cls, path: Path) -> "TableMapping":
+        """Read a mapping from YAML.
+
+        Raises:
+            Refusal: no such file, not YAML, or not a mapping; the message lists every fault.
+        """
+        asked = f"tables: the mapping {path}"
+        content = read_yaml(path, asked, f"Give a YAML file; {_EXAMPLES}")
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            faults = "; ".join(_fault(dict(one)) for one in error.errors())
+            raise Refusal(asked, faults, f"Mend these; {_EXAMPLES}") from error
+
+    @model_validator(mode="after")
+    def _known(self) -> "TableMapping":
+        for name in self.predictors:
+            _expect(name, list(PREDICTORS), "a predictor")
+        for name in self.history.variables if self.history else ():
+            _expect(name, list(self.predictors), "a predictor of this table")
+        for name, predictor in self.predictors.items():
+            _expect_product(name, predictor)
+        for variable, quantity in self.quantities:
+            check(variable, quantity.units or variable.units, quantity.depth_mm)
+        return self
+
+    def of_columns(self, columns: Collection[str]) -> "TableMapping":
+        """The mapping of a table with these columns: without what is optional and absent; one predictor stays."""
+        label = None if self.label and self.label.optional and self.label.column not in columns else self.label
+        held = {name: one for name, one in self.predictors.items() if not one.optional or one.column in columns}
+        predictors = held or self.predictors
+        past = self.history
+        if past:
+            names = tuple(name for name in self.history_names if name in predictors)
+            past = past.model_copy(update={"variables": names}) if names else None
+        return self.model_copy(update={"label": label, "predictors": predictors, "history": past})
+
+    @property
+    def quantities(self) -> tuple[tuple[Variable, Quantity], ...]:
+        """Every physical quantity: the predictors, then the label where there is one."""
+        label = ((SOIL_MOISTURE, self.label),) if self.label else ()
+        return (*((PREDICTORS[name], quantity) for name, quantity in self.predictors.items()), *label)
+
+    @property
+    def products(self) -> dict[str, str]:
+        """The product of each predictor that states one, in the words of `variables.PRODUCTS` where it is there."""
+        stated = {name: predictor.product for name, predictor in self.predictors.items()}
+        return {name: _product(name, product) for name, product in stated.items() if product}
+
+    @property
+    def history_names(self) -> tuple[str, ...]:
+        """Predictors whose past is kept."""
+        return () if self.history is None else self.history.variables or tuple(self.predictors)
+
+    @property
+    def names(self) -> tuple[Name, Name, Name]:
+        """Network, station and sensor."""
+        return self.network, self.station, self.sensor or self.station
+
+
+def closest(name: str, known: list[str]) -> str:
+    """A hint at the most similar of some names, or nothing."""
+    lower = {other.lower(): other for other in known}
+    found = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    return f" (did you mean '{lower[found[0]]}'?)" if found else ""
+
+
+def _expect(name: str, known: list[str], what: str) -> None:
+    if name not in known:
+        raise ValueError(f"'{name}' is not {what}{closest(name, known)}; known are {', '.join(known)}")
+
+
+def _product(name: str, product: str) -> str:
+    """A product in the words of `PRODUCTS`; SMAP L3 may be named by either of its grids."""
+    same = [
+        one for one in PRODUCTS.get(name, ()) if product.strip().lower() in (one.lower(), *one.lower().split(" or "))
+    ]
+    return same[0] if same else product.strip()
+
+
+def _expect_product(name: str, predictor: Predictor) -> None:
+    """Make sure that the product of a predictor is one that goes by its name."""
+    known = list(PRODUCTS.get(name, ()))
+    column = predictor.depth_mm is not None and predictor.product is None
+    if name == SMAP.name and (column or _enhanced(predictor.product)):
+        raise ValueError(
+            f"'{SMAP.name}' is SMAP L3 ({SPL3SMP}) in m3 m-3; a water column in mm is {ENHANCED_SMAP}, another "
+            f"quantity: map it as '{SMAP_USDA.name}'"
+        )
+    if predictor.product is None:
+        return
+    if not known:
+        raise ValueError(f"{name} has no products that would be told apart: leave its product out")
+    if source_of(name) != "soilgrids" and _product(name, predictor.product) not in known:
+        hint = closest(predictor.product, known)
+        raise ValueError(f"'{predictor.product}' is no product of {name}{hint}; known are {', '.join(known)}")
+
+
+def _enhanced(product: str | None) -> bool:
+    return product is not None and product.strip().lower() == ENHANCED_SMAP.lower()
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    where = ".".join(map(str, fault["loc"])) or "the whole"
+    if fault["type"] == "extra_forbidden":
+        fields = [*TableMapping.model_fields, *Predictor.model_fields, *Past.model_fields, *Moment.model_fields]
+        return f"{where}: unknown key{closest(str(fault['loc'][-1]), fields)}"
+    return f"{where}: {str(fault['msg']).removeprefix('Value error, ')}"

@@ -1,0 +1,239 @@
+"""Writing a sample store: in batches, in bounded memory, whole or not at all."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from vadose.dataset.layout import (
+    ARRAYS,
+    COLUMNS,
+    DECLARATION,
+    INDEX,
+    KIND,
+    LABEL,
+    NO_PRODUCTS,
+    NUMBERS,
+    REQUIRED,
+    TEXTS,
+    Plan,
+    described,
+    plans,
+)
+from vadose.dataset.packing import UNCHANGED, Packing
+from vadose.dataset.shared_files import link
+from vadose.dataset.store import SampleStore
+from vadose.errors import Refusal
+from vadose.fusion import Needs
+from vadose.grid import nanoseconds
+from vadose.io.files import declaration, read_json, replacing, write_json
+
+Floats = NDArray[np.float32]
+NUMBERS_OF_CELLS = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+CHIPS = BloscCodec(cname="lz4hc", clevel=5, shuffle="shuffle")
+"""Read four times as fast as zstd, for a tenth more bytes, on Sentinel-1, Sentinel-2 and heights alike."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Some samples, in the order of a store's names; NaN where nothing was observed.
+
+    Attributes:
+        index: one row a sample: network, station, sensor, lat, lon, time (UTC), and where known depth_from_m,
+            depth_to_m, flag, lag_minutes, soil_moisture.
+        cells: (sample, variable).
+        history: (sample, step, variable).
+        pixels: (sample, variable, y, x); None for a store without pixels.
+    """
+
+    index: pd.DataFrame
+    cells: Floats
+    history: Floats
+    pixels: Floats | None = None
+
+    def array(self, plan: Plan) -> Floats:
+        """One variable, (sample, ...)."""
+        if plan.group == "cells":
+            return self.cells[:, plan.place]
+        if plan.group == "history":
+            return self.history[:, :, plan.place]
+        return np.empty((0, 0, 0), np.float32) if self.pixels is None else self.pixels[:, plan.place]
+
+
+class SampleWriter:
+    """Appends samples to a store that appears, whole, when its context ends without error."""
+
+    def __init__(
+        self,
+        folder: Path,
+        holds: Needs,
+        onto: SampleStore | None = None,
+        packings: Mapping[str, Packing] = UNCHANGED,
+        products: Mapping[str, str] = NO_PRODUCTS,
+    ) -> None:
+        self._folder, self._holds, self._packings, self._products = folder, holds, packings, products
+        self._index: list[pd.DataFrame] = [] if onto is None else [onto.index]
+        folder.mkdir()
+        group = zarr.create_group(folder / ARRAYS, zarr_format=3)
+        self._streams = [_Stream.create(group, plan) for plan in plans(holds, packings)]
+        if onto is not None:
+            for stream in self._streams:
+                stream.begin(onto.path / ARRAYS, folder / ARRAYS)
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        path: Path,
+        holds: Needs,
+        made_from: Mapping[str, Any],
+        simulated: bool = False,
+        onto: SampleStore | None = None,
+        packings: Mapping[str, Packing] = UNCHANGED,
+        products: Mapping[str, str] = NO_PRODUCTS,
+    ) -> Iterator["SampleWriter"]:
+        """Begin a store at `path`; an older store there is replaced when this one is whole.
+
+        Args:
+            path: the folder.
+            holds: what every sample has.
+            made_from: what the declaration is to tell of the origin; read when the context ends.
+            simulated: whether any of it is simulated.
+            onto: a store whose samples come first; it holds the same, packed alike.
+            packings: of pixels that are packed otherwise than `packing_of` says.
+            products: of which each predictor is, where that is known, see `variables.PRODUCTS`.
+
+        Raises:
+            Refusal: something else lies at `path`, or no sample came.
+        """
+        check_free(path)
+        with replacing(path) as folder:
+            writer = cls(folder, holds, onto, packings, products)
+            yield writer
+            writer._finish(path, made_from, simulated)
+
+    def append(self, samples: Samples) -> None:
+        """Add samples behind those already there.
+
+        Raises:
+            Refusal: an array has not the shape that `holds` says.
+        """
+        arrays = [samples.array(stream.plan) for stream in self._streams]
+        for stream, array in zip(self._streams, arrays, strict=True):
+            expected = (len(samples.index), *stream.plan.shape)
+            if array.shape != expected:
+                raise Refusal(
+                    f"samples: {stream.plan.path} of shape {expected}", f"Found {array.shape}", "Match the store"
+                )
+        self._index.append(_conformed(samples.index))
+        for stream, array in zip(self._streams, arrays, strict=True):
+            stream.append(array)
+
+    def put_list(self, name: str, table: pd.DataFrame) -> None:
+        """Put a table beside the index, such as of what was left out."""
+        table.to_parquet(self._folder / name)
+
+    def _finish(self, path: Path, made_from: Mapping[str, Any], simulated: bool) -> None:
+        count = sum(map(len, self._index))
+        if not count:
+            raise Refusal(f"samples: a store at {path}", "No sample came to be written", "Widen the period or the area")
+        for stream in self._streams:
+            stream.flush()
+        pd.concat(self._index, ignore_index=True).to_parquet(self._folder / INDEX)
+        content = declaration(KIND, made_from) | described(
+            self._holds, count, simulated, self._packings, self._products
+        )
+        write_json(self._folder / DECLARATION, content)
+
+
+@dataclass
+class _Stream:
+    """One growing array: what is appended waits until it fills whole files."""
+
+    plan: Plan
+    array: zarr.Array[Any]
+    waiting: list[NDArray[np.generic]] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, group: zarr.Group, plan: Plan) -> "_Stream":
+        chunks = (plan.chunk, *plan.shape)
+        array = group.create_array(
+            plan.path,
+            shape=(0, *plan.shape),
+            chunks=chunks,
+            shards=None if plan.chunk == plan.block else (plan.block, *plan.shape),
+            dtype=plan.packing.kind if plan.packing else "float32",
+            fill_value=plan.packing.missing if plan.packing else np.nan,
+            compressors=(CHIPS if plan.packing else NUMBERS_OF_CELLS, Crc32cCodec()),
+            dimension_names=plan.dims,
+            attributes=dict(plan.attrs),
+            config={"write_empty_chunks": True},
+        )
+        return cls(plan, array)
+
+    def begin(self, old: Path, new: Path) -> None:
+        """Take over what an older store holds: its full files as they are, the rows of the last one to be written."""
+        held = zarr.open_array(old / self.plan.path, mode="r", zarr_format=3)
+        count = held.shape[0]
+        full = count - count % self.plan.block
+        self.array.resize((full, *self.plan.shape))
+        chunks = Path(self.plan.path) / "c"
+        (new / chunks).mkdir(exist_ok=True)
+        for file in range(full // self.plan.block):
+            link(old / chunks / str(file), new / chunks / str(file))
+        self.waiting = [np.asarray(held[full:])]
+
+    def append(self, values: Floats) -> None:
+        floats = values.astype(np.float32)
+        self.waiting.append(self.plan.packing.pack(floats) if self.plan.packing else floats)
+        held = sum(map(len, self.waiting))
+        if held >= self.plan.block:
+            self._write(held - held % self.plan.block)
+
+    def flush(self) -> None:
+        self._write(sum(map(len, self.waiting)))
+
+    def _write(self, count: int) -> None:
+        if not count:
+            return
+        values = np.concatenate(self.waiting)
+        start = self.array.shape[0]
+        self.array.resize((start + count, *self.plan.shape))
+        self.array[start:] = values[:count]
+        self.waiting = [values[count:]]
+
+
+def _conformed(index: pd.DataFrame) -> pd.DataFrame:
+    absent = [name for name in REQUIRED if name not in index]
+    if absent:
+        raise Refusal("samples: an index", f"It lacks {', '.join(absent)}", f"Give {', '.join(REQUIRED)}")
+    columns = [name for name in COLUMNS if name != LABEL or name in index]
+    index = index.reindex(columns=columns)
+    texts = {name: index[name].astype("string").fillna("").astype(str) for name in TEXTS}
+    numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
+    return index.assign(**texts, **numbers, time=nanoseconds(index["time"].to_numpy(), "samples: an index"))
+
+
+def check_free(path: Path) -> None:
+    """Make sure that a store may be written: nothing is there, or an older store.
+
+    Raises:
+        Refusal: something else lies there.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    try:
+        kind = read_json(path / DECLARATION, nan=True)["kind"]
+    except (OSError, ValueError, KeyError, TypeError):
+        kind = "no declaration of vadose"
+    if kind != KIND:
+        raise Refusal(
+            f"samples: a store at {path}", f"Something else lies there: {kind}", "Choose another path, or remove it"
+        )

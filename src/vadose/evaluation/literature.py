@@ -1,0 +1,229 @@
+"""Published figures and ours side by side, with every difference of setting that is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from vadose.evaluation.anomaly import FEWEST_LIKE_DAILY, WINDOW_DAYS
+from vadose.evaluation.bootstrap import Bootstrap, Interval
+from vadose.evaluation.pooled import pooled
+from vadose.evaluation.predictions import SENSOR, by_sensor, check, scorable
+from vadose.evaluation.publications import NOT_TOLD, Figure, Region, Split, Work
+from vadose.evaluation.sensors import figures, per_sensor, scored, summary
+from vadose.evaluation.tally import MIN_SAMPLES
+from vadose.grid import Period
+
+_ANOMALIES = ("anomaly_r", "anomaly_r_climatology")
+ENDS_DAYS = 31
+"""Periods whose ends lie closer are one."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a table of predictions does not tell of itself.
+
+    Attributes:
+        split: how its samples were kept from what the model learned.
+        resolution: of the product.
+    """
+
+    split: Split = NOT_TOLD
+    resolution: str = ""
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Our scores on the samples of a work's region and period.
+
+    Attributes:
+        sensors, samples: that are scored.
+        box: west, south, east, north of the sensors, degrees.
+        networks: whose they are.
+        first, last: moments of the samples, UTC.
+        step_days: median step between the samples of a sensor.
+        window_samples: median number of samples in the 35-day window of an anomaly; with fewer than
+            `FEWEST_LIKE_DAILY` there is no anomaly R to stand beside theirs.
+        values: each score by how it is put together and its name.
+    """
+
+    sensors: int
+    samples: int
+    box: tuple[float, float, float, float]
+    networks: tuple[str, ...]
+    first: np.datetime64
+    last: np.datetime64
+    step_days: float
+    window_samples: float
+    values: dict[tuple[str, str], Interval]
+
+    def of(self, figure: Figure) -> Interval | None:
+        """Our figure in the definition of theirs; the mean over sensors where they do not tell theirs."""
+        over = "mean" if figure.over == "not told" else figure.over
+        return self.values.get((over, figure.score))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A work and our samples.
+
+    Attributes:
+        work: the published one.
+        ours: None where we have no samples of its region and period.
+        differences: of setting between the two; without them alone could figures be compared as they stand.
+        lacking: why there is nothing of ours; empty where there is.
+    """
+
+    work: Work
+    ours: Ours | None
+    differences: tuple[str, ...]
+    lacking: str
+
+
+def beside(
+    works: Sequence[Work],
+    predictions: pd.DataFrame,
+    setting: Setting | None = None,
+    *,
+    min_samples: int = MIN_SAMPLES,
+    bootstrap: Bootstrap | None = None,
+) -> tuple[Beside, ...]:
+    """Set predictions beside published works, each on our samples of its region and period.
+
+    Args:
+        works: the published ones.
+        predictions: a table as `check` describes.
+        setting: of the predictions.
+        min_samples: sensors with fewer samples there are not scored.
+        bootstrap: how the intervals are drawn.
+
+    Returns:
+        All works, in their order.
+    """
+    table = check(predictions)
+    table = table[scorable(table)]
+    bootstrap = bootstrap or Bootstrap()
+    return tuple(_one(work, table, setting or Setting(), min_samples, bootstrap) for work in works)
+
+
+def _one(work: Work, table: pd.DataFrame, setting: Setting, min_samples: int, bootstrap: Bootstrap) -> Beside:
+    there = table[_in_region(work.region, table)]
+    if there.empty:
+        where = work.region.name if work.region else "the world"
+        return Beside(work, None, (), f"no sample in {where}")
+    then = there[_in_period(work.period, there)]
+    if then.empty:
+        span = f"{there['time'].min():%Y-%m-%d} to {there['time'].max():%Y-%m-%d}"
+        return Beside(work, None, (), f"no sample within {work.period}; ours are of {span}")
+    sensors = per_sensor(then, min_samples)
+    if scored(sensors).empty:
+        return Beside(work, None, (), f"no sensor there with {min_samples} samples, the most are {sensors['n'].max()}")
+    ours = _ours(then, sensors, bootstrap)
+    return Beside(work, ours, tuple(_differences(work, ours, setting)), "")
+
+
+def _in_region(region: Region | None, table: pd.DataFrame) -> "pd.Series[bool]":
+    west, south, east, north = region.box if region else (-180.0, -90.0, 180.0, 90.0)
+    return table["lon"].between(west, east) & table["lat"].between(south, north)
+
+
+def _in_period(period: str, table: pd.DataFrame) -> "pd.Series[bool]":
+    if not period:
+        return pd.Series(True, table.index)
+    span = Period.parse(period)
+    return (table["time"] >= span.start) & (table["time"] < span.end)
+
+
+def _ours(table: pd.DataFrame, sensors: pd.DataFrame, bootstrap: Bootstrap) -> Ours:
+    there = scored(sensors)
+    used = table.merge(there[SENSOR], on=SENSOR)
+    skill = figures(summary(sensors, bootstrap))
+    values = {
+        (over, name): Interval(row[over], row[f"{over}_low"], row[f"{over}_high"])
+        for name, row in skill.items()
+        for over in ("mean", "median", "over_places")
+    }
+    values |= {("pooled", name): value for name, value in pooled(used, bootstrap).items()}
+    window = float(there["anomaly_samples"].median())
+    if window < FEWEST_LIKE_DAILY:
+        values = {key: value for key, value in values.items() if key[1] not in _ANOMALIES}
+    return Ours(
+        len(there),
+        int(there["n"].sum()),
+        (there["lon"].min(), there["lat"].min(), there["lon"].max(), there["lat"].max()),
+        tuple(sorted(there["network"].unique())),
+        used["time"].min().to_datetime64(),
+        used["time"].max().to_datetime64(),
+        _step_days(used),
+        window,
+        values,
+    )
+
+
+def _step_days(table: pd.DataFrame) -> float:
+    sensor, time = by_sensor(table)[0], table["time"].to_numpy()
+    step = np.diff(time)[np.diff(sensor) == 0]
+    return float(np.median(step / np.timedelta64(1, "D"))) if len(step) else np.nan
+
+
+def _differences(work: Work, ours: Ours, setting: Setting) -> list[str]:
+    west, south, east, north = ours.box
+    found = [
+        f"sensors: theirs {f'{work.sensors:,}' if work.sensors else 'of a number not told'}, "
+        f"{', '.join(work.networks) or 'networks not told'}; ours {ours.sensors:,} of {', '.join(ours.networks)}",
+        f"region: theirs {work.region.name if work.region else 'not told'}; "
+        f"ours within {south:.1f} to {north:.1f} N, {west:.1f} to {east:.1f} E",
+        *_of_period(work.period, ours),
+        *_of_split(work, setting.split),
+        *_of_metric(work.figures),
+        f"time: ours every {ours.step_days:.3g} days (median); theirs not told",
+    ]
+    if any(figure.score == "anomaly_r" for figure in work.figures):
+        found.append(_of_window(ours.window_samples))
+    if not work.resolution or work.resolution != setting.resolution:
+        found.append(f"resolution: theirs {work.resolution or 'not told'}; ours {setting.resolution or 'not told'}")
+    return found
+
+
+def _of_window(samples: float) -> str:
+    words = f"anomalies: our window of {WINDOW_DAYS:g} days holds {samples:g} samples (median)"
+    if samples < FEWEST_LIKE_DAILY:
+        return f"{words}, fewer than {FEWEST_LIKE_DAILY}: ours are no anomalies like theirs and are left out"
+    return f"{words}; theirs not told"
+
+
+def _of_period(period: str, ours: Ours) -> list[str]:
+    span = f"{np.datetime_as_string(ours.first, 'D')} to {np.datetime_as_string(ours.last, 'D')}"
+    if not period:
+        return [f"period: theirs not told; ours {span}"]
+    theirs, near = Period.parse(period), np.timedelta64(ENDS_DAYS, "D")
+    if abs(ours.first - theirs.start) <= near and abs(theirs.end - ours.last) <= near:
+        return []
+    return [f"period: theirs {theirs}; of it ours {span}"]
+
+
+def _of_split(work: Work, ours: Split) -> list[str]:
+    ways = {(figure.split or work.split) for figure in work.figures}
+    return [
+        f"split: theirs {way}; ours {ours}"
+        for way in sorted(ways, key=str)
+        if way.way != ours.way or way.text != ours.text or way.way == "not told"
+    ]
+
+
+def _of_metric(theirs: Sequence[Figure]) -> list[str]:
+    overs = {figure.over for figure in theirs}
+    found = []
+    if "not told" in overs:
+        found.append("metric: whether theirs is a mean over sensors, a median or pooled is not told; ours is the mean")
+    if "pooled" in overs:
+        found.append("metric: theirs is pooled over all samples, which counts differences between places as skill")
+    if "stations" in overs:
+        found.append("metric: theirs is across stations, which is not computed here")
+    if any(figure.score == "r2" for figure in theirs):
+        found.append("metric: their R² is not among the scores here")
+    products = sorted({figure.product for figure in theirs} - {""})
+    if products:
+        found.append(f"product: theirs are {', '.join(products)}; ours is the one under judgement in every row")
+    return found

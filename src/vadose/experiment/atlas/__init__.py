@@ -1,6 +1,0 @@
-"""Maps of any area and many moments: planned, estimated tile by tile by any number of workers, put together."""
-
-from vadose.experiment.atlas.crew import Crew
-from vadose.experiment.atlas.request import FORMATS, MapRequest, TilesFailed
-
-__all__ = ["FORMATS", "Crew", "MapRequest", "TilesFailed"]

@@ -1,0 +1,255 @@
+"""From an experiment to its sample store."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.dataset import Archive, Report, SampleStore, TableMapping, build, import_table
+from vadose.errors import NothingFound, Refusal
+from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples, TableSamples
+from vadose.experiment.unread import left_out_of, needed, require_readable, require_seen
+from vadose.fusion import Assembler, Needs, Windows
+from vadose.grid import Area, Period, Tile, nanoseconds, tile_around
+from vadose.insitu import Ismn, Sensor
+from vadose.io.files import sha256
+from vadose.io.outputs import Request
+from vadose.sources import Source, open_sources
+from vadose.sources.left_out import LeftOut
+from vadose.sources.sentinel1 import Sentinel1
+from vadose.variables import ARCHIVE_PRODUCTS
+
+Progress = Callable[[int, int, str], None]
+BUILD = Request("samples build", "")
+ALLOW = "samples: {allow_unread: true} in the configuration, or --allow-unread"
+
+
+def gather(
+    experiment: Experiment,
+    store: Path,
+    progress: Progress | None = None,
+    workers: int = 1,
+    allow_unread: bool = False,
+) -> Report:
+    """Build the sample store of an experiment; a build that was stopped goes on.
+
+    Args:
+        experiment: with its samples.
+        store: where to write.
+        progress: told after each sensor.
+        workers: processes.
+        allow_unread: as in `ArchiveSamples`, which may allow it too.
+
+    Raises:
+        Refusal: what it is made from cannot be read or holds nothing, or something of a source that the samples need
+            lies in the archive and none of it can be read; nothing is written.
+    """
+    BUILD.require_place(store, folder=True)
+    samples = experiment.samples
+    if isinstance(samples, ArchiveSamples) and allow_unread:
+        samples = samples.model_copy(update={"allow_unread": True})
+    if isinstance(samples, TableSamples):
+        return import_table(samples.table, mapping_of(experiment, samples), store, samples.mapping)
+    if isinstance(samples, StoreSamples):
+        raise Refusal(
+            f"samples: a store at {store} for the experiment '{experiment.name}'",
+            f"Its samples lie in {samples.store} already",
+            "Train on them with 'vadose train'",
+        )
+    return _collocate(experiment, samples, store, progress, workers)
+
+
+def store_of(experiment: Experiment, store: Path, progress: Progress | None = None, workers: int = 1) -> SampleStore:
+    """The sample store of an experiment, built when it is not there, or the one that the experiment names.
+
+    Raises:
+        Refusal: as `gather`; or the store that is there was built from another table, another period or other rules,
+            or is not the one that the experiment names.
+    """
+    if isinstance(experiment.samples, StoreSamples):
+        return _named(experiment, experiment.samples.store, store)
+    if not store.exists():
+        gather(experiment, store, progress, workers)
+    held = SampleStore.open(store)
+    changed = _changed(held.declaration["made_from"], experiment)
+    if changed:
+        raise Refusal(
+            f"samples: {store} for the experiment '{experiment.name}'",
+            f"They were built from another {', '.join(changed)}",
+            "Remove them and build again with 'vadose samples build', or give another --out",
+        )
+    return held
+
+
+def mapping_of(experiment: Experiment, samples: TableSamples) -> TableMapping:
+    """The mapping of a table, with the windows of the experiment.
+
+    Raises:
+        Refusal: the mapping cannot be read, or it has windows of its own that are others.
+    """
+    mapping = TableMapping.read(samples.mapping)
+    if mapping.windows not in (Windows(), experiment.windows):
+        raise Refusal(
+            f"samples: {samples.table} for the experiment '{experiment.name}'",
+            f"{samples.mapping} has other windows than the experiment",
+            "State the windows in the experiment, and for 'vadose samples table' the same in the mapping",
+        )
+    return mapping.model_copy(update={"windows": experiment.windows})
+
+
+def _named(experiment: Experiment, named: Path, given: Path) -> SampleStore:
+    """The store that an experiment names, where it lies."""
+    asked = f"samples: {named} for the experiment '{experiment.name}'"
+    if given.exists() and given.resolve() != named.resolve():
+        raise Refusal(asked, f"Others are given: {given}", "Leave those out, or name them in the configuration")
+    held = SampleStore.open(named)
+    if held.simulated != experiment.simulated:
+        found = "They are simulated" if held.simulated else "They are not simulated"
+        raise Refusal(asked, found, f"Write 'simulated: {str(held.simulated).lower()}' in the configuration")
+    return held
+
+
+def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
+    """What of the samples' origin differs from the experiment; where an archive or a table lies does not matter."""
+    samples = experiment.samples
+    if isinstance(samples, TableSamples):
+        mapping = mapping_of(experiment, samples).model_dump(mode="json", exclude_defaults=True)
+        asked: dict[str, Any] = {"sha256": sha256(samples.table), "mapping": mapping}
+        return [{"sha256": "table"}.get(key, key) for key in asked if made_from.get(key) != asked[key]]
+    asked = experiment.model_dump(mode="json")
+    held = made_from.get("experiment", {"samples": {}})
+    rules = [key for key in asked["samples"] if key != "archive" and held["samples"].get(key) != asked["samples"][key]]
+    same = Windows(**held.get("windows", {})) == experiment.windows
+    return rules + ([] if same else ["windows"])
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """An archive of products and its sensors, opened when it is asked; it can be handed to another process.
+
+    Attributes:
+        samples: which of them.
+        needs, windows: what is assembled.
+    """
+
+    samples: ArchiveSamples
+    needs: Needs
+    windows: Windows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The six products."""
+        return tuple(open_sources(self.samples.archive))
+
+    @cached_property
+    def insitu(self) -> Ismn:
+        """The sensors."""
+        return Ismn(in_situ_archive(self.samples.archive))
+
+    @property
+    def period(self) -> Period:
+        """Of the samples."""
+        return Period.parse(self.samples.period)
+
+    def read(self, sensor: Sensor) -> pd.DataFrame:
+        """Readings near the moments of the period."""
+        return self.insitu.read(sensor, _around(self.period, self.samples.labels.window_minutes))
+
+    def times_of(self, sensor: Sensor) -> NDArray[np.datetime64]:
+        """Moments of a sensor's samples."""
+        passes = [source for source in self.sources if isinstance(source, Sentinel1)]
+        return _times(sensor, self.samples, self.period, passes)
+
+    def classes_of(self, sensor: Sensor) -> Mapping[str, str]:
+        """Land cover and climate at a sensor."""
+        return self.insitu.classes(sensor)
+
+    @property
+    def needed(self) -> list[Source]:
+        """The products that samples are made from."""
+        also = ("sentinel1",) if self.samples.at == "sentinel1" else ()
+        return needed(self.sources, self.needs.names, also)
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What of the needed products has not been read so far."""
+        return left_out_of(self.needed)
+
+    def assemble(self, tile: Tile, span: Period) -> Assembler:
+        """All that was known of a tile."""
+        return Assembler.open(self.sources, tile, span, self.needs, self.windows)
+
+
+def _collocate(
+    experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None, workers: int
+) -> Report:
+    found = Gathering(samples, experiment.gathered_needs, experiment.windows)
+    if not samples.allow_unread:
+        require_readable(samples.archive, found.needed, ALLOW)
+    return build(
+        found.insitu.sensors(),
+        Archive(found.read, found.times_of, found.assemble, found.classes_of, found.left_out),
+        experiment.gathered_needs,
+        store,
+        rule=samples.labels,
+        made_from={"experiment": experiment.model_dump(mode="json")},
+        simulated=experiment.simulated,
+        progress=progress,
+        workers=workers,
+        products=ARCHIVE_PRODUCTS,
+        require=_allowed if samples.allow_unread else partial(require_seen, samples.archive, remedy=ALLOW),
+    )
+
+
+def _allowed(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:
+    pass
+
+
+def in_situ_archive(archive: Path) -> Path:
+    """The ISMN archive in a folder of products: `ismn`, or any zip archive whose name begins so.
+
+    Raises:
+        Refusal: there is none.
+    """
+    found = [archive / "ismn", *sorted(archive.glob("ismn*.zip"))]
+    for path in found:
+        if path.exists():
+            return path
+    raise Refusal(f"samples: in-situ sensors in {archive}", "No 'ismn' folder and no 'ismn*.zip'", "Put one there")
+
+
+def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
+    times = _passes(sensor, period, passes) if samples.at == "sentinel1" else _regular(period, samples.at)
+    kept = np.linspace(0, len(times) - 1, min(len(times), samples.most_per_sensor)).round().astype(int)
+    return np.asarray(times[kept])
+
+
+def _passes(sensor: Sensor, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
+    area = Area.from_tile(tile_around(sensor.lon, sensor.lat, halo=0))
+    times: set[np.datetime64] = set()
+    for source in passes:
+        try:
+            times.update(source.passes(area, period))
+        except NothingFound:
+            continue
+    return nanoseconds(np.array(sorted(times), dtype="datetime64"))
+
+
+def _regular(period: Period, days: float) -> NDArray[np.datetime64]:
+    """Moments of a period, `days` apart, from the first noon on."""
+    noon = pd.Timestamp(period.start) + pd.Timedelta(hours=12)
+    times = pd.date_range(noon, pd.Timestamp(period.end), freq=pd.Timedelta(days=days), inclusive="left")
+    return nanoseconds(times.to_numpy())
+
+
+def _around(period: Period, minutes: float) -> Period:
+    """All that lies within some minutes of a moment of a period."""
+    margin = np.timedelta64(round(minutes * 60e9), "ns")
+    return Period(period.start - margin, period.end + margin)

@@ -1,0 +1,135 @@
+"""The models of one fold: taken from the run where they are done, fitted where they are not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+
+from vadose.dataset import SampleStore
+from vadose.experiment.config import RESCALED, Experiment
+from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS
+from vadose.experiment.published import as_declared
+from vadose.experiment.run import NETWORK, Run
+from vadose.fusion import Needs
+from vadose.inference.held_out import LEARNED_FROM, sensors_of
+from vadose.models import Model
+from vadose.training import (
+    HERE,
+    Machine,
+    Places,
+    fit_change,
+    fit_climatology,
+    fit_network,
+    fit_product,
+    fit_rescaled,
+    fit_trees,
+    load,
+    save,
+)
+
+Reporter = Callable[[str, dict[str, float]], None]
+"""Is told what is being done, and the figures of its latest step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """One fold of an experiment at work.
+
+    Attributes:
+        experiment: what is fitted, and how.
+        run: where it is kept.
+        fold: number of the fold.
+        places: its samples.
+        report: is told of every epoch.
+        machine: what trains the networks.
+    """
+
+    experiment: Experiment
+    run: Run
+    fold: int
+    places: Places
+    report: Reporter
+    machine: Machine = HERE
+
+    def network(self) -> list[Model]:
+        """The fusion network, each member of it."""
+        return self._networks(NETWORK, self.experiment.network_needs, self.experiment.members)
+
+    def rival(self, rival: str) -> list[Model]:
+        """A baseline; none, when the experiment or its samples lack any of its predictors."""
+        needs = needs_met(self.experiment, rival, self.places.store)
+        if needs is None:
+            return []
+        if rival == "smap_gldas":
+            return self._networks(rival, needs, 1)
+        if not _done(self.run.checkpoint(self.fold, rival, 0)):
+            self.report(f"fold {self.fold}: {rival}", {})
+            models = self._rivals(rival, needs)
+            for member, model in reversed(list(enumerate(models))):  # the first, when it is there, says that all are
+                save(model, self.run.checkpoint(self.fold, rival, member), self._made_from())
+        return [load(folder) for folder in self._members(rival)]
+
+    def _products(self) -> dict[str, str]:
+        """Of which product each predictor was that a model may have learned from."""
+        names, products = self.experiment.store_needs.names, self.places.store.products
+        return {name: product for name, product in products.items() if name in names}
+
+    def _rivals(self, rival: str, needs: Needs) -> Sequence[Model]:
+        match rival:
+            case "trees":
+                split = self.experiment.split
+                return fit_trees(self.places, needs, self.experiment.schedule.seed, split.places)
+            case "change_detection":
+                return [fit_change(self.places, needs)]
+            case "climatology":
+                return [fit_climatology(self.places)]
+        if rival.endswith(RESCALED):
+            return [fit_rescaled(self.places, rival.removesuffix(RESCALED))]
+        return [fit_product(self.places, rival)]
+
+    def _members(self, name: str) -> list[Path]:
+        folders = (self.run.checkpoint(self.fold, name, member) for member in count())
+        return list(takewhile(_done, folders))
+
+    def _networks(self, name: str, needs: Needs, members: int) -> list[Model]:
+        return [self._member(name, needs, member) for member in range(members)]
+
+    def _member(self, name: str, needs: Needs, member: int) -> Model:
+        folder = self.run.checkpoint(self.fold, name, member)
+        if _done(folder):
+            return load(folder)
+        schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + member)
+        state = folder.with_name(f"{folder.name}.state")
+        what = f"fold {self.fold}: {name}" + (f" {member + 1}/{self.experiment.members}" if name == NETWORK else "")
+        shape, machine = self.experiment.network, self.machine
+        network, scaling, progress = fit_network(
+            self.places, needs, shape, schedule, state, lambda row: self.report(what, row), machine
+        )
+        save(network, folder, self._made_from() | {"journal": progress.journal}, scaling)
+        state.unlink()
+        return load(folder)
+
+    def _made_from(self) -> dict[str, Any]:
+        learned = [*self.places.training, *self.places.validation]
+        index = self.places.store.index
+        held_out = index.drop(index=learned, errors="ignore")
+        return {
+            "experiment": self.experiment.model_dump(mode="json"),
+            "fold": self.fold,
+            "training_samples": len(self.places.training),
+            "validation_samples": len(self.places.validation),
+            "held_out_sensors": len(held_out[["network", "station", "sensor"]].drop_duplicates()),
+            CHECKPOINT_PRODUCTS: self._products(),
+            LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
+        } | as_declared(self.places.store)
+
+
+def needs_met(experiment: Experiment, rival: str, store: SampleStore) -> Needs | None:
+    """What a rival reads; None when the experiment or its samples lack any of it."""
+    needs = experiment.rival_needs(rival)
+    return None if needs is None or needs.differences(store.holds) else needs
+
+
+def _done(folder: Path) -> bool:
+    return folder.is_dir()

@@ -1,0 +1,44 @@
+"""How far the sensors of a run's estimates lie from the places that its networks learned from."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.dataset.spatial_groups import EARTH_RADIUS_KM
+from vadose.evaluation import DISTANCE
+from vadose.evaluation.predictions import SENSOR
+from vadose.experiment.split_table import read
+
+
+def with_distance(table: pd.DataFrame, split: Path) -> pd.DataFrame:
+    """A table of estimates with the distance to the nearest place of training, km, in its own fold.
+
+    Args:
+        table: of the sensors that the folds held out.
+        split: of the run, as `split_table.keep` wrote it.
+
+    Returns:
+        The table with the column `distance_to_training_km`; NaN for sensors that are in no part "test" of the split,
+        or whose fold learned from sensors that the table does not hold.
+    """
+    places = table.drop_duplicates(SENSOR)[[*SENSOR, "lat", "lon"]]
+    parts = read(split).merge(places, on=SENSOR, how="left")
+    found = []
+    for _, fold in parts.groupby("fold"):
+        tested = fold[fold["part"] == "test"].drop_duplicates(SENSOR).dropna(subset="lat")
+        learned = fold[fold["part"] == "train"].drop_duplicates(SENSOR)
+        found.append(tested[SENSOR].assign(**{DISTANCE: _nearest_km(tested, learned)}))
+    nearest = pd.concat(found).groupby(SENSOR, as_index=False)[DISTANCE].min()
+    return table.merge(nearest, on=SENSOR, how="left", validate="many_to_one")
+
+
+def _nearest_km(places: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.float64]:
+    """Great-circle distance from each place to the nearest other one; NaN where some of those are not known."""
+    if others.empty or others["lat"].isna().any():
+        return np.full(len(places), np.nan)
+    (lat, lon), (there_lat, there_lon) = (np.radians(table[["lat", "lon"]].to_numpy().T) for table in (places, others))
+    half = np.sin((lat[:, np.newaxis] - there_lat) / 2) ** 2
+    half += np.cos(lat)[:, np.newaxis] * np.cos(there_lat) * np.sin((lon[:, np.newaxis] - there_lon) / 2) ** 2
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(half.min(axis=1).clip(0, 1))))

@@ -1,0 +1,216 @@
+"""The model card of a run, in Markdown: every figure is read from the run's own files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from vadose import __version__
+from vadose.errors import Refusal
+from vadose.experiment.config import SIMULATED, ArchiveSamples, Experiment, StoreSamples
+from vadose.experiment.folds import way_of
+from vadose.experiment.product_identity import products_of_run
+from vadose.experiment.published import lines_of_run, units_note
+from vadose.experiment.run import NETWORK, Run
+from vadose.export.module import OUTPUTS, inputs_of
+from vadose.fusion import Needs
+from vadose.io.files import read_json
+from vadose.models import FusionNetwork
+from vadose.report.text import HEADER, headline_rows, markdown_table, number
+from vadose.variables import PREDICTORS
+
+SENSOR = ["network", "station", "sensor"]
+OTHER_PRODUCTS = (
+    "A predictor is its product, level and convention: another SMAP product is another input and is to be left "
+    "missing; another level of reflectance, soil map or convention of backscatter under the same name is at your own "
+    "risk."
+)
+
+
+def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, float]) -> str:
+    """What the networks of a run are, what they learned from, how they were judged, and where they end.
+
+    Args:
+        run: that is finished.
+        members: its networks.
+        apart: by the name of a written file, how far it is from the networks, m3 m-3.
+
+    Raises:
+        Refusal: the run has no scorecard or no estimates.
+    """
+    experiment = run.experiment()
+    scorecard, judged = _read(run)
+    units = units_note(lines_of_run(run.networks()), members[0].needs.names)
+    parts = [f"# {experiment.name}: soil moisture of the top 5 cm, at 320 m"]
+    parts += [f"**{SIMULATED}**"] if experiment.simulated else ["Trained and judged on real sensors and products."]
+    parts += [
+        _model(experiment, members, apart),
+        _use(members[0].needs, any(member.shape.season for member in members), units, products_of_run(run.networks())),
+        _data(experiment, judged),
+        _scores(scorecard, len(members) > experiment.members),
+        _limits(experiment, judged),
+        _licence(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _read(run: Run) -> tuple[dict[str, Any], pd.DataFrame]:
+    try:
+        scorecard = read_json(run.folder / "scorecard.json")
+        judged = pd.read_parquet(
+            run.folder / "predictions" / f"{NETWORK}.parquet", columns=[*SENSOR, "lat", "lon", "time"]
+        )
+    except (OSError, ValueError) as error:
+        raise Refusal(
+            f"export: the scores of {run.folder}",
+            f"They cannot be read ({error})",
+            "Finish the run with 'vadose train --resume'",
+        ) from error
+    return scorecard, judged
+
+
+def _model(experiment: Experiment, members: Sequence[FusionNetwork], apart: Mapping[str, float]) -> str:
+    weights = sum(weight.numel() for weight in members[0].parameters())
+    lines = [
+        "## Model",
+        f"{len(members)} networks of {weights:,} weights each, {experiment.members} in each fold, speak as one: the "
+        "mean of their means; the variance is the mean of their variances plus the variance of their means "
+        f"(Lakshminarayanan et al., 2017). Made by vadose {__version__}.",
+        *(f"- `{name}`: within {found:.1g} m³ m⁻³ of the networks" for name, found in apart.items()),
+    ]
+    return "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:])
+
+
+def _use(needs: Needs, season: bool, units: str, products: Mapping[str, str]) -> str:
+    rows = [(f"`{name}`", f"({', '.join(map(str, axes))})") for name, axes in inputs_of(needs, season).items()]
+    text = [
+        "## Inputs and outputs",
+        "Physical units, 32-bit floats, NaN where missing; the scaling is inside. Batch, y and x are free.",
+        markdown_table(("input", "axes"), rows),
+        markdown_table(
+            ("input", "predictor", "units", "product learned", "meaning"), list(_predictors(needs, products))
+        ),
+        OTHER_PRODUCTS,
+    ]
+    text += [f"**{units}**"] if units else []
+    if needs.pixels:
+        text.append(
+            f"Pixels of 10 m reach {needs.halo} cells of 320 m beyond the estimated ones on every side: their axes are "
+            f"32 y + {64 * needs.halo} and 32 x + {64 * needs.halo} long. The program of torch.export "
+            "takes 2 x 2 cells or more; cells of NaN may fill them up."
+        )
+    if needs.history.variables:
+        past = needs.history
+        text.append(f"The history has {past.steps} means over {past.step_days:g} days, the latest first.")
+    if needs.own_record.variables:
+        text.append(
+            f"{', '.join(needs.own_record.variables)}: read relative to the place's own record, (x - mean) / std "
+            f"over its history, so that any product of the role serves; with fewer than {needs.own_record.min_steps} "
+            "observed steps it counts as missing. The model does this inside."
+        )
+    text.append(
+        f"Outputs: `{OUTPUTS[0]}` (0 to 1) and `{OUTPUTS[1]}`, one standard deviation of the error, both m³ m⁻³ and "
+        "(batch, y, x); NaN where nothing was observed."
+    )
+    return "\n\n".join(text)
+
+
+def _predictors(needs: Needs, products: Mapping[str, str]) -> Iterator[tuple[str, str, str, str, str]]:
+    groups = (("pixels", needs.pixels), ("cells", needs.cells), ("history", needs.history.variables))
+    for group, names in groups:
+        for name in names:
+            variable = PREDICTORS[name]
+            yield f"`{group}`", f"`{name}`", variable.units, products.get(name, ""), variable.long_name
+
+
+def _data(experiment: Experiment, judged: pd.DataFrame) -> str:
+    samples = experiment.samples
+    if isinstance(samples, ArchiveSamples):
+        origin = f"Collocated from the archive `{samples.archive.name}`, period {samples.period}."
+    elif isinstance(samples, StoreSamples):
+        origin = f"The sample store `{samples.store.name}`."
+    else:
+        origin = f"The point table `{samples.table.name}`, read by `{samples.mapping.name}`."
+    first, last = (f"{moment:%Y-%m-%d}" for moment in (judged["time"].min(), judged["time"].max()))
+    each = judged.groupby("network").agg(samples=("time", "size"), first=("time", "min"), last=("time", "max"))
+    sensors = judged.drop_duplicates(SENSOR).groupby("network").size()
+    rows = [
+        (str(name), f"{sensors[str(name)]:,}", f"{row.samples:,}", f"{row.first:%Y-%m-%d}", f"{row.last:%Y-%m-%d}")
+        for name, row in each.iterrows()
+    ]
+    return "\n\n".join(
+        [
+            "## Data",
+            f"{origin} Split: {way_of(experiment.split)}. The sensors that were held out, {sensors.sum():,} of "
+            f"{len(sensors)} networks with {len(judged):,} samples from {first} to {last}:",
+            markdown_table(("network", "sensors", "samples", "first", "last"), rows),
+        ]
+    )
+
+
+def _scores(scorecard: Mapping[str, Any], several: bool) -> str:
+    said = scorecard["made_from"]
+    ours = [row for row in scorecard["products"][NETWORK]["spread"] if row["score"].startswith("coverage")]
+    covered = [
+        (
+            f"{row['score'].removeprefix('coverage_')} %",
+            number(row["mean"]),
+            number(row["mean_low"]),
+            number(row["mean_high"]),
+        )
+        for row in ours
+    ]
+    together = " The figures are those of each fold's own networks, not of all as one." if several else ""
+    text = [
+        "## Scores",
+        f"Sensors with at least {said['min_samples']} samples; a place is a block of {said['block_degrees']:g}°, and "
+        f"the mean over places is what a new place may expect; brackets: {said['level']:.0%} intervals from the "
+        f"differences between places.{together}",
+        markdown_table(HEADER, headline_rows(scorecard["headline"])),
+        "\n".join(f"- {note}" for note in said["notes"]),
+    ]
+    if covered:
+        text += [
+            "How often the truth lay within the stated intervals:",
+            markdown_table(("interval", "share", "low", "high"), covered),
+            *_by_place(scorecard["products"][NETWORK].get("coverage_90_by", [])),
+        ]
+    return "\n\n".join(text)
+
+
+def _by_place(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How the coverage of the 90 % interval differs between sensors and between places; scorecards of earlier versions
+    do not tell.
+    """
+    rows = [
+        (row["of_each"], f"{row['number']:,}", *(number(row[name], 2) for name in ("under_70", "q05", "q50")))
+        for row in records
+    ]
+    header = ("of each", "number", "under 70 %", "5 % quantile", "median")
+    return ["The 90 % interval, sensor by sensor and place by place:", markdown_table(header, rows)] if rows else []
+
+
+def _limits(experiment: Experiment, judged: pd.DataFrame) -> str:
+    south, north, west, east = (
+        judged[n].agg(f) for n, f in (("lat", "min"), ("lat", "max"), ("lon", "min"), ("lon", "max"))
+    )
+    lines = [
+        f"- Judged between latitudes {south:.1f} and {north:.1f} and longitudes {west:.1f} and {east:.1f} alone; "
+        "elsewhere, and in climates, soils and covers that these sensors do not have, nothing is known of its error.",
+        "- A sensor measures a point; a cell is 320 m wide. Part of the error is that of the comparison.",
+        "- Its level (bias) is less certain than its changes in time: compare RMSE with ubRMSE.",
+        "- Nothing is filled: with sources missing it spreads wider. It knows no frozen ground, snow, water or towns.",
+        "- Inputs must be made as vadose makes them: regridded, in steps, and in the units above.",
+    ]
+    if experiment.simulated:
+        lines.insert(
+            0, "- It has seen a simulated world alone: its estimates of the Earth are worth nothing by themselves."
+        )
+    return "\n\n".join(["## Limits", "\n".join(lines)])
+
+
+def _licence() -> str:
+    return (
+        "## Licence\n\nThe program that made it is under Apache-2.0. The terms of the sensors' networks (ISMN) and of "
+        "the products that it learned from hold beside it: look at them before you pass it on."
+    )

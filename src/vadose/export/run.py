@@ -1,0 +1,70 @@
+"""The networks of a run, written for programs that do not know vadose."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from vadose.batchu2022.calibration import to_dict
+from vadose.dataset.layout import PUBLISHED_UNITS
+from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS, products_of_run
+from vadose.experiment.published import lines_of_run
+from vadose.experiment.run import Run
+from vadose.export.card import model_card
+from vadose.export.formats import Format, format_of, write_graph
+from vadose.export.module import OUTPUTS, Released
+from vadose.io import files
+from vadose.io.outputs import Request
+from vadose.models import FusionNetwork
+from vadose.variables import PREDICTORS
+
+INPUTS = "inputs.json"
+"""What the model reads; written with the others, it says which request made them."""
+
+
+def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...]:
+    """Write all networks of a run as one graph, what it reads, and its model card.
+
+    Args:
+        folder: of the run.
+        out: folder of `model.onnx` or `model.pt2`, `inputs.json` and `MODEL_CARD.md`.
+        forms: onnx, pt2, or both.
+
+    Raises:
+        Refusal: no such format, no run, one that is not finished, or a graph that says something else; nothing is
+            written then.
+    """
+    known = [format_of(form) for form in dict.fromkeys(forms)]
+    request = Request.of("export", out, run=folder, forms=sorted(known))
+    names = [*(f"model.{form}" for form in known), "MODEL_CARD.md", INPUTS]
+    with request.files(out, names, INPUTS) as held, files.renewing(held) as new:
+        written = _export(Run(folder), new, known, request.mark)
+    return tuple(out / path.name for path in written)
+
+
+def _export(run: Run, out: Path, known: Sequence[Format], mark: str) -> tuple[Path, ...]:
+    members = [model for model in run.members() if isinstance(model, FusionNetwork)]
+    experiment, calibration = run.experiment(), run.calibration()
+    released = Released(members, calibration.whole, calibration.without)
+    products = products_of_run(run.networks())
+    graphs = {form: out / f"model.{form}" for form in known}
+    inputs, card = out / INPUTS, out / "MODEL_CARD.md"
+    with ExitStack() as whole:
+        apart = {
+            path.name: write_graph(released, whole.enter_context(files.replacing(path)), form)
+            for form, path in graphs.items()
+        }
+        said = files.declaration("release", experiment.model_dump(mode="json")) | {
+            "request": mark,
+            "simulated": experiment.simulated,
+            "networks": len(members),
+            "needs": asdict(released.needs),
+            "inputs": released.inputs,
+            "outputs": OUTPUTS,
+            CHECKPOINT_PRODUCTS: products,
+            "units": {name: PREDICTORS[name].units for name in sorted(released.needs.names)},
+        }
+        said |= {PUBLISHED_UNITS: published} if (published := to_dict(lines_of_run(run.networks()))) else {}
+        whole.enter_context(files.replacing(card)).write_text(model_card(run, members, apart), encoding="utf-8")
+        files.write_json(whole.enter_context(files.replacing(inputs)), said)
+    return *graphs.values(), inputs, card

@@ -1,0 +1,220 @@
+"""From sources to the inputs of a model: the one road, for a sensor's chip and for a tile of a map."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+from vadose.errors import NothingFound, Refusal
+from vadose.fusion.feature_cube import Inputs
+from vadose.fusion.input_spec import Needs
+from vadose.fusion.publication import Publication
+from vadose.fusion.regrid import Floats
+from vadose.fusion.slope import SLOPE, mean_slope
+from vadose.fusion.temporal_policy import Windows
+from vadose.fusion.tile_source import Moment, OnTile, onto
+from vadose.grid import Area, Period, Tile, nanosecond
+from vadose.sources.source import Source
+from vadose.variables import ELEVATION, PREDICTORS, source_of
+
+
+def assemble(
+    sources: Sequence[Source],
+    tile: Tile,
+    time: np.datetime64,
+    needs: Needs,
+    windows: Windows | None = None,
+    as_of: np.datetime64 | None = None,
+) -> Inputs:
+    """Bring all sources onto one tile at one moment.
+
+    Only what was observed at `time` or before it is used. A source that holds nothing there is missing: its values
+    are NaN, its valid fraction 0.
+
+    Args:
+        sources: where the data come from; a predictor that none of them observes is NaN everywhere.
+        tile: the ground; its halo must be at least that of `needs`.
+        time: the moment of the estimate, UTC.
+        needs: predictors, history and halo.
+        windows: how old an observation may be.
+        as_of: when the estimate is made, UTC: products that were published later are not read; by default everything
+            that was observed until `time` is.
+
+    Raises:
+        Refusal: a file cannot be read, the halo is too small, or no source holds anything there.
+    """
+    moment = nanosecond(time)
+    return Assembler.open(sources, tile, Period.before(moment, 1e-9), needs, windows, as_of).at(moment)
+
+
+@dataclass(frozen=True, eq=False)
+class Assembler:
+    """One tile at many moments of a period: each item is read once.
+
+    Attributes:
+        tile, needs, windows, as_of: as in `assemble`.
+        owners: the source of each variable.
+        opened: what each source holds of the tile; a source that holds nothing is not in it.
+        absent: why each of the others is missing.
+    """
+
+    tile: Tile
+    needs: Needs
+    windows: Windows
+    owners: dict[str, str]
+    opened: dict[str, OnTile]
+    absent: dict[str, NothingFound] = field(default_factory=dict)
+    as_of: np.datetime64 | None = None
+
+    @classmethod
+    def open(
+        cls,
+        sources: Sequence[Source],
+        tile: Tile,
+        period: Period,
+        needs: Needs,
+        windows: Windows | None = None,
+        as_of: np.datetime64 | None = None,
+    ) -> "Assembler":
+        """Open what each source holds of a tile for the moments of a period and what they look back on.
+
+        Raises:
+            Refusal: as `assemble`.
+        """
+        if tile.halo < needs.halo:
+            raise Refusal(
+                f"fusion: a tile with a halo of {tile.halo} cells", f"The model needs {needs.halo}", "Widen the halo"
+            )
+        windows = windows or Windows()
+        opened, absent = {}, {}
+        for source in sources:
+            try:
+                opened[source.name] = _open(source, tile, period, needs, windows, as_of)
+            except NothingFound as nothing:
+                absent[source.name] = nothing
+        if not opened:
+            raise NothingFound(
+                f"fusion: inputs for {tile} in {period}",
+                "No source holds anything there: " + " ".join(str(reason) for reason in absent.values()),
+                "Choose an area and a period that the archive covers",
+            )
+        owners = {variable.name: source.name for source in sources for variable in source.variables}
+        return cls(tile, needs, windows, owners, opened, absent, as_of)
+
+    def at(self, time: np.datetime64) -> Inputs:
+        """The inputs at one moment."""
+        moments = {
+            name: source.at(time, self.windows.of(name), self._known_at(time)) for name, source in self.opened.items()
+        }
+        cells: dict[str, Floats] = {}
+        for source in sorted({self._owner(name) for name in self.needs.names}):
+            cells |= self._cells(source, moments.get(source))
+        pixels = {name: self._pixels(moments.get(self._owner(name)), name) for name in self.needs.pixels}
+        steps = {name: self._steps(name, time) for name in self.needs.history.variables}
+        return Inputs(
+            tile=self.tile,
+            time=time,
+            pixels=_dataset(pixels, self.tile.pixels, ("y", "x")),
+            cells=_dataset(cells, self.tile.cells, ("y", "x")),
+            history=_dataset(steps, self.tile.cells, ("step", "y", "x")),
+            items=tuple(
+                sorted({item for moment in moments.values() for item in moment.items} | self._past_items(time))
+            ),
+        )
+
+    def _past_items(self, time: np.datetime64) -> set[str]:
+        """Identifiers of what the history is made from."""
+        past = self.needs.history
+        sources = {self._owner(name) for name in past.variables} & self.opened.keys()
+        return {item for source in sources for item in self.opened[source].items(time, past, self._known_at(time))}
+
+    def _owner(self, name: str) -> str:
+        return self.owners.get(name) or source_of(name)
+
+    def _cells(self, source: str, moment: Moment | None) -> dict[str, Floats]:
+        shape = self.tile.cells.shape
+        names = [name for name in self.needs.cells if self._owner(name) == source]
+        held = moment.cells if moment else {}
+        values = {name: held.get(name, np.full(shape, np.nan)) for name in names}
+        values[f"{source}_valid_fraction"] = moment.valid_fraction if moment else np.zeros(shape)
+        values[f"{source}_age"] = moment.age if moment else np.full(shape, np.nan)
+        if moment and moment.pixels and ELEVATION.name in moment.pixels:
+            values[SLOPE] = mean_slope(moment.pixels[ELEVATION.name], tuple(shape))
+        return values
+
+    def _pixels(self, moment: Moment | None, name: str) -> Floats:
+        if moment and moment.pixels is None:
+            raise Refusal(
+                f"fusion: {name} as pixels of 10 m", "Its source is too coarse for them", f"Ask for {name} as cells"
+            )
+        held = moment.pixels if moment and moment.pixels else {}
+        return held.get(name, np.full(self.tile.pixels.shape, np.nan, np.float32))
+
+    def _steps(self, name: str, time: np.datetime64) -> Floats:
+        owner = self._owner(name)
+        source = self.opened.get(owner)
+        if source is None:
+            return np.full((self.needs.history.steps, *self.tile.cells.shape), np.nan)
+        return source.steps(name, time, self.needs.history, self._known_at(time))
+
+    def _known_at(self, time: np.datetime64) -> np.datetime64 | None:
+        return self.windows.known_at(time, self.as_of)
+
+
+def _open(
+    source: Source, tile: Tile, period: Period, needs: Needs, windows: Windows, as_of: np.datetime64 | None
+) -> OnTile:
+    variables = tuple(variable for variable in source.variables if variable.name in needs.names)
+    if not variables:
+        raise NothingFound(f"fusion: {source.name}", "The model asks for none of its variables", "Nothing to do")
+    fine = any(variable.name in needs.pixels for variable in variables)
+    ground = tile if fine else tile.with_halo(0)
+    past = needs.history.variables and any(variable.name in needs.history.variables for variable in variables)
+    days = max(windows.of(source.name), needs.history.steps * needs.history.step_days if past else 0.0)
+    area = Area.from_tile(ground, name=str(tile))
+    end = windows.until(source.name, period.end, as_of)
+    opened = source.open(area, _ending(period.widened(days), end, source.name))
+    dated = [windows.dated(dataset, source.name) for dataset in opened]
+    last = windows.known_at(period.end, as_of)
+    known = [dataset for dataset in dated if "time" not in dataset.dims or _published(dataset, last)]
+    if not known:
+        raise _unpublished(source.name, period, end if as_of is None else as_of)
+    return onto(known, variables, ground)
+
+
+def _published(dataset: xr.Dataset, last: np.datetime64 | None) -> bool:
+    """Whether any product of a dataset was published by a moment; all of them are for None."""
+    since = Publication.of(dataset).since
+    return last is None or bool((np.isnat(since) | (since <= last)).any())
+
+
+def _ending(period: Period, end: np.datetime64, source: str) -> Period:
+    """The period, but nothing later than `end`, which is part of it."""
+    after = end + np.timedelta64(1, "ns")
+    if after <= period.start:
+        raise _unpublished(source, period, end)
+    return Period(period.start, min(period.end, after))
+
+
+def _unpublished(source: str, period: Period, last: np.datetime64) -> NothingFound:
+    return NothingFound(
+        f"fusion: {source} in {period}",
+        f"Nothing later than {np.datetime_as_string(last, 'm')} was published by then",
+        "Allow older observations with max_age_days, or a longer history",
+    )
+
+
+def _dataset(values: dict[str, Floats], grid: GeoBox, dims: tuple[str, ...]) -> xr.Dataset:
+    arrays = {name: (dims, np.asarray(array, np.float32), _attrs(name)) for name, array in values.items()}
+    return xr.Dataset(arrays, coords=xr_coords(grid))
+
+
+def _attrs(name: str) -> dict[str, str]:
+    if name in PREDICTORS:
+        return PREDICTORS[name].attrs
+    if name == SLOPE:
+        return {"units": "degree"}
+    return {"units": "day"} if name.endswith("_age") else {"units": "1"}

@@ -1,0 +1,84 @@
+"""Which observations count at a moment: how old they may be, and whether they were published by then."""
+
+from dataclasses import field
+from types import MappingProxyType
+from typing import Annotated
+
+import numpy as np
+import pydantic
+import xarray as xr
+
+from vadose.fusion.latest_valid import DAY_NS
+from vadose.fusion.publication import Publication
+from vadose.grid import earlier, nanosecond, nanoseconds
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
+from vadose.variables import LATENCY_DAYS
+
+MAX_AGE_DAYS = MappingProxyType({"sentinel1": 12.0, "sentinel2": 30.0, "smap": 3.0, "smap_surface": 3.0, "gldas": 1.0})
+"""How old an observation of each source may be, in days."""
+OTHER_MAX_AGE_DAYS = 10.0
+Days = Annotated[float, pydantic.Field(ge=0, le=36_600)]
+"""At most a century."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
+class Windows:
+    """How old an observation may be to count as what is known at a moment, and how late its product comes.
+
+    Attributes:
+        max_age_days: by the name of the source; one that is not named has that of `MAX_AGE_DAYS`.
+        causal: whether every moment is seen as it was then, so that a product counts only when its latency is over;
+            otherwise it is seen in hindsight, with everything observed until then.
+        latency_days: by the name of the source, for all of its products; one that is not named has those that its
+            products tell, else that of `variables.LATENCY_DAYS`.
+    """
+
+    max_age_days: dict[str, Days] = field(default_factory=dict)
+    causal: bool = False
+    latency_days: dict[str, Days] = field(default_factory=dict)
+
+    def of(self, source: str) -> float:
+        """The oldest age that counts, days."""
+        return self.max_age_days.get(source, MAX_AGE_DAYS.get(source, OTHER_MAX_AGE_DAYS))
+
+    def until(self, source: str, time: np.datetime64, as_of: np.datetime64 | None = None) -> np.datetime64:
+        """The latest time of observation that may count at a moment; whether one does its own publication tells.
+
+        Args:
+            source: its name; one without a latency, which does not change, counts always.
+            time: the moment of the estimate, UTC.
+            as_of: when the estimate is made, UTC: nothing counts that was published later.
+        """
+        asked = self.known_at(time, as_of)
+        latency = self.latency_days.get(source, LATENCY_DAYS.get(source))
+        if asked is None or latency is None:
+            return time
+        published = earlier(nanosecond(asked), latency)
+        return min(time, published)
+
+    def known_at(self, time: np.datetime64, as_of: np.datetime64 | None = None) -> np.datetime64 | None:
+        """When a product must have been published to count at a moment; None in hindsight, where all of them do.
+
+        Args:
+            time, as_of: as in `until`.
+        """
+        return as_of if as_of is not None else (time if self.causal else None)
+
+    def dated(self, dataset: xr.Dataset, source: str) -> xr.Dataset:
+        """A dataset whose times tell when the product of each was published, and when it was replaced.
+
+        Args:
+            dataset: of a source; one that does not change is given back as it is.
+            source: its name.
+        """
+        if "time" not in dataset.dims:
+            return dataset
+        told = Publication.of(dataset)
+        latency = self.latency_days.get(source)
+        if latency is None and AVAILABLE_AT not in dataset.coords:
+            latency = LATENCY_DAYS.get(source)
+        if latency is not None:
+            delay = np.timedelta64(round(latency * DAY_NS), "ns")
+            since = nanoseconds(nanoseconds(dataset["time"].values) + delay)
+            told = Publication(since, np.where(np.isnat(told.until), told.until, since))
+        return dataset.assign_coords({AVAILABLE_AT: ("time", told.since), REPLACED_AT: ("time", told.until)})

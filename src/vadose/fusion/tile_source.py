@@ -1,0 +1,251 @@
+"""One source brought onto one tile: pixels of 10 m where it is fine enough, cell values always."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.errors import NothingFound
+from vadose.fusion.history import step_means, steps_of
+from vadose.fusion.input_spec import History
+from vadose.fusion.latest_valid import DAY_NS, age_days, latest
+from vadose.fusion.publication import Publication
+from vadose.fusion.regrid import Floats, block_mean
+from vadose.fusion.scene import Look, carry, looks_of, merged
+from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
+from vadose.variables import Variable
+
+Known = np.datetime64 | None
+"""When products must have been published to count; None in hindsight."""
+FINE_M = 60
+"""Native pixels finer than this are read as pixels of 10 m."""
+DEGREE_M = 111_320
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What a source last said of a tile before a moment.
+
+    Attributes:
+        pixels: values at 10 m over the tile and its halo, (y, x); None for a source too coarse for them.
+        cells: means over cells, (y, x).
+        valid_fraction: part of each cell that was observed, 0..1.
+        age: days from the observation to the moment, a mean over each cell; NaN where nothing was observed.
+        items: identifiers of what was read.
+    """
+
+    pixels: dict[str, Floats] | None
+    cells: dict[str, Floats]
+    valid_fraction: Floats
+    age: Floats
+    items: tuple[str, ...]
+
+
+class OnTile(Protocol):
+    """A source on a tile, asked at one moment after another."""
+
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
+        """The latest valid values not older than `max_age` days, of what counted at `known_at`."""
+        ...
+
+    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
+        """Means of one variable over cells and steps of time, (step, y, x)."""
+        ...
+
+    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
+        """Identifiers of what the steps are made from."""
+        ...
+
+
+def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> OnTile:
+    """Bring a source's datasets onto a tile, as pixels or as cells by the size of its native pixels."""
+    names = {variable.name for variable in variables}
+    datasets = [dataset for dataset in datasets if names & set(dataset.data_vars)]
+    if not datasets:
+        raise NothingFound(f"fusion: {', '.join(sorted(names))}", "No item has them", "Add items that do")
+    if min(native_metres(dataset) for dataset in datasets) < FINE_M:
+        return Fine(looks_of(datasets), variables, tile)
+    return Coarse(tuple(Series.of(parts, variables, tile) for parts in _by_item(datasets)), variables, tile)
+
+
+def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
+    """Datasets of one item and the same times together, and all that do not change: parts of one whole."""
+    parts: dict[tuple[str, bytes], list[xr.Dataset]] = {}
+    for dataset in sorted(datasets, key=_item):
+        key = (_item(dataset), dataset["time"].values.tobytes()) if "time" in dataset.dims else ("", b"")
+        parts.setdefault(key, []).append(dataset)
+    return list(parts.values())
+
+
+def _item(dataset: xr.Dataset) -> str:
+    return str(dataset.attrs.get("item", ""))
+
+
+def native_metres(dataset: xr.Dataset) -> float:
+    """Size of a native pixel, metres."""
+    y = dataset["y"].values
+    step = abs(float(y[1] - y[0])) if y.size > 1 else abs(float(dataset.rio.resolution()[1]))
+    return step * DEGREE_M if dataset.rio.crs.is_geographic else step
+
+
+@dataclass
+class Fine:
+    """A source of pixels: each look is read once and kept while the moments asked still reach it."""
+
+    looks: tuple[Look, ...]
+    variables: tuple[Variable, ...]
+    tile: Tile
+    _read: dict[int, dict[str, Floats]] = field(default_factory=dict)
+    _means: dict[int, dict[str, tuple[Floats, Floats]]] = field(default_factory=dict)
+
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
+        """The latest valid pixels not older than `max_age` days, and their means over cells."""
+        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age, known_at)]
+        self._forget_all_but(ranks)
+        ages = [((self.looks[rank].item,), age_days(time, self.looks[rank].time)) for rank in ranks]
+        names = tuple(variable.name for variable in self.variables)
+        found = latest(ages, lambda index: self._on_pixels(ranks[index]), names, tuple(self.tile.pixels.shape))
+        means = {name: self._mean(values)[0] for name, values in found.values.items()}
+        age, valid_fraction = self._mean(found.age)
+        return Moment(found.values, means, valid_fraction, age, found.items)
+
+    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
+        """Means over cells and steps of every look in reach, by the part of a cell that each look saw."""
+        days = history.steps * history.step_days
+        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, known_at)]
+        means = {rank: self._cell_means(rank) for rank in ranks}
+        held = [rank for rank in ranks if name in means[rank]]
+        if not held:
+            return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
+        times = nanoseconds(np.array([self.looks[rank].time for rank in held], "datetime64"))
+        step = steps_of(times, time, history.steps, history.step_days)
+        values, shares = (np.stack(arrays) for arrays in zip(*(means[rank][name] for rank in held), strict=True))
+        return step_means(values, step, history.steps, shares)
+
+    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
+        """Looks in reach of the steps."""
+        days = history.steps * history.step_days
+        return {look.item for look in self.looks if _in_reach(look, time, days, known_at)}
+
+    def _on_pixels(self, rank: int) -> dict[str, Floats]:
+        if rank not in self._read:
+            self._read[rank] = self.looks[rank].on(self.tile.pixels, self.variables)
+        return self._read[rank]
+
+    def _cell_means(self, rank: int) -> dict[str, tuple[Floats, Floats]]:
+        """Mean over each cell and observed part of it, by variable."""
+        if rank not in self._means:
+            pixels = self._read.get(rank) or self.looks[rank].on(self.tile.pixels, self.variables)
+            self._means[rank] = {name: self._mean(values) for name, values in pixels.items()}
+        return self._means[rank]
+
+    def _mean(self, values: Floats) -> tuple[Floats, Floats]:
+        edge = self.tile.halo * PIXELS_PER_CELL
+        inner = values[edge : values.shape[0] - edge, edge : values.shape[1] - edge]
+        return block_mean(inner, PIXELS_PER_CELL)
+
+    def _forget_all_but(self, ranks: list[int]) -> None:
+        for rank in self._read.keys() - set(ranks):
+            del self._read[rank]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A dataset's values on a tile's cells, every time of it.
+
+    Attributes:
+        items: identifiers of its parts: one, or several of what does not change.
+        times: ascending; empty for what does not change.
+        values: by variable, (time, y, x).
+        valid_fraction: part of each cell that was observed, (time, y, x); of what does not change, that of the
+            variable which shows most.
+        publication: of each time.
+    """
+
+    items: tuple[str, ...]
+    times: NDArray[np.datetime64]
+    values: dict[str, Floats]
+    valid_fraction: Floats
+    publication: Publication
+
+    @classmethod
+    def of(cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> "Series":
+        """Carry the parts of one whole, on one grid or several, onto the cells.
+
+        Where the native pixels are small, a cell is the mean over points within it, each from the first part that
+        shows it. Of what does not change each variable is valid by itself; of what does, a look is valid as a whole.
+        """
+        side = 8 if min(map(native_metres, datasets)) < 2 * CELL_M else 1
+        lattice = tile.cells.zoom_to((tile.rows * side, tile.columns * side)) if side > 1 else tile.cells
+        timed = "time" in datasets[0].dims
+        values, fractions = {}, []
+        for name, carried in merged(carry(dataset, variables, lattice) for dataset in datasets).items():
+            mean, valid = block_mean(carried if timed else carried[np.newaxis], side)
+            values[name] = mean.astype(np.float32)
+            fractions.append(valid)
+        fraction = np.min(fractions, axis=0) if timed else np.max(fractions, axis=0)
+        if timed:
+            values = {name: np.where(fraction > 0, mean, np.nan) for name, mean in values.items()}
+        times = datasets[0]["time"].values if timed else np.empty(0, "datetime64[ns]")
+        items = tuple(sorted({_item(dataset) for dataset in datasets}))
+        return cls(items, times, values, fraction, Publication.of(datasets[0]))
+
+    def reach(self, time: np.datetime64, days: float, known_at: Known) -> list[tuple[np.datetime64 | None, int]]:
+        """Times at the moment not older than `days` that counted at `known_at`, with their numbers."""
+        if not self.times.size:
+            return [(None, 0)]
+        oldest = time - np.timedelta64(round(days * DAY_NS), "ns")
+        counts = (self.times >= oldest) & (self.times <= time) & self.publication.counts(known_at)
+        return [(self.times[number], int(number)) for number in np.flatnonzero(counts)]
+
+
+@dataclass(frozen=True, eq=False)
+class Coarse:
+    """A source of cells: every time is carried onto the cells at once."""
+
+    series: tuple[Series, ...]
+    variables: tuple[Variable, ...]
+    tile: Tile
+
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
+        """The latest valid cell values not older than `max_age` days."""
+        looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, known_at)]
+        looks.sort(key=lambda look: (age_days(time, look[0]), look[2].items))
+        ages = [(one.items, age_days(time, when)) for when, _, one in looks]
+        names = (*(variable.name for variable in self.variables), "valid_fraction")
+
+        def values_of(rank: int) -> dict[str, Floats]:
+            _, number, one = looks[rank]
+            seen = one.valid_fraction[number]
+            found = {name: values[number] for name, values in one.values.items()}
+            return found | {"valid_fraction": np.where(seen > 0, seen, np.nan)}
+
+        found = latest(ages, values_of, names, tuple(self.tile.cells.shape))
+        valid_fraction = np.nan_to_num(found.values.pop("valid_fraction"))
+        return Moment(None, found.values, valid_fraction, found.age, found.items)
+
+    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
+        """Means over steps of every time in reach, by the part of a cell that was observed."""
+        parts = [one for one in self.series if one.times.size and name in one.values]
+        if not parts:
+            return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
+        times = np.concatenate([part.times for part in parts])
+        values = np.concatenate([part.values[name] for part in parts])
+        shares = np.concatenate([part.valid_fraction for part in parts])
+        step = steps_of(times, time, history.steps, history.step_days)
+        counts = np.concatenate([part.publication.counts(known_at) for part in parts])
+        return step_means(values, np.where(counts, step, -1), history.steps, shares)
+
+    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
+        """Series with a time in reach of the steps."""
+        days = history.steps * history.step_days
+        return {item for one in self.series if one.times.size and one.reach(time, days, known_at) for item in one.items}
+
+
+def _in_reach(look: Look, time: np.datetime64, days: float, known_at: Known) -> bool:
+    if look.time is None:
+        return True
+    return bool(look.publication.counts(known_at)) and 0 <= age_days(time, look.time) <= days

@@ -1,0 +1,121 @@
+"""Which sensors a network of a run has learned from, and estimates by the networks that have not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.dataset import Grouping, SampleStore
+from vadose.dataset.layout import IDENTITY
+from vadose.dataset.spatial_groups import pairs_within
+from vadose.errors import Refusal
+from vadose.evaluation import SEEN_IN_TRAINING
+from vadose.inference import Calibration, estimate_points
+from vadose.models import Model
+from vadose.training import load, origin
+
+LEARNED_FROM = "learned_from"
+"""Key of a checkpoint's origin: the sensors that fitted it or said when to stop."""
+SENSOR = [*IDENTITY, "lat", "lon"]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A network of a run.
+
+    Attributes:
+        model: that estimates.
+        learned_from: sensors that it was fitted or stopped by: network, station, sensor, lat, lon (degrees).
+    """
+
+    model: Model
+    learned_from: pd.DataFrame
+
+    @classmethod
+    def load(cls, folder: Path) -> "Member":
+        """Read a checkpoint of a run.
+
+        Raises:
+            Refusal: it cannot be read, or does not say what it learned from.
+        """
+        learned = origin(folder).get(LEARNED_FROM)
+        if not learned:
+            raise Refusal(
+                f"run: the sensors that {folder} learned from", "It does not tell them", "Train again with this version"
+            )
+        return cls(load(folder), pd.DataFrame(learned)[SENSOR])
+
+    def has_seen(self, sensors: pd.DataFrame, grouping: Grouping) -> NDArray[np.bool_]:
+        """Whether it has learned from a sensor itself, or from one that a split must not part from it.
+
+        Args:
+            sensors: with the columns of `learned_from`.
+            grouping: of the split; it tells whether a place, with its buffer, a block or a network is kept together.
+        """
+        learned = self.learned_from
+        seen = _shared(sensors[list(IDENTITY)], learned[list(IDENTITY)])
+        if grouping.by == "network":
+            seen |= _shared(sensors[["network"]], learned[["network"]])
+        if grouping.by == "block":
+            seen |= _shared(*(table[["lat", "lon"]] // grouping.block_degrees for table in (sensors, learned)))
+        both = pd.concat([learned, sensors])
+        pairs = pairs_within(both["lat"].to_numpy(np.float64), both["lon"].to_numpy(np.float64), grouping.buffer_km)
+        near = pairs[(pairs.min(axis=1) < len(learned)) & (pairs.max(axis=1) >= len(learned))]
+        seen[near.max(axis=1) - len(learned)] = True
+        return seen
+
+
+def estimate_unseen(
+    members: Sequence[Member],
+    store: SampleStore,
+    grouping: Grouping,
+    report: Callable[[int, int], None],
+    calibration: Calibration,
+) -> pd.DataFrame:
+    """Estimate every sample of a store by the members, as one, that have not seen its place.
+
+    Where every member has, all of them speak.
+
+    Args:
+        members: with the same needs, which the store must meet.
+        store: of samples; labels are not needed.
+        grouping: of the split that the members were trained by.
+        report: is told how many are done, of how many.
+        calibration: of the spread.
+
+    Returns:
+        The table of `estimate_points`, a row a sample in the order of the store, with `seen_in_training` (bool): every
+        member has learned from this place, so that the row is no proof of skill at places without sensors.
+
+    Raises:
+        Refusal: as `estimate_points`.
+    """
+    number = store.index.groupby(SENSOR, sort=False).ngroup().to_numpy()
+    sensors = sensors_of(store.index)
+    seen = np.stack([member.has_seen(sensors, grouping) for member in members])
+    by_all: NDArray[np.bool_] = np.logical_and.reduce(seen)
+    speaking, which = np.unique(~seen | by_all, axis=1, return_inverse=True)
+    parts: list[pd.DataFrame] = []
+    for choice, speaks in enumerate(speaking.T):
+        rows = np.flatnonzero(which.ravel()[number] == choice)
+        models = [member.model for member, one in zip(members, speaks, strict=True) if one]
+        told = _after(sum(map(len, parts)), len(store), report)
+        parts.append(estimate_points(models, store, rows, report=told, calibration=calibration).set_index(rows))
+    return pd.concat(parts).sort_index().assign(**{SEEN_IN_TRAINING: by_all[number]})
+
+
+def sensors_of(index: pd.DataFrame) -> pd.DataFrame:
+    """Each sensor of some samples once, in the order in which it first appears."""
+    return index[SENSOR].drop_duplicates(ignore_index=True)
+
+
+def _shared(keys: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
+    known = set(others.itertuples(index=False, name=None))
+    return np.array([key in known for key in keys.itertuples(index=False, name=None)], bool)
+
+
+def _after(before: int, total: int, report: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    return lambda done, _: report(before + done, total)

@@ -1,0 +1,85 @@
+"""Estimates of samples: one row a sensor and a time."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from vadose.dataset import SampleStore, batches
+from vadose.errors import Refusal
+from vadose.inference.calibration import AS_STATED, Calibration
+from vadose.inference.ensemble import combine
+from vadose.inference.quality import Flags, absent, quality_of, something, strange
+from vadose.models import Batch, Model, by_own_record, sources_of, without
+
+KEYS = ("network", "station", "sensor", "lat", "lon", "time")
+
+
+def estimate_points(
+    models: Sequence[Model],
+    store: SampleStore,
+    rows: NDArray[np.intp] | None = None,
+    batch_size: int = 256,
+    report: Callable[[int, int], None] = lambda *_: None,
+    calibration: Calibration = AS_STATED,
+    lacking: str = "",
+) -> pd.DataFrame:
+    """Estimate samples by one model, or by several as one.
+
+    Args:
+        models: with the same needs, which the store must meet.
+        store: of samples; labels are not needed.
+        rows: which samples; all of them when not given.
+        batch_size: samples at once.
+        report: is told how many are done, of how many.
+        calibration: of the spread.
+        lacking: a source that the models are to do without.
+
+    Returns:
+        A row a sample, in the order of `rows`: network, station, sensor, lat, lon, time, mean and spread (m3 m-3),
+        quality (bits of `Quality`), absent (likewise, sources that said nothing, neither for the
+        moment nor in the history), and soil_moisture (m3 m-3) where the store has labels. Mean and spread are NaN
+        where no needed source had anything to say, neither for the moment nor in the history.
+
+    Raises:
+        Refusal: there is no sample, or the store lacks what the models need, with the full list.
+    """
+    rows = store.rows if rows is None else rows
+    if not len(rows):
+        raise Refusal(f"estimate: samples of {store.path}", "There are none", "Give a store, or rows, with samples")
+    needs = models[0].needs
+    parts = []
+    done = 0
+    held = needs.met_by(store.holds.names)
+    for samples in batches(store, rows, held, batch_size=batch_size, seed=0, shuffle=False):
+        places = store.index.iloc[samples.rows][["lat", "lon"]].to_numpy(np.float64)
+        raw = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times, places)
+        batch = by_own_record(raw, needs)
+        if lacking:
+            sources = sources_of(needs)
+            batch = without(batch, needs, sources, torch.tensor([[source == lacking for source in sources]]))
+        estimate, silent = combine(models, batch), absent(batch, needs)
+        spread = estimate.spread * calibration.factor(silent)
+        quality = quality_of(batch, needs) | strange(models, batch)
+        parts.append(_table(estimate.mean, spread, quality, silent, something(batch, needs)))
+        done += len(samples.rows)
+        report(done, len(rows))
+    index = store.index.iloc[rows].reset_index(drop=True)
+    known = [name for name in (*KEYS, "soil_moisture") if name in index.columns]
+    return pd.concat([index[known], pd.concat(parts, ignore_index=True)], axis=1)
+
+
+def _table(
+    mean: NDArray[np.float32], spread: NDArray[np.float32], quality: Flags, silent: Flags, seen: NDArray[np.bool_]
+) -> pd.DataFrame:
+    blank = ~seen.astype(bool)
+    return pd.DataFrame(
+        {
+            "mean": np.where(blank, np.nan, mean)[:, 0, 0].astype(np.float32),
+            "spread": np.where(blank, np.nan, spread)[:, 0, 0].astype(np.float32),
+            "quality": quality[:, 0, 0].astype(np.uint16),
+            "absent": silent[:, 0, 0],
+        }
+    )

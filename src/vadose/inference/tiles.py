@@ -1,0 +1,76 @@
+"""Estimates of the cells of a tile."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.fusion import Inputs, Needs, Windows
+from vadose.grid import Tile
+from vadose.inference.calibration import AS_STATED, Calibration
+from vadose.inference.ensemble import combine
+from vadose.inference.quality import absent, ages_of, of_ground, quality_of, something, strange
+from vadose.models import Batch, Model, by_own_record
+from vadose.variables import LATENCY_DAYS, SOURCES, Quality, source_of
+
+
+@dataclass(frozen=True, eq=False)
+class TileEstimate:
+    """Soil moisture of a tile's cells, halo excluded, each (y, x).
+
+    Attributes:
+        tile: the ground.
+        mean, spread: m3 m-3; NaN where no needed source had anything to say, neither for the moment nor in the history.
+        quality: bits of `vadose.variables.Quality`.
+        ages: by each needed source that changes, days from its observation to the moment; NaN where there is none.
+    """
+
+    tile: Tile
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    quality: NDArray[np.uint16]
+    ages: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def flagged(self, flags: NDArray[np.uint16]) -> "TileEstimate":
+        """The same with further bits of quality, (y, x)."""
+        return replace(self, quality=self.quality | flags)
+
+
+def estimate_tile(
+    models: Sequence[Model], inputs: Inputs, calibration: Calibration = AS_STATED, windows: Windows | None = None
+) -> TileEstimate:
+    """Estimate a tile by one model, or by several as one.
+
+    Args:
+        models: with the same needs.
+        inputs: assembled to those needs, as `Needs.met_by` names them, with a halo of exactly what they ask.
+        calibration: of the spread.
+        windows: that the inputs were assembled with; they tell what is stale.
+    """
+    needs = models[0].needs
+    held = needs.met_by(set(map(str, inputs.history.data_vars)))
+    batch = by_own_record(Batch.of_inputs(inputs, held), needs)
+    estimate, quality = combine(models, batch), quality_of(batch, needs) | strange(models, batch)
+    wider = estimate.spread * calibration.factor(absent(batch, needs))
+    nothing = ~something(batch, needs)
+    mean, spread = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, wider))
+    ages = ages_of(inputs, changing(needs))
+    flags = quality[0] | of_ground(inputs, ages, windows or Windows())
+    return TileEstimate(inputs.tile, mean, spread, flags, ages)
+
+
+def blank(tile: Tile, needs: Needs) -> TileEstimate:
+    """A tile of which no source said anything: no estimate, and every needed source flagged as missing."""
+    shape = tuple(tile.cells.shape)
+    missing = {Quality.missing(source_of(name)) for name in needs.names if source_of(name) in SOURCES}
+    flags = sum(missing) | (Quality.HISTORY_SHORT if needs.history.variables else 0)
+    nothing = np.full(shape, np.nan, np.float32)
+    ages = {source: nothing.copy() for source in changing(needs)}
+    return TileEstimate(tile, nothing, nothing.copy(), np.full(shape, flags, np.uint16), ages)
+
+
+def changing(needs: Needs) -> tuple[str, ...]:
+    """The needed sources that are observed again and again, in the order of the vocabulary."""
+    needed = {source_of(name) for name in needs.names}
+    return tuple(source for source in SOURCES if source in needed & LATENCY_DAYS.keys())

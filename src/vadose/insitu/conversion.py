@@ -1,0 +1,222 @@
+"""An ISMN archive read once, by several processes, into Parquet tables that `sources.Ismn` reads as an archive.
+
+Readings stay as they stand in the files, in the order of time: a repeated or a contradicting reading is counted here
+and left out where labels are made (`samples.labels`). Files that cannot be read are left out and listed.
+"""
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vadose.errors import Refusal
+from vadose.insitu.archive import Files
+from vadose.insitu.counts import Fault, Gathered, counted, gather
+from vadose.insitu.flags import explained
+from vadose.insitu.index import Held, Series
+from vadose.insitu.parquet import DECLARATION, KIND, READINGS, READINGS_SCHEMA, SENSORS, SENSORS_SCHEMA
+from vadose.io.files import declaration, read_json, replacing, write_json
+from vadose.io.locks import alone_at
+from vadose.io.outputs import Request
+from vadose.io.processes import processes
+
+Progress = Callable[[int, int, str], None]
+"""Told after each sensor: how many are done, of how many, and which."""
+
+PLAN, NETWORK = "plan.json", "_network.json"
+"""Of the unfinished tables; of a network: what its sensors hold (readers of Parquet pass over a name with _)."""
+INSITU = Request("samples insitu", "")
+
+
+@dataclass(frozen=True)
+class InsituReport:
+    """What came of an archive.
+
+    Attributes:
+        path: the folder of tables.
+        sensors, readings: how many they hold.
+        unreadable: each file that was left out, with the reason.
+    """
+
+    path: Path
+    sensors: int
+    readings: int
+    unreadable: tuple[Fault, ...]
+
+    def __str__(self) -> str:
+        lost = f"; {len(self.unreadable)} files could not be read" if self.unreadable else ""
+        return f"{self.readings} readings of {self.sensors} sensors in {self.path}{lost}"
+
+
+def archive_to_parquet(archive: Path, out: Path, workers: int = 1, report: Progress | None = None) -> InsituReport:
+    """Read an ISMN archive into tables: `out`/insitu.json, sensors.parquet and readings/network=NAME/readings.parquet.
+
+    The tables are made beside `out`, network by network, and are there when they are whole. A run that was stopped
+    goes on with the networks that are lacking, and gives the same bytes.
+
+    Args:
+        archive: a zip file, or a folder with its files at any depth.
+        out: where the tables are to be; there must be nothing.
+        workers: processes.
+        report: told after each sensor.
+
+    Raises:
+        Refusal: the archive cannot be read or holds no readable sensor, `out` exists, or other tables were stopped
+            there; nothing is left at `out`.
+    """
+    INSITU.require_place(out, folder=True)
+    if out.exists():
+        raise Refusal(f"samples: in-situ tables at {out}", "There is something already", "Remove it or name another")
+    with alone_at(out) as held:
+        return _tables(archive, held, workers, report)
+
+
+def _tables(archive: Path, out: Path, workers: int, report: Progress | None) -> InsituReport:
+    files = Files(archive)
+    held = Held.of(files, skip_malformed=True)
+    told = declaration(KIND, {"archive": archive.name, "files": len(files.data), "digest": files.digest})
+    staging = _begin(out, told)
+    numbered = list(enumerate(held.series[sensor] for sensor in sorted(held.series)))
+    done = 0
+    with _Readers.open(files, workers) as readers:
+        for network, group in groupby(numbered, key=lambda pair: pair[1].sensor.network):
+            series = list(group)
+            folder = staging / READINGS / f"network={quote(network, safe=' ')}"
+            if not (folder / NETWORK).exists():
+                _write_network(folder, readers.read(series), report, (done, len(numbered)))
+            done += len(series)
+            if report:
+                report(done, len(numbered), network)
+    unnamed = [(str(fault.asked), str(fault.found)) for fault in held.malformed]
+    return _finish(staging, out, told, unnamed)
+
+
+def _begin(out: Path, told: Mapping[str, Any]) -> Path:
+    """The folder in which the tables grow, new or as an earlier run left it; what that run left half done is gone."""
+    staging = out.with_name(f"{out.name}.building")
+    begun = _read(staging / PLAN) or _read(staging / DECLARATION)
+    if not begun:
+        shutil.rmtree(staging, ignore_errors=True)
+        write_json(staging / PLAN, told)
+        return staging
+    if any(begun.get(key) != value for key, value in told.items()):
+        raise Refusal(
+            f"samples: in-situ tables at {out}",
+            f"{staging} holds unfinished ones of another archive",
+            f"Finish those with the archive that they were begun with, or remove {staging}",
+        )
+    for left in list(staging.rglob(".*")):
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return staging
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        told = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return told
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """Those who read the sensors: this process, or a pool of others."""
+
+    files: Files
+    pool: ProcessPoolExecutor | None
+    at_once: int
+
+    @classmethod
+    @contextmanager
+    def open(cls, files: Files, workers: int) -> "Iterator[_Readers]":
+        if workers == 1:
+            yield cls(files, None, 1)
+            return
+        with processes(workers) as pool:
+            yield cls(files, pool, 4 * workers)
+
+    def read(self, series: Sequence[tuple[int, Series]]) -> Iterator[Gathered]:
+        """The sensors in their order; few of them wait in memory."""
+        if self.pool is None:
+            yield from (gather(self.files, number, one) for number, one in series)
+            return
+        waiting: deque[Future[Gathered]] = deque()
+        for number, one in series:
+            waiting.append(self.pool.submit(_gather, self.files.archive, self.files.digest, number, one))
+            if len(waiting) > self.at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _gather(archive: Path, digest: str, number: int, series: Series) -> Gathered:
+    return gather(_opened(archive, digest), number, series)
+
+
+@lru_cache(maxsize=1)
+def _opened(archive: Path, digest: str) -> Files:  # noqa: ARG001 - another digest is another archive
+    return Files(archive)
+
+
+def _write_network(folder: Path, gathered: Iterable[Gathered], report: Progress | None, place: tuple[int, int]) -> None:
+    """The readings of a network, and what its sensors hold: whole or not at all."""
+    sensors: list[dict[str, Any]] = []
+    unreadable: list[Fault] = []
+    with replacing(folder) as temporary:
+        temporary.mkdir(parents=True)
+        file = temporary / "readings.parquet"
+        with pq.ParquetWriter(
+            file, READINGS_SCHEMA, compression="zstd", use_dictionary=_REPEATED, column_encoding=_PACKED
+        ) as writer:
+            for done, one in enumerate(gathered, start=1):
+                unreadable += one.unreadable
+                if one.told:
+                    where = {"file": f"{READINGS}/{folder.name}/{file.name}", "row_group": len(sensors)}
+                    sensors.append(one.told | where)
+                    writer.write_table(one.table, row_group_size=len(one.table))
+                if report:
+                    report(place[0] + done, place[1], one.name)
+        if not sensors:
+            file.unlink()
+        write_json(temporary / NETWORK, {"sensors": sensors, "unreadable": unreadable})
+
+
+_REPEATED = ["sensor", "station", "depth_from_m", "depth_to_m", "soil_moisture", "flag", "soil_temperature"]
+_PACKED = {"time": "DELTA_BINARY_PACKED"}
+
+
+def _finish(staging: Path, out: Path, told: Mapping[str, Any], unreadable: list[Fault]) -> InsituReport:
+    """The table of sensors and the declaration, from what each network tells of itself."""
+    networks = [_read(path) for path in sorted(staging.glob(f"{READINGS}/*/{NETWORK}"))]
+    sensors = sorted((row for network in networks for row in network["sensors"]), key=lambda row: int(row["sensor"]))
+    unreadable = sorted(
+        {*unreadable, *((file, reason) for network in networks for file, reason in network["unreadable"])}
+    )
+    if not sensors:
+        shutil.rmtree(staging)
+        raise Refusal(
+            f"samples: in-situ tables at {out}",
+            f"No sensor of soil moisture can be read; {len(unreadable)} files are malformed: {unreadable[:3]}",
+            "Give a folder or a zip file downloaded from ISMN, with soil moisture in it",
+        )
+    table = pa.Table.from_pylist(
+        [{name: row[name] for name in SENSORS_SCHEMA.names} for row in sensors], SENSORS_SCHEMA
+    )
+    pq.write_table(table, staging / SENSORS, compression="zstd")
+    counts = counted(sensors)
+    flags = {flag: explained(flag) for flag in counts["readings_by_flag"]}
+    left_out = [{"file": file, "reason": reason} for file, reason in unreadable]
+    write_json(staging / DECLARATION, {**told} | counts | {"flags": flags, "unreadable": left_out})
+    (staging / PLAN).unlink(missing_ok=True)
+    staging.replace(out)
+    return InsituReport(out, len(sensors), counts["readings"], tuple(unreadable))

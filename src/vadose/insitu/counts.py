@@ -1,0 +1,150 @@
+"""What an archive says of one sensor, its table of readings and its row among the sensors, and counts over all."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from vadose.errors import Refusal
+from vadose.insitu.archive import Files
+from vadose.insitu.index import Series
+from vadose.insitu.parquet import READINGS_SCHEMA
+from vadose.insitu.static_variables import Static, read_static
+from vadose.variables import SOIL_MOISTURE
+
+Fault = tuple[str, str]
+"""A file and what is wrong with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """One sensor.
+
+    Attributes:
+        name: to tell of it.
+        told: its row in the table of sensors, and counts; empty where its readings cannot be read.
+        table: its readings, as READINGS_SCHEMA.
+        unreadable: each of its files that cannot be read.
+    """
+
+    name: str
+    told: dict[str, Any]
+    table: pa.Table
+    unreadable: tuple[Fault, ...]
+
+
+def gather(files: Files, number: int, series: Series) -> Gathered:
+    """Read a sensor.
+
+    Args:
+        files: of the archive.
+        number: of the sensor in it.
+        series: its files.
+    """
+    sensor = series.sensor
+    name = f"{sensor.network} {sensor.station}"
+    try:
+        found = series.read(files)
+    except Refusal as fault:
+        return Gathered(name, {}, READINGS_SCHEMA.empty_table(), ((fault.asked, fault.found),))
+    faults = [(fault.asked, fault.found) for fault in found.faults]
+    static = Static()
+    if series.static:
+        try:
+            static = read_static(series.static, files.read(series.static))
+        except Refusal as fault:
+            faults.append((fault.asked, fault.found))
+    told = {"sensor": number, **asdict(sensor), **static.at(sensor.depth_from_m, sensor.depth_to_m)}
+    counts = {**_counts(found.table), "out_of_order": found.out_of_order}
+    return Gathered(name, told | counts, _table(number, series, found.table), tuple(faults))
+
+
+def counted(sensors: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts over sensors.
+
+    Args:
+        sensors: what `gather` told of each.
+
+    Returns:
+        Of networks, stations, sensors and readings; of readings by flag; of sensors and readings by depth and by
+        station; of readings that are doubtful for their order, their time or their value; the sensors whose unit is.
+    """
+    flags: Counter[str] = Counter()
+    for row in sensors:
+        flags.update(row["flags"])
+    doubtful = ("out_of_order", "repeated", "conflicting", "missing", "outside_range")
+    return {
+        "networks": len({row["network"] for row in sensors}),
+        "stations": len({(row["network"], row["station"]) for row in sensors}),
+        "sensors": len(sensors),
+        "readings": sum(row["readings"] for row in sensors),
+        "readings_by_flag": dict(sorted(flags.items())),
+        "by_depth": _grouped(sensors, "{depth_from_m:g}-{depth_to_m:g} m"),
+        "by_station": _grouped(sensors, "{network}/{station}"),
+        "doubtful_readings": {name: sum(row[name] for row in sensors) for name in doubtful},
+        "doubtful_units": [
+            {"sensor": row["sensor"], "station": f"{row['network']}/{row['station']}", "median": row["median"]}
+            for row in sensors
+            if row["median"] is not None and not _in_range(row["median"])
+        ],
+    }
+
+
+def _grouped(sensors: Sequence[Mapping[str, Any]], label: str) -> dict[str, dict[str, int]]:
+    groups: dict[str, Counter[str]] = {}
+    for row in sensors:
+        counts = {"sensors": 1, "readings": row["readings"], "good": row["flags"].get("G", 0)}
+        groups.setdefault(label.format_map(row), Counter()).update(counts)
+    return {group: dict(counts) for group, counts in sorted(groups.items())}
+
+
+def _counts(readings: pd.DataFrame) -> dict[str, Any]:
+    """Counts of the readings of a sensor.
+
+    A repeated reading agrees in time, value and flag with an earlier one; conflicting ones agree in their time only.
+    """
+    times, value = readings.index, readings["soil_moisture"]
+    flags = readings["flag"].value_counts(sort=False)
+    again = times.duplicated(keep=False)
+    several = readings[again].reset_index().astype({"flag": str})
+    different = several.drop_duplicates()
+    low, high = SOIL_MOISTURE.valid_range
+    median = value.median()
+    return {
+        "readings": len(readings),
+        "first_time": int(times[0].value),
+        "last_time": int(times[-1].value),
+        "flags": {str(flag): int(count) for flag, count in sorted(flags.items()) if count},
+        "repeated": len(several) - len(different),
+        "conflicting": int(different.duplicated("time", keep=False).sum()),
+        "missing": int(value.isna().sum()),
+        "outside_range": int(((value < low) | (value > high)).sum()),
+        "median": None if pd.isna(median) else float(median),
+    }
+
+
+def _in_range(value: float) -> bool:
+    low, high = SOIL_MOISTURE.valid_range
+    return low <= value <= high
+
+
+def _table(number: int, series: Series, readings: pd.DataFrame) -> pa.Table:
+    """Readings as READINGS_SCHEMA; what is the same in every row is a dictionary of one."""
+    sensor, size = series.sensor, len(readings)
+    flags = readings["flag"].cat
+    columns = {
+        "sensor": pa.repeat(pa.scalar(number, pa.int32()), size),
+        "station": pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), size), [sensor.station]),
+        "depth_from_m": pa.repeat(sensor.depth_from_m, size),
+        "depth_to_m": pa.repeat(sensor.depth_to_m, size),
+        "time": pa.array(readings.index.to_numpy()),
+        "soil_moisture": pa.array(readings["soil_moisture"].to_numpy(), from_pandas=True),
+        "flag": pa.DictionaryArray.from_arrays(
+            pa.array(flags.codes.to_numpy(), pa.int32()), pa.array(flags.categories.to_list(), pa.string())
+        ),
+        "soil_temperature": pa.array(readings["soil_temperature"].to_numpy(), from_pandas=True),
+    }
+    return pa.table(columns, schema=READINGS_SCHEMA)

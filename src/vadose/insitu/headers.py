@@ -1,0 +1,186 @@
+"""What the name and the first line of an ISMN data file (.stm) say of its sensor, in both of ISMN's layouts."""
+
+import codecs
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from vadose.errors import Refusal
+
+_NAME = re.compile(
+    r"(?P<place>.+)_(?P<variable>[a-z]+(?:_h)?)_(?P<depth_from>-?\d+\.\d+)_(?P<depth_to>-?\d+\.\d+)"
+    r"_(?P<instrument>.+)_\d{8}_\d{8}\.stm"
+)
+_NUMBER = r"\s+(-?\d+(?:\.\d+)?)"
+_PLACE = re.compile(r"(\S+)\s+(\S+)\s+(\S.*?)" + 5 * _NUMBER + r"(?:\s.*)?")
+_CEOP_TIMES = re.compile(r"(?:\d{4}/\d{2}/\d{2}\s+\d{2}:\d{2}\s+){2}")
+_DEPTH_ROUNDING_M = 0.01
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""Marks of encodings of two and four bytes; that of UTF-32 in the other order begins like the first."""
+_LOOKED_AT = 64
+"""Bytes at the start of a file, within its first line, by which text is told from other content."""
+
+
+@dataclass(frozen=True, order=True)
+class Sensor:
+    """A soil moisture sensor, known by all of this.
+
+    Attributes:
+        network: its name.
+        station: its name, as ISMN's file names have it.
+        instrument: model, as ISMN's file names have it, with a suffix where a station has several of one model.
+        lat, lon: place, degrees.
+        elevation_m: height above sea level, m.
+        depth_from_m, depth_to_m: the layer it measures, m below the surface.
+    """
+
+    network: str
+    station: str
+    instrument: str
+    lat: float
+    lon: float
+    elevation_m: float
+    depth_from_m: float
+    depth_to_m: float
+
+    @property
+    def id(self) -> str:
+        """A readable name: network/station/instrument and depths in metres."""
+        return f"{self.network}/{self.station}/{self.instrument}/{self.depth_from_m:g}-{self.depth_to_m:g}m"
+
+
+@dataclass(frozen=True)
+class Name:
+    """What the name of a data file says.
+
+    Attributes:
+        place: network twice and station, joined by underscores.
+        variable: ISMN's short name: "sm" is soil moisture, "ts" soil temperature.
+        instrument: as in `Sensor`.
+        depth_from_m, depth_to_m: the layer it measures, m below the surface.
+    """
+
+    place: str
+    variable: str
+    instrument: str
+    depth_from_m: float
+    depth_to_m: float
+
+
+def name_of(file: str) -> Name:
+    """Read the name of a data file.
+
+    Args:
+        file: its path or name.
+
+    Raises:
+        Refusal: it is not named as ISMN names its files.
+    """
+    match = _NAME.fullmatch(file.rsplit("/", 1)[-1])
+    if match is None:
+        raise malformed(
+            file, "Its name is not one of ISMN's: NETWORK_NETWORK_STATION_sm_FROM_TO_INSTRUMENT_FROM_TO.stm"
+        )
+    depths = float(match["depth_from"]), float(match["depth_to"])
+    return Name(match["place"], match["variable"], match["instrument"], *depths)
+
+
+def sensor_of(file: str, first_line: str) -> Sensor:
+    """The sensor of a file.
+
+    The first line tells the place; the name tells the station and the instrument without blanks, and the depths with
+    all their digits. The two write blanks and underscores differently, and must agree otherwise.
+
+    Args:
+        file: its path or name.
+        first_line: of its text.
+
+    Raises:
+        Refusal: the line is of neither layout, or tells of another sensor than the name.
+    """
+    named = name_of(file)
+    place = _PLACE.fullmatch(_CEOP_TIMES.sub("", first_line.strip(), count=1))
+    if place is None:
+        raise malformed(file, f"Its first line is of neither of ISMN's layouts: '{first_line.strip()[:60]}'")
+    supplier, network, station = place.group(1, 2, 3)
+    lat, lon, elevation_m, *depths = map(float, place.group(4, 5, 6, 7, 8))
+    end = len(f"{supplier}_{network}_")
+    pairs = ((named.place[:end], f"{supplier}_{network}_"), (named.place[end:], station))
+    named_depths = (named.depth_from_m, named.depth_to_m)
+    agree = all(_letters(one) == _letters(other) for one, other in pairs) and all(
+        abs(one - other) <= _DEPTH_ROUNDING_M for one, other in zip(depths, named_depths, strict=True)
+    )
+    if not (agree and abs(lat) <= 90 and abs(lon) <= 180):
+        told = f"{network} {station} at {lat:g} N {lon:g} E, {depths[0]:g} to {depths[1]:g} m"
+        raise malformed(file, f"Its first line tells of {told}: not what its name says, or no place on Earth")
+    return Sensor(network, named.place[end:], named.instrument, lat, lon, elevation_m, *named_depths)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand in a data file. Each line starts with a date and a time.
+
+    Attributes:
+        header: how many lines stand before the first reading.
+        value: number of the column of the value, from 0; ISMN's flags stand in the next.
+        place: the byte of a line at which it tells of the place, where each line does.
+        ending: the byte of a line at which value and flags start, with the blanks before them.
+    """
+
+    header: int
+    value: int
+    place: int
+    ending: int
+
+
+def layout_of(first_line: str) -> Layout:
+    """The layout of a file by its first line: a header or, in the CEOP layout, a reading with its place.
+
+    Raises:
+        Refusal: it is of neither layout.
+    """
+    times = _CEOP_TIMES.match(first_line)
+    if times is None:
+        return Layout(header=1, value=2, place=16, ending=16)
+    place = _PLACE.match(first_line, times.end())
+    if place is None:
+        raise Refusal("ismn: a line", f"It tells of no place: '{first_line.strip()[:60]}'", "Download its file again")
+    before = len(first_line[: place.end(8)].split())
+    return Layout(header=0, value=before, place=times.end(), ending=place.end(8))
+
+
+def without_mark(file: str, content: bytes) -> bytes:
+    """The text of a file without a byte order mark of UTF-8.
+
+    Raises:
+        Refusal: it is UTF-16 or UTF-32, or no text: ISMN's columns are counted in single bytes.
+    """
+    if content.startswith(_WIDE) or b"\0" in content[:_LOOKED_AT]:
+        raise malformed(file, "It cannot be read as text: it is in UTF-16 or UTF-32, or holds bytes of zero")
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def decoded(content: bytes) -> str:
+    """Text of UTF-8, or else of Windows-1252 or Latin-1, in which some providers write their names."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
+
+
+def ascii_of(line: bytes) -> str:
+    """A line with one sign for each of its bytes, so that columns are counted alike in every encoding."""
+    return line.decode("ascii", "replace")
+
+
+def malformed(file: str, found: str) -> Refusal:
+    """The answer to a file that cannot be trusted."""
+    return Refusal(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
+
+
+def _letters(text: str) -> str:
+    """Letters and digits of ASCII: others may be encoded in one way in a name and in another in the text."""
+    composed = unicodedata.normalize("NFC", text)
+    return re.sub(r"[\W_]+", "", composed, flags=re.ASCII)

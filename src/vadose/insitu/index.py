@@ -1,0 +1,207 @@
+"""The series in an ISMN archive of data files: which files are a sensor's, and what they say."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.errors import Refusal
+from vadose.insitu.archive import Files
+from vadose.insitu.flags import codes
+from vadose.insitu.headers import Name, Sensor, ascii_of, layout_of, name_of, sensor_of, without_mark
+from vadose.insitu.text import parse
+
+MISSING: Final = -9999.0
+DEPTH_APART_M: Final = 0.05
+"""How far the upper and the lower end of the layers of a moisture and a temperature sensor may lie apart."""
+
+TIME_APART: Final = np.timedelta64(1, "h")
+TEMPERATURE_RANGE_C: Final = (-60.0, 60.0)
+"""Soil temperatures that ISMN finds plausible (Dorigo et al. 2013)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What the files of a sensor say.
+
+    Attributes:
+        table: the readings, as `Ismn.read` gives them.
+        out_of_order: how many of them stand in a file after a later one.
+        faults: why the thermometer beside the sensor, which is there, was not read.
+    """
+
+    table: pd.DataFrame
+    out_of_order: int
+    faults: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Series:
+    """The files of a sensor, and those that tell of its surroundings.
+
+    Attributes:
+        sensor: whose they are.
+        files: paths of its data files.
+        thermometer: paths of the data files of soil temperature at its station and a similar depth; may be none.
+        static: path of the table of static variables of its station, if there is one.
+    """
+
+    sensor: Sensor
+    files: tuple[str, ...]
+    thermometer: tuple[str, ...] = ()
+    static: str | None = None
+
+    def read(self, files: Files) -> Reading:
+        """The readings.
+
+        Args:
+            files: of the archive.
+
+        Raises:
+            Refusal: a file of soil moisture is malformed.
+        """
+        parts = [_in_order(read_file(files, path)) for path in self.files]
+        moisture = _joined([part for part, _ in parts])
+        times = moisture.index.to_numpy()
+        faults: tuple[Refusal, ...] = ()
+        temperature = np.full(times.size, np.nan)
+        if self.thermometer:
+            try:
+                warmth = _joined([_in_order(read_file(files, path))[0] for path in self.thermometer])
+                temperature = _at(_plausible(warmth), times)
+            except Refusal as fault:
+                faults = (fault,)
+        columns = {"soil_moisture": moisture["value"], "flag": moisture["flag"], "soil_temperature": temperature}
+        return Reading(pd.DataFrame(columns, copy=False), sum(late for _, late in parts), faults)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an archive of data files holds.
+
+    Attributes:
+        series: of each sensor.
+        malformed: what is wrong with each file that was skipped.
+    """
+
+    series: dict[Sensor, Series]
+    malformed: tuple[Refusal, ...]
+
+    @classmethod
+    def of(cls, files: Files, skip_malformed: bool) -> "Held":
+        """Look through the names and first lines of an archive.
+
+        Args:
+            files: of the archive.
+            skip_malformed: list a malformed file and go on; otherwise the archive is refused.
+
+        Raises:
+            Refusal: the archive cannot be read, or a file in it is malformed.
+        """
+        series: dict[Sensor, Series] = {}
+        thermometers: dict[str, list[tuple[Name, str]]] = {}
+        skipped: list[Refusal] = []
+        for path in files.data:
+            try:
+                name = name_of(path)
+                if name.variable == "sm":
+                    sensor = sensor_of(path, files.first_line(path))
+                    known = series.get(sensor, Series(sensor, ()))
+                    series[sensor] = replace(known, files=(*known.files, path))
+                elif name.variable == "ts":
+                    thermometers.setdefault(name.place, []).append((name, path))
+            except Refusal as refusal:
+                if not skip_malformed:
+                    raise
+                skipped.append(refusal)
+        static = {_folder(path): path for path in files.tables}
+        for sensor, known in series.items():
+            near = thermometers.get(name_of(known.files[0]).place, [])
+            table = static.get(_folder(known.files[0]))
+            series[sensor] = replace(known, thermometer=_nearest(sensor, near), static=table)
+        return cls(series, tuple(skipped))
+
+
+def read_file(files: Files, path: str) -> pd.DataFrame:
+    """The readings of one data file, as they stand.
+
+    Args:
+        files: of the archive.
+        path: of the file in it.
+
+    Returns:
+        Columns `value` (float64, NaN where ISMN has -9999) and `flag` (categorical), indexed by `time`.
+
+    Raises:
+        Refusal: it cannot be read, or a reading in it is none.
+    """
+    content = without_mark(path, files.read(path))
+    first = content.lstrip().split(b"\n", 1)[0].split(b"\r", 1)[0]
+    lines = parse(path, content, layout_of(ascii_of(first)))
+    lines.value[lines.value == MISSING] = np.nan
+    flag = pd.Categorical.from_codes(lines.flag, dtype=_flags(lines.flags), validate=False)
+    return pd.DataFrame({"value": lines.value, "flag": flag}, index=pd.DatetimeIndex(lines.time, name="time"))
+
+
+@lru_cache(maxsize=1024)
+def _flags(flags: tuple[str, ...]) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(list(flags))
+
+
+def _in_order(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """A table in the order of time, and how many of its rows stood after a later one."""
+    if table.index.is_monotonic_increasing:
+        return table, 0
+    times = table.index.to_numpy()
+    late = int((times < np.maximum.accumulate(times)).sum())
+    return table.sort_index(kind="stable"), late
+
+
+def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """The files of one sensor as one series; what two of them repeat stands there once."""
+    if len(tables) == 1:
+        return tables[0]
+    both = pd.concat([table.astype({"flag": object}) for table in tables]).sort_index(kind="stable")
+    both = both[~both.reset_index().duplicated().to_numpy()]
+    return both.astype({"flag": "category"})
+
+
+def _nearest(sensor: Sensor, thermometers: list[tuple[Name, str]]) -> tuple[str, ...]:
+    """The files of the thermometer at the most similar depth, of the sensor's own instrument where there are several.
+
+    Depths are similar when upper and lower ends each lie no more than 5 cm apart.
+    """
+
+    def order(name: Name) -> tuple[float, bool, str]:
+        apart = max(abs(name.depth_from_m - sensor.depth_from_m), abs(name.depth_to_m - sensor.depth_to_m))
+        return round(apart, 6), name.instrument != sensor.instrument, name.instrument
+
+    near = [(order(name), path) for name, path in thermometers if order(name)[0] <= DEPTH_APART_M]
+    best = min(near, default=None)
+    return tuple(path for rank, path in near if best and rank == best[0])
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _plausible(warmth: pd.DataFrame) -> pd.DataFrame:
+    """Temperatures that are there and within ISMN's range; flags of the range (C) and of missing values (M) tell."""
+    kinds = {flag: any(code[:1] in "CM" for code in codes(flag)) for flag in warmth["flag"].cat.categories}
+    low, high = TEMPERATURE_RANGE_C
+    return warmth[warmth["value"].between(low, high) & ~warmth["flag"].map(kinds).astype(bool)]
+
+
+def _at(warmth: pd.DataFrame, times: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """The temperature nearest to each time, within an hour; NaN where there is none."""
+    if warmth.empty:
+        return np.full(times.size, np.nan)
+    known = warmth.index.to_numpy()
+    after = np.searchsorted(known, times).clip(max=known.size - 1)
+    before = (after - 1).clip(min=0)
+    place = np.where(abs(times - known[before]) <= abs(known[after] - times), before, after)
+    value = warmth["value"].to_numpy()[place]
+    return np.where(abs(known[place] - times) <= TIME_APART, value, np.nan)

@@ -1,0 +1,173 @@
+"""In-situ soil moisture of the International Soil Moisture Network (ISMN)."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from vadose.errors import NothingFound, Refusal
+from vadose.grid import Area, Period
+from vadose.insitu.archive import Files
+from vadose.insitu.headers import Sensor
+from vadose.insitu.index import Held
+from vadose.insitu.parquet import Tables, are_tables
+from vadose.insitu.static_variables import read_static
+
+
+class _Holdings(Protocol):
+    @property
+    def sensors(self) -> tuple[Sensor, ...]: ...
+
+    @property
+    def malformed(self) -> tuple[Refusal, ...]: ...
+
+    def read(self, sensor: Sensor) -> pd.DataFrame: ...
+
+    def classes(self, sensor: Sensor) -> dict[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Ismn:
+    """An ISMN archive as it is downloaded, in either layout, or the tables made of one. Nothing is written beside it.
+
+    Attributes:
+        path: the zip archive, a folder that holds its files at any depth, or the folder of tables that
+            `vadose.insitu.conversion.archive_to_parquet` made of one of them, which is read much faster.
+        skip_malformed: go on without malformed files, and list them in `malformed`; otherwise the archive is refused.
+    """
+
+    path: Path
+    skip_malformed: bool = False
+
+    def sensors(self, area: Area | None = None, deepest_m: float | None = None) -> tuple[Sensor, ...]:
+        """The soil moisture sensors of the archive, sorted.
+
+        Args:
+            area: only those in it.
+            deepest_m: only those whose layer ends no deeper than this, m.
+
+        Raises:
+            NothingFound: there is none.
+            Refusal: the archive cannot be read, or a file in it is malformed.
+        """
+        held = self._holdings.sensors
+        found = tuple(sensor for sensor in held if _meets(sensor, area, deepest_m))
+        if not found:
+            where = f" in '{area.name}'" if area else ""
+            depth = "" if deepest_m is None else f" down to {deepest_m:g} m"
+            raise NothingFound(
+                f"ismn: soil moisture sensors{where}{depth} of {self.path}",
+                f"Found {len(held)} sensors elsewhere" if held else "Found no file named …_sm_….stm",
+                "Give another area or depth" if held else "Give a folder or a zip file downloaded from ISMN",
+            )
+        return found
+
+    @property
+    def malformed(self) -> tuple[Refusal, ...]:
+        """What is wrong with each file that was skipped for its name or first line; the rest shows when it is read."""
+        return self._holdings.malformed
+
+    def read(self, sensor: Sensor, period: Period | None = None) -> pd.DataFrame:
+        """The readings of a sensor.
+
+        Args:
+            sensor: one of `sensors()`.
+            period: only those in it.
+
+        Returns:
+            Columns `soil_moisture` (m3 m-3, float64, NaN where ISMN has -9999), `flag` (ISMN's flags as they stand,
+            such as "G" or "D03,D05", categorical) and `soil_temperature` (degrees Celsius, float64, of the thermometer
+            at the station within 5 cm of its depth and an hour of its time; NaN where there is none), indexed by
+            `time` (datetime64[ns], UTC), ascending. A time that the file repeats is repeated.
+
+        Raises:
+            NothingFound: no reading lies in the period.
+            Refusal: the archive does not hold the sensor, or its file is malformed.
+        """
+        self._check(sensor)
+        readings = self._holdings.read(sensor)
+        return readings if period is None else _within(readings, sensor, period)
+
+    def classes(self, sensor: Sensor) -> dict[str, str]:
+        """Land cover and climate at a sensor's station.
+
+        Args:
+            sensor: one of `sensors()`.
+
+        Returns:
+            Codes by the names of `ismn_static.COVER`, of which those that the archive does not tell are absent.
+
+        Raises:
+            Refusal: the archive does not hold the sensor, or the table of its station is malformed.
+        """
+        self._check(sensor)
+        return self._holdings.classes(sensor)
+
+    def _check(self, sensor: Sensor) -> None:
+        if sensor not in self._known:
+            raise Refusal(
+                f"ismn: sensor {sensor.id} of {self.path}",
+                f"Found {len(self._known)} sensors, but not this one",
+                "Take one that sensors() gives",
+            )
+
+    @cached_property
+    def _known(self) -> frozenset[Sensor]:
+        return frozenset(self._holdings.sensors)
+
+    @cached_property
+    def _holdings(self) -> _Holdings:
+        return Tables(self.path) if are_tables(self.path) else _Archive(Files(self.path), self.skip_malformed)
+
+
+@dataclass(frozen=True)
+class _Archive:
+    files: Files
+    skip_malformed: bool
+
+    @property
+    def sensors(self) -> tuple[Sensor, ...]:
+        return tuple(sorted(self._held.series))
+
+    @property
+    def malformed(self) -> tuple[Refusal, ...]:
+        return self._held.malformed
+
+    def read(self, sensor: Sensor) -> pd.DataFrame:
+        found = self._held.series[sensor].read(self.files)
+        if found.faults and not self.skip_malformed:
+            raise found.faults[0]
+        return found.table
+
+    def classes(self, sensor: Sensor) -> dict[str, str]:
+        path = self._held.series[sensor].static
+        try:
+            return read_static(path, self.files.read(path)).classes if path else {}
+        except Refusal:
+            if not self.skip_malformed:
+                raise
+            return {}
+
+    @cached_property
+    def _held(self) -> Held:
+        return Held.of(self.files, self.skip_malformed)
+
+
+def _meets(sensor: Sensor, area: Area | None, deepest_m: float | None) -> bool:
+    inside = area is None or shapely.intersects_xy(area.geometry, sensor.lon, sensor.lat)
+    return bool(inside and (deepest_m is None or sensor.depth_to_m <= deepest_m))
+
+
+def _within(readings: pd.DataFrame, sensor: Sensor, period: Period) -> pd.DataFrame:
+    found = readings[(readings.index >= period.start) & (readings.index < period.end)]
+    if found.empty:
+        first, last = readings.index[[0, -1]].to_numpy()
+        span = Period(first, last + np.timedelta64(1, "ns"))
+        raise NothingFound(
+            f"ismn: readings of {sensor.id} for {period}", f"Found {span}", "Pass a period inside it, without its gaps"
+        )
+    return found

@@ -1,0 +1,129 @@
+"""An ISMN archive as Parquet tables: one of readings, a file a network, and one of sensors.
+
+FOLDER/insitu.json                              the declaration: what they were made from, counts, what was left out
+FOLDER/sensors.parquet                          of each sensor: identity, static variables, where its readings are
+FOLDER/readings/network=NAME/readings.parquet   readings in the order of sensors and times, a row group for each sensor
+"""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vadose.errors import Refusal
+from vadose.insitu.headers import Sensor
+from vadose.insitu.static_variables import COVER, SOIL
+
+DECLARATION, SENSORS, READINGS = "insitu.json", "sensors.parquet", "readings"
+KIND: Final = "in-situ tables"
+
+_WORDS = pa.dictionary(pa.int32(), pa.string())
+READINGS_SCHEMA: Final = pa.schema(
+    [
+        pa.field("sensor", pa.int32(), False, {"long_name": "row of the sensor in sensors.parquet, column sensor"}),
+        pa.field("station", _WORDS, False),
+        pa.field("depth_from_m", pa.float64(), False, {"units": "m"}),
+        pa.field("depth_to_m", pa.float64(), False, {"units": "m"}),
+        pa.field("time", pa.timestamp("ns"), False, {"long_name": "UTC"}),
+        pa.field("soil_moisture", pa.float64(), True, {"units": "m3 m-3"}),
+        pa.field("flag", _WORDS, False, {"long_name": "quality flags of ISMN"}),
+        pa.field("soil_temperature", pa.float64(), True, {"units": "degree_Celsius"}),
+    ]
+)
+SENSORS_SCHEMA: Final = pa.schema(
+    [
+        pa.field("sensor", pa.int32(), False),
+        *(pa.field(name, pa.string(), False) for name in ("network", "station", "instrument")),
+        *(pa.field(name, pa.float64(), False, {"units": "degrees"}) for name in ("lat", "lon")),
+        *(
+            pa.field(name, pa.float64(), False, {"units": "m"})
+            for name in ("elevation_m", "depth_from_m", "depth_to_m")
+        ),
+        pa.field("readings", pa.int64(), False),
+        pa.field("first_time", pa.timestamp("ns"), False),
+        pa.field("last_time", pa.timestamp("ns"), False),
+        pa.field("file", pa.string(), False, {"long_name": "of its readings, in this folder"}),
+        pa.field("row_group", pa.int32(), False, {"long_name": "of its readings, in that file"}),
+        *(pa.field(name, pa.string()) for name in COVER),
+        *(pa.field(name, pa.float64(), True, {"units": unit}) for name, (_, unit) in SOIL.items()),
+    ]
+)
+_IDENTITY: Final = tuple(field.name for field in fields(Sensor))
+_READ: Final = ("time", "soil_moisture", "flag", "soil_temperature")
+
+
+def are_tables(path: Path) -> bool:
+    """Whether a folder holds such tables."""
+    return (path / DECLARATION).is_file() and (path / SENSORS).is_file()
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables in a folder, read as an archive is.
+
+    Attributes:
+        folder: theirs.
+    """
+
+    folder: Path
+
+    @property
+    def sensors(self) -> tuple[Sensor, ...]:
+        """Every sensor, sorted.
+
+        Raises:
+            Refusal: the table of sensors cannot be read.
+        """
+        return tuple(sorted(self._rows))
+
+    @property
+    def malformed(self) -> tuple[Refusal, ...]:
+        """None: files that could not be read were left out when the tables were made, and are listed there."""
+        return ()
+
+    def read(self, sensor: Sensor) -> pd.DataFrame:
+        """The readings of a sensor, as `Ismn.read` gives them.
+
+        Args:
+            sensor: one of `sensors`.
+
+        Raises:
+            Refusal: its table cannot be read.
+        """
+        file = self._rows[sensor]["file"]
+        try:
+            with pq.ParquetFile(self.folder / file) as stored:
+                table = stored.read_row_group(self._rows[sensor]["row_group"], columns=list(_READ), use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(self.folder / file, error) from error
+        found: pd.DataFrame = table.to_pandas(use_threads=False)
+        return found.set_index("time")
+
+    def classes(self, sensor: Sensor) -> dict[str, str]:
+        """Land cover and climate at the station of a sensor, as `Ismn.classes` gives them.
+
+        Args:
+            sensor: one of `sensors`.
+
+        Raises:
+            Refusal: the table of sensors cannot be read.
+        """
+        return {name: self._rows[sensor][name] for name in COVER if self._rows[sensor][name]}
+
+    @cached_property
+    def _rows(self) -> dict[Sensor, dict[str, Any]]:
+        columns = [*_IDENTITY, "file", "row_group", *COVER]
+        try:
+            table = pq.read_table(self.folder / SENSORS, columns=columns, use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(self.folder / SENSORS, error) from error
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return {Sensor(**{name: row[name] for name in _IDENTITY}): row for row in rows}
+
+
+def _damaged(path: Path, error: Exception) -> Refusal:
+    return Refusal(f"ismn: {path}", f"It cannot be read: {error}", "Make the tables again from the ISMN archive")

@@ -1,0 +1,255 @@
+"""Files and folders that are whole or as they were before, whatever ends the process."""
+
+import ctypes
+import errno
+import hashlib
+import os
+import re
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from vadose.errors import Refusal
+
+OLD = ".old"
+"""Behind the name of what is being replaced where two names cannot be exchanged at once."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_LEAST_FREE = 1 << 16
+"""Bytes below which a disk counts as full when a library fails without saying why."""
+_LONGEST_NAME = 255
+_AT_CWD, _EXCHANGE = -100, 2
+_HEX = "[0-9a-f]{8}"
+_LEFTOVER = re.compile(rf"\..+\.{_HEX}(\.[^.]+)?(\{OLD})?")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it takes the place of `path`, on error it is removed.
+
+    Works for a file and for a folder. What was at `path` stays untouched until the new one is whole: a file takes the
+    place of a file at once, a folder that of a folder too where the file system can exchange two names. Where it
+    cannot, who is killed between two renames leaves the older folder under a hidden name; `recover` puts it back.
+
+    Raises:
+        Refusal: a folder lies where a file is to be, or anything else where a folder is to be; it stays as it is.
+        OSError: it cannot be written, such as on a full disk.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    try:
+        yield temporary
+        _swap(temporary, path)
+    except Exception as error:
+        if is_full(error, path.parent) and not isinstance(error, OSError):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def renewing(folder: Path) -> Iterator[Path]:
+    """Give a folder to write a few files into; all of them come into `folder` at once, or none.
+
+    The other files of `folder` stay. Where a folder cannot be exchanged (it holds folders or many files, it is a mount
+    point, or a process that reads this works in it) this is `folder` itself: then each file is whole by itself alone.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    if not _can_be_exchanged(folder):
+        yield folder
+        return
+    with replacing(folder) as new:
+        new.mkdir()
+        shutil.copystat(folder, new)
+        for entry in folder.iterdir():
+            if not is_leftover(entry.name):
+                _link(entry, new / entry.name)
+        yield new
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """A hidden folder beside `path`, removed in the end; what a killed run leaves of it counts as its leftovers."""
+    folder = _beside(path)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def recover(path: Path) -> None:
+    """Remove what dead runs left beside `path`; the older folder comes back if a run died while it was replaced.
+
+    Only for those who know that nobody else writes to `path`: who holds its lock.
+    """
+    put_back(path)
+    for entry in _left(path):
+        _remove(entry)
+
+
+def is_replaced(path: Path) -> bool:
+    """Whether a folder lies aside while another takes its place, or did when a run died."""
+    return any(entry.name.endswith(OLD) for entry in _left(path))
+
+
+def put_back(path: Path) -> None:
+    """Give a folder its name again that a dead run took it from and did not give to the new one."""
+    old = [entry for entry in _left(path) if entry.name.endswith(OLD)]
+    if old and not os.path.lexists(path):
+        with suppress(FileNotFoundError):  # another one was faster
+            old[0].rename(path)
+
+
+def sweep(folder: Path) -> None:
+    """Do the same for all that lies in a folder, at any depth; no link is followed."""
+    for where, folders, files in os.walk(folder):
+        for name in filter(is_leftover, (*folders, *files)):
+            _put_back_or_remove(Path(where) / name)
+        folders[:] = [name for name in folders if not is_leftover(name)]
+
+
+def is_full(error: BaseException, folder: Path) -> bool:
+    """Whether an error came of a full disk; many libraries do not say so."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    if isinstance(error, Refusal):
+        return False
+    try:
+        return shutil.disk_usage(folder).free < _LEAST_FREE
+    except OSError:
+        return False
+
+
+_REMEDIES = {
+    **dict.fromkeys(FULL, "Make room and run the same command again"),
+    errno.EACCES: "Ask for the right to write there, or name another place",
+    errno.EPERM: "Ask for the right to write there, or name another place",
+    errno.EROFS: "Name a place on a disk that can be written",
+    errno.ENAMETOOLONG: "Give a shorter name",
+    errno.ENOTDIR: "Name a place whose folders are folders all the way",
+    errno.EISDIR: "Name a file",
+    errno.ENOENT: "Look at the path: a part of it is not there",
+    errno.ELOOP: "Remove the link: nothing is written through links",
+    errno.EMFILE: "Raise the number of open files (ulimit -n), or use fewer --workers",
+    errno.ENOMEM: "Use fewer --workers, or a machine with more memory",
+    errno.EIO: "Look after the disk: it does not read or write",
+}
+
+
+def in_words(error: OSError) -> Refusal:
+    """An error of the system in three parts."""
+    names = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
+    found = error.strerror or str(error) or type(error).__name__
+    remedy = _REMEDIES.get(error.errno or 0, "Look at it and its permissions, and run the same command again")
+    return Refusal(f"files: {names or 'reading or writing'}", found, remedy)
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a name is one that `replacing` gives to what is not finished."""
+    return _LEFTOVER.fullmatch(name) is not None
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{_prefix(path)}{uuid.uuid4().hex[:8]}{path.suffix}")
+
+
+def _prefix(path: Path) -> str:
+    """What the names of temporary files of a path begin with."""
+    longest = _LONGEST_NAME - 10 - len(os.fsencode(path.suffix + OLD))
+    name = (
+        path.name if len(os.fsencode(path.name)) <= longest else hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    )
+    return f".{name}."
+
+
+def _left(path: Path) -> list[Path]:
+    pattern = re.compile(rf"{re.escape(_prefix(path))}{_HEX}({re.escape(path.suffix)})?(\{OLD})?")
+    return [entry for entry in _entries(path.parent) if pattern.fullmatch(entry.name)]
+
+
+def _put_back_or_remove(entry: Path) -> None:
+    replaced = re.fullmatch(rf"\.(.+)\.{_HEX}(\.[^.]+)?\{OLD}", entry.name)
+    if replaced and not os.path.lexists(entry.with_name(replaced[1])):
+        entry.rename(entry.with_name(replaced[1]))
+    else:
+        _remove(entry)
+
+
+def _swap(temporary: Path, path: Path) -> None:
+    if not _is_folder(temporary):
+        if path.is_dir():
+            raise Refusal(f"files: {path}, a file", "A folder lies there", "Name a file, or remove the folder")
+        temporary.replace(path)
+        return
+    if not os.path.lexists(path):
+        temporary.rename(path)
+        return
+    if not _is_folder(path):
+        raise Refusal(
+            f"files: {path}, a folder", "A file or a link lies there", "Name a folder, or remove what is there"
+        )
+    if not exchange(temporary, path):
+        old = temporary.with_name(f"{temporary.name}{OLD}")
+        path.rename(old)
+        temporary.rename(path)
+        _remove(old)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange two names at once; False where the system or the file system cannot."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if call is None:
+        return False
+    sys.audit("os.rename", str(one), str(other), -1, -1)
+    if call(_AT_CWD, os.fsencode(one), _AT_CWD, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+        return False
+    raise OSError(code, os.strerror(code), str(one), None, str(other))
+
+
+_MOST_FILES = 64
+
+
+def _can_be_exchanged(folder: Path) -> bool:
+    entries = list(_entries(folder))
+    return (
+        len(entries) <= _MOST_FILES
+        and all(entry.is_file() and not entry.is_symlink() for entry in entries)
+        and not folder.is_symlink()
+        and not folder.is_mount()
+        and os.access(folder.parent, os.W_OK)
+        and not Path.cwd().is_relative_to(folder.resolve())
+    )
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _remove(path: Path) -> None:
+    if _is_folder(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

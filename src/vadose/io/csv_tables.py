@@ -1,0 +1,78 @@
+"""Tables of text by one rule: names stay as they are written, times are ISO 8601 and come out in UTC."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.errors import Refusal
+
+MISSING: Final = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "-nan", "-NaN", "<NA>", "#N/A", "#NA")
+"""Texts that stand for a missing number. In a column of names they are names: Namibia's code is NA."""
+
+_DATE = r"(?:\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d{2}|\d{8})"
+_CLOCK = r"(?:[T ]\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?(?: ?(?:Z|[+-]\d{2}(?::?\d{2})?))?)?"
+_ISO = _DATE + _CLOCK
+_DAY_OR_MONTH_FIRST = r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?:\D.*)?"
+_NO_DAY = r"\d{4}(?:[/-]?\d{2})?"
+_YEARS: Final = (1678, 2261)
+"""Years that nanoseconds since 1970 hold wholly."""
+
+
+def read_csv(path: Path, texts: Collection[str], **options: Any) -> pd.DataFrame:
+    """A CSV file, also compressed: some columns as text to the letter, words for missing numbers only in the others."""
+    columns = [*pd.read_csv(path, nrows=0).columns]
+    table: pd.DataFrame = pd.read_csv(
+        path,
+        dtype={column: "str" for column in columns if column in texts},
+        keep_default_na=False,
+        na_values={column: [*MISSING] for column in columns if column not in texts},
+        low_memory=False,
+        **options,
+    )
+    return table
+
+
+def utc_times(column: "pd.Series[Any]", asked: str, form: str | None = None) -> NDArray[np.datetime64]:
+    """Times of a column, datetime64[ns] in UTC; what has no offset is UTC, and offsets may differ from row to row.
+
+    Args:
+        column: times, or text of ISO 8601: a day at least, the year first.
+        asked: how messages call the table.
+        form: strftime format of the text, where it is another.
+
+    Raises:
+        Refusal: a value that is no such time, named with its row.
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        times = pd.to_datetime(column, utc=True)
+    else:
+        text = column.astype("string").str.strip()
+        sound = text if form else text.where(text.str.fullmatch(_ISO).fillna(False).astype(bool))
+        times = pd.to_datetime(sound, errors="coerce", utc=True, format=form or "ISO8601")
+    wrong = ~times.dt.year.between(*_YEARS).to_numpy(bool)
+    if wrong.any():
+        raise _no_time(column, wrong, asked, form)
+    return times.dt.tz_localize(None).to_numpy("datetime64[ns]")
+
+
+def _no_time(column: "pd.Series[Any]", wrong: NDArray[np.bool_], asked: str, form: str | None) -> Refusal:
+    row = int(np.flatnonzero(wrong)[0])
+    value = str(column.iloc[row])
+    return Refusal(
+        f"{asked}: column '{column.name}' as a time ({form or 'ISO 8601'})",
+        f"Row {row + 1} has '{value[:60]}'{_doubt(value, form)}; {int(wrong.sum())} of {len(wrong)} rows are like it",
+        "Mend these rows: write ISO 8601, such as 2020-02-01T06:00Z (rows are counted from 1 below the header)",
+    )
+
+
+def _doubt(value: str, form: str | None) -> str:
+    one = pd.Series([value], dtype="string").str
+    if form:
+        return ""
+    if one.fullmatch(_DAY_OR_MONTH_FIRST).iloc[0]:
+        return ", of which nobody can tell the day from the month"
+    return ", a whole month or year, no moment" if one.fullmatch(_NO_DAY).iloc[0] else ""

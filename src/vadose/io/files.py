@@ -1,0 +1,270 @@
+"""Files that are whole or not there, and the declaration that each carries."""
+
+import hashlib
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from vadose import __version__
+from vadose.errors import Refusal
+from vadose.io.atomic import renewing as renewing  # noqa: PLC0414 - who writes files finds all of it here
+from vadose.io.atomic import replacing as replacing  # noqa: PLC0414
+
+LARGEST_JSON, LARGEST_YAML = 64 << 20, 1 << 20
+"""Bytes of the largest file that is parsed."""
+DEEPEST = 64
+"""Levels of lists and mappings within each other; GeoJSON and STAC items have fewer than 20."""
+MOST_VALUES = 100_000
+"""Values of a YAML file, each alias counted as all that it stands for."""
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Unreadable(Refusal):
+    """A file, or a text, that cannot be read as JSON or YAML."""
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` as readable JSON, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
+
+
+def read_bytes(path: Path, largest: int = LARGEST_JSON, asked: str = "", remedy: str = "") -> bytes:
+    """Read a regular file; a FIFO, a device or a socket is not waited for.
+
+    Args:
+        path: of the file.
+        largest: number of bytes.
+        asked: what is read, for the error.
+        remedy: what to do, for the error.
+
+    Raises:
+        Unreadable: it does not exist, is no regular file, is empty or larger than `largest`, or the system fails.
+    """
+    asked, remedy = asked or f"file {path}", remedy or "Write the file again, or name another one"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            told = os.fstat(descriptor)
+            if not stat.S_ISREG(told.st_mode):
+                raise Unreadable(asked, f"It is {_kind_of(told.st_mode)}, not a regular file", remedy)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(min(told.st_size, largest) + 1)
+        finally:
+            os.close(descriptor)
+    except Unreadable:
+        raise
+    except (OSError, ValueError) as error:
+        raise Unreadable(asked, f"It cannot be read ({error})", remedy) from error
+    if len(content) > largest:
+        raise Unreadable(asked, f"It has more than {largest:,} bytes", remedy)
+    if not content.strip():
+        raise Unreadable(asked, "It is empty", remedy)
+    return content
+
+
+def read_json(
+    path: Path, asked: str = "", remedy: str = "", *, largest: int = LARGEST_JSON, nan: bool = False
+) -> dict[str, Any]:
+    """Read a JSON file that holds a mapping.
+
+    Args:
+        path: of the file.
+        asked: what is read, for the error.
+        remedy: what to do, for the error.
+        largest: number of bytes.
+        nan: whether NaN and infinite numbers are accepted.
+
+    Raises:
+        Unreadable: as `read_bytes` and `parse_json`, or the content is no mapping.
+    """
+    content = parse_json(read_bytes(path, largest, asked, remedy), asked or f"file {path}", remedy, nan=nan)
+    if not isinstance(content, dict):
+        raise _no_mapping(asked or f"file {path}", content, remedy)
+    return content
+
+
+def parse_json(content: bytes | str, asked: str, remedy: str = "", *, nan: bool = False) -> Any:
+    """Parse JSON (UTF-8, with or without a byte order mark) without trust in it.
+
+    Args:
+        content: the text.
+        asked: where it is from, for the error.
+        remedy: what to do, for the error.
+        nan: whether NaN and infinite numbers are accepted.
+
+    Raises:
+        Unreadable: it is no JSON, has a key twice in a mapping, is nested more than `DEEPEST` levels deep, or has a
+            number that is not finite.
+    """
+    remedy = remedy or "Write the file again, or name another one"
+    strict: dict[str, Any] = {} if nan else {"parse_constant": _not_finite, "parse_float": _finite}
+    with _explained(asked, "JSON", remedy):
+        value = json.loads(_decoded(content), object_pairs_hook=_without_twins, **strict)
+        _require_shallow(value)
+    return value
+
+
+def read_yaml(path: Path, asked: str = "", remedy: str = "") -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Args:
+        path: of the file.
+        asked: what is read, for the error.
+        remedy: what to do, for the error.
+
+    Raises:
+        Unreadable: as `read_bytes`; or it is no YAML, no mapping, has a key twice, is nested too deeply, or has aliases
+            that stand for more than `MOST_VALUES` values.
+    """
+    asked, remedy = asked or f"file {path}", remedy or "Write the file again, or name another one"
+    content = read_bytes(path, LARGEST_YAML, asked, remedy)
+    with _explained(asked, "YAML", remedy):
+        loader = _Loader(_decoded(content))
+        node = loader.get_single_node()
+        _require_few(node)
+        value = None if node is None else loader.construct_document(node)
+        _require_shallow(value)
+    if not isinstance(value, dict):
+        raise _no_mapping(asked, value, remedy)
+    return value
+
+
+def validated(model: type[_Model], content: Any, asked: str, remedy: str, **context: Any) -> _Model:
+    """The content of a file as a pydantic model.
+
+    Raises:
+        Refusal: a key is unknown, missing or of the wrong kind; each is named.
+    """
+    try:
+        return model.model_validate(content, context=context)
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())
+        raise Refusal(asked, found, remedy) from error
+
+
+def declaration(kind: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says of itself: its kind, the package version and all that it was made from."""
+    return {"kind": kind, "vadose_version": __version__, "made_from": dict(made_from)}
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader that refuses a key given twice."""
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        seen = set[tuple[str, str]]()
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if name in seen:
+                raise ValueError(f"the key '{key.value}' is given twice, the second time in line {_line(key)}")
+            if name:
+                seen.add(name)
+        return node
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+@contextmanager
+def _explained(asked: str, language: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except RecursionError as error:
+        raise Unreadable(asked, "Its content is nested too deeply", remedy) from error
+    except MemoryError as error:
+        raise Unreadable(asked, "Its content does not fit into memory", remedy) from error
+    except UnicodeDecodeError as error:
+        raise Unreadable(asked, f"It is not UTF-8 text ({error.reason} at byte {error.start})", remedy) from error
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise Unreadable(asked, f"It cannot be read as {language} ({' '.join(str(error).split())})", remedy) from error
+
+
+def _decoded(content: bytes | str) -> str:
+    text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)}' is given twice")
+    return content
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_finite(text)
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no finite number")
+
+
+def _require_shallow(value: Any) -> None:
+    layer = [value]
+    for _ in range(DEEPEST):
+        layer = [part for one in layer if isinstance(one, dict | list) for part in _parts(one)]
+        if not layer:
+            return
+    raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+
+
+def _parts(value: dict[Any, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _require_few(node: yaml.Node | None) -> None:
+    """Count the values of a YAML document without following an alias twice."""
+    counts: dict[int, int] = {}
+    under_way = set[int]()
+
+    def count(one: Any) -> int:
+        if isinstance(one, tuple):
+            return sum(map(count, one))
+        if id(one) in under_way:
+            raise ValueError(f"an alias in line {_line(one)} stands for itself")
+        if id(one) not in counts:
+            under_way.add(id(one))
+            counts[id(one)] = 1 + (0 if isinstance(one, yaml.ScalarNode) else sum(map(count, one.value)))
+            under_way.remove(id(one))
+        return counts[id(one)]
+
+    if node is not None and count(node) > MOST_VALUES:
+        raise ValueError(f"it stands for more than {MOST_VALUES:,} values")
+
+
+def _no_mapping(asked: str, value: Any, remedy: str) -> Unreadable:
+    return Unreadable(asked, f"It holds {_SORTS.get(type(value), 'one value')}, not a mapping of keys", remedy)
+
+
+_SORTS: Mapping[type, str] = {list: "a list", type(None): "nothing", str: "a text", bool: "a truth value"}
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something else")

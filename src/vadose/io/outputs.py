@@ -1,0 +1,217 @@
+"""Where a command writes: looked at before it works, held while it does, and never over what another one made."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vadose.errors import Refusal
+from vadose.io.locks import alone, alone_at, alone_in
+
+RESULTS = {
+    "world.json": "world make",
+    "declaration.json": "samples",
+    "insitu.json": "samples insitu",
+    "experiment.json": "train",
+    "ablation.json": "ablate",
+    "scorecard.json": "score",
+    "plan.json": "map",
+    "collection.json": "map",
+    "inputs.json": "export",
+}
+"""Files by which the folder of a result is known, and the command that makes it."""
+_MARK = re.compile(rb"vadose-request ([a-z ]+) ([0-9a-f]{16})")
+_READ = 1 << 18
+"""Bytes at either end of a file in which its mark is looked for."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command with its arguments; what it makes carries its mark, and it alone may write that anew.
+
+    Attributes:
+        command: its words.
+        digest: of its arguments.
+    """
+
+    command: str
+    digest: str
+
+    @classmethod
+    def of(cls, command: str, out: Path, **asked: Any) -> "Request":
+        """The request of a command; paths count from where it writes, so that all of it may be moved.
+
+        Args:
+            command: its words.
+            out: what it writes.
+            asked: its other arguments.
+        """
+        start = out.parent.resolve()
+
+        def told(value: Any) -> str:
+            return os.path.relpath(value.resolve(), start) if isinstance(value, Path) else repr(value)
+
+        text = json.dumps(asked, sort_keys=True, default=told)
+        return cls(command, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16])
+
+    @property
+    def mark(self) -> str:
+        """What a result says of the request that made it."""
+        return f"vadose-request {self.command} {self.digest}"
+
+    def require_own(self, path: Path) -> None:
+        """Make sure that a file is not there, or was made by this request.
+
+        Raises:
+            Refusal: another request or another program made it; it stays.
+        """
+        if not path.exists():
+            return
+        made_by = _made_by(path)
+        if made_by == (self.command, self.digest):
+            return
+        if made_by is None:
+            found = f"{path} was not made by this command"
+        elif made_by[0] == self.command:
+            found = f"{path} was made by 'vadose {self.command}' with other arguments"
+        else:
+            found = f"{path} was made by 'vadose {made_by[0]}'"
+        raise self._refused(path, found, "Remove it, or name another --out")
+
+    @contextmanager
+    def file(self, path: Path) -> Iterator[Path]:
+        """Hold a file that is to be written.
+
+        Yields:
+            The path, its folder without links.
+
+        Raises:
+            Refusal: it cannot be written, another process is at work on it, or something else lies there.
+        """
+        self.require_place(path, folder=False)
+        with alone_at(path) as held:
+            self.require_own(held)
+            yield held
+
+    @contextmanager
+    def store(self, path: Path, marked: str) -> Iterator[Path]:
+        """Hold a folder that is to be written, or replaced, as a whole.
+
+        Args:
+            path: of the folder.
+            marked: the file in it that carries the mark.
+
+        Yields:
+            The path without links.
+
+        Raises:
+            Refusal: as `file`.
+        """
+        self.require_place(path, folder=True)
+        with alone_at(path) as held:
+            self.require_own(held / marked)
+            yield held
+
+    @contextmanager
+    def files(self, folder: Path, names: Collection[str], marked: str) -> Iterator[Path]:
+        """Hold a folder in which some files are to be written together.
+
+        Args:
+            folder: of the files.
+            names: of all of them.
+            marked: the one that carries the mark.
+
+        Yields:
+            The folder without links.
+
+        Raises:
+            Refusal: as `file`, or the folder holds the result of another command.
+        """
+        self.require_place(folder, folder=True)
+        self.require_no_other(folder, [marked])
+        with alone_in(folder, names) as held:
+            there = [held / name for name in names if os.path.lexists(held / name)]
+            if there:
+                self.require_own(held / marked)
+            if there and not (held / marked).exists():
+                raise self._refused(folder, f"{there[0]} was not made by this command", "Name another --out")
+            yield held
+
+    @contextmanager
+    def folder(self, folder: Path, own: Collection[str], read_only: Collection[str] = ()) -> Iterator[Path]:
+        """Hold a folder that is filled step by step and gone on with.
+
+        Args:
+            folder: to be filled.
+            own: files of `RESULTS` that this command makes; without the first of them none is its own.
+            read_only: names that may be links, see `alone`.
+
+        Yields:
+            The folder without links.
+
+        Raises:
+            Refusal: as `files`.
+        """
+        self.require_place(folder, folder=True)
+        self.require_no_other(folder, own)
+        with alone(folder, read_only) as held:
+            yield held
+
+    def require_no_other(self, folder: Path, own: Collection[str]) -> None:
+        """Make sure that a folder holds no result of another command.
+
+        Raises:
+            Refusal: it does.
+        """
+        first = next(iter(own), "")
+        mine = own if (folder / first).exists() else [first]
+        for name, command in RESULTS.items():
+            if name not in mine and os.path.lexists(folder / name):
+                found = f"It holds {name}, as the result of 'vadose {command}' does"
+                raise self._refused(folder, found, "Name another --out")
+
+    def require_place(self, path: Path, folder: bool) -> None:
+        """Make sure that a file or a folder can be written, as far as can be known before.
+
+        Raises:
+            Refusal: the other kind lies there, a part of the path is a file, or has too long a name, or nothing can be
+                written there.
+        """
+        nearest = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+        where = nearest if nearest.is_dir() else nearest.parent
+        if longest := _too_long(path, where):
+            raise self._refused(path, f"The name is too long, {longest}", "Give a shorter one")
+        if path.exists() and not (path.is_dir() if folder else path.is_file()):
+            there = "a folder" if path.is_dir() else "a file or a device"
+            raise self._refused(path, f"It is {there}", f"Name a {'folder' if folder else 'file'} for --out")
+        if nearest != path and not nearest.is_dir():
+            raise self._refused(path, f"{nearest} is a file", "Name a place whose folders are folders all the way")
+        if not os.access(where, os.W_OK | os.X_OK):
+            raise self._refused(path, f"Nothing can be written into {where}", "Name a place that can be written")
+
+    def _refused(self, path: Path, found: str, remedy: str) -> Refusal:
+        return Refusal(f"{self.command.split()[0]}: writing {path}", found, remedy)
+
+
+def _made_by(path: Path) -> tuple[str, str] | None:
+    with path.open("rb") as file:
+        content = file.read(_READ)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _READ, 0))
+        found = _MARK.search(content) or _MARK.search(file.read(_READ))
+    return (found[1].decode(), found[2].decode()) if found else None
+
+
+def _too_long(path: Path, where: Path) -> str:
+    """How long a name is that the file system does not take; "" when all are short enough."""
+    most_name, most_path = os.pathconf(where, "PC_NAME_MAX"), os.pathconf(where, "PC_PATH_MAX")
+    for part in path.parts:
+        if len(os.fsencode(part)) > most_name:
+            return f"{len(os.fsencode(part))} bytes where {most_name} are possible"
+    whole = len(os.fsencode(path.absolute()))
+    return f"{whole} bytes where {most_path} are possible" if whole >= most_path else ""

@@ -1,0 +1,115 @@
+"""Processes that work for this one, and end when it does; what ends a process from outside lets it tidy up first."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread, current_thread, main_thread
+from types import FrameType
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from vadose.errors import Refusal
+
+P = ParamSpec("P")
+T = TypeVar("T")
+PATIENCE_S = 20.0
+"""How long processes may tidy up before they are killed."""
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes of their own interpreter. If this process ends by an error they end too; if it is killed, at once.
+
+    Args:
+        workers: how many.
+
+    Raises:
+        Refusal: one of them was ended from outside.
+    """
+    pool = _Pool(workers, mp_context=get_context("spawn"), initializer=_begin)
+    with ending_with_this():
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise Refusal(
+                f"workers: {workers} processes that work side by side",
+                "One of them was ended from outside, often because the memory did not suffice",
+                "Run the same command again with fewer --workers",
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    pool.shutdown()
+
+
+@contextmanager
+def ending_with_this() -> Iterator[None]:
+    """Processes that are begun within are ended when this ends by an error: asked first, killed if they do not."""
+    before = set(active_children())
+    try:
+        yield
+    except BaseException:
+        begun = [process for process in active_children() if process not in before]
+        for process in begun:
+            process.terminate()
+        for process in begun:
+            process.join(PATIENCE_S)
+            if process.is_alive():
+                process.kill()
+        raise
+
+
+@contextmanager
+def tidy_ending() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP end this process as Ctrl-C does: what is half done is tidied up.
+
+    The exit status is 128 + the number of the signal, 143 or 129, as the shell counts. A signal that is ignored, such
+    as under nohup, stays ignored.
+    """
+    here = current_thread() is main_thread()  # another thread may not say what signals do
+    asked = [number for number in _ENDINGS if here and signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _end) for number in asked}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    for one in _ENDINGS:
+        signal.signal(one, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Whose processes end when they were told to, instead of going on with the next task."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        return super().submit(partial(_tidily, fn), *args, **kwargs)
+
+
+def _tidily(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    try:
+        return work(*args, **kwargs)
+    except SystemExit as ended:
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
+
+
+def _begin() -> None:
+    """Ctrl-C is the parent's to tell of; it ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,110 @@
+"""Files of others, opened so that they can name no other file, no address and no code."""
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from vadose.errors import Refusal
+from vadose.io.files import Unreadable, read_json
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+def netcdf_engine(path: Path, asked: str) -> str:
+    """The engine of xarray for a NetCDF or HDF5 file that holds its own data.
+
+    Raises:
+        Refusal: it is neither, or its data lie in other files.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(8)
+    except OSError as error:
+        raise Refusal(asked, f"It cannot be read ({error})", "Give NetCDF or HDF5") from error
+    if magic == HDF5_MAGIC:
+        require_own_data(path, asked)
+    elif magic[:3] != b"CDF" or magic[3] not in (1, 2, 5):
+        raise Refusal(asked, "It is neither NetCDF nor HDF5", "Give a file that its name says it is")
+    return "netcdf4"
+
+
+def require_own_data(path: Path, asked: str) -> None:
+    """Make sure that all of an HDF5 file's data lie in it.
+
+    Raises:
+        Refusal: it is damaged, or a link, a virtual dataset or an external storage in it names other files.
+    """
+    status = path.stat()
+    fault = _fault(path, status.st_mtime_ns, status.st_size)
+    if fault:
+        raise Refusal(asked, fault, "Write all of its data into the file itself")
+
+
+@lru_cache(maxsize=4096)
+def _fault(path: Path, modified: int, size: int) -> str:
+    """Why a file is not read; kept, as granules are opened for each window."""
+    del modified, size
+    with h5py.File(path, "r") as file:
+        return next(_faults(file), "")
+
+
+def _faults(file: h5py.File) -> Iterator[str]:
+    seen = set[Any]()
+    waiting = [file["/"]]
+    while waiting:
+        group = waiting.pop()
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:
+            continue
+        seen.add(address)
+        for name in group:
+            where = f"{group.name.rstrip('/')}/{name}"
+            kind = group.get(name, getlink=True)
+            if isinstance(kind, h5py.ExternalLink):
+                yield f"{where} is a link into another file, {kind.filename!r}"
+            elif isinstance(kind, h5py.HardLink):
+                held = group[name]
+                if isinstance(held, h5py.Group):
+                    waiting.append(held)
+                elif isinstance(held, h5py.Dataset):
+                    yield from _faults_of(held, where)
+
+
+def _faults_of(dataset: h5py.Dataset, where: str) -> Iterator[str]:
+    if dataset.is_virtual:
+        yield f"{where} is a virtual dataset of other files"
+    if dataset.external:
+        yield f"{where} keeps its values in another file, {dataset.external[0][0]!r}"
+
+
+def require_own_codecs(store: Path, asked: str) -> None:
+    """Make sure that reading a Zarr store runs no code that lies in it, as the codec `pickle` does.
+
+    Raises:
+        Refusal: its metadata cannot be read, or name such a codec.
+    """
+    names = {".zarray", ".zmetadata", "zarr.json"}
+    for folder, _, files in os.walk(store):
+        for name in sorted(names.intersection(files)):
+            try:
+                content = read_json(Path(folder, name), nan=True)
+            except Unreadable as error:
+                raise Refusal(asked, error.found, "Write the store again") from error
+            if "pickle" in set(_codecs(content)):
+                raise Refusal(asked, f"{Path(folder, name)} names the codec pickle", "Write it with another codec")
+
+
+def _codecs(content: Any) -> Iterator[str]:
+    """Every name that a codec could have in Zarr's metadata."""
+    waiting = [content]
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, dict):
+            yield from (str(held[key]).rpartition(".")[2] for key in ("id", "name") if key in held)
+            waiting += held.values()
+        elif isinstance(held, list):
+            waiting += held

@@ -1,0 +1,125 @@
+"""What a map would cost, told before it is made."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vadose.io.memory import peak_mb
+from vadose.mapping import tile_files
+from vadose.mapping.executors import Crew
+from vadose.mapping.inventory import Held
+from vadose.mapping.make import Prepared, prepare
+from vadose.mapping.plan import Plan
+from vadose.mapping.request import MapRequest
+from vadose.mapping.tasks import estimate_moments
+from vadose.mapping.tile_files import Receipt, Task
+
+_MB = 1e6
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is left to do of a map, and what it takes.
+
+    Attributes:
+        tiles, moments, tasks: of the whole map; a task is a tile at some moments.
+        cells: of 320 m in the tiles, at one moment.
+        left: tasks that are not finished.
+        bytes_by_source: sizes of the files that meet the map, each once.
+        seconds: that the tasks that are left would take, by the measured one.
+        memory_mb: of each process, by the measured one.
+        measured: which task was measured, and when.
+        inputs: what the archive gives otherwise than the networks learned it, a line each.
+    """
+
+    tiles: int
+    moments: int
+    tasks: int
+    cells: int
+    left: int
+    bytes_by_source: dict[str, int]
+    seconds: float
+    memory_mb: float
+    measured: str
+    inputs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        read = ", ".join(f"{source} {size / _MB:,.1f} MB" for source, size in self.bytes_by_source.items())
+        total = sum(self.bytes_by_source.values()) / _MB
+        return "\n".join(
+            (
+                f"Tiles     {self.tiles:,} with {self.cells:,} cells, {self.moments:,} moments, {self.tasks:,} tasks, "
+                f"{self.left:,} of them to do",
+                f"To read   {total:,.1f} MB ({read})",
+                f"Time      about {_span(self.seconds)}",
+                f"Memory    about {self.memory_mb:,.0f} MB a process",
+                f"Measured  {self.measured}",
+                *(f"Inputs    {line}" for line in self.inputs),
+            )
+        )
+
+
+def cost_of(request: MapRequest, crew: Crew) -> Cost:
+    """What a map would cost; nothing is written.
+
+    Time and memory are those of the tasks that are finished in the folder, if there are any; otherwise one moment of
+    one tile in the middle of the map is estimated, and its result thrown away.
+
+    Raises:
+        Refusal: as `make_map`, for what can be known before.
+    """
+    prepared = prepare(request)
+    plan = prepared.plan
+    tasks = plan.tasks
+    receipts = {task: tile_files.finished(request.out, task) for task in tasks}
+    done = {task: receipt for task, receipt in receipts.items() if receipt is not None}
+    left = [task for task in tasks if task not in done]
+    seconds_a_cell, memory_mb, measured = _of_receipts(done) if done else _of_one_tile(prepared)
+    work = seconds_a_cell * sum(map(_size, left)) / crew.workers
+    return Cost(
+        tiles=len(plan.tiles),
+        moments=len(plan.moments),
+        tasks=len(tasks),
+        cells=sum(tile.columns * tile.rows for tile in plan.tiles),
+        left=len(left),
+        bytes_by_source=_bytes(prepared.held),
+        seconds=work,
+        memory_mb=memory_mb,
+        measured=f"{measured}; {crew.workers} workers",
+        inputs=prepared.inputs,
+    )
+
+
+def _of_receipts(done: dict[Task, Receipt]) -> tuple[float, float, str]:
+    seconds = sum(receipt.seconds for receipt in done.values()) / sum(map(_size, done))
+    return seconds, max(receipt.peak_mb for receipt in done.values()), f"{len(done)} tasks that are finished"
+
+
+def _of_one_tile(prepared: Prepared) -> tuple[float, float, str]:
+    task = _middle(prepared.plan)
+    begun = time.perf_counter()
+    estimate_moments(prepared.tools, task.tile, task.moments, prepared.bench.as_of)
+    seconds = (time.perf_counter() - begun) / _size(task)
+    return seconds, peak_mb(), f"{task}, now"
+
+
+def _middle(plan: Plan) -> Task:
+    return Task(plan.tiles[len(plan.tiles) // 2], plan.moments[-1:], 0)
+
+
+def _size(task: Task) -> int:
+    return task.tile.columns * task.tile.rows * len(task.moments)
+
+
+def _bytes(held: Sequence[Held]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for one in held:
+        sizes[one.source] = sizes.get(one.source, 0) + one.size
+    return sizes
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{math.ceil(seconds)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,301 @@
+"""A map of an area at one moment or many, from a run and an archive."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from vadose.dataset.coverage import shares_text
+from vadose.errors import NothingFound, Refusal
+from vadose.experiment.config import SIMULATED
+from vadose.experiment.product_identity import differences, products_of_run
+from vadose.experiment.published import lines_of_run, require_physical
+from vadose.experiment.run import Run
+from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, told
+from vadose.fusion import Assembler
+from vadose.grid import Area, Period
+from vadose.inference import CONDITIONS
+from vadose.io.atomic import is_full
+from vadose.io.files import write_json
+from vadose.io.outputs import Request
+from vadose.mapping import tile_files
+from vadose.mapping.area_files import read_area
+from vadose.mapping.executors import Crew
+from vadose.mapping.inventory import Held, inventory
+from vadose.mapping.map_files import Coverage, write_products
+from vadose.mapping.plan import NAME, TILE_CELLS, Plan, made_from
+from vadose.mapping.request import MapRequest, TilesFailed
+from vadose.mapping.tasks import Bench, Tools
+from vadose.mapping.tile_files import Task
+from vadose.mapping.timestamps import Passes, moment_of, moments_of
+from vadose.sources import Source
+from vadose.sources.archive import Index
+from vadose.sources.granules import GranuleIndex
+from vadose.sources.left_out import LeftOut
+from vadose.sources.sentinel1 import Sentinel1
+from vadose.sources.soilgrids import SoilGrids
+from vadose.variables import ARCHIVE_PRODUCTS
+
+MOST = 5_000_000
+"""Tiles times moments of one map."""
+Progress = Callable[[int, int, str], None]
+ALONE = Crew()
+MAP = Request("map", "")
+"""Its plan tells one map from another."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A map that can be begun.
+
+    Attributes:
+        request: as it was asked.
+        plan: all that is to do.
+        tools: networks and sources.
+        held: what of the archive meets the map.
+        notice: what of the map is simulated.
+        inputs: what the archive gives otherwise than the networks learned it, a line each.
+    """
+
+    request: MapRequest
+    plan: Plan
+    tools: Tools
+    held: tuple[Held, ...]
+    notice: str
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def bench(self) -> Bench:
+        """What its tiles are made with."""
+        as_of = moment_of(self.request.as_of) if self.request.as_of else None
+        run, archive, out = (path.absolute() for path in (self.request.run, self.request.archive, self.request.out))
+        return Bench(run, archive, out, as_of, self.plan.digest)
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What every file of the map says that it was made from."""
+        experiment = self.tools.experiment
+        as_of = self.plan.made_from["as_of"]
+        made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.request.area}
+        return made | ({"as_of": as_of} if as_of else {}) | ({"inputs": list(self.inputs)} if self.inputs else {})
+
+
+def make_map(
+    request: MapRequest,
+    report: Progress,
+    truth: Sequence[xr.DataArray] = (),
+    crew: Crew = ALONE,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[Path, ...]:
+    """Make a map, or go on with one that was interrupted: only tiles that are not finished are estimated.
+
+    Args:
+        request: what to map.
+        report: told (tasks done, tasks, what).
+        truth: for pictures, as `vadose.maps.plotting.picture` takes it.
+        crew: who does the tiles.
+        tell: told what the archive gives otherwise than the networks learned it, what of it was not read, and the part
+            of the cells for which each source was observed.
+
+    Returns:
+        The files of soil moisture, then those of all moments together, then the pictures.
+
+    Raises:
+        Refusal: something of a source lies in the archive and none of it can be read;
+            no run, or one that learned from published numbers whose units nobody knows; no such area or moment,
+            or an archive that holds nothing of them; a folder that holds another map, or that another process is at
+            work on; a full disk.
+        TilesFailed: some tiles could not be estimated.
+    """
+    MAP.require_place(request.out, folder=True)
+    prepared = prepare(request)
+    for line in prepared.inputs:
+        tell(line)
+    begun = (request.out / NAME).exists()
+    if not begun:
+        _require_something(prepared)
+    left_out = _left_out(prepared)
+    with MAP.folder(request.out, ["plan.json", "collection.json"]):
+        prepared.plan.settle(request.out)
+        _finish(prepared, report, crew)
+        try:
+            coverage = Coverage()
+            made = {**prepared.declared, **_unread(left_out)}
+            written = write_products(request, prepared.plan, made, prepared.notice, truth, coverage)
+            _summarise(request.out, left_out, coverage, tell)
+            return written
+        except OSError as error:
+            _require_room(error, request.out, len(prepared.plan.tasks), len(prepared.plan.tasks))
+            raise
+
+
+def prepare(request: MapRequest) -> Prepared:
+    """Find out all of a map that can be known before it is made; nothing is written.
+
+    Raises:
+        Refusal: as `make_map`.
+    """
+    run = Run(request.run)
+    experiment = run.experiment()
+    tools = Tools.of(run, request.archive)
+    needs = tools.needs
+    require_physical(lines_of_run(run.networks()), needs.names)
+    as_of = moment_of(request.as_of) if request.as_of else None
+    area = read_area(request.area)
+    passes = Passes(lambda: Sentinel1(request.archive).index, area)
+    moments = moments_of(request.date, request.every, passes)
+    tiles = area.tiles(TILE_CELLS, needs.halo)
+    if not tiles:
+        raise Refusal(
+            f"map: the area '{area.name}'",
+            "No cell of 320 m has its centre in it",
+            "Give a larger area, or widen it to the cell around its middle",
+        )
+    _require_few(area, len(tiles), len(moments))
+    held = _held(request, tools, area, moments, as_of)
+    names = [f"{one.source} {one.name}" for one in held]
+    plan = Plan(area, moments, tiles, made_from(request, run, names, as_of))
+    notice = notice_of(experiment.simulated, request.archive)
+    return Prepared(request, plan, tools, held, notice, _inputs(tools, products_of_run(run.networks())))
+
+
+def _inputs(tools: Tools, learned: Mapping[str, str]) -> tuple[str, ...]:
+    names = {variable.name for source in tools.sources for variable in source.variables}
+    return differences(tools.models[0].needs, learned, names, ARCHIVE_PRODUCTS, "an archive")
+
+
+def _require_few(area: Area, tiles: int, moments: int) -> None:
+    if tiles * moments > MOST:
+        raise Refusal(
+            f"map: the area '{area.name}' at {moments:,} moments",
+            f"They are {tiles * moments:,} estimates of tiles; a map holds {MOST:,}",
+            "Map a part of the area, or fewer moments, at once",
+        )
+
+
+def _held(
+    request: MapRequest, tools: Tools, area: Area, moments: Sequence[np.datetime64], as_of: np.datetime64 | None
+) -> tuple[Held, ...]:
+    """What networks and flags are made from, each file once."""
+    asked = ((tools.sources, tools.needs), (tools.conditions, CONDITIONS))
+    found: dict[str, Held] = {}
+    for sources, needs in asked:
+        for one in inventory(request.archive, sources, area, moments, needs, tools.windows, as_of):
+            found.setdefault(one.name, one)
+    return tuple(found.values())
+
+
+def notice_of(trained_on_simulated: bool, archive: Path) -> str:
+    """What of a map is simulated: all of it, the training of its networks, or nothing."""
+    if (archive / "world.json").exists():
+        return SIMULATED
+    return "Of real products, by networks trained on a SIMULATED world." if trained_on_simulated else ""
+
+
+def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
+    """What of the archive a map does not read.
+
+    Raises:
+        Refusal: it is all that there is of a source that the networks need.
+    """
+    tools, request = prepared.tools, prepared.request
+    sources = needed(tools.sources, tools.models[0].needs.names)
+    for source in sources:
+        if isinstance(source, SoilGrids):
+            _judge_units(source, prepared.plan.area)
+    left_out = left_out_of((*sources, *tools.conditions))
+    if not request.allow_unread:
+        used = {one.source for one in prepared.held}
+        seen = {source.name: source.name in used and not _all_unfit(source) for source in sources}
+        met = [entry for source in sources for entry in _meeting(source)]
+        require_seen(request.archive, seen, met, "--allow-unread")
+    return left_out
+
+
+def _judge_units(source: SoilGrids, area: Area) -> None:
+    """Have soil maps find out which of them are unfit; what else is wrong with them, their tiles tell."""
+    with suppress(Refusal):
+        source.open(area, Period.before(np.datetime64(0, "ns"), 1.0))
+
+
+def _meeting(source: Source) -> tuple[LeftOut, ...]:
+    """What of a source would meet a map, or is all that the archive holds of it, and is not read."""
+    index = getattr(source, "index", None)
+    if not isinstance(index, Index | GranuleIndex):
+        return left_out_of((source,))
+    held = index.records if isinstance(index, Index) else index.granules
+    return tuple(entry for entry in index.left_out if not held or entry not in index.unread)
+
+
+def _all_unfit(source: Source) -> bool:
+    """Whether a source of single files leaves out all that it observes."""
+    return isinstance(source, SoilGrids) and source.reads_nothing
+
+
+def _unread(left_out: Sequence[LeftOut]) -> dict[str, Any]:
+    return {"unread": [[entry.source, entry.name, entry.kind] for entry in left_out]} if left_out else {}
+
+
+def _summarise(out: Path, left_out: Sequence[LeftOut], coverage: Coverage, tell: Callable[[str], None]) -> None:
+    """Write what was not read and how much each source was observed, and tell it."""
+    shares_of = coverage.shares
+    content = {"observed": shares_of, "left_out": [asdict(entry) for entry in left_out]}
+    write_json(out / LIST, content)
+    if shares_of:
+        tell(shares_text(shares_of, "cells"))
+    for line in told(left_out, out / LIST):
+        tell(line)
+
+
+def _require_something(prepared: Prepared) -> None:
+    """Refuse a map of which no source says anything, before anything is written."""
+    plan, tools = prepared.plan, prepared.tools
+    span = Period(plan.moments[0], plan.moments[-1] + np.timedelta64(1, "ns"))
+    nothing: NothingFound | None = None
+    for tile in plan.tiles:
+        try:
+            Assembler.open(tools.sources, tile, span, tools.needs, tools.windows, prepared.bench.as_of)
+            return
+        except NothingFound as reason:
+            nothing = reason
+        except Refusal:
+            return  # something is there; whether a tile can be made of it, the tile tells
+    if nothing:
+        raise nothing
+
+
+def _finish(prepared: Prepared, report: Progress, crew: Crew) -> None:
+    """Do the tasks that are not finished."""
+    out, tasks = prepared.request.out, prepared.plan.tasks
+    waiting = [task for task in tasks if tile_files.finished(out, task) is None]
+    done, failed = len(tasks) - len(waiting), dict[str, str]()
+    report(done, len(tasks), "mapped")
+    for task, error in crew.each(prepared.bench, prepared.tools, waiting):
+        if error is None:
+            done += 1
+        else:
+            _require_room(error, out, done, len(tasks))
+            failed[str(task)] = _reason(error)
+        report(done, len(tasks), "mapped")
+    if failed:
+        raise TilesFailed(out, len(tasks), dict(sorted(failed.items())))
+
+
+def _require_room(error: BaseException, out: Path, done: int, total: int) -> None:
+    if isinstance(error, OSError) and is_full(error, out):
+        raise Refusal(
+            f"map: writing into {out}",
+            f"The disk is full ({error}); {done} of {total} tiles are done and stay",
+            "Make room and run the same command again",
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+
+
+__all__ = ["ALONE", "MapRequest", "Prepared", "Task", "make_map", "moment_of", "notice_of", "prepare", "read_area"]

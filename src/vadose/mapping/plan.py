@@ -1,0 +1,141 @@
+"""The plan of a map: all that it is made from and all that is to do, by value, in a file of its folder."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from vadose.errors import Refusal
+from vadose.experiment.run import CALIBRATION, Run
+from vadose.grid import Area, Tile
+from vadose.io import files
+from vadose.mapping.request import MapRequest
+from vadose.mapping.tile_files import Task
+
+NAME = "plan.json"
+TILE_CELLS = 32
+MOMENTS_A_TASK = 16
+"""Moments of a tile that are estimated together, so that what they share is read once."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of a map that is known before it is made.
+
+    Attributes:
+        area: what is mapped.
+        moments: of the map, UTC, in order.
+        tiles: that cover the area, with the halo that the networks need.
+        made_from: run, checkpoints and their checksums, archive, items.
+    """
+
+    area: Area
+    moments: tuple[np.datetime64, ...]
+    tiles: tuple[Tile, ...]
+    made_from: Mapping[str, Any]
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is to do: every tile at every span of moments."""
+        spans = range(0, len(self.moments), MOMENTS_A_TASK)
+        return tuple(
+            Task(tile, self.moments[first : first + MOMENTS_A_TASK], first) for tile in self.tiles for first in spans
+        )
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        made_from = dict(self.made_from) | {
+            "area": {"name": self.area.name, "wkt": shapely.to_wkt(self.area.geometry, rounding_precision=-1)},
+            "moments": [f"{np.datetime_as_string(moment, 's')}Z" for moment in self.moments],
+            "tiles": [list(asdict(tile).values()) for tile in self.tiles],
+        }
+        content: dict[str, Any] = json.loads(json.dumps(files.declaration("map plan", made_from), default=str))
+        return content
+
+    @property
+    def digest(self) -> str:
+        """Checksum of the content."""
+        return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
+
+    def settle(self, folder: Path) -> None:
+        """Write the plan into a folder, or find it there already.
+
+        Raises:
+            Refusal: the folder holds the plan of another map; all that differs is named.
+        """
+        path = folder / NAME
+        if not path.exists():
+            files.write_json(path, self.content)
+            return
+        changed = _differences(_read(path), self.content)
+        if changed:
+            raise Refusal(
+                f"map: {folder}",
+                f"It holds a map of another plan: {'; '.join(changed)}",
+                "Give another --out, or remove the folder",
+            )
+
+
+def made_from(request: MapRequest, run: Run, items: Sequence[str], as_of: np.datetime64 | None) -> dict[str, Any]:
+    """What a map is made from, besides area, moments and tiles: by value where it may change."""
+    return {
+        "run": str(run.folder.absolute()),
+        "archive": str(request.archive.absolute()),
+        "as_of": None if as_of is None else f"{np.datetime_as_string(as_of, 's')}Z",
+        "checkpoints": {str(path.relative_to(run.folder)): _checksum(path) for path in run.networks()},
+        "calibration": _checksum(run.folder / CALIBRATION),
+        "items": list(items),
+    }
+
+
+def _checksum(path: Path) -> str | None:
+    """Of a file, or of a folder of files with their names; None where there is none."""
+    if not path.exists():
+        return None
+    if path.is_file():
+        return files.sha256(path)
+    parts = [f"{part.name} {files.sha256(part)}" for part in sorted(path.iterdir()) if part.is_file()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    asked, remedy = f"map: the plan {path}", "Remove the folder and map anew"
+    content = files.read_json(path, asked, remedy)
+    try:
+        return {"vadose_version": content["vadose_version"], "made_from": dict(content["made_from"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(asked, f"It is no plan of a map ({type(error).__name__}: {error})", remedy) from error
+
+
+def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """What differs, a line each."""
+    found = []
+    if held["vadose_version"] != asked["vadose_version"]:
+        found.append(f"vadose {held['vadose_version']}, now {asked['vadose_version']}")
+    before, now = held["made_from"], asked["made_from"]
+    for key in sorted({*before, *now}):
+        one, other = before.get(key), now.get(key)
+        if one != other:
+            found.append(f"{key}: {_change(one, other)}")
+    return found
+
+
+def _change(one: Any, other: Any) -> str:
+    if isinstance(one, list) and isinstance(other, list):
+        was, is_now = ({json.dumps(part) for part in parts} for parts in (one, other))
+        return f"{_some(was - is_now)} no more, {_some(is_now - was)} new"
+    if isinstance(one, dict) and isinstance(other, dict):
+        return ", ".join(sorted(key for key in {*one, *other} if one.get(key) != other.get(key)))
+    return f"{one}, now {other}"
+
+
+def _some(parts: set[str]) -> str:
+    shown = sorted(parts)[:_SHOWN]
+    return f"{len(parts)} ({', '.join(shown)})" if shown else "none"

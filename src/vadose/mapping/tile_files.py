@@ -1,0 +1,126 @@
+"""Finished tiles as files: arrays of one tile at some moments, and a receipt with their checksum."""
+
+import io
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vadose.grid import Tile
+from vadose.inference import TileEstimate
+from vadose.io.files import parse_json, read_json, replacing, sha256, write_json
+
+FOLDER = "tiles"
+_AGE = "age_"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A tile at some moments: what one call of a worker does.
+
+    Attributes:
+        tile: the ground, with its halo.
+        moments: of the map, UTC, in order.
+        first: number of the first of them among all moments of the map.
+    """
+
+    tile: Tile
+    moments: tuple[np.datetime64, ...]
+    first: int
+
+    @property
+    def name(self) -> str:
+        """Name of its files."""
+        return f"{self.tile.name}_{self.first:05d}"
+
+    def __str__(self) -> str:
+        days = sorted({str(np.datetime_as_string(moment, "D")) for moment in (self.moments[0], self.moments[-1])})
+        return f"{self.tile}, {'..'.join(days)}"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What is known of a finished task without opening its arrays.
+
+    Attributes:
+        sha256: of the file of arrays.
+        seconds: that the task took.
+        peak_mb: most memory that its process had held by then.
+    """
+
+    sha256: str
+    seconds: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """The estimates of a task.
+
+    Attributes:
+        estimates: one a moment.
+        items: identifiers of what each was made from.
+    """
+
+    estimates: tuple[TileEstimate, ...]
+    items: tuple[tuple[str, ...], ...]
+
+
+def write(folder: Path, task: Task, finished: Finished, seconds: float, peak_mb: float) -> Receipt:
+    """Write the arrays of a task, then its receipt; each is whole or not there.
+
+    Raises:
+        OSError: they cannot be written, such as on a full disk.
+    """
+    path = arrays_of(folder, task)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(_encoded(finished))
+        file.flush()
+        os.fsync(file.fileno())
+    receipt = Receipt(sha256(path), seconds, peak_mb)
+    write_json(receipt_of(folder, task), asdict(receipt))
+    return receipt
+
+
+def finished(folder: Path, task: Task) -> Receipt | None:
+    """The receipt of a task whose arrays are there as they were written; None if they are not."""
+    try:
+        receipt = Receipt(**read_json(receipt_of(folder, task)))
+        return receipt if sha256(arrays_of(folder, task)) == receipt.sha256 else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def read(folder: Path, task: Task, number: int) -> tuple[TileEstimate, tuple[str, ...]]:
+    """The estimate of a finished task at one of its moments, and what it was made from."""
+    with np.load(arrays_of(folder, task)) as held:
+        layers = {name: held[name][number] for name in held.files if name != "items"}
+        items = parse_json(held["items"].tobytes(), f"map: the items of {arrays_of(folder, task)}")[number]
+    ages = {name.removeprefix(_AGE): layers[name] for name in layers if name.startswith(_AGE)}
+    estimate = TileEstimate(task.tile, layers["mean"], layers["spread"], layers["quality"], ages)
+    return estimate, tuple(items)
+
+
+def arrays_of(folder: Path, task: Task) -> Path:
+    """Where the arrays of a task lie in the folder of a map."""
+    return folder / FOLDER / f"{task.name}.npz"
+
+
+def receipt_of(folder: Path, task: Task) -> Path:
+    """Where the receipt of a task lies in the folder of a map."""
+    return folder / FOLDER / f"{task.name}.json"
+
+
+def _encoded(finished: Finished) -> bytes:
+    estimates = finished.estimates
+    layers: dict[str, Any] = {
+        name: np.stack([getattr(estimate, name) for estimate in estimates]) for name in ("mean", "spread", "quality")
+    }
+    layers |= {_AGE + source: np.stack([one.ages[source] for one in estimates]) for source in estimates[0].ages}
+    layers["items"] = np.frombuffer(json.dumps(finished.items).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **layers)
+    return buffer.getvalue()

@@ -1,0 +1,103 @@
+"""The moments of a map: one, the days of a range, or the passes of Sentinel-1."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vadose.errors import Refusal
+from vadose.grid import Area, Period, nanosecond, nanoseconds
+from vadose.sources.archive import Index
+
+PASS = "pass"  # noqa: S105 (a pass of a satellite)
+ONE_PASS = np.timedelta64(10, "m")
+"""Scenes of one pass over an area begin within this of each other; two passes never do."""
+MOST = 10_000
+"""Moments of one map: 27 years of days."""
+_DAY = np.timedelta64(1, "D")
+
+
+def moment_of(date: str) -> np.datetime64:
+    """A moment from the command line; a day means its last moment.
+
+    Raises:
+        Refusal: it is no ISO date, or one without its day.
+    """
+    try:
+        moment = np.datetime64(date)
+    except ValueError as error:
+        raise _no_date(date) from error
+    unit = np.datetime_data(moment.dtype)[0]
+    if np.isnat(moment) or unit in ("Y", "M", "W"):
+        raise _no_date(date)
+    last: np.datetime64 = nanosecond(moment, "map: the date") + np.timedelta64(86_399 if unit == "D" else 0, "s")
+    return last
+
+
+def _no_date(date: str) -> Refusal:
+    return Refusal(
+        f"map: the date '{date[:60]}'", "It is not an ISO date with its day", "Write 2021-06-10 or 2021-06-10T18:00"
+    )
+
+
+def moments_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datetime64, ...]:
+    """The moments that are mapped, in order, UTC.
+
+    Args:
+        date: a moment, a day, or two days with a slash between.
+        every: every how many days of a range, or "pass"; each day without it.
+        passes: finds the passes of Sentinel-1.
+
+    Raises:
+        Refusal: no dates, a range that ends before it starts, or an interval that is no number of days.
+    """
+    first, _, last = date.partition("/")
+    begin, end = moment_of(first), moment_of(last or first)
+    if every == PASS:
+        return passes.within(_whole_days(begin, end, date))
+    if every is not None and (not re.fullmatch("[0-9]{1,5}", every or "") or int(every) == 0):
+        raise Refusal(
+            f"map: a map every '{every}'",
+            "That is no whole number of days below 100,000",
+            f"Write a number of days, or {PASS}",
+        )
+    if not last:
+        return (begin,)
+    days, step, day = _whole_days(begin, end, date), int(every or 1), begin.astype("datetime64[D]")
+    count = int((days.end.astype("datetime64[D]") - day) / _DAY - 1) // step + 1
+    if count > MOST:
+        raise Refusal(
+            f"map: the dates '{date}'", f"They are {count:,} moments; a map holds {MOST:,}", "Map fewer days at once"
+        )
+    return tuple(nanoseconds(day + np.arange(count) * step * _DAY) + (begin - day))
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The passes of Sentinel-1 over an area.
+
+    Attributes:
+        index: reads what an archive holds of them, when they are asked for.
+        area: of the map.
+    """
+
+    index: Callable[[], Index]
+    area: Area
+
+    def within(self, period: Period) -> tuple[np.datetime64, ...]:
+        """The last scene of each pass in a period.
+
+        Raises:
+            NothingFound: there is none.
+        """
+        times = sorted({record.time for record in self.index().find(self.area, period)})
+        later = [*times[1:], times[-1] + _DAY]
+        return tuple(time for time, after in zip(times, later, strict=True) if after - time > ONE_PASS)
+
+
+def _whole_days(begin: np.datetime64, end: np.datetime64, date: str) -> Period:
+    first, after = begin.astype("datetime64[D]"), end.astype("datetime64[D]") + _DAY
+    if after <= first:
+        raise Refusal(f"map: the dates '{date}'", "They end before they start", "Swap the two")
+    return Period(first, after)

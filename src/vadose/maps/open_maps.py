@@ -1,0 +1,85 @@
+"""Maps of many moments, opened as one dataset for each UTM zone: from cubes, or from the files of single moments."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import rioxarray  # noqa: F401  (gives datasets their `.rio`)
+import xarray as xr
+
+from vadose.errors import Refusal
+from vadose.io.untrusted import netcdf_engine, require_own_codecs
+from vadose.maps import cf
+from vadose.maps.layers import OUTSIDE
+from vadose.maps.read import read_map
+
+_BESIDE = ("_quality", "_age")
+
+
+def open_maps(path: Path) -> dict[int, xr.Dataset]:
+    """The maps of a folder, or of one file of it.
+
+    Args:
+        path: a folder that `vadose map` wrote, or one of its Zarr stores, NetCDF files or GeoTIFFs. Of a folder the
+            Zarr stores are taken, else the NetCDF files, else the GeoTIFFs.
+
+    Returns:
+        By EPSG code of the zone: soil_moisture, soil_moisture_spread, quality (uint16, 65535 outside the area) and
+        ages, (time, y, x), lazy where the file allows it.
+
+    Raises:
+        Refusal: there is no map, or one that cannot be read.
+    """
+    for suffix, opened in _READERS.items():
+        files = [path] if path.suffix == suffix else sorted(path.glob(f"soil_moisture_*{suffix}"))
+        files = [file for file in files if file.exists() and not file.stem.endswith(_BESIDE)]
+        if files:
+            return _by_zone([opened(file) for file in files])
+    raise Refusal(
+        f"maps: the map {path}",
+        "It is neither a Zarr store, NetCDF file or GeoTIFF of a map nor a folder with one",
+        "Give the folder that 'vadose map' wrote",
+    )
+
+
+def _zarr(path: Path) -> xr.Dataset:
+    require_own_codecs(path, f"maps: the cube {path}")
+    return _decoded(path, engine="zarr", consolidated=False)
+
+
+def _netcdf(path: Path) -> xr.Dataset:
+    return _decoded(path, engine=netcdf_engine(path, f"maps: the cube {path}"))
+
+
+def _decoded(path: Path, engine: str, consolidated: bool | None = None) -> xr.Dataset:
+    options = {} if consolidated is None else {"consolidated": consolidated}
+    try:
+        cube: xr.Dataset = xr.open_dataset(path.absolute(), engine=engine, decode_coords="all", **options)  # type: ignore[arg-type]
+    except (OSError, ValueError, KeyError) as error:
+        raise Refusal(f"maps: the cube {path}", f"It cannot be read ({error})", "Run the map again") from error
+    if not {*cf.NAMES.values(), "quality"} <= set(cube.data_vars):
+        raise Refusal(f"maps: the cube {path}", "It holds no map", "Give a file that 'vadose map' wrote")
+    return cube.assign(quality=cube["quality"].fillna(OUTSIDE).astype("uint16"))
+
+
+def _geotiff(path: Path) -> xr.Dataset:
+    opened = read_map(path)
+    return opened.rename(cf.NAMES).expand_dims("time")
+
+
+def _by_zone(parts: list[xr.Dataset]) -> dict[int, xr.Dataset]:
+    zones: dict[int, list[xr.Dataset]] = {}
+    for part in parts:
+        zones.setdefault(int(part.rio.crs.to_epsg()), []).append(part)
+    return {epsg: held[0] if len(held) == 1 else _joined(held) for epsg, held in sorted(zones.items())}
+
+
+def _joined(parts: list[xr.Dataset]) -> xr.Dataset:
+    try:
+        return xr.concat(parts, "time", join="exact", combine_attrs="drop_conflicts").sortby("time")
+    except ValueError as error:
+        raise Refusal(
+            "maps: maps of several moments", f"They are not on one grid ({error})", "Give maps of one area"
+        ) from error
+
+
+_READERS: dict[str, Callable[[Path], xr.Dataset]] = {".zarr": _zarr, ".nc": _netcdf, ".tif": _geotiff}

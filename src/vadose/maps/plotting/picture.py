@@ -1,0 +1,112 @@
+"""A map as a picture: soil moisture, its spread, quality flags, and the truth where it is known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from vadose.errors import Refusal
+from vadose.io.files import replacing
+from vadose.maps.plotting import style
+from vadose.maps.plotting.extent import Array, Ground
+from vadose.maps.plotting.layout import FOOT, Sheet
+from vadose.maps.plotting.panels import agreement, field, flags, lacks, legend, span
+
+UNITS = "m³ m⁻³"
+_LINE = 0.17
+"""Height of a line of the legend, in inches."""
+_OUTSIDE = 0.02
+"""Share of values at either end of a range that colours do not tell apart."""
+
+
+def picture(
+    zones: Sequence[xr.Dataset],
+    path: Path,
+    *,
+    title: str,
+    truth: Sequence[xr.DataArray] = (),
+    notice: str = "",
+) -> Path:
+    """Draw a map as PNG: soil moisture, spread, quality flags; with the truth also truth, difference and scatter.
+
+    Args:
+        zones: the map's layers, one dataset for each UTM zone, as `read_map` or `Mosaic.zones` gives them.
+        path: the PNG file.
+        title: heading; the map's time, where it is known, stands below.
+        truth: the true soil moisture (y, x), m3 m-3, with its CRS: for each zone one array on a grid that holds the
+            zone's cells, in any order; or none at all.
+        notice: a warning across the top, such as that data are simulated; empty for none.
+
+    Returns:
+        `path`.
+
+    Raises:
+        Refusal: no zone, or a truth that is not on the cells of every zone.
+    """
+    if not zones:
+        raise Refusal(f"maps: the picture {path.name}", "The map has no zone", "Give the layers of at least one zone")
+    ground = Ground.of(zones)
+    mean, spread = (_values([zone[name] for zone in zones]) for name in ("mean", "spread"))
+    true = _values(_on_cells(truth, zones)) if truth else []
+    quality = [zone["quality"].values for zone in zones]
+    found = lacks(quality)
+    lines = sum(lack.text.count("\n") + 1 for lack in found) + 1
+    sheet = Sheet.blank(ground.height, [max(FOOT, _LINE * lines), *([FOOT] if true else [])])
+    sheet.heading(title, _about(zones), notice)
+    moisture = sheet.panel(0, 0, "Soil moisture")
+    sheet.bar(0, 0, field(moisture, ground, mean, style.MOISTURE, span([*mean, *true], _OUTSIDE)), UNITS)
+    ground.scale_bar(moisture)
+    uncertain = field(
+        sheet.panel(0, 1, "Spread (one standard deviation)"), ground, spread, style.SPREAD, span(spread, _OUTSIDE)
+    )
+    sheet.bar(0, 1, uncertain, UNITS)
+    flags(sheet.panel(0, 2, "Quality flags"), ground, quality, found)
+    legend(sheet.foot(0, 2), found)
+    if true:
+        _against_truth(sheet, ground, mean, true)
+    with replacing(path) as temporary:
+        sheet.figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+    return path
+
+
+def _against_truth(sheet: Sheet, ground: Ground, mean: Sequence[Array], true: Sequence[Array]) -> None:
+    limits = span([*mean, *true], _OUTSIDE)
+    sheet.bar(1, 0, field(sheet.panel(1, 0, "Truth"), ground, true, style.MOISTURE, limits), UNITS)
+    error = [p - t for p, t in zip(mean, true, strict=True)]
+    most = max(abs(limit) for limit in span(error, _OUTSIDE))
+    drawn = field(sheet.panel(1, 1, "Estimate − truth"), ground, error, style.DIFFERENCE, (-most, most))
+    sheet.bar(1, 1, drawn, UNITS)
+    p, t = (np.concatenate([layer.ravel() for layer in layers]) for layers in (mean, true))
+    agreement(sheet.panel(1, 2, "Cell by cell"), p, t)
+
+
+def _about(zones: Sequence[xr.Dataset]) -> str:
+    cells = sum(int(np.isfinite(zone["mean"].values).sum()) for zone in zones)
+    time = zones[0].coords.get("time")
+    when = f"{str(np.datetime_as_string(time.values, 'm')).replace('T', ' ')} UTC, " if time is not None else ""
+    return f"{when}{cells:,} cells with an estimate"
+
+
+def _values(layers: Sequence[xr.DataArray]) -> list[Array]:
+    return [layer.values.astype(np.float64) for layer in layers]
+
+
+def _on_cells(truth: Sequence[xr.DataArray], zones: Sequence[xr.Dataset]) -> list[xr.DataArray]:
+    by_crs = {_epsg(values): values for values in truth}
+    return [_cells_of(by_crs.get(_epsg(zone)), zone) for zone in zones]
+
+
+def _cells_of(truth: xr.DataArray | None, zone: xr.Dataset) -> xr.DataArray:
+    asked, remedy = f"maps: the truth in EPSG:{_epsg(zone)}", "Give it there, on a grid that holds the map's cells"
+    if truth is None:
+        raise Refusal(asked, "None is given in that projection", remedy)
+    try:
+        return truth.sel(x=zone["x"], y=zone["y"], method="nearest", tolerance=1.0).transpose("y", "x")
+    except (KeyError, ValueError) as error:
+        raise Refusal(asked, f"It is not on the cells of the map ({error})", remedy) from error
+
+
+def _epsg(array: xr.Dataset | xr.DataArray) -> int | None:
+    code: int | None = array.rio.crs.to_epsg() if array.rio.crs else None
+    return code

@@ -1,0 +1,85 @@
+"""Change detection on Sentinel-1: where the ground stands between the driest and the wettest that it has shown."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.fusion import Needs
+from vadose.models.batch import Batch, Estimate
+from vadose.models.derived_variables import in_decibel
+
+REFERENCE_ANGLE = 40.0
+"""Incidence angle to which backscatter is brought, degrees."""
+DRY_QUANTILE, WET_QUANTILE = 0.05, 0.95
+"""Quantiles of a place's own past that stand for dry and wet ground, so that no single look sets a reference."""
+FEWEST_STEPS = 8
+"""Observed steps that a place needs to have references."""
+OLDEST_DAYS = 30.0
+"""How old the latest look may be."""
+SMALLEST_RANGE_DB = 0.5
+"""References that lie closer than this tell nothing apart, dB."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ChangeDetection:
+    """The change detection of TU Wien on Sentinel-1 VV, made comparable with volumetric sensors.
+
+    Backscatter is brought to 40 degrees by a slope, and scaled between the dry and the wet reference of the place's own
+    past to a relative surface soil moisture of 0..100 % (Wagner, Lemoine and Rott, Remote Sens. Environ. 70:191-207,
+    1999; on Sentinel-1: Bauer-Marschallinger et al., IEEE TGRS 57:520-539, 2019, doi 10.1109/TGRS.2018.2858004). Other
+    than there, the references come from the steps of the history alone, and one slope serves all places. The index
+    itself says nothing of m3 m-3: `dry` and `gain` are a linear fit of it to the labels of the training sensors.
+
+    Attributes:
+        needs: a history of `vv` and `incidence_angle`.
+        slope: change of backscatter with the incidence angle, dB per degree.
+        dry: soil moisture at a relative saturation of 0 %, m3 m-3.
+        gain: soil moisture between 0 and 100 %, m3 m-3.
+        spread: standard deviation of the error over training samples, m3 m-3.
+    """
+
+    needs: Needs
+    slope: float
+    dry: float
+    gain: float
+    spread: float
+
+    def estimate(self, batch: Batch) -> Estimate:
+        """The fitted index; NaN where the latest look is too old, or the past too short for references."""
+        mean = (self.dry + self.gain / 100 * saturation(batch, self.needs, self.slope)).astype(np.float32).clip(0, 1)
+        return Estimate(mean, np.where(np.isfinite(mean), np.float32(self.spread), np.float32(np.nan)))
+
+
+def saturation(batch: Batch, needs: Needs, slope: float) -> Floats:
+    """Relative saturation, %, (batch, y, x); NaN where there is no recent look or too short a past."""
+    vv_db, angle = looks(batch, needs)
+    levelled = vv_db - slope * (angle - REFERENCE_ANGLE)
+    dry, wet = _references(levelled)
+    recent = max(int(OLDEST_DAYS // needs.history.step_days), 1)
+    relative = 100 * (_first(levelled[:, :recent]) - dry) / (wet - dry)
+    return np.asarray(relative.clip(0, 100), np.float32)
+
+
+def looks(batch: Batch, needs: Needs) -> tuple[Floats, Floats]:
+    """Backscatter in dB and incidence angle in degrees of each step, (batch, step, y, x), the latest first."""
+    names = needs.history.variables
+    vv = in_decibel(batch.history[:, :, names.index("vv")])
+    return vv.numpy(), batch.history[:, :, names.index("incidence_angle")].numpy()
+
+
+def _references(levelled: Floats) -> tuple[Floats, Floats]:
+    """Dry and wet backscatter of each cell's past, dB, (batch, y, x); NaN where they cannot be told apart."""
+    enough = np.isfinite(levelled).sum(axis=1, keepdims=True) >= FEWEST_STEPS
+    known = np.where(enough, levelled, 0.0)
+    dry, wet = np.nanquantile(known, [DRY_QUANTILE, WET_QUANTILE], axis=1)
+    apart = wet - dry >= SMALLEST_RANGE_DB
+    return np.where(apart, dry, np.nan), np.where(apart, wet, np.nan)
+
+
+def _first(values: Floats) -> Floats:
+    """The first finite value along axis 1; NaN where there is none."""
+    there = np.isfinite(values)
+    return np.asarray(np.take_along_axis(values, there.argmax(axis=1)[:, np.newaxis], axis=1)[:, 0], np.float32)

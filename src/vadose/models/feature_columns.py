@@ -1,0 +1,109 @@
+"""What the heads read of a cell: numbers of fixed meaning, drawn from the moment, the history and the ground."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vadose.fusion import Needs
+from vadose.models.derived_variables import INDICES, quantities
+from vadose.variables import source_of
+
+STATIC = ("dem", "soilgrids")
+"""Sources whose values do not change with time."""
+MOISTURE = ("smap", "smap_usda", "gldas")
+"""Quantities that carry their past with them."""
+MEMORY_DAYS = (5.0, 10.0, 20.0, 40.0, 60.0, 120.0)
+"""Times over which a filter of the past forgets, days."""
+LAGS = (1, 2, 3)
+"""Steps back."""
+TOLD_BY_DEPARTURE = {"vh": "cross_ratio", "B11": "ndmi", "B12": "swir_ratio"}
+"""Quantities of which the index tells the moment, so that their departure is enough."""
+
+
+class Kind(StrEnum):
+    """How a column comes from a quantity."""
+
+    NOW = "now"
+    STATIC = "static"
+    DEPARTURE = "departure from the mean of the past"
+    WITHIN = "place between minimum and maximum of the past"
+    FILTERED = "past, exponentially forgotten"
+    FILTERED_DEPARTURE = "filtered past less the mean of the past"
+    LAG = "steps before"
+    MEAN = "mean of the past"
+    STD = "standard deviation of the past"
+    LOWEST = "minimum of the past"
+    HIGHEST = "maximum of the past"
+    SINE = "sine of the season"
+    COSINE = "cosine of the season"
+
+
+LEVELS = (Kind.NOW, Kind.STATIC, Kind.FILTERED, Kind.LAG, Kind.MEAN, Kind.LOWEST, Kind.HIGHEST)
+"""Columns that are values of their quantity."""
+LASTING = (Kind.MEAN, Kind.STD, Kind.LOWEST, Kind.HIGHEST)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of a cell.
+
+    Attributes:
+        quantity: that it is of.
+        kind: how it comes from it.
+        span: days that a filter remembers, or steps of a lag.
+    """
+
+    quantity: str
+    kind: Kind
+    span: float = 0.0
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it tells of the place and not of the moment."""
+        return self.kind is Kind.STATIC or self.kind in LASTING
+
+    @property
+    def of_level(self) -> bool:
+        """Whether the level of a place is told from it."""
+        if self.kind is Kind.STD:
+            return self.quantity in MOISTURE
+        bare = self.quantity in MOISTURE or self.quantity == "B11" or self.quantity in INDICES
+        return self.kind is Kind.STATIC or (self.kind is Kind.MEAN and bare)
+
+
+def columns_of(needs: Needs, season: bool) -> tuple[Column, ...]:
+    """The columns that needs are enough for.
+
+    Args:
+        needs: of the network.
+        season: whether the day of the year is read.
+    """
+    past = quantities(needs.history.variables)
+    columns = [*_now(quantities(dict.fromkeys((*needs.cells, *needs.pixels, *needs.history.variables))), past)]
+    for quantity in past:
+        if quantity != "cross_ratio":
+            columns += _before(quantity, past)
+    if season:
+        columns += [Column("season", Kind.SINE), Column("season", Kind.COSINE)]
+    return tuple(columns)
+
+
+def _now(names: tuple[str, ...], past: tuple[str, ...]) -> Iterator[Column]:
+    for quantity in names:
+        if quantity not in INDICES and source_of(quantity) in STATIC:
+            yield Column(quantity, Kind.STATIC)
+        elif quantity not in past or TOLD_BY_DEPARTURE.get(quantity) not in names:
+            yield Column(quantity, Kind.NOW)
+
+
+def _before(quantity: str, past: tuple[str, ...]) -> Iterator[Column]:
+    yield Column(quantity, Kind.DEPARTURE)
+    if not (quantity == "B12" and "swir_ratio" in past):
+        yield from (Column(quantity, kind) for kind in LASTING)
+    if quantity == "vv":
+        yield Column(quantity, Kind.FILTERED_DEPARTURE, 20.0)
+    if quantity in MOISTURE:
+        yield Column(quantity, Kind.WITHIN)
+        yield from (Column(quantity, Kind.FILTERED, days) for days in MEMORY_DAYS)
+        yield from (Column(quantity, Kind.FILTERED_DEPARTURE, days) for days in (20.0, 60.0))
+        yield from (Column(quantity, Kind.LAG, float(steps)) for steps in LAGS)

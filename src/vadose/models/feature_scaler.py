@@ -1,0 +1,84 @@
+"""Columns of unit spread over the training samples; missing as 0 with a mask."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from vadose.dataset.scaling import Scaling
+from vadose.models.derived_variables import INDICES
+from vadose.models.feature_columns import LEVELS, Column, Kind
+from vadose.models.pixel_scaler import FARTHEST
+
+CONSTANT = 1e-6
+"""A standard deviation below this part of the mean is rounding."""
+
+
+class Standard(nn.Module):
+    """(value - mean) / std of each column, and whether there was any.
+
+    Mean and standard deviation are those of the quantities until they are fitted on training samples.
+
+    Args:
+        columns: in order.
+        scaling: of the variables.
+    """
+
+    mean: Tensor
+    std: Tensor
+    told: Tensor
+    levels: Tensor
+
+    def __init__(self, columns: tuple[Column, ...], scaling: Scaling) -> None:
+        super().__init__()
+        moments = torch.tensor([_nominal(column, scaling) for column in columns], dtype=torch.float32)
+        self.register_buffer("mean", moments[:, 0, None, None])
+        self.register_buffer("std", moments[:, 1, None, None])
+        levels = [number for number, column in enumerate(columns) if column.kind in LEVELS]
+        self.register_buffer("levels", torch.tensor(levels, dtype=torch.long), persistent=False)
+        self.register_buffer("told", torch.tensor(_telling(columns), dtype=torch.long), persistent=False)
+
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Scaled values, 0 where missing, and presence, 1 or 0; both (batch, column, y, x)."""
+        scaled = ((values - self.mean) / self.std).clamp(-FARTHEST, FARTHEST).nan_to_num(0.0)
+        return scaled, torch.isfinite(values).to(scaled.dtype)
+
+    def farthest(self, values: Tensor) -> Tensor:
+        """How far the farthest quantity lies from its mean, in standard deviations, (batch, y, x); 0 without any."""
+        return ((values - self.mean) / self.std)[:, self.levels].abs().nan_to_num(0.0).amax(dim=1)
+
+    def fit(self, parts: Iterable[Tensor]) -> None:
+        """Take mean and standard deviation from training samples; a column never observed keeps its own.
+
+        Args:
+            parts: (batch, column, y, x), NaN where missing.
+        """
+        count, total, squares = (torch.zeros(len(self.mean), dtype=torch.float64) for _ in range(3))
+        for part in parts:
+            values = (part - self.mean).double().movedim(1, 0).flatten(1).cpu()
+            count += torch.isfinite(values).sum(dim=1)
+            total += values.nansum(dim=1)
+            squares += (values**2).nansum(dim=1)
+        shift = total / count.clamp(min=1)
+        std = (squares / count.clamp(min=1) - shift**2).clamp(min=0).sqrt()
+        mean = self.mean.flatten().cpu() + shift
+        varies = std > CONSTANT * (1 + mean.abs())
+        self.mean.copy_(mean.to(self.mean).reshape(self.mean.shape))
+        self.std.copy_(torch.where(varies, std, self.std.flatten().cpu().double()).to(self.std).reshape(self.std.shape))
+
+
+def _nominal(column: Column, scaling: Scaling) -> tuple[float, float]:
+    if column.kind in (Kind.SINE, Kind.COSINE):
+        return 0.0, 0.7
+    if column.kind is Kind.WITHIN:
+        return 0.5, 0.3
+    name = column.quantity
+    mean, std = INDICES[name].usual if name in INDICES else (scaling.mean[name], scaling.std[name])
+    return (0.0 if column.kind in (Kind.DEPARTURE, Kind.FILTERED_DEPARTURE, Kind.STD) else mean), std
+
+
+def _telling(columns: tuple[Column, ...]) -> list[int]:
+    """The columns whose presence is told: the first of each quantity, and the mean of its past."""
+    first = {column.quantity: number for number, column in reversed(list(enumerate(columns)))}
+    means = [number for number, column in enumerate(columns) if column.kind is Kind.MEAN]
+    return sorted({*first.values(), *means})

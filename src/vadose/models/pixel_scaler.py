@@ -1,0 +1,46 @@
+"""From physical units to what a network reads: decibel, centred, of unit spread, missing as 0 with its mask."""
+
+import torch
+from torch import Tensor, nn
+
+from vadose.dataset.scaling import Scaling
+from vadose.variables import PREDICTORS
+
+FARTHEST = 8.0
+"""Standard deviations from the mean beyond which a value is taken for no farther."""
+
+
+class Scaled(nn.Module):
+    """Scale the variables along one axis and append for each its presence (1 observed, 0 missing).
+
+    Args:
+        names: the variables, in order.
+        scaling: mean and standard deviation of each over the training samples, in decibel where the variable is so.
+        axis: of the variables, counted from the end so that it holds for any number of leading axes.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, names: tuple[str, ...], scaling: Scaling, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+        self.decibel = [index for index, name in enumerate(names) if is_decibel(name)]
+        shape = [-1] + [1] * (-axis - 1)
+        self.register_buffer("mean", torch.tensor([scaling.mean[n] for n in names], dtype=torch.float32).reshape(shape))
+        self.register_buffer("std", torch.tensor([scaling.std[n] for n in names], dtype=torch.float32).reshape(shape))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Give scaled values and presence, twice as many along the axis."""
+        scaled = values.clone()
+        for index in self.decibel:
+            power = values.select(self.axis, index)
+            scaled.select(self.axis, index).copy_(10 * torch.log10(torch.where(power > 0, power, torch.nan)))
+        scaled.sub_(self.mean).div_(self.std).clamp_(-FARTHEST, FARTHEST)
+        present = torch.isfinite(scaled)
+        return torch.cat([scaled.nan_to_num_(0.0), present.to(scaled.dtype)], dim=self.axis)
+
+
+def is_decibel(name: str) -> bool:
+    """Whether a network reads the variable as 10 log10 of its value."""
+    return name in PREDICTORS and PREDICTORS[name].decibel

@@ -1,0 +1,160 @@
+"""Which axis of a gridded variable is which, by the CF conventions, and the cell nearest to a place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError
+
+from vadose.errors import Refusal
+
+Floats = NDArray[np.float64]
+
+_STANDARD = {
+    "longitude": "x",
+    "projection_x_coordinate": "x",
+    "latitude": "y",
+    "projection_y_coordinate": "y",
+    "time": "time",
+}
+_NAMES = {"lon": "x", "longitude": "x", "x": "x", "lat": "y", "latitude": "y", "y": "y", "time": "time"}
+_DEGREES = {"degrees_north": "y", "degree_north": "y", "degrees_east": "x", "degree_east": "x"}
+_GEOGRAPHIC = {"lon", "longitude", "lat", "latitude"}
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The axes of a variable on the ground.
+
+    Attributes:
+        x, y: names of its dimensions.
+        columns, rows: coordinates of the centres of its cells, in units of the projection.
+        crs: of the coordinates.
+    """
+
+    x: str
+    y: str
+    columns: Floats
+    rows: Floats
+    crs: CRS
+
+    def cells(self, lon: Floats, lat: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+        """Column, row and distance (km) of the nearest cell's centre; -1, -1, NaN for a place outside the grid."""
+        x, y = Transformer.from_crs(4326, self.crs, always_xy=True).transform(lon, lat)
+        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+        if self.crs.is_geographic:
+            least = self.columns.min() - _step(self.columns, self.rows) / 2
+            x = least + (x - least) % 360
+        column, row = _nearest(self.columns, x, self.rows), _nearest(self.rows, y, self.columns)
+        inside = (column >= 0) & (row >= 0)
+        back = Transformer.from_crs(self.crs, 4326, always_xy=True)
+        at_lon, at_lat = back.transform(self.columns[column], self.rows[row])
+        away = Geod(ellps="WGS84").inv(lon, lat, at_lon, at_lat)[2]
+        return (
+            np.where(inside, column, -1),
+            np.where(inside, row, -1),
+            np.where(inside, np.asarray(away) / 1000, np.nan),
+        )
+
+
+def grid_of(variable: xr.DataArray, asked: str) -> Grid:
+    """The grid of a variable.
+
+    Raises:
+        Refusal: it has no two axes on the ground, axes that are swapped, or a projection that is not told.
+    """
+    roles = roles_of(variable)
+    if not {"x", "y"} <= set(roles):
+        raise _no_axes(variable, asked)
+    x, y = (variable[roles[role]] for role in ("x", "y"))
+    columns, rows = (np.asarray(axis.values, np.float64) for axis in (x, y))
+    if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
+        raise Refusal(f"{asked}: its axes", "They hold missing values", "Write a coordinate for every row and column")
+    crs = _crs(variable, x, y, asked)
+    if crs.is_geographic:
+        _check_degrees(columns, rows, roles, asked)
+    return Grid(roles["x"], roles["y"], columns, rows, crs)
+
+
+def roles_of(variable: xr.DataArray) -> dict[str, str]:
+    """Dimensions of a variable by their role: x, y, time."""
+    found: dict[str, str] = {}
+    for name in map(str, variable.dims):
+        if name in variable.coords and variable[name].ndim == 1:
+            role = _role(name, variable[name].attrs, variable[name].dtype)
+            if role and role not in found:
+                found[role] = name
+    return found
+
+
+def _role(name: str, attrs: Mapping[str, Any], dtype: np.dtype[Any]) -> str:
+    told = _STANDARD.get(str(attrs.get("standard_name", ""))) or _DEGREES.get(str(attrs.get("units", "")))
+    axis = {"X": "x", "Y": "y", "T": "time"}.get(str(attrs.get("axis", "")))
+    return told or axis or ("time" if dtype.kind == "M" else _NAMES.get(name.lower(), ""))
+
+
+def _crs(variable: xr.DataArray, x: xr.DataArray, y: xr.DataArray, asked: str) -> CRS:
+    if all(_is_degrees(axis) for axis in (x, y)):
+        return CRS.from_epsg(4326)
+    mapping = str(variable.encoding.get("grid_mapping", variable.attrs.get("grid_mapping", "spatial_ref"))).split(":")[
+        0
+    ]
+    if mapping in variable.coords:
+        try:
+            return CRS.from_cf(dict(variable.coords[mapping].attrs))
+        except (CRSError, KeyError) as error:
+            raise _no_crs(asked, f"its grid mapping '{mapping}' cannot be read ({error})") from error
+    raise _no_crs(asked, "no grid mapping tells their projection")
+
+
+def _is_degrees(axis: xr.DataArray) -> bool:
+    told = str(axis.attrs.get("standard_name", "")) in {"longitude", "latitude"} or axis.attrs.get("units") in _DEGREES
+    return told or str(axis.name).lower() in _GEOGRAPHIC
+
+
+def _check_degrees(columns: Floats, rows: Floats, roles: Mapping[str, str], asked: str) -> None:
+    if np.abs(rows).max() > 90.5 or columns.min() < -360 or columns.max() > 540:
+        raise Refusal(
+            f"{asked}: its axes '{roles['y']}' and '{roles['x']}'",
+            f"Latitudes run from {rows.min():g} to {rows.max():g}, longitudes from {columns.min():g} to "
+            f"{columns.max():g}: they are swapped, or no degrees",
+            "Write latitude as latitude, or tell the projection by a CF grid mapping",
+        )
+
+
+def _nearest(centres: Floats, places: Floats, other: Floats) -> NDArray[np.intp]:
+    """Index of the nearest centre, -1 beyond half a cell of the outermost."""
+    order = np.argsort(centres)
+    ordered = centres[order]
+    half = _step(centres, other) / 2 * (1 + 1e-6)
+    edges = (ordered[1:] + ordered[:-1]) / 2
+    found = order[np.searchsorted(edges, places)]
+    return np.where((places >= ordered[0] - half) & (places <= ordered[-1] + half), found, -1)
+
+
+def _step(centres: Floats, other: Floats) -> float:
+    """Width of a cell; that of the other axis where there is one alone."""
+    axis = centres if len(centres) > 1 else other
+    return float(np.median(np.abs(np.diff(axis)))) if len(axis) > 1 else 0.0
+
+
+def _no_axes(variable: xr.DataArray, asked: str) -> Refusal:
+    flat = [str(name) for name in variable.coords if variable.coords[name].ndim == 2]
+    told = f", and places of two dimensions ({', '.join(flat)})" if flat else ""
+    return Refusal(
+        f"{asked}: its axes",
+        f"Variable '{variable.name}' has the dimensions {', '.join(map(str, variable.dims))}{told}: no axis of x and y",
+        "Give each of the two axes its coordinate, with a CF standard_name, and a grid mapping where it is projected",
+    )
+
+
+def _no_crs(asked: str, found: str) -> Refusal:
+    return Refusal(
+        f"{asked}: its grid",
+        f"Its axes are not of longitude and latitude, and {found}",
+        "Write a CF grid mapping (with crs_wkt) or a GeoTIFF with its CRS",
+    )

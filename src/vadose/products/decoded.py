@@ -1,0 +1,222 @@
+"""What the stored numbers of a gridded variable stand for: values, or nothing and why (CF 8.1, NUG appendix A)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadose.errors import Refusal
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[Any]
+Places = NDArray[np.bool_]
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf(?:inity)?", re.IGNORECASE)
+_NUMBER_TEXT = re.compile(rf"[\s\[(]*(?:(?:{_NUMBER.pattern})[bsliufdBSLIUFD]*[\s,;:/\])]*)+", re.IGNORECASE)
+_ROUNDING = 1e-6
+"""Share of a bound by which a value may pass it: bounds are often of single precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Values of a variable.
+
+    Attributes:
+        values: physical, NaN where there is none.
+        left_out: how many stored numbers were no missing values but left out, by the reason.
+        remarks: attributes that were not as they should be.
+    """
+
+    values: Floats
+    left_out: Mapping[str, int]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Range:
+    """The valid range that a file states.
+
+    Attributes:
+        text: as the file has it, for messages.
+        low, high: infinite where none is stated.
+        of_stored: whether it is of the stored numbers; None where nobody can tell.
+    """
+
+    text: str
+    low: float
+    high: float
+    of_stored: bool | None
+
+
+def decode(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> Decoded:
+    """Unpack stored numbers, and leave out what is missing, beyond the valid range, or a flag.
+
+    A valid range is of the stored numbers, but of the unpacked ones where its type is theirs (NUG). What `flag_values`
+    or `flag_masks` of the variable itself name is no value.
+
+    Args:
+        stored: as they stand in the file.
+        attrs: of the variable, not decoded.
+        asked: how messages call it.
+
+    Raises:
+        Refusal: the valid range leaves nothing.
+    """
+    stored = _of_sign(np.asarray(stored), attrs)
+    scale, offset = (_one(attrs, name, default) for name, default in (("scale_factor", 1.0), ("add_offset", 0.0)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = stored.astype(np.float64) * scale + offset
+    there = np.isfinite(values) & ~_missing(stored, values, attrs)
+    flagged = there & _flagged(stored, attrs)
+    there &= ~flagged
+    stated, remarks = _stated_range(stored, attrs)
+    beyond = there & _beyond(stored, values, there, stated, abs(scale), asked)
+    counts = {"flags that the variable names": flagged, f"values beyond its {stated.text}": beyond}
+    left_out = {reason: int(places.sum()) for reason, places in counts.items() if places.any()}
+    return Decoded(np.where(there & ~beyond, values, np.nan), left_out, remarks)
+
+
+def _of_sign(stored: Numbers, attrs: Mapping[str, Any]) -> Numbers:
+    """Integers as signed or unsigned as the attribute `_Unsigned` says: NetCDF 3 has no unsigned ones."""
+    told = str(attrs.get("_Unsigned", "")).lower()
+    kind = {"true": "u", "false": "i"}.get(told)
+    if kind is None or stored.dtype.kind not in "iu" or stored.dtype.kind == kind:
+        return stored
+    return stored.view(f"{kind}{stored.dtype.itemsize}")
+
+
+def _missing(stored: Numbers, values: Floats, attrs: Mapping[str, Any]) -> Places:
+    """Where a number stands for nothing: each of `_FillValue` and `missing_value`, of which there may be several."""
+    found = np.zeros(stored.shape, bool)
+    for name in ("_FillValue", "missing_value"):
+        for number in np.atleast_1d(_numbers(attrs.get(name))[0]):
+            same = _as_stored(number, stored.dtype)
+            if same is None:
+                found |= np.isclose(values, number, rtol=_ROUNDING, atol=0)
+            else:
+                found |= stored == same
+    return found
+
+
+def _as_stored(number: float, dtype: np.dtype[Any]) -> Any:
+    """A number in the type of the stored ones; None where that cannot hold it, so that it means unpacked ones.
+
+    A negative number for an unsigned type, or a large one for a signed, are those of the same bits.
+    """
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return dtype.type(number)
+    if dtype.kind not in "iu" or number != np.floor(number):
+        return None
+    info, span = np.iinfo(dtype), 2 ** (8 * dtype.itemsize)
+    for same in (int(number), int(number) + span, int(number) - span):
+        if info.min <= same <= info.max:
+            return dtype.type(same)
+    return None
+
+
+def _flagged(stored: Numbers, attrs: Mapping[str, Any]) -> Places:
+    """Where a number is a flag by the variable's own `flag_values` and `flag_masks`."""
+    if stored.dtype.kind not in "iu":
+        return np.isin(stored, _numbers(attrs.get("flag_values"))[0].astype(stored.dtype))
+    flags, masks = (
+        np.array(
+            [same for number in _numbers(attrs.get(name))[0] if (same := _as_stored(number, stored.dtype)) is not None]
+        )
+        for name in ("flag_values", "flag_masks")
+    )
+    if not masks.size:
+        return np.isin(stored, flags)
+    if flags.size == masks.size:
+        named = [(stored & mask) == flag for flag, mask in zip(flags, masks, strict=True)]
+        return np.asarray(np.logical_or.reduce(named), bool)
+    return np.asarray((stored & np.bitwise_or.reduce(masks)) != 0, bool)
+
+
+def _stated_range(stored: Numbers, attrs: Mapping[str, Any]) -> tuple[_Range, tuple[str, ...]]:
+    """The valid range, and what was stated but is none."""
+    remarks: list[str] = []
+    found: dict[str, float] = {"valid_min": -np.inf, "valid_max": np.inf}
+    dtypes, texts = [], []
+    for name, ends in (
+        ("valid_range", ("valid_min", "valid_max")),
+        ("valid_min", ("valid_min",)),
+        ("valid_max", ("valid_max",)),
+    ):
+        if name not in attrs:
+            continue
+        numbers, dtype = _numbers(attrs[name])
+        if numbers.size != len(ends) or np.isnan(numbers).any() or (numbers.size == 2 and numbers[0] > numbers[1]):
+            remarks.append(f"its {name} {str(attrs[name])[:60]!r} is none and not applied")
+            continue
+        found |= dict(zip(ends, map(float, numbers), strict=True))
+        dtypes.append(dtype)
+        texts.append(f"{name} {', '.join(f'{number:g}' for number in numbers)}")
+    of_stored = {_is_of_stored(dtype, stored.dtype, attrs) for dtype in dtypes}
+    told = of_stored.pop() if len(of_stored) == 1 else None
+    return _Range(" and ".join(texts), found["valid_min"], found["valid_max"], told), tuple(remarks)
+
+
+def _is_of_stored(dtype: np.dtype[Any] | None, stored: np.dtype[Any], attrs: Mapping[str, Any]) -> bool | None:
+    """Whether a bound of a type is of the stored numbers; None where its type does not tell."""
+    if "scale_factor" not in attrs and "add_offset" not in attrs:
+        return True
+    if dtype is None:
+        return None
+    if stored.kind in "iu":
+        return dtype.kind in "iu"
+    unpacked = np.asarray(attrs.get("scale_factor", attrs.get("add_offset"))).dtype
+    return not (dtype == unpacked != stored)
+
+
+def _beyond(stored: Numbers, values: Floats, there: Places, stated: _Range, step: float, asked: str) -> Places:
+    """Where values are beyond the valid range: of stored or unpacked numbers, by its type, else by what it leaves."""
+    if np.isinf(stated.low) and np.isinf(stated.high):
+        return np.zeros(stored.shape, bool)
+    ways = {
+        True: _outside(stored.astype(np.float64), stated, 0.0),
+        False: _outside(values, stated, step / 2 if stored.dtype.kind in "iu" else 0.0),
+    }
+    left = {way: int((there & ~outside).sum()) for way, outside in ways.items()}
+    of_stored = stated.of_stored if stated.of_stored is not None else left[True] > left[False]
+    if there.any() and not left[of_stored]:
+        raise Refusal(
+            f"{asked}: its {stated.text}",
+            f"Of {int(there.sum())} values at the sensors it leaves {left[True]} where it is of the stored numbers, "
+            f"{left[False]} where it is of the unpacked ones; by its type it is of the "
+            f"{'stored' if of_stored else 'unpacked'} ones",
+            "Mend the attribute, in the type of the numbers that it is meant for",
+        )
+    return ways[of_stored]
+
+
+def _outside(numbers: Floats, stated: _Range, half_step: float) -> Places:
+    low, high = (
+        bound + side * (abs(bound) * _ROUNDING + half_step) if np.isfinite(bound) else bound
+        for bound, side in ((stated.low, -1), (stated.high, 1))
+    )
+    with np.errstate(invalid="ignore"):
+        return np.asarray((numbers < low) | (numbers > high))
+
+
+def _numbers(value: Any) -> tuple[Floats, np.dtype[Any] | None]:
+    """An attribute as numbers, with their type; text that holds numbers alone has none."""
+    if value is None:
+        return np.empty(0), None
+    parts = np.atleast_1d(np.asarray(value)).ravel()
+    if parts.dtype.kind in "iuf":
+        return parts.astype(np.float64), parts.dtype
+    return np.array([number for part in parts for number in _numbers_in(part)]), None
+
+
+def _numbers_in(part: Any) -> Iterator[float]:
+    text = part.decode(errors="replace") if isinstance(part, bytes) else str(part)
+    if _NUMBER_TEXT.fullmatch(text):
+        yield from map(float, _NUMBER.findall(text))
+
+
+def _one(attrs: Mapping[str, Any], name: str, default: float) -> float:
+    numbers = _numbers(attrs.get(name))[0]
+    return float(numbers[0]) if numbers.size == 1 and np.isfinite(numbers[0]) else default

@@ -1,0 +1,110 @@
+"""How a product is named and how its files are to be read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from vadose.errors import Refusal
+from vadose.io.files import read_yaml, validated
+
+TABLES = (".parquet", ".pq", ".csv", ".csv.gz")
+
+
+class Reading(BaseModel):
+    """How gridded files are read.
+
+    Attributes:
+        variable: of soil moisture; not needed where a file has one alone.
+        units: of it, where the file tells none, or another than it means: "m3 m-3", "%" (volumetric per cent),
+            "kg m-2" or "mm" (water in a layer), "saturation" (0..1 or 0..100, by its values).
+        layer_m: depth of the layer that holds kg m-2 or mm, m.
+        rescale: what saturation is scaled by: the least and greatest reading of each sensor, or porosity.
+        porosity: m3 m-3 of every place; without it the table of sensors must have a column `porosity`.
+        select: of dimensions besides ground and time the value that is meant, such as {"depth": "0.05"}.
+        quality: of SMAP's retrievals those that are recommended, or all.
+        window_hours: how far the time of a grid may lie from that of a reading.
+        flags: of ISMN that readings of an archive may have, as in `vadose.dataset.labels.LabelRule`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    variable: str = ""
+    units: str = ""
+    layer_m: float | None = Field(default=None, gt=0, lt=10)
+    rescale: Literal["", "sensor", "porosity"] = ""
+    porosity: float | None = Field(default=None, gt=0, lt=1)
+    select: dict[str, str] = Field(default_factory=dict)
+    quality: Literal["recommended", "retrieved"] = "recommended"
+    window_hours: float = Field(default=12.0, ge=0, le=8784)
+    flags: tuple[str, ...] = ("G",)
+
+    @field_validator("select", mode="before")
+    @classmethod
+    def _as_text(cls, select: Any) -> Any:
+        return {str(name): str(value) for name, value in select.items()} if isinstance(select, dict) else select
+
+
+class Product(Reading):
+    """A product: its name, its file or folder, and how that is read."""
+
+    name: str = Field(min_length=1)
+    path: Path
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of predictions."""
+        return str(self.path).lower().endswith(TABLES)
+
+    @classmethod
+    def told(cls, text: str, reading: Reading) -> "Product":
+        """A product of the command line: a path, name=path, or a YAML file of this class.
+
+        Raises:
+            Refusal: there is no such file, or the YAML file tells something else.
+        """
+        name, equals, rest = text.partition("=")
+        if not equals or Path(text).exists():
+            name, rest = "", text
+        path = Path(rest)
+        if not path.exists():
+            raise Refusal(f"score: {rest}", "There is no such file or folder", "Give a table, or gridded files")
+        if path.suffix in {".yaml", ".yml"}:
+            return cls._read(path)
+        return cls(name=name or path.name.split(".")[0], path=path, **reading.model_dump())
+
+    @classmethod
+    def _read(cls, path: Path) -> "Product":
+        asked, remedy = f"score: the product {path}", f"Its keys are {', '.join(cls.model_fields)}"
+        content = read_yaml(path, asked, remedy)
+        product = validated(cls, {"name": path.stem} | content, asked, remedy)
+        return product.model_copy(update={"path": path.parent / product.path})
+
+
+def reading_of(
+    variable: str,
+    units: str,
+    layer_m: float | None,
+    rescale: str,
+    porosity: float | None,
+    window_hours: float,
+    select: Sequence[str] = (),
+    quality: str = "recommended",
+) -> Reading:
+    """The options of the command line, checked; see `Reading`. Each of `select` is NAME=VALUE.
+
+    Raises:
+        Refusal: a value is out of its range, or no NAME=VALUE.
+    """
+    pairs = [one.partition("=") for one in select]
+    for name, equals, value in pairs:
+        if not (name.strip() and equals and value.strip()):
+            raise Refusal(f"score: --select {name}{equals}{value}", "It is no NAME=VALUE", "Write --select depth=0.05")
+    names = [name.strip() for name, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise Refusal(f"score: --select of {', '.join(names)}", "One name stands there twice", "Choose one value each")
+    told = {"variable": variable, "units": units, "layer_m": layer_m, "rescale": rescale}
+    told_too: dict[str, Any] = {"porosity": porosity, "window_hours": window_hours, "quality": quality}
+    told_too["select"] = {name.strip(): value.strip() for name, _, value in pairs}
+    return validated(Reading, told | told_too, "score: how gridded files are read", "See 'vadose score --help'")

@@ -1,0 +1,150 @@
+"""Gridded files, opened: NetCDF and HDF5, Zarr, GeoTIFF; one or a folder of them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rioxarray  # noqa: F401  # reads GeoTIFF
+import xarray as xr
+
+from vadose.errors import Refusal
+from vadose.io.untrusted import netcdf_engine, require_own_codecs
+from vadose.products.axes import roles_of
+from vadose.products.described import Product
+from vadose.products.dimensions import layers_of
+from vadose.products.groups import Held, chosen_paths, groups_above, with_axes
+from vadose.products.times import Told, time_of_file, times_of_axis
+
+_NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".cdf"), (".tif", ".tiff")
+
+
+def files_of(product: Product) -> list[Path]:
+    """The files of a product, by name.
+
+    Raises:
+        Refusal: a folder without any, or a file of another kind.
+    """
+    path = product.path
+    if not path.is_dir() or _is_zarr(path):
+        held = [path]
+    else:
+        held = sorted(p for p in path.rglob("*") if p.suffix.lower() in _NETCDF + _TIFF or _is_zarr(p))
+    if not held or not (_is_zarr(held[0]) or held[0].suffix.lower() in _NETCDF + _TIFF):
+        raise Refusal(
+            f"{product.name}: {path}",
+            "It is no table and holds no NetCDF, Zarr or GeoTIFF",
+            f"Give one of {', '.join((*_NETCDF, '.zarr', *_TIFF))}, or a Parquet or CSV table",
+        )
+    return held
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """The layers of a variable on one grid.
+
+    Attributes:
+        variable: time first, then the ground; lazy, its numbers as they are stored.
+        told: times of its layers.
+        others: the same layers in versions that count where the first has nothing.
+        not_recommended: of each stored number a flag whose lowest bit says that it is not recommended; None for none.
+        seconds: of each stored number the time of acquisition, seconds since noon of 2000-01-01; None for none.
+    """
+
+    variable: xr.DataArray
+    told: Told
+    others: tuple[xr.DataArray, ...] = ()
+    not_recommended: xr.DataArray | None = None
+    seconds: xr.DataArray | None = None
+
+
+@contextmanager
+def opened(product: Product, path: Path) -> Iterator[tuple[Layers, ...]]:
+    """The layers of soil moisture of a file, of each of its variables that are meant.
+
+    Raises:
+        Refusal: the file cannot be read, has no such variable, no time, or a dimension of which none is chosen.
+    """
+    asked = f"{product.name}: {path}"
+    with ExitStack() as stack:
+        try:
+            root = stack.enter_context(_open(path, asked, ""))
+            paths = chosen_paths(path, product.variable, _decoded(root), asked)
+            held = [_held(path, one, root, stack, asked) for one in paths]
+        except Refusal:
+            raise
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise Refusal(
+                asked, f"It cannot be read ({error})", "Give NetCDF, Zarr or GeoTIFF that xarray opens"
+            ) from error
+        yield tuple(_layers(product, path, one, root, f"{asked}: variable '{one.path}'") for one in held)
+
+
+def _open(path: Path, asked: str, group: str) -> xr.Dataset:
+    """A group of a file, the root by the name "", its numbers as they are stored."""
+    path = path.absolute()
+    if path.suffix.lower() in _TIFF:
+        driver = {"driver": "GTiff"}
+        raster: xr.Dataset = xr.open_dataset(path, engine="rasterio", mask_and_scale=False, open_kwargs=driver)
+        named = {"band_data": "soil_moisture"} if "band_data" in raster else {}
+        return raster.rename(named)
+    if _is_zarr(path):
+        require_own_codecs(path, asked)
+        return xr.open_dataset(path, engine="zarr", chunks={}, decode_cf=False, group=group or None)
+    return xr.open_dataset(path, engine=netcdf_engine(path, asked), decode_cf=False, group=group or None)
+
+
+def _decoded(dataset: xr.Dataset, stored: str = "") -> xr.Dataset:
+    """A dataset with all decoded but the variable `stored`; times that are none stay numbers."""
+    masked: Any = {stored: False} if stored else True
+    try:
+        return xr.decode_cf(dataset, mask_and_scale=masked, decode_coords="all")
+    except (ValueError, OverflowError):
+        return xr.decode_cf(dataset, mask_and_scale=masked, decode_coords="all", decode_times=False)
+
+
+def _held(path: Path, variable: str, root: xr.Dataset, stack: ExitStack, asked: str) -> Held:
+    group = variable.rpartition("/")[0]
+    beside = stack.enter_context(_open(path, asked, group)) if group else root
+    above = [stack.enter_context(_open(path, asked, name)) if name else root for name in groups_above(variable)]
+    return Held(variable, beside, tuple(above))
+
+
+def _layers(product: Product, path: Path, held: Held, root: xr.Dataset, asked: str) -> Layers:
+    dataset = _decoded(held.group, held.name)
+    variable = with_axes(dataset[held.name], held, asked)
+    roles = roles_of(variable)
+    time = roles.get("time")
+    if time is None:
+        told = time_of_file(_decoded(root).assign_attrs(root.attrs | dataset.attrs), variable, path, asked)
+    else:
+        told = times_of_axis(dataset, variable, time, path, asked)
+    ground_and_time = [*roles.values()] if {"x", "y"} <= set(roles) else [*map(str, variable.dims)]
+    versions = layers_of(variable, ground_and_time, product.select, asked)
+    first, *others = [_time_first(one, time) for one in versions]
+    flag, seconds = (_sibling(held, name, first) for name in _names_beside(held.name))
+    if flag is not None:  # SMAP's retrievals reach the porosity, which exceeds the valid_max of its files
+        first.attrs.pop("valid_max", None)
+    return Layers(first, told, tuple(others), flag if product.quality == "recommended" else None, seconds)
+
+
+def _time_first(variable: xr.DataArray, time: str | None) -> xr.DataArray:
+    return variable.expand_dims("time") if time is None else variable.transpose(time, ...)
+
+
+def _names_beside(name: str) -> tuple[str, str]:
+    """SMAP's flag of the quality of a retrieval, and its time of acquisition."""
+    suffix = name.removeprefix("soil_moisture")
+    return f"retrieval_qual_flag{suffix}", f"tb_time_seconds{'_pm' * name.endswith('_pm')}"
+
+
+def _sibling(held: Held, name: str, like: xr.DataArray) -> xr.DataArray | None:
+    found = held.beside(name) if held.name.startswith("soil_moisture") else None
+    if found is None or found.ndim != 2:
+        return None
+    return xr.DataArray(found.variable, dims=like.dims[-2:]).expand_dims("time")
+
+
+def _is_zarr(path: Path) -> bool:
+    return path.is_dir() and any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata"))

@@ -1,0 +1,106 @@
+"""The products that are to be scored, each as a table of predictions at the same sensors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vadose.dataset.labels import LabelRule
+from vadose.errors import Refusal
+from vadose.evaluation import check, read
+from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor
+from vadose.products.described import Product
+from vadose.products.labelled import at_archive
+from vadose.products.sampled import Sampled, nearest_valid, sampled
+from vadose.products.units import is_saturation, rescaled, to_volume
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Products at sensors.
+
+    Attributes:
+        tables: of predictions, by the names of the products.
+        notes: what was done to gridded products, a line each.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    notes: tuple[str, ...]
+
+
+def gathered(products: Sequence[Product], sensors: Path | None = None) -> Gathered:
+    """Products as tables of predictions.
+
+    Gridded ones are sampled at the sensors and times of a table of predictions, or at the sensors of an ISMN archive,
+    each layer with the reading nearest to its time.
+
+    Args:
+        products: tables and gridded ones.
+        sensors: a table of predictions with labels, an ISMN archive, or the folder of tables made of one; without it
+            the first product that is a table serves.
+
+    Raises:
+        Refusal: two of one name, gridded products without sensors, or what a product's files refuse.
+    """
+    names = [product.name for product in products]
+    if len(set(names)) < len(names):
+        raise Refusal(f"score: {', '.join(names)}", "Two products have one name", "Name them: first=PATH second=PATH")
+    tables = {product.name: read(product.path) for product in products if product.is_table}
+    reference = _reference(sensors, tables) if len(tables) < len(products) else None
+    notes: list[str] = []
+    for product in products:
+        if not product.is_table and reference is not None:
+            table, note = _gridded(product, reference)
+            tables[product.name] = table
+            notes.append(note)
+    return Gathered({name: tables[name] for name in names}, tuple(notes))
+
+
+def _reference(sensors: Path | None, tables: dict[str, pd.DataFrame]) -> pd.DataFrame | Path:
+    if sensors is not None:
+        is_table = Product(name="sensors", path=sensors).is_table
+        return read(sensors) if is_table else sensors
+    if not tables:
+        raise Refusal(
+            "score: a gridded product",
+            "It is not told at which sensors",
+            "Give --sensors: a table of estimates with labels, an ISMN archive, or what 'vadose samples insitu' wrote",
+        )
+    return next(iter(tables.values()))
+
+
+def _gridded(product: Product, reference: pd.DataFrame | Path) -> tuple[pd.DataFrame, str]:
+    if isinstance(reference, Path):
+        table, found = at_archive(product, reference, LabelRule(flags=product.flags))
+    else:
+        table, found = _at_table(product, reference)
+    table, words = _in_volume(table, found.units, product)
+    away = found.away_km[np.isfinite(found.away_km)]
+    note = (
+        f"{product.name}: {product.path.name}, the nearest cell, its centre {np.median(away):.1f} km away (median; "
+        f"{away.max():.1f} km at most), {len(found.away_km) - len(away)} sensors outside; layers within "
+        f"{product.window_hours:g} h of the reading"
+    )
+    said = "; ".join([note, *([words] if words else []), *found.notes])
+    return check(table, f"predictions '{product.name}'"), f"{said}."
+
+
+def _at_table(product: Product, reference: pd.DataFrame) -> tuple[pd.DataFrame, Sampled]:
+    number, sensors = by_sensor(reference)
+    found = sampled(product, sensors["lat"].to_numpy(), sensors["lon"].to_numpy())
+    time = reference["time"].to_numpy()
+    mean = np.full(len(reference), np.nan)
+    ends = np.searchsorted(number, np.arange(len(sensors) + 1))
+    for sensor in range(len(sensors)):
+        rows = slice(ends[sensor], ends[sensor + 1])
+        mean[rows] = nearest_valid(found, sensor, time[rows], product.window_hours)
+    held = [*SENSOR, "lat", "lon", "time", LABEL, *(c for c in ("porosity",) if c in reference)]
+    return reference[held].assign(mean=mean, cell_distance_km=found.away_km[number]), found
+
+
+def _in_volume(table: pd.DataFrame, units: str, product: Product) -> tuple[pd.DataFrame, str]:
+    mean, words = to_volume(table["mean"].to_numpy(np.float64), units, product)
+    table = table.assign(mean=mean)
+    return rescaled(table, product) if is_saturation(product, units) else (table, words)

@@ -1,0 +1,72 @@
+"""The sensors of an ISMN archive, or of the tables made of one, as those that a product is held against."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vadose.dataset.labels import LabelRule, clean, nearest
+from vadose.errors import NothingFound, Refusal
+from vadose.grid import Period
+from vadose.insitu.headers import Sensor
+from vadose.insitu.ismn import Ismn
+from vadose.products.described import Product
+from vadose.products.sampled import Sampled, sampled
+
+
+def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.DataFrame, Sampled]:
+    """A product at the sensors of an archive: a row for each layer and sensor that has both.
+
+    The reading nearest to the time of the layer is its label.
+
+    Args:
+        product: gridded.
+        archive: of ISMN, or the folder of tables made of one.
+        rule: which readings are labels; the window is that of the product.
+
+    Raises:
+        Refusal: the archive cannot be read.
+        NothingFound: nothing of both lies within the window.
+    """
+    ismn = Ismn(archive, skip_malformed=True)
+    sensors = ismn.sensors(deepest_m=rule.deepest_m + 0.001)
+    lat, lon = (np.array([getattr(sensor, name) for sensor in sensors]) for name in ("lat", "lon"))
+    found = sampled(product, lat, lon)
+    spare = np.timedelta64(round(product.window_hours * 3600), "s")
+    period = Period(found.times[0] - spare, found.times[-1] + spare + np.timedelta64(1, "ns"))
+    parts = [
+        _at(sensor, ismn, found, number, period, product.window_hours, rule)
+        for number, sensor in enumerate(sensors)
+        if np.isfinite(found.values[:, number]).any()
+    ]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if table.empty:
+        raise NothingFound(
+            f"{product.name}: readings of {archive} within {product.window_hours:g} h of its layers, {period}",
+            f"Of {len(sensors)} sensors {len(parts)} lie where it has values; none has a reading with flag "
+            f"{' or '.join(rule.flags)} then",
+            "Give an archive of the same time, a wider --window-hours, or `flags` in a YAML file of the product",
+        )
+    return table, found
+
+
+def _at(
+    sensor: Sensor, ismn: Ismn, found: Sampled, number: int, period: Period, window_hours: float, rule: LabelRule
+) -> pd.DataFrame:
+    try:
+        readings = ismn.read(sensor, period)
+    except Refusal:  # none in the period, or a malformed file
+        return pd.DataFrame()
+    there = np.isfinite(found.values[:, number])
+    times, first = np.unique(found.times[there], return_index=True)
+    labels, _ = nearest(clean(readings, rule)[0], times, 60 * window_hours)
+    mean = pd.Series(found.values[there, number][first], index=times)
+    return labels.assign(
+        network=sensor.network,
+        station=sensor.station,
+        sensor=f"{sensor.instrument} {sensor.depth_from_m:g}-{sensor.depth_to_m:g} m",
+        lat=sensor.lat,
+        lon=sensor.lon,
+        mean=mean[labels["time"]].to_numpy(),
+        cell_distance_km=found.away_km[number],
+    )

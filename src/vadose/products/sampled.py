@@ -1,0 +1,206 @@
+"""A gridded product at sensors: the nearest cell, layer by layer."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.errors import NothingFound, Refusal
+from vadose.products.axes import Grid, grid_of
+from vadose.products.decoded import Decoded, decode
+from vadose.products.described import Product
+from vadose.products.files import Layers, files_of, opened
+from vadose.products.times import Times
+from vadose.products.units import kind_of
+
+Floats = NDArray[np.float64]
+Places = tuple[Grid, NDArray[np.intp], NDArray[np.intp]]
+_AT_ONCE = 50_000_000
+"""Values of a grid that are read at once, at most."""
+_J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
+_MOST_SECONDS = 3e9
+"""Seconds beyond which a time of acquisition is none, a hundred years."""
+_MOST_REMARKS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A product at sensors.
+
+    Attributes:
+        times: of its layers, ascending, UTC.
+        values: (time, sensor), in the units of the file, NaN where there is none.
+        away_km: from each sensor to the centre of its cell, NaN where it lies outside.
+        units: of the file.
+        notes: what was left out, and what is to be known of the files.
+    """
+
+    times: Times
+    values: Floats
+    away_km: Floats
+    units: str
+    notes: tuple[str, ...] = ()
+
+
+def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
+    """The values of a product in the cells nearest to places (degrees).
+
+    Raises:
+        Refusal: a file cannot be read, or files differ in units.
+        NothingFound: no place lies within any of them.
+    """
+    parts = [part for path in files_of(product) for part in _of_file(product, path, lat, lon)]
+    units = {kind_of(part.units) if kind_of(part.units)[0] else part.units: part.units for part in parts}
+    if len(units) > 1:
+        several = sorted(units.values())
+        raise Refusal(f"{product.name}: its files", f"They have several units: {several}", "Give files of one unit")
+    away = np.fmin.reduce([part.away_km for part in parts])
+    if not np.isfinite(away).any():
+        raise NothingFound(
+            f"{product.name}: {len(lat)} sensors within {lat.min():.2f}..{lat.max():.2f} N, "
+            f"{lon.min():.2f}..{lon.max():.2f} E",
+            "None lies within the grid" + _swapped(product, lat, lon),
+            "Give a product that covers the sensors",
+        )
+    times = np.concatenate([part.times for part in parts])
+    values = np.concatenate([part.values for part in parts])
+    order = np.argsort(times, kind="stable")
+    notes = _summed([part.left_out for part in parts], sum(part.stored for part in parts))
+    remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
+    return Sampled(times[order], values[order], away, parts[0].units, (*notes, *_first_of(remarks)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One variable of one file at places, as `Sampled`; `stored` values at them, some `left_out` for a reason."""
+
+    times: Times
+    values: Floats
+    away_km: Floats
+    units: str
+    stored: int
+    left_out: Mapping[str, int]
+    remarks: tuple[str, ...]
+
+
+def _summed(parts: Sequence[Mapping[str, int]], stored: int) -> list[str]:
+    """What was left out of all files, for each reason."""
+    total = Counter[str]()
+    for part in parts:
+        total.update(part)
+    return [f"{count:,} of {stored:,} values at sensors left out: {reason}" for reason, count in total.items()]
+
+
+def _first_of(remarks: Iterable[str]) -> list[str]:
+    """Remarks, of many alike a few."""
+    told = list(remarks)
+    more = [f"{len(told) - _MOST_REMARKS} more remarks of this kind"] if len(told) > _MOST_REMARKS else []
+    return told[:_MOST_REMARKS] + more
+
+
+def _of_file(product: Product, path: Path, lat: Floats, lon: Floats) -> list[_Part]:
+    with opened(product, path) as held:
+        return [_one(layers, f"{product.name}: {path}", lat, lon) for layers in held]
+
+
+def _one(layers: Layers, asked: str, lat: Floats, lon: Floats) -> _Part:
+    variable, times = layers.variable, layers.told.times
+    grid = grid_of(variable, asked)
+    column, row, away = grid.cells(lon, lat)
+    inside = np.isfinite(away)
+    values = np.full((len(times), len(lat)), np.nan)
+    left_out, remarks, stored = Counter[str](), layers.told.remarks, 0
+    seconds = None
+    if inside.any():
+        at = grid, row[inside], column[inside]
+        first = _decoded(variable, at, asked)
+        found, stored = first.values, int(np.isfinite(first.values).sum()) + sum(first.left_out.values())
+        left_out.update(first.left_out)
+        remarks += first.remarks
+        for other in layers.others:
+            found = np.where(np.isnan(found), _decoded(other, at, asked).values, found)
+        if layers.not_recommended is not None:
+            odd = np.isfinite(found) & ((_numbers(layers.not_recommended, at).astype(np.int64) & 1) != 0)
+            left_out.update(
+                {"not recommended by its retrieval_qual_flag (--quality retrieved keeps them)": int(odd.sum())}
+            )
+            found = np.where(odd, np.nan, found)
+        values[:, inside] = found
+        if layers.seconds is not None:
+            seconds = np.full(values.shape, np.nan)
+            seconds[:, inside] = _numbers(layers.seconds, at)
+    known = ~np.isnat(times)
+    if seconds is not None and len(times) == 1:
+        times, values = _by_acquisition(times[0], values[0], seconds[0])
+        known = np.ones(len(times), bool)
+    units = str(_packed_as(variable).get("units", "")).strip()
+    return _Part(times[known], values[known], away, units, stored, +left_out, remarks)
+
+
+def _by_acquisition(day: np.datetime64, values: Floats, seconds: Floats) -> tuple[Times, Floats]:
+    """A layer parted by the minutes of acquisition of its pixels; those that tell none within two days keep its own."""
+    moments = np.full(values.shape, day)
+    told = np.isfinite(seconds) & (abs(seconds) < _MOST_SECONDS)
+    moments[told] = _J2000 + np.round(seconds[told] / 60).astype("timedelta64[m]")
+    moments[abs(moments - day) > np.timedelta64(2, "D")] = day
+    times, place = np.unique(moments, return_inverse=True)
+    parted = np.full((len(times), len(values)), np.nan)
+    parted[place, np.arange(len(values))] = values
+    return times, parted
+
+
+def _decoded(variable: xr.DataArray, at: Places, asked: str) -> Decoded:
+    return decode(_numbers(variable, at), _packed_as(variable), asked)
+
+
+def _packed_as(variable: xr.DataArray) -> dict[str, Any]:
+    """The attributes by which stored numbers are unpacked; each band of a raster has its own."""
+    attrs = dict(variable.attrs)
+    band = variable.coords.get("band")
+    if band is not None and band.ndim == 0:
+        for several, one in (("scales", "scale_factor"), ("offsets", "add_offset"), ("units", "units")):
+            if isinstance(attrs.get(several), tuple | list):
+                attrs[one] = attrs[several][int(band) - 1]
+    return attrs
+
+
+def _numbers(variable: xr.DataArray, at: Places) -> NDArray[Any]:
+    return np.concatenate(list(_read(variable, *at)))
+
+
+def _read(
+    variable: xr.DataArray, grid: Grid, row: NDArray[np.intp], column: NDArray[np.intp]
+) -> Iterator[NDArray[Any]]:
+    """Stored numbers of layers at the cells; a window around them is read, some layers at a time."""
+    top, left = int(row.min()), int(column.min())
+    window = variable.isel({grid.y: slice(top, int(row.max()) + 1), grid.x: slice(left, int(column.max()) + 1)})
+    window = window.transpose(..., grid.y, grid.x)
+    step = max(1, _AT_ONCE // max(1, window.shape[1] * window.shape[2]))
+    for start in range(0, len(window), step):
+        yield np.asarray(window[start : start + step].values)[:, row - top, column - left]
+
+
+def _swapped(product: Product, lat: Floats, lon: Floats) -> str:
+    """What to say where places lie in the grid with latitude and longitude exchanged."""
+    path = files_of(product)[0]
+    with opened(product, path) as held:
+        inside = np.isfinite(grid_of(held[0].variable, product.name).cells(lat.clip(-180, 180), lon.clip(-90, 90))[2])
+    return "; with latitude and longitude exchanged they would: its axes are swapped" if inside.any() else ""
+
+
+def nearest_valid(sampled_: Sampled, sensor: int, asked: Times, window_hours: float) -> Floats:
+    """The value nearest in time to each moment that is asked, NaN where none lies within the window."""
+    there = np.isfinite(sampled_.values[:, sensor])
+    times, values = sampled_.times[there], sampled_.values[there, sensor]
+    if not len(times):
+        return np.full(len(asked), np.nan)
+    after = np.searchsorted(times, asked).clip(max=len(times) - 1)
+    before = (after - 1).clip(min=0)
+    place = np.where(abs(asked - times[before]) <= abs(times[after] - asked), before, after)
+    away = abs(asked - times[place]) / np.timedelta64(1, "h")
+    return np.where(away <= window_hours, values[place], np.nan)

@@ -1,0 +1,234 @@
+"""When the layers of a gridded variable were: by its axis of time, what the file says of itself, or its name."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.errors import Refusal
+from vadose.grid import nanoseconds
+from vadose.io.files import Unreadable, read_json
+from vadose.products.clocks import Clock, Doubtful, in_name, in_text
+
+Times = NDArray[np.datetime64]
+_ATTRIBUTES = ("time", "datetime", "time_coverage_start", "SENSING_TIME", "RangeBeginningDateTime")
+_ENDS = {"time_coverage_start": "time_coverage_end"}
+_TIFF = "TIFFTAG_DATETIME"
+"""The time of a file's making, by the specification of TIFF; some write that of the acquisition there."""
+_DAY, _HOUR, _HALF_DAY = np.timedelta64(1, "D"), np.timedelta64(1, "h"), np.timedelta64(12, "h")
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """Times of layers.
+
+    Attributes:
+        times: UTC; NaT for a day that the usual calendar has not.
+        remarks: what is to be known of them.
+    """
+
+    times: Times
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Claim:
+    by: str
+    clock: Clock
+
+
+def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: Path, asked: str) -> Told:
+    """Stamps of the layers; of means over spans whose bounds are told, the middle of each.
+
+    Dates of other calendars count by their year, month and day.
+
+    Raises:
+        Refusal: they are no dates, or lie beyond the years 1678 to 2261.
+    """
+    axis = variable[time]
+    times, remarks = _dates(axis, asked)
+    bounds = axis.attrs.get("bounds") or axis.encoding.get("bounds")
+    if bounds in dataset and "time: mean" in str(variable.attrs.get("cell_methods", "")):
+        ends = _dates(dataset[bounds], asked)[0]
+        times = ends[:, 0] + (ends[:, 1] - ends[:, 0]) / 2
+    elif _are_months(times):
+        remarks += ("its layers are stamped at the first of months and have no bounds: they count from there",)
+    return Told(times, remarks + _beside_name(times, path))
+
+
+def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked: str) -> Told:
+    """The one time of a file without an axis of it: of a coordinate, an attribute, a STAC item beside it, its name.
+
+    The first of these that tells one counts, and the others are held against it.
+
+    Raises:
+        Refusal: none of them tells a time, or two contradict each other.
+    """
+    attrs = dataset.attrs | variable.attrs
+    remarks: tuple[str, ...] = ()
+    claims = [*_of_coordinate(dataset), *_of_attributes(attrs, asked), *_of_item(path, asked)]
+    try:
+        named = in_name(path.stem)
+    except Doubtful as doubt:
+        if not claims:
+            raise _no_time(asked, f"{doubt}: '{path.name}'") from doubt
+        named, remarks = None, (f"its name is not heeded: {doubt}",)
+    if named:
+        claims.append(_Claim(f"its name '{path.name}'", named))
+    made = _clock_of(attrs, _TIFF, asked)
+    if made and not claims:
+        claims.append(made)
+    if not claims:
+        raise _no_time(asked, f"Neither a coordinate, nor an attribute, an item nor its name '{path.name}' tells one")
+    chosen = _agreed(claims, asked)
+    if made and made is not chosen:
+        chosen, more = _with_tag(chosen, made, asked)
+        remarks += more
+    if not chosen.clock.has_clock and chosen.clock.end - chosen.clock.start <= _DAY:
+        remarks += ("days without a clock count from 00:00 UTC",)
+    return Told(np.array([chosen.clock.moment]), remarks)
+
+
+def _dates(axis: xr.DataArray, asked: str) -> tuple[Times, tuple[str, ...]]:
+    if axis.dtype.kind == "M":
+        values: Times = axis.values
+        remarks: tuple[str, ...] = ()
+    elif axis.dtype.kind == "O" and axis.size and hasattr(axis.values.flat[0], "calendar"):
+        values, remarks = _by_day(axis.values)
+    else:
+        units = axis.attrs.get("units")
+        stated = f"of type {axis.dtype}, no dates" if units is None else f"in '{units}', which tell no days"
+        raise Refusal(f"{asked}: its times", f"They are {stated}", "Write CF units such as 'days since 2015-01-01'")
+    return nanoseconds(values, f"{asked}: its times"), remarks
+
+
+def _by_day(dates: NDArray[Any]) -> tuple[Times, tuple[str, ...]]:
+    """Dates of another calendar by their year, month, day and clock; NaT for days such as 30 February."""
+    found = np.full(dates.shape, np.datetime64("NaT", "us"))
+    for place, date in np.ndenumerate(dates):
+        text = f"{date.year:04}-{date.month:02}-{date.day:02}T{date.hour:02}:{date.minute:02}:{date.second:02}"
+        try:
+            found[place] = np.datetime64(text, "us")
+        except ValueError:
+            continue
+    remark = f"times of the calendar '{dates.flat[0].calendar}' taken by year, month and day"
+    lost = int(np.isnat(found).sum())
+    return found, (f"{remark}, {lost} left out that no other calendar has, such as 30 February" if lost else remark,)
+
+
+def _are_months(times: Times) -> bool:
+    """Whether several layers are all stamped at the first moment of a month, no two at that of one."""
+    known = times[~np.isnat(times)]
+    return (
+        known.size > 1 and bool((known == known.astype("datetime64[M]")).all()) and np.unique(known).size == known.size
+    )
+
+
+def _beside_name(times: Times, path: Path) -> tuple[str, ...]:
+    """What the name of a file with one layer says, where it is another day."""
+    if times.size != 1 or np.isnat(times[0]):
+        return ()
+    try:
+        named = in_name(path.stem)
+    except Doubtful:
+        return ()
+    if named is None or abs(times[0] - named.moment) <= _DAY:
+        return ()
+    return (f"'{path.name}' is of {np.datetime_as_string(times[0], 's')} by its axis of time, of {named} by its name",)
+
+
+def _of_coordinate(dataset: xr.Dataset) -> Iterator[_Claim]:
+    for name, held in dataset.coords.items():
+        if held.ndim == 0 and held.dtype.kind == "M" and (name == "time" or held.attrs.get("standard_name") == "time"):
+            start = held.values.astype("datetime64[s]")
+            yield _Claim(f"its coordinate '{name}'", Clock(start, start + np.timedelta64(1, "s"), True))
+
+
+def _of_attributes(attrs: Mapping[str, Any], asked: str) -> Iterator[_Claim]:
+    for name in _ATTRIBUTES:
+        begun = _clock_of(attrs, name, asked)
+        if begun:
+            ended = _clock_of(attrs, _ENDS.get(name, ""), asked)
+            yield _from_to(begun, ended) if ended else begun
+
+
+def _clock_of(attrs: Mapping[str, Any], name: str, asked: str) -> _Claim | None:
+    text = str(attrs.get(name, "")).strip()
+    if not text:
+        return None
+    try:
+        clock = in_text(text)
+    except Doubtful:
+        clock = None
+    if clock is None:
+        raise _no_time(asked, f"Its attribute {name} '{text[:60]}' is no time of ISO 8601")
+    return _Claim(f"its attribute {name}", clock)
+
+
+def _of_item(path: Path, asked: str) -> Iterator[_Claim]:
+    """The time of a STAC item of the same name beside the file."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return
+    try:
+        content = read_json(beside)
+    except Unreadable:
+        return
+    properties = content.get("properties")
+    if content.get("type") != "Feature" or not isinstance(properties, dict):
+        return
+    told = {
+        name: str(properties[name]) for name in ("datetime", "start_datetime", "end_datetime") if properties.get(name)
+    }
+    moment, begun, ended = (
+        _clock_of(told, name, f"{asked}: the item {beside.name}")
+        for name in ("datetime", "start_datetime", "end_datetime")
+    )
+    if moment:
+        yield _Claim(f"the item {beside.name}", moment.clock)
+    elif begun and ended:
+        yield _Claim(f"the item {beside.name}", _from_to(begun, ended).clock)
+
+
+def _from_to(begun: _Claim, ended: _Claim) -> _Claim:
+    has_clock = begun.clock.has_clock or bool(ended.clock.end - begun.clock.start > _DAY)
+    return _Claim(begun.by, Clock(begun.clock.start, max(begun.clock.end, ended.clock.end), has_clock))
+
+
+def _agreed(claims: list[_Claim], asked: str) -> _Claim:
+    """The first claim, or one that agrees with it and tells a clock where the first tells a day."""
+    chosen = claims[0]
+    for other in claims[1:]:
+        if not _agree(chosen.clock, other.clock):
+            raise _no_time(
+                asked,
+                f"By {chosen.by} it is of {chosen.clock}, by {other.by} of {other.clock}",
+                "Mend one of them, or ",
+            )
+        if other.clock.has_clock and not chosen.clock.has_clock:
+            chosen = other
+    return chosen
+
+
+def _agree(one: Clock, other: Clock) -> bool:
+    """Whether two times may be of one acquisition: an hour apart, or half a day around a day, which may be local."""
+    slack = _HOUR if one.has_clock and other.has_clock else _HALF_DAY
+    return bool(one.start - slack < other.end and other.start - slack < one.end)
+
+
+def _with_tag(chosen: _Claim, made: _Claim, asked: str) -> tuple[_Claim, tuple[str, ...]]:
+    """A time beside TIFF's own tag, which may be that of the acquisition, or a later one of the file's making."""
+    if _agree(chosen.clock, made.clock):
+        return (chosen if chosen.clock.has_clock else made), ()
+    if made.clock.end < chosen.clock.start:
+        raise _no_time(asked, f"By {chosen.by} it is of {chosen.clock}, but {made.by} says {made.clock}, before that")
+    return chosen, (f"{made.by} {made.clock} is taken as that of the file's making: {chosen.by} tells {chosen.clock}",)
+
+
+def _no_time(asked: str, found: str, before: str = "") -> Refusal:
+    remedy = "Write a time axis, or the day in the name: moisture_20210610T0530.tif (UTC)"
+    return Refusal(f"{asked}: its time", found, f"{before}{remedy[0].lower() if before else remedy[0]}{remedy[1:]}")

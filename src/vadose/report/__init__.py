@@ -1,0 +1,1 @@
+"""The scorecard of an evaluation: HTML page, Markdown, CSV, JSON and figures."""

@@ -1,0 +1,132 @@
+"""Published figures and ours, in words and tables."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from vadose.evaluation.bootstrap import Interval
+from vadose.evaluation.literature import Beside
+from vadose.evaluation.publications import Figure
+from vadose.report.text import markdown_table, number, plain_table
+
+CAUTION = (
+    "Figures of other works, as they stand there, and ours on our own samples of the same region and period in the "
+    "same definition. Settings differ as each work's list says: no figure here shows that one product is better than "
+    "another."
+)
+TITLES = {
+    "r": "R",
+    "bias": "bias",
+    "rmse": "RMSE",
+    "ubrmse": "ubRMSE",
+    "kge": "KGE",
+    "anomaly_r": "anomaly R",
+    "r2": "R²",
+}
+CHECKED = "checked against"
+OVER_PLACES = "ours, mean over places"
+_MEANS = ("mean", "not told")
+OPEN = ("work", "figures", CHECKED, "why it is open")
+
+
+def theirs(figure: Figure) -> str:
+    """Their figure as it stands: a range, or with its deviation."""
+    text = _plain(figure.value)
+    if figure.to is not None:
+        text += f" to {_plain(figure.to)}"
+    return text + (f" ± {_plain(figure.deviation)}" if figure.deviation is not None else "")
+
+
+def ours(value: Interval | None) -> str:
+    """Our figure with its interval, a dash where we have none."""
+    if value is None:
+        return "–"
+    bounds = f" [{number(value.low)}, {number(value.high)}]"
+    return number(value.value) + (bounds if "–" not in bounds else "")
+
+
+def figure_table(found: Beside) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A column for each score in their definition; ours above theirs, which are a row for each product and part."""
+    columns = list(dict.fromkeys((f.over, f.score) for f in found.work.figures))
+    titles = (TITLES[score] + (f", {over}" if over != "not told" else "") for over, score in columns)
+    header = ("", *titles, CHECKED)
+    told = {column: f for f in found.work.figures for column in [(f.over, f.score)]}
+    rows = [("ours", *(ours(found.ours.of(told[column])) if found.ours else "–" for column in columns), "")]
+    if any(over in _MEANS for over, _ in columns):
+        rows.append((OVER_PLACES, *(_over_places(found, told[column]) for column in columns), ""))
+    for key in dict.fromkeys((f.product, f.part) for f in found.work.figures):
+        cells = {(f.over, f.score): theirs(f) for f in found.work.figures if (f.product, f.part) == key}
+        name = ", ".join(filter(None, ("theirs", *key)))
+        rows.append((name, *(cells.get(column, "") for column in columns), found.work.checked))
+    return header, rows
+
+
+def _over_places(found: Beside, figure: Figure) -> str:
+    """Our mean over places, where theirs is a mean over sensors or of a kind that is not told."""
+    if found.ours is None or figure.over not in _MEANS:
+        return ""
+    return ours(found.ours.values.get(("over_places", figure.score)))
+
+
+def open_row(found: Beside) -> tuple[str, ...]:
+    """Cells under `OPEN` for a work of which we have none."""
+    told = "; ".join(
+        " ".join(filter(None, [f.product, f.part, f.over if f.over != "not told" else "", TITLES[f.score], theirs(f)]))
+        for f in found.work.figures
+    )
+    return found.work.work, told, found.work.checked, found.lacking
+
+
+def benchmark_markdown(found: Sequence[Beside]) -> str:
+    """All works: those we have samples for, each with its differences; then those that stay open."""
+    parts = [CAUTION]
+    for one in found:
+        if one.ours:
+            source = one.work.source
+            said = [*one.differences, *(f"note: {note}" for note in one.work.notes)]
+            counts = f"Ours: {one.ours.samples:,} samples at {one.ours.sensors:,} sensors."
+            parts += [
+                f"### {one.work.work}",
+                f"{f'[{source.cited}]({source.address})' if source.address else source.cited}. {counts}",
+                markdown_table(*figure_table(one)),
+                "\n".join(f"- {line}" for line in said),
+            ]
+    if still := [open_row(one) for one in found if not one.ours]:
+        parts += ["### Open: works whose region or period these samples lack", markdown_table(OPEN, still)]
+    return "\n\n".join(parts)
+
+
+def benchmark_plain(found: Sequence[Beside]) -> str:
+    """All works for a terminal."""
+    parts = [CAUTION]
+    for one in found:
+        if one.ours:
+            parts += ["", one.work.work, plain_table(*figure_table(one)), *(f"  {line}" for line in one.differences)]
+    still = [f"  {one.work.work}: {one.lacking}" for one in found if not one.ours]
+    return "\n".join([*parts, *(["", "Open, for want of samples:", *still] if still else [])])
+
+
+def benchmark_records(found: Sequence[Beside]) -> list[dict[str, Any]]:
+    """All works as JSON, with our figures where there are."""
+    return [
+        {
+            "work": one.work.model_dump(mode="json"),
+            "sensors": one.ours.sensors if one.ours else 0,
+            "samples": one.ours.samples if one.ours else 0,
+            "ours": [_record(one.ours.of(figure)) for figure in one.work.figures] if one.ours else [],
+            "differences": list(one.differences),
+            "open": one.lacking,
+        }
+        for one in found
+    ]
+
+
+def _record(value: Interval | None) -> dict[str, float | None] | None:
+    if value is None:
+        return None
+    pairs = (("value", value.value), ("low", value.low), ("high", value.high))
+    return {name: figure if isfinite(figure) else None for name, figure in pairs}
+
+
+def _plain(value: float) -> str:
+    return f"{value:.4f}" if round(value, 3) != value else f"{value:.3f}"

@@ -1,0 +1,75 @@
+"""Pictures of what the samples are parted into, and of the stated spread."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vadose.evaluation.scores import ProductScores
+from vadose.report.diagram import STYLES, draw_reliability
+from vadose.report.page.style import WIDTH, Picture, picture
+from vadose.report.text import shown
+
+_ROW = 0.25
+
+
+def strata(table: pd.DataFrame, products: Sequence[str]) -> Picture:
+    """R of each class of samples with its interval."""
+    there = table[table["sensors"] > 0]
+    return picture(
+        lambda: _strata(there, products),
+        "R by class of samples",
+        "Mean R over the sensors of a class, with its interval where the places are enough; n: sensors.",
+    )
+
+
+def _strata(table: pd.DataFrame, products: Sequence[str]) -> Figure:
+    groups = list(table.groupby("stratum", sort=False))
+    heights = [rows["class"].nunique() + 0.9 for _, rows in groups]
+    figure = Figure(figsize=(WIDTH, 0.6 + sum(heights) * _ROW * max(1.0, 0.55 * len(products))), layout="constrained")
+    panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (title, rows) in zip(panels, groups, strict=True):
+        _rows(axes, rows, products)
+        axes.set_title(str(title), fontweight="bold", fontsize=8.5)
+    panels[-1].set_xlabel("R")
+    panels[0].legend(fontsize=7.5, ncols=6, frameon=False, loc="lower right", bbox_to_anchor=(1, 0.97))
+    return figure
+
+
+def _rows(axes: Axes, rows: pd.DataFrame, products: Sequence[str]) -> None:
+    classes = list(dict.fromkeys(rows["class"]))
+    for place, (product, (own, mark)) in enumerate(zip(products, STYLES * len(products), strict=False)):
+        told = rows[rows["product"] == product]
+        y = np.array([classes.index(name) for name in told["class"]]) + 0.5 * _shift(place, len(products))
+        r = told["r"].to_numpy()
+        ends = np.abs([r - told["r_low"].to_numpy(), told["r_high"].to_numpy() - r])
+        axes.errorbar(r, y, xerr=ends, fmt=mark, color=own, ms=4, lw=1.2, capsize=2, label=shown(product, 30))
+    number = rows.groupby("class", observed=True)["sensors"].max()
+    axes.set_yticks(range(len(classes)), [f"{shown(name, 44)}  n = {number[name]}" for name in classes], fontsize=8)
+    axes.set_ylim(len(classes) - 0.45, -0.55)
+    axes.grid(axis="x", color="0.9")
+
+
+def _shift(place: int, products: int) -> float:
+    return (place - (products - 1) / 2) / max(products, 2)
+
+
+def reliability(products: Sequence[ProductScores]) -> Picture:
+    """Coverage of the stated intervals."""
+    return picture(
+        lambda: _reliability(products),
+        "Coverage of the stated intervals",
+        f"Share of samples within each stated interval, with its own interval; {', '.join(map(_samples, products))}.",
+    )
+
+
+def _samples(product: ProductScores) -> str:
+    return f"{product.name}: {product.spread['samples'].max():,.0f} samples"
+
+
+def _reliability(products: Sequence[ProductScores]) -> Figure:
+    figure = Figure(figsize=(5.2, 4.2), layout="constrained")
+    draw_reliability(figure.subplots(), products)
+    return figure

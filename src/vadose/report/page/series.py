@@ -1,0 +1,136 @@
+"""Pictures of single samples: series of the worst and the best sensors, and estimate against reading by network."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vadose.evaluation.predictions import LABEL as READING
+from vadose.evaluation.predictions import SENSOR
+from vadose.evaluation.sensors import figures
+from vadose.evaluation.statistic import Floats
+from vadose.report.content import Content
+from vadose.report.markdown import extremes
+from vadose.report.page.style import DENSITY, FAINT, LABEL, WIDTH, Picture, colour, picture
+from vadose.report.text import interval, number, shown
+
+_SHOWN = 3
+_NETWORKS = 6
+_SQUARES = 40
+_LONG = 1500
+"""Samples above which a line is drawn as pixels."""
+_GAP = 3.5
+"""Median steps without a sample after which a line breaks."""
+
+
+def series(content: Content) -> Picture:
+    """The sensors of lowest and of highest R with their readings and what each product says of them."""
+    worst, best = extremes(content.scores.products[0], _SHOWN)
+    both = pd.concat([worst, best[::-1]])
+    which = f"The {len(worst)} sensors of lowest R, then the {len(best)} of highest" if len(best) else "All sensors"
+    caption = f"{which}, on the matched samples. Black: the sensor; lines: {', '.join(content.scores.samples)}"
+    if next(iter(content.scores.samples.values()))["spread"].notna().any():
+        caption += "; band: 90 % interval of the stated spread of the first"
+    says = "Time series of the worst and the best sensors"
+    return picture(lambda: _series(content.scores.samples, both), says, f"{caption}.")
+
+
+def _series(samples: Mapping[str, pd.DataFrame], sensors: pd.DataFrame) -> Figure:
+    height = 0.5 + 1.45 * max(len(sensors), 1)
+    figure = Figure(figsize=(WIDTH, height))
+    figure.subplots_adjust(0.07, 0.3 / height, 0.99, 1 - 0.35 / height, hspace=0.55)
+    panels = figure.subplots(max(len(sensors), 1), 1, squeeze=False)[:, 0]
+    for axes, row in zip(panels, sensors.to_dict("records"), strict=False):
+        for place, (name, table) in enumerate(samples.items()):
+            own = table[np.logical_and.reduce([table[key] == row[key] for key in SENSOR])]
+            _line(axes, own, name, place)
+        name = "/".join(str(row[key]) for key in SENSOR)
+        told = f"n = {row['n']:,}, R {number(row['r'])}, ubRMSE {number(row['ubrmse'])}, bias {number(row['bias'])}"
+        axes.set_title(f"{shown(name, 70)}   {told}")
+        axes.set_ylim(bottom=0)
+        axes.grid(color="0.93")
+    if len(sensors):
+        panels[0].legend(fontsize=7.5, ncols=6, frameon=False, loc="lower right", bbox_to_anchor=(1, 0.98))
+    figure.supylabel("soil moisture, m³ m⁻³", fontsize=9)
+    return figure
+
+
+def _line(axes: Axes, own: pd.DataFrame, name: str, place: int) -> None:
+    time, label, mean, spread = (own[column].to_numpy() for column in ("time", READING, "mean", "spread"))
+    breaks = _breaks(time)
+    pixels = len(time) > _LONG
+    time, label, mean, spread = (_broken(values, breaks) for values in (time, label, mean, spread))
+    if place == 0:
+        axes.plot(time, label, ".-", color=LABEL, ms=3, lw=0.7, label="sensor", zorder=3, rasterized=pixels)
+        if np.isfinite(spread).any():
+            half = 1.645 * spread
+            axes.fill_between(time, mean - half, mean + half, color=colour(0), alpha=0.13, lw=0)
+    width = 1.6 if place == 0 else 1
+    axes.plot(time, mean, color=colour(place), lw=width, label=shown(name, 30), zorder=2, rasterized=pixels)
+
+
+def _breaks(time: "np.ndarray[tuple[int], np.dtype[np.datetime64]]") -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+    step = np.diff(time).astype(np.float64)
+    return np.flatnonzero(step > _GAP * np.median(step)) + 1 if len(step) else np.zeros(0, np.intp)
+
+
+def _broken(values: Floats, breaks: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> Floats:
+    gap = np.datetime64("NaT", "ns") if values.dtype.kind == "M" else np.nan
+    return np.insert(values, breaks, gap)
+
+
+def scatter(content: Content) -> Picture:
+    """Estimate against reading of the networks with most samples, for the first two products."""
+    networks = content.scores.samples[content.scores.products[0].name]["network"].value_counts().index[:_NETWORKS]
+    return picture(
+        lambda: _scatter(content, list(networks)),
+        "Estimates against readings by network",
+        f"Estimate (up) against reading (right), m³ m⁻³, of the {len(networks)} networks with most samples; darker "
+        "where samples are denser. R and ubRMSE: means over sensors, without an interval where places are too few.",
+    )
+
+
+def _scatter(content: Content, networks: list[str]) -> Figure:
+    products = content.scores.products[:2]
+    across = max(len(networks), 3)
+    size = WIDTH / across
+    height = (size + 0.75) * len(products)
+    figure = Figure(figsize=(WIDTH, height))
+    figure.subplots_adjust(0.04, 0.3 / height, 0.99, 1 - 0.75 / height, wspace=0.2, hspace=1.05 / size)
+    panels = figure.subplots(len(products), across, squeeze=False)
+    top = max(
+        0.05, *(float(content.scores.samples[p.name][c].quantile(0.999)) for p in products for c in ("mean", READING))
+    )
+    for line, product in zip(panels, products, strict=True):
+        table = content.scores.samples[product.name]
+        for axes, network in zip(line, networks, strict=False):
+            own = table[table["network"] == network]
+            _density(axes, own[READING].to_numpy(), own["mean"].to_numpy(), top)
+            axes.plot((0, top), (0, top), color=FAINT, lw=0.8)
+            axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+            axes.set_title(f"{shown(network, 18)}: {shown(product.name, 18)}\n{_told(content, product.name, network)}")
+            axes.title.set_fontsize(7.5)
+        for axes in line[len(networks) :]:
+            axes.set_axis_off()
+    return figure
+
+
+def _density(axes: Axes, readings: Floats, estimates: Floats, top: float) -> None:
+    count, _, _ = np.histogram2d(estimates, readings, bins=_SQUARES, range=((0, top), (0, top)))
+    shade = np.where(count > 0, np.log1p(count), np.nan)
+    axes.imshow(shade, cmap=DENSITY, origin="lower", extent=(0, top, 0, top), interpolation="none")
+
+
+def _told(content: Content, product: str, network: str) -> str:
+    strata = content.strata
+    own = strata[(strata["stratum"] == "network") & (strata["class"] == network) & (strata["product"] == product)]
+    if len(own):
+        row = {str(name): value for name, value in own.iloc[0].items()}
+        r, ubrmse = (interval(row, name, f"{name}_low", f"{name}_high") for name in ("r", "ubrmse"))
+        return f"n = {row['samples']:,}, {row['sensors']} sensors\nR {r}\nubRMSE {ubrmse}"
+    scores = next(one for one in content.scores.products if one.name == product)
+    rows = figures(scores.skill)
+    r, ubrmse = (interval(rows[name], "mean", "mean_low", "mean_high") for name in ("r", "ubrmse"))
+    return f"n = {scores.rows['scored']:,}, {rows['r']['sensors']:,.0f} sensors\nR {r}\nubRMSE {ubrmse}"

@@ -1,0 +1,68 @@
+"""How the page's pictures look, and how they get into it."""
+
+import base64
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from vadose.report.diagram import STYLES
+
+LABEL = "#222222"
+"""The sensors' own readings."""
+FAINT = "#8a8f94"
+STEPS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Bounds of the classes of R on the map."""
+SHADES = ("#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#d8cf1c", "#fde725")
+"""Dark where the estimate is bad, light where it is good (viridis, even to the eye of colour-blind readers)."""
+DENSITY = "cividis_r"
+WIDTH = 10.0
+"""Inches of a picture across the page."""
+
+_LOOK: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": FAINT,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "vadose",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the page.
+
+    Attributes:
+        source: data address of the SVG.
+        says: what it shows, for those who cannot see it.
+        caption: below it.
+    """
+
+    source: str
+    says: str
+    caption: str
+
+
+def picture(draw: Callable[[], Figure], says: str, caption: str) -> Picture:
+    """Draw a figure as SVG, the same bytes for the same input.
+
+    It stands in the page as an image, so that nothing in it can act.
+    """
+    with mpl.rc_context(_LOOK), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        bytes_ = BytesIO()
+        draw().savefig(bytes_, format="svg", dpi=160, metadata={"Date": None, "Creator": None})
+    return Picture(f"data:image/svg+xml;base64,{base64.b64encode(bytes_.getvalue()).decode()}", says, caption)
+
+
+def colour(place: int) -> str:
+    """Colour of the product that is named at a place."""
+    return STYLES[place % len(STYLES)][0]

@@ -1,0 +1,175 @@
+"""The scorecard's files: a page and Markdown for people, CSV of every sensor, JSON of all other figures."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vadose.errors import Refusal
+from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.literature import Setting
+from vadose.evaluation.publications import Work
+from vadose.evaluation.scores import ProductScores, Scores
+from vadose.evaluation.tally import MIN_SAMPLES
+from vadose.io.files import declaration, read_json, replacing
+from vadose.report.content import Content, Words
+from vadose.report.diagram import reliability_diagram, stated
+from vadose.report.extra_scores import with_intervals
+from vadose.report.literature import benchmark_records
+from vadose.report.markdown import DIAGRAM, scorecard_markdown
+from vadose.report.page import page
+from vadose.report.text import HEADER, headline_rows, plain_table
+
+CARD = ("scorecard.html", "scorecard.md", "scorecard.csv", DIAGRAM, "scorecard.json")
+"""Names of its files."""
+
+
+def write_scorecard(
+    folder: Path,
+    products: Mapping[str, pd.DataFrame],
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+    min_samples: int = MIN_SAMPLES,
+    notice: str = "",
+    bootstrap: Bootstrap | None = None,
+    chapters: Mapping[str, str] | None = None,
+    works: Sequence[Work] = (),
+    setting: Setting | None = None,
+) -> Path:
+    """Score named products on the samples that all of them have, and write the scorecard.
+
+    Writes `scorecard.html` (one page with all pictures in it), `scorecard.md`, `scorecard.csv` (scores of every sensor
+    and product on the matched samples), `scorecard.json` (all other figures of the page) and, where a product states
+    its spread, `reliability.png`; all of them or none.
+
+    Args:
+        folder: where to write; made if it is not there.
+        products: table of predictions of each product, as `check` describes; the first is the one under judgement.
+        title: heading of the page.
+        notes: statements of what the figures rest on: the split, the period, the input.
+        min_samples: sensors with fewer matched samples have no scores.
+        notice: a warning above all figures, such as that data are simulated; empty for none.
+        bootstrap: how the intervals are drawn.
+        chapters: more of the page, Markdown by heading.
+        works: published ones that the first product is set beside.
+        setting: what the first product's table does not tell of itself.
+
+    Returns:
+        Path of the Markdown file.
+
+    Raises:
+        Refusal: what `score` refuses; nothing is written then.
+    """
+    words = Words(title, tuple(notes), notice, dict(chapters or {}))
+    return write_content(folder, Content.of(products, words, min_samples, bootstrap, works, setting))
+
+
+def write_content(folder: Path, content: Content, request: str = "") -> Path:
+    """Write the files of `write_scorecard`; all of them or none.
+
+    Args:
+        folder: of the files.
+        content: of the scorecard.
+        request: mark of the request that made it, for the JSON file.
+
+    Returns:
+        Path of the Markdown file.
+    """
+    scores, words = content.scores, content.words
+    figures = _figures(content) | ({"request": request} if request else {})
+    texts = {
+        "scorecard.html": page(content),
+        "scorecard.md": scorecard_markdown(scores, words.title, words.notes, words.notice, content.chapters),
+        "scorecard.csv": _every_sensor(content).to_csv(index=False),
+        "scorecard.json": json.dumps(figures, indent=2, allow_nan=False) + "\n",
+    }
+    with ExitStack() as whole:
+        for name, text in texts.items():
+            whole.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
+        if speaking := stated(scores.products):
+            reliability_diagram(speaking, whole.enter_context(replacing(folder / DIAGRAM)), words.notice)
+        else:
+            (folder / DIAGRAM).unlink(missing_ok=True)
+    return folder / "scorecard.md"
+
+
+def console_summary(scorecard: Path) -> str:
+    """The headline of a written scorecard as a table for a terminal.
+
+    Args:
+        scorecard: its Markdown file, or the folder that holds it.
+
+    Raises:
+        Refusal: there is no scorecard.
+    """
+    path = scorecard / "scorecard.json" if scorecard.is_dir() else scorecard.with_suffix(".json")
+    if not path.is_file():
+        raise Refusal(f"scorecard: {path}", "There is no such file", "Name a folder that holds a scorecard")
+    asked, remedy = f"scorecard: {path}", "Score again, or name a folder that holds a scorecard"
+    figures = read_json(path, asked, remedy)
+    try:
+        made_from = figures["made_from"]
+        table = _headline_text(figures["headline"], made_from["min_samples"], made_from["level"])
+        return "\n".join(filter(None, [made_from["title"], made_from["notice"], table]))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Refusal(asked, f"It is no whole scorecard ({type(error).__name__}: {error})", remedy) from error
+
+
+def headline_text(scores: Scores) -> str:
+    """The headline of scores as a table for a terminal."""
+    return _headline_text(_records(scores.headline), scores.min_samples, scores.bootstrap.level)
+
+
+def _headline_text(rows: Sequence[Mapping[str, Any]], min_samples: int, level: float) -> str:
+    basis = f"at least {min_samples} samples a sensor; brackets: {level:.0%} intervals"
+    return f"{basis}\n{plain_table(HEADER, headline_rows(rows))}"
+
+
+def _every_sensor(content: Content) -> pd.DataFrame:
+    time = content.time.sensors
+    tables = [
+        with_intervals(product.sensors, time[product.name]).assign(product=product.name)
+        for product in content.scores.products
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    return table[["product", *table.columns.drop("product")]]
+
+
+def _figures(content: Content) -> dict[str, Any]:
+    words, scores = content.words, content.scores
+    names = [product.name for product in scores.products]
+    made_from = {"title": words.title, "notes": list(words.notes), "notice": words.notice, "products": names}
+    made_from |= {"min_samples": scores.min_samples} | asdict(scores.bootstrap)
+    return declaration("scorecard", made_from) | {
+        "headline": _records(scores.headline),
+        "products": {product.name: _of_product(product) for product in scores.products},
+        "strata": _records(content.strata),
+        "benchmark": benchmark_records(content.benchmark),
+        "in_space": _records(
+            pd.DataFrame([{"product": name, **asdict(one.r)} for name, one in content.across.items()])
+        ),
+        "in_time": _records(content.time.means),
+    }
+
+
+def _of_product(product: ProductScores) -> dict[str, Any]:
+    few = product.sensors[product.sensors["left_out"] != ""]
+    return {
+        "rows": dict(product.rows),
+        "matched": _records(product.skill.reset_index()),
+        "all_its_own_samples": _records(product.own_skill.reset_index()),
+        "spread": _records(product.spread.reset_index()),
+        "coverage_90_by": _records(product.by_place.rename_axis("of_each").reset_index()),
+        "first_minus_this": _records(product.behind.reset_index()),
+        "sensors_left_out": _records(few[["network", "station", "sensor", "n", "left_out"]]),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return records

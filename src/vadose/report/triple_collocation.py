@@ -1,0 +1,43 @@
+"""Triple collocation over all sensors, in words and a table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from vadose.evaluation.bootstrap import Bootstrap
+from vadose.evaluation.collocation import MIN_COLLOCATED, triple_collocation
+from vadose.report.text import interval, markdown_table
+
+TRIPLE = "Triple collocation"
+_MEANING = (
+    "Errors from covariances alone, no product taken for the truth, which holds where the errors of the three are "
+    "independent of each other (Gruber et al. 2016): medians over sensors with at least {least} samples that all "
+    "have, without an interval where one place holds more than a third of the sensors. Error: its standard deviation "
+    "on the scale of {first}, m³ m⁻³; signal to noise in dB; R with the truth that is not known."
+)
+
+
+def triple_markdown(products: Mapping[str, pd.DataFrame], min_samples: int = MIN_COLLOCATED) -> str:
+    """Medians over sensors of what `triple_collocation` gives, with intervals.
+
+    Raises:
+        Refusal: what `triple_collocation` refuses.
+    """
+    found = triple_collocation(products, min_samples)
+    rows = [_row(str(name), table) for name, table in found.groupby("product", sort=False)]
+    reasons = found[found["left_out"] != ""].drop_duplicates(["network", "station", "sensor"])
+    left = f"{len(reasons)} sensors have no figures: too few samples, or a variance that comes out negative."
+    meaning = _MEANING.format(least=min_samples, first=next(iter(products)))
+    table = markdown_table(("product", "sensors", "error", "signal to noise", "R"), rows)
+    return "\n\n".join([meaning, table, left] if len(reasons) else [meaning, table])
+
+
+def _row(name: str, table: pd.DataFrame) -> tuple[str, ...]:
+    there = table[table["left_out"] == ""]
+    lat, lon = (there[axis].to_numpy(np.float64) for axis in ("lat", "lon"))
+    cells = []
+    for figure in ("error_std", "snr_db", "r"):
+        median = Bootstrap().median(there[figure].to_numpy(np.float64), lat, lon)
+        cells.append(interval({"value": median.value, "low": median.low, "high": median.high}, "value", "low", "high"))
+    return name, f"{len(there):,}", *cells

@@ -1,0 +1,108 @@
+"""Clouds over a region, their shadows, and the classes that Sentinel-2's processor gives its pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from vadose.simulation.fields import Floats, Where, random_field
+from vadose.simulation.land import FOREST, URBAN, Land
+from vadose.simulation.land import WATER as WATER_COVER
+from vadose.simulation.state import Moment
+from vadose.simulation.sun import Sun
+
+SHADOW, VEGETATION, BARE, WATER, UNCLASSIFIED, LIKELY_CLOUD, CLOUD, CIRRUS, SNOW = 3, 4, 5, 6, 7, 8, 9, 10, 11
+"""Classes of the scene classification of level 2A."""
+CLOUD_M, CIRRUS_M = (60_000.0, 300.0), (150_000.0, 4_000.0)
+"""Longest and shortest waves of the clouds."""
+CLUSTERING = 0.45
+"""First shape of the beta distribution of a sky's cover (Falls, The beta distribution: a statistical model for world
+cloud cover, J. Geophys. Res. 79:1261-1264, 1974); below 1, skies are mostly nearly clear or nearly closed: our choice.
+"""
+CLOUD_HEIGHT_M = 1200.0
+"""Of the clouds that cast shadows above the ground, as of fair-weather cumulus; our choice."""
+UNSEEN, SURE = 0.08, 0.3
+"""Thicknesses below which a cloud, or its shadow, is taken for clear ground, and above which it is surely a cloud.
+
+Of the cloudy places about 4 %, at the edges of clouds, are taken for clear; our choice.
+"""
+CLOUD_WHITE, SHADE = (0.35, 0.35), 0.6
+"""Reflectance of thin cloud, what thick cloud adds to it, and what a shadow takes of the light."""
+FULL = 3.0
+"""Share of the ground that a cloud of unit thickness would hide, or shade, were there so much of it."""
+CIRRUS_SHARE, CIRRUS_WHITE, CIRRUS_UNSEEN = 0.08, 0.10, 0.15
+"""Share of the sky under cirrus, what a unit of its thickness adds to the reflectance, and how thick it must be to be
+seen: about a fifth of it is not; our choice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sky:
+    """What lies between a satellite and the ground, each of the shape of the places; 0 where there is none.
+
+    Attributes:
+        thickness: of cloud, about 1 in its middle.
+        shade: thickness of the cloud that shades the place.
+        veil: thickness of thin cirrus.
+    """
+
+    thickness: Floats
+    shade: Floats
+    veil: Floats
+
+    @property
+    def cloud(self) -> NDArray[np.bool_]:
+        """Where there is cloud."""
+        return self.thickness > 0
+
+    @property
+    def shadow(self) -> NDArray[np.bool_]:
+        """Where a cloud shades ground that is seen."""
+        return self.shade > 0
+
+    @property
+    def cirrus(self) -> NDArray[np.bool_]:
+        """Where thin cirrus brightens the ground."""
+        return self.veil > 0
+
+    def over(self, reflectance: Floats) -> Floats:
+        """What is seen of a ground through this sky: clouds are white and thin at their edges, shadows dim."""
+        lit = reflectance * (1 - SHADE * np.clip(FULL * self.shade, 0, 1))
+        veiled = lit + CIRRUS_WHITE * np.clip(self.veil, 0, 1) * (1 - lit)
+        thin, more = CLOUD_WHITE
+        white = thin + more * np.clip(self.thickness, 0, 1)
+        return np.asarray(veiled + (white - veiled) * np.clip(FULL * self.thickness, 0, 1))
+
+    def classes(self, now: Moment, land: Land) -> NDArray[np.uint8]:
+        """Scene classification of the ground under this sky, as a processor gives it: it misses what is thin."""
+        kinds = (
+            self.thickness > SURE,
+            self.thickness > UNSEEN,
+            self.shade > UNSEEN,
+            self.veil > CIRRUS_UNSEEN,
+            land.cover == WATER_COVER,
+            (now.snow_mm > 3) & (land.cover != FOREST),
+            land.cover == URBAN,
+            now.leaf_area > 1.0,
+        )
+        names = (CLOUD, LIKELY_CLOUD, SHADOW, CIRRUS, WATER, SNOW, UNCLASSIFIED, VEGETATION)
+        return np.select(kinds, names, BARE).astype(np.uint8)
+
+
+def make_sky(where: Where, mean_cover: float, sun: Sun, rng: np.random.Generator) -> Sky:
+    """A sky by chance: often nearly clear or nearly closed, patchy between; the same whichever window of it is asked.
+
+    Args:
+        where: the places below.
+        mean_cover: over many skies, 0..1.
+        sun: above the horizon; shadows fall away from it.
+        rng: of the chance.
+    """
+    share = rng.beta(CLUSTERING, CLUSTERING * (1 / mean_cover - 1))
+    edge, veil_edge = (-ndtri(np.clip(part, 1e-6, 1 - 1e-6)) for part in (share, CIRRUS_SHARE))
+    clouds, veils = random_field(rng, *CLOUD_M, 1.5), random_field(rng, *CIRRUS_M, 1.8)
+    sunward = where.moved(*sun.towards(CLOUD_HEIGHT_M))
+    thickness, above = (np.maximum(clouds.at(places) - edge, 0) for places in (where, sunward))
+    veil = np.maximum(veils.at(where) - veil_edge, 0)
+    shade, veil = (np.where(thickness > 0, 0, part) for part in (above, veil))
+    return Sky(thickness, shade, veil)

@@ -1,0 +1,175 @@
+"""What world is simulated: where, when, how large, how often it is looked at."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pyproj import Geod
+
+from vadose.errors import Refusal
+from vadose.grid import Period, Tile, tile_around
+from vadose.io.files import read_yaml, validated
+from vadose.simulation import climates
+from vadose.simulation.climates import Climate
+
+LARGEST_SEED = 2**63 - 1
+APART_KM = 150.0
+"""Least distance of two regions: each has the 3 x 3 SMAP pixels around it, 108 km wide, to itself."""
+
+
+def _by_name(climate: object) -> object:
+    """A climate by the name that it has in this package, or as it is."""
+    return getattr(climates, climate.upper(), climate) if isinstance(climate, str) else climate
+
+
+class Region(BaseModel):
+    """A square of simulated ground.
+
+    Attributes:
+        name: also names its network, SIM-<NAME>.
+        lon, lat: of its middle, degrees.
+        climate: its weather and ground; in a file also by name, such as "humid".
+        side_cells: of the square, in cells of 320 m; sensors stand where a chip of 9 cells fits.
+        sensors: stations in it: several make a dense network, one is a lone station.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(pattern=r"^[A-Z]+$")
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-59, le=83)
+    climate: Annotated[Climate, BeforeValidator(_by_name)]
+    side_cells: int = Field(default=16, ge=10, le=4096, multiple_of=2)
+    sensors: int = Field(default=6, ge=1, le=10_000)
+
+
+REGIONS = (
+    Region(name="HUMID", lon=9.35, lat=48.2, climate=climates.HUMID),
+    Region(name="PLAIN", lon=-96.4, lat=40.6, climate=climates.PLAIN),
+    Region(name="STEPPE", lon=-101.9, lat=33.7, climate=climates.STEPPE),
+    Region(name="DESERT", lon=142.2, lat=-33.9, climate=climates.DESERT),
+    Region(name="PADDOCK", lon=146.1, lat=-35.1, climate=climates.PADDOCK),
+    Region(name="ORCHARD", lon=-5.1, lat=37.6, climate=climates.ORCHARD),
+    Region(name="SAVANNA", lon=35.4, lat=-6.4, climate=climates.SAVANNA),
+    Region(name="TAIGA", lon=26.6, lat=67.4, climate=climates.TAIGA),
+)
+"""Eight places in as many climates; what grows and falls there is made up."""
+
+
+class WorldConfig(BaseModel):
+    """A simulated world; the same configuration gives the same world.
+
+    Attributes:
+        regions: of ground.
+        period: of all products and readings, "2021-07-01/2022-06-30".
+        radar_days: between two Sentinel-1 passes of one orbit; there are two orbits.
+        optical_days: between two Sentinel-2 passes.
+        model_hours: between two GLDAS granules; the real ones come every 3 hours.
+        radiometer_km: pixels of the SMAP granules, 36 and the enhanced 9.
+        seed: of all that is random.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    regions: tuple[Region, ...] = Field(default=REGIONS, min_length=1)
+    period: str = "2021-07-01/2022-06-30"
+    radar_days: int = Field(default=12, ge=1, le=366)
+    optical_days: int = Field(default=10, ge=1, le=366)
+    model_hours: Literal[3, 6, 12, 24] = 3
+    radiometer_km: tuple[Literal[36, 9], ...] = (36, 9)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
+
+    @field_validator("regions")
+    @classmethod
+    def _apart(cls, regions: tuple[Region, ...]) -> tuple[Region, ...]:
+        for one, other in combinations(regions, 2):
+            distance_km = Geod(ellps="WGS84").inv(one.lon, one.lat, other.lon, other.lat)[2] / 1000
+            if one.name == other.name or distance_km < APART_KM:
+                raise ValueError(f"{one.name} and {other.name} are one or closer than {APART_KM:g} km")
+        return regions
+
+    @field_validator("period")
+    @classmethod
+    def _period(cls, period: str) -> str:
+        Period.parse(period)
+        return period
+
+    @classmethod
+    def preset(cls, name: str) -> "WorldConfig":
+        """A world by the name of its size.
+
+        Raises:
+            Refusal: no such size.
+        """
+        if name not in PRESETS:
+            raise Refusal(f"world: the preset '{name}'", f"There are {', '.join(PRESETS)}", "Choose one of them")
+        return PRESETS[name]
+
+    @classmethod
+    def read(cls, path: Path) -> "WorldConfig":
+        """A world from a YAML file: the key `preset` names what the others differ from.
+
+        Raises:
+            Refusal: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
+        """
+        asked = f"world: the configuration {path}"
+        content = read_yaml(path, asked, "Give one as in configs/worlds")
+        start = cls.preset(str(content.pop("preset", "small")))
+        return validated(cls, dict(start) | content, asked, "Mend these keys; configs/worlds has an example")
+
+    @property
+    def days(self) -> Period:
+        """The simulated period."""
+        return Period.parse(self.period)
+
+    def ground(self, region: Region) -> Tile:
+        """The cells of a region, its middle in their midst."""
+        middle = tile_around(region.lon, region.lat, halo=0)
+        side = region.side_cells
+        return Tile(middle.epsg, middle.west - side // 2, middle.north + side // 2, side, side)
+
+
+def scattered(each: int, sensors: int, side_cells: int) -> tuple[Region, ...]:
+    """Lone places and dense networks: `each` regions a climate along its parallel, the first of them dense."""
+    found = []
+    for base in REGIONS:
+        rng = np.random.default_rng(list(base.name.encode()))
+        apart = 2.3 / np.cos(np.radians(base.lat)) * (-1 if base.name in ("DESERT", "SAVANNA") else 1)
+        for place in range(each):
+            found.append(
+                Region(
+                    name=base.name + (_letters(place) if place else ""),
+                    lon=round(base.lon + place * apart, 3),
+                    lat=round(base.lat + (float(rng.uniform(-1.5, 1.5)) if place else 0.0), 3),
+                    climate=base.climate.varied(rng) if place else base.climate,
+                    side_cells=10 if place else side_cells,
+                    sensors=1 + place % 2 if place else sensors,
+                )
+            )
+    return tuple(found)
+
+
+def _letters(number: int) -> str:
+    return "X" + "".join(chr(ord("A") + int(digit)) for digit in str(number))
+
+
+def _sized(regions: Sequence[Region], side_cells: int, sensors: int) -> tuple[Region, ...]:
+    return tuple(region.model_copy(update={"side_cells": side_cells, "sensors": sensors}) for region in regions)
+
+
+PRESETS: dict[str, WorldConfig] = {
+    "tiny": WorldConfig(
+        regions=_sized(REGIONS[1:6:2], 10, 3),
+        period="2021-12-01/2022-03-15",
+        optical_days=15,
+        model_hours=24,
+        radiometer_km=(36,),
+    ),
+    "small": WorldConfig(regions=scattered(2, 6, 14), model_hours=12, radiometer_km=(36,)),
+    "medium": WorldConfig(regions=scattered(12, 8, 12), model_hours=12, radiometer_km=(36,)),
+    "large": WorldConfig(regions=scattered(12, 12, 32), period="2019-01-01/2022-12-31", optical_days=5),
+}
+"""Worlds by their size; `medium` and `large` mix dense networks with lone stations."""

@@ -1,0 +1,169 @@
+"""A whole world, product by product."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import as_completed
+from functools import partial
+from pathlib import Path
+
+from vadose.errors import Refusal
+from vadose.io.files import declaration, read_json, replacing, write_json
+from vadose.io.locks import alone, is_vacant
+from vadose.io.outputs import Request
+from vadose.io.processes import processes
+from vadose.simulation import gldas, smap
+from vadose.simulation.config import WorldConfig
+from vadose.simulation.ground_maps import write_soils
+from vadose.simulation.raster import NOTICE
+from vadose.simulation.region import blocks_of, write_region
+from vadose.simulation.simulator import Nature
+
+DECLARATION = "world.json"
+MAKE = Request("world make", "")
+Report = Callable[[int, int, str], None]
+Task = Callable[[], Iterator[str]]
+
+
+def make(config: WorldConfig, folder: Path, progress: Report | None = None, workers: int = 1) -> None:
+    """Write a simulated world as an archive of products, with its sensors and its truth.
+
+    The same configuration gives the same data, however many work on it. A world that was interrupted goes on with the
+    regions and products that it lacks; one that is whole is left as it is.
+
+    Args:
+        config: of the world.
+        folder: of the archive; empty, or holding the same world.
+        progress: told (done, total, what).
+        workers: processes, each at a region of its own.
+
+    Raises:
+        Refusal: the folder holds something else, or another process is at work on it.
+    """
+    MAKE.require_place(folder, folder=True)
+    if _finished(config, folder) is None:
+        return
+    with alone(folder) as held:
+        _make(config, held, progress, workers)
+
+
+def _make(config: WorldConfig, folder: Path, progress: Report | None, workers: int) -> None:
+    finished = _finished(config, folder)
+    if finished is None:
+        return
+    _declare(config, folder, finished, complete=False)
+    with replacing(folder / "README.txt") as readme:
+        readme.write_text(f"{NOTICE}\nProducts, sensors and truth; how they were made: {DECLARATION}\n")
+    tasks = {name: task for name, task in _tasks(config, folder).items() if name not in finished}
+    sizes = _sizes(config)
+    done, total = sum(sizes[name] for name in finished), sum(sizes.values())
+    for name, part in _run(tasks, workers):
+        if part is None:
+            finished.append(name)
+            _declare(config, folder, finished, complete=False)
+            continue
+        done += 1
+        if progress:
+            progress(done, total, part)
+    _declare(config, folder, finished, complete=True)
+
+
+def made(folder: Path) -> WorldConfig:
+    """The configuration of a world that was made.
+
+    Raises:
+        Refusal: the folder holds no simulated world, or not a whole one.
+    """
+    try:
+        held = read_json(folder / DECLARATION)
+        config, complete = WorldConfig.model_validate(held["made_from"]), bool(held["complete"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Refusal(
+            f"world: the simulated world in {folder}",
+            f"It holds no readable {DECLARATION} ({type(error).__name__})",
+            "Give a folder that 'vadose world make' wrote",
+        ) from error
+    if not complete:
+        raise Refusal(
+            f"world: the simulated world in {folder}", "It is not whole", "Finish it with 'vadose world make'"
+        )
+    return config
+
+
+def _tasks(config: WorldConfig, folder: Path) -> dict[str, Task]:
+    """What there is to do, each by its name; a task tells what it has done."""
+    tasks: dict[str, Task] = {
+        region.name: partial(write_region, config, number, folder) for number, region in enumerate(config.regions)
+    }
+    for name, write in (("SoilGrids", _write_soils), ("SMAP", _write_smap), ("GLDAS", _write_gldas)):
+        tasks[name] = partial(_whole, name, config, folder, write)
+    return tasks
+
+
+def _sizes(config: WorldConfig) -> dict[str, int]:
+    """Parts that each task tells of."""
+    sizes = {region.name: blocks_of(region) for region in config.regions}
+    return sizes | {"SoilGrids": 1, "SMAP": 1, "GLDAS": 1}
+
+
+def _whole(
+    name: str, config: WorldConfig, folder: Path, write: Callable[[WorldConfig, list[Nature], Path], None]
+) -> Iterator[str]:
+    write(config, [Nature.random(config, number) for number in range(len(config.regions))], folder)
+    yield name
+
+
+def _write_soils(_config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+    write_soils(regions, folder)
+
+
+def _write_smap(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+    smap.write_granules((nature.seen_from_afar() for nature in regions), folder, config)
+
+
+def _write_gldas(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+    gldas.write_granules((nature.seen_from_afar() for nature in regions), folder, config)
+
+
+def _run(tasks: dict[str, Task], workers: int) -> Iterator[tuple[str, str | None]]:
+    """Run tasks; (task, part) of each part that is done, and (task, None) when the task is."""
+    if workers == 1 or len(tasks) < 2:
+        for name, task in tasks.items():
+            yield from ((name, part) for part in task())
+            yield name, None
+        return
+    with processes(workers) as pool:
+        running = {pool.submit(_listed, task): name for name, task in tasks.items()}
+        for future in as_completed(running):
+            yield from ((running[future], part) for part in future.result())
+            yield running[future], None
+
+
+def _listed(task: Task) -> list[str]:
+    return list(task())
+
+
+def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
+    """The tasks that an earlier run finished; None where the world is whole."""
+    if is_vacant(folder):
+        return []
+    try:
+        held = read_json(folder / DECLARATION)
+        same = held["made_from"] == config.model_dump(mode="json")
+        finished, complete = list(held["finished"]), bool(held["complete"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Refusal(
+            f"world: a simulated world in {folder}", "The folder holds something else", "Name a new or empty folder"
+        ) from error
+    if not same:
+        raise Refusal(
+            f"world: a simulated world in {folder}",
+            "It holds a world of another configuration or seed",
+            "Name another folder, or remove this one",
+        )
+    return None if complete else finished
+
+
+def _declare(config: WorldConfig, folder: Path, finished: list[str], complete: bool) -> None:
+    order = list(_sizes(config))
+    finished = sorted(finished, key=order.index)
+    content = declaration("simulated world", config.model_dump(mode="json"))
+    write_json(folder / DECLARATION, content | {"finished": finished, "complete": complete})

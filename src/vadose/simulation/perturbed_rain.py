@@ -1,0 +1,36 @@
+"""Rain as a model is told it: too much or too little, some storms missed, some made up.
+
+Maggioni, Meyers & Robinson, J. Hydrometeorology 17:1101-1117, 2016, review such errors.
+"""
+
+import numpy as np
+
+from vadose.simulation.fields import Floats
+
+DAY_ERROR, LASTING_ERROR = 0.9, 0.2
+"""Standard deviations of the logarithms of a day's error and of the lasting one."""
+SHARED = 0.8
+"""Share of the variance of a day's error that all pixels of a region have in common."""
+MISSED, MISSED_MM = 0.45, 8.0
+"""Probability that a slight rain is missed, and rain at which it has fallen by a factor e."""
+FALSE = 0.35
+"""False rainy days for each true one."""
+DRY_MM = 0.3
+
+
+def rain_as_told(rain_mm: Floats, rng: np.random.Generator) -> Floats:
+    """Daily rain with its errors, (day, pixel), mm.
+
+    Args:
+        rain_mm: true, (day, pixel).
+        rng: of the errors.
+    """
+    mean = rain_mm.mean(axis=1, keepdims=True)
+    common, local = rng.standard_normal(mean.shape), rng.standard_normal(rain_mm.shape)
+    error = DAY_ERROR * (np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * local)
+    told = rain_mm * np.exp(error - DAY_ERROR**2 / 2 + LASTING_ERROR * rng.standard_normal())
+    missed = rng.random(mean.shape) < MISSED * np.exp(-mean / MISSED_MM)
+    wet = mean > DRY_MM
+    false = ~wet & (rng.random(mean.shape) < FALSE * wet.mean() / max(1 - wet.mean(), 0.01))
+    made_up = rng.exponential(mean[wet].mean() / 2 if wet.any() else 0.0, mean.shape)
+    return np.asarray(np.where(missed, 0, told) + np.where(false, made_up, 0))

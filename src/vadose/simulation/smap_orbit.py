@@ -1,0 +1,100 @@
+"""When SMAP sees a place: a circular sun-synchronous orbit that repeats exactly after 117 turns in 8 days.
+
+Entekhabi et al., Proc. IEEE 98:704-716, 2010, doi 10.1109/JPROC.2010.2043918: 685 km, 98 degrees, equator crossed at
+6 h going south and at 18 h going north, swath of 1000 km.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pyproj import Geod
+
+from vadose.simulation.fields import Floats
+
+CYCLE_DAYS, ORBITS = 8, 117
+TURN_S = CYCLE_DAYS * 86_400 / ORBITS
+INCLINATION = np.radians(98.12)
+SWATH_M = 500_000.0
+"""To each side of the track."""
+ABEAM_M = 100_000.0
+"""How far from abeam a place may be of the nearest point of the track, whose points are 55 km apart."""
+SPEED_M_S = 2 * np.pi * 6_371_000 / TURN_S
+"""Of the point below."""
+FIRST_CYCLE = pd.Timestamp("2015-03-31")
+"""A day on which a cycle starts; our choice."""
+HALVES = {"AM": (6.0, -1), "PM": (18.0, 1)}
+"""By local time: hour at which the equator is crossed, and direction, 1 northward."""
+
+
+@dataclass(frozen=True)
+class Overpass:
+    """One passing of a place in each cycle.
+
+    Attributes:
+        half: AM or PM.
+        day: of the cycle, 0 to 7.
+        seconds: of that day, UTC, when the satellite is abeam of the place.
+        aside_m: of the place, to the right of the track.
+        heading: of the track there, radians clockwise from north.
+        late_h: by which the local solar time at the place differs from that of the half.
+    """
+
+    half: str
+    day: int
+    seconds: float
+    aside_m: float
+    heading: float
+    late_h: float
+
+    def aside(self, east: Floats, north: Floats) -> Floats:
+        """How far right of the track places lie that are so far from the place, m."""
+        return np.asarray(self.aside_m + east * np.cos(self.heading) - north * np.sin(self.heading))
+
+    def seconds_at(self, east: Floats, north: Floats) -> Floats:
+        """When the satellite is abeam of them, seconds of the day."""
+        return np.asarray(self.seconds + (east * np.sin(self.heading) + north * np.cos(self.heading)) / SPEED_M_S)
+
+
+def overpasses(lon: float, lat: float, margin_m: float = 0.0) -> list[Overpass]:
+    """The passings of a place in a cycle, those nearest to their local time last.
+
+    Args:
+        lon, lat: of the place, degrees.
+        margin_m: by which the swath is widened.
+    """
+    turns = (_abeam(lon, lat, half, turn) for half in HALVES for turn in range(ORBITS))
+    found = [overpass for overpass in turns if overpass and abs(overpass.aside_m) <= SWATH_M + margin_m]
+    return sorted(found, key=lambda overpass: -abs(overpass.late_h))
+
+
+def _abeam(lon: float, lat: float, half: str, turn: int) -> Overpass | None:
+    """The passing in one turn; None where that half of the turn ends before the satellite is abeam of the place."""
+    hour, direction = HALVES[half]
+    crossing_s = turn * TURN_S + (TURN_S / 2 if half == "PM" else 0.0)
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 361)
+    track_lat = np.degrees(np.arcsin(direction * np.sin(INCLINATION) * np.sin(angle)))
+    since_s = angle / (2 * np.pi) * TURN_S
+    ahead = np.degrees(np.arctan2(np.cos(INCLINATION) * np.sin(angle), np.cos(angle)))
+    track_lon = 15 * hour - (crossing_s + since_s) / 240 + ahead
+    nearest = int(np.argmax(_cosine(track_lon, track_lat, lon, lat)[1:-1])) + 1
+    geod = Geod(ellps="sphere")
+    heading = np.radians(
+        geod.inv(track_lon[nearest - 1], track_lat[nearest - 1], track_lon[nearest + 1], track_lat[nearest + 1])[0]
+    )
+    bearing, _, distance = geod.inv(track_lon[nearest], track_lat[nearest], lon, lat)
+    turned = np.radians(bearing) - heading
+    ahead_m, aside_m = distance * np.cos(turned), distance * np.sin(turned)
+    if abs(ahead_m) > ABEAM_M:
+        return None
+    seconds = crossing_s + since_s[nearest] + ahead_m / SPEED_M_S
+    day, second = divmod(seconds % (CYCLE_DAYS * 86_400), 86_400)
+    late_h = (second / 3600 + lon / 15 - hour + 12) % 24 - 12
+    return Overpass(half, int(day), float(second), float(aside_m), float(heading), float(late_h))
+
+
+def _cosine(track_lon: Floats, track_lat: Floats, lon: float, lat: float) -> Floats:
+    """Of the angle at the Earth's centre between the track and a place."""
+    phi, other = np.radians(track_lat), np.radians(lat)
+    along = np.cos(phi) * np.cos(other) * np.cos(np.radians(track_lon - lon))
+    return np.asarray(np.sin(phi) * np.sin(other) + along)

@@ -1,0 +1,191 @@
+"""A simulated region through time: at any of its places, what is true at any moment."""
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vadose.simulation.config import Region
+from vadose.simulation.fields import Floats, Where, picked
+from vadose.simulation.land import Land
+from vadose.simulation.points import Places
+from vadose.simulation.vegetation import plant_water
+from vadose.simulation.water import ice_share
+from vadose.simulation.weather import STEPS, Weather
+
+STEP = pd.Timedelta(hours=24 / STEPS)
+MOISTURE_UNIT = 1e-5
+"""In which water contents are kept, m3 m-3."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What is true at a moment, each of the shape of the places.
+
+    Attributes:
+        moisture: of 0-5 cm, water and ice, m3 m-3.
+        root: of 5-50 cm, m3 m-3.
+        frozen: share of the surface's water that is ice.
+        snow_mm: water equivalent.
+        leaf_area: m2 m-2.
+        plant_water: kg m-2.
+        roughness_m: root mean square height.
+        temperature_c: of the surface layer.
+        air_c: temperature of the air.
+    """
+
+    moisture: Floats
+    root: Floats
+    frozen: Floats
+    snow_mm: Floats
+    leaf_area: Floats
+    plant_water: Floats
+    roughness_m: Floats
+    temperature_c: Floats
+    air_c: Floats
+
+    @property
+    def liquid(self) -> Floats:
+        """Liquid water of the surface, m3 m-3."""
+        return np.asarray(self.moisture * (1 - self.frozen))
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """States of all steps as they are kept: water contents in whole `MOISTURE_UNIT`.
+
+    Attributes:
+        surface: (step, *places).
+        root, leaf_area, roughness_m: at the end of each day, (day, *places).
+        snow_mm, temperature_c: (step, unit).
+    """
+
+    surface: NDArray[np.uint16]
+    root: NDArray[np.uint16]
+    leaf_area: NDArray[np.float16]
+    roughness_m: NDArray[np.float16]
+    snow_mm: NDArray[np.float32]
+    temperature_c: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """Places of a region through time.
+
+    Attributes:
+        region: where.
+        number: of the region in the world.
+        seed: of the world.
+        epsg: of the places.
+        places: which.
+        land: their ground.
+        weather: of the period alone, at the places' units.
+        kept: their states.
+    """
+
+    region: Region
+    number: int
+    seed: int
+    epsg: int
+    places: Places
+    land: Land
+    weather: Weather
+    kept: Kept
+
+    @property
+    def where(self) -> Where:
+        """The places."""
+        return self.places.where
+
+    @cached_property
+    def times(self) -> pd.DatetimeIndex:
+        """Of the steps: every six hours from the period's start to its end, UTC."""
+        return pd.date_range(self.weather.days[0], periods=len(self.kept.surface), freq=STEP)
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the region."""
+        return self.region.name
+
+    @property
+    def rain_mm(self) -> Floats:
+        """Daily, (day, *places)."""
+        return self.places.spread(self.weather.rain_mm)
+
+    @property
+    def temperature_c(self) -> Floats:
+        """Daily mean of the air, (day, *places)."""
+        return self.places.spread(self.weather.temperature_c)
+
+    @property
+    def evaporation_mm(self) -> Floats:
+        """Daily, potential, (day, *places)."""
+        return self.places.spread(self.weather.evaporation_mm)
+
+    def rng(self, product: str, *more: int) -> np.random.Generator:
+        """Random numbers of a product, the same in whatever order products are made."""
+        return np.random.default_rng([self.seed, self.number, *product.encode(), *more])
+
+    def at(self, time: pd.Timestamp) -> Moment:
+        """What is true at a moment of the period; between steps on a straight line."""
+        whole = self._through(pd.DatetimeIndex([time]))
+        return Moment(*(getattr(whole, field.name)[0] for field in fields(Moment)))
+
+    def series(self, times: pd.DatetimeIndex, name: str) -> Floats:
+        """A part of `Moment` at many times, (time, *places)."""
+        return np.asarray(getattr(self._through(times), name))
+
+    def _through(self, times: pd.DatetimeIndex) -> Moment:
+        """What is true at many times, each array (time, *places)."""
+        kept, step = self.kept, np.asarray((times - self.times[0]) / STEP, float)
+        if step.min() < 0 or step.max() > len(self.times) - 1:
+            raise ValueError(f"{times.min()} to {times.max()} lies outside of {self.times[0]} to {self.times[-1]}")
+        day = np.minimum(step.astype(int) // STEPS, len(kept.root) - 1)
+        temperature = self.places.spread(_between(kept.temperature_c, step))
+        leaf_area = kept.leaf_area[day].astype(np.float32)
+        return Moment(
+            moisture=MOISTURE_UNIT * _between(kept.surface, step),
+            root=(MOISTURE_UNIT * kept.root[day]).astype(np.float32),
+            frozen=ice_share(temperature),
+            snow_mm=self.places.spread(_between(kept.snow_mm, step)),
+            leaf_area=leaf_area,
+            plant_water=plant_water(self.land.cover, leaf_area),
+            roughness_m=kept.roughness_m[day].astype(np.float32),
+            temperature_c=temperature,
+            air_c=self.places.spread(self._air(step)),
+        )
+
+    def _air(self, step: Floats) -> Floats:
+        """Of the steps that hold these moments, (time, unit)."""
+        whole = np.minimum(step.astype(int), len(self.times) - 2)
+        steps, member = np.unique(whole, return_inverse=True)
+        return np.stack([self.weather.at_step(int(one)) for one in steps])[member]
+
+    def pick(self, places: NDArray[np.integer]) -> "Simulated":
+        """Some of scattered places, each by itself."""
+        east, north = self.where.mesh
+        unit = places // self.places.side**2
+        kept = Kept(
+            surface=self.kept.surface[:, places],
+            root=self.kept.root[:, places],
+            leaf_area=self.kept.leaf_area[:, places],
+            roughness_m=self.kept.roughness_m[:, places],
+            snow_mm=self.kept.snow_mm[:, unit],
+            temperature_c=self.kept.temperature_c[:, unit],
+        )
+        return replace(
+            self,
+            places=Places.points(east[places], north[places]),
+            land=picked(self.land, places),
+            weather=self.weather.pick(unit),
+            kept=kept,
+        )
+
+
+def _between(states: NDArray[np.generic], step: Floats) -> Floats:
+    before = np.minimum(step.astype(int), len(states) - 2)
+    weight = (step - before).astype(np.float32).reshape(-1, *(1,) * (states.ndim - 1))
+    first, second = (states[place].astype(np.float32) for place in (before, before + 1))
+    return np.asarray(first + weight * (second - first))

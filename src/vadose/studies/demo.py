@@ -1,0 +1,110 @@
+"""The whole way on a simulated world, small enough for a laptop."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from vadose.experiment.config import Experiment
+from vadose.experiment.fold_trainer import Reporter
+from vadose.experiment.train import train_in
+from vadose.io.files import write_json
+from vadose.io.outputs import Request
+from vadose.mapping.make import MapRequest, make_map
+from vadose.simulation import WorldConfig, make
+
+PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
+CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")
+FEWEST = 12
+"""Samples that a sensor needs to be scored, where its world has as many."""
+Progress = Callable[[int, int, str], None]
+
+
+def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter, workers: int) -> tuple[str, ...]:
+    """Make a simulated world, train on it, judge on sensors held out, and map one region beside its truth.
+
+    Returns:
+        Lines for a terminal: the scores, and where everything lies.
+    """
+    with Request("demo", "").folder(folder, []) as held:
+        return _demonstrate(held, preset, report, epoch_report, workers)
+
+
+def _demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter, workers: int) -> tuple[str, ...]:
+    world = WorldConfig.preset(preset)
+    archive, run = folder / "world", folder / "run"
+    make(world, archive, report, workers)
+    judged = train_in(demo_experiment(archive, world), run, True, report, epoch_report, workers)
+    name, moment = held_out_pass(run)
+    region = next(region for region in world.regions if region.name == name)
+    outline = folder / f"{region.name}.geojson"
+    write_json(outline, world.ground(region).cells.geographic_extent.json)
+    request = MapRequest(run, archive, str(outline), moment, folder / "map")
+    written = make_map(request, report, truth=(truth_at(archive, region.name, moment),))
+    return (
+        judged.summary,
+        "",
+        f"Simulated world  {archive}",
+        f"Scorecard        {judged.path}",
+        f"Map              {written[0]} (region {region.name}, whose sensors were held out)",
+        f"Picture          {written[-1]}",
+    )
+
+
+def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
+    """The experiment of the demonstration; a sensor is scored by a third of its passes, 12 at most."""
+    days = (world.days.end - world.days.start) // np.timedelta64(1, "D")
+    passes = int(2 * days // world.radar_days)
+    return Experiment.model_validate(
+        {
+            "name": "demo",
+            "simulated": True,
+            "samples": {"archive": archive, "period": world.period, "at": "sentinel1", "most_per_sensor": 20},
+            "needs": {
+                "pixels": PIXELS,
+                "cells": CELLS,
+                "history": {"variables": ("smap", "gldas"), "steps": 30, "step_days": 1},
+            },
+            "split": {"places": {"by": "network"}, "test_fraction": 0.26, "validation_fraction": 0.2},
+            "network": {
+                "encoder": "small",
+                "joined": 32,
+                "dropout": 0.3,
+                "noise": 0.5,
+                "lasting_noise": 0.5,
+                "static_noise": 1.0,
+                "level_noise": 0.5,
+            },
+            "schedule": {
+                "epochs": 20,
+                "batch_size": 128,
+                "learning_rate": 0.003,
+                "patience": None,
+                "source_dropout": 0.1,
+                "per_sensor": 16,
+            },
+            "min_samples": max(min(passes // 3, FEWEST), 2),
+        }
+    )
+
+
+def held_out_pass(run: Path) -> tuple[str, str]:
+    """The pass over a region whose sensors no model has seen, with nearly the most readings, in which they differ most.
+
+    Returns:
+        The region's name and the moment, UTC.
+    """
+    estimates = pd.read_parquet(run / "predictions" / "network.parquet")
+    passes = estimates.groupby(["network", "time"])["soil_moisture"].agg(["size", "std"])
+    network, moment = passes.loc[passes["size"] >= passes["size"].max() - 1, "std"].fillna(0.0).idxmax()
+    return str(network).removeprefix("SIM-"), moment.isoformat()
+
+
+def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:
+    """The truth of a region at a moment, (y, x), m3 m-3, with its CRS."""
+    store = archive / "truth" / f"{region}.zarr"
+    with xr.open_zarr(store, group="cells", consolidated=False, decode_coords="all") as truth:
+        moisture: xr.DataArray = truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()
+        return moisture

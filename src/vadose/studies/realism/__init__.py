@@ -1,0 +1,51 @@
+"""A simulated world beside the real one: the same statistics of both, in a page that says where they differ."""
+
+from pathlib import Path
+
+from vadose.io.outputs import Request
+from vadose.studies.realism.figures import PANELS
+from vadose.studies.realism.page import IMAGES, write_page
+from vadose.studies.realism.real import POINTS, RETRIEVALS, observe_real
+from vadose.studies.realism.simulated import observe_archive
+from vadose.studies.realism.statistics import Measured, measure
+
+RECORDED = Path(__file__).with_name("real.json")
+"""The figures of the real data: aggregates alone, for where the data themselves are not at hand."""
+
+__all__ = ["RECORDED", "compare_with_real", "record_real"]
+
+
+def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
+    """Compare a simulated archive with real data, and write the page and its figures (into `images` beside it).
+
+    Args:
+        archive: of the simulated world.
+        real: folder of the real data (`points/`, `scenes/`, `stac_items/`); without it the recorded figures stand in.
+        page: the Markdown file.
+
+    Raises:
+        Refusal: the archive or the real data cannot be read; nothing is written.
+    """
+    request = Request.of("world compare", page, world=archive, real=real)
+    images = page.parent / IMAGES
+    request.require_place(images, folder=True)
+    with request.file(page) as held:
+        for panels in PANELS:
+            request.require_own(images / panels.file)
+        known = Measured.read(RECORDED) if real is None else measure(observe_real(real))
+        write_page(held, measure(observe_archive(archive)), known, request.mark)
+
+
+def record_real(real: Path, path: Path = RECORDED) -> None:
+    """Measure the real data and keep the figures.
+
+    Raises:
+        Refusal: the data cannot be read; nothing is written.
+    """
+    sources = {
+        POINTS: "github.com/mitchellthomas1/SoilMoistureDownscalingEAEE4000; in-situ data of the ISMN",
+        RETRIEVALS: "github.com/AndreasMaakes/soil-moisture-monitoring-cygnss-era5-smap; in-situ data of the ISMN",
+        "scenes": "github.com/IBM/terramind, examples",
+        "stac_items": "Earth Search, sentinel-2-c1-l2a, tile 13TDE, 2024-03-31 to 2024-04-22",
+    }
+    measure(observe_real(real)).write(path, sources)

@@ -1,0 +1,160 @@
+"""What satellites see around sensors that stand near one another: their scenes are read once for all of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.errors import NothingFound
+from vadose.grid import Area, Period, from_lonlat
+from vadose.insitu import Sensor
+from vadose.sources import Source
+from vadose.studies.realism.observations import Floats
+
+REACH_M = 15.0
+"""Pixels whose centre lies this near a sensor, along both axes, are its neighbourhood: 3 x 3 of 10 m."""
+CHIP = 224
+"""Side of the scenes whose pixels are compared, pixels: that of the real ones."""
+SCENES = 4
+"""Scenes of a place and a product whose pixels are compared."""
+CLEAR = 0.9
+"""Share of a scene's pixels that are seen, at least, where it is compared."""
+_TOGETHER_DEGREES = 0.05
+_MARGIN_DEGREES = 0.003
+Times = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Sensors that stand near one another.
+
+    Attributes:
+        numbers: what tables call them.
+        lon, lat: of each, degrees.
+    """
+
+    numbers: tuple[int, ...]
+    lon: Floats
+    lat: Floats
+
+    @property
+    def area(self) -> Area:
+        """The box around them."""
+        low, high = (self.lon.min(), self.lat.min()), (self.lon.max(), self.lat.max())
+        return Area.from_bbox(*(x - _MARGIN_DEGREES for x in low), *(x + _MARGIN_DEGREES for x in high))
+
+    def places(self, dataset: xr.Dataset) -> tuple[Floats, Floats]:
+        """Their x and y in the projection of a dataset."""
+        x, y = from_lonlat(dataset.rio.crs.to_epsg()).transform(self.lon, self.lat)
+        return np.asarray(x), np.asarray(y)
+
+    def rows(self, name: str, times: Times, values: Floats) -> pd.DataFrame:
+        """Values (time, sensor) as rows of sensor, time, name, value; none for a missing value."""
+        numbers, when = np.tile(self.numbers, len(times)), np.repeat(times, len(self.numbers))
+        return pd.DataFrame({"sensor": numbers, "time": when, "name": name, "value": values.ravel()}).dropna()
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """Scenes of the same bands, one after another.
+
+    Attributes:
+        times: of each.
+        around: mean around each sensor by variable, (scene, sensor).
+        middle: the pixels in the middle of each scene by variable, each (y, x).
+    """
+
+    times: Times
+    around: Mapping[str, Floats]
+    middle: Mapping[str, Sequence[Floats]]
+
+    def clear_pixels(self) -> dict[str, Floats]:
+        """By variable the pixels of some clear scenes, spread over the period."""
+        first = next(iter(self.middle.values()))
+        clear = [number for number, image in enumerate(first) if np.isfinite(image).mean() >= CLEAR]
+        spread = np.linspace(0, len(clear) - 1, min(SCENES, len(clear))).round().astype(int)
+        chosen = [clear[number] for number in np.unique(spread)]
+        images = {name: [scenes[number].ravel() for number in chosen] for name, scenes in self.middle.items()}
+        joined = {name: np.concatenate([np.empty(0), *parts]) for name, parts in images.items()}
+        return {name: values[np.isfinite(values)] for name, values in joined.items()}
+
+
+def neighbours(sensors: Sequence[Sensor]) -> Iterator[Neighbours]:
+    """All sensors, those within some 5 km of one another together; each is numbered by its place in `sensors`."""
+    lon, lat = (np.array([getattr(sensor, name) for sensor in sensors]) for name in ("lon", "lat"))
+    left = np.arange(len(sensors))
+    while left.size:
+        apart = np.maximum(np.abs(lon[left] - lon[left[0]]), np.abs(lat[left] - lat[left[0]]))
+        group = left[apart < _TOGETHER_DEGREES]
+        yield Neighbours(tuple(group.tolist()), lon[group], lat[group])
+        left = left[apart >= _TOGETHER_DEGREES]
+
+
+def looks(source: Source, near: Neighbours, span: Period, names: Sequence[str]) -> Iterator[Looks]:
+    """All scenes around some sensors in a period, those of the same bands together.
+
+    Args:
+        source: of scenes.
+        near: the sensors.
+        span: the period.
+        names: of the variables that are looked at.
+    """
+    for held, datasets in _by_bands(_opened(source, near.area, span), names).items():
+        scenes = [_scene(scene, near) for dataset in datasets for scene in _each(dataset[list(held)])]
+        times, means, middles = zip(*scenes, strict=True)
+        around = {name: np.array([mean[name] for mean in means]) for name in held}
+        yield Looks(np.array(times), around, {name: [middle[name] for middle in middles] for name in held})
+
+
+def at_pixels(source: Source, near: Neighbours, span: Period, name: str) -> list[pd.DataFrame]:
+    """Values of the pixels of a coarse product that hold some sensors, as rows of `Neighbours.rows`."""
+    parts = []
+    for dataset in _opened(source, near.area, span):
+        x, y = (xr.DataArray(places, dims="sensor") for places in near.places(dataset))
+        held = dataset[name].sel(x=x, y=y, method="nearest").transpose("time", "sensor")
+        parts.append(near.rows(name, held["time"].values, held.values))
+    return parts
+
+
+def _opened(source: Source, area: Area, span: Period) -> tuple[xr.Dataset, ...]:
+    try:
+        return source.open(area, span)
+    except NothingFound:
+        return ()
+
+
+def _by_bands(datasets: Sequence[xr.Dataset], names: Sequence[str]) -> dict[tuple[str, ...], list[xr.Dataset]]:
+    groups: dict[tuple[str, ...], list[xr.Dataset]] = {}
+    for dataset in datasets:
+        held = tuple(name for name in names if name in dataset)
+        if held:
+            groups.setdefault(held, []).append(dataset)
+    return groups
+
+
+def _each(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
+    return (dataset.isel(time=number).load(scheduler="synchronous") for number in range(dataset.sizes["time"]))
+
+
+def _scene(scene: xr.Dataset, near: Neighbours) -> tuple[Times, dict[str, Floats], dict[str, Floats]]:
+    """Time, mean of what was seen around each sensor, and the pixels in the middle; so that the rest can be let go."""
+    x, y = near.places(scene)
+    columns = np.abs(scene["x"].values - x[:, None]) <= REACH_M
+    rows = np.abs(scene["y"].values - y[:, None]) <= REACH_M
+    windows = [np.ix_(row, column) for row, column in zip(rows, columns, strict=True)]
+    images = {str(name): image.values for name, image in scene.data_vars.items()}
+    around = {name: np.array([_mean(image[window]) for window in windows]) for name, image in images.items()}
+    return scene["time"].values, around, {name: _middle(image) for name, image in images.items()}
+
+
+def _mean(values: Floats) -> float:
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if there.size else np.nan
+
+
+def _middle(image: Floats) -> Floats:
+    top, left = (max(size - CHIP, 0) // 2 for size in image.shape)
+    return image[top : top + CHIP, left : left + CHIP].copy()

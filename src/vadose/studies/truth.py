@@ -1,0 +1,140 @@
+"""A run against the truth that a simulated world knows: in space, in time, and what no estimate could better."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.dataset import Grouping
+from vadose.errors import NothingFound, Refusal
+from vadose.experiment.run import NETWORK, Run
+from vadose.fusion import Assembler, Windows
+from vadose.grid import Period, cell_centres, from_lonlat, nanoseconds
+from vadose.inference import Calibration, estimate_tile
+from vadose.inference.held_out import SENSOR, Member
+from vadose.io.files import replacing
+from vadose.io.outputs import Request
+from vadose.simulation import Region, WorldConfig, made
+from vadose.sources import Source, open_sources
+from vadose.studies.truth_ground import ground_of
+from vadose.studies.truth_page import PRODUCTS, page
+
+MOMENTS = 12
+"""Passes over each region that are mapped, evenly over those with readings."""
+
+
+def judge_by_truth(folder: Path, archive: Path, out: Path, report: Callable[[int, int, str], None]) -> str:
+    """Map every region by networks that have not seen its sensors, and set the maps beside the truth.
+
+    Args:
+        folder: of a finished run on samples of the world.
+        archive: of the simulated world.
+        out: Markdown file of the tables.
+        report: told (regions done, regions, which).
+
+    Returns:
+        The tables.
+
+    Raises:
+        Refusal: no run, no simulated world, or one whose sensors the run does not hold.
+    """
+    request = Request.of("world judge", out, run=folder, world=archive)
+    with request.file(out) as held:
+        text = _judged(folder, archive, report)
+        with replacing(held) as temporary:
+            temporary.write_text(f"{text.rstrip()}\n\n<!-- {request.mark} -->\n", encoding="utf-8")
+    return text
+
+
+def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]) -> str:
+    run, world = Run(folder), made(archive)
+    readings = pd.read_parquet(run.folder / "predictions" / f"{NETWORK}.parquet")
+    regions = [region for region in world.regions if network_of(region) in set(readings["network"])]
+    if not regions:
+        raise Refusal(
+            f"truth: {archive} for the run {folder}", "No sensor of the run stands in it", "Give the run's own world"
+        )
+    experiment = run.experiment()
+    members = [Member.load(path) for path in run.networks()]
+    judge = Judge(open_sources(archive), members, run.calibration(), experiment.split.places, experiment.windows)
+    maps, points = [], []
+    for done, region in enumerate(regions, start=1):
+        own = readings[readings["network"] == network_of(region)]
+        truth = truth_of(archive, region)
+        ground = ground_of(archive, region, world.ground(region), own)
+        maps.append(judge.maps(world, region, own, truth).join(ground, on="cell"))
+        points.append(own.assign(truth=truth_at(truth, world.ground(region).epsg, own)))
+        report(done, len(regions), region.name)
+    return page(pd.concat(maps, ignore_index=True), pd.concat(points, ignore_index=True), experiment.min_samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Maps regions of a simulated world by networks that have not seen them.
+
+    Attributes:
+        sources: products of the world.
+        members: networks of a run.
+        calibration: of their spread.
+        grouping: of the run's split.
+        windows: how old an observation may be.
+    """
+
+    sources: Sequence[Source]
+    members: Sequence[Member]
+    calibration: Calibration
+    grouping: Grouping
+    windows: Windows
+
+    def maps(self, world: WorldConfig, region: Region, readings: pd.DataFrame, truth: xr.DataArray) -> pd.DataFrame:
+        """A row a cell and moment: region, lat, lon, time, cell, truth, network, and the products where they spoke."""
+        sensors = readings[SENSOR].drop_duplicates(ignore_index=True)
+        models = [one.model for one in self.members if not one.has_seen(sensors, self.grouping).any()]
+        every = np.unique(nanoseconds(readings["time"].to_numpy()))
+        times = every[np.linspace(0, len(every) - 1, min(len(every), MOMENTS)).round().astype(int)]
+        if not models:
+            raise Refusal(
+                f"truth: networks that have not seen {network_of(region)}",
+                "Every network of the run has learned from it",
+                "Give a run whose split holds out whole networks",
+            )
+        needs = models[0].needs.met_by({variable.name for source in self.sources for variable in source.variables})
+        tile = world.ground(region).with_halo(needs.halo)
+        span = Period(times[0], times[-1] + np.timedelta64(1, "ns"))
+        assembler = Assembler.open(self.sources, tile, span, needs, self.windows)
+        lon, lat = (float(part.mean()) for part in cell_centres(tile))
+        tables = []
+        for time in times:
+            try:
+                inputs = assembler.at(time)
+            except NothingFound:
+                continue
+            told = {NETWORK: estimate_tile(models, inputs, self.calibration).mean}
+            told |= {name: inputs.cells[name].values for name in PRODUCTS if name in inputs.cells}
+            true = truth.sel(time=time, method="nearest").to_numpy()
+            columns = {name: values.ravel() for name, values in (told | {"truth": true}).items()}
+            tables.append(pd.DataFrame({"region": region.name, "lat": lat, "lon": lon, "time": time} | columns))
+        return pd.concat([table.assign(cell=np.arange(len(table))) for table in tables], ignore_index=True)
+
+
+def network_of(region: Region) -> str:
+    """The network of a region's sensors."""
+    return f"SIM-{region.name}"
+
+
+def truth_of(archive: Path, region: Region) -> xr.DataArray:
+    """The truth of a region's cells, (time, y, x), m3 m-3, in memory."""
+    with xr.open_zarr(archive / "truth" / f"{region.name}.zarr", group="cells", consolidated=False) as store:
+        moisture: xr.DataArray = store["soil_moisture"].load()
+        return moisture
+
+
+def truth_at(truth: xr.DataArray, epsg: int, readings: pd.DataFrame) -> NDArray[np.float32]:
+    """The truth of the cell of each reading on its day, m3 m-3."""
+    x, y = from_lonlat(epsg).transform(readings["lon"].to_numpy(), readings["lat"].to_numpy())
+    at = {"x": xr.DataArray(x), "y": xr.DataArray(y), "time": xr.DataArray(readings["time"].to_numpy())}
+    return truth.sel(at, method="nearest").to_numpy().astype(np.float32)

@@ -1,0 +1,113 @@
+"""On what a network is trained: all that changes the time it takes and, but for rounding, not its numbers."""
+
+import os
+import shutil
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+import pydantic
+import torch
+from pydantic import Field
+
+from vadose.errors import Refusal
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+Precision = Literal["32", "bf16-mixed", "16-mixed"]
+ASKED = "training: a machine with"
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
+class Machine:
+    """What trains, and how a step is laid out on it.
+
+    Attributes:
+        device: `auto` is a CUDA device where there is one.
+        devices: CUDA devices, or processes of the CPU, that share each batch.
+        precision: 32 bits, or less in the layers that bear it; the objective and the validation have 32 always.
+        accumulate: parts in which a device takes a batch, one after the other, so that less memory does.
+        compile: whether the network is compiled.
+        readers: threads that read chips ahead.
+        save_minutes: how often the state within an epoch is kept.
+        tensorboard: whether a journal for TensorBoard is kept beside the other.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = Field(default=1, ge=1, le=4096)
+    precision: Precision = "32"
+    accumulate: int = Field(default=1, ge=1, le=1_000_000)
+    compile: bool = False
+    readers: int = Field(default=2, ge=1, le=1024)
+    save_minutes: float = Field(default=10.0, ge=0, le=1e6)
+    tensorboard: bool = False
+
+    @classmethod
+    def asked(
+        cls, device: str, devices: int, precision: str, accumulate: int, compiled: bool, tensorboard: bool
+    ) -> "Machine":
+        """A machine in the words of a user, checked.
+
+        Raises:
+            Refusal: a device or a precision that is none; or as `check`.
+        """
+        words = {"device": device, "precision": precision}
+        numbers = {"devices": devices, "accumulate": accumulate, "compile": compiled, "tensorboard": tensorboard}
+        try:
+            machine = pydantic.TypeAdapter(cls).validate_python(words | numbers)
+        except pydantic.ValidationError as error:
+            found = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+            raise Refusal(f"{ASKED} device {device}, precision {precision}", found, "Choose one of these") from error
+        machine.check()
+        return machine
+
+    @property
+    def kind(self) -> Literal["cpu", "cuda"]:
+        """What `auto` comes to here."""
+        if self.device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        return self.device
+
+    def check(self) -> None:
+        """Make sure that this machine is here.
+
+        Raises:
+            Refusal: a device, a precision or a program that is asked for is not there.
+        """
+        if self.kind == "cuda" and not torch.cuda.is_available():
+            raise Refusal(f"{ASKED} CUDA", "PyTorch finds no CUDA device", "Ask for device cpu or auto")
+        there = torch.cuda.device_count() if self.kind == "cuda" else processors()
+        if self.devices > there:
+            what = "CUDA devices" if self.kind == "cuda" else "processors"
+            raise Refusal(f"{ASKED} {self.devices} {what}", f"There are {there}", f"Ask for {there} devices or fewer")
+        if self.kind == "cpu" and self.precision == "16-mixed":
+            raise Refusal(f"{ASKED} precision 16-mixed", "It is a CPU", "Ask for precision 32 or bf16-mixed")
+        if self.kind == "cpu" and self.compile and not _compiler():
+            raise Refusal(f"{ASKED} a C++ compiler", "There is none", "Install g++, or train without compile")
+        if self.tensorboard and find_spec("tensorboard") is None:
+            raise Refusal(f"{ASKED} TensorBoard", "It is not installed", "Install vadose[tensorboard]")
+
+    def fabric(self) -> "Fabric":
+        """Lightning Fabric on this machine.
+
+        Raises:
+            Refusal: as `check`.
+        """
+        self.check()
+        from lightning.fabric import Fabric  # noqa: PLC0415 - seconds of imports that other commands do without
+
+        strategy = "auto" if self.devices == 1 else "ddp_spawn"
+        return Fabric(accelerator=self.kind, devices=self.devices, strategy=strategy, precision=self.precision)
+
+
+HERE = Machine()
+"""One device, in 32 bits."""
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _compiler() -> str | None:
+    return next(filter(None, map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))), None)

@@ -1,0 +1,51 @@
+"""Sources taken away in training, so that the network knows how to do without them."""
+
+import torch
+from torch import Tensor
+
+from vadose.fusion import Needs
+from vadose.models import Batch, sources_of, without
+from vadose.models.pixel_scaler import is_decibel
+from vadose.variables import source_of
+
+
+def drop_sources(
+    batch: Batch, needs: Needs, probability: float, generator: torch.Generator, sensor: Tensor | None = None
+) -> Batch:
+    """Make each source missing, as a whole, in each sample with a probability; one that was observed always stays.
+
+    Which one stays is drawn, in each sample, among the sources that observed anything there. The samples of one sensor
+    share what is drawn.
+
+    Args:
+        batch: physical units, NaN where missing.
+        needs: whose order the batch follows.
+        probability: of losing one source, 0..1.
+        generator: of the random numbers, on the CPU, so that they are the same on every device.
+        sensor: (sample,), a number for each sensor; without it each sample has its own draw.
+    """
+    sources = sources_of(needs)
+    samples = batch.cells.shape[0]
+    device = batch.cells.device
+    own = torch.arange(samples, device=device) if sensor is None else torch.unique(sensor, return_inverse=True)[1]
+    lost = (torch.rand((samples, len(sources)), generator=generator) < probability).to(device)[own]
+    rank = torch.rand((samples, len(sources)), generator=generator).to(device)[own]
+    kept = (rank + _observed(batch, needs, sources)).argmax(dim=1, keepdim=True)
+    lost.scatter_(1, kept, False)
+    return without(batch, needs, sources, lost)
+
+
+def _observed(batch: Batch, needs: Needs, sources: list[str]) -> Tensor:
+    """Whether a source observed anything, (sample, source)."""
+    seen = torch.zeros(batch.cells.shape[0], len(sources), dtype=torch.bool, device=batch.cells.device)
+    parts = (
+        (batch.pixels, needs.pixels, 1),
+        (batch.cells, needs.cells, 1),
+        (batch.history, needs.history.variables, 2),
+    )
+    for values, names, axis in parts:
+        for number, name in enumerate(names):
+            of = values.select(axis, number).flatten(1)
+            there = torch.isfinite(of) & (of > 0) if is_decibel(name) else torch.isfinite(of)
+            seen[:, sources.index(source_of(name))] |= there.any(dim=1)
+    return seen

@@ -1,0 +1,196 @@
+"""A network that learns: one epoch, one validation, and all that must be kept to go on."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from vadose.models import FusionNetwork
+from vadose.training.batch_io import Given, Labelled, OneCell, Told, rows_of, some
+from vadose.training.compute import Machine
+from vadose.training.config import Schedule
+from vadose.training.distributed import gathered
+from vadose.training.ema import Averaged
+from vadose.training.objective import Truth, Whole, objective
+from vadose.training.source_dropout import drop_sources
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+LONGEST_GRADIENT = 1.0
+"""Norm to which a longer gradient is cut."""
+
+
+@dataclass(frozen=True)
+class Within:
+    """Where an epoch stands between two batches.
+
+    Attributes:
+        batches: that were learned from.
+        samples: of these, in all processes.
+        loss: sum over these samples.
+    """
+
+    batches: int = 0
+    samples: int = 0
+    loss: float = 0.0
+
+
+BEGINNING = Within()
+
+
+class Student:
+    """A network on a machine, with its optimiser and the mean of its weights.
+
+    Args:
+        fabric: of the machine.
+        network: to be trained in place.
+        schedule: how.
+        machine: how a step is laid out.
+    """
+
+    def __init__(self, fabric: "Fabric", network: FusionNetwork, schedule: Schedule, machine: Machine) -> None:
+        self.fabric, self.network, self.schedule, self.accumulate = fabric, network, schedule, machine.accumulate
+        if fabric.world_size > 1 and machine.kind == "cuda":
+            nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        self.optimizer = torch.optim.AdamW(weight_groups(network, schedule.weight_decay), schedule.learning_rate)
+        self.module, self.stepping = fabric.setup(OneCell(network, machine.compile), self.optimizer)
+        self.averaged = Averaged(network, schedule.average) if schedule.average else None
+        self.generator = torch.Generator()
+
+    @property
+    def speaker(self) -> FusionNetwork:
+        """The network that is validated and kept: the mean of the weights where there is one."""
+        return self.averaged.network if self.averaged else self.network
+
+    def learn(
+        self,
+        batches: Iterable[Labelled],
+        epoch: int,
+        samples: int,
+        within: Within = BEGINNING,
+        after: Callable[[Within], None] = lambda _: None,
+    ) -> tuple[float, int]:
+        """Learn from an epoch of so many samples, or from the rest of it.
+
+        Args:
+            batches: those that are left of the epoch.
+            epoch: its number.
+            samples: in the whole of it.
+            within: where it stands; the state and the random numbers of that moment have been taken up.
+            after: is told of each batch.
+
+        Returns:
+            Mean loss, and the number of samples in all processes.
+        """
+        self.network.train()
+        if not within.batches:
+            self._draw_anew(epoch)
+        device = self.fabric.device
+        for there, measured in batches:
+            whole, truth = there.to(device), measured.to(device)
+            batch = drop_sources(whole, self.network.needs, self.schedule.source_dropout, self.generator, truth.sensor)
+            loss, size = self._gradient((batch, truth))
+            self._step((epoch + min((within.samples + size / 2) / samples, 1.0)) / self.schedule.epochs)
+            within = Within(within.batches + 1, within.samples + size, within.loss + loss * size)
+            after(within)
+        return within.loss / max(within.samples, 1), within.samples
+
+    def _draw_anew(self, epoch: int) -> None:
+        """Begin the random numbers of an epoch, which depend on the seed, the epoch and the process alone."""
+        process = self.fabric.global_rank * 1_000_003
+        torch.manual_seed(self.schedule.seed * 100_003 + epoch + process)
+        self.generator.manual_seed(self.schedule.seed * 7919 + epoch + process)
+
+    @torch.no_grad()
+    def validate(self, batches: Iterable[Labelled]) -> tuple[float, float]:
+        """The objective of all samples together, and their root mean square error, m3 m-3."""
+        voice, device = OneCell(self.speaker.eval(), compiled=False), self.fabric.device
+        found = [_told(voice(Given(batch.to(device), None)), truth.to(device)) for batch, truth in batches]
+        told = Told(*gathered(self.fabric, torch.cat(found, dim=1)))
+        loss = objective(told.parts, told.truth, self.network.label_std, self.schedule.weights)
+        return float(loss), float(((told.level + told.swing - told.label) ** 2).mean().sqrt())
+
+    def state(self) -> dict[str, Any]:
+        """All that changes while it learns."""
+        mean = {"steps": self.averaged.steps, "weights": self.averaged.network.state_dict()} if self.averaged else None
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "precision": self.fabric.strategy.precision.state_dict(),
+            "averaged": mean,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Take up a state."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
+        if self.averaged:
+            self.averaged.steps = int(state["averaged"]["steps"])
+            self.averaged.network.load_state_dict(state["averaged"]["weights"])
+
+    def drawn(self) -> list[Tensor]:
+        """Where the random numbers of this process stand within an epoch."""
+        device = self.fabric.device
+        cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+        return [self.generator.get_state(), torch.get_rng_state(), *cuda]
+
+    def draw_on(self, drawn: Sequence[Tensor]) -> None:
+        """Go on with random numbers that stood so."""
+        own, common, *cuda = drawn
+        self.generator.set_state(own)
+        torch.set_rng_state(common)
+        if cuda and self.fabric.device.type == "cuda":
+            torch.cuda.set_rng_state(cuda[0], self.fabric.device)
+
+    def _gradient(self, batch: Labelled) -> tuple[float, int]:
+        """The gradient of the objective over a batch of all processes; its loss and its samples."""
+        self.stepping.zero_grad(set_to_none=True)
+        lots, whole = self._lots(batch[1])
+        total, size = torch.zeros((), device=self.fabric.device), 0
+        for number, lot in enumerate(lots, start=1):
+            given, truth = some(batch[0], lot), batch[1].some(lot)
+            with self.fabric.no_backward_sync(self.module, enabled=number < len(lots)):
+                said = _told(self.module(Given(given, truth.sensor)), truth)
+                told = Told(*gathered(self.fabric, said))
+                loss = objective(told.parts, told.truth, self.network.label_std, self.schedule.weights, whole)
+                self.fabric.backward(loss * self.fabric.world_size)  # the processes' gradients are averaged
+            total, size = total + loss.detach(), size + len(told.label)
+        return float(total), size
+
+    def _lots(self, truth: Truth) -> tuple[list[Tensor | slice], Whole | None]:
+        """The samples of each part that is taken at once: in all processes the same sensors, each of them whole."""
+        if self.accumulate == 1:
+            return [slice(None)], None
+        everyone = Truth(*gathered(self.fabric, rows_of(truth)))
+        sensors = torch.unique(everyone.sensor)
+        count = min(self.accumulate, len(sensors))
+        lot = torch.searchsorted(sensors, truth.sensor.to(sensors.dtype)) * count // len(sensors)
+        return [torch.nonzero(lot == number)[:, 0] for number in range(count)], Whole.of(everyone)
+
+    def _step(self, done: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.rate(done)
+        self.fabric.clip_gradients(self.module, self.stepping, max_norm=LONGEST_GRADIENT, error_if_nonfinite=False)
+        self.stepping.step()
+        if self.averaged:
+            self.averaged.follow(self.network)
+
+
+def weight_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters for an optimiser: those that decay, and biases and the weights of norms, which do not."""
+    norms = {weight for part in network.modules() if isinstance(part, nn.BatchNorm2d) for weight in part.parameters()}
+    named = list(network.named_parameters())
+    free = [weight for name, weight in named if weight in norms or name.rsplit(".", 1)[-1].startswith("bias")]
+    held = set(free)
+    return [
+        {"params": [weight for _, weight in named if weight not in held], "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+
+
+def _told(said: Tensor, truth: Truth) -> Tensor:
+    return torch.cat([said, rows_of(truth)])
