@@ -178,7 +178,7 @@ def test_no_more_examples_are_paired_than_asked(published: Published) -> None:
 
 
 def test_without_any_overlap_nothing_is_fitted(published: Published, tmp_path: Path) -> None:
-    from vadose.experiment.published import fit_units
+    from vadose.batchu2022.commands import fit_units
 
     (tmp_path / "archive").mkdir()
     with pytest.raises(Refusal, match="no feature has pairs enough"):
@@ -187,7 +187,7 @@ def test_without_any_overlap_nothing_is_fitted(published: Published, tmp_path: P
 
 
 def test_fits_are_written_and_told(published: Published, fitted: tuple, tmp_path: Path) -> None:
-    from vadose.experiment.published import fit_units
+    from vadose.batchu2022.commands import fit_units
 
     told = fit_units(published.folder, published.archive, tmp_path / "units.json", 50, lambda *_: None)
     assert units.read(tmp_path / "units.json") == fitted[0] == told.fits

@@ -90,10 +90,10 @@ def test_a_store_of_published_examples_is_whole_and_says_what_it_is_of(store: Sa
     made_from = store.declaration["made_from"]
     assert made_from["published"]["absent"] == [3]
     assert [one["name"] for one in made_from["published"]["shards"]] == [NAME.format(n) for n in range(3)]
-    assert set(store.published_units) == set(NOMINAL)
-    assert store.published_units["vv"]["line"] == "nominal"
-    assert store.published_units["vv"]["units"] == "published 0-255 units"
-    assert store.published_units["smap"]["feature"] == "smap_sm"
+    assert set(store.calibrations) == set(NOMINAL)
+    assert store.calibrations["vv"]["method"] == "assumed"
+    assert store.calibrations["vv"]["units"] == "published 0-255 units"
+    assert store.calibrations["smap"]["feature"] == "smap_sm"
 
 
 def test_what_is_left_out_is_listed_with_its_reason(store: SampleStore, folder: Path, tmp_path: Path) -> None:
@@ -219,23 +219,25 @@ def test_fits_take_the_place_of_nominal_lines(folder: Path, store: SampleStore, 
     import_shards(shards(folder), tmp_path / "store", units=fits(), simulated=True)
     fitted = SampleStore.open(tmp_path / "store")
     assert fitted.packings["vv"] == Packing(0.1, -25.0, True, "uint8")
-    assert fitted.published_units["vv"] | {"units": ""} == {
+    assert fitted.calibrations["vv"] | {"units": ""} == {
+        "predictor": "vv",
         "feature": "sentinel_1_VV",
         "units": "",
         "scale": 0.1,
         "offset": -25.0,
-        "line": "fitted",
+        "method": "fitted",
+        "missing": 0,
         "residual": 0.05,
         "r": 0.99,
         "count": 500,
     }
-    assert fitted.published_units["vh"]["line"] == "nominal"
+    assert fitted.calibrations["vh"]["method"] == "assumed"
     assert fitted.cells(("smap",), fitted.rows)[:, 0] == pytest.approx(0.112)
     numbers = [np.asarray(one._arrays["pixels/vv"][:]) for one in (store, fitted)]
     assert (numbers[0] == numbers[1]).all()
     assert verify(fitted).faults == ()
     before = files(store.path)
-    with pytest.raises(Refusal, match="by other lines"):
+    with pytest.raises(Refusal, match="by other calibrations"):
         append(store.path, fitted)
     assert files(store.path) == before
 
@@ -263,7 +265,7 @@ def test_stores_of_the_same_units_are_joined_with_their_lists(folder: Path, tmp_
     joined = SampleStore.open(tmp_path / "store")
     assert (report.samples, dict(report.dropped.counts)) == (4, {"already there": 1})
     assert joined.packings == SampleStore.open(tmp_path / "other").packings
-    assert joined.published_units["vv"]["line"] == "nominal"
+    assert joined.calibrations["vv"]["method"] == "assumed"
     assert len(pd.read_parquet(joined.path / "unmatched.parquet")) == 1
     assert len(pd.read_parquet(joined.path / "faults.parquet")) == 1
     assert verify(joined).faults == ()

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadose.batchu2022.units import UnitFit, fit, from_dict, require, to_dict
+from vadose.batchu2022.units import UnitFit, fit, from_dict, to_dict
+from vadose.dataset.calibrations import LinearCalibration, require_physical
 from vadose.errors import Refusal
 
 RNG = np.random.default_rng(5)
@@ -67,8 +68,11 @@ def test_spoiled_fits_are_refused(spoiled: dict[str, float]) -> None:
         from_dict({"a": good | spoiled})
 
 
-def test_live_data_need_a_fit_of_every_feature() -> None:
-    fits = {"a": UnitFit("a", "dB", 0.1, 0.0, 0.05, 0.99, 500), "b": UnitFit("b", "1", -0.1, 0.0, 0.5, 0.9, 500)}
-    require(fits, ["a"], residual_steps=1.0)
-    with pytest.raises(Refusal, match=r"b \(residual of 5 steps\), c \(no fit\)"):
-        require(fits, ["a", "b", "c"], residual_steps=1.0)
+def test_products_replace_published_numbers_only_with_a_close_fit() -> None:
+    def line(name: str, scale: float, residual: float | None) -> LinearCalibration:
+        return LinearCalibration(name, name, "published", scale, 0.0, "fitted" if residual else "assumed", 0, residual)
+
+    calibrations = {"vv": line("vv", 0.1, 0.05), "vh": line("vh", -0.1, 0.5), "B02": line("B02", 0.1, None)}
+    require_physical(calibrations, ["vv"])
+    with pytest.raises(Refusal, match=r"vh \(residual of 5 steps\), B02 \(no fit\)"):
+        require_physical(calibrations, ["vv", "vh", "B02"])

@@ -7,8 +7,9 @@ import pytest
 from vadose.evaluation import DISTANCE, Bootstrap, matched, per_sensor
 from vadose.evaluation.predictions import check
 from vadose.evaluation.strata import classes_of
-from vadose.evaluation.strata_scores import strata_markdown, stratified
+from vadose.evaluation.strata_scores import stratified
 from vadose.evaluation.texture import texture_class
+from vadose.report.strata import strata_markdown
 
 
 def product(seed: int = 0) -> pd.DataFrame:

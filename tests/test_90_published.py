@@ -19,10 +19,10 @@ from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, lines, units_of
 from vadose.batchu2022.units import write
 from vadose.cli.main import main
 from vadose.dataset import SampleStore
+from vadose.dataset.calibrations import RESIDUAL_STEPS, require_physical
 from vadose.errors import Refusal
 from vadose.experiment import read_experiment
 from vadose.experiment.build_samples import gather, store_of
-from vadose.experiment.published import RESIDUAL_STEPS, lines_of_run, require_physical
 from vadose.experiment.run import Run
 from vadose.export.card import model_card
 from vadose.training import origin
@@ -109,17 +109,17 @@ def test_the_import_tells_what_came_of_it(made: Path) -> None:
     told = (made / "nominal.txt").read_text()
     assert "18 samples in" in told
     assert "2 shards of the set are absent" in told
-    assert "published 0-255 units by a nominal line" in told
+    assert "published 0-255 units with an assumed range" in told
     assert "by a line fitted to products" in (made / "fitted.txt").read_text()
 
 
 def test_a_store_is_trained_on_where_it_lies_and_the_run_tells_its_units(made: Path) -> None:
     run = Run(made / "run-nominal")
     assert not run.store.exists()
-    assert origin(run.networks()[0])["published_units"] == dict(SampleStore.open(made / "nominal").published_units)
+    assert origin(run.networks()[0])["calibrations"] == dict(SampleStore.open(made / "nominal").calibrations)
     notes = json.loads((run.folder / "scorecard.json").read_text())["made_from"]["notes"]
-    assert any("elevation" not in note and "published 0-255 units by a nominal line" in note for note in notes)
-    assert "published 0-255 units by a nominal line" in model_card(run, run.members(), {})
+    assert any("elevation" not in note and "published 0-255 units with an assumed range" in note for note in notes)
+    assert "published 0-255 units with an assumed range" in model_card(run, run.members(), {})
     judged = pd.read_parquet(run.folder / "predictions" / "network.parquet")
     assert judged["mean"].between(0, 1).all()
 
@@ -143,7 +143,7 @@ def test_a_fit_with_a_large_residual_does_not_serve(made: Path) -> None:
     require_physical(lines(fits(RESIDUAL_STEPS - 0.1)), ["vv", "elevation", "smap"])
     with pytest.raises(Refusal, match="residual of 5 steps"):
         require_physical(lines(fits(5)), ["vv"])
-    require_physical(lines_of_run(Run(made / "run-fitted").networks()), ["vv", "elevation"])
+    require_physical(Run(made / "run-fitted").input_calibrations(), ["vv", "elevation"])
     require_physical({}, ["vv"])
 
 
@@ -174,7 +174,7 @@ def copy_as_of_products(store: Path, path: Path) -> None:
 
     shutil.copytree(store, path)
     told = json.loads((path / "declaration.json").read_text())
-    del told["made_from"]["published_units"]
+    del told["made_from"]["calibrations"]
     (path / "declaration.json").write_text(json.dumps(told))
 
 
@@ -205,4 +205,4 @@ def test_a_line_is_what_it_was_fitted_to() -> None:
     (line,) = [one for name, one in lines(fits()).items() if name == "vv"]
     assert line.values([100])[0] == pytest.approx(10 ** ((100 * 0.1 - 30 + 1e-3) / 10), rel=1e-5)
     assert np.isnan(line.values([0, np.nan])).all()
-    assert replace(line, line="nominal").predictor == "vv"
+    assert replace(line, method="assumed").predictor == "vv"

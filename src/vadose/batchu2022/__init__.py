@@ -4,7 +4,7 @@ Nothing of it is in physical units but times, places, elevations and labels: the
 """
 
 from vadose.batchu2022.batches import PublishedBatch, index_of, label_of, published_batches
-from vadose.batchu2022.calibration import NOMINAL, Line
+from vadose.batchu2022.calibration import NOMINAL
 from vadose.batchu2022.features import CENTRE, FEATURES, IMAGES, PUBLISHED, SCALARS, SIDE, Feature, Form
 from vadose.batchu2022.import_log import Ledger
 from vadose.batchu2022.label_match import Merge
@@ -12,7 +12,7 @@ from vadose.batchu2022.records import Fault, Record, records
 from vadose.batchu2022.shards import Example, Tally, absent, examples, shards
 from vadose.batchu2022.station_match import SensorId
 from vadose.batchu2022.store import import_shards
-from vadose.batchu2022.units import UnitFit, fit, require
+from vadose.batchu2022.units import UnitFit, fit
 
 __all__ = [
     "CENTRE",
@@ -27,7 +27,6 @@ __all__ = [
     "Feature",
     "Form",
     "Ledger",
-    "Line",
     "Merge",
     "PublishedBatch",
     "Record",
@@ -42,6 +41,5 @@ __all__ = [
     "label_of",
     "published_batches",
     "records",
-    "require",
     "shards",
 ]

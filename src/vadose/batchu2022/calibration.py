@@ -1,21 +1,16 @@
-"""By which line a published number is read in a predictor's units: fitted to real products, or merely nominal.
+"""Calibrations of published numbers in a predictor's units: fitted to products, or an assumed range.
 
-The release tells no units. A nominal line spreads 0..255 over a range that the quantity plausibly has. It serves for
+The release states no units. An assumed range spreads 0..255 over the plausible values of the quantity. It serves for
 training and judging within the published set, where any line does as well as another, and says nothing of physical
 units: no live product can stand in for such numbers.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from vadose.batchu2022.features import FEATURES, MISSING, PUBLISHED
 from vadose.batchu2022.units import HIGHEST, LOWEST, UnitFit
-from vadose.dataset.packing import Packing
+from vadose.dataset.calibrations import LinearCalibration
 from vadose.errors import Refusal
 from vadose.variables import PREDICTORS
 
@@ -39,54 +34,13 @@ FEATURE_OF: Mapping[str, str] = MappingProxyType(
 """The published feature of each predictor."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """value = scale * published + offset.
-
-    Attributes:
-        feature: the published feature.
-        units: of the published numbers.
-        scale, offset: in the predictor's units, in dB for a linear power.
-        line: fitted to real products, or nominal.
-        residual: root mean square of what a fitted line leaves, in the same units.
-        r: Pearson correlation of the pairs that it was fitted to.
-        count: of these pairs.
-    """
-
-    feature: str
-    units: str
-    scale: float
-    offset: float
-    line: Literal["nominal", "fitted"] = "nominal"
-    residual: float | None = None
-    r: float | None = None
-    count: int = 0
-
-    @property
-    def predictor(self) -> str:
-        """What its values are."""
-        return FEATURES[self.feature].predictor
-
-    @property
-    def packing(self) -> Packing:
-        """Chips that keep the published numbers as they are."""
-        return Packing(self.scale, self.offset, PREDICTORS[self.predictor].decibel, "uint8")
-
-    def values(self, published: ArrayLike) -> NDArray[np.float32]:
-        """Published numbers in the predictor's units; `MISSING` becomes NaN."""
-        numbers = np.asarray(published, np.float32)
-        level = numbers * self.scale + self.offset
-        values = 10 ** (level / 10) if PREDICTORS[self.predictor].decibel else level
-        return np.where(np.isnan(numbers) | (numbers == MISSING), np.nan, values).astype(np.float32)
-
-
 def units_of(predictor: str) -> str:
     """The units in which its published numbers are fitted."""
     variable = PREDICTORS[predictor]
     return "dB" if variable.decibel else variable.units
 
 
-def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, Line]:
+def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, LinearCalibration]:
     """The line of every predictor that the release publishes in units of its own: fitted where there is a fit.
 
     Args:
@@ -104,41 +58,24 @@ def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, Line]:
     }
 
 
-def from_dict(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Line]:
-    """Lines as a declaration tells them.
-
-    Raises:
-        Refusal: it tells something else.
-    """
-    try:
-        return {name: Line(**one) for name, one in told.items()}
-    except TypeError as error:
-        raise _refused("a declaration", str(error), "Build the store again") from error
-
-
-def to_dict(held: Mapping[str, Line]) -> dict[str, dict[str, Any]]:
-    """As JSON can hold it, by predictor."""
-    return {name: asdict(one) for name, one in held.items()}
-
-
-def fits_of(held: Iterable[Line]) -> dict[str, UnitFit]:
-    """The fits among some lines, by feature."""
-    return {
-        one.feature: UnitFit(
-            one.feature, units_of(one.predictor), one.scale, one.offset, one.residual, one.r or 0.0, one.count
-        )
-        for one in held
-        if one.line == "fitted" and one.residual is not None
-    }
-
-
-def _nominal(predictor: str, feature: str) -> Line:
+def _nominal(predictor: str, feature: str) -> LinearCalibration:
     low, high = NOMINAL[predictor]
-    return Line(feature, PUBLISHED, (high - low) / HIGHEST, low)
+    return LinearCalibration(predictor, feature, PUBLISHED, (high - low) / HIGHEST, low, missing=MISSING)
 
 
-def _fitted(fit: UnitFit) -> Line:
-    return Line(fit.feature, PUBLISHED, fit.scale, fit.offset, "fitted", fit.residual, fit.r, fit.count)
+def _fitted(fit: UnitFit) -> LinearCalibration:
+    return LinearCalibration(
+        FEATURES[fit.feature].predictor,
+        fit.feature,
+        PUBLISHED,
+        fit.scale,
+        fit.offset,
+        "fitted",
+        MISSING,
+        fit.residual,
+        fit.r,
+        fit.count,
+    )
 
 
 def _check(feature: str, fit: UnitFit, predictor: str | None) -> None:

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from vadose.batchu2022 import calibration as read_by
-from vadose.batchu2022.calibration import Line
 from vadose.batchu2022.crop import MOST_HALO, Numbers
 from vadose.batchu2022.label_match import Merge
 from vadose.batchu2022.resumable import TOLD, Shards
 from vadose.batchu2022.shards import absent
 from vadose.batchu2022.to_samples import held, packings, samples_of
 from vadose.batchu2022.units import UnitFit
+from vadose.dataset.calibrations import CALIBRATIONS, LinearCalibration, to_dict
 from vadose.dataset.coverage import observed, shares, shares_text, total
-from vadose.dataset.layout import DECLARATION, IDENTITY, LISTS, PUBLISHED_UNITS
+from vadose.dataset.layout import DECLARATION, IDENTITY, LISTS
 from vadose.dataset.rejections import Dropped, Report
 from vadose.dataset.resumable import Staging
 from vadose.dataset.writer import SampleWriter, check_free
@@ -72,7 +72,7 @@ def import_shards(
         "halo": halo,
         "labels": _told(labels),
     }
-    request = Request.of("samples published", path, published=asked, lines=read_by.to_dict(lines))
+    request = Request.of("samples published", path, published=asked, lines=to_dict(lines))
     with request.store(path, DECLARATION) as store:
         check_free(store)
         staging = Staging.open(store, {"published": asked})
@@ -123,7 +123,7 @@ class _Import:
 
     shards: Shards
     count: int
-    lines: Mapping[str, Line]
+    lines: Mapping[str, LinearCalibration]
     repeated: list[pd.DataFrame] = field(default_factory=list)
     _seen: set[tuple[Any, ...]] = field(default_factory=set)
 
@@ -134,7 +134,7 @@ class _Import:
         faults = pd.DataFrame([asdict(fault) for tally in tallies for fault in tally.faults], columns=FAULTS)
         if len(unlabelled) == sum(tally.read for tally in tallies):
             raise _nothing(path, unlabelled, len(faults))
-        made_from: dict[str, Any] = dict(origin) | {PUBLISHED_UNITS: read_by.to_dict(self.lines)}
+        made_from: dict[str, Any] = dict(origin) | {CALIBRATIONS: to_dict(self.lines)}
         samples, holds, counts = 0, held(halo), list[Mapping[str, int]]()
         with SampleWriter.open(path, holds, made_from, simulated, packings=packings(self.lines)) as writer:
             for part in self._fresh():

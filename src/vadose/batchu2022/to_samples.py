@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.batchu2022.calibration import FEATURE_OF, PIXELS, Line
+from vadose.batchu2022.calibration import FEATURE_OF, PIXELS
 from vadose.batchu2022.crop import Numbers
+from vadose.dataset.calibrations import LinearCalibration
 from vadose.dataset.packing import Packing
 from vadose.dataset.writer import Samples
 from vadose.fusion import Needs
@@ -29,12 +30,12 @@ def held(halo: int) -> Needs:
     return Needs(pixels=PIXELS, cells=(*cells, *sorted(VALID + AGE)), halo=halo)
 
 
-def packings(lines: Mapping[str, Line]) -> dict[str, Packing]:
+def packings(lines: Mapping[str, LinearCalibration]) -> dict[str, Packing]:
     """Packings that keep the chips' published numbers as they are."""
     return {name: lines[name].packing for name in PIXELS if name in lines}
 
 
-def samples_of(numbers: Numbers, lines: Mapping[str, Line], halo: int) -> Samples:
+def samples_of(numbers: Numbers, lines: Mapping[str, LinearCalibration], halo: int) -> Samples:
     """Samples in physical units, or in those of nominal lines.
 
     Cell values are means over the pixels of the sensor's cell that are present, of powers in linear power, kept within
@@ -64,7 +65,7 @@ def samples_of(numbers: Numbers, lines: Mapping[str, Line], halo: int) -> Sample
     )
 
 
-def _values(name: str, numbers: NDArray[np.integer], lines: Mapping[str, Line]) -> Floats:
+def _values(name: str, numbers: NDArray[np.integer], lines: Mapping[str, LinearCalibration]) -> Floats:
     if name in lines:
         values: Floats = lines[name].values(np.arange(256))[numbers]
         return values

@@ -1,6 +1,6 @@
 """What published numbers are in physical units: a straight line fitted where a published image overlaps a product."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -127,30 +127,6 @@ def read(path: Path) -> dict[str, UnitFit]:
     if kind != KIND:
         raise _refused(str(path), f"It is of the kind '{kind}'", "Give what 'vadose samples units' wrote")
     return from_dict(features)
-
-
-def require(fits: Mapping[str, UnitFit], features: Iterable[str], residual_steps: float) -> None:
-    """Make sure that live products can stand for published features.
-
-    Args:
-        fits: by feature.
-        features: those that a model was trained on.
-        residual_steps: the largest residual that is accepted, in steps of the published number.
-
-    Raises:
-        Refusal: a feature has no fit, or one with a larger residual; each is told.
-    """
-    poor = [
-        f"{feature} ({'no fit' if fit is None else f'residual of {fit.residual_steps:.2g} steps'})"
-        for feature in features
-        if (fit := fits.get(feature)) is None or fit.residual_steps > residual_steps
-    ]
-    if poor:
-        raise _refused(
-            ", ".join(poor),
-            f"Live products are in physical units, and a fit to {residual_steps:g} steps is needed",
-            "Fit scale and offset over overlapping products with 'vadose samples units', and import with --units",
-        )
 
 
 def _refused(what: str, found: str, remedy: str) -> Refusal:

@@ -21,7 +21,7 @@ def published(
     workers: Workers = CORES,
 ) -> None:
     """Import the published shards into a sample store, or go on with an import that was stopped."""
-    from vadose.experiment.published import import_published
+    from vadose.batchu2022.commands import import_published
 
     with progress("shards") as report:
         say(import_published(folder, out, ismn, units, halo, simulated, report, workers))
@@ -34,7 +34,7 @@ def units(
     examples: Annotated[int, typer.Option(min=1, help="Published examples that are paired, at most.")] = 200,
 ) -> None:
     """Fit the units of published numbers to real products of the same places and times."""
-    from vadose.experiment.published import fit_units
+    from vadose.batchu2022.commands import fit_units
 
     with progress("examples") as report:
         say(str(fit_units(folder, archive, out, examples, report)))

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.dataset.layout import IDENTITY, LISTS, PUBLISHED_UNITS
+from vadose.dataset.calibrations import CALIBRATIONS
+from vadose.dataset.layout import IDENTITY, LISTS
 from vadose.dataset.rejections import Dropped, Report
 from vadose.dataset.store import Rows, SampleStore
 from vadose.dataset.writer import Samples, SampleWriter
@@ -46,7 +47,7 @@ def _append(store: SampleStore, other: SampleStore, progress: Callable[[int, int
         "onto": store.declaration["made_from"],
         "appended": other.declaration["made_from"],
     }
-    origin |= {PUBLISHED_UNITS: store.published_units} if store.published_units else {}
+    origin |= {CALIBRATIONS: store.calibrations} if store.calibrations else {}
     if len(rows):
         with SampleWriter.open(
             path, store.holds, origin, store.simulated, store, store.packings, store.products
@@ -86,9 +87,9 @@ def _check(store: SampleStore, other: SampleStore) -> None:
     if unlike:
         found = "; ".join(f"{name} is {store.products[name]} here and {other.products[name]} there" for name in unlike)
         raise Refusal(asked, f"They are of different products: {found}", "Build both from the same products")
-    if store.packings != other.packings or store.published_units != other.published_units:
+    if store.packings != other.packings or store.calibrations != other.calibrations:
         raise Refusal(
-            asked, "Published numbers are read or packed by other lines in the one", "Build both with the same units"
+            asked, "Published numbers are read or packed by other calibrations in the one", "Build both with the same units"
         )
     if store.simulated != other.simulated:
         raise Refusal(asked, "One is simulated and the other is not", "Keep them apart")

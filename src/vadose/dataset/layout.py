@@ -23,8 +23,6 @@ FORMAT = 3
 DECLARATION, INDEX, ARRAYS = "declaration.json", "index.parquet", "arrays.zarr"
 LISTS = ("unmatched.parquet", "faults.parquet")
 """What a store may have beside its index: rows that were left out, with their reasons, and records that are damaged."""
-PUBLISHED_UNITS = "published_units"
-"""Key of a store's origin: what was assumed or found of the units of published numbers, by variable."""
 LABEL = SOIL_MOISTURE.name
 IDENTITY = ("network", "station", "sensor")
 REQUIRED = (*IDENTITY, "lat", "lon", "time")

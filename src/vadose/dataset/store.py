@@ -13,6 +13,7 @@ import pandas as pd
 import zarr
 from numpy.typing import NDArray
 
+from vadose.dataset.calibrations import CALIBRATIONS
 from vadose.dataset.chip_files import ChipFiles
 from vadose.dataset.layout import (
     ARRAYS,
@@ -23,7 +24,6 @@ from vadose.dataset.layout import (
     KIND,
     LABEL,
     NUMBERS,
-    PUBLISHED_UNITS,
     Plan,
     needs_from,
     packings_from,
@@ -127,9 +127,9 @@ class SampleStore:
         return dict(self.declaration["products"])
 
     @property
-    def published_units(self) -> Mapping[str, Mapping[str, Any]]:
+    def calibrations(self) -> Mapping[str, Mapping[str, Any]]:
         """By variable, the line by which published numbers are read; empty where all is as products have it."""
-        return dict(self.declaration["made_from"].get(PUBLISHED_UNITS, {}))
+        return dict(self.declaration["made_from"].get(CALIBRATIONS, {}))
 
     def check(self, needs: Needs) -> None:
         """Make sure that a model's needs are met.

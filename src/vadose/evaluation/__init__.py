@@ -17,7 +17,6 @@ from vadose.evaluation.statistic import Means, Moments
 from vadose.evaluation.strata import DISTANCE
 from vadose.evaluation.tally import MIN_SAMPLES, Tally
 from vadose.evaluation.temporal import InTime, in_time
-from vadose.report.scorecard import console_summary, write_scorecard
 
 __all__ = [
     "DISTANCE",
@@ -41,7 +40,6 @@ __all__ = [
     "block_length",
     "bootstrap_p",
     "check",
-    "console_summary",
     "differences",
     "effective_samples",
     "holm",
@@ -57,5 +55,4 @@ __all__ = [
     "summary",
     "triple_collocation",
     "works",
-    "write_scorecard",
 ]

@@ -1,6 +1,6 @@
 """Scores of the samples of each class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,18 +10,8 @@ from vadose.evaluation.metric import RANGES, pearson_r, rmse, ubrmse
 from vadose.evaluation.predictions import LABEL, by_sensor
 from vadose.evaluation.statistic import Moments
 from vadose.evaluation.strata import classes_of
-from vadose.report.text import interval, markdown_table, number
 
 SHOWN = {"r": pearson_r, "ubrmse": ubrmse, "rmse": rmse}
-HEADER = (
-    *("class", "product", "sensors", "samples", "too few", "places", "R over places", "ubRMSE over places"),
-    *("effective places", "R", "ubRMSE", "RMSE"),
-)
-MEANING = (
-    "Means over places, then over the sensors, that have enough samples of the class; 'too few' counts sensors that "
-    "have some, and not enough. Within a class soil varies less than over all, so that R is lower than over all even "
-    "where the estimate is as good. No bracket: fewer than five places, or effective places."
-)
 
 
 def stratified(tables: Mapping[str, pd.DataFrame], min_samples: int, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -88,34 +78,3 @@ def _scores(moments: Moments, sensors: pd.DataFrame, min_samples: int, bootstrap
         for name, one in ((score, mean), (f"{score}_over_places", over_places)):
             found |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
     return found
-
-
-def strata_tables(strata: pd.DataFrame) -> list[tuple[str, Sequence[str], list[tuple[str, ...]]]]:
-    """A table for each dimension: title, header and cells; the product is not named where there is one alone."""
-    several = len(set(strata["product"])) > 1
-    keep = [place for place, name in enumerate(HEADER) if several or name != "product"]
-    return [
-        (
-            str(stratum),
-            [HEADER[place] for place in keep],
-            [tuple(_cells(row)[place] for place in keep) for row in rows.to_dict("records")],
-        )
-        for stratum, rows in strata.groupby("stratum", sort=False)
-    ]
-
-
-def strata_markdown(strata: pd.DataFrame) -> str:
-    """All dimensions, a table each."""
-    parts = [MEANING]
-    for title, header, rows in strata_tables(strata):
-        parts += [f"### By {title}", markdown_table(header, rows)]
-    return "\n\n".join(parts)
-
-
-def _cells(row: Mapping[object, object]) -> tuple[str, ...]:
-    told = {str(name): value for name, value in row.items()}
-    sensors, samples, too_few, places = (f"{told[name]:,}" for name in ("sensors", "samples", "too_few", "places"))
-    new = (interval(told, name, f"{name}_low", f"{name}_high") for name in ("r_over_places", "ubrmse_over_places"))
-    scores = (interval(told, score, f"{score}_low", f"{score}_high") for score in SHOWN)
-    worth = number(float(str(told["effective"])), 1)
-    return str(told["class"]), str(told["product"]), sensors, samples, too_few, places, *new, worth, *scores

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from vadose.dataset import SampleStore
+from vadose.dataset.calibrations import provenance_of
 from vadose.experiment.config import RESCALED, Experiment
 from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS
-from vadose.experiment.published import as_declared
 from vadose.experiment.run import NETWORK, Run
 from vadose.fusion import Needs
 from vadose.inference.held_out import LEARNED_FROM, sensors_of
@@ -122,7 +122,7 @@ class Fitting:
             "held_out_sensors": len(held_out[["network", "station", "sensor"]].drop_duplicates()),
             CHECKPOINT_PRODUCTS: self._products(),
             LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
-        } | as_declared(self.places.store)
+        } | provenance_of(self.places.store)
 
 
 def needs_met(experiment: Experiment, rival: str, store: SampleStore) -> Needs | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from vadose.dataset import SampleStore
+from vadose.dataset.calibrations import require_same
 from vadose.dataset.coverage import shares_text
 from vadose.experiment.product_identity import differences, products_of_run
-from vadose.experiment.published import lines_of_run, require_alike
 from vadose.experiment.run import NETWORK, Run, write_estimates
 from vadose.fusion import Needs
 from vadose.inference.held_out import Member, estimate_unseen
@@ -57,7 +57,7 @@ def _predict(
     run = Run(folder)
     experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
     samples = SampleStore.open(store)
-    require_alike(lines_of_run(run.networks()), samples, members[0].model.needs.names)
+    require_same(run.input_calibrations(), samples, members[0].model.needs.names)
     needs, held = members[0].model.needs, samples.holds.names
     inputs = differences(needs, products_of_run(run.networks()), held, samples.products, "the store")
     wide = samples.widened(needs.met_by(held))

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from vadose.dataset.calibrations import LinearCalibration, merged
 from vadose.errors import Refusal
 from vadose.experiment import split_table
 from vadose.experiment.config import Experiment
 from vadose.inference import AS_STATED, Calibration
 from vadose.io import files
 from vadose.models import Model
-from vadose.training import load
+from vadose.training import load, origin
 
 NETWORK = "network"
 CALIBRATION = "calibration.json"
@@ -69,6 +70,14 @@ class Run:
             Refusal: as `networks`; or one of them cannot be read.
         """
         return [load(path) for path in self.networks()]
+
+    def input_calibrations(self) -> dict[str, LinearCalibration]:
+        """Calibrations of the predictors in the training samples.
+
+        Raises:
+            Refusal: a checkpoint cannot be read.
+        """
+        return merged(origin(path) for path in self.networks())
 
     def experiment(self) -> Experiment:
         """What the run was made from.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.dataset import Fold, SampleStore
+from vadose.dataset.calibrations import calibrations_of, units_note
 from vadose.errors import Refusal
 from vadose.evaluation import SEEN_IN_TRAINING
 from vadose.experiment.build_samples import store_of
@@ -16,7 +17,6 @@ from vadose.experiment.config import PRODUCTS_JUDGED, RESCALED, SIMULATED, Exper
 from vadose.experiment.coverage_filter import note_of, parted
 from vadose.experiment.fold_trainer import Fitting, Reporter, needs_met
 from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
-from vadose.experiment.published import lines_of_store, units_note
 from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.split_table import keep, table_of
 from vadose.inference import Calibration, estimate_points
@@ -168,7 +168,7 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
         if len(folds) > 1
         else "The network's spread stands as it is stated: one fold alone cannot calibrate what it is judged by.",
     ]
-    units = units_note(lines_of_store(store), experiment.store_needs.names)
+    units = units_note(calibrations_of(store), experiment.store_needs.names)
     notes += [units] if units else []
     met = {rival for rival in experiment.judged_beside if needs_met(experiment, rival, store) is not None}
     notes += [_as_they_are(rival) for rival in experiment.judged_beside if rival in met and rival in PRODUCTS_JUDGED]

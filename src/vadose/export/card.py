@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from vadose import __version__
+from vadose.dataset.calibrations import units_note
 from vadose.errors import Refusal
 from vadose.experiment.config import SIMULATED, ArchiveSamples, Experiment, StoreSamples
 from vadose.experiment.folds import way_of
 from vadose.experiment.product_identity import products_of_run
-from vadose.experiment.published import lines_of_run, units_note
 from vadose.experiment.run import NETWORK, Run
 from vadose.export.module import OUTPUTS, inputs_of
 from vadose.fusion import Needs
@@ -40,7 +40,7 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
     """
     experiment = run.experiment()
     scorecard, judged = _read(run)
-    units = units_note(lines_of_run(run.networks()), members[0].needs.names)
+    units = units_note(run.input_calibrations(), members[0].needs.names)
     parts = [f"# {experiment.name}: soil moisture of the top 5 cm, at 320 m"]
     parts += [f"**{SIMULATED}**"] if experiment.simulated else ["Trained and judged on real sensors and products."]
     parts += [

@@ -5,10 +5,8 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from vadose.batchu2022.calibration import to_dict
-from vadose.dataset.layout import PUBLISHED_UNITS
+from vadose.dataset.calibrations import CALIBRATIONS, to_dict
 from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS, products_of_run
-from vadose.experiment.published import lines_of_run
 from vadose.experiment.run import Run
 from vadose.export.card import model_card
 from vadose.export.formats import Format, format_of, write_graph
@@ -64,7 +62,7 @@ def _export(run: Run, out: Path, known: Sequence[Format], mark: str) -> tuple[Pa
             CHECKPOINT_PRODUCTS: products,
             "units": {name: PREDICTORS[name].units for name in sorted(released.needs.names)},
         }
-        said |= {PUBLISHED_UNITS: published} if (published := to_dict(lines_of_run(run.networks()))) else {}
+        said |= {CALIBRATIONS: published} if (published := to_dict(run.input_calibrations())) else {}
         whole.enter_context(files.replacing(card)).write_text(model_card(run, members, apart), encoding="utf-8")
         files.write_json(whole.enter_context(files.replacing(inputs)), said)
     return *graphs.values(), inputs, card

@@ -12,11 +12,12 @@ from vadose.dataset import Grouping, SampleStore
 from vadose.dataset.layout import IDENTITY
 from vadose.dataset.spatial_groups import pairs_within
 from vadose.errors import Refusal
-from vadose.evaluation import SEEN_IN_TRAINING
 from vadose.inference import Calibration, estimate_points
 from vadose.models import Model
 from vadose.training import load, origin
 
+SEEN_IN_TRAINING = "seen_in_training"
+"""Column of estimates: whether the model that made the row was trained on its place."""
 LEARNED_FROM = "learned_from"
 """Key of a checkpoint's origin: the sensors that fitted it or said when to stop."""
 SENSOR = [*IDENTITY, "lat", "lon"]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from vadose.dataset.calibrations import require_physical
 from vadose.dataset.coverage import shares_text
 from vadose.errors import NothingFound, Refusal
 from vadose.experiment.config import SIMULATED
 from vadose.experiment.product_identity import differences, products_of_run
-from vadose.experiment.published import lines_of_run, require_physical
 from vadose.experiment.run import Run
 from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, told
 from vadose.fusion import Assembler
@@ -143,7 +143,7 @@ def prepare(request: MapRequest) -> Prepared:
     experiment = run.experiment()
     tools = Tools.of(run, request.archive)
     needs = tools.needs
-    require_physical(lines_of_run(run.networks()), needs.names)
+    require_physical(run.input_calibrations(), needs.names)
     as_of = moment_of(request.as_of) if request.as_of else None
     area = read_area(request.area)
     passes = Passes(lambda: Sentinel1(request.archive).index, area)

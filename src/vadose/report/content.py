@@ -10,11 +10,12 @@ from vadose.evaluation.literature import Beside, Setting, beside
 from vadose.evaluation.publications import Work
 from vadose.evaluation.scores import Scores, score
 from vadose.evaluation.spatial import Spatial, spatial
-from vadose.evaluation.strata_scores import strata_markdown, stratified
+from vadose.evaluation.strata_scores import stratified
 from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.evaluation.temporal import InTime, in_time
 from vadose.report.extra_scores import FURTHER, further_markdown
 from vadose.report.literature import benchmark_markdown
+from vadose.report.strata import strata_markdown
 
 STRATA = "Scores by kind of ground, season and sources"
 BENCHMARK = "Beside published works"

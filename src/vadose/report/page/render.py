@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from vadose import __version__
 from vadose.evaluation.literature import Beside
-from vadose.evaluation.strata_scores import MEANING, strata_tables
 from vadose.report.content import Content
 from vadose.report.diagram import stated
 from vadose.report.extra_scores import FURTHER
@@ -32,6 +31,7 @@ from vadose.report.page.markup import html_of, table_html
 from vadose.report.page.parts import reliability, strata
 from vadose.report.page.sensors import distribution, places
 from vadose.report.page.series import scatter, series
+from vadose.report.strata import MEANING, strata_tables
 
 _TEMPLATE = "scorecard.html.j2"
 

@@ -1,25 +1,18 @@
-"""Published 0-255 units in an experiment: what they are fitted to, and what a model that learned from them may read."""
+"""Import of published shards, and calibration of their 0-255 units against products."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vadose.batchu2022 import Merge, UnitFit, absent, import_shards, require, shards
-from vadose.batchu2022.calibration import Line, fits_of, from_dict, lines
+from vadose.batchu2022 import Merge, UnitFit, absent, import_shards, shards
+from vadose.batchu2022.calibration import lines
 from vadose.batchu2022.calibration_pairs import pairs_of
 from vadose.batchu2022.units import read, write
-from vadose.dataset import SampleStore
-from vadose.dataset.layout import PUBLISHED_UNITS
+from vadose.dataset.calibrations import units_note
 from vadose.errors import Refusal
 from vadose.insitu import Ismn
 from vadose.io.outputs import Request
 from vadose.sources import open_sources
-from vadose.training import origin
-
-RESIDUAL_STEPS = 3.0
-"""The largest residual, in steps of the published number, of a line by which live products stand for published ones."""
-Lines = Mapping[str, Line]
 
 
 @dataclass(frozen=True)
@@ -133,71 +126,3 @@ def import_published(
     made = import_shards(paths, out, merge, fits, halo, simulated, report, workers)
     nominal = units_note(lines(fits), lines(fits))
     return f"{made}{told(len(absent(paths)))}\n{nominal}"
-
-
-def lines_of_store(store: SampleStore) -> Lines:
-    """By which lines the published numbers of a store are read; none in a store of products."""
-    return from_dict(store.published_units)
-
-
-def lines_of_run(networks: Iterable[Path]) -> Lines:
-    """By which lines the samples were read that networks learned from.
-
-    Raises:
-        Refusal: a checkpoint cannot be read.
-    """
-    return from_dict(dict(item for path in networks for item in origin(path).get(PUBLISHED_UNITS, {}).items()))
-
-
-def as_declared(store: SampleStore) -> dict[str, Any]:
-    """What the origin of a checkpoint tells of the units of its samples; nothing where they are those of products."""
-    return {PUBLISHED_UNITS: dict(store.published_units)} if store.published_units else {}
-
-
-def require_physical(lines: Lines, names: Collection[str]) -> None:
-    """Make sure that live products can stand for the published numbers that a model learned from.
-
-    Args:
-        lines: of its samples.
-        names: predictors that it reads.
-
-    Raises:
-        Refusal: one of them was read by a nominal line, or by one that was fitted with a large residual.
-    """
-    needed = [line for name, line in lines.items() if name in names]
-    require(fits_of(needed), [line.feature for line in needed], RESIDUAL_STEPS)
-
-
-def require_alike(lines: Lines, store: SampleStore, names: Collection[str]) -> None:
-    """Make sure that the samples of a store are in the units of those that a model learned from.
-
-    Raises:
-        Refusal: they are not, and are not both physical.
-    """
-    theirs = lines_of_store(store)
-    if not theirs:
-        require_physical(lines, names)
-        return
-    different = sorted(name for name in names if _numbers(lines.get(name)) != _numbers(theirs.get(name)))
-    if different:
-        raise Refusal(
-            f"published: {', '.join(different)} of {store.path}",
-            "The samples that the run learned from have them in other units"
-            if lines
-            else "The run learned from products, and these are published numbers",
-            "Give samples that were imported with the same --units, or of products",
-        )
-
-
-def units_note(lines: Lines, names: Collection[str]) -> str:
-    """What a reader of scores must know of the units of the predictors; "" where all are those of products."""
-    needed = {name: line for name, line in lines.items() if name in names}
-    nominal = [name for name, line in needed.items() if line.line == "nominal"]
-    fitted = [name for name, line in needed.items() if line.line == "fitted"]
-    parts = [f"{', '.join(nominal)} are published 0-255 units by a nominal line, not physical"] if nominal else []
-    parts += [f"{', '.join(fitted)} are published 0-255 units by a line fitted to products"] if fitted else []
-    return f"Units: {'; '.join(parts)}." if parts else ""
-
-
-def _numbers(line: Line | None) -> tuple[float, float] | None:
-    return (line.scale, line.offset) if line else None

@@ -1,0 +1,170 @@
+"""Linear calibrations of predictors that are stored in units other than those of the products."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vadose.dataset.packing import Packing
+from vadose.errors import Refusal
+from vadose.variables import PREDICTORS
+
+if TYPE_CHECKING:
+    from vadose.dataset.store import SampleStore
+
+CALIBRATIONS = "calibrations"
+"""Key of a store's and of a checkpoint's provenance: the calibration of each predictor that has one."""
+RESIDUAL_STEPS = 3.0
+"""The largest residual of a fitted calibration, in steps of the stored number, with which products may replace it."""
+
+
+@dataclass(frozen=True)
+class LinearCalibration:
+    """value = scale * stored + offset.
+
+    Attributes:
+        predictor: name of the variable.
+        feature: its name in the data set that it comes from.
+        units: of the stored numbers.
+        scale, offset: in the predictor's units, in dB for a linear power.
+        method: fitted to products, or an assumed range of values.
+        missing: stored number of a missing value.
+        residual: root mean square of the residuals of a fit, in the same units.
+        r: Pearson correlation of the pairs of a fit.
+        count: number of these pairs.
+    """
+
+    predictor: str
+    feature: str
+    units: str
+    scale: float
+    offset: float
+    method: Literal["assumed", "fitted"] = "assumed"
+    missing: float = 0.0
+    residual: float | None = None
+    r: float | None = None
+    count: int = 0
+
+    @property
+    def residual_steps(self) -> float | None:
+        """The residual in steps of the stored number; rounding alone leaves 0.29."""
+        return None if self.residual is None else self.residual / abs(self.scale)
+
+    @property
+    def packing(self) -> Packing:
+        """Packing of chips that keeps the stored numbers unchanged."""
+        return Packing(self.scale, self.offset, PREDICTORS[self.predictor].decibel, "uint8")
+
+    def values(self, stored: ArrayLike) -> NDArray[np.float32]:
+        """Convert stored numbers to the predictor's units; missing values become NaN."""
+        numbers = np.asarray(stored, np.float32)
+        level = numbers * self.scale + self.offset
+        values = 10 ** (level / 10) if PREDICTORS[self.predictor].decibel else level
+        return np.where(np.isnan(numbers) | (numbers == self.missing), np.nan, values).astype(np.float32)
+
+
+Calibrations = Mapping[str, LinearCalibration]
+"""By predictor."""
+
+
+def to_dict(calibrations: Calibrations) -> dict[str, dict[str, Any]]:
+    """Convert calibrations to what JSON can hold, by predictor."""
+    return {name: asdict(one) for name, one in calibrations.items()}
+
+
+def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, LinearCalibration]:
+    """Read calibrations as `to_dict` gives them.
+
+    Raises:
+        Refusal: a key is unknown or absent.
+    """
+    try:
+        return {name: LinearCalibration(**one) for name, one in content.items()}
+    except TypeError as error:
+        raise _refused("the provenance", str(error), "Build the store again") from error
+
+
+def calibrations_of(store: "SampleStore") -> dict[str, LinearCalibration]:
+    """Calibrations of a store's predictors; empty for a store of products."""
+    return from_dict(store.calibrations)
+
+
+def provenance_of(store: "SampleStore") -> dict[str, Any]:
+    """The entry of a checkpoint's provenance; empty for a store of products."""
+    return {CALIBRATIONS: dict(store.calibrations)} if store.calibrations else {}
+
+
+def require_physical(calibrations: Calibrations, names: Collection[str]) -> None:
+    """Require that products can replace the stored numbers that a model was trained on.
+
+    Args:
+        calibrations: of its samples.
+        names: predictors that it reads.
+
+    Raises:
+        Refusal: a calibration is assumed, or fitted with a large residual; each is named.
+    """
+    poor = [_fault(one) for name, one in calibrations.items() if name in names and _fault(one)]
+    if poor:
+        raise _refused(
+            ", ".join(poor),
+            f"Products are in physical units, and a fit with a residual of at most {RESIDUAL_STEPS:g} steps is needed",
+            "Fit scale and offset over overlapping products with 'vadose samples units', and import with --units",
+        )
+
+
+def require_same(calibrations: Calibrations, store: "SampleStore", names: Collection[str]) -> None:
+    """Require that the samples of a store are in the units of those that a model was trained on.
+
+    Raises:
+        Refusal: the units differ and are not both physical.
+    """
+    stored = calibrations_of(store)
+    if not stored:
+        require_physical(calibrations, names)
+        return
+    different = sorted(name for name in names if _line(calibrations.get(name)) != _line(stored.get(name)))
+    if different:
+        raise _refused(
+            f"{', '.join(different)} of {store.path}",
+            "The training samples have them in other units"
+            if calibrations
+            else "The run was trained on products, and these are published numbers",
+            "Give samples that were imported with the same --units, or of products",
+        )
+
+
+def units_note(calibrations: Calibrations, names: Iterable[str]) -> str:
+    """A note on the units of predictors beside their scores; "" where all are in the units of products."""
+    wanted = set(names)
+    methods: dict[str, list[str]] = {"assumed": [], "fitted": []}
+    for name, one in calibrations.items():
+        if name in wanted:
+            methods[one.method].append(name)
+    meanings = {
+        "assumed": "are published 0-255 units with an assumed range, not physical",
+        "fitted": "are published 0-255 units, calibrated against products",
+    }
+    parts = [f"{', '.join(found)} {meanings[method]}" for method, found in methods.items() if found]
+    return f"Units: {'; '.join(parts)}." if parts else ""
+
+
+def merged(provenance: Iterable[Mapping[str, Any]]) -> dict[str, LinearCalibration]:
+    """Calibrations in the provenance of several checkpoints."""
+    return from_dict(dict(item for one in provenance for item in one.get(CALIBRATIONS, {}).items()))
+
+
+def _fault(one: LinearCalibration) -> str:
+    if one.residual_steps is None:
+        return f"{one.feature} (no fit)"
+    return f"{one.feature} (residual of {one.residual_steps:.2g} steps)" if one.residual_steps > RESIDUAL_STEPS else ""
+
+
+def _line(one: LinearCalibration | None) -> tuple[float, float] | None:
+    return (one.scale, one.offset) if one else None
+
+
+def _refused(what: str, found: str, remedy: str) -> Refusal:
+    return Refusal(f"published: units of {what}", found, remedy)

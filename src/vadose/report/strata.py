@@ -1,0 +1,49 @@
+"""Tables of the scores of each class of samples."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from vadose.evaluation.strata_scores import SHOWN
+from vadose.report.text import interval, markdown_table, number
+
+HEADER = (
+    *("class", "product", "sensors", "samples", "too few", "places", "R over places", "ubRMSE over places"),
+    *("effective places", "R", "ubRMSE", "RMSE"),
+)
+MEANING = (
+    "Means over places, then over the sensors, that have enough samples of the class; 'too few' counts sensors that "
+    "have some, and not enough. Within a class soil varies less than over all, so that R is lower than over all even "
+    "where the estimate is as good. No bracket: fewer than five places, or effective places."
+)
+
+
+def strata_tables(strata: pd.DataFrame) -> list[tuple[str, Sequence[str], list[tuple[str, ...]]]]:
+    """A table for each dimension: title, header and cells; the product is not named where there is one alone."""
+    several = len(set(strata["product"])) > 1
+    keep = [place for place, name in enumerate(HEADER) if several or name != "product"]
+    return [
+        (
+            str(stratum),
+            [HEADER[place] for place in keep],
+            [tuple(_cells(row)[place] for place in keep) for row in rows.to_dict("records")],
+        )
+        for stratum, rows in strata.groupby("stratum", sort=False)
+    ]
+
+
+def strata_markdown(strata: pd.DataFrame) -> str:
+    """All dimensions, a table each."""
+    parts = [MEANING]
+    for title, header, rows in strata_tables(strata):
+        parts += [f"### By {title}", markdown_table(header, rows)]
+    return "\n\n".join(parts)
+
+
+def _cells(row: Mapping[object, object]) -> tuple[str, ...]:
+    told = {str(name): value for name, value in row.items()}
+    sensors, samples, too_few, places = (f"{told[name]:,}" for name in ("sensors", "samples", "too_few", "places"))
+    new = (interval(told, name, f"{name}_low", f"{name}_high") for name in ("r_over_places", "ubrmse_over_places"))
+    scores = (interval(told, score, f"{score}_low", f"{score}_high") for score in SHOWN)
+    worth = number(float(str(told["effective"])), 1)
+    return str(told["class"]), str(told["product"]), sensors, samples, too_few, places, *new, worth, *scores
