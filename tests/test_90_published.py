@@ -110,7 +110,7 @@ def test_the_import_tells_what_came_of_it(made: Path) -> None:
     assert "18 samples in" in told
     assert "2 shards of the set are absent" in told
     assert "published 0-255 units with an assumed range" in told
-    assert "by a line fitted to products" in (made / "fitted.txt").read_text()
+    assert "calibrated against products" in (made / "fitted.txt").read_text()
 
 
 def test_a_store_is_trained_on_where_it_lies_and_the_run_tells_its_units(made: Path) -> None:

@@ -89,7 +89,9 @@ def _check(store: SampleStore, other: SampleStore) -> None:
         raise Refusal(asked, f"They are of different products: {found}", "Build both from the same products")
     if store.packings != other.packings or store.calibrations != other.calibrations:
         raise Refusal(
-            asked, "Published numbers are read or packed by other calibrations in the one", "Build both with the same units"
+            asked,
+            "Published numbers are read or packed by other calibrations in the one",
+            "Build both with the same units",
         )
     if store.simulated != other.simulated:
         raise Refusal(asked, "One is simulated and the other is not", "Keep them apart")
