@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
 import vadose
 from vadose.errors import Refusal
 from vadose.fusion import Windows
-from vadose.grid import Period, earlier, nanosecond, nanoseconds
+from vadose.grid import Period, earlier, later, nanosecond, nanoseconds
 from vadose.mapping.timestamps import MOST, Passes, moment_of, moments_of
+from vadose.sources.granules import Granule, Stream
 
 BEYOND = ("0001-01-01", "1500-01-01", "1677-12-31", "2262-01-02", "2300-01-01", "9999-12-31", "99999999-01-01")
 NONE = Passes(lambda: pytest.fail("no pass is asked for"), None)
@@ -104,3 +106,23 @@ def test_no_place_casts_times_of_others_without_the_check() -> None:
                 found.append(f"{path.relative_to(root)}: {ast.unparse(node)}")
     checked = {"grid.py", "csv_tables.py", "samples/published/overlap.py", "sources/gldas.py", "sources/granules.py"}
     assert [one for one in found if one.split(":")[0] not in checked] == []
+
+
+def test_what_comes_after_the_last_nanosecond_comes_with_it() -> None:
+    last = np.datetime64(np.iinfo(np.int64).max, "ns")
+    times = nanoseconds(["2020-01-01", "2261-12-31", "NaT"])
+    after = later(times, 3660.0)
+    np.testing.assert_array_equal(after, np.array([times[0] + np.timedelta64(3660, "D"), last, np.datetime64("NaT")]))
+    assert later(times[1], 1.0) == times[1] + np.timedelta64(1, "D")
+
+
+@pytest.mark.parametrize("day", ["2020-01-01", "2261-12-31"])
+@pytest.mark.parametrize("latency", [None, 36_600.0])
+def test_no_product_is_published_before_it_is_observed(day: str, latency: float | None) -> None:
+    time = nanosecond(day)
+    granule = Granule(Path("a"), 0, Stream("main", 122.0), time, "021")
+    assert granule.available_at > time
+    dated = Windows(latency_days={} if latency is None else {"smap": latency}).dated(
+        xr.Dataset(coords={"time": [time]}), "smap"
+    )
+    assert dated["available_at"].values[0] > time

@@ -33,6 +33,7 @@ MOST_TILES = 200_000
 FIRST, LAST = date(1678, 1, 1), date(2262, 1, 1)
 """Days between which 64 bits count nanoseconds since 1970, in whole years."""
 _FIRST_NS = int(np.datetime64(FIRST).astype("datetime64[ns]").astype(np.int64))
+_LAST_NS = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True)
@@ -407,6 +408,12 @@ def earlier(time: np.datetime64, days: float) -> np.datetime64:
             "Give fewer days",
         )
     return np.datetime64(ns, "ns")
+
+
+def later(times: ArrayLike, days: float) -> NDArray[np.datetime64]:
+    """Times some days after others; the last nanosecond that 64 bits count where one lies beyond. NaT stays."""
+    delay = np.timedelta64(round(days * 86400e9), "ns")
+    return np.asarray(np.minimum(nanoseconds(times), np.datetime64(_LAST_NS, "ns") - delay) + delay)
 
 
 def _tiles_of(part: shapely.Polygon, size: int, halo: int) -> Iterator[tuple[Tile, bool]]:

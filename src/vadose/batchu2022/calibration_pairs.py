@@ -21,6 +21,7 @@ from vadose.batchu2022.shards import Tally
 from vadose.batchu2022.units import FEWEST, HIGHEST, LOWEST, UnitFit, fit
 from vadose.errors import NothingFound, Refusal
 from vadose.fusion import Inputs, Needs, Windows, assemble
+from vadose.fusion.publication import in_hindsight
 from vadose.fusion.regrid import block_mean
 from vadose.grid import NORTHERNMOST, PIXELS_PER_CELL, SOUTHERNMOST, Area, Period, Tile, nanoseconds, tile_around
 from vadose.sources.source import Source
@@ -166,7 +167,7 @@ def _nearest(source: Source, example: _Example, names: Sequence[str]) -> Inputs 
 
 
 def _times(source: Source, tile: Tile, period: Period) -> Iterator[np.datetime64]:
-    for dataset in source.open(Area.from_tile(tile), period):
+    for dataset in in_hindsight(source.open(Area.from_tile(tile), period)):
         if "time" in dataset.dims:
             yield from (time for time in nanoseconds(dataset["time"].values) if time in period)
 

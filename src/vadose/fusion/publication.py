@@ -1,5 +1,6 @@
 """When products were published, and when a better one of the same observation took their place."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,3 +36,9 @@ class Publication:
         if known_at is None:
             return np.isnat(self.until)
         return (np.isnat(self.since) | (self.since <= known_at)) & (np.isnat(self.until) | (known_at < self.until))
+
+
+def in_hindsight(datasets: Iterable[xr.Dataset]) -> tuple[xr.Dataset, ...]:
+    """Datasets without the times whose product a better one has replaced."""
+    kept = (one.isel(time=Publication.of(one).counts(None)) if "time" in one.dims else one for one in datasets)
+    return tuple(one for one in kept if one.sizes.get("time", 1))

@@ -48,8 +48,8 @@ class Look:
 def looks_of(datasets: Iterable[xr.Dataset]) -> tuple[Look, ...]:
     """The looks in a source's datasets, the latest first; of equal times the later processing first, then by item."""
     single = [look for dataset in datasets for look in _split(dataset)]
-    single.sort(key=lambda look: (_order(look.time), look.item))
-    grouped = groupby(single, key=lambda look: (_order(look.time), look.item))
+    single.sort(key=_identity)
+    grouped = groupby(single, key=_identity)
     looks = [_joined(list(group)) for _, group in grouped]
     by_processing = sorted(looks, key=lambda look: look.processed, reverse=True)
     return tuple(sorted(by_processing, key=lambda look: -_order(look.time)))
@@ -98,6 +98,11 @@ def _split(dataset: xr.Dataset) -> list[Look]:
     times = dataset["time"].values
     parts = (dataset.isel(time=index) for index in range(times.size))
     return [Look(item, time, (part,), processed, Publication.of(part)) for time, part in zip(times, parts, strict=True)]
+
+
+def _identity(look: Look) -> tuple[int, str, str]:
+    """What the native grids of one look share; two processings may bear one name."""
+    return _order(look.time), look.item, look.processed
 
 
 def _joined(looks: list[Look]) -> Look:

@@ -8,9 +8,8 @@ import numpy as np
 import pydantic
 import xarray as xr
 
-from vadose.fusion.latest_valid import DAY_NS
 from vadose.fusion.publication import Publication
-from vadose.grid import earlier, nanosecond, nanoseconds
+from vadose.grid import earlier, later, nanosecond
 from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
 from vadose.variables import LATENCY_DAYS
 
@@ -73,12 +72,13 @@ class Windows:
         """
         if "time" not in dataset.dims:
             return dataset
-        told = Publication.of(dataset)
-        latency = self.latency_days.get(source)
-        if latency is None and AVAILABLE_AT not in dataset.coords:
-            latency = LATENCY_DAYS.get(source)
+        told, stated = Publication.of(dataset), self.latency_days.get(source)
+        latency = LATENCY_DAYS.get(source) if stated is None else stated
         if latency is not None:
-            delay = np.timedelta64(round(latency * DAY_NS), "ns")
-            since = nanoseconds(nanoseconds(dataset["time"].values) + delay)
-            told = Publication(since, np.where(np.isnat(told.until), told.until, since))
+            since = later(dataset["time"].values, latency)
+            told = (
+                Publication(np.where(np.isnat(told.since), since, told.since), told.until)
+                if stated is None
+                else Publication(since, np.where(np.isnat(told.until), told.until, since))
+            )
         return dataset.assign_coords({AVAILABLE_AT: ("time", told.since), REPLACED_AT: ("time", told.until)})

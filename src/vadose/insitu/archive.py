@@ -147,7 +147,7 @@ def _check(archive: Path, members: list[zipfile.ZipInfo]) -> None:
             raise Refusal(
                 f"ismn: {member.filename[:200]!r} in {archive}",
                 fault,
-                "Nothing of the archive was read; download it again from ISMN",
+                "Nothing of the archive was read; download it again from ISMN, or unpack it with its password",
             )
         seen.add(member.filename)
 

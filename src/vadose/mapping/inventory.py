@@ -21,7 +21,7 @@ from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.sentinel2 import Sentinel2
 from vadose.sources.smap import Smap
 from vadose.sources.soilgrids import FOLDER
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, times_or_never
 from vadose.sources.worldcover import WorldCover
 from vadose.variables import source_of
 
@@ -126,14 +126,18 @@ def _of_source(archive: Path, source: Source, asked: _Asked) -> list[Held]:
 def _items(index: Index, source: Source, asked: _Asked) -> list[Held]:
     static = isinstance(source, Dem | WorldCover)
     try:
-        records = index.find(asked.area, None if static else asked.period)
+        records = index.find(asked.area, None if static else asked.period, replaced=True)
     except NothingFound:
         return []
     if not static:
-        times = xr.Dataset(coords={"time": nanoseconds([record.time for record in records])})
-        records = tuple(compress(records, asked.met(source.name, times, _DAY * 0)))
-    sizes = {record.id: sum(_size(Path(asset.href)) for asset in record.assets) for record in records}
-    return [Held(source.name, name, size) for name, size in sorted(sizes.items())]
+        coords = {
+            "time": nanoseconds([record.time for record in records]),
+            AVAILABLE_AT: ("time", times_or_never(record.available_at for record in records)),
+            REPLACED_AT: ("time", times_or_never(record.replaced_at for record in records)),
+        }
+        records = tuple(compress(records, asked.met(source.name, xr.Dataset(coords=coords), _DAY * 0)))
+    held = (Held(source.name, one.id, sum(_size(Path(asset.href)) for asset in one.assets)) for one in records)
+    return sorted(held, key=lambda one: one.name)
 
 
 def _granules(source: Gldas | Smap, asked: _Asked) -> list[Held]:

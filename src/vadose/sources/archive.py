@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,7 +21,14 @@ from vadose.sources.item_files import items_in
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.records import Asset, Record
 from vadose.sources.stac import SOURCE_OF, parse, product_of, source_of_item
-from vadose.sources.twins import APART, are_twins, newer
+from vadose.sources.twins import APART, are_twins, newer, published_at
+from vadose.variables import LATENCY_DAYS
+
+Entry = tuple[Record, Path]
+"""A record, and the file that it was read from."""
+OLDER = "older processing"
+KEPT = f"{OLDER}, read only as of before the newer"
+"""Kinds of what is left out for a newer processing: for good, or but for those who ask what was known before it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +40,18 @@ class Index:
         product: of the records, see `Record`.
         records: sorted by time and id, with the file that each was read from.
         unread: the items and files that are not read for what their words say, each with the reason.
+        twins: of a record the other processings of what it shows, where it is known when the newer ones came.
     """
 
     folder: Path
     product: str
-    records: tuple[tuple[Record, Path], ...]
+    records: tuple[Entry, ...]
     unread: tuple[LeftOut, ...]
+    twins: Mapping[Record, tuple[Entry, ...]] = field(default_factory=dict)
     _tree: shapely.STRtree = field(init=False, repr=False)
     _names: Counter[tuple[Path, str]] = field(init=False, repr=False)
-    _checked: dict[str, Record | LeftOut] = field(init=False, repr=False, default_factory=dict)
-    _parts: dict[str, tuple[LeftOut, ...]] = field(init=False, repr=False, default_factory=dict)
+    _checked: dict[Record, Record | LeftOut] = field(init=False, repr=False, default_factory=dict)
+    _parts: dict[Record, tuple[LeftOut, ...]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_tree", shapely.STRtree([_footprint(record.bbox) for record, _ in self.records]))
@@ -51,7 +61,8 @@ class Index:
     def of(cls, folder: Path, product: str) -> "Index":
         """Read every STAC item in a folder and the folders in it, see `items_in`.
 
-        An item that cannot be read, or whose newer processing lies there too, is left out by name.
+        An item that cannot be read is left out by name, and so is one whose newer processing lies there too: for good
+        where it is not known when that came.
 
         Raises:
             Refusal: the folder is not there.
@@ -62,7 +73,8 @@ class Index:
         gathered = _Gathered(folder, product)
         for file, item in items_in(folder, gathered.failed):
             gathered.add(file, item)
-        return cls(folder, product, gathered.without_twins(), tuple(gathered.unread))
+        records, twins = gathered.without_twins()
+        return cls(folder, product, records, tuple(gathered.unread), twins)
 
     @property
     def source(self) -> str:
@@ -71,14 +83,18 @@ class Index:
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
-        """All that is not read: what `unread` holds, and the items and files that were asked for and found unfit."""
+        """All that is not read in hindsight: what `unread` holds, and what was asked for and found unfit."""
         return tuple(sorted({*self.unread, *self.unfit, *(part for parts in self._parts.values() for part in parts)}))
 
-    def find(self, area: Area, period: Period | None) -> tuple[Record, ...]:
+    def find(self, area: Area, period: Period | None, replaced: bool = False) -> tuple[Record, ...]:
         """The records whose bounding box touches an area and whose time lies in a period (None: at any time).
 
         Their assets are the files that are there, with local paths. An item whose files contradict it is left out; see
         `left_out` and `check_item`.
+
+        Args:
+            area, period: what is asked.
+            replaced: whether processings that a newer one has replaced since are among them.
 
         Raises:
             NothingFound: there is none; the message says what there is.
@@ -87,6 +103,7 @@ class Index:
         found = [(record, file) for record, file in over if period is None or record.time in period]
         checked = [self._fit(record, file) for record, file in found]
         fit = tuple(record for record in checked if isinstance(record, Record))
+        fit = fit if replaced else tuple(record for record in fit if record.replaced_at is None)
         if not fit:
             unfit = [entry for entry in checked if isinstance(entry, LeftOut)]
             but = f"{len(over)} of them over the area"
@@ -127,10 +144,24 @@ class Index:
         return NothingFound(asked, f"{self.folder} holds none{others}", f"Put items of {self.product} into the archive")
 
     def _fit(self, record: Record, file: Path) -> Record | LeftOut:
+        """A record with local paths and the time in which it counts, or why it is left out; found once."""
+        found = self._local_of(record, file)
+        twins = [one for one, where in self.twins.get(record, ()) if isinstance(self._local_of(one, where), Record)]
+        if isinstance(found, LeftOut) or not twins:
+            return found
+        newer_ones = [one for one in twins if newer(one, record) is one]
+        came = {one: published_at(one, LATENCY_DAYS[self.source]) for one in (record, *newer_ones)}
+        return replace(
+            found,
+            available_at=came[record] if len(newer_ones) < len(twins) else None,
+            replaced_at=min((at for one in newer_ones if (at := came[one]) is not None), default=None),
+        )
+
+    def _local_of(self, record: Record, file: Path) -> Record | LeftOut:
         """A record with local paths, or why it is left out; found once."""
-        if record.id not in self._checked:
-            self._checked[record.id], self._parts[record.id] = self._check(record, file)
-        return self._checked[record.id]
+        if record not in self._checked:
+            self._checked[record], self._parts[record] = self._check(record, file)
+        return self._checked[record]
 
     def _check(self, record: Record, file: Path) -> tuple[Record | LeftOut, tuple[LeftOut, ...]]:
         """A record with local paths, or why it is left out; and which of its parts are."""
@@ -169,7 +200,7 @@ class _Gathered:
 
     folder: Path
     product: str
-    records: dict[str, tuple[Record, Path]] = field(default_factory=dict)
+    records: dict[str, list[Entry]] = field(default_factory=dict)
     unread: list[LeftOut] = field(default_factory=list)
 
     def failed(self, file: Path, reason: Refusal, source: str = "", name: str = "") -> None:
@@ -195,58 +226,62 @@ class _Gathered:
             self.failed(file, reason, source_of_item(item), name)
 
     def _take(self, record: Record, file: Path) -> None:
-        held, where = self.records.setdefault(record.id, (record, file))
-        if held == record:
+        held = self.records.setdefault(record.id, [])
+        if any(one == record for one, _ in held):
             return
-        later = newer(record, held) if are_twins(record, held) else held
-        if later is record:
-            self.records[record.id] = (record, file)
-            self.failed(where, _older(held, record), SOURCE_OF[self.product], held.id)
-            return
-        reason = (
-            _older(record, held)
-            if later is held and are_twins(record, held)
-            else Unfit(
-                "same id, another item",
-                f"{file}: item '{record.id}'",
-                f"Another item of this id lies at {where}, and they differ",
-                "Remove one, or give it an id of its own",
-            )
-        )
-        self.failed(file, reason, SOURCE_OF[self.product], record.id)
+        for other, where in held:
+            if not are_twins(record, other) or newer(record, other) is None:
+                reason = Unfit(
+                    "same id, another item",
+                    f"{file}: item '{record.id}'",
+                    f"Another item of this id lies at {where}, and they differ",
+                    "Remove one, or give it an id of its own",
+                )
+                self.failed(file, reason, SOURCE_OF[self.product], record.id)
+                return
+        held.append((record, file))
 
-    def without_twins(self) -> tuple[tuple[Record, Path], ...]:
-        """All records by time and id, of two processings of one observation the newer one."""
-        ordered = sorted(self.records.values(), key=lambda entry: (entry[0].time, entry[0].id))
-        if not self.product.startswith("sentinel-"):
-            return tuple(ordered)
-        kept: list[tuple[Record, Path]] = []
+    def without_twins(self) -> tuple[tuple[Entry, ...], dict[Record, tuple[Entry, ...]]]:
+        """All records by time and id but those replaced at an unknown time, and the twins of each."""
+        ordered = sorted(chain.from_iterable(self.records.values()), key=lambda entry: (entry[0].time, entry[0].id))
+        dated = self.product.startswith("sentinel-")
+        twins: dict[Record, list[Entry]] = {}
+        for number, entry in enumerate(ordered):
+            for other in _near(ordered, number):
+                if newer(entry[0], other[0]) and (dated or entry[0].id == other[0].id):
+                    twins.setdefault(entry[0], []).append(other)
+                    twins.setdefault(other[0], []).append(entry)
+        gone: set[Record] = set()
         for record, file in ordered:
-            twin = next((entry for entry in _near(kept, record) if newer(entry[0], record)), None)
-            if twin is None:
-                kept.append((record, file))
-            elif newer(twin[0], record) is record:
-                kept[kept.index(twin)] = (record, file)
-                self.failed(twin[1], _older(twin[0], record), SOURCE_OF[self.product], twin[0].id)
-            else:
-                self.failed(file, _older(record, twin[0]), SOURCE_OF[self.product], record.id)
-        return tuple(sorted(kept, key=lambda entry: (entry[0].time, entry[0].id)))
+            replacing = [one for one, _ in twins.get(record, ()) if newer(one, record) is one]
+            if replacing:
+                known = dated and all(published_at(one, 0.0) is not None for one in replacing)
+                reason = _older(record, replacing[-1], KEPT if known else OLDER)
+                self.failed(file, reason, SOURCE_OF[self.product], record.id)
+                gone |= set() if known else {record}
+        kept = {
+            record: tuple(other for other in others if other[0] not in gone)
+            for record, others in twins.items()
+            if record not in gone
+        }
+        return tuple(entry for entry in ordered if entry[0] not in gone), kept
 
 
-def _near(kept: list[tuple[Record, Path]], record: Record) -> Iterable[tuple[Record, Path]]:
-    """Of records sorted by time those that are twins of a later one."""
-    for entry in reversed(kept):
+def _near(ordered: Sequence[Entry], number: int) -> Iterator[Entry]:
+    """Of records sorted by time those before one of them that are its twins."""
+    record, _ = ordered[number]
+    for entry in (ordered[place] for place in range(number - 1, -1, -1)):
         if record.time - entry[0].time > 2 * APART:
             return
         if are_twins(entry[0], record):
             yield entry
 
 
-def _older(record: Record, later: Record) -> Unfit:
+def _older(record: Record, later: Record, kind: str) -> Unfit:
     marks = ((record.baseline, later.baseline), (record.generated, later.generated))
     told = next(((mine, theirs) for mine, theirs in marks if mine != theirs), (record.catalogued, later.catalogued))
     return Unfit(
-        "older processing",
+        kind,
         f"stac: item '{record.id}'",
         f"'{later.id}' is a newer processing of the same observation ({told[1]} after {told[0]})",
         "Nothing need be done",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period, nanosecond
+from vadose.grid import Area, Period, later, nanosecond
 from vadose.io.folders import relative, walk
 from vadose.io.untrusted import require_own_data
 from vadose.sources.left_out import LeftOut, Unfit
@@ -26,7 +26,6 @@ Reader = Callable[[Window], Layer]
 
 PER_CHUNK = 32
 """Layers that are read together, in one chunk."""
-_DAY_NS = 86_400e9
 
 _DATA = re.compile(r"|.*\.(nc4?|h5|hdf5?|he5)", re.IGNORECASE | re.DOTALL)
 _ASIDE = re.compile(
@@ -86,8 +85,7 @@ class Granule:
     @property
     def available_at(self) -> np.datetime64:
         """When the stream publishes it, UTC."""
-        published: np.datetime64 = self.time + np.timedelta64(round(self.stream.latency_days * _DAY_NS), "ns")
-        return published
+        return nanosecond(later(self.time, self.stream.latency_days)[()])
 
 
 @dataclass(frozen=True)

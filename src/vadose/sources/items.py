@@ -8,7 +8,7 @@ from vadose.grid import Area, Period
 from vadose.sources.archive import Index
 from vadose.sources.raster import Raster
 from vadose.sources.records import Record
-from vadose.sources.source import conform
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, conform, times_or_never
 from vadose.variables import CONDITIONS, SOURCES, Variable
 
 Parts = Callable[[Record, Area], Iterable[xr.Dataset]]
@@ -30,13 +30,21 @@ def open_items(index: Index, area: Area, period: Period | None, parts: Parts, so
     """
     variables = (SOURCES | CONDITIONS)[source]
     datasets = [
-        conform(part.assign_attrs(record.attrs), variables, source, record.id)
-        for record in index.find(area, period)
+        conform(_dated(part.assign_attrs(record.attrs), record), variables, source, record.id)
+        for record in index.find(area, period, replaced=True)
         for part in parts(record, area)
     ]
     if not datasets:
         raise index.nothing(area, period, "none of them with a pixel in the area")
     return tuple(datasets)
+
+
+def _dated(part: xr.Dataset, record: Record) -> xr.Dataset:
+    """A dataset that carries when its processing counts, where there are several of the observation."""
+    told = {AVAILABLE_AT: record.available_at, REPLACED_AT: record.replaced_at}
+    if "time" not in part.dims or not any(at is not None for at in told.values()):
+        return part
+    return part.assign_coords({name: ("time", times_or_never([at])) for name, at in told.items()})
 
 
 def open_rasters(record: Record, bands: Iterable[str], *missing: float) -> dict[str, Raster]:

@@ -52,6 +52,8 @@ class Record:
         platform: in lower case, empty where the item says none.
         relative_orbit, orbit_state: None where the item does not say.
         generated: when the product was made, catalogued: when the item was last changed; text that sorts, or None.
+        available_at: when it took the place of an older processing; None where it has that of its source.
+        replaced_at: when a newer processing took its place; None where none did.
     """
 
     id: str
@@ -67,6 +69,8 @@ class Record:
     orbit_state: str | None = None
     generated: str | None = None
     catalogued: str | None = None
+    available_at: np.datetime64 | None = None
+    replaced_at: np.datetime64 | None = None
 
     def asset(self, band: str) -> Asset | None:
         """The file that holds a band, if the item has one."""

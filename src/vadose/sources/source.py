@@ -1,5 +1,6 @@
 """What every source is, and the form in which every source gives its data."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -8,12 +9,18 @@ from dask.base import is_dask_collection
 from numpy.typing import NDArray
 
 from vadose.errors import Refusal
-from vadose.grid import Area, Period
+from vadose.grid import Area, Period, nanoseconds
 from vadose.variables import Variable
 
 AVAILABLE_AT, REPLACED_AT = "available_at", "replaced_at"
 """Coordinates along the times of a dataset: when the product of each was published, and when a better one of the same
-observation was; NaT where that never was. A dataset without them has the latency of its source."""
+observation was. NaT: it has the latency of its source, and no better one was; as without them."""
+
+
+def times_or_never(times: Iterable[np.datetime64 | None]) -> NDArray[np.datetime64]:
+    """Times along those of a dataset, NaT for None."""
+    never = np.datetime64("NaT", "ns")
+    return nanoseconds([never if time is None else time for time in times])
 
 
 class Source(Protocol):

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vadose.grid import later, nanosecond
+from vadose.refusal import Refusal
 from vadose.sources.records import Record
 
 APART = np.timedelta64(20, "m")
@@ -51,6 +53,22 @@ def newer(one: Record, other: Record) -> Record | None:
         if mine is not None and theirs is not None and mine != theirs:
             return one if mine > theirs else other
     return None
+
+
+def published_at(record: Record, latency_days: float) -> np.datetime64 | None:
+    """When a processing could be had: once it was made, and no sooner than a first one; None where that is not known.
+
+    Args:
+        record: of the item.
+        latency_days: from an observation until its first product can be had.
+    """
+    if record.generated is None:
+        return None
+    try:
+        made = nanosecond(record.generated)
+    except Refusal:
+        return None
+    return max(made, nanosecond(later(record.time, latency_days)[()]))
 
 
 def generated(name: str, names: list[str], properties: Mapping[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.errors import NothingFound
+from vadose.fusion.publication import in_hindsight
 from vadose.grid import Area, Period, from_lonlat
 from vadose.insitu import Sensor
 from vadose.sources import Source
@@ -121,7 +122,7 @@ def at_pixels(source: Source, near: Neighbours, span: Period, name: str) -> list
 
 def _opened(source: Source, area: Area, span: Period) -> tuple[xr.Dataset, ...]:
     try:
-        return source.open(area, span)
+        return in_hindsight(source.open(area, span))
     except NothingFound:
         return ()
 
