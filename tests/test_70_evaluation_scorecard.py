@@ -12,7 +12,7 @@ import pytest
 from vadose.errors import Refusal
 from vadose.evaluation import per_sensor, score, summary, works
 from vadose.report.scorecard import console_summary, write_scorecard
-from vadose.report.text import markdown_table
+from vadose.report.text import counted, headline_rows, markdown_table
 
 
 def product(noise: float, seed: int, spread: float | None = None) -> pd.DataFrame:
@@ -187,6 +187,14 @@ def test_a_full_disk_leaves_the_old_scorecard_whole(card, tmp_path, products):
 
 def test_names_cannot_break_a_table():
     assert markdown_table(("sensor",), [("a|b",)]).splitlines()[-1] == "| a\\|b |"
+
+
+def test_one_of_a_kind_is_counted_in_the_singular():
+    assert [counted(n, "places") for n in (0, 1, 2, 1500)] == ["0 places", "1 place", "2 places", "1,500 places"]
+    kinds = [f"{over}{end}" for over in ("", "_over_places") for end in ("", "_low", "_high")]
+    names = [f"{score}{kind}" for score in ("r", "ubrmse", "rmse", "bias", "r_median") for kind in kinds]
+    row = dict.fromkeys(names, 0.5) | {"product": "a", "samples": 9, "places": 1, "sensors": 1, "effective_places": 1.0}
+    assert [cells[1] for cells in headline_rows([row])] == ["1 place", "1 sensor (1.0 effective places)"]
 
 
 def test_the_same_input_gives_the_same_bytes(card, tmp_path, products):

@@ -221,7 +221,7 @@ def test_a_window_of_one_sample_has_no_anomaly_and_one_of_three_is_marked():
     assert [np.isnan(one.loc[0, "anomaly_r"]) for one in (daily, ten, forty)] == [False, False, True]
     assert window_words(daily["anomaly_samples"]) == "which holds 35 samples in the median of sensors (35 to 35)"
     assert "does not stand beside that of daily series" in window_words(ten["anomaly_samples"])
-    assert "1 sensors with fewer than 3 have no R" in window_words(forty["anomaly_samples"])
+    assert "no R of these anomalies for 1 sensor with fewer than 3" in window_words(forty["anomaly_samples"])
 
 
 def test_anomalies_of_nothing():

@@ -74,6 +74,7 @@ def series(
 ) -> None:
     """Write series of soil moisture at points, or means over polygons, from maps of many moments."""
     from vadose.mapping.points import series_of
+    from vadose.report.text import counted
 
     table = series_of(maps, out, at or (), points, polygons)
-    say(f"{len(table)} rows of {table['place'].nunique()} places in {out}")
+    say(f"{counted(len(table), 'rows')} of {counted(table['place'].nunique(), 'places')} in {out}")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from vadose.errors import Refusal
 from vadose.evaluation import matched, per_sensor, summary
+from vadose.report.text import counted
 
 ENOUGH = 0.95
 """Part of the samples that a rival must have an estimate for, to stand in the table with the others."""
@@ -31,7 +32,8 @@ def note_of(name: str, table: pd.DataFrame, first: str, judged: pd.DataFrame, mi
     sensors = {product: per_sensor(rows, min_samples) for product, rows in both.items()}
     scored = int((sensors[name]["left_out"] == "").sum())
     said = "; ".join(f"{product} {_figures(own)}" for product, own in sensors.items())
-    return f"{part}. On these {len(both[name])} samples, {scored} sensors with enough of them: {said}."
+    samples = counted(len(both[name]), "samples")
+    return f"{part}. On these {samples}, {counted(scored, 'sensors')} with enough of them: {said}."
 
 
 def _figures(sensors: pd.DataFrame) -> str:

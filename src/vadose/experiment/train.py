@@ -22,6 +22,7 @@ from vadose.experiment.split_table import keep, table_of
 from vadose.inference import Calibration, estimate_points
 from vadose.io.outputs import Request
 from vadose.report.scorecard import console_summary, write_scorecard
+from vadose.report.text import counted
 from vadose.training import HERE, Machine, Places
 from vadose.variables import INTERCHANGED_NEVER, PRODUCTS
 
@@ -162,7 +163,8 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     sensors = len(store.index.iloc[tested][["network", "station", "sensor"]].drop_duplicates())
     unseen = "of times that" if plan.by_year else "that"
     notes = [
-        f"Split: {way_of(plan)}; {len(tested)} samples of {sensors} sensors, {unseen} no model below has seen.",
+        f"Split: {way_of(plan)}; {counted(len(tested), 'samples')} of {counted(sensors, 'sensors')}, "
+        f"{unseen} no model below has seen.",
         f"Sensors with fewer than {experiment.min_samples} samples are counted but not scored.",
         "The network's spread is calibrated in each fold by the sensors of the other folds."
         if len(folds) > 1

@@ -16,7 +16,7 @@ from vadose.export.module import OUTPUTS, inputs_of
 from vadose.fusion import Needs
 from vadose.io.files import read_json
 from vadose.models import FusionNetwork
-from vadose.report.text import HEADER, headline_rows, markdown_table, number
+from vadose.report.text import HEADER, counted, headline_rows, markdown_table, number
 from vadose.variables import PREDICTORS
 
 SENSOR = ["network", "station", "sensor"]
@@ -73,8 +73,8 @@ def _model(experiment: Experiment, members: Sequence[FusionNetwork], apart: Mapp
     weights = sum(weight.numel() for weight in members[0].parameters())
     lines = [
         "## Model",
-        f"{len(members)} networks of {weights:,} weights each, {experiment.members} in each fold, speak as one: the "
-        "mean of their means; the variance is the mean of their variances plus the variance of their means "
+        f"{counted(len(members), 'networks')} of {weights:,} weights each, {experiment.members} in each fold, as one: "
+        "the mean of their means; the variance is the mean of their variances plus the variance of their means "
         f"(Lakshminarayanan et al., 2017). Made by vadose {__version__}.",
         *(f"- `{name}`: within {found:.1g} m³ m⁻³ of the networks" for name, found in apart.items()),
     ]
@@ -142,7 +142,7 @@ def _data(experiment: Experiment, judged: pd.DataFrame) -> str:
         [
             "## Data",
             f"{origin} Split: {way_of(experiment.split)}. The sensors that were held out, {sensors.sum():,} of "
-            f"{len(sensors)} networks with {len(judged):,} samples from {first} to {last}:",
+            f"{counted(len(sensors), 'networks')} with {counted(len(judged), 'samples')} from {first} to {last}:",
             markdown_table(("network", "sensors", "samples", "first", "last"), rows),
         ]
     )

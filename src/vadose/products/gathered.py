@@ -15,6 +15,7 @@ from vadose.products.described import Product
 from vadose.products.labelled import at_archive
 from vadose.products.sampled import Sampled, nearest_valid, sampled
 from vadose.products.units import is_saturation, rescaled, to_volume
+from vadose.report.text import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ def _gridded(product: Product, reference: pd.DataFrame | Path) -> tuple[pd.DataF
     away = found.away_km[np.isfinite(found.away_km)]
     note = (
         f"{product.name}: {product.path.name}, the nearest cell, its centre {np.median(away):.1f} km away (median; "
-        f"{away.max():.1f} km at most), {len(found.away_km) - len(away)} sensors outside; layers within "
+        f"{away.max():.1f} km at most), {counted(len(found.away_km) - len(away), 'sensors')} outside; layers within "
         f"{product.window_hours:g} h of the reading"
     )
     said = "; ".join([note, *([words] if words else []), *found.notes])

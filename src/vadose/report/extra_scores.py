@@ -11,7 +11,7 @@ from vadose.evaluation.scores import HEADLINE, Scores
 from vadose.evaluation.sensors import figures, scored
 from vadose.evaluation.spatial import Spatial
 from vadose.evaluation.temporal import InTime
-from vadose.report.text import interval, markdown_table, number
+from vadose.report.text import counted, interval, markdown_table, number
 
 FURTHER = "Other scores, and chance in time"
 OTHERS = {
@@ -58,11 +58,11 @@ def window_words(samples: "pd.Series[float]") -> str:
     few, sparse = int((held < FEWEST_IN_WINDOW).sum()), int((held < FEWEST_LIKE_DAILY).sum())
     words = f"which holds {held.median():g} samples in the median of sensors ({held.min():g} to {held.max():g})"
     if few:
-        words += f"; {few:,} sensors with fewer than {FEWEST_IN_WINDOW} have no R of these anomalies"
+        words += f"; no R of these anomalies for {counted(few, 'sensors')} with fewer than {FEWEST_IN_WINDOW}"
     if sparse > few:
         words += (
-            f"; at {sparse - few:,} sensors fewer than {FEWEST_LIKE_DAILY}: such anomalies are differences of "
-            "neighbouring samples, and their R does not stand beside that of daily series"
+            f"; at {counted(sparse - few, 'sensors')} fewer than {FEWEST_LIKE_DAILY}: such anomalies are differences "
+            "of neighbouring samples, and their R does not stand beside that of daily series"
         )
     return words
 

@@ -10,7 +10,7 @@ from vadose.evaluation.sensors import QUANTILES, figures, names, scored
 from vadose.evaluation.tally import SPREAD
 from vadose.evaluation.uncertainty import LEVELS
 from vadose.report.diagram import stated
-from vadose.report.text import HEADER, effective, headline_rows, interval, markdown_table, number
+from vadose.report.text import HEADER, counted, effective, headline_rows, interval, markdown_table, number
 
 EXTREMES = 5
 LISTED = 30
@@ -71,9 +71,10 @@ def basis(scores: Scores) -> str:
     worth = first["n_effective"].median()
     row = scores.headline.iloc[0]
     return (
-        f"{first['n'].sum():,} samples at {len(first):,} sensors, at least {scores.min_samples} samples a sensor; "
+        f"{counted(first['n'].sum(), 'samples')} at {counted(len(first), 'sensors')}, "
+        f"at least {counted(scores.min_samples, 'samples')} a sensor; "
         f"neighbours in time are alike: as good as {number(worth, 0)} independent ones a sensor, in the median. "
-        f"Places are blocks of {scores.bootstrap.block_degrees:g}°: {row['places']:,} hold these sensors. The mean "
+        f"Places are blocks of {scores.bootstrap.block_degrees:g}°: these sensors lie in {row['places']:,}. The mean "
         "over places is what a new place may expect. The mean over sensors counts a site of many sensors many times: "
         f"it is as sure as one over {effective(row['effective_places'])}. "
         f"Brackets: {scores.bootstrap.level:.0%} intervals from the differences between places"
@@ -83,7 +84,7 @@ def basis(scores: Scores) -> str:
 
 def _too_few(places: int, worth: float) -> str:
     if places < FEWEST:
-        return f"; {places} places are too few for one, {FEWEST:g} are needed."
+        return f"; {counted(places, 'places')} cannot give one, {FEWEST:g} are needed."
     if worth < FEWEST:
         return f"; of the mean over sensors there is none: {FEWEST:g} effective places are needed."
     return "."
@@ -109,7 +110,7 @@ def _own(product: ProductScores) -> str:
     if own.empty or samples == product.rows["scored"]:
         return ""
     three = " / ".join(number(rows[name]["mean"]) for name in ("r", "ubrmse", "rmse"))
-    return f"{three} ({len(own):,} sensors, {samples:,} samples)"
+    return f"{three} ({counted(len(own), 'sensors')}, {counted(samples, 'samples')})"
 
 
 def difference_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
@@ -130,13 +131,13 @@ def _difference(product: ProductScores, over: str) -> tuple[str, ...]:
     rows = figures(product.behind)
     one = rows["rmse"]
     if over == "places":
-        counted, columns, chance = f"{one['places']:,.0f} places", _OVER_PLACES, "p_over_places_holm"
+        where, columns, chance = counted(one["places"], "places"), _OVER_PLACES, "p_over_places_holm"
     else:
-        counted, columns = f"{one['sensors']:,.0f} sensors ({effective(one['effective'])})", _OVER_SENSORS
+        where, columns = f"{counted(one['sensors'], 'sensors')} ({effective(one['effective'])})", _OVER_SENSORS
         chance = "p_holm"
     cells = (interval(rows[name], *columns) for name in HEADLINE)
     p = " / ".join(number(rows[name][chance]) for name in ("r", "ubrmse", "rmse"))
-    return product.name, counted, *cells, p
+    return product.name, where, *cells, p
 
 
 _OVER_PLACES = ("over_places", "over_places_low", "over_places_high")

@@ -12,6 +12,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None or not isfinite(value) else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
+def counted(count: float, nouns: str) -> str:
+    """A count with its noun, which is given in the plural."""
+    return f"{count:,.0f} {nouns.removesuffix('s') if count == 1 else nouns}"
+
+
 def interval(row: Mapping[str, Any], value: str, low: str, high: str) -> str:
     """A figure of a row with its interval in brackets, without brackets where there is none."""
     bounds = f" [{number(row[low])}, {number(row[high])}]"
@@ -24,7 +29,7 @@ def headline_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]
     Means over places come first: they are what a new place may expect.
     """
     places = [row for row in records if "places" in row]  # not in scorecards of earlier versions
-    over_places = [(f"{row['places']:,} places", row, "_over_places") for row in places]
+    over_places = [(counted(row["places"], "places"), row, "_over_places") for row in places]
     over_sensors = [(_sensors(row), row, "") for row in records]
     return [
         (
@@ -45,7 +50,7 @@ def effective(places: float | None) -> str:
 
 def _sensors(row: Mapping[str, Any]) -> str:
     told = f" ({effective(row['effective_places'])})" if "effective_places" in row else ""
-    return f"{row['sensors']:,} sensors{told}"
+    return counted(row["sensors"], "sensors") + told
 
 
 _HEADLINE = ("r", "ubrmse", "rmse", "bias")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vadose.errors import Refusal
 from vadose.grid import later, nanosecond
-from vadose.refusal import Refusal
 from vadose.sources.records import Record
 
 APART = np.timedelta64(20, "m")

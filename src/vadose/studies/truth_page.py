@@ -11,7 +11,7 @@ from vadose.evaluation import Bootstrap, per_sensor, summary
 from vadose.evaluation.sensors import figures
 from vadose.experiment.config import SIMULATED
 from vadose.experiment.run import NETWORK
-from vadose.report.text import interval, markdown_table
+from vadose.report.text import counted, interval, markdown_table
 from vadose.studies.truth_ground import COVER, FAR
 
 PRODUCTS = ("smap", "gldas")
@@ -37,9 +37,9 @@ def page(maps: pd.DataFrame, points: pd.DataFrame, min_samples: int) -> str:
     parts = [
         "# Estimates beside the simulated truth",
         f"> **{SIMULATED}**",
-        f"Maps of {maps['region'].nunique()} regions whose sensors the networks have not seen, {len(maps):,} cells and "
-        "moments. Brackets: 90 % intervals from the differences between regions, none for fewer than five. R in space: "
-        "over the cells of a region at a moment; in time: over the moments of a cell.",
+        f"Maps of {counted(maps['region'].nunique(), 'regions')} whose sensors the networks have not seen, "
+        f"{len(maps):,} cells and moments. Brackets: 90 % intervals from the differences between regions, none for "
+        "fewer than five. R in space: over the cells of a region at a moment; in time: over the moments of a cell.",
         markdown_table(("estimate", *SCORES), rows),
         "The network by the cover of most of a cell:",
         markdown_table(("land cover", "cells", *SCORES), _parts(maps, maps[COVER])),

@@ -17,7 +17,7 @@ from vadose.experiment.ablation.rows import Group, Row
 from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.run import NETWORK, Run
 from vadose.io.files import declaration, replacing
-from vadose.report.text import effective, interval, markdown_table, number
+from vadose.report.text import counted, effective, interval, markdown_table, number
 
 SHOWN = {"r": "R", "ubrmse": "ubRMSE", "rmse": "RMSE"}
 """Scores of the table, and their words; ubRMSE and RMSE in m3 m-3."""
@@ -85,13 +85,14 @@ def _markdown(experiment: Experiment, bootstrap: Bootstrap, records: list[Record
     parts = [
         f"# {experiment.name}: what each part is worth",
         f"> **{notice}**" if notice else "",
-        f"{full['samples']:,} samples of {full['sensors']} sensors that all rows have an estimate for and none has "
-        f"seen. Every row is trained anew on the same folds and seeds. Brackets: {bootstrap.level:.0%} intervals from "
-        f"the differences between places (blocks of {bootstrap.block_degrees:g}°); Δ is the row minus the whole model, "
-        "sensor by sensor. ubRMSE and RMSE in m³ m⁻³.",
-        f"Mean over {full['places']} places, first over the sensors of each: what a new place may expect.",
+        f"{counted(full['samples'], 'samples')} of {counted(full['sensors'], 'sensors')} that all rows have "
+        "an estimate for and none has seen. Every row is trained anew on the same folds and seeds. Brackets: "
+        f"{bootstrap.level:.0%} intervals from the differences between places (blocks of "
+        f"{bootstrap.block_degrees:g}°); Δ is the row minus the whole model, sensor by sensor. ubRMSE and RMSE in "
+        "m³ m⁻³.",
+        f"Mean over {counted(full['places'], 'places')}, first over the sensors of each: what a new place may expect.",
         _table(records, "_over_places"),
-        f"Mean over {full['sensors']} sensors, as sure as one over {effective(full['effective_places'])}.",
+        f"Mean over {counted(full['sensors'], 'sensors')}, as sure as one over {effective(full['effective_places'])}.",
         _table(records, ""),
         "The paper's rows have its sources and read one moment; network, samples and folds are those of this "
         "experiment, so that its own figures are not comparable. Sources that the samples lack are left out of them.",

@@ -11,7 +11,7 @@ from vadose.evaluation.scores import ProductScores, Scores
 from vadose.evaluation.sensors import scored
 from vadose.evaluation.statistic import Floats
 from vadose.report.page.style import FAINT, SHADES, STEPS, WIDTH, Picture, colour, picture
-from vadose.report.text import shown
+from vadose.report.text import counted, shown
 
 _PANELS = (("r", "R"), ("ubrmse", "ubRMSE, m³ m⁻³"), ("rmse", "RMSE, m³ m⁻³"), ("bias", "bias, m³ m⁻³"))
 _CROWD, _CROWDS = 8, 3
@@ -24,7 +24,7 @@ def distribution(scores: Scores) -> Picture:
     return picture(
         lambda: _distribution(scores.products),
         "Scores of each sensor by product",
-        f"Scores of {there:,} sensors, a point each; box: quartiles and median; whiskers: 5 % and 95 %.",
+        f"Scores of {counted(there, 'sensors')}, a point each; box: quartiles and median; whiskers: 5 % and 95 %.",
     )
 
 
@@ -63,8 +63,8 @@ def places(scores: Scores) -> Picture:
     return picture(
         lambda: _places(there, scores),
         f"Map of sensors by R of {first.name}",
-        f"R of {first.name} at {len(there):,} sensors, longitude and latitude in degrees; to the right, the blocks of "
-        f"{scores.bootstrap.block_degrees:g}° with {_CROWD} sensors or more, at most {_CROWDS} of them.",
+        f"R of {first.name} at {counted(len(there), 'sensors')}, longitude and latitude in degrees; to the right, "
+        f"the blocks of {scores.bootstrap.block_degrees:g}° with {_CROWD} sensors or more, at most {_CROWDS} of them.",
     )
 
 
