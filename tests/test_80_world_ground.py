@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vadose.errors import Refusal
+from vadose.simulation import make
 from vadose.simulation.climates import HUMID, TAIGA, Covers
-from vadose.simulation.config import WorldConfig, scattered
+from vadose.simulation.config import PRESETS, Region, WorldConfig, scattered
 from vadose.simulation.fields import Patches, Where, random_field
+from vadose.simulation.ground_maps import require_mapped
 from vadose.simulation.land import WATER, Terrain
 from vadose.simulation.soil import hydraulics
 
@@ -136,3 +139,32 @@ def test_scattered_regions_are_apart_and_another_place_of_their_climate():
     assert regions[0].climate == HUMID
     assert regions[1].climate != HUMID
     assert scattered(4, 6, 16) == regions
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "side", "mapped"),
+    [
+        (25, 82.6, 10, True),
+        (25, 83, 10, False),
+        (25, 82.5, 400, False),
+        (-70, -55.9, 10, True),
+        (-70, -58, 10, False),
+        (179.9, 0, 10, False),
+        (-179.9, 0, 10, False),
+        (179.95, 60, 10, True),
+    ],
+)
+def test_a_region_beyond_the_map_of_a_product_is_refused_before_anything_is_written(tmp_path, lon, lat, side, mapped):
+    config = WorldConfig(regions=(Region(name="FAR", lon=lon, lat=lat, climate=TAIGA, side_cells=side),))
+    if mapped:
+        require_mapped("FAR", config.ground(config.regions[0]))
+        return
+    with pytest.raises(Refusal, match=r"region FAR.* beyond the map of SoilGrids"):
+        make(config, tmp_path / "world")
+    assert not (tmp_path / "world").exists()
+
+
+def test_all_presets_lie_where_every_product_is():
+    for config in PRESETS.values():
+        for region in config.regions:
+            require_mapped(region.name, config.ground(region))

@@ -12,6 +12,7 @@ from pyproj import Transformer
 from rasterio.windows import Window
 from scipy.ndimage import map_coordinates
 
+from vadose.errors import Refusal
 from vadose.grid import Tile
 from vadose.io.files import replacing
 from vadose.simulation.fields import Field, Floats, Where, random_field
@@ -126,14 +127,35 @@ def _write_soil(parts: Sequence[tuple[Window, NDArray[np.int16]]], path: Path) -
             raster.write(values, 1, window=window)
 
 
+def require_mapped(name: str, tile: Tile) -> None:
+    """Check that SoilGrids' map, which reaches least far of all products, reaches the ground of a region.
+
+    Raises:
+        Refusal: it does not; to north and south UTM, SMAP and GLDAS reach farther than it.
+    """
+    left, top, right, bottom = _extent(tile)
+    if min(left, top) < 0 or right > SOIL_WIDTH or bottom > SOIL_HEIGHT:
+        raise Refusal(
+            f"world: the region {name}, {tile}",
+            "It lies beyond the map of SoilGrids, which ends at 56 S and 82.7 N and, near the equator, at 180 degrees",
+            "Move it, or make it smaller",
+        )
+
+
 def _windows(tile: Tile) -> Iterator[Window]:
+    left, top, right, bottom = _extent(tile)
+    for first in range(top, bottom, ROWS // 4):
+        yield Window(left, first, right - left, min(ROWS // 4, bottom - first))
+
+
+def _extent(tile: Tile) -> tuple[int, int, int, int]:
+    """First and last columns and rows of the soil maps under a tile: left, top, right, bottom."""
     box = tile.pixels.pad(300).boundingbox
     x, y = np.meshgrid(np.linspace(box.left, box.right, 20), np.linspace(box.bottom, box.top, 20))
     east, north = Transformer.from_crs(tile.epsg, HOMOLOSINE, always_xy=True).transform(x, y)
     left, top = int((east.min() - SOIL_WEST) // SOIL_M), int((SOIL_NORTH - north.max()) // SOIL_M)
     right, bottom = int((east.max() - SOIL_WEST) // SOIL_M) + 1, int((SOIL_NORTH - north.min()) // SOIL_M) + 1
-    for first in range(top, bottom, ROWS // 4):
-        yield Window(left, first, right - left, min(ROWS // 4, bottom - first))
+    return left, top, right, bottom
 
 
 def _whole(values: Floats) -> NDArray[np.int16]:

@@ -12,7 +12,7 @@ from vadose.io.outputs import Request
 from vadose.io.processes import processes
 from vadose.simulation import gldas, smap
 from vadose.simulation.config import WorldConfig
-from vadose.simulation.ground_maps import write_soils
+from vadose.simulation.ground_maps import require_mapped, write_soils
 from vadose.simulation.raster import NOTICE
 from vadose.simulation.region import blocks_of, write_region
 from vadose.simulation.simulator import Nature
@@ -36,8 +36,11 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
         workers: processes, each at a region of its own.
 
     Raises:
-        Refusal: the folder holds something else, or another process is at work on it.
+        Refusal: the folder holds something else, another process is at work on it, or a region lies beyond a
+            product.
     """
+    for region in config.regions:
+        require_mapped(region.name, config.ground(region))
     MAKE.require_place(folder, folder=True)
     if _finished(config, folder) is None:
         return
