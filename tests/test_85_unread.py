@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from affine import Affine
+from typer.testing import CliRunner
 
 from real_archive import Layer, write_item
+from vadose.cli import app
 from vadose.dataset import SampleStore
 from vadose.errors import Refusal
 from vadose.experiment.build_samples import gather
@@ -105,7 +108,7 @@ def test_a_source_of_which_all_is_unread_is_an_error_unless_allowed(archive, tmp
         gather(experiment(archive), tmp_path / "store")
     assert not (tmp_path / "store").exists()
     for number, allowed in enumerate((experiment(archive, allow_unread=True), experiment(archive))):
-        told = str(gather(allowed, tmp_path / f"store{number}", allow_unread=number == 1))
+        told = str(gather(allowed.allowing_unread(number == 1), tmp_path / f"store{number}"))
         assert f"sample without {source}" in told
         assert f"{source} 0%" in told
         assert f"1 x {source}: " in told
@@ -123,4 +126,24 @@ def test_items_that_are_unread_where_the_sensors_are_end_the_build_and_keep_its_
     with pytest.raises(Refusal, match="no scene classification"):
         gather(experiment(archive), tmp_path / "store")
     assert not (tmp_path / "store").exists()
-    assert "sentinel2 0%" in str(gather(experiment(archive), tmp_path / "store", allow_unread=True))
+    assert "sentinel2 0%" in str(gather(experiment(archive).allowing_unread(), tmp_path / "store"))
+
+
+@pytest.mark.parametrize("command", [("samples", "build"), ("train",), ("ablate", "--out", "rows")])
+def test_every_command_that_builds_samples_may_go_on_without_a_source(archive, tmp_path, monkeypatch, command):
+    """And the key of the configuration is not part of what a run is known by."""
+    config = tmp_path / "exp.yaml"
+    config.write_text(yaml.safe_dump(experiment(archive).model_dump(mode="json")))
+    asked = []
+
+    def built(told, *_, **__):
+        asked.append(told)
+        raise Refusal("asked", "that is all", "stop")
+
+    for where in ("build_samples.gather", "train.store_of", "ablation.run.store_of"):
+        monkeypatch.setattr(f"vadose.experiment.{where}", built)
+    monkeypatch.chdir(tmp_path)
+    for allowed in ([], ["--allow-unread"]):
+        CliRunner().invoke(app, [*command, *allowed, str(config)])
+    assert [one.samples.allow_unread for one in asked] == [False, True]
+    assert asked[0].model_dump() == asked[1].model_dump()

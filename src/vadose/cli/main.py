@@ -102,10 +102,10 @@ def samples_build(config: Config, out: Out = None, workers: Workers = CORES, all
     from vadose.experiment import read_experiment
     from vadose.experiment.build_samples import gather
 
-    experiment = read_experiment(config)
+    experiment = read_experiment(config).allowing_unread(allow_unread)
     with progress("samples") as report:
         folder = out or Path("runs") / experiment.name / "samples"
-        say(str(gather(experiment, folder, report, workers, allow_unread)))
+        say(str(gather(experiment, folder, report, workers)))
 
 
 @samples.command("table")
@@ -183,6 +183,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     workers: Workers = CORES,
     samples: Annotated[Path | None, typer.Option(help="Samples that were built before, from the same archive.")] = None,
+    allow_unread: AllowUnread = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="What trains.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="CUDA devices, or processes of the CPU, that share a batch.")] = 1,
     precision: Annotated[Literal["32", "bf16-mixed", "16-mixed"], typer.Option(help="Of the training.")] = "32",
@@ -195,7 +196,7 @@ def train(
     from vadose.experiment.train import train_in
     from vadose.training import Machine
 
-    experiment = read_experiment(config)
+    experiment = read_experiment(config).allowing_unread(allow_unread)
     machine = Machine.asked(device, devices, precision, accumulate, compiled, tensorboard)
     folder = out or Path("runs") / experiment.name
     with progress("samples") as samples_report, epochs() as report:
@@ -210,14 +211,16 @@ def ablate_(
     workers: Workers = CORES,
     resume: Annotated[bool, typer.Option("--resume", help="Go on; rows that are finished stay.")] = False,
     samples: Annotated[Path | None, typer.Option(help="Samples that were built before, from the same archive.")] = None,
+    allow_unread: AllowUnread = False,
     row: Annotated[list[str] | None, typer.Option(help="A row beside the full model; all when none is named.")] = None,
 ) -> None:
     """Train the network without each of its parts, on the same folds and seeds: one table, one picture."""
     from vadose.experiment import read_experiment
     from vadose.experiment.ablation import ablate
 
+    experiment = read_experiment(config).allowing_unread(allow_unread)
     with progress("samples") as samples_report, epochs() as report:
-        table = ablate(read_experiment(config), out, resume, samples_report, report, workers, samples, row or ())
+        table = ablate(experiment, out, resume, samples_report, report, workers, samples, row or ())
     say(table.read_text(encoding="utf-8"), f"Table: {table}")
 
 

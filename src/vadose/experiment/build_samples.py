@@ -34,7 +34,6 @@ def gather(
     store: Path,
     progress: Progress | None = None,
     workers: int = 1,
-    allow_unread: bool = False,
 ) -> Report:
     """Build the sample store of an experiment; a build that was stopped goes on.
 
@@ -43,7 +42,6 @@ def gather(
         store: where to write.
         progress: told after each sensor.
         workers: processes.
-        allow_unread: as in `ArchiveSamples`, which may allow it too.
 
     Raises:
         Refusal: what it is made from cannot be read or holds nothing, or something of a source that the samples need
@@ -51,8 +49,6 @@ def gather(
     """
     BUILD.require_place(store, folder=True)
     samples = experiment.samples
-    if isinstance(samples, ArchiveSamples) and allow_unread:
-        samples = samples.model_copy(update={"allow_unread": True})
     if isinstance(samples, TableSamples):
         return import_table(samples.table, mapping_of(experiment, samples), store, samples.mapping)
     if isinstance(samples, StoreSamples):

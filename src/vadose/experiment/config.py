@@ -227,6 +227,12 @@ class Experiment(Section):
     rivals: tuple[Rival, ...] = get_args(Rival)
     min_samples: int = Field(default=20, ge=2, le=10_000_000)
 
+    def allowing_unread(self, allowed: bool = True) -> "Experiment":
+        """The same, where it is allowed with samples that do without a source that cannot be read."""
+        if not allowed or not isinstance(self.samples, ArchiveSamples):
+            return self
+        return self.model_copy(update={"samples": self.samples.model_copy(update={"allow_unread": True})})
+
     @property
     def network_needs(self) -> Needs:
         """What the network reads."""
