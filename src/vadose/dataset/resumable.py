@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ from vadose.dataset.rejections import Dropped
 from vadose.dataset.writer import Samples
 from vadose.errors import Refusal
 from vadose.fusion import Needs
+from vadose.io.atomic import sweep
 from vadose.io.files import declaration, read_json, replacing, write_json
 from vadose.sources.left_out import LeftOut
 
 PLAN, REPORT, UNREAD = "plan.json", "report.json", "unread.json"
-HEX = 8 * "[0-9a-f]"
-"""What `replacing` puts behind the name of what is half written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +69,7 @@ class Staging:
                 f"{staging.folder} holds the parts of another one that was stopped",
                 f"Finish that one with the configuration that it was begun with, or remove {staging.folder}",
             )
-        for half_written in store.parent.glob(f".{escape(store.name)}.{HEX}*"):
-            shutil.rmtree(half_written)
+        sweep(staging.folder)
         return staging
 
     def has(self, number: int) -> bool:

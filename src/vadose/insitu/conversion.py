@@ -25,6 +25,7 @@ from vadose.insitu.counts import Fault, Gathered, counted, gather
 from vadose.insitu.flags import explained
 from vadose.insitu.index import Held, Series
 from vadose.insitu.parquet import DECLARATION, KIND, READINGS, READINGS_SCHEMA, SENSORS, SENSORS_SCHEMA
+from vadose.io.atomic import sweep
 from vadose.io.files import declaration, read_json, replacing, write_json
 from vadose.io.locks import alone_at
 from vadose.io.outputs import Request
@@ -115,8 +116,7 @@ def _begin(out: Path, told: Mapping[str, Any]) -> Path:
             f"{staging} holds unfinished ones of another archive",
             f"Finish those with the archive that they were begun with, or remove {staging}",
         )
-    for left in list(staging.rglob(".*")):
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    sweep(staging)
     return staging
 
 
