@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from ismn.interface import ISMN_Interface
+from typer.testing import CliRunner
 
 from test_20_sources_ismn import ROWS, stm, zipped
+from vadose.cli.main import app
 from vadose.errors import Refusal
 from vadose.insitu.archive import Files
 from vadose.insitu.flags import FROZEN, MEANINGS, accepted, explained
@@ -191,3 +193,19 @@ def test_a_source_can_be_handed_to_another_process(tmp_path: Path, packed: bool)
     source = Ismn(zipped(tmp_path / "data", tmp_path / "data.zip") if packed else tmp_path / "data")
     (sensor,) = source.sensors()
     pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(source)).read(sensor), source.read(sensor))
+
+
+def test_an_encrypted_archive_is_refused_whole(tmp_path: Path) -> None:
+    """The flag that a zip program sets with a password, in the list of files and before each of them."""
+    path = tmp_path / "ismn.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("NET/A/NET_NET_A_sm_0.050000_0.050000_Probe_20200101_20200131.stm", "encrypted bytes")
+    content = bytearray(path.read_bytes())
+    content[6] |= 1
+    content[content.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(Refusal, match=r"It is encrypted\. .*password"):
+        Ismn(path).sensors()
+    told = CliRunner().invoke(app, ["samples", "insitu", str(path), "--out", str(tmp_path / "tables")])
+    assert isinstance(told.exception, Refusal)
+    assert not (tmp_path / "tables").exists()

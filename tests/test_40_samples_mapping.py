@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from vadose.dataset.table_columns import TableMapping
+from vadose.dataset.table_columns import Moment, TableMapping
 from vadose.dataset.table_units import accepted, check, convert
 from vadose.errors import Refusal
 from vadose.variables import BULK_DENSITY, PREDICTORS, SAND, SMAP, SOIL_MOISTURE, VV
@@ -84,3 +85,22 @@ def test_units() -> None:
         np.testing.assert_array_equal(convert(one, variable, variable.units), one)
         with pytest.raises(Refusal, match="in 'furlong'"):
             check(variable, "furlong", None)
+
+
+FORMATS = ("%Y-%m-%d", "%d.%m.%Y %H:%M %z", "%Y%m%d", "%y/%m/%d", "%Y %j", "%m/%d/%Y %I:%M %p", "ISO8601", None)
+WRONG = ("%Q", "%Y-%m-%d %Q", "%", "%Y-%Y", "%d.%m.", "%H:%M", "yyyy-mm-dd", "mixed", "", "%G-%V", "%Y-%m-%d\0")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_formats_of_times_are_those_of_strftime(form):
+    assert Moment(column="date", format=form).format == form
+
+
+@pytest.mark.parametrize("form", WRONG)
+def test_a_format_with_a_wrong_directive_or_without_a_year_is_refused(form, tmp_path):
+    with pytest.raises(ValidationError, match=r"strftime format|has no year"):
+        Moment(column="date", format=form)
+    path = tmp_path / "mapping.yaml"
+    path.write_text(yaml.safe_dump(MAPPING | {"time": {"column": "date", "format": form}}))
+    with pytest.raises(Refusal, match=r"time\.format"):
+        TableMapping.read(path)

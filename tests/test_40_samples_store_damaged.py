@@ -96,6 +96,28 @@ def test_a_store_that_is_not_whole_is_refused(store: Path, spoil: Callable[[Path
     assert refused.value.remedy
 
 
+@pytest.mark.parametrize("key", ["kind", "format", "simulated", "made_from", "needs", "count", "products"])
+@pytest.mark.parametrize("value", [None, "some text", ["ndvi"]])
+def test_a_declaration_without_its_keys_or_with_others_in_their_place_is_refused(
+    store: Path, key: str, value: object
+) -> None:
+    path = store / "declaration.json"
+    told = json.loads(path.read_text())
+    del told[key]
+    path.write_text(json.dumps(told if value is None else told | {key: value}))
+    with pytest.raises(Refusal) as refused:
+        SampleStore.open(store)
+    assert "samples: the store" in refused.value.asked
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "null", '"text"', ""])
+def test_a_declaration_that_is_none_is_refused(store: Path, text: str) -> None:
+    (store / "declaration.json").write_text(text)
+    with pytest.raises(Refusal, match=r"No readable declaration\.json"):
+        SampleStore.open(store)
+
+
 def test_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"No readable declaration\.json in it"):
         SampleStore.open(tmp_path / "nowhere")

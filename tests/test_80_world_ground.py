@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadose.errors import Refusal
-from vadose.simulation import make
 from vadose.simulation.climates import HUMID, TAIGA, Covers
 from vadose.simulation.config import PRESETS, Region, WorldConfig, scattered
 from vadose.simulation.fields import Patches, Where, random_field
 from vadose.simulation.ground_maps import require_mapped
 from vadose.simulation.land import WATER, Terrain
+from vadose.simulation.make import make
 from vadose.simulation.soil import hydraulics
 
 SAXTON_RAWLS = {

@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from vadose.cli.main import app
 from vadose.dataset import SampleStore, TableMapping, import_table
+from vadose.dataset.layout import IDENTITY
 from vadose.errors import Refusal
 from vadose.experiment import Experiment
 from vadose.experiment.folds import folds_of
-from vadose.experiment.split_table import keep, read, table_of
+from vadose.experiment.split_table import KEY, keep, read, table_of
 
 GAP_DAYS = 30.0
 PREDICTORS = {"smap": {"column": "smap"}, "sand": {"column": "sand", "units": "%"}}
@@ -119,6 +120,20 @@ def test_a_torn_split_is_refused(store, tmp_path):
     path.write_bytes(b"PAR1")
     with pytest.raises(Refusal, match="cannot be read"):
         read(path)
+
+
+@pytest.mark.parametrize("column", [*KEY, "samples", "first_time", "last_time"])
+@pytest.mark.parametrize("value", ["some text", 1.5, None, [1]])
+def test_a_split_with_columns_of_another_kind_is_refused(column, value, store, tmp_path):
+    """Whatever of it the samples of now contradict, or nobody can read, in words."""
+    path = tmp_path / "split.parquet"
+    table = table_of(folds_of(plan(places={"by": "place"}, folds=2).split, store), store.index)
+    keep(table, path)
+    table.assign(**{column: [value] * len(table)}).to_parquet(path)
+    times = ("first_time", "last_time")
+    another = column in ("part", *IDENTITY) if isinstance(value, str) else value is None and column in times
+    with pytest.raises(Refusal, match="The samples now give another" if another else "It cannot be read"):
+        keep(table, path)
 
 
 def test_training_by_year_goes_the_whole_way(config, tmp_path):

@@ -11,7 +11,7 @@ from affine import Affine
 from typer.testing import CliRunner
 
 from real_archive import Layer, write_item
-from vadose.cli import app
+from vadose.cli.main import app
 from vadose.dataset import SampleStore
 from vadose.errors import Refusal
 from vadose.experiment.build_samples import gather

@@ -142,6 +142,22 @@ def test_places_that_are_none_are_refused(maps, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".nc"])
+@pytest.mark.parametrize("ways", [("at", "at"), ("at", "points"), ("points", "points")])
+def test_a_place_named_twice_is_two_rows_a_time_or_refused_where_a_place_has_one(suffix, ways, maps, tmp_path):
+    lon, lat = cell_centres(WEST)
+    at = f"{lon[0, 0]},{lat[0, 0]}"
+    (tmp_path / "points.csv").write_text("place,lon,lat\n" + f'"{at}",{at}\n' * ways.count("points"))
+    points = tmp_path / "points.csv" if "points" in ways else None
+    out = tmp_path / f"series{suffix}"
+    if suffix == ".nc":
+        with pytest.raises(Refusal, match=r"would hold the place '.*' twice"):
+            series_of(maps["cog"], out, [at] * ways.count("at"), points)
+        assert not out.exists()
+        return
+    assert len(series_of(maps["cog"], out, [at] * ways.count("at"), points)) == 2 * len(MOMENTS)
+
+
 def test_a_cube_of_something_else_is_refused(tmp_path):
     xr.Dataset({"rain": ("x", [1.0])}).to_netcdf(tmp_path / "soil_moisture_1.nc")
     (tmp_path / "torn").mkdir()

@@ -294,7 +294,7 @@ def _grown_from(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return False
 
 
-_DECLARED = {"simulated": bool, "made_from": dict, "needs": dict, "count": int}
+_DECLARED = {"simulated": bool, "made_from": dict, "needs": dict, "count": int, "products": dict}
 
 
 def _conformed(index: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """A table's mapping: which of its columns is what, in which units."""
 
+import re
 from collections.abc import Collection
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +28,7 @@ from vadose.variables import (
 
 _EXAMPLES = "examples lie in configs/tables"
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
+_SOME_TIME = datetime(2003, 4, 25, 13, 6, 7, tzinfo=UTC)
 
 
 class _Closed(BaseModel):
@@ -60,8 +63,14 @@ class Moment(_Closed):
     @field_validator("format")
     @classmethod
     def _known(cls, form: str | None) -> str | None:
-        if form is not None:
-            pd.to_datetime(pd.Series([""]), format=form, errors="coerce")  # a ValueError for what is no format
+        if form in (None, "ISO8601"):
+            return form
+        try:
+            read = pd.to_datetime(_SOME_TIME.strftime(form), format=form)
+        except (ValueError, re.error) as error:
+            raise ValueError(f"'{form}' is no strftime format ({error})") from error
+        if read.year != _SOME_TIME.year:
+            raise ValueError(f"'{form}' has no year")
         return form
 
 

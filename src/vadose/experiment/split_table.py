@@ -9,6 +9,7 @@ import pandas as pd
 from vadose.dataset import Fold
 from vadose.dataset.layout import IDENTITY
 from vadose.errors import Refusal
+from vadose.grid import nanoseconds
 from vadose.io.files import declaration, replacing
 
 KEY = ["fold", "part", *IDENTITY, "year"]
@@ -61,14 +62,29 @@ def read(path: Path) -> pd.DataFrame:
     """
     try:
         table = pd.read_parquet(path)
-        table = table.assign(fold=table["fold"].astype(np.int64), samples=table["samples"].astype(np.int64))
-        return table[[*KEY, "samples", "first_time", "last_time"]]
+        whole = {name: _whole(table[name]) for name in ("fold", "year", "samples")}
+        text = {name: _text(table[name]) for name in ("part", *IDENTITY)}
+        times = {name: nanoseconds(table[name].to_numpy()) for name in ("first_time", "last_time")}
+        return table.assign(**whole, **text, **times)[[*KEY, "samples", "first_time", "last_time"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(
             f"run: the split {path}",
             f"It cannot be read ({error})",
             "Go on with the run by 'vadose train --resume', or train again",
         ) from error
+
+
+def _whole(column: pd.Series) -> pd.Series:
+    numbers = column.astype(np.int64)
+    if (numbers != column).any():
+        raise ValueError(f"{column.name} is no whole number")
+    return numbers
+
+
+def _text(column: pd.Series) -> pd.Series:
+    if not all(isinstance(value, str) for value in column):
+        raise TypeError(f"{column.name} is no text")
+    return column
 
 
 def _check_same(held: pd.DataFrame, now: pd.DataFrame, path: Path) -> None:
