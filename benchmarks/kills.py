@@ -88,7 +88,7 @@ WORLD = {
     ],
 }
 AREA, DATE = "9.175,55.429,9.205,55.446", "2021-06-10"
-TIME_MS, DAY_MS = 1_622_700_000_000, 86_400_000
+TIME_MS, DAY_MS = 1.6227e12, 86_400_000
 """Of the first published example: 2021-06-03; a day."""
 OF_RUN = ("train", "experiment.yaml", "--out", "run")
 OF_MAP = ("map", "maprun", "archive", "--area", AREA, "--date", DATE, "--no-pictures", "--out", "whole")
