@@ -42,8 +42,9 @@ QUICK = ("samples append", "samples table", "samples describe")
 """Cases that need neither a run nor an archive."""
 PREPARED = {
     True: "matplotlib.pyplot vadose.dataset vadose.dataset.describe",
-    False: "lightning.fabric lightgbm matplotlib.pyplot torch.export vadose.batchu2022.commands vadose.experiment.ablation "
-    "vadose.export.run vadose.mapping.points vadose.studies.demo vadose.studies.realism vadose.studies.truth",
+    False: "lightning.fabric lightgbm matplotlib.pyplot torch.export vadose.batchu2022.commands "
+    "vadose.experiment.ablation vadose.export.run vadose.mapping.points "
+    "vadose.studies.demo vadose.studies.realism vadose.studies.truth",
 }
 """Imported before any command is begun: for the quick cases, and for others."""
 TIMES = frozenset({"seconds", "samples_per_second", "peak_mb"})
