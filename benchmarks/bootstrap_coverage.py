@@ -139,7 +139,9 @@ def in_time_table(series: int) -> None:
         ]
         rng, held = np.random.default_rng(seed), []
         for _, rows in tables["product 0"].groupby("station"):
-            (moments,) = drawn([rows["mean"].to_numpy()], rows["soil_moisture"].to_numpy(), 1, DRAWS, rng)
+            (moments,) = drawn(
+                [rows["soil_moisture"].to_numpy()], rows["soil_moisture_in_situ"].to_numpy(), 1, DRAWS, rng
+            )
             low, high = np.quantile(pearson_r(moments), [0.05, 0.95])
             held.append(low <= R <= high)
         worth, block = found["n_effective"].median(), found["block"].median()

@@ -74,7 +74,7 @@ def named(experiment: Experiment, store: SampleStore, shaken: bool) -> float:
     with torch.no_grad():
         columns, there = network.standard(Readings.of(batch, needs).columns(network.columns))
         if shaken:
-            noise = noise_of(network.columns, shape.noise, shape.lasting_noise, shape.static_noise)
+            noise = noise_of(network.columns, shape.noise, shape.time_invariant_noise, shape.static_noise)
             epoch = np.random.default_rng(0).integers(0, EPOCHS, len(store)) + EPOCHS * ~early
             columns = noise(columns, torch.from_numpy(given.sensors * 2 * EPOCHS + epoch)) * there
     table = columns[:, :, 0, 0].numpy()

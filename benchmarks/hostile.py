@@ -2,7 +2,7 @@
 
     python benchmarks/hostile.py WORLD [--flips 500] [--seed 0]
 
-WORLD is a simulated world (`vadose world make WORLD --preset tiny`). A flip turns one byte of one file, chosen at
+WORLD is a simulated world (`vadose simulate make WORLD --preset tiny`). A flip turns one byte of one file, chosen at
 random, into another; the file is then read as commands read it. Its outcome is `same` (the same values), `told` (a
 clear error, or the file is left out), `differs` (other values, nothing said) or `traceback` (an error that is no
 Refusal). Formats without a checksum cannot know that a byte differs; their `differs` are counted apart.
@@ -192,8 +192,10 @@ def results(work: Path) -> list[Kind]:
     """Tables of estimates and a finished tile of a map."""
     found = []
     rows = pd.DataFrame({"network": ["N"] * 30, "station": "S", "sensor": "s"})
-    rows = rows.assign(lat=40.0, lon=9.0, time=pd.date_range("2020-01-01", periods=30), mean=np.linspace(0.1, 0.3, 30))
-    rows = rows.assign(soil_moisture=np.linspace(0.12, 0.28, 30))
+    rows = rows.assign(
+        lat=40.0, lon=9.0, time=pd.date_range("2020-01-01", periods=30), soil_moisture=np.linspace(0.1, 0.3, 30)
+    )
+    rows = rows.assign(soil_moisture_in_situ=np.linspace(0.12, 0.28, 30))
     for suffix, write in ((".parquet", rows.to_parquet), (".csv", rows.to_csv)):
         (work / f"estimates{suffix}").mkdir()
         write(work / f"estimates{suffix}" / f"p{suffix}", index=False)

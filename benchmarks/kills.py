@@ -30,7 +30,7 @@ from typer import Typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from vadose import cli
+from vadose.cli import console
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -38,7 +38,7 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 READS = frozenset({"samples verify"})
 """Commands that write nothing."""
-QUICK = ("samples append", "samples table", "samples describe")
+QUICK = ("samples append", "samples import-table", "samples describe")
 """Cases that need neither a run nor an archive."""
 PREPARED = {
     True: "matplotlib.pyplot vadose.dataset vadose.dataset.describe",
@@ -62,20 +62,25 @@ POINTS = {
 EXPERIMENT = {
     "name": "point",
     "simulated": True,
-    "samples": {"table": "a.csv", "mapping": "mapping.yaml"},
+    "samples": {"table": "a.csv", "columns": "mapping.yaml"},
     "needs": {"cells": ["vv", "elevation"]},
-    "split": {"places": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
-    "network": {"cell_features": 4, "past_features": 4, "joined": 8},
+    "split": {"grouping": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
+    "network": {"cell_features": 4, "gru_size": 4, "hidden_size": 8},
     "schedule": {"epochs": 2, "batch_size": 32, "per_sensor": 5},
     "min_samples": 5,
 }
 COLLOCATED = {
     "name": "collocated",
     "simulated": True,
-    "samples": {"archive": "world", "period": "2021-06-01/2021-06-10", "at": 3.0, "most_per_sensor": 3},
+    "samples": {
+        "archive": "world",
+        "period": "2021-06-01/2021-06-10",
+        "sample_times": 3.0,
+        "max_samples_per_sensor": 3,
+    },
     "needs": {"cells": ["vv", "sand"]},
-    "split": {"places": {"by": "network"}, "folds": 3, "validation_fraction": 0.4},
-    "network": {"cell_features": 4, "past_features": 4, "joined": 8},
+    "split": {"grouping": {"by": "network"}, "folds": 3, "validation_fraction": 0.4},
+    "network": {"cell_features": 4, "gru_size": 4, "hidden_size": 8},
     "schedule": {"epochs": 1, "batch_size": 8, "per_sensor": 2},
     "min_samples": 2,
 }
@@ -93,7 +98,7 @@ TIME_MS, DAY_MS = 1.6227e12, 86_400_000
 """Of the first published example: 2021-06-03; a day."""
 OF_RUN = ("train", "experiment.yaml", "--out", "run")
 OF_MAP = ("map", "maprun", "archive", "--area", AREA, "--date", DATE, "--no-pictures", "--out", "whole")
-OF_WORLD = ("world", "make", "world", "--preset", "tiny")
+OF_WORLD = ("simulate", "make", "world", "--preset", "tiny")
 OF_WORLD_RUN = ("train", "collocated.yaml", "--out", "worldrun")
 
 
@@ -127,23 +132,30 @@ def cases() -> list[Case]:
     formats = ("--format", "cog", "--format", "zarr", "--format", "netcdf")
     return [
         Case("samples append", ("samples", "append", "grows", "b"), "grows", begun=False),
-        Case("samples table", ("samples", "table", "a.csv", "--mapping", "mapping.yaml", "--out", "S"), "S"),
+        Case(
+            "samples import-table", ("samples", "import-table", "a.csv", "--columns", "mapping.yaml", "--out", "S"), "S"
+        ),
         Case("samples build", ("samples", "build", "collocated.yaml", "--out", "B"), "B", needs=(OF_WORLD,)),
-        Case("samples published", ("samples", "published", "shards", "--out", "P"), "P"),
-        Case("samples units", ("samples", "units", "shards", "archive", "--out", "units.json"), "units.json"),
-        Case("samples insitu", ("samples", "insitu", "world/ismn", "--out", "I"), "I", begun=False, needs=(OF_WORLD,)),
+        Case("samples import-batchu2022", ("samples", "import-batchu2022", "shards", "--out", "P"), "P"),
+        Case("samples fit-units", ("samples", "fit-units", "shards", "archive", "--out", "units.json"), "units.json"),
+        Case(
+            "samples convert-ismn",
+            ("samples", "convert-ismn", "world/ismn", "--out", "I"),
+            "I",
+            begun=False,
+            needs=(OF_WORLD,),
+        ),
         Case("samples describe", ("samples", "describe", "a", "--out", "a.png"), "a.png"),
         Case("estimate", ("estimate", "run", "b", "--out", "est.parquet"), "est.parquet", needs=(OF_RUN,)),
-        Case("score", ("score", estimates, "--min-samples", "5", "--out", "card"), "card", needs=(OF_RUN,)),
         Case(
-            "compare",
-            ("compare", estimates, f"other={estimates}", "--min-samples", "5", "--out", "both"),
-            "both",
+            "evaluate",
+            ("evaluate", estimates, f"other={estimates}", "--min-samples", "5", "--out", "card"),
+            "card",
             needs=(OF_RUN,),
         ),
         Case(
             "series",
-            ("series", "whole", "--at", "9.19,55.437", "--out", "series.parquet"),
+            ("series", "whole", "--point", "9.19,55.437", "--out", "series.parquet"),
             "series.parquet",
             needs=(OF_MAP,),
         ),
@@ -151,18 +163,18 @@ def cases() -> list[Case]:
         Case("train", ("train", "experiment.yaml", "--out", "T"), "T", ("--resume",), begun=False, filled=True),
         Case(
             "ablate",
-            ("ablate", "experiment.yaml", "--row", "without_vv", "--out", "A"),
+            ("ablate", "experiment.yaml", "--variant", "without_vv", "--out", "A"),
             "A",
             ("--resume",),
             begun=False,
             filled=True,
         ),
         Case("map", (*mapped, *formats), "map", begun=False, filled=True),
-        Case("world make", ("world", "make", "W", "--preset", "tiny"), "W", begun=False, filled=True),
-        Case("world compare", ("world", "compare", "world", "--out", "page/page.md"), "page", needs=(OF_WORLD,)),
+        Case("simulate make", ("simulate", "make", "W", "--preset", "tiny"), "W", begun=False, filled=True),
+        Case("simulate compare", ("simulate", "compare", "world", "--out", "page/page.md"), "page", needs=(OF_WORLD,)),
         Case(
-            "world judge",
-            ("world", "judge", "worldrun", "world", "--out", "judged.md"),
+            "simulate evaluate",
+            ("simulate", "evaluate", "worldrun", "world", "--out", "judged.md"),
             "judged.md",
             needs=(OF_WORLD, OF_WORLD_RUN),
         ),
@@ -209,9 +221,9 @@ def write_inputs(folder: Path) -> None:
 
 
 FIRST = (
-    ("samples", "table", "a.csv", "--mapping", "mapping.yaml", "--out", "a"),
-    ("samples", "table", "b.csv", "--mapping", "mapping.yaml", "--out", "b"),
-    ("samples", "table", "a.csv", "--mapping", "mapping.yaml", "--out", "grows"),
+    ("samples", "import-table", "a.csv", "--columns", "mapping.yaml", "--out", "a"),
+    ("samples", "import-table", "b.csv", "--columns", "mapping.yaml", "--out", "b"),
+    ("samples", "import-table", "a.csv", "--columns", "mapping.yaml", "--out", "grows"),
 )
 """Commands whose results others read."""
 
@@ -368,7 +380,7 @@ class Bench:
     def _again(self) -> str:
         done = (self.work / self.case.out).exists() and contents(self.work / self.case.out) == self.whole
         again = run((*self.case.words, *self.case.again), self.work)
-        if done and self.case.name == "samples insitu":
+        if done and self.case.name == "samples convert-ismn":
             return "" if not hidden(self.work) else f"left behind: {hidden(self.work)}"
         if again.status or "Traceback" in again.text:
             return f"the next run ended with {again.status}: {again.text[-300:]}"
@@ -475,7 +487,7 @@ def main() -> None:
     known = {case.name: case for case in cases()}
     parser.add_argument("--only", nargs="*", choices=known, default=[*known])
     asked = parser.parse_args()
-    cli.CORES = 1  # the hook does not see what workers rename
+    console.CORES = 1  # the hook does not see what workers rename
     from vadose.cli.main import app  # noqa: PLC0415 - after that, as it takes it over
 
     if unlike := uncovered(app, known):

@@ -66,7 +66,7 @@ def written(path: Path, holds: Needs, images: list[Images], sensors: int, moment
         lat=sensor / 10,
         lon=sensor / 5,
         time=pd.Timestamp("2021-01-01") + pd.to_timedelta(np.tile(np.arange(moments), sensors), "D"),
-        soil_moisture=rng.uniform(0.05, 0.4, sensor.size),
+        soil_moisture_in_situ=rng.uniform(0.05, 0.4, sensor.size),
     )
     cells = rng.uniform(0.1, 0.4, (sensor.size, len(holds.cells))).astype(np.float32)
     past = rng.uniform(0.1, 0.4, (sensor.size, holds.history.steps, len(holds.history.variables))).astype(np.float32)

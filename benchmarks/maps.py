@@ -174,7 +174,7 @@ def network_alone(cells_a_side: int = TILE_CELLS) -> None:
     """Cells per second of the default network with pixels: chips one by one, 32 chips a batch, and a tile."""
     content = {
         "name": "speed",
-        "samples": {"table": "-", "mapping": "-"},
+        "samples": {"table": "-", "columns": "-"},
         "needs": {"pixels": BANDS},
         "split": {"folds": 2},
     }

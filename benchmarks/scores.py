@@ -62,7 +62,7 @@ def theirs(sensors: int) -> float:
     tables = list(simulated(0.7, 0.9, samples=SAMPLES, sensors=sensors, products=PRODUCTS).values())
     spent = dict.fromkeys(COMPARED, 0.0)
     for table in tables:
-        pairs = table[["mean", "soil_moisture"]].to_numpy().reshape(sensors, SAMPLES, 2)
+        pairs = table[["soil_moisture", "soil_moisture_in_situ"]].to_numpy().reshape(sensors, SAMPLES, 2)
         for pair in pairs:
             x, y = np.ascontiguousarray(pair.T)
             for name in COMPARED:

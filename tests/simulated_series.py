@@ -26,11 +26,11 @@ def simulated(
             "lat": np.repeat(place // 50 * apart + 0.5, samples),
             "lon": np.repeat(place % 50 * apart + 0.5, samples),
             "time": np.tile(pd.date_range("2015-01-01", periods=samples, freq="D"), sensors),
-            "soil_moisture": 0.25 + 0.04 * label.ravel(),
+            "soil_moisture_in_situ": 0.25 + 0.04 * label.ravel(),
         }
     )
     tables = {}
     for name in (f"product {n}" for n in range(products)):
         error = autoregressive(memory, samples, sensors, rng)
-        tables[name] = base.assign(mean=0.25 + 0.04 * (r * label + np.sqrt(1 - r**2) * error).ravel())
+        tables[name] = base.assign(soil_moisture=0.25 + 0.04 * (r * label + np.sqrt(1 - r**2) * error).ravel())
     return tables

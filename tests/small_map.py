@@ -84,14 +84,14 @@ def write_run(folder: Path, members: int = 2) -> Path:
         {
             "name": "small",
             "simulated": True,
-            "samples": {"table": "table.csv", "mapping": "mapping.yaml"},
+            "samples": {"table": "table.csv", "columns": "mapping.yaml"},
             "needs": {
                 "pixels": NEEDS.pixels,
                 "cells": NEEDS.cells,
                 "history": {"variables": NEEDS.history.variables, "steps": 3, "step_days": 6.0},
             },
             "split": {"folds": 2},
-            "members": members,
+            "ensemble": [{"size": members}],
         }
     )
     run = Run(folder)

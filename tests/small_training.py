@@ -34,7 +34,7 @@ def write_store(path: Path, holds: Needs = NEEDS, labels: bool = True) -> Sample
         lat=sensor / 10, lon=sensor / 5, time=pd.Timestamp("2021-01-01") + pd.to_timedelta(np.tile(range(24), 30), "D")
     )
     if labels:
-        index["soil_moisture"] = 0.05 + 0.6 * smap + 0.2 * sand + rng.normal(0, 0.005, sensor.size)
+        index["soil_moisture_in_situ"] = 0.05 + 0.6 * smap + 0.2 * sand + rng.normal(0, 0.005, sensor.size)
     past = history[:, :, : len(holds.history.variables)].astype(np.float32)
     with SampleWriter.open(path, holds, {}, simulated=True) as writer:
         writer.append(Samples(index, cells, past))

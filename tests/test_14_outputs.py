@@ -20,7 +20,7 @@ def test_a_request_is_its_arguments_wherever_all_of_it_is_moved(tmp_path, monkey
     same = asked(tmp_path / "here")
     assert same == asked(tmp_path / "moved") == asked(Path())
     assert same != asked(tmp_path / "here", folds=4) != asked(tmp_path / "here", run=tmp_path / "run")
-    assert same != Request.of("score", tmp_path / "here" / "out.parquet", run=tmp_path / "here" / "run", folds=3)
+    assert same != Request.of("evaluate", tmp_path / "here" / "out.parquet", run=tmp_path / "here" / "run", folds=3)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_request_is_its_arguments_wherever_all_of_it_is_moved(tmp_path, monkey
         (b"my own notes", "was not made by this command"),
         (b"", "was not made by this command"),
         (b"x" * 10**6 + Request("estimate", "f" * 16).mark.encode(), "with other arguments"),
-        (Request("score", "0123456789abcdef").mark.encode() + b"x" * 10**6, "made by 'vadose score'"),
+        (Request("evaluate", "0123456789abcdef").mark.encode() + b"x" * 10**6, "made by 'vadose evaluate'"),
     ],
 )
 def test_what_something_else_made_is_refused_and_stays(content, words, tmp_path):

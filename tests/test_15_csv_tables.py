@@ -93,7 +93,7 @@ def table(when: str = "2020-01-01T00:00Z") -> pd.DataFrame:
     """A row a station whose name a reader might take for another thing."""
     return pd.DataFrame(
         {"network": "NA", "station": WORDS, "sensor": "null", "lat": 40.0, "lon": 10.0, "time": when}
-        | {"mean": ["0.2", "NA", "nan", "", "null", *["0.3"] * 5], "soil_moisture": 0.2}
+        | {"soil_moisture": ["0.2", "NA", "nan", "", "null", *["0.3"] * 5], "soil_moisture_in_situ": 0.2}
     )
 
 
@@ -102,14 +102,14 @@ def table(when: str = "2020-01-01T00:00Z") -> pd.DataFrame:
 def test_names_that_look_like_nothing_stay_names(tmp_path: Path, suffix: str, mark: str) -> None:
     path = tmp_path / f"predictions{suffix}"
     if suffix == ".parquet":
-        table().assign(mean=pd.to_numeric(table()["mean"], errors="coerce")).to_parquet(path)
+        table().assign(soil_moisture=pd.to_numeric(table()["soil_moisture"], errors="coerce")).to_parquet(path)
     else:
         text = (mark + table().to_csv(index=False)).encode()
         path.write_bytes(gzip.compress(text) if suffix.endswith("gz") else text)
     found = read(path)
     assert sorted(found["station"]) == sorted(WORDS)
     assert set(found["network"]) == {"NA"} and set(found["sensor"]) == {"null"}
-    assert found["mean"].isna().sum() == 4
+    assert found["soil_moisture"].isna().sum() == 4
 
 
 def test_a_table_of_predictions_is_refused_by_the_rule(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_table_of_predictions_is_refused_by_the_rule(tmp_path: Path) -> None:
         table(when).to_csv(tmp_path / f"{name}.csv", index=False)
         with pytest.raises(Refusal, match=rf"column 'time'.*Row 1 has '{when}'"):
             read(tmp_path / f"{name}.csv")
-    table(when="01/02/2020").assign(mean=0.2).to_parquet(tmp_path / "text.parquet")
+    table(when="01/02/2020").assign(soil_moisture=0.2).to_parquet(tmp_path / "text.parquet")
     with pytest.raises(Refusal, match="column 'time'"):
         read(tmp_path / "text.parquet")
     for absent in ("", "  "):
@@ -127,14 +127,22 @@ def test_a_table_of_predictions_is_refused_by_the_rule(tmp_path: Path) -> None:
 
 
 def test_offsets_of_summer_and_winter_are_utc(tmp_path: Path) -> None:
-    written = table().head(2).assign(time=["2021-03-28T00:30+01:00", "2021-03-28T03:30+02:00"], mean=0.2, station="a")
+    written = (
+        table()
+        .head(2)
+        .assign(time=["2021-03-28T00:30+01:00", "2021-03-28T03:30+02:00"], soil_moisture=0.2, station="a")
+    )
     written.to_csv(tmp_path / "clock.csv", index=False)
     assert list(read(tmp_path / "clock.csv")["time"].dt.strftime("%H:%M")) == ["23:30", "01:30"]
 
 
 def test_a_table_of_samples_obeys_the_same_rule(tmp_path: Path) -> None:
     mapping = {"network": {"value": "N"}, "station": {"column": "station"}, "lat": {"column": "lat"}}
-    mapping |= {"lon": {"column": "lon"}, "time": {"column": "time"}, "predictors": {"smap": {"column": "mean"}}}
+    mapping |= {
+        "lon": {"column": "lon"},
+        "time": {"column": "time"},
+        "predictors": {"smap": {"column": "soil_moisture"}},
+    }
     (tmp_path / "mapping.yaml").write_text(yaml.safe_dump(mapping))
     told = TableMapping.read(tmp_path / "mapping.yaml")
     table("2020-01-01T06:00+02:00").to_csv(tmp_path / "table.csv", index=False)

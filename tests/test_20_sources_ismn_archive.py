@@ -206,6 +206,6 @@ def test_an_encrypted_archive_is_refused_whole(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(Refusal, match=r"It is encrypted\. .*password"):
         Ismn(path).sensors()
-    told = CliRunner().invoke(app, ["samples", "insitu", str(path), "--out", str(tmp_path / "tables")])
+    told = CliRunner().invoke(app, ["samples", "convert-ismn", str(path), "--out", str(tmp_path / "tables")])
     assert isinstance(told.exception, Refusal)
     assert not (tmp_path / "tables").exists()

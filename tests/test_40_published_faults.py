@@ -36,7 +36,7 @@ def test_fault_1_a_station_whose_name_begins_alike_gives_no_label(tmp_path: Path
     index, unmatched = imported(
         tmp_path, published("NET__A-1__Probe"), published("NET__A-12__Probe"), published("NET__A__Probe")
     )
-    assert index.set_index("station")["soil_moisture"].to_dict() == {"A-1": 0.2, "A-12": 0.9, "Kept": 0.25}
+    assert index.set_index("station")["soil_moisture_in_situ"].to_dict() == {"A-1": 0.2, "A-12": 0.9, "Kept": 0.25}
     assert unmatched["reason"].tolist() == ["no station of NET named 'A' in the archive"]
 
 
@@ -58,5 +58,5 @@ def test_fault_3_a_reading_with_a_flag_gives_no_label(tmp_path: Path, flag: str)
 def test_fault_4_a_reading_of_zero_is_a_label(tmp_path: Path) -> None:
     stm(tmp_path / "ismn", "Dry", rows=at_noon("0.0000"))
     index, unmatched = imported(tmp_path, published("NET__Dry__Probe"), published("NET__Dust__Probe", sm_0_5=0.0))
-    assert index.set_index("station")["soil_moisture"].to_dict() == {"Dry": 0.0, "Dust": 0.0, "Kept": 0.25}
+    assert index.set_index("station")["soil_moisture_in_situ"].to_dict() == {"Dry": 0.0, "Dust": 0.0, "Kept": 0.25}
     assert unmatched.empty

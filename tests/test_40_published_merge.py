@@ -55,7 +55,7 @@ def root(tmp_path: Path) -> Path:
 def test_a_reading_becomes_the_label_with_all_that_is_known_of_it(root: Path, tmp_path: Path) -> None:
     stm(root, "Hill-1")
     row = merged(root, tmp_path, published("NET__Hill-1__Probe")).iloc[0]
-    assert row["soil_moisture"] == 0.22
+    assert row["soil_moisture_in_situ"] == 0.22
     assert (row["flag"], row["label_from"], row["reason"]) == ("G", "ismn", "")
     assert (row["depth_from_m"], row["depth_to_m"]) == (0.05, 0.05)
     assert abs(row["lag_minutes"]) <= 65.536 / 60
@@ -67,8 +67,8 @@ def test_a_station_is_not_taken_for_one_whose_name_begins_alike(root: Path, tmp_
     stm(root, "Old_Hill", rows=(("2019/01/01 12:00", "0.8", "G"),))
     ids = ("NET__Hill-1__Probe", "NET__Hill1__Probe", "NET__Hill_10__Probe", "NET__Hill__Probe", "NE__Hill-1__Probe")
     table = merged(root, tmp_path, *map(published, ids))
-    assert table["soil_moisture"].tolist()[:3] == [0.2, 0.2, 0.9]
-    assert table["soil_moisture"].isna().tolist()[3:] == [True, True]
+    assert table["soil_moisture_in_situ"].tolist()[:3] == [0.2, 0.2, 0.9]
+    assert table["soil_moisture_in_situ"].isna().tolist()[3:] == [True, True]
     assert table["reason"].tolist()[3:] == [
         "no station of NET named 'Hill' in the archive",
         "no network named 'NE' in the archive",
@@ -102,7 +102,7 @@ def test_only_good_readings_are_labels(root: Path, tmp_path: Path) -> None:
         "",
         "the reading 7 is not plausible, or others at its time differ",
     ]
-    assert table["soil_moisture"].isna().tolist() == [True, True, False, True]
+    assert table["soil_moisture_in_situ"].isna().tolist() == [True, True, False, True]
 
 
 def test_a_reading_of_zero_is_a_label_and_an_absent_one_is_not(root: Path, tmp_path: Path) -> None:
@@ -114,15 +114,15 @@ def test_a_reading_of_zero_is_a_label_and_an_absent_one_is_not(root: Path, tmp_p
         published("NET__Dry__Probe", sm_0_5=0.0),
         published("NET__Dry__Probe", NOON + pd.Timedelta(days=1)),
     )
-    assert table["soil_moisture"].tolist()[:2] == [0.0, 0.0]
+    assert table["soil_moisture_in_situ"].tolist()[:2] == [0.0, 0.0]
     assert table["label_from"].tolist() == ["ismn", "sm_0_5", ""]
-    assert np.isnan(table["soil_moisture"][2])
+    assert np.isnan(table["soil_moisture_in_situ"][2])
 
 
 def test_a_published_label_stays(root: Path, tmp_path: Path) -> None:
     stm(root, "Hill-1")
     table = merged(root, tmp_path, published("NET__Hill-1__Probe", sm_5_5=0.5), published("X__Y__Z", sm_0_5=0.25))
-    assert table["soil_moisture"].tolist() == [0.5, 0.25]
+    assert table["soil_moisture_in_situ"].tolist() == [0.5, 0.25]
     assert table["label_from"].tolist() == ["sm_5_5", "sm_0_5"]
     assert (table["reason"] == "").all()
 
@@ -145,7 +145,7 @@ def test_the_window_is_three_minutes_and_the_rounding_of_the_published_time(
 def test_an_example_from_elsewhere_is_not_labelled(root: Path, tmp_path: Path) -> None:
     stm(root, "Hill-1")
     row = merged(root, tmp_path, published("NET__Hill-1__Probe", lat=LAT + 0.05)).iloc[0]
-    assert np.isnan(row["soil_moisture"])
+    assert np.isnan(row["soil_moisture_in_situ"])
     assert row["label_from"] == ""
     assert "lies more than 1 km from the example" in row["reason"]
 
@@ -155,7 +155,7 @@ def test_no_example_is_dropped_and_each_without_a_label_has_a_reason(root: Path,
     ids = ["NET__Hill-1__Probe", "NET-Hill-1-Probe", "NET____Probe", "A__B__C__D", "NET__Vale__Probe"]
     table = merged(root, tmp_path, *(published(one) for one in ids for _ in range(2)))
     assert table["sensor_id"].tolist() == [one for one in ids for _ in range(2)]
-    assert ((table["reason"] == "") == table["soil_moisture"].notna()).all()
+    assert ((table["reason"] == "") == table["soil_moisture_in_situ"].notna()).all()
     assert (table["reason"] == "").sum() == 2
     assert table["reason"][2] == "sensor id 'NET-Hill-1-Probe' is not NETWORK__STATION__SENSOR"
 
@@ -209,5 +209,5 @@ def test_real_stations_are_labelled_as_their_readings_say(real: Path, tmp_path: 
     table = next(iter(batches)).index
     good = (readings["flag"].iloc[100:160] == "G").to_numpy()
     assert (table["label_from"] == "ismn").tolist() == good.tolist()
-    assert np.array_equal(table["soil_moisture"][good], readings["soil_moisture"].iloc[100:160][good])
+    assert np.array_equal(table["soil_moisture_in_situ"][good], readings["soil_moisture"].iloc[100:160][good])
     assert (table["reason"][~good] != "").all()

@@ -149,7 +149,7 @@ def test_a_batch_holds_whole_numbers_scalars_and_its_index(folder: Path) -> None
     assert batch.scalars["smap_sm"][1:].tolist() == [1, 2, 3, 4]
     row = batch.index.iloc[3]
     assert (row["network"], row["station"], row["sensor"]) == ("NET", "Hill-1", "Probe")
-    assert row["soil_moisture"] == np.float32(0.3)
+    assert row["soil_moisture_in_situ"] == np.float32(0.3)
     assert row["label_from"] == "sm_0_5"
     assert row["rounding_s"] == 65.536
     assert abs(row["time"].value / 1e6 - 1.5e12) <= 65536
@@ -173,7 +173,7 @@ def test_labels_are_missing_where_they_are_absent_not_where_they_are_zero(
     batch = next(iter(published_batches([path], (), ())))
     found = batch.index.iloc[0]
     assert found["label_from"] == label[1]
-    assert np.array_equal(found["soil_moisture"], label[0], equal_nan=True)
+    assert np.array_equal(found["soil_moisture_in_situ"], label[0], equal_nan=True)
 
 
 def test_an_image_that_is_none_is_refused(tmp_path: Path) -> None:

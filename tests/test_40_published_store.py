@@ -86,7 +86,7 @@ def test_a_store_of_published_examples_is_whole_and_says_what_it_is_of(store: Sa
     assert verify(store).faults == ()
     assert store.simulated
     assert store.index["station"].tolist() == ["A-1", "A-1", "A-1", "A-12"]
-    assert store.index["soil_moisture"].to_numpy() == pytest.approx([0.1, 0.11, 0.12, 0.15])
+    assert store.index["soil_moisture_in_situ"].to_numpy() == pytest.approx([0.1, 0.11, 0.12, 0.15])
     made_from = store.declaration["made_from"]
     assert made_from["published"]["absent"] == [3]
     assert [one["name"] for one in made_from["published"]["shards"]] == [NAME.format(n) for n in range(3)]
@@ -279,7 +279,7 @@ def test_labels_of_an_archive_are_merged_and_the_rest_is_told(folder: Path, tmp_
     store = SampleStore.open(tmp_path / "store")
     assert report.samples == len(store) == 5
     merged = store.index[store.index["flag"] == "G"].iloc[0]
-    assert merged["soil_moisture"] == 0
+    assert merged["soil_moisture_in_situ"] == 0
     assert (merged["depth_from_m"], merged["depth_to_m"]) == (0.05, 0.05)
     assert abs(merged["lag_minutes"]) < 2
     assert store.declaration["made_from"]["published"]["labels"]["archive"] == "ismn"

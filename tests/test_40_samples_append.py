@@ -69,7 +69,7 @@ def test_stores_of_different_samples_are_not_joined(tmp_path: Path) -> None:
 def test_verification_names_every_fault(tmp_path: Path) -> None:
     drawn = simulated(40)
     drawn.index.loc[3, ["station", "time"]] = drawn.index.loc[2, ["station", "time"]].to_numpy()
-    drawn.index.loc[5, "soil_moisture"] = 1.7
+    drawn.index.loc[5, "soil_moisture_in_situ"] = 1.7
     drawn.cells[7, 1] = 3.0
     store = write(tmp_path / "store", drawn)
     shard = tmp_path / "store" / "arrays.zarr" / "pixels" / "B04" / "c" / "0" / "0" / "0"

@@ -133,7 +133,7 @@ def test_each_sample_has_its_label_and_all_that_was_known(tmp_path: Path) -> Non
     assert days.tolist() == [1, 2, 3, 5, 6, 7, 8, 9, 10]
     assert set(index["sensor"]) == {"probe-A_0_0.05"}
     assert index["lag_minutes"].tolist() == [10.0] * 9
-    assert index["soil_moisture"].tolist() == pytest.approx((0.1 + ((days - 1) * 24 + 9) / 1000).tolist())
+    assert index["soil_moisture_in_situ"].tolist() == pytest.approx((0.1 + ((days - 1) * 24 + 9) / 1000).tolist())
     assert (index[["lat", "lon", "depth_from_m", "depth_to_m"]].to_numpy() == [46.7, 8.5, 0.0, 0.05]).all()
     _the_inputs_are_those_of_fusion(store, days)
 
@@ -260,6 +260,6 @@ def test_real_sensors_meet_a_simulated_source(real: Path, tmp_path: Path) -> Non
     accepted = plain[plain["flag"] == "U"]
     assert report.samples == np.isin(times, accepted.index.to_numpy("datetime64[ns]")).sum() > 100
     expected = accepted["soil_moisture"].loc[store.index["time"].to_numpy()]
-    np.testing.assert_array_equal(store.index["soil_moisture"], expected)
+    np.testing.assert_array_equal(store.index["soil_moisture_in_situ"], expected)
     assert dict(report.dropped.counts)["flag D05"] == (plain["flag"] == "D05").sum()
     assert (store.cells(("smap",), store.rows) == np.float32(0.3)).all()

@@ -61,7 +61,7 @@ def test_only_good_plausible_readings_remain_and_each_loss_has_its_reason() -> N
         (480, 0.3, " G "),
     )
     labels, dropped = clean(table, LabelRule())
-    assert labels["soil_moisture"].tolist() == [0.2, 0.0, 0.3]
+    assert labels["soil_moisture_in_situ"].tolist() == [0.2, 0.0, 0.3]
     assert dict(dropped.counts) == {
         "flag D01": 1,
         "flag D01,D03": 1,
@@ -81,7 +81,7 @@ def test_of_joined_flags_each_must_be_accepted() -> None:
 def test_repeated_readings_are_kept_once_and_conflicting_ones_not_at_all() -> None:
     table = readings((0, 0.2, "G"), (0, 0.2, "G"), (60, 0.2, "G"), (60, 0.3, "G"), (120, 0.4, "G"), (120, 0.9, "D02"))
     labels, dropped = clean(table, LabelRule())
-    assert labels["soil_moisture"].tolist() == [0.2, 0.4]
+    assert labels["soil_moisture_in_situ"].tolist() == [0.2, 0.4]
     assert dict(dropped.counts) == {
         "conflicting readings at one time": 2,
         "flag D02": 1,
@@ -93,7 +93,7 @@ def test_times_are_ordered_and_brought_to_utc() -> None:
     table = readings((120, 0.3, "G"), (0, 0.1, "G"), (60, 0.2, "G"))
     table.index = table.index.tz_localize("UTC").tz_convert("Europe/Vienna")
     labels, dropped = clean(table, LabelRule())
-    assert labels["soil_moisture"].tolist() == [0.1, 0.2, 0.3]
+    assert labels["soil_moisture_in_situ"].tolist() == [0.1, 0.2, 0.3]
     assert labels["time"].tolist() == [START, START + pd.Timedelta("1h"), START + pd.Timedelta("2h")]
     assert dropped.total == 0
 
@@ -126,7 +126,7 @@ def test_every_reading_is_kept_or_counted(rows: list[tuple[float, float, str]]) 
     assert labels["time"].is_monotonic_increasing
     assert labels["time"].is_unique
     assert set(labels["flag"]) <= {"G"}
-    assert labels["soil_moisture"].between(0, 1).all()
+    assert labels["soil_moisture_in_situ"].between(0, 1).all()
 
 
 @given(
@@ -137,7 +137,11 @@ def test_every_reading_is_kept_or_counted(rows: list[tuple[float, float, str]]) 
 def test_nearest_agrees_with_looking_at_every_reading(known: list[int], asked: list[int], window: int) -> None:
     known = sorted(known)
     labels = pd.DataFrame(
-        {"time": START + pd.to_timedelta(known, unit="min"), "soil_moisture": np.array(known) / 1000.0, "flag": "G"}
+        {
+            "time": START + pd.to_timedelta(known, unit="min"),
+            "soil_moisture_in_situ": np.array(known) / 1000.0,
+            "flag": "G",
+        }
     )
     times = (START + pd.to_timedelta(asked, unit="min")).to_numpy("datetime64[ns]")
     found, dropped = nearest(labels, times, window)
@@ -148,7 +152,7 @@ def test_nearest_agrees_with_looking_at_every_reading(known: list[int], asked: l
             expected.append((minute, lags[0][1]))
     minutes = (found["time"] - START) / pd.Timedelta("1min")
     assert list(zip(minutes, found["lag_minutes"], strict=True)) == expected
-    assert found["soil_moisture"].tolist() == pytest.approx([(minute + lag) / 1000 for minute, lag in expected])
+    assert found["soil_moisture_in_situ"].tolist() == pytest.approx([(minute + lag) / 1000 for minute, lag in expected])
     assert len(found) + dropped.total == len(asked)
 
 
@@ -170,7 +174,7 @@ def test_means_of_clean_real_readings_are_the_labels_of_the_real_table(real: Pat
     table = pd.read_csv(real / "points" / "conus_10day.csv.gz", parse_dates=["period_start"])
     table = table[(table["station"] == station) & (table["good_hours"] > 0)].set_index("period_start")
     period = (labels["time"] - table.index[0]) // pd.Timedelta("10D") * pd.Timedelta("10D") + table.index[0]
-    own = labels.groupby(period)["soil_moisture"].agg(["mean", "size"]).reindex(table.index)
+    own = labels.groupby(period)["soil_moisture_in_situ"].agg(["soil_moisture", "size"]).reindex(table.index)
     assert own["mean"].corr(table["soil_moisture_m3m3"]) > 0.999
     assert (own["mean"] - table["soil_moisture_m3m3"]).abs().median() < 0.002
     assert (own["size"] - table["good_hours"]).abs().median() <= 1

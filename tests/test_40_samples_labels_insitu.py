@@ -130,10 +130,10 @@ def test_ten_day_means_of_a_real_archive_are_the_labels_of_the_real_table(real: 
         for sensor in source.sensors()
         if at_top(sensor.depth_from_m, sensor.depth_to_m)
     ]
-    hourly = pd.concat(labels).groupby(["network", "station", "time"], as_index=False)["soil_moisture"].mean()
+    hourly = pd.concat(labels).groupby(["network", "station", "time"], as_index=False)["soil_moisture_in_situ"].mean()
     hourly["period_start"] = (hourly["time"] - first) // pd.Timedelta("10D") * pd.Timedelta("10D") + first
     keys = ["network", "station", "period_start"]
-    ours = hourly.groupby(keys)["soil_moisture"].agg(["mean", "size"]).reset_index()
+    ours = hourly.groupby(keys)["soil_moisture_in_situ"].agg(["soil_moisture", "size"]).reset_index()
     assert len(ours.groupby(keys[:2])) == 49
     both = table.merge(ours, on=keys, how="left")
     both = both[both["network"].isin(ours["network"]) & (both["good_hours"] > 0)]
@@ -176,7 +176,7 @@ def test_what_is_doubtful_is_counted_and_kept(tmp_path: Path) -> None:
     source = Ismn(tmp_path / "tables")
     (hill,) = (sensor for sensor in source.sensors() if sensor.station == "Hill-12")
     labels, dropped = clean(source.read(hill), LabelRule(flags=("G", "U")))
-    assert labels["soil_moisture"].tolist() == [0.4321]
+    assert labels["soil_moisture_in_situ"].tolist() == [0.4321]
     assert dict(dropped.counts)["conflicting readings at one time"] == 3
 
 

@@ -24,7 +24,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
         {"network": "SIMULATED", "station": "a", "sensor": "a", "lat": 0.0, "lon": 0.0}, index=range(COUNT)
     ).assign(
         time=pd.date_range("2020-01-01", periods=COUNT, freq="1D"),
-        soil_moisture=np.where(np.arange(COUNT) % 5 == 0, np.nan, np.arange(COUNT) / 100),
+        soil_moisture_in_situ=np.where(np.arange(COUNT) % 5 == 0, np.nan, np.arange(COUNT) / 100),
     )
     samples = Samples(
         index,

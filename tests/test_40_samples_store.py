@@ -41,7 +41,7 @@ def simulated(count: int, holds: Needs = HOLDS, seed: int = 0) -> Samples:
             "depth_to_m": 0.05,
             "flag": "G",
             "lag_minutes": random.normal(size=count),
-            "soil_moisture": random.random(count),
+            "soil_moisture_in_situ": random.random(count),
         }
     )
     history = values(count, holds.history.steps, len(holds.history.variables))
@@ -76,7 +76,7 @@ def test_what_is_appended_in_any_pieces_is_read_back(tmp_path: Path, step: int |
     np.testing.assert_array_equal(store.cells(HOLDS.cells, store.rows), drawn.cells)
     np.testing.assert_array_equal(store.history(HOLDS.history, store.rows), drawn.history)
     np.testing.assert_allclose(store.pixels(HOLDS.pixels, store.rows, 1), drawn.pixels, rtol=1.2e-3, atol=6e-5)
-    np.testing.assert_allclose(store.labels(store.rows), drawn.index["soil_moisture"], rtol=1e-6)
+    np.testing.assert_allclose(store.labels(store.rows), drawn.index["soil_moisture_in_situ"], rtol=1e-6)
     pd.testing.assert_frame_equal(store.index[drawn.index.columns], drawn.index, check_dtype=False)
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
 
@@ -140,7 +140,7 @@ def test_a_store_without_labels_has_none(tmp_path: Path) -> None:
         drawn.index[["network", "station", "sensor", "lat", "lon", "time"]], drawn.cells, drawn.history, drawn.pixels
     )
     store = write(tmp_path / "store", bare)
-    assert "soil_moisture" not in store.index
+    assert "soil_moisture_in_situ" not in store.index
     assert np.isnan(store.labels(store.rows)).all()
     assert store.index["flag"].tolist() == [""] * 4
     assert store.index["lag_minutes"].isna().all()

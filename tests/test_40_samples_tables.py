@@ -175,7 +175,7 @@ def test_rows_without_label_are_left_out_but_remembered(tmp_path: Path) -> None:
 def test_a_table_without_labels_keeps_every_row(tmp_path: Path) -> None:
     store = imported(tmp_path, simulated_table().drop(columns="sm"), without(MAPPING, "label", "history"))
     assert len(store) == 120
-    assert "soil_moisture" not in store.index
+    assert "soil_moisture_in_situ" not in store.index
     assert store.history(store.holds.history, store.rows).shape == (120, 0, 0)
 
 

@@ -24,7 +24,7 @@ from vadose.training.training_log import journal_of, tensorboard_of
 
 STILL = NetworkShape(SHAPE.encoder, 8, 8, 16, dropout=0.0)
 """Without noise, which each process and each part of a batch draws for itself."""
-SURE = replace(SCHEDULE, epochs=3, batch_size=96, per_sensor=8, source_dropout=0.0, average=0.9)
+SURE = replace(SCHEDULE, epochs=3, batch_size=96, per_sensor=8, source_dropout=0.0, ema_decay=0.9)
 
 
 class Interrupted(Exception):
@@ -87,7 +87,7 @@ def test_the_shares_of_the_objective_add_up_to_it():
 @pytest.mark.parametrize("average", [None, 0.95])
 @pytest.mark.parametrize("precision", ["32", "bf16-mixed"])
 def test_an_interrupted_training_goes_on_to_the_same_numbers(tmp_path, average, precision):
-    schedule = Schedule(epochs=6, batch_size=32, learning_rate=1e-2, patience=None, average=average)
+    schedule = Schedule(epochs=6, batch_size=32, learning_rate=1e-2, patience=None, ema_decay=average)
     machine = Machine(device="cpu", precision=precision)
 
     def interrupt(row: dict[str, float]) -> None:
@@ -116,7 +116,7 @@ def test_the_mean_of_the_weights_follows_them_and_is_what_is_kept(tmp_path):
         keep = min(0.5, (1 + step) / (10 + step))
         mean = keep * mean + (1 - keep) * (first + step)
     assert torch.allclose(averaged.network.head.weight, mean, atol=1e-6)
-    schedule = Schedule(epochs=4, batch_size=32, learning_rate=3e-2, patience=None, average=0.9)
+    schedule = Schedule(epochs=4, batch_size=32, learning_rate=3e-2, patience=None, ema_decay=0.9)
     fit(network, SmallLessons(), schedule, tmp_path / "state")
     kept = torch.load(tmp_path / "state", weights_only=True)
     assert torch.equal(network.head.weight, kept["averaged"]["weights"]["head.weight"])
@@ -228,5 +228,5 @@ def test_a_machine_in_the_words_of_a_user_is_made_or_refused():
 
 @pytest.mark.parametrize("average", [0.0, 1.0, -0.5])
 def test_a_mean_that_cannot_be_is_refused(average):
-    with pytest.raises(ValidationError, match="average"):
-        Schedule(average=average)
+    with pytest.raises(ValidationError, match="ema_decay"):
+        Schedule(ema_decay=average)

@@ -35,7 +35,7 @@ def write_store(path: Path, spoil: bool = False) -> SampleStore:
     index = pd.DataFrame({"network": "SIMULATED", "station": sensor.astype(str), "sensor": "a"}).assign(
         lat=30.5 + 2 * (sensor % 6),
         lon=2.5 * (sensor // 6),
-        soil_moisture=label,
+        soil_moisture_in_situ=label,
         time=pd.Timestamp("2021-01-01") + pd.to_timedelta(day, "D"),
     )
     cells = rng.uniform(0.1, 0.9, SENSORS)[sensor][:, np.newaxis].astype(np.float32)
@@ -51,7 +51,7 @@ def places_of(store: SampleStore) -> Places:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
-    return write_store(tmp_path_factory.mktemp("rivals") / "store")
+    return write_store(tmp_path_factory.mktemp("baselines") / "store")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def trees(places: Places):
 
 def correlation(models, store: SampleStore) -> float:
     table = estimate_points(models, store, HELD_OUT)
-    return float(np.corrcoef(table["mean"], table["soil_moisture"])[0, 1])
+    return float(np.corrcoef(table["soil_moisture"], table["soil_moisture_in_situ"])[0, 1])
 
 
 def test_change_detection_finds_the_slope_and_follows_places_it_never_saw(places, store):
@@ -78,44 +78,46 @@ def test_change_detection_finds_the_slope_and_follows_places_it_never_saw(places
 
 def test_a_radar_that_was_never_there_leaves_a_model_without_estimates(tmp_path):
     index = pd.DataFrame({"network": "n", "station": list("aabb"), "sensor": "s", "lat": 1.0, "lon": 2.0})
-    index = index.assign(time=pd.date_range("2021-01-01", periods=4), soil_moisture=[0.1, 0.2, 0.3, 0.2])
+    index = index.assign(time=pd.date_range("2021-01-01", periods=4), soil_moisture_in_situ=[0.1, 0.2, 0.3, 0.2])
     with SampleWriter.open(tmp_path / "store", ALL, {}, simulated=True) as writer:
         writer.append(Samples(index, np.full((4, 1), 0.5, np.float32), np.full((4, STEPS, 2), np.nan, np.float32)))
     blind = SampleStore.open(tmp_path / "store")
     model = fit_change(Places(blind, blind.rows[:2], blind.rows[2:]), LOOKS)
-    assert estimate_points([model], blind)["mean"].isna().all()
+    assert estimate_points([model], blind)["soil_moisture"].isna().all()
 
 
 @pytest.mark.parametrize("fit", [lambda p: [fit_climatology(p)], lambda p: [fit_change(p, LOOKS)]])
 def test_no_label_of_a_judged_sensor_is_read(fit, store, tmp_path):
     spoilt = write_store(tmp_path / "spoilt", spoil=True)
     honest, other = (estimate_points(fit(places_of(one)), one, HELD_OUT) for one in (store, spoilt))
-    pd.testing.assert_series_equal(honest["mean"], other["mean"])
+    pd.testing.assert_series_equal(honest["soil_moisture"], other["soil_moisture"])
 
 
 def test_climatology_learns_the_season_of_the_places_around(tmp_path, store):
     season = 0.25 + 0.1 * np.sin(2 * np.pi * store.index["time"].dt.day_of_year.to_numpy() / 365.25)
-    index = store.index.assign(soil_moisture=season + np.where(store.index["lat"] > 36, 0.1, 0.0))
+    index = store.index.assign(soil_moisture_in_situ=season + np.where(store.index["lat"] > 36, 0.1, 0.0))
     with SampleWriter.open(tmp_path / "season", ALL, {}, simulated=True) as writer:
         writer.append(Samples(index, store.cells(ALL.cells, store.rows), store.history(ALL.history, store.rows)))
     yearly = SampleStore.open(tmp_path / "season")
     table = estimate_points([fit_climatology(places_of(yearly))], yearly, HELD_OUT)
-    within = table.groupby("station").apply(lambda sensor: np.corrcoef(sensor["mean"], sensor["soil_moisture"])[0, 1])
+    within = table.groupby("station").apply(
+        lambda sensor: np.corrcoef(sensor["soil_moisture"], sensor["soil_moisture_in_situ"])[0, 1]
+    )
     assert (within > 0.98).all()
-    assert float(np.sqrt(np.mean((table["mean"] - table["soil_moisture"]) ** 2))) < 0.06
+    assert float(np.sqrt(np.mean((table["soil_moisture"] - table["soil_moisture_in_situ"]) ** 2))) < 0.06
 
 
 def test_trees_learn_and_the_search_is_the_same_with_the_same_seed(trees, places, store):
     assert correlation(trees, store) > 0.9
     again = fit_trees(places, ALL, seed=0)
-    one, other = (estimate_points(models, store, HELD_OUT)["mean"] for models in (trees, again))
+    one, other = (estimate_points(models, store, HELD_OUT)["soil_moisture"] for models in (trees, again))
     pd.testing.assert_series_equal(one, other)
     assert len(trees) == TOGETHER
 
 
 def test_trees_do_without_a_history(places, store):
     needs = Needs(cells=("sand",))
-    assert np.isfinite(estimate_points(fit_trees(places, needs, seed=0), store)["mean"]).all()
+    assert np.isfinite(estimate_points(fit_trees(places, needs, seed=0), store)["soil_moisture"]).all()
 
 
 def test_the_search_prefers_what_can_be_learned_and_judges_it_on_other_places(store):
@@ -136,7 +138,7 @@ def test_the_search_prefers_what_can_be_learned_and_judges_it_on_other_places(st
 def test_a_rival_on_disk_is_the_same_rival(kind, trees, places, store, tmp_path):
     fits = {"trees": lambda: trees[0], "change": lambda: fit_change(places, LOOKS)}
     model = fits.get(kind, lambda: fit_climatology(places))()
-    save(model, tmp_path / "rival", {"experiment": "simulated"})
-    before, after = (estimate_points([one], store) for one in (model, load(tmp_path / "rival")))
+    save(model, tmp_path / "baseline", {"experiment": "simulated"})
+    before, after = (estimate_points([one], store) for one in (model, load(tmp_path / "baseline")))
     pd.testing.assert_frame_equal(before, after, rtol=1e-6)
-    assert load(tmp_path / "rival").needs == model.needs
+    assert load(tmp_path / "baseline").needs == model.needs

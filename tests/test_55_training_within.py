@@ -16,7 +16,7 @@ from vadose.training import Machine, Places, Progress, Schedule, fit_network
 from vadose.training.fit import _Lessons
 from vadose.training.trainer import Student
 
-LONG = replace(SCHEDULE, epochs=3, batch_size=40, source_dropout=0.3, average=0.9)
+LONG = replace(SCHEDULE, epochs=3, batch_size=40, source_dropout=0.3, ema_decay=0.9)
 """Of twelve batches an epoch."""
 OFTEN, SELDOM = Machine(device="cpu", save_minutes=0), Machine(device="cpu", save_minutes=1e6)
 

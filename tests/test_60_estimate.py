@@ -217,7 +217,7 @@ def test_points_and_tiles_go_one_road(missing, labelled, tmp_path):
         lat=np.arange(6.0), lon=0.0, time=pd.Timestamp("2021-06-10T12:00")
     )
     if labelled:
-        index["soil_moisture"] = np.linspace(0.1, 0.3, 6)
+        index["soil_moisture_in_situ"] = np.linspace(0.1, 0.3, 6)
     with SampleWriter.open(tmp_path / "store", NEEDS, {}, simulated=True) as writer:
         writer.append(Samples(index, cells, history, pixels))
     tile, told = estimate_tile(models, whole), []
@@ -225,7 +225,7 @@ def test_points_and_tiles_go_one_road(missing, labelled, tmp_path):
         models, SampleStore.open(tmp_path / "store"), np.array([5, 0, 3]), 2, lambda *done: told.append(done)
     )
     assert points["station"].tolist() == [str(places[at]) for at in (5, 0, 3)]
-    for name in ("mean", "spread", "quality"):
+    for name in ("soil_moisture", "soil_moisture_std", "quality"):
         expected = getattr(tile, name).ravel()[[5, 0, 3]]
         assert np.abs(points[name].to_numpy(float) - expected).max() < 1e-4
     columns = [
@@ -235,15 +235,15 @@ def test_points_and_tiles_go_one_road(missing, labelled, tmp_path):
         "lat",
         "lon",
         "time",
+        "soil_moisture_in_situ",
         "soil_moisture",
-        "mean",
-        "spread",
+        "soil_moisture_std",
         "quality",
         "absent",
     ]
     assert [name for name in columns if name in points] == list(points)
-    assert points["quality"].dtype == np.uint16 and points["mean"].dtype == np.float32
-    known = points.get("soil_moisture")
+    assert points["quality"].dtype == np.uint16 and points["soil_moisture"].dtype == np.float32
+    known = points.get("soil_moisture_in_situ")
     assert np.allclose(known, np.linspace(0.1, 0.3, 6)[[5, 0, 3]]) if labelled else known is None or known.isna().all()
     assert told == [(2, 3), (3, 3)]
 

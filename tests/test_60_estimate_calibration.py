@@ -33,9 +33,9 @@ def said(seed: int, truth_is_wider: float, sensors: int = 60, moments: int = 40,
             "lat": sensor / 4,
             "lon": sensor / 2,
             "time": pd.Timestamp("2021-01-01") + pd.to_timedelta(np.tile(np.arange(moments), sensors), "D"),
-            "mean": mean,
-            "spread": spread,
-            "soil_moisture": (mean + truth_is_wider * spread * rng.normal(size=sensor.size)).clip(0, 0.9),
+            "soil_moisture": mean,
+            "soil_moisture_std": spread,
+            "soil_moisture_in_situ": (mean + truth_is_wider * spread * rng.normal(size=sensor.size)).clip(0, 0.9),
             "quality": np.uint16(0),
             "absent": np.uint16(absent),
         }
@@ -87,7 +87,7 @@ def test_of_several_missing_sources_the_largest_factor_counts() -> None:
 
 def test_a_fold_is_calibrated_by_the_others_alone() -> None:
     folds = [HeldOut(said(seed, 2.0), {}) for seed in range(3)]
-    spoilt = HeldOut(folds[0].whole.assign(soil_moisture=0.9), {})
+    spoilt = HeldOut(folds[0].whole.assign(soil_moisture_in_situ=0.9), {})
     own, other = (calibrations([first, *folds[1:]])[1] for first in (folds[0], spoilt))
     assert own[0] == other[0] and own[1] != other[1]
     assert calibrations(folds[:1])[1] == (AS_STATED,)
@@ -115,7 +115,7 @@ def test_points_are_calibrated_by_what_was_missing(store: SampleStore) -> None:
     model, calibration = Product("smap", 0.04), Calibration(1.5, {"smap": 3.0}, 30)
     plain = estimate_points([model], store, store.rows[:5])
     wider = estimate_points([model], store, store.rows[:5], calibration=calibration)
-    np.testing.assert_allclose(wider["spread"], 1.5 * plain["spread"])
+    np.testing.assert_allclose(wider["soil_moisture_std"], 1.5 * plain["soil_moisture_std"])
     pd.testing.assert_frame_equal(calibrated(plain, calibration), wider)
 
 

@@ -17,7 +17,7 @@ from vadose.evaluation.sensors import SCORES, SKILL
 from vadose.evaluation.statistic import group_ranks
 
 FEW = Bootstrap(draws=50)
-TABLE = simulated(0.8, 0.6, samples=60, sensors=12, seed=21)["product 0"].assign(spread=0.02)
+TABLE = simulated(0.8, 0.6, samples=60, sensors=12, seed=21)["product 0"].assign(soil_moisture_std=0.02)
 CORRELATIONS = ["r", "spearman", "anomaly_r", "anomaly_r_climatology", "n_effective"]
 
 DOORS = {
@@ -28,14 +28,14 @@ DOORS = {
     "score": lambda table: score({"one": table}, bootstrap=FEW),
 }
 FAULTY = {
-    "per cent": lambda f: f.assign(mean=f["mean"] * 100),
-    "label in per cent": lambda f: f.assign(soil_moisture=f["soil_moisture"] * 100),
-    "millimetres": lambda f: f.assign(mean=f["mean"] * 50),
+    "per cent": lambda f: f.assign(soil_moisture=f["soil_moisture"] * 100),
+    "label in per cent": lambda f: f.assign(soil_moisture_in_situ=f["soil_moisture_in_situ"] * 100),
+    "millimetres": lambda f: f.assign(soil_moisture=f["soil_moisture"] * 50),
     "twice": lambda f: pd.concat([f, f.iloc[:3]]),
-    "infinite": lambda f: f.assign(mean=np.inf),
-    "huge": lambda f: f.assign(soil_moisture=f["soil_moisture"] * 1e300),
-    "fill": lambda f: f.assign(mean=-9999.0),
-    "text": lambda f: f.assign(mean="wet"),
+    "infinite": lambda f: f.assign(soil_moisture=np.inf),
+    "huge": lambda f: f.assign(soil_moisture_in_situ=f["soil_moisture_in_situ"] * 1e300),
+    "fill": lambda f: f.assign(soil_moisture=-9999.0),
+    "text": lambda f: f.assign(soil_moisture="wet"),
     "no row": lambda f: f.iloc[:0],
 }
 
@@ -60,7 +60,7 @@ def test_order_and_time_zone_do_not_matter(door):
             pd.testing.assert_frame_equal(found, expected)
 
 
-@pytest.mark.parametrize("column", ["mean", "soil_moisture"])
+@pytest.mark.parametrize("column", ["soil_moisture", "soil_moisture_in_situ"])
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e-9, 1.0])
 def test_a_constant_series_has_no_correlation_of_any_kind(column, value):
     table = TABLE.assign(**{column: value})
@@ -85,7 +85,7 @@ def test_two_and_three_samples():
 
 
 def test_all_missing_has_sensors_and_no_scores():
-    for column in ("mean", "soil_moisture"):
+    for column in ("soil_moisture", "soil_moisture_in_situ"):
         scores = per_sensor(TABLE.assign(**{column: np.nan}))
         assert len(scores) == 12
         assert scores[SCORES].isna().all(axis=None)
@@ -95,7 +95,7 @@ def test_all_missing_has_sensors_and_no_scores():
 
 
 def test_one_missing_sensor_leaves_the_others_as_they_are():
-    holes = TABLE.assign(mean=TABLE["mean"].where(TABLE["station"] != "s0003"))
+    holes = TABLE.assign(soil_moisture=TABLE["soil_moisture"].where(TABLE["station"] != "s0003"))
     whole, found = per_sensor(TABLE), per_sensor(holes)
     others = whole["station"] != "s0003"
     pd.testing.assert_frame_equal(found[others], whole[others])
@@ -103,7 +103,9 @@ def test_one_missing_sensor_leaves_the_others_as_they_are():
 
 
 def test_tiny_values_keep_their_correlations():
-    tiny = TABLE.assign(mean=TABLE["mean"] * 1e-150, soil_moisture=TABLE["soil_moisture"] * 1e-150)
+    tiny = TABLE.assign(
+        soil_moisture=TABLE["soil_moisture"] * 1e-150, soil_moisture_in_situ=TABLE["soil_moisture_in_situ"] * 1e-150
+    )
     found, whole = per_sensor(tiny), per_sensor(TABLE)
     np.testing.assert_allclose(found["r"], whole["r"], rtol=1e-9)
     np.testing.assert_allclose(found["spearman"], whole["spearman"], rtol=1e-9)
@@ -142,7 +144,9 @@ def test_anomalies_of_any_times_are_finite_and_take_a_constant_away(size, seed, 
 
 
 def test_no_door_warns():
-    odd = pd.concat([TABLE, TABLE.iloc[:1].assign(station="lonely"), TABLE.iloc[:30].assign(station="flat", mean=0.1)])
+    odd = pd.concat(
+        [TABLE, TABLE.iloc[:1].assign(station="lonely"), TABLE.iloc[:30].assign(station="flat", soil_moisture=0.1)]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for door in DOORS.values():

@@ -14,7 +14,7 @@ R = 0.8
 
 def test_errors_and_r_with_the_truth_are_found():
     tables = simulated(R, 0.5, samples=2000, sensors=40, products=3, seed=1)
-    tables["product 1"] = tables["product 1"].assign(mean=lambda f: 0.05 + 0.5 * f["mean"])
+    tables["product 1"] = tables["product 1"].assign(soil_moisture=lambda f: 0.05 + 0.5 * f["soil_moisture"])
     found = triple_collocation(tables, bootstrap=Bootstrap(draws=200))
     assert (found["left_out"] == "").all()
     for name, rows in found.groupby("product"):
@@ -31,7 +31,7 @@ def test_the_sensor_itself_is_the_third_of_two_products():
     found = triple_collocation(two, bootstrap=Bootstrap(draws=100))
     assert found["product"].tolist() == ["product 0", "product 1", "in situ"] * 3
     assert found.loc[found["product"] == "in situ", "r"].min() > 0.97  # its errors are none
-    readings = two["product 0"].assign(mean=lambda f: f["soil_moisture"])
+    readings = two["product 0"].assign(soil_moisture=lambda f: f["soil_moisture_in_situ"])
     three = triple_collocation(two | {"in situ": readings}, bootstrap=Bootstrap(draws=100))
     np.testing.assert_array_equal(found["snr_db"], three["snr_db"])
 
@@ -41,7 +41,7 @@ def test_sensors_that_cannot_tell_stay_in_the_table_and_say_why():
     first = tables["product 0"]
     tables["product 0"] = first.drop(index=first.index[(first["station"] == "s0000") & (first.index % 4 > 0)])
     tables["product 1"] = tables["product 1"].assign(
-        mean=lambda f: np.where(f["station"] == "s0001", 0.5 - f["mean"], f["mean"])
+        soil_moisture=lambda f: np.where(f["station"] == "s0001", 0.5 - f["soil_moisture"], f["soil_moisture"])
     )
     reasons = triple_collocation(tables, bootstrap=Bootstrap(draws=50)).groupby("station")["left_out"].first()
     assert reasons["s0000"] == "50 samples, 100 needed"
@@ -51,7 +51,7 @@ def test_sensors_that_cannot_tell_stay_in_the_table_and_say_why():
 
 def test_a_constant_product_has_no_figures():
     tables = simulated(R, 0.5, samples=150, sensors=1, products=3)
-    tables["product 2"] = tables["product 2"].assign(mean=0.2)
+    tables["product 2"] = tables["product 2"].assign(soil_moisture=0.2)
     assert triple_collocation(tables)["r"].isna().all()
 
 

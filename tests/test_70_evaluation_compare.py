@@ -22,23 +22,25 @@ def product(noise: float, seed: int = 0, stations: int = 12, days: int = 40) -> 
             "lat": np.repeat(np.arange(stations) + 0.5, days),
             "lon": 5.5,
             "time": np.tile(pd.date_range("2020-01-01", periods=days, freq="D"), stations),
-            "mean": truth + rng.normal(0, noise, truth.size),
-            "soil_moisture": truth,
+            "soil_moisture": truth + rng.normal(0, noise, truth.size),
+            "soil_moisture_in_situ": truth,
         }
     )
 
 
 def test_only_samples_that_all_have_are_kept():
     a, b, c = product(0.02), product(0.04), product(0.06)
-    b.loc[:4, "mean"] = np.nan
+    b.loc[:4, "soil_moisture"] = np.nan
     c = c.drop(index=range(100, 130)).sample(frac=1, random_state=3)
     tables = matched({"a": a, "b": b, "c": c})
     kept = set(range(len(a))) - set(range(5)) - set(range(100, 130))
     assert [len(table) for table in tables.values()] == [len(kept)] * 3
     pd.testing.assert_frame_equal(tables["a"][KEY], tables["c"][KEY])
-    merged = a.merge(c, on=KEY, suffixes=("", "_c")).merge(b.dropna(subset="mean"), on=KEY, suffixes=("", "_b"))
-    np.testing.assert_array_equal(tables["c"]["mean"], merged.sort_values(KEY)["mean_c"])
-    np.testing.assert_array_equal(tables["b"]["mean"], merged.sort_values(KEY)["mean_b"])
+    merged = a.merge(c, on=KEY, suffixes=("", "_c")).merge(
+        b.dropna(subset="soil_moisture"), on=KEY, suffixes=("", "_b")
+    )
+    np.testing.assert_array_equal(tables["c"]["soil_moisture"], merged.sort_values(KEY)["mean_c"])
+    np.testing.assert_array_equal(tables["b"]["soil_moisture"], merged.sort_values(KEY)["mean_b"])
 
 
 def test_the_same_station_of_another_network_is_another_sample():
@@ -48,23 +50,23 @@ def test_the_same_station_of_another_network_is_another_sample():
 
 
 def test_labels_come_from_the_product_that_has_them():
-    a, b = product(0.02).drop(columns="soil_moisture"), product(0.04)
-    b.loc[:9, "soil_moisture"] = np.nan
+    a, b = product(0.02).drop(columns="soil_moisture_in_situ"), product(0.04)
+    b.loc[:9, "soil_moisture_in_situ"] = np.nan
     tables = matched({"a": a, "b": b})
     assert len(tables["a"]) == len(a) - 10
-    np.testing.assert_array_equal(tables["a"]["soil_moisture"], b["soil_moisture"].dropna())
+    np.testing.assert_array_equal(tables["a"]["soil_moisture_in_situ"], b["soil_moisture_in_situ"].dropna())
 
 
 def test_labels_of_the_first_are_kept_where_the_others_have_none():
-    a, b = product(0.02), product(0.04).assign(soil_moisture=np.nan)
+    a, b = product(0.02), product(0.04).assign(soil_moisture_in_situ=np.nan)
     tables = matched({"a": a, "b": b})
     assert len(tables["b"]) == len(a)
-    np.testing.assert_array_equal(tables["b"]["soil_moisture"], a["soil_moisture"])
+    np.testing.assert_array_equal(tables["b"]["soil_moisture_in_situ"], a["soil_moisture_in_situ"])
 
 
 def test_two_truths_are_refused():
     b = product(0.02)
-    b.loc[17, "soil_moisture"] += 0.01
+    b.loc[17, "soil_moisture_in_situ"] += 0.01
     with pytest.raises(Refusal, match=r"1 differ.*NET/st00/s1 2020-01-18") as caught:
         matched({"a": product(0.02), "b": b})
     assert "same labels" in caught.value.remedy
@@ -74,7 +76,7 @@ def test_two_truths_are_refused():
     "other",
     [
         lambda f: f.assign(time=f["time"] + pd.Timedelta("365D")),
-        lambda f: f.assign(mean=np.nan),
+        lambda f: f.assign(soil_moisture=np.nan),
         lambda f: f.assign(station="elsewhere").drop_duplicates(KEY),
     ],
     ids=["another year", "no estimate", "another place"],
@@ -90,15 +92,19 @@ def test_no_product_and_no_label_are_refused():
     with pytest.raises(Refusal, match="of no product"):
         matched({})
     with pytest.raises(Refusal, match="none of these a label"):
-        matched({"a": product(0.02).drop(columns="soil_moisture")})
+        matched({"a": product(0.02).drop(columns="soil_moisture_in_situ")})
 
 
 def test_differences_are_paired_and_narrower_than_unpaired_ones():
     rng = np.random.default_rng(4)
     worse = product(0.05, seed=1, stations=40)
     shared = np.repeat(rng.uniform(-0.1, 0.1, 40), 40)
-    worse["mean"] += shared
-    better = worse.assign(mean=worse["mean"] - 0.002 - 0.01 * np.sign(worse["mean"] - worse["soil_moisture"] - shared))
+    worse["soil_moisture"] += shared
+    better = worse.assign(
+        soil_moisture=worse["soil_moisture"]
+        - 0.002
+        - 0.01 * np.sign(worse["soil_moisture"] - worse["soil_moisture_in_situ"] - shared)
+    )
     a, b = per_sensor(better), per_sensor(worse)
     rows = differences(a, b)
     assert rows.loc["ubrmse", "sensors"] == 40
@@ -116,9 +122,9 @@ def test_differences_of_sensors_scored_by_both():
 
 def test_own_mean_has_no_bias_and_no_correlation():
     frame = product(0.05)
-    frame.loc[:3, "soil_moisture"] = np.nan
+    frame.loc[:3, "soil_moisture_in_situ"] = np.nan
     scores = per_sensor(own_mean(frame))
     assert scores["bias"].abs().max() < 1e-12
     assert scores["r"].isna().all()
-    spread = frame.dropna().groupby("station")["soil_moisture"].std(ddof=0).to_numpy()
+    spread = frame.dropna().groupby("station")["soil_moisture_in_situ"].std(ddof=0).to_numpy()
     np.testing.assert_allclose(scores["rmse"], spread, atol=1e-12)

@@ -33,7 +33,7 @@ def test_blocks_of_time_cover_the_truth_and_single_samples_do_not():
     held = (found["r_low"] <= R) & (found["r_high"] >= R)
     rng, single = np.random.default_rng(0), []
     for _, rows in table["product 0"].groupby("station"):
-        (moments,) = drawn([rows["mean"].to_numpy()], rows["soil_moisture"].to_numpy(), 1, 400, rng)
+        (moments,) = drawn([rows["soil_moisture"].to_numpy()], rows["soil_moisture_in_situ"].to_numpy(), 1, 400, rng)
         low, high = np.quantile(pearson_r(moments), [0.05, 0.95])
         single.append(low <= R <= high)
     assert 0.85 <= held.mean() <= 0.95
@@ -119,7 +119,9 @@ def test_a_difference_that_is_none_has_p_values_spread_evenly():
 
 def test_a_difference_that_is_there_is_found_in_time_and_over_sensors():
     tables = simulated(R, 0.5, samples=300, sensors=40, products=1, seed=7)
-    better = tables["product 0"].assign(mean=lambda f: 0.5 * f["mean"] + 0.5 * f["soil_moisture"])
+    better = tables["product 0"].assign(
+        soil_moisture=lambda f: 0.5 * f["soil_moisture"] + 0.5 * f["soil_moisture_in_situ"]
+    )
     found = in_time({"better": better, "worse": tables["product 0"]})
     assert (found.differences["worse"]["ubrmse_p"] < 0.01).mean() > 0.95
     row = found.means.query("product == 'better' and minus == 'worse' and score == 'ubrmse'").iloc[0]

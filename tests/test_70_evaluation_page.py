@@ -42,9 +42,9 @@ def product(seed: int, spread: float = np.nan) -> pd.DataFrame:
             "lat": np.repeat(np.linspace(-33.5, 47.5, len(HOSTILE)), days),
             "lon": np.repeat(np.linspace(-120, 120, len(HOSTILE)), days),
             "time": np.tile(pd.date_range("2020-01-01", periods=days, freq="9D"), len(HOSTILE)),
-            "mean": truth + np.random.default_rng(seed).normal(0, 0.05, truth.size),
-            "spread": spread,
-            "soil_moisture": truth,
+            "soil_moisture": truth + np.random.default_rng(seed).normal(0, 0.05, truth.size),
+            "soil_moisture_std": spread,
+            "soil_moisture_in_situ": truth,
             "climate": np.repeat([HOSTILE[1], HOSTILE[5]] * 5, days),
         }
     )
@@ -116,7 +116,7 @@ def test_every_part_is_there(page):
         "sensors",
         "extremes",
         "networks",
-        "spread",
+        "soil_moisture_std",
         "strata",
         "chapter-1",
         "works",
@@ -130,7 +130,7 @@ def test_every_part_is_there(page):
 
 
 def test_one_product_with_one_network_and_two_sensors(tmp_path):
-    table = product(2).iloc[:80].drop(columns=["climate", "spread"]).assign(network="NET", station="st")
+    table = product(2).iloc[:80].drop(columns=["climate", "soil_moisture_std"]).assign(network="NET", station="st")
     table = table.assign(sensor=np.repeat(["a", "b"], 40))
     write_scorecard(tmp_path, {"only": table}, title="Small")
     text = (tmp_path / "scorecard.html").read_text()
@@ -139,7 +139,7 @@ def test_one_product_with_one_network_and_two_sensors(tmp_path):
 
 
 def test_constant_estimates_leave_the_page_whole(tmp_path):
-    write_scorecard(tmp_path, {"flat": product(2).assign(mean=0.2)}, title="Flat")
+    write_scorecard(tmp_path, {"flat": product(2).assign(soil_moisture=0.2)}, title="Flat")
     assert "constant estimate" in (tmp_path / "scorecard.html").read_text()
 
 

@@ -19,10 +19,10 @@ def table(rows: int = 6) -> pd.DataFrame:
             "lat": 40.5,
             "lon": -100.25,
             "time": pd.date_range("2020-01-01", periods=rows, freq="D"),
-            "mean": np.linspace(0.1, 0.3, rows),
-            "spread": 0.05,
+            "soil_moisture": np.linspace(0.1, 0.3, rows),
+            "soil_moisture_std": 0.05,
             "quality": np.uint16(2),
-            "soil_moisture": np.linspace(0.12, 0.28, rows),
+            "soil_moisture_in_situ": np.linspace(0.12, 0.28, rows),
         }
     )
 
@@ -30,18 +30,33 @@ def table(rows: int = 6) -> pd.DataFrame:
 def test_the_one_form():
     checked = check(table())
     assert list(checked.columns) == [
-        *("network", "station", "sensor", "lat", "lon", "time", "mean", "spread", "quality", "soil_moisture")
+        *(
+            "network",
+            "station",
+            "sensor",
+            "lat",
+            "lon",
+            "time",
+            "soil_moisture",
+            "soil_moisture_std",
+            "quality",
+            "soil_moisture_in_situ",
+        )
     ]
     assert checked["time"].dtype == "datetime64[ns]"
     assert checked["quality"].dtype == "uint16"
-    assert (checked.dtypes[["lat", "lon", "mean", "spread", "soil_moisture"]] == "float64").all()
+    assert (
+        checked.dtypes[["lat", "lon", "soil_moisture", "soil_moisture_std", "soil_moisture_in_situ"]] == "float64"
+    ).all()
     pd.testing.assert_frame_equal(check(checked), checked)
 
 
 def test_optional_columns_are_added_and_others_are_kept():
-    checked = check(table().drop(columns=["spread", "quality", "soil_moisture"]).assign(climate="Dfb"))
-    assert checked["spread"].isna().all()
-    assert checked["soil_moisture"].isna().all()
+    checked = check(
+        table().drop(columns=["soil_moisture_std", "quality", "soil_moisture_in_situ"]).assign(climate="Dfb")
+    )
+    assert checked["soil_moisture_std"].isna().all()
+    assert checked["soil_moisture_in_situ"].isna().all()
     assert (checked["quality"] == 0).all()
     assert checked.columns[-1] == "climate"
 
@@ -79,9 +94,16 @@ def test_read_gives_what_was_written(tmp_path, suffix):
 BAD = {
     "empty": (lambda f: f.iloc[:0], "no rows", "at least one"),
     "no columns": (lambda f: f[[]], "lacks network", "Name the columns"),
+    "columns of version 0.1": (
+        lambda f: f.rename(
+            columns={"soil_moisture": "mean", "soil_moisture_std": "spread", "soil_moisture_in_situ": "soil_moisture"}
+        ),
+        "called 'mean'",
+        "Rename mean to soil_moisture",
+    ),
     "missing column": (lambda f: f.drop(columns="sensor"), "lacks sensor", "Name the columns"),
-    "text estimate": (lambda f: f.assign(mean="wet"), "type is", "Give numbers"),
-    "true estimate": (lambda f: f.assign(mean=True), "type is bool", "Give numbers"),
+    "text estimate": (lambda f: f.assign(soil_moisture="wet"), "type is", "Give numbers"),
+    "true estimate": (lambda f: f.assign(soil_moisture=True), "type is bool", "Give numbers"),
     "number station": (lambda f: f.assign(station=7), "type is int64", "Give text"),
     "no station": (lambda f: f.assign(station=[None, *["a"] * 5]), "1 rows without a value", "Give text"),
     "text time": (lambda f: f.assign(time="2020-01-01"), "type is", "a time in every row"),
@@ -90,11 +112,15 @@ BAD = {
     "large quality": (lambda f: f.assign(quality=70_000), "type is int64", "0..65535"),
     "no place": (lambda f: f.assign(lat=np.nan), "6 rows have no place", "Give degrees"),
     "swapped place": (lambda f: f.assign(lat=f["lon"], lon=f["lat"]), "no place", "Give degrees"),
-    "infinite": (lambda f: f.assign(mean=np.inf), "6 values are infinite", "Write NaN"),
-    "percent": (lambda f: f.assign(soil_moisture=f["soil_moisture"] * 100), "is 28, so", "Divide % by 100"),
-    "millimetres": (lambda f: f.assign(mean=f["mean"] * 50), "is 15, so", "depth of the layer"),
-    "fill value": (lambda f: f.assign(mean=-9999.0), "-9999", "Write NaN"),
-    "negative spread": (lambda f: f.assign(spread=-0.1), "least value is -0.1", "Write NaN"),
+    "infinite": (lambda f: f.assign(soil_moisture=np.inf), "6 values are infinite", "Write NaN"),
+    "percent": (
+        lambda f: f.assign(soil_moisture_in_situ=f["soil_moisture_in_situ"] * 100),
+        "is 28, so",
+        "Divide % by 100",
+    ),
+    "millimetres": (lambda f: f.assign(soil_moisture=f["soil_moisture"] * 50), "is 15, so", "depth of the layer"),
+    "fill value": (lambda f: f.assign(soil_moisture=-9999.0), "-9999", "Write NaN"),
+    "negative spread": (lambda f: f.assign(soil_moisture_std=-0.1), "least value is -0.1", "Write NaN"),
     "twice": (lambda f: pd.concat([f, f.iloc[2:4]]), "2 samples stand there twice", "Keep one row"),
 }
 

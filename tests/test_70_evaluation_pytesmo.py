@@ -21,7 +21,8 @@ def with_gaps() -> pd.DataFrame:
     table = simulated(0.7, 0.9, samples=1100, sensors=6, seed=8)["product 0"]
     season = 0.08 * np.sin(2 * np.pi * table["time"].dt.day_of_year / 365.25)
     table = table.assign(
-        mean=(table["mean"] + season).round(3), soil_moisture=(table["soil_moisture"] + season).round(3)
+        soil_moisture=(table["soil_moisture"] + season).round(3),
+        soil_moisture_in_situ=(table["soil_moisture_in_situ"] + season).round(3),
     )
     return table[np.random.default_rng(1).random(len(table)) > 0.3]
 
@@ -29,15 +30,15 @@ def with_gaps() -> pd.DataFrame:
 def real_smap(folder: Path) -> pd.DataFrame:
     """SMAP and the label of the 84 stations."""
     table = pd.read_csv(folder / "points" / "conus_10day.csv.gz", parse_dates=["period_start"])
-    table = table.rename(columns={"period_start": "time", "soil_moisture_m3m3": "soil_moisture"})
-    table = table.assign(sensor="5cm", mean=table["smap_usda_ssm_mm"] / 50)
-    keep = ["network", "station", "sensor", "lat", "lon", "time", "mean", "soil_moisture"]
+    table = table.rename(columns={"period_start": "time", "soil_moisture_m3m3": "soil_moisture_in_situ"})
+    table = table.assign(sensor="5cm", soil_moisture=table["smap_usda_ssm_mm"] / 50)
+    keep = ["network", "station", "sensor", "lat", "lon", "time", "soil_moisture", "soil_moisture_in_situ"]
     return table[keep].dropna().sort_values(["network", "station", "time"], ignore_index=True)
 
 
 def series(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series, pd.Series]]:
     for station, rows in table.groupby("station"):
-        values = (rows[name].to_numpy() for name in ("mean", "soil_moisture"))
+        values = (rows[name].to_numpy() for name in ("soil_moisture", "soil_moisture_in_situ"))
         yield station, *(pd.Series(own, pd.DatetimeIndex(rows["time"])) for own in values)
 
 
@@ -90,7 +91,7 @@ def collocated(tables: dict[str, pd.DataFrame], least: int) -> int:
     """Number of sensors of which every figure is pytesmo's."""
     found = triple_collocation(tables, min_samples=least)
     found, number = found[found["left_out"] == ""], 0
-    whole = [table.set_index(["station", "time"])["mean"] for table in tables.values()]
+    whole = [table.set_index(["station", "time"])["soil_moisture"] for table in tables.values()]
     for station, rows in found.groupby("station"):
         common = pd.concat([values.loc[station] for values in whole], axis=1, join="inner").dropna().to_numpy().T
         snr, error, beta = theirs.tcol_metrics(*common)
@@ -115,6 +116,6 @@ def test_triple_collocation_of_smap_and_two_sensors_of_one_place(real: Path):
     at = table[table["station"] == txson[0]].assign(place="one")
     tables = {"SMAP": at}
     for other in txson[1:3]:
-        readings = table[table["station"] == other].set_index("time")["soil_moisture"]
-        tables[other] = at.assign(mean=at["time"].map(readings))
+        readings = table[table["station"] == other].set_index("time")["soil_moisture_in_situ"]
+        tables[other] = at.assign(soil_moisture=at["time"].map(readings))
     assert collocated(tables, 60) == 1

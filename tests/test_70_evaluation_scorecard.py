@@ -27,9 +27,9 @@ def product(noise: float, seed: int, spread: float | None = None) -> pd.DataFram
             "lat": np.repeat(np.linspace(-30.5, 30.5, stations), days),
             "lon": 5.5,
             "time": np.tile(pd.date_range("2020-01-01", periods=days, freq="D"), stations),
-            "mean": truth + np.random.default_rng(seed).normal(0.01, noise, truth.size),
-            "spread": np.nan if spread is None else spread,
-            "soil_moisture": truth,
+            "soil_moisture": truth + np.random.default_rng(seed).normal(0.01, noise, truth.size),
+            "soil_moisture_std": np.nan if spread is None else spread,
+            "soil_moisture_in_situ": truth,
         }
     )
     return frame.iloc[: len(frame) - 50]
@@ -37,7 +37,7 @@ def product(noise: float, seed: int, spread: float | None = None) -> pd.DataFram
 
 def both() -> dict[str, pd.DataFrame]:
     flat = product(0.08, 2)
-    flat.loc[flat["station"] == "st04", "mean"] = 0.2
+    flat.loc[flat["station"] == "st04", "soil_moisture"] = 0.2
     return {"network": product(0.04, 1, spread=0.04).iloc[100:], "SMAP": flat}
 
 
@@ -137,8 +137,8 @@ def test_other_scores_and_chance_in_time_are_told(card):
 
 
 def test_counts_of_rows_add_up(products):
-    products["SMAP"].loc[:199, "soil_moisture"] = np.nan
-    products["SMAP"].loc[300:309, "mean"] = np.nan
+    products["SMAP"].loc[:199, "soil_moisture_in_situ"] = np.nan
+    products["SMAP"].loc[300:309, "soil_moisture"] = np.nan
     rows = {product.name: product.rows for product in score(products).products}
     for counts in rows.values():
         parts = (counts[name] for name in ("without estimate", "without label", "scorable"))

@@ -27,9 +27,9 @@ def predictions(samples: dict[str, int], seed: int = 0) -> pd.DataFrame:
                     "lat": 10.5 + place,
                     "lon": 20.5,
                     "time": pd.date_range("2020-01-01", periods=count, freq="D"),
-                    "mean": truth + rng.normal(0.02, 0.04, count),
-                    "spread": 0.04,
-                    "soil_moisture": truth,
+                    "soil_moisture": truth + rng.normal(0.02, 0.04, count),
+                    "soil_moisture_std": 0.04,
+                    "soil_moisture_in_situ": truth,
                 }
             )
         )
@@ -40,10 +40,10 @@ def test_each_sensor_is_scored_by_its_own_samples():
     frame = predictions({"a": 50, "b": 80}).sample(frac=1, random_state=1)
     scores = per_sensor(frame).set_index("station")
     for station, mine in frame.groupby("station"):
-        error = mine["mean"] - mine["soil_moisture"]
+        error = mine["soil_moisture"] - mine["soil_moisture_in_situ"]
         row = scores.loc[station]
         assert row["n"] == len(mine)
-        assert row["r"] == pytest.approx(mine["mean"].corr(mine["soil_moisture"]), abs=1e-12)
+        assert row["r"] == pytest.approx(mine["soil_moisture"].corr(mine["soil_moisture_in_situ"]), abs=1e-12)
         assert row["bias"] == pytest.approx(error.mean(), abs=1e-12)
         assert row["rmse"] == pytest.approx(np.sqrt((error**2).mean()), abs=1e-12)
         assert row["ubrmse"] == pytest.approx(error.std(ddof=0), abs=1e-12)
@@ -60,9 +60,9 @@ def test_sensors_with_too_few_samples_stay_in_the_table_and_say_so():
 
 def test_rows_without_label_or_estimate_do_not_count():
     frame = predictions({"a": 60, "b": 60})
-    frame.loc[:9, "soil_moisture"] = np.nan
-    frame.loc[10:14, "mean"] = np.nan
-    frame.loc[60:, "soil_moisture"] = np.nan
+    frame.loc[:9, "soil_moisture_in_situ"] = np.nan
+    frame.loc[10:14, "soil_moisture"] = np.nan
+    frame.loc[60:, "soil_moisture_in_situ"] = np.nan
     scores = per_sensor(frame).set_index("station")
     assert scores.loc["a", "n"] == 45
     assert scores.loc["b", "n"] == 0
@@ -70,15 +70,15 @@ def test_rows_without_label_or_estimate_do_not_count():
 
 
 def test_a_table_without_any_label_has_sensors_and_no_scores():
-    scores = per_sensor(predictions({"a": 30}).drop(columns="soil_moisture"))
+    scores = per_sensor(predictions({"a": 30}).drop(columns="soil_moisture_in_situ"))
     assert scores["n"].tolist() == [0]
     assert np.isnan(summary(scores)["mean"]).all()
 
 
 def test_constant_series_are_named():
     frame = predictions({"a": 40, "flat": 40, "stuck": 40})
-    frame.loc[40:79, "mean"] = 0.1
-    frame.loc[80:, "soil_moisture"] = 0.3
+    frame.loc[40:79, "soil_moisture"] = 0.1
+    frame.loc[80:, "soil_moisture_in_situ"] = 0.3
     scores = per_sensor(frame).set_index("station")
     assert scores["note"].to_dict() == {"a": "", "flat": "constant estimate", "stuck": "constant label"}
     assert scores["r"].isna().to_dict() == {"a": False, "flat": True, "stuck": True}
@@ -181,11 +181,11 @@ def test_coverage_is_told_by_sensor_and_by_place():
 
 def test_reliability_weighs_samples():
     frame = predictions({"a": 30, "b": 90, "c": 50})
-    frame.loc[frame["station"] == "c", "spread"] = np.nan
+    frame.loc[frame["station"] == "c", "soil_moisture_std"] = np.nan
     scores = per_sensor(frame)
     stated = reliability(scores)
-    with_spread = frame[frame["spread"].notna()]
-    inside = ((with_spread["mean"] - with_spread["soil_moisture"]).abs() <= 1.6448536 * 0.04).mean()
+    with_spread = frame[frame["soil_moisture_std"].notna()]
+    inside = ((with_spread["soil_moisture"] - with_spread["soil_moisture_in_situ"]).abs() <= 1.6448536 * 0.04).mean()
     assert stated.loc["coverage_90", "samples"] == 120
     assert stated.loc["coverage_90", "mean"] == pytest.approx(inside, abs=1e-12)
     assert stated.loc["coverage_50", "mean"] < stated.loc["coverage_80", "mean"] < stated.loc["coverage_95", "mean"]
@@ -197,9 +197,9 @@ def test_reliability_weighs_samples():
 @pytest.mark.real
 def test_raw_smap_at_the_real_stations(real: Path):
     table = pd.read_csv(real / "points" / "conus_10day.csv.gz", parse_dates=["period_start"])
-    frame = table.rename(columns={"period_start": "time", "soil_moisture_m3m3": "soil_moisture"})
-    frame = frame.assign(sensor="5cm", mean=frame["smap_usda_ssm_mm"] / 50)
-    frame = frame[["network", "station", "sensor", "lat", "lon", "time", "mean", "soil_moisture"]]
+    frame = table.rename(columns={"period_start": "time", "soil_moisture_m3m3": "soil_moisture_in_situ"})
+    frame = frame.assign(sensor="5cm", soil_moisture=frame["smap_usda_ssm_mm"] / 50)
+    frame = frame[["network", "station", "sensor", "lat", "lon", "time", "soil_moisture", "soil_moisture_in_situ"]]
     scores = per_sensor(frame)
     assert (scores["left_out"] == "").sum() == 84
     assert scores["n"].sum() == 8418

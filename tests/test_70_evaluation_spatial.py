@@ -21,18 +21,19 @@ def field(r: float, sensors: int = 60, days: int = 30, seed: int = 0) -> pd.Data
             "lat": np.repeat(np.arange(sensors) // 10 * 2 + 0.5, days),
             "lon": np.repeat(np.arange(sensors) % 10 * 2 + 0.5, days),
             "time": np.tile(pd.date_range("2020-01-01T06", periods=days, freq="D"), sensors),
-            "mean": (0.25 + weather + 0.03 * (r * truth + np.sqrt(1 - r**2) * error)).ravel(),
-            "soil_moisture": (0.25 + weather + 0.03 * truth).ravel(),
+            "soil_moisture": (0.25 + weather + 0.03 * (r * truth + np.sqrt(1 - r**2) * error)).ravel(),
+            "soil_moisture_in_situ": (0.25 + weather + 0.03 * truth).ravel(),
         }
     )
 
 
 def test_each_date_is_scored_over_its_sensors():
     table = field(0.6)
-    table.loc[table.index[:7], "mean"] = np.nan
+    table.loc[table.index[:7], "soil_moisture"] = np.nan
     found = spatial(table.sample(frac=1, random_state=1))
     expected = {
-        day: rows["mean"].corr(rows["soil_moisture"]) for day, rows in table.groupby(table["time"].dt.floor("D"))
+        day: rows["soil_moisture"].corr(rows["soil_moisture_in_situ"])
+        for day, rows in table.groupby(table["time"].dt.floor("D"))
     }
     assert found.dates["date"].tolist() == sorted(expected)
     np.testing.assert_allclose(found.dates["r"], [expected[day] for day in found.dates["date"]], atol=1e-12)
@@ -44,7 +45,10 @@ def test_each_date_is_scored_over_its_sensors():
 def test_samples_of_one_day_are_one():
     table = field(0.6, days=5)
     twice = pd.concat(
-        [table.assign(mean=table["mean"] + d, time=table["time"] + pd.Timedelta(d * 500, "h")) for d in (0.01, -0.01)]
+        [
+            table.assign(soil_moisture=table["soil_moisture"] + d, time=table["time"] + pd.Timedelta(d * 500, "h"))
+            for d in (0.01, -0.01)
+        ]
     )
     pd.testing.assert_frame_equal(spatial(twice).dates, spatial(table).dates, rtol=1e-9)
 
@@ -69,8 +73,8 @@ def test_intervals_over_places_cover_the_truth():
         )  # each place keeps its error: dates are not independent
         table = field(1.0, days=5, seed=seed)
         steady = np.random.default_rng(seed + 1000).standard_normal((60, 1))
-        table["soil_moisture"] = (0.25 + 0.03 * np.repeat(steady, 5, axis=1)).ravel()
-        table["mean"] = (0.25 + 0.03 * np.repeat(0.6 * steady + 0.8 * own, 5, axis=1)).ravel()
+        table["soil_moisture_in_situ"] = (0.25 + 0.03 * np.repeat(steady, 5, axis=1)).ravel()
+        table["soil_moisture"] = (0.25 + 0.03 * np.repeat(0.6 * steady + 0.8 * own, 5, axis=1)).ravel()
         r = spatial(table, bootstrap=Bootstrap(draws=300)).r
         held += r.low <= 0.6 <= r.high
     assert 80 <= held <= 97
@@ -78,11 +82,11 @@ def test_intervals_over_places_cover_the_truth():
 
 def test_a_date_on_which_all_sensors_say_the_same_has_no_r():
     table = field(0.6, days=3)
-    table.loc[table["time"] < "2020-01-02", "mean"] = 0.2
+    table.loc[table["time"] < "2020-01-02", "soil_moisture"] = 0.2
     assert spatial(table).dates["r"].isna().tolist() == [True, False, False]
 
 
 def test_nothing_scorable_and_two_sensors_a_date():
-    assert spatial(field(0.5, days=2).assign(soil_moisture=np.nan)).dates.empty
+    assert spatial(field(0.5, days=2).assign(soil_moisture_in_situ=np.nan)).dates.empty
     with pytest.raises(Refusal, match="Ask for 3 or more"):
         spatial(field(0.5, days=2), min_sensors=2)

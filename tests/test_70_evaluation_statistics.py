@@ -214,7 +214,7 @@ def test_a_window_of_one_sample_has_no_anomaly_and_one_of_three_is_marked():
         truth = rng.uniform(0.1, 0.4, size)
         keys = {"network": "N", "station": "a", "sensor": "s", "lat": 1.5, "lon": 2.5}
         time = pd.date_range("2020-01-01", periods=size, freq=f"{step}D")
-        table = {"time": time, "mean": truth + rng.normal(0, 0.05, size), "soil_moisture": truth}
+        table = {"time": time, "soil_moisture": truth + rng.normal(0, 0.05, size), "soil_moisture_in_situ": truth}
         return per_sensor(pd.DataFrame(keys | table))
 
     daily, ten, forty = (sensors(step) for step in (1, 10, 40))

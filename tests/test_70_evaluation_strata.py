@@ -23,8 +23,8 @@ def product(seed: int = 0) -> pd.DataFrame:
             "lat": np.repeat([-35.5, -30.5, 10.5, 20.5, 30.5, 40.5, 50.5, 60.5], 120),
             "lon": 3.5,
             "time": np.tile(pd.date_range("2020-01-01", periods=120, freq="3D"), 8),
-            "mean": truth + rng.normal(0, 0.05, truth.size),
-            "soil_moisture": truth,
+            "soil_moisture": truth + rng.normal(0, 0.05, truth.size),
+            "soil_moisture_in_situ": truth,
         }
     )
 
@@ -61,7 +61,7 @@ def test_thirds_are_of_each_sensor_and_frozen_ground_is_apart():
     assert (wetness[table["soil_temperature"] <= 0] == "frozen (0 °C or less)").all()
     for _, rows in table.groupby("station"):
         own = wetness[rows.index]
-        dry, wet = (rows.loc[own == name, "soil_moisture"] for name in ("dry third", "wet third"))
+        dry, wet = (rows.loc[own == name, "soil_moisture_in_situ"] for name in ("dry third", "wet third"))
         assert dry.max() < wet.min() and abs(len(dry) - 30) < 12
 
 

@@ -21,10 +21,12 @@ from vadose.evaluation.tally import SPREAD
 KEYS = ["network", "station", "sensor", "n", "n_spread", "left_out", "note"]
 NUMBERS = ["lat", "lon", *(metric.name for metric in METRICS), *SPREAD]
 TABLE = simulated(0.8, 0.7, samples=40, sensors=5, seed=3)["product 0"]
-TABLE = TABLE.assign(spread=np.where(TABLE.index % 3 > 0, 0.03, np.nan), lat=TABLE["lat"] + TABLE.index % 2 * 1e-3)
-TABLE.loc[TABLE.index[10:15], "mean"] = np.nan
-TABLE.loc[TABLE.index[60:63], "soil_moisture"] = np.nan
-TABLE.loc[TABLE["station"] == "s0004", "mean"] = 0.2
+TABLE = TABLE.assign(
+    soil_moisture_std=np.where(TABLE.index % 3 > 0, 0.03, np.nan), lat=TABLE["lat"] + TABLE.index % 2 * 1e-3
+)
+TABLE.loc[TABLE.index[10:15], "soil_moisture"] = np.nan
+TABLE.loc[TABLE.index[60:63], "soil_moisture_in_situ"] = np.nan
+TABLE.loc[TABLE["station"] == "s0004", "soil_moisture"] = 0.2
 
 
 def same(found: pd.DataFrame, whole: pd.DataFrame) -> None:
@@ -75,6 +77,6 @@ def test_nothing_has_no_sensor_and_adds_nothing():
 
 def test_a_chunk_that_is_no_table_is_refused():
     with pytest.raises(Refusal, match="not in m3 m-3"):
-        Tally.of(TABLE.assign(mean=TABLE["mean"] * 100))
+        Tally.of(TABLE.assign(soil_moisture=TABLE["soil_moisture"] * 100))
     with pytest.raises(Refusal, match="Ask for 2 or more"):
         Tally.of(TABLE).scores(1)

@@ -35,7 +35,7 @@ def product(lon: float = -100.0) -> pd.DataFrame:
                     "lat": 32.5 + number,
                     "lon": lon + number,
                 }
-                | {"time": YEARS, "mean": truth + noise, "soil_moisture": truth}
+                | {"time": YEARS, "soil_moisture": truth + noise, "soil_moisture_in_situ": truth}
             )
         )
     return pd.concat(parts, ignore_index=True)
@@ -112,7 +112,7 @@ def test_ours_is_the_same_metric_over_the_same_region_and_period():
         if figure.over in {"mean", "median"}:
             assert ours.value == pytest.approx(sensors[figure.score].agg(figure.over), abs=1e-12)
             assert ours.low < ours.value < ours.high
-    whole = np.corrcoef(own["mean"], own["soil_moisture"])[0, 1]
+    whole = np.corrcoef(own["soil_moisture"], own["soil_moisture_in_situ"])[0, 1]
     assert found.ours.of(told.figures[2]).value == pytest.approx(whole, abs=1e-12)
     assert found.ours.of(told.figures[3]).value == pytest.approx(sensors["rmse"].mean()), "not told: the mean"
     assert found.ours.of(told.figures[4]) is None and found.ours.of(told.figures[5]) is None
@@ -136,10 +136,10 @@ def test_the_pooled_interval_is_that_of_scores_without_each_sensor():
     size = table.groupby("station").size().to_numpy().astype(float)
 
     def r(part):
-        return np.corrcoef(part["mean"], part["soil_moisture"])[0, 1]
+        return np.corrcoef(part["soil_moisture"], part["soil_moisture_in_situ"])[0, 1]
 
     def rmse(part):
-        return np.sqrt(np.mean((part["mean"] - part["soil_moisture"]) ** 2))
+        return np.sqrt(np.mean((part["soil_moisture"] - part["soil_moisture_in_situ"]) ** 2))
 
     for name, of in (("r", r), ("rmse", rmse)):
         without = np.array([of(table[table["station"] != station]) for station in sensors["station"]])

@@ -61,7 +61,7 @@ def test_xarray_finds_every_cell_in_its_place_and_time(form, tile, folder):
     assert cube.rio.transform() == tile.cells.transform, "and the stated transform is of their corners"
     for number in range(3):
         zone = painted(tile, number)
-        for name, layer in (("soil_moisture", "mean"), ("soil_moisture_spread", "spread"), ("age_smap", "age_smap")):
+        for name, layer in (("soil_moisture",) * 2, ("soil_moisture_std",) * 2, ("age_smap",) * 2):
             np.testing.assert_array_equal(cube[name].values[number], zone[layer].values)
         quality = np.nan_to_num(cube["quality"].values[number], nan=OUTSIDE)
         np.testing.assert_array_equal(quality, zone["quality"].values)
@@ -77,7 +77,7 @@ def test_gdal_finds_the_same_place(folder):
         with file:
             assert file.count == 3 and file.shape == (140, 150)
             assert file.transform.almost_equals(TILE.cells.transform)
-            np.testing.assert_array_equal(file.read(2), painted(TILE, 1)["mean"].values)
+            np.testing.assert_array_equal(file.read(2), painted(TILE, 1)["soil_moisture"].values)
 
 
 def test_a_zarr_store_is_sharded_and_of_version_3(folder):
@@ -93,7 +93,7 @@ def test_flags_and_units_are_described(folder):
     cube = opened(folder, "netcdf")
     assert cube["quality"].attrs["flag_masks"].tolist() == [flag.value for flag in Quality]
     assert cube["soil_moisture"].attrs["units"] == "m3 m-3"
-    assert cube["soil_moisture"].attrs["ancillary_variables"] == "soil_moisture_spread quality age_sentinel1 age_smap"
+    assert cube["soil_moisture"].attrs["ancillary_variables"] == "soil_moisture_std quality age_sentinel1 age_smap"
     assert set(cube["soil_moisture"].attrs["ancillary_variables"].split()) <= set(cube.data_vars)
     assert cube["age_smap"].attrs["units"] == "day"
     assert cube.attrs["comment"] == "SIMULATED"

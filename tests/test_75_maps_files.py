@@ -74,7 +74,7 @@ def test_files_are_valid_cogs_with_overviews(large):
 
 def test_bands_say_what_they_are(large):
     with rasterio.open(large) as file:
-        assert file.descriptions == ("mean", "spread")
+        assert file.descriptions == ("soil_moisture", "soil_moisture_std")
         assert file.units == ("m3 m-3", "m3 m-3")
         assert file.dtypes == ("float32", "float32")
         assert np.isnan(file.nodata)
@@ -116,8 +116,8 @@ def test_rioxarray_opens_the_same_values(tmp_path):
     zone = painted(SOUTH)
     (path,) = write(tmp_path, zone)
     with rioxarray.open_rasterio(path) as opened:
-        np.testing.assert_array_equal(opened.sel(band=1), zone["mean"])
-        np.testing.assert_array_equal(opened.sel(band=2), zone["spread"])
+        np.testing.assert_array_equal(opened.sel(band=1), zone["soil_moisture"])
+        np.testing.assert_array_equal(opened.sel(band=2), zone["soil_moisture_std"])
         np.testing.assert_allclose(opened["x"], zone["x"])
         np.testing.assert_allclose(opened["y"], zone["y"])
         lon, lat = cell_centres(SOUTH)
@@ -154,7 +154,7 @@ def test_a_map_without_any_estimate_is_still_a_map(tmp_path):
     (path,) = write(tmp_path, zone)
     assert cog_validate(path, strict=True)[0]
     opened = read_map(path)
-    assert opened["mean"].isnull().all()
+    assert opened["soil_moisture"].isnull().all()
     assert (opened["quality"] == 127).all()
 
 
@@ -187,7 +187,7 @@ def test_a_full_disk_leaves_nothing_new(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
-    assert read_map(path)["mean"].shape == (7, 9)
+    assert read_map(path)["soil_moisture"].shape == (7, 9)
 
 
 def test_reading_refuses_what_is_no_map(tmp_path):

@@ -43,9 +43,9 @@ def test_every_cell_lies_where_it_was_painted(name):
         x, y = np.meshgrid(zone["x"], zone["y"])
         lon, lat = Transformer.from_crs(zone.rio.crs, 4326, always_xy=True).transform(x, y)
         held = zone["quality"].values != OUTSIDE
-        np.testing.assert_allclose(zone["mean"].values[held], lon[held], atol=1e-4)
-        np.testing.assert_allclose(zone["spread"].values[held], lat[held], atol=1e-4)
-        assert np.isnan(zone["mean"].values[~held]).all()
+        np.testing.assert_allclose(zone["soil_moisture"].values[held], lon[held], atol=1e-4)
+        np.testing.assert_allclose(zone["soil_moisture_std"].values[held], lat[held], atol=1e-4)
+        assert np.isnan(zone["soil_moisture"].values[~held]).all()
         assert held.any(axis=1)[[0, -1]].all()
         assert held.any(axis=0)[[0, -1]].all()
         cells += held.sum()
@@ -66,9 +66,13 @@ def test_layers_are_on_the_grid_with_cf_attributes():
     assert (np.diff(zone["y"]) == -320).all()
     assert ((zone["x"] - 160) % 320 == 0).all()
     assert ((zone["y"] - 160) % 320 == 0).all()
-    assert zone["mean"].attrs["units"] == zone["spread"].attrs["units"] == "m3 m-3"
-    assert zone["mean"].attrs["standard_name"] == SOIL_MOISTURE.standard_name
-    assert (zone["mean"].dtype, zone["spread"].dtype, zone["quality"].dtype) == ("float32", "float32", "uint16")
+    assert zone["soil_moisture"].attrs["units"] == zone["soil_moisture_std"].attrs["units"] == "m3 m-3"
+    assert zone["soil_moisture"].attrs["standard_name"] == SOIL_MOISTURE.standard_name
+    assert (zone["soil_moisture"].dtype, zone["soil_moisture_std"].dtype, zone["quality"].dtype) == (
+        "float32",
+        "float32",
+        "uint16",
+    )
     assert zone["quality"].rio.nodata == OUTSIDE
     meanings = zone["quality"].attrs["flag_meanings"].split()
     masks = zone["quality"].attrs["flag_masks"]
@@ -80,7 +84,7 @@ def test_layers_are_on_the_grid_with_cf_attributes():
 def test_layers_of_any_grid():
     grid = GeoBox.from_bbox((10, 50, 10.3, 50.2), "EPSG:4326", resolution=0.1)
     dataset = layers(grid, np.ones((2, 3)), np.ones((2, 3)), np.zeros((2, 3), int))
-    assert dataset["mean"].dims == ("y", "x")
+    assert dataset["soil_moisture"].dims == ("y", "x")
     assert dataset.rio.crs.to_epsg() == 4326
     np.testing.assert_allclose(dataset["y"], [50.15, 50.05])
 

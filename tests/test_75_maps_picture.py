@@ -30,7 +30,7 @@ def a_map(area: Area | None = None) -> tuple[xr.Dataset, ...]:
 def test_a_picture_is_written(tmp_path):
     zones = a_map()
     assert len(zones) == 2
-    truth = [zone["mean"] + 0.01 for zone in zones]
+    truth = [zone["soil_moisture"] + 0.01 for zone in zones]
     path = picture(zones, tmp_path / "map.png", title="A map", truth=truth[::-1], notice="SIMULATED")
     image = imread(path)
     alone = imread(picture(zones, tmp_path / "alone.png", title="A map"))
@@ -122,8 +122,8 @@ def test_no_map_and_a_truth_elsewhere_are_refused(tmp_path):
     with pytest.raises(Refusal, match="The map has no zone"):
         picture([], path, title="t")
     with pytest.raises(Refusal, match=r"truth in EPSG:32633.*None is given"):
-        picture(zones, path, title="t", truth=[zones[0]["mean"]])
-    moved = [zone["mean"].assign_coords(x=zone["x"] + 160) for zone in zones]
+        picture(zones, path, title="t", truth=[zones[0]["soil_moisture"]])
+    moved = [zone["soil_moisture"].assign_coords(x=zone["x"] + 160) for zone in zones]
     with pytest.raises(Refusal, match="not on the cells of the map"):
         picture(zones, path, title="t", truth=moved)
     assert not path.parent.exists()
@@ -133,6 +133,6 @@ def test_a_map_without_estimates_can_be_drawn(tmp_path):
     tile = Tile(32632, 1600, 19000, 7, 7)
     nothing = np.full((7, 7), np.nan)
     zone = layers(tile.cells, nothing, nothing, np.full((7, 7), 127))
-    truth = zone["mean"].fillna(0.3)
+    truth = zone["soil_moisture"].fillna(0.3)
     path = picture([zone], tmp_path / "map.png", title="Nothing", truth=[truth])
     assert imread(path).std() > 0

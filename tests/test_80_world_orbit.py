@@ -66,7 +66,7 @@ def test_looks_between_two_of_one_satellite_are_the_others():
 
 @pytest.mark.parametrize("often", [1, 2])
 def test_items_state_their_orbits_alike_in_name_and_properties(often):
-    config = CONFIG.model_copy(update={"radar_days": 12 // often, "optical_days": 10 // often})
+    config = CONFIG.model_copy(update={"radar_days": 12 // often, "sentinel2_revisit_days": 10 // often})
     natures = [Nature.random(config, number) for number in range(len(config.regions))]
     names = set()
     for nature in natures:

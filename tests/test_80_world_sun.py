@@ -74,7 +74,7 @@ def _exact(east: int, north: int) -> tuple[float, float]:
 
 def test_no_pictures_are_taken_in_the_polar_night():
     number = next(number for number, region in enumerate(REGIONS) if region.lat > 66.6)
-    config = WorldConfig(regions=(REGIONS[number],), period="2021-01-01/2021-12-31", optical_days=5)
+    config = WorldConfig(regions=(REGIONS[number],), period="2021-01-01/2021-12-31", sentinel2_revisit_days=5)
     found = list(looks(Nature.random(config, 0), config))
     assert {look.time.month for look in found} >= set(range(3, 11))
     assert not [look for look in found if look.time.month == 12 and look.time.day > 15]

@@ -11,6 +11,7 @@ import yaml
 from vadose.errors import Refusal
 from vadose.experiment import Experiment, read_experiment
 from vadose.experiment.ablation import ablate, rows_of
+from vadose.experiment.config import EnsemblePart
 from vadose.experiment.coverage_filter import note_of, parted
 
 SENSORS, MOMENTS = 16, 14
@@ -28,10 +29,10 @@ MAPPING = {
 CONFIG = {
     "name": "little",
     "simulated": True,
-    "samples": {"table": "points.csv", "mapping": "mapping.yaml"},
+    "samples": {"table": "points.csv", "columns": "mapping.yaml"},
     "needs": {"cells": ["smap", "sand"], "history": {"variables": ["smap"], "steps": 3, "step_days": 10}},
-    "split": {"places": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
-    "network": {"joined": 8},
+    "split": {"grouping": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
+    "network": {"hidden_size": 8},
     "schedule": {"epochs": 2, "batch_size": 64, "patience": None, "per_sensor": 4},
     "min_samples": 5,
 }
@@ -137,17 +138,17 @@ def test_what_is_finished_is_not_trained_again_and_what_is_lacking_is(config, do
 
 
 def test_an_ablation_of_another_experiment_is_not_mixed_in(config, done):
-    other = read_experiment(config).model_copy(update={"members": 2})
-    with pytest.raises(Refusal, match="members"):
+    other = read_experiment(config).model_copy(update={"ensemble": (EnsemblePart(size=2),)})
+    with pytest.raises(Refusal, match="ensemble"):
         ablate(other, done, True, quiet, quiet, only=("without_smap",))
 
 
 def test_a_sparse_rival_takes_no_samples_from_the_others(done):
     network = pd.read_parquet(done / "rows" / "full" / "predictions" / "network.parquet")
-    thin = network.assign(mean=network["mean"].where(np.arange(len(network)) % MOMENTS < 8))
+    thin = network.assign(soil_moisture=network["soil_moisture"].where(np.arange(len(network)) % MOMENTS < 8))
     dense, sparse = parted({"network": network, "thin": thin, "same": network})
     assert [*dense] == ["network", "same"] and [*sparse] == ["thin"]
     note = note_of("thin", thin, "network", network, 5)
     assert f"{SENSORS * 8} samples" in note and f"{SENSORS} sensors" in note and note.count("ubRMSE") == 2
-    nothing = network.assign(mean=np.float32(np.nan))
+    nothing = network.assign(soil_moisture=np.float32(np.nan))
     assert "none of them can be scored" in note_of("thin", nothing, "network", network, 5)

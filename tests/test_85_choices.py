@@ -41,17 +41,15 @@ def choices(kind: Any) -> tuple[str, ...]:
 
 CHOICES = {(command, option): words for command, option, kind in parameters() if (words := choices(kind))}
 KNOWN = {
-    ("world make", "preset"): tuple(PRESETS),
+    ("simulate make", "preset"): tuple(PRESETS),
     ("demo", "preset"): tuple(name for name in PRESETS if name != "large"),
     ("train", "device"): get_args(Machine.__annotations__["device"]),
     ("train", "precision"): ("32", "bf16-mixed", "16-mixed"),
     ("map", "form"): FORMATS,
     ("map", "device"): DEVICES,
     ("export", "form"): ("onnx", "pt2"),
-    ("score", "rescale"): tuple(filter(None, get_args(Reading.model_fields["rescale"].annotation))),
-    ("score", "quality"): get_args(Reading.model_fields["quality"].annotation),
-    ("compare", "quality"): get_args(Reading.model_fields["quality"].annotation),
-    ("compare", "rescale"): tuple(filter(None, get_args(Reading.model_fields["rescale"].annotation))),
+    ("evaluate", "rescale"): tuple(filter(None, get_args(Reading.model_fields["rescale"].annotation))),
+    ("evaluate", "quality"): get_args(Reading.model_fields["quality"].annotation),
 }
 
 

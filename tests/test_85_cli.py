@@ -85,10 +85,10 @@ def config(**changes: object) -> dict:
     return {
         "name": "point",
         "simulated": True,
-        "samples": {"table": "table.csv", "mapping": "mapping.yaml"},
+        "samples": {"table": "table.csv", "columns": "mapping.yaml"},
         "needs": {"cells": ["vv", "elevation"]},
-        "split": {"places": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
-        "network": {"cell_features": 4, "past_features": 4, "joined": 8},
+        "split": {"grouping": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
+        "network": {"cell_features": 4, "gru_size": 4, "hidden_size": 8},
         "schedule": {"epochs": 2, "batch_size": 32, "per_sensor": 5},
         "min_samples": 5,
     } | changes
@@ -154,9 +154,12 @@ def refused(told: Told, *words: str) -> None:
 
 def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
-    rooms = {"world": "make compare judge", "samples": "build table insitu append verify describe published units"}
+    rooms = {
+        "simulate": "make compare evaluate",
+        "samples": "build import-table convert-ismn append verify describe import-batchu2022 fit-units",
+    }
     grouped = {f"{room} {name}" for room, known in rooms.items() for name in known.split()}
-    assert names == grouped | {"train", "ablate", "estimate", "score", "compare", "map", "series", "demo", "export"}
+    assert names == grouped | {"train", "ablate", "estimate", "evaluate", "map", "series", "demo", "export"}
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS), ids=" ".join)
@@ -208,20 +211,20 @@ def test_a_run_that_is_done_is_taken_up_and_stays_the_same(made, vadose):
 
 def test_estimates_of_samples_without_labels_are_written_and_can_be_read(made, vadose, tmp_path):
     write_experiment(tmp_path / "in", table().drop(columns="wet"), mapping(label=False), {})
-    names = ("--mapping", tmp_path / "in" / "mapping.yaml", "--out", tmp_path / "store")
-    assert vadose("samples", "table", tmp_path / "in" / "table.csv", *names).status == 0
+    names = ("--columns", tmp_path / "in" / "mapping.yaml", "--out", tmp_path / "store")
+    assert vadose("samples", "import-table", tmp_path / "in" / "table.csv", *names).status == 0
     told = vadose("estimate", made / "run", tmp_path / "store", "--out", tmp_path / "estimates.parquet")
     assert told.status == 0 and "120 estimates" in told.out and "0 at places seen in training" in told.out
     estimates = pd.read_parquet(tmp_path / "estimates.parquet")
-    assert {"network", "station", "time", "mean", "spread", "quality"} <= set(estimates)
-    assert estimates["mean"].between(0, 1).all()
-    assert "soil_moisture" not in estimates or estimates["soil_moisture"].isna().all()
-    refused(vadose("score", tmp_path / "estimates.parquet"), "none of these a label")
+    assert {"network", "station", "time", "soil_moisture", "soil_moisture_std", "quality"} <= set(estimates)
+    assert estimates["soil_moisture"].between(0, 1).all()
+    assert "soil_moisture_in_situ" not in estimates or estimates["soil_moisture_in_situ"].isna().all()
+    refused(vadose("evaluate", tmp_path / "estimates.parquet"), "none of these a label")
 
 
 def test_scores_are_told_and_kept_where_asked(made, vadose, tmp_path):
     predictions = made / "run" / "predictions" / "network.parquet"
-    told = vadose("score", predictions, "--min-samples", "5", "--out", tmp_path / "scores")
+    told = vadose("evaluate", predictions, "--min-samples", "5", "--out", tmp_path / "scores")
     assert told.status == 0
     assert "ubRMSE" in told.out and str(tmp_path / "scores") in told.out
     assert "0 of 120 samples, 0 of 12 sensors, seen in training" in told.out
@@ -231,20 +234,22 @@ def test_scores_are_told_and_kept_where_asked(made, vadose, tmp_path):
 def test_products_are_compared_and_set_beside_works(made, vadose, tmp_path):
     predictions = made / "run" / "predictions" / "network.parquet"
     ours = pd.read_parquet(predictions)
-    ours.assign(mean=0.5 * ours["mean"]).to_parquet(tmp_path / "half.parquet")
-    told = vadose("compare", predictions, f"worse={tmp_path / 'half.parquet'}", "--min-samples", "5")
+    ours.assign(soil_moisture=0.5 * ours["soil_moisture"]).to_parquet(tmp_path / "half.parquet")
+    told = vadose("evaluate", predictions, f"worse={tmp_path / 'half.parquet'}", "--min-samples", "5")
     assert told.status == 0, told.err
     assert "network minus the others" in told.out and "worse" in told.out and "SIMULATED" in told.out
-    refused(vadose("compare", predictions), "nothing beside it", "vadose score")
-    refused(vadose("score", predictions, "--against", "published"), "simulated samples", "--against")
-    refused(vadose("score", predictions, "--against", tmp_path / "nowhere"), "simulated")
+    refused(vadose("evaluate", predictions), "nothing beside it", "vadose evaluate")
+    refused(vadose("evaluate", predictions, "--literature", "published"), "simulated samples", "--literature")
+    refused(vadose("evaluate", predictions, "--literature", tmp_path / "nowhere"), "simulated")
     real = ours.assign(network="REAL")
     real.attrs = {}
     real.to_parquet(tmp_path / "real.parquet")
-    told = vadose("score", tmp_path / "real.parquet", "--against", "published", "--min-samples", "5")
+    told = vadose("evaluate", tmp_path / "real.parquet", "--literature", "published", "--min-samples", "5")
     assert told.status == 0 and "Liu 2023 (GSM3)" in told.out and "no sample in China" in told.out
-    refused(vadose("score", tmp_path / "real.parquet", "--against", tmp_path / "nowhere"), "no YAML file", "published")
-    refused(vadose("score", tmp_path / "real.parquet", "--layer-m", "-1"), "layer_m", "--help")
+    refused(
+        vadose("evaluate", tmp_path / "real.parquet", "--literature", tmp_path / "nowhere"), "no YAML file", "published"
+    )
+    refused(vadose("evaluate", tmp_path / "real.parquet", "--layer-depth", "-1"), "layer_depth", "--help")
 
 
 def test_a_map_is_written_where_asked(made, vadose, tmp_path):
@@ -295,8 +300,8 @@ def test_a_bad_table_is_refused(fault, vadose, tmp_path):
     change, keys, words = TABLE_FAULTS[fault]
     write_experiment(tmp_path / "in", change(table()), mapping() | keys, config())
     before = contents(tmp_path)
-    names = ("--mapping", tmp_path / "in" / "mapping.yaml", "--out", tmp_path / "store")
-    refused(vadose("samples", "table", tmp_path / "in" / "table.csv", *names), *words)
+    names = ("--columns", tmp_path / "in" / "mapping.yaml", "--out", tmp_path / "store")
+    refused(vadose("samples", "import-table", tmp_path / "in" / "table.csv", *names), *words)
     refused(vadose("train", tmp_path / "in" / "experiment.yaml", "--out", tmp_path / "run"), *words)
     refused(vadose("samples", "build", tmp_path / "in" / "experiment.yaml", "--out", tmp_path / "store"), *words)
     assert contents(tmp_path) == before
@@ -306,7 +311,7 @@ def test_a_bad_table_is_refused(fault, vadose, tmp_path):
 CONFIG_FAULTS = {
     "unknown key": ({"shedule": {}}, ("shedule",)),
     "unknown key inside": ({"schedule": {"epoch": 3}}, ("schedule.epoch",)),
-    "unknown key of samples": ({"samples": {"table": "a", "mapping": "b", "maping": "c"}}, ("samples.table.maping",)),
+    "unknown key of samples": ({"samples": {"table": "a", "columns": "b", "maping": "c"}}, ("samples.table.maping",)),
     "unknown predictor": ({"needs": {"cells": ["rain"]}}, ("needs", "rain", "known are vv")),
     "no predictor": ({"needs": {}}, ("no predictor",)),
     "a predictor twice": ({"needs": {"cells": ["vv", "vv"]}}, ("twice",)),
@@ -319,7 +324,7 @@ CONFIG_FAULTS = {
         {"split": {"folds": 2, "test_fraction": 0.2}},
         ("split", "one of folds, leave_one_out, test_fraction and test_years"),
     ),
-    "too many folds": ({"split": {"places": {"by": "place"}, "folds": 50}}, ("50 folds", "12 groups")),
+    "too many folds": ({"split": {"grouping": {"by": "place"}, "folds": 50}}, ("50 folds", "12 groups")),
     "a name that is no folder": ({"name": "../x"}, ("name",)),
 }
 
@@ -366,8 +371,8 @@ def test_samples_of_another_table_are_not_taken_for_those_of_this_one(vadose, tm
 
 def test_a_checkpoint_that_wants_other_predictors_is_refused(made, vadose, tmp_path):
     write_experiment(tmp_path / "in", table(("clay",)), mapping(("clay",)), {})
-    names = ("--mapping", tmp_path / "in" / "mapping.yaml", "--out", tmp_path / "store")
-    assert vadose("samples", "table", tmp_path / "in" / "table.csv", *names).status == 0
+    names = ("--columns", tmp_path / "in" / "mapping.yaml", "--out", tmp_path / "store")
+    assert vadose("samples", "import-table", tmp_path / "in" / "table.csv", *names).status == 0
     before = contents(tmp_path)
     told = vadose("estimate", made / "run", tmp_path / "store", "--out", tmp_path / "estimates.parquet")
     refused(told, "cells vv", "cells elevation", str(tmp_path / "store"))
@@ -385,11 +390,11 @@ def test_what_is_no_run_and_no_store_is_refused(made, vadose, tmp_path):
 
 
 def test_what_is_no_table_of_estimates_is_refused(vadose, tmp_path):
-    pd.DataFrame({"mean": [0.1]}).to_parquet(tmp_path / "thin.parquet")
+    pd.DataFrame({"soil_moisture": [0.1]}).to_parquet(tmp_path / "thin.parquet")
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "thin.parquet").read_bytes()[:-20])
-    refused(vadose("score", tmp_path / "absent.parquet", "--out", tmp_path / "scores"), "no such file")
-    refused(vadose("score", tmp_path / "thin.parquet", "--out", tmp_path / "scores"), "network", "station", "time")
-    refused(vadose("score", tmp_path / "cut.parquet", "--out", tmp_path / "scores"), "cannot be read")
+    refused(vadose("evaluate", tmp_path / "absent.parquet", "--out", tmp_path / "scores"), "no such file")
+    refused(vadose("evaluate", tmp_path / "thin.parquet", "--out", tmp_path / "scores"), "network", "station", "time")
+    refused(vadose("evaluate", tmp_path / "cut.parquet", "--out", tmp_path / "scores"), "cannot be read")
     assert not (tmp_path / "scores").exists()
 
 
@@ -457,9 +462,9 @@ def test_a_source_whose_only_raster_is_truncated_is_named_and_read_when_it_is_me
 
 
 def test_other_faults_of_a_command_are_told_too(made, vadose, tmp_path):
-    told = vadose("world", "make", tmp_path / "world", "--preset", "huge")
+    told = vadose("simulate", "make", tmp_path / "world", "--preset", "huge")
     assert told.status == 2 and all(word in told.err for word in ("huge", "tiny", "small", "medium", "large"))
-    refused(vadose("world", "make", made / "archive", "--preset", "tiny"), "something else")
+    refused(vadose("simulate", "make", made / "archive", "--preset", "tiny"), "something else")
     told = vadose("demo", "--folder", tmp_path / "demo", "--preset", "huge")
     assert told.status == 2 and "huge" in told.err
     assert not (tmp_path / "world").exists() and not (tmp_path / "demo").exists()

@@ -73,12 +73,12 @@ def config(**needs: object) -> dict:
     return {
         "name": "point",
         "simulated": True,
-        "samples": {"table": "table.parquet", "mapping": "mapping.yaml"},
+        "samples": {"table": "table.parquet", "columns": "mapping.yaml"},
         "needs": {"cells": ["smap_usda", "sand", "B04"], "history": PAST} | needs,
-        "split": {"places": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
-        "network": {"joined": 4},
+        "split": {"grouping": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
+        "network": {"hidden_size": 4},
         "schedule": {"epochs": 1, "batch_size": 64, "per_sensor": 5, "patience": None},
-        "rivals": ["smap", "smap_usda"],
+        "baselines": ["smap", "smap_usda"],
         "min_samples": 5,
     }
 
@@ -128,9 +128,9 @@ def without(*names: str) -> dict:
 def test_another_smap_is_no_smap(run, tmp_path):
     other = without("smap_usda") | {"smap": {"column": "wet"}}
     table, told = estimated(run, store(tmp_path / "other", points(), other))
-    assert flagged(table["quality"], Quality.SMAP_MISSING).all() and table["mean"].notna().all()
+    assert flagged(table["quality"], Quality.SMAP_MISSING).all() and table["soil_moisture"].notna().all()
     none, _ = estimated(run, store(tmp_path / "none", points(), without("smap_usda")))
-    np.testing.assert_array_equal(table["mean"], none["mean"])
+    np.testing.assert_array_equal(table["soil_moisture"], none["soil_moisture"])
     same, silent = estimated(run, store(tmp_path / "same", points(), COLUMNS))
     assert not flagged(same["quality"], Quality.SMAP_MISSING).any() and silent == []
     assert told == [
@@ -145,7 +145,7 @@ def test_a_product_independent_input_meets_another_product(relative, tmp_path):
     other, told = estimated(
         relative, store(tmp_path / "other", line, without("smap_usda") | {"smap": {"column": "wet"}})
     )
-    np.testing.assert_allclose(other["mean"], own["mean"], atol=2e-6)
+    np.testing.assert_allclose(other["soil_moisture"], own["soil_moisture"], atol=2e-6)
     np.testing.assert_array_equal(other["quality"], own["quality"])
     assert len(told) == 1 and told[0].endswith("read relative to the place's own record, as the experiment declares")
     first = own.groupby("station").head(2)["quality"], own.groupby("station").nth(2)["quality"]
@@ -172,13 +172,13 @@ def test_a_map_reads_it_as_the_samples_do(relative, tmp_path):
 
     for given_inputs in (inputs("smap_usda", 1.0), inputs("smap", 0.5)):
         found = estimate_tile([model], given_inputs)
-        assert found.mean[0, 0] == pytest.approx(expected["mean"][0], abs=2e-6)
+        assert found.mean[0, 0] == pytest.approx(expected["soil_moisture"][0], abs=2e-6)
         assert not found.quality[0, 0] & int(Quality.SMAP_MISSING)
 
 
 def test_a_predictor_that_a_table_lacks_is_missing_and_flagged(run, tmp_path):
     table, told = estimated(run, store(tmp_path / "bare", points(), without("B04")))
-    assert flagged(table["quality"], Quality.SENTINEL2_MISSING).all() and table["mean"].notna().all()
+    assert flagged(table["quality"], Quality.SENTINEL2_MISSING).all() and table["soil_moisture"].notna().all()
     assert told == ["the store has no B04: counted as missing"]
     blank = points().assign(red=np.nan)
     as_nan, _ = estimated(run, store(tmp_path / "nan", blank, COLUMNS))
@@ -191,7 +191,7 @@ def test_a_store_with_a_shorter_past_or_none_is_estimated_and_flagged(run, tmp_p
     bare = {key: value for key, value in mapping(COLUMNS).items() if key != "history"}
     import_table(tmp_path / "short" / "table.parquet", TableMapping.model_validate(bare), tmp_path / "short" / "store")
     table, _ = estimated(run, tmp_path / "short" / "store")
-    assert flagged(table["quality"], Quality.HISTORY_SHORT).all() and table["mean"].notna().all()
+    assert flagged(table["quality"], Quality.HISTORY_SHORT).all() and table["soil_moisture"].notna().all()
     days = mapping(COLUMNS) | {"history": {"steps": STEPS, "step_days": 5}}
     import_table(tmp_path / "short" / "table.parquet", TableMapping.model_validate(days), tmp_path / "short" / "five")
     with pytest.raises(Refusal, match="steps of 10 days, held 5"):
@@ -210,7 +210,7 @@ def test_another_level_or_soil_map_is_used_and_said(run, tmp_path):
         **COLUMNS, "B04": {"column": "red", "product": "Sentinel-2 L2A"}, "sand": {"column": "sand"}
     }))  # fmt: skip
     same, _ = estimated(run, store(tmp_path / "same", points(), COLUMNS))
-    np.testing.assert_array_equal(table["mean"], same["mean"])
+    np.testing.assert_array_equal(table["soil_moisture"], same["soil_moisture"])
     assert told == [
         "B04: the network learned Sentinel-2 L1C, the store has Sentinel-2 L2A: used as it is",
         "sand: the network learned HWSD, the store has not stated: used as it is",
@@ -260,7 +260,9 @@ def test_a_product_is_judged_as_it_is_and_rescaled_on_the_training_stations(run)
     slope, intercept = np.polyfit(samples.cells(("smap_usda",), rows)[:, 0], samples.labels(rows), 1)
     assert (model.slope, model.intercept) == (pytest.approx(slope, rel=1e-4), pytest.approx(intercept, rel=1e-4))
     assert set(learned) < set(tested)
-    error = {name: np.sqrt(((t["mean"] - t["soil_moisture"]) ** 2).mean()) for name, t in found.items()}
+    error = {
+        name: np.sqrt(((t["soil_moisture"] - t["soil_moisture_in_situ"]) ** 2).mean()) for name, t in found.items()
+    }
     assert error["smap_usda_rescaled"] < 0.5 * error["smap_usda"]
     card = (run.folder / "scorecard.md").read_text()
     assert "smap_usda_rescaled is NASA-USDA Enhanced SMAP, linearly rescaled on the training stations" in card

@@ -12,26 +12,25 @@ import pytest
 import yaml
 
 from test_85_cli import Run, config, mapping, table, vadose, write_experiment
-from vadose.cli import fail_in_words
+from vadose.cli.console import fail_in_words
 from vadose.io.atomic import replacing
 
 __all__ = ["vadose"]
 FILES = {
     "estimate": ("estimate", "run", "store"),
-    "series": ("series", "maps", "--at", "9,55"),
-    "world judge": ("world", "judge", "run", "world"),
-    "world compare": ("world", "compare", "world"),
-    "samples units": ("samples", "units", "shards", "archive"),
+    "series": ("series", "maps", "--point", "9,55"),
+    "simulate evaluate": ("simulate", "evaluate", "run", "world"),
+    "simulate compare": ("simulate", "compare", "world"),
+    "samples fit-units": ("samples", "fit-units", "shards", "archive"),
 }
 FOLDERS = {
-    "score": ("score", "a.parquet"),
-    "compare": ("compare", "a.parquet", "b.parquet"),
+    "evaluate": ("evaluate", "a.parquet"),
     "export": ("export", "run", "--format", "pt2"),
     "map": ("map", "run", "archive", "--area", "9,55,9.1,55.1", "--date", "2021-06-10"),
     "samples build": ("samples", "build", "experiment.yaml"),
-    "samples table": ("samples", "table", "table.csv", "--mapping", "mapping.yaml"),
-    "samples insitu": ("samples", "insitu", "ismn"),
-    "samples published": ("samples", "published", "shards"),
+    "samples import-table": ("samples", "import-table", "table.csv", "--columns", "mapping.yaml"),
+    "samples convert-ismn": ("samples", "convert-ismn", "ismn"),
+    "samples import-batchu2022": ("samples", "import-batchu2022", "shards"),
     "train": ("train", "experiment.yaml"),
     "ablate": ("ablate", "experiment.yaml"),
 }
@@ -70,21 +69,21 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(name, vadose,
 
 def test_folders_named_by_argument_are_looked_at_too(vadose, here):
     before = contents(here)
-    for words in (("world", "make", "file", "--preset", "tiny"), ("demo", "--folder", "file", "--preset", "tiny")):
+    for words in (("simulate", "make", "file", "--preset", "tiny"), ("demo", "--folder", "file", "--preset", "tiny")):
         told = vadose(*words)
         assert told.status == 2 and "is a file" in told.err.lower(), told
     assert contents(here) == before
 
 
 def test_results_of_other_commands_are_not_written_over(vadose, here):
-    assert vadose("samples", "table", "table.csv", "--mapping", "mapping.yaml", "--out", "store").status == 0
+    assert vadose("samples", "import-table", "table.csv", "--columns", "mapping.yaml", "--out", "store").status == 0
     assert vadose("samples", "describe", "store", "--out", "store.png").status == 0
     before = contents(here)
     refusals = {
         ("samples", "describe", "store", "--out", "file.png"): "was not made by this command",
         ("samples", "describe", "store", "--out", "table.xyz"): "There are .png, .pdf, .svg",
         ("train", "experiment.yaml", "--out", "store"): "'vadose samples' does",
-        ("samples", "table", "other.csv", "--mapping", "mapping.yaml", "--out", "store"): "with other arguments",
+        ("samples", "import-table", "other.csv", "--columns", "mapping.yaml", "--out", "store"): "with other arguments",
         ("samples", "build", "experiment.yaml", "--out", "folder.csv"): "Something else lies there",
     }
     (here / "file.png").write_text("mine")
@@ -95,7 +94,7 @@ def test_results_of_other_commands_are_not_written_over(vadose, here):
         assert told.status == 2 and said in told.err, told
         assert contents(here) == before
     assert vadose("samples", "describe", "store", "--out", "store.png").status == 0
-    assert vadose("samples", "table", "table.csv", "--mapping", "mapping.yaml", "--out", "store").status == 0
+    assert vadose("samples", "import-table", "table.csv", "--columns", "mapping.yaml", "--out", "store").status == 0
     assert contents(here) == before, "what a command made it makes again"
 
 
@@ -130,7 +129,7 @@ def test_what_is_a_fault_of_the_program_is_not_hidden():
 ENDED = """
 import sys, time
 from pathlib import Path
-from vadose.cli import fail_in_words
+from vadose.cli.console import fail_in_words
 from vadose.io.files import replacing
 from vadose.io.locks import alone
 from vadose.io.processes import processes
@@ -217,9 +216,9 @@ def fill(disk: Path, left: int = 0) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 20_000])
-@pytest.mark.parametrize("name", ["samples table", "train", "samples describe"])
+@pytest.mark.parametrize("name", ["samples import-table", "train", "samples describe"])
 def test_a_full_disk_is_told_and_leaves_nothing_behind(name, left, small, vadose, here):
-    assert vadose("samples", "table", "table.csv", "--mapping", "mapping.yaml", "--out", "store").status == 0
+    assert vadose("samples", "import-table", "table.csv", "--columns", "mapping.yaml", "--out", "store").status == 0
     fill(small, left)
     before = contents(small)
     words = FOLDERS.get(name) or ("samples", "describe", "store")

@@ -133,7 +133,7 @@ def test_spellings_of_units(kind: str, units: str) -> None:
     ("units", "stored"), [("mm", 20.0), ("cm", 2.0), ("m", 0.02), ("kg m-2", 20.0), ("kg m-3", 200.0)]
 )
 def test_water_becomes_volume(units: str, stored: float, tmp_path) -> None:
-    product = Product(name="p", path=tmp_path, layer_m=0.1)
+    product = Product(name="p", path=tmp_path, layer_depth=0.1)
     assert to_volume(np.array([stored]), units, product)[0] == pytest.approx([0.2])
 
 

@@ -27,12 +27,12 @@ MAPPING = {name: {"column": name} for name in ("network", "station", "lat", "lon
 CONFIG = {
     "name": "years",
     "simulated": True,
-    "samples": {"table": "points.csv", "mapping": "mapping.yaml"},
+    "samples": {"table": "points.csv", "columns": "mapping.yaml"},
     "needs": {"cells": ["smap", "sand"], "history": {"variables": ["smap"], "steps": 3, "step_days": 10}},
-    "split": {"places": {"by": "year"}, "test_years": [2021]},
-    "network": {"joined": 8},
+    "split": {"grouping": {"by": "year"}, "test_years": [2021]},
+    "network": {"hidden_size": 8},
     "schedule": {"epochs": 2, "batch_size": 64, "patience": None, "per_sensor": 4},
-    "rivals": ["smap"],
+    "baselines": ["smap"],
     "min_samples": 5,
 }
 
@@ -85,9 +85,9 @@ def test_each_network_is_held_out_once(store):
 @pytest.mark.parametrize(
     ("split", "said"),
     [
-        ({"places": {"by": "network"}, "test_years": [2021]}, "by: year"),
-        ({"places": {"by": "year", "buffer_km": 5}, "folds": 2}, "buffer_km has no meaning"),
-        ({"places": {"by": "network"}, "folds": 2, "leave_one_out": True}, "give one of"),
+        ({"grouping": {"by": "network"}, "test_years": [2021]}, "by: year"),
+        ({"grouping": {"by": "year", "buffer_km": 5}, "folds": 2}, "buffer_km has no meaning"),
+        ({"grouping": {"by": "network"}, "folds": 2, "leave_one_out": True}, "give one of"),
     ],
 )
 def test_a_plan_that_contradicts_itself_is_refused(split, said):

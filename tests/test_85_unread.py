@@ -50,9 +50,9 @@ def experiment(archive: Path, **samples: object) -> Experiment:
     return Experiment.model_validate(
         {
             "name": "t",
-            "samples": {"archive": archive, "period": "2021-06-05/2021-06-25", "at": 5} | samples,
+            "samples": {"archive": archive, "period": "2021-06-05/2021-06-25", "sample_times": 5} | samples,
             "needs": {"cells": ["B02", "B04", "B08", "elevation"]},
-            "split": {"places": {"by": "place"}, "folds": 2},
+            "split": {"grouping": {"by": "place"}, "folds": 2},
         }
     )
 

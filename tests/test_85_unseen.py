@@ -42,7 +42,7 @@ def write_store(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lam
     table = pd.DataFrame({"network": "SIMULATED", "station": [f"S{n:02d}" for n in sensor], "sensor": "a"}).assign(
         lat=40.5 + sensor, lon=10.5, time=time, smap=rng.uniform(0.1, 0.4, len(sensor)), sand=rng.random(12)[sensor]
     )
-    table["soil_moisture"] = 0.05 + 0.7 * table["smap"] + rng.normal(0, 0.01, len(sensor))
+    table["soil_moisture_in_situ"] = 0.05 + 0.7 * table["smap"] + rng.normal(0, 0.01, len(sensor))
     table = change(table)
     cells = table[list(CELLS)].to_numpy(np.float32)
     with SampleWriter.open(path, Needs(cells=CELLS), {}, simulated=True) as writer:
@@ -54,13 +54,13 @@ def experiment(**changes: object) -> Experiment:
     content = {
         "name": "unseen",
         "simulated": True,
-        "samples": {"table": "table.csv", "mapping": "mapping.yaml"},
+        "samples": {"table": "table.csv", "columns": "mapping.yaml"},
         "needs": {"cells": CELLS},
-        "split": {"places": {"by": "place"}, "folds": 3, "validation_fraction": 0.3},
-        "network": {"cell_features": 4, "past_features": 4, "joined": 8},
-        "members": 2,
+        "split": {"grouping": {"by": "place"}, "folds": 3, "validation_fraction": 0.3},
+        "network": {"cell_features": 4, "gru_size": 4, "hidden_size": 8},
+        "ensemble": [{"size": 2}],
         "schedule": {"epochs": 2, "batch_size": 16, "per_sensor": 4},
-        "rivals": ("smap", "smap_gldas"),
+        "baselines": ("smap", "smap_gldas"),
         "min_samples": 5,
     }
     return Experiment.model_validate(content | changes)
@@ -95,9 +95,11 @@ def test_sensors_of_the_run_are_estimated_by_the_networks_that_never_saw_them(ru
     assert table["seen_in_training"].dtype == bool and not table["seen_in_training"].any()
     assert not held_out["seen_in_training"].any()
     pd.testing.assert_frame_equal(table[KEYS], SampleStore.open(run.store).index[KEYS])
-    np.testing.assert_allclose(by_key(table)["mean"], held_out["mean"], atol=1e-6)
+    np.testing.assert_allclose(by_key(table)["soil_moisture"], held_out["soil_moisture"], atol=1e-6)
     everyone = estimate_points(run.members(), SampleStore.open(run.store))
-    assert np.abs(everyone["mean"] - table["mean"]).max() > 1e-3, "networks that learned from them say otherwise"
+    assert np.abs(everyone["soil_moisture"] - table["soil_moisture"]).max() > 1e-3, (
+        "networks that learned from them say otherwise"
+    )
     assert [done for done, _ in told] == sorted(done for done, _ in told) and told[-1] == (96, 96)
 
 
@@ -108,7 +110,9 @@ def test_the_spread_of_a_store_is_calibrated_by_all_that_was_held_out(run, tmp_p
     run.write_calibration(AS_STATED)
     stated = predict_store(run.folder, run.store, tmp_path / "stated.parquet", quiet)
     run.write_calibration(calibration)
-    np.testing.assert_allclose(calibrated["spread"], calibration.whole * stated["spread"], rtol=1e-6)
+    np.testing.assert_allclose(
+        calibrated["soil_moisture_std"], calibration.whole * stated["soil_moisture_std"], rtol=1e-6
+    )
     (run.folder / "calibration.json").write_text("{")
     with pytest.raises(Refusal, match=r"calibration\.json"):
         run.calibration()
@@ -116,10 +120,10 @@ def test_the_spread_of_a_store_is_calibrated_by_all_that_was_held_out(run, tmp_p
 
 
 def test_where_every_network_has_seen_a_sensor_the_table_and_the_scores_say_so(tmp_path):
-    plan = {"places": {"by": "place"}, "test_fraction": 0.34, "validation_fraction": 0.3}
+    plan = {"grouping": {"by": "place"}, "test_fraction": 0.34, "validation_fraction": 0.3}
     folder = tmp_path / "run"
     store = write_store(folder / "samples")
-    train(experiment(split=plan, members=1, rivals=()), store, Run(folder), quiet)
+    train(experiment(split=plan, ensemble=[{"size": 1}], baselines=()), store, Run(folder), quiet)
     table = predict_store(folder, store.path, tmp_path / "all.parquet", quiet)
     judged = set(pd.read_parquet(folder / "predictions" / "network.parquet")["station"])
     assert 0 < len(judged) < SENSORS
@@ -192,7 +196,11 @@ def test_each_sensor_hears_only_the_members_that_do_not_know_it(tmp_path):
     two = [
         Member(Product("smap", spread), member.learned_from) for member, spread in zip(members, (0.1, 0.3), strict=True)
     ]
-    spreads = estimate_unseen(two, store, Grouping(by="place"), quiet, AS_STATED).groupby("station")["spread"].unique()
+    spreads = (
+        estimate_unseen(two, store, Grouping(by="place"), quiet, AS_STATED)
+        .groupby("station")["soil_moisture_std"]
+        .unique()
+    )
     assert spreads["S00"] == pytest.approx([np.sqrt((0.1**2 + 0.3**2) / 2)]), "known to both, so both speak"
     assert spreads["S01"] == pytest.approx([0.1])
     assert spreads["S02"] == spreads["S00"]
@@ -218,9 +226,9 @@ def test_a_half_trained_run_is_refused_until_it_is_finished(run, tmp_path):
 
 
 def test_a_rival_without_all_its_predictors_is_left_out_and_the_scorecard_says_so(run):
-    assert experiment().rival_needs("smap_gldas") is None
-    assert experiment(needs={"cells": ("smap", "gldas")}).rival_needs("smap_gldas").cells == ("smap", "gldas")
-    assert experiment().rival_needs("smap").cells == ("smap",)
+    assert experiment().baseline_needs("smap_gldas") is None
+    assert experiment(needs={"cells": ("smap", "gldas")}).baseline_needs("smap_gldas").cells == ("smap", "gldas")
+    assert experiment().baseline_needs("smap").cells == ("smap",)
     assert not list(run.folder.glob("fold-*/smap_gldas-*"))
     assert sorted(path.stem for path in (run.folder / "predictions").iterdir()) == ["network", "smap", "smap_rescaled"]
     said = "Not judged, as their predictors are not all among those of the samples: smap_gldas."

@@ -82,12 +82,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     experiment = {
         "name": "two_folds",
         "simulated": True,
-        "samples": {"table": "sensors.csv", "mapping": "mapping.yaml"},
+        "samples": {"table": "sensors.csv", "columns": "mapping.yaml"},
         "needs": {"cells": ["smap", "sand"]},
-        "split": {"places": {"by": "block", "block_degrees": 1}, "folds": 2},
-        "network": {"joined": 8},
+        "split": {"grouping": {"by": "block", "block_degrees": 1}, "folds": 2},
+        "network": {"hidden_size": 8},
         "schedule": {"epochs": 2, "batch_size": 64},
-        "rivals": ["smap"],
+        "baselines": ["smap"],
         "min_samples": 20,
     }
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
@@ -98,7 +98,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("form", ["onnx", "pt2"])
 def test_a_graph_reads_relative_to_the_own_record_inside(tmp_path, form):
     needs = replace(CELLS, own_record=OwnRecord(("smap",), 2))
-    members = networks(needs, 2, NetworkShape(joined=8, season=True))
+    members = networks(needs, 2, NetworkShape(hidden_size=8, season=True))
     released = Released(members)
     cells, history, day = examples(released, (4, 2, 1))
     mean, _ = released(cells, history, day)
@@ -135,7 +135,7 @@ def test_the_graph_says_what_the_estimates_say(needs, height, width):
 def test_a_graph_of_chips_takes_any_batch_and_area(tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-    released = Released(networks(CHIPS, 1, NetworkShape(SMALL, joined=8)))
+    released = Released(networks(CHIPS, 1, NetworkShape(SMALL, hidden_size=8)))
     assert write_graph(released, tmp_path / "model.onnx", "onnx") < 1e-5
     session = runtime.InferenceSession(str(tmp_path / "model.onnx"))
     for size in ((1, 1, 1), (5, 2, 6)):
@@ -192,7 +192,7 @@ def test_a_card_tells_the_figures_of_the_run(run, tmp_path):
 
 
 def test_a_graph_that_says_something_else_is_refused(tmp_path, monkeypatch):
-    released = Released(networks(CELLS, 1, NetworkShape(joined=8)))
+    released = Released(networks(CELLS, 1, NetworkShape(hidden_size=8)))
     said = released.forward
 
     def other(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

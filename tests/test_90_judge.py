@@ -25,7 +25,7 @@ def estimates() -> pd.DataFrame:
     ]
     table = pd.concat(parts, ignore_index=True)
     truth = rng.uniform(0.1, 0.4, len(table))
-    return table.assign(mean=truth + rng.normal(0, 0.02, len(table)), soil_moisture=truth)
+    return table.assign(soil_moisture=truth + rng.normal(0, 0.02, len(table)), soil_moisture_in_situ=truth)
 
 
 def write_split(path: Path, parts: dict[int, dict[str, str]]) -> Path:
@@ -77,7 +77,7 @@ def test_the_setting_is_what_the_estimates_declare(tmp_path):
         "name": "trial",
         "samples": {"archive": "archive", "period": "2021-01-01/2021-02-01"},
         "needs": {"cells": ["smap"]},
-        "split": {"places": {"by": "block"}, "folds": 3},
+        "split": {"grouping": {"by": "block"}, "folds": 3},
     }
     table.attrs = {"kind": "estimates", "made_from": {"experiment": experiment}}
     table.to_parquet(tmp_path / "network.parquet")
@@ -103,9 +103,9 @@ def test_errors_are_told_by_triple_collocation_where_asked(tmp_path):
             "sensor": "s",
             "lat": np.repeat([0.5, 2.5, 4.5], 400),
         }
-    ).assign(lon=0.5, time=np.tile(days, 3), soil_moisture=truth + rng.normal(0, 0.03, 1200))
+    ).assign(lon=0.5, time=np.tile(days, 3), soil_moisture_in_situ=truth + rng.normal(0, 0.03, 1200))
     for name, noise in (("one", 0.02), ("two", 0.04)):
-        index.assign(mean=truth + rng.normal(0, noise, 1200)).to_parquet(tmp_path / f"{name}.parquet")
+        index.assign(soil_moisture=truth + rng.normal(0, noise, 1200)).to_parquet(tmp_path / f"{name}.parquet")
     told = judge([str(tmp_path / "one.parquet"), str(tmp_path / "two.parquet")], tmp_path / "card", 10, triple=True)
     page = (tmp_path / "card" / "scorecard.html").read_text()
     assert "Triple collocation" in page and "in situ" in page

@@ -95,7 +95,7 @@ def test_a_cell_is_the_same_in_the_map_and_as_a_chip(ground, first):
     tools = Tools.of(Run(ground / "run"), ground / "archive")
     needs = tools.models[0].needs
     x, y = np.meshgrid(made["x"], made["y"])
-    seen = np.argwhere(np.isfinite(made["mean"].values))
+    seen = np.argwhere(np.isfinite(made["soil_moisture"].values))
     assert len(seen) > 20
     for row, column in seen[:: len(seen) // 5]:
         east, north = int(x[row, column] // 320), int(y[row, column] // 320) + 1
@@ -104,8 +104,8 @@ def test_a_cell_is_the_same_in_the_map_and_as_a_chip(ground, first):
         time = made["time"].values.astype("datetime64[ns]")
         inputs = assemble(tools.sources, chip, time, needs, tools.windows)
         alone_there = estimate_tile(tools.models, inputs, tools.calibration, tools.windows)
-        assert alone_there.mean[0, 0] == pytest.approx(made["mean"].values[row, column], abs=1e-4)
-        assert alone_there.spread[0, 0] == pytest.approx(made["spread"].values[row, column], abs=1e-4)
+        assert alone_there.mean[0, 0] == pytest.approx(made["soil_moisture"].values[row, column], abs=1e-4)
+        assert alone_there.spread[0, 0] == pytest.approx(made["soil_moisture_std"].values[row, column], abs=1e-4)
         assert alone_there.quality[0, 0] == made["quality"].values[row, column]
         assert alone_there.ages["sentinel1"][0, 0] == pytest.approx(made["age_sentinel1"].values[row, column], abs=1e-4)
 
@@ -117,7 +117,7 @@ def small_lonlat(x: float, y: float) -> tuple[float, float]:
 
 def test_ages_cloud_and_steep_ground_are_told(first):
     made = read_map(next(first.glob("soil_moisture_*_32632.tif")))
-    known = np.isfinite(made["mean"].values)
+    known = np.isfinite(made["soil_moisture"].values)
     age = made["age_sentinel1"].values[known]
     np.testing.assert_allclose(age, 1 + 18.5 / 24, atol=2e-2, err_msg="from 05:30 to the end of the next day")
     quality = made["quality"].values
@@ -139,13 +139,13 @@ def test_towns_and_water_are_flagged_where_the_land_cover_shows_them(ground, fir
     real_archive.write_item(tmp_path / "archive", "esa-worldcover", "cover", "2021-01-01T00:00:00Z", {"map": cover})
     make_map(request(tmp_path, tmp_path / "map"), quiet)
     plain, made = (read_map(next(folder.glob("soil_moisture_*_32632.tif"))) for folder in (first, tmp_path / "map"))
-    south = np.broadcast_to((made["y"] < small_map.CORNER[1]).values[:, np.newaxis], made["mean"].shape)
-    east = np.broadcast_to((made["x"] > small_map.CORNER[0]).values, made["mean"].shape)
+    south = np.broadcast_to((made["y"] < small_map.CORNER[1]).values[:, np.newaxis], made["soil_moisture"].shape)
+    east = np.broadcast_to((made["x"] > small_map.CORNER[0]).values, made["soil_moisture"].shape)
     there = made["quality"].values != 65535
     flags = np.where(south, Quality.WATER, np.where(east, Quality.URBAN, 0))
     assert (made["quality"].values[there] == (plain["quality"].values | flags)[there]).all()
     assert {0, int(Quality.WATER), int(Quality.URBAN)} == set(np.unique(flags[there]).tolist())
-    np.testing.assert_array_equal(made["mean"].values, plain["mean"].values)
+    np.testing.assert_array_equal(made["soil_moisture"].values, plain["soil_moisture"].values)
     assert "worldcover cover" in json.loads((tmp_path / "map" / "plan.json").read_text())["made_from"]["items"]
 
 
@@ -389,7 +389,7 @@ def test_many_moments_are_as_each_alone(ground, first):
     for number, moment in enumerate(moments):
         single = estimate_moments(tools, tile, (moment,))
         one, other = single.estimates[0], together.estimates[number]
-        for name in ("mean", "spread", "quality"):
+        for name in ("soil_moisture", "soil_moisture_std", "quality"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         np.testing.assert_array_equal(one.ages["sentinel1"], other.ages["sentinel1"])
         assert single.items[0] == together.items[number]
@@ -462,7 +462,7 @@ def test_every_format_is_written_and_gives_the_same_series(ground, tmp_path):
     tables = []
     for number, maps in enumerate((written[-2], written[-1], tmp_path / "map")):
         out = tmp_path / f"{number}.csv"
-        told = told_by("series", maps, "--at", "9.19,55.437", "--out", out)
+        told = told_by("series", maps, "--point", "9.19,55.437", "--out", out)
         assert told.exit_code == 0 and "3 rows of 1 place in" in told.output
         tables.append(out.read_text())
     assert tables[0] == tables[1] == tables[2]

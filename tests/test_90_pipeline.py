@@ -44,21 +44,26 @@ SENSOR = ["network", "station", "sensor"]
 EXPERIMENT = {
     "name": "walk",
     "simulated": True,
-    "samples": {"archive": "world", "period": "2021-12-01/2022-03-15", "at": "sentinel1", "most_per_sensor": 6},
+    "samples": {
+        "archive": "world",
+        "period": "2021-12-01/2022-03-15",
+        "sample_times": "sentinel1",
+        "max_samples_per_sensor": 6,
+    },
     "needs": {
         "pixels": ["vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation"],
         "cells": ["sand", "silt", "clay", "bulk_density", "smap", "gldas"],
         "history": {"variables": ["smap", "gldas"], "steps": 8, "step_days": 1},
     },
-    "split": {"places": {"by": "place"}, "test_fraction": 0.34, "validation_fraction": 0.3},
+    "split": {"grouping": {"by": "place"}, "test_fraction": 0.34, "validation_fraction": 0.3},
     "network": {
         "encoder": {"width": 4, "max_width": 8, "blocks": [2, 1, 1, 1]},
         "cell_features": 8,
-        "past_features": 8,
-        "joined": 16,
+        "gru_size": 8,
+        "hidden_size": 16,
     },
     "schedule": {"epochs": 2, "batch_size": 8, "per_sensor": 2},
-    "rivals": ["smap", "gldas", "trees"],
+    "baselines": ["smap", "gldas", "trees"],
     "min_samples": 3,
 }
 
@@ -101,7 +106,7 @@ def test_samples_open_with_plain_tools(walk):
     assert declared["count"] == len(index) > 20
     assert declared["simulated"] is True
     assert index.groupby(SENSOR).size().max() <= 6
-    assert index["soil_moisture"].between(0, 0.6).all()
+    assert index["soil_moisture_in_situ"].between(0, 0.6).all()
     side = 32 * (1 + 2 * walk.experiment.network_needs.halo)
     with xr.open_zarr(walk.run.store / "arrays.zarr", group="pixels", consolidated=False) as pixels:
         assert pixels["vv"].shape == (len(index), side, side)
@@ -143,9 +148,17 @@ def test_the_scorecard_says_what_it_is_of(walk, tmp_path):
 def test_estimates_are_a_table_of_sensors_and_times(walk, tmp_path):
     predict_store(walk.run.folder, walk.run.store, tmp_path / "predictions.parquet", quiet)
     table = pd.read_parquet(tmp_path / "predictions.parquet")
-    assert {"network", "station", "time", "mean", "spread", "quality", "soil_moisture"} <= set(table)
+    assert {
+        "network",
+        "station",
+        "time",
+        "soil_moisture",
+        "soil_moisture_std",
+        "quality",
+        "soil_moisture_in_situ",
+    } <= set(table)
     pd.testing.assert_frame_equal(table[[*SENSOR, "time"]], walk.store.index[[*SENSOR, "time"]])
-    assert table["mean"].between(0, 1).all() and (table["spread"] > 0).all()
+    assert table["soil_moisture"].between(0, 1).all() and (table["soil_moisture_std"] > 0).all()
     assert table["quality"].dtype == np.uint16
     assert (table["quality"].to_numpy() & Quality.SENTINEL1_MISSING == 0).all(), "samples stand at passes of Sentinel-1"
 
@@ -153,11 +166,11 @@ def test_estimates_are_a_table_of_sensors_and_times(walk, tmp_path):
 def test_samples_without_labels_get_the_same_estimates(walk, tmp_path):
     store = tmp_path / "unlabelled"
     shutil.copytree(walk.run.store, store)
-    pd.read_parquet(store / "index.parquet").drop(columns="soil_moisture").to_parquet(store / "index.parquet")
+    pd.read_parquet(store / "index.parquet").drop(columns="soil_moisture_in_situ").to_parquet(store / "index.parquet")
     without = predict_store(walk.run.folder, store, tmp_path / "without.parquet", quiet)
     known = estimate_points(walk.run.members(), walk.store)
-    assert "soil_moisture" not in without or without["soil_moisture"].isna().all()
-    columns = ["mean", "spread", "quality"]
+    assert "soil_moisture_in_situ" not in without or without["soil_moisture_in_situ"].isna().all()
+    columns = ["soil_moisture", "soil_moisture_std", "quality"]
     pd.testing.assert_frame_equal(without[columns], known[columns])
 
 
@@ -181,8 +194,8 @@ def test_a_map_says_at_a_sensor_what_is_said_of_the_sensor(walk, tmp_path):
             assert "SIMULATED" in file.tags()["notice"]
             x, y = around.cells.coords["x"].values[0], around.cells.coords["y"].values[0]
             mean, spread = next(file.sample([(x, y)]))
-        assert mean == pytest.approx(sensor["mean"], abs=1e-4)
-        assert spread == pytest.approx(sensor["spread"], abs=1e-4)
+        assert mean == pytest.approx(sensor["soil_moisture"], abs=1e-4)
+        assert spread == pytest.approx(sensor["soil_moisture_std"], abs=1e-4)
         with rasterio.open(path.with_name(f"{path.stem}_quality.tif")) as file:
             assert file.read(1)[1, 1] == sensor["quality"]
             assert "SMAP_MISSING" in file.tags(1)["flag_meanings"].upper()
@@ -197,7 +210,7 @@ def test_a_period_without_products_is_refused(walk, tmp_path):
 
 
 def test_a_reading_just_after_the_period_serves_its_last_moment(walk, tmp_path):
-    late = {"period": "2022-01-10/2022-01-10", "at": 700 / 1440, "labels": LabelRule(window_minutes=25)}
+    late = {"period": "2022-01-10/2022-01-10", "sample_times": 700 / 1440, "labels": LabelRule(window_minutes=25)}
     samples = walk.experiment.samples.model_copy(update=late)
     gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
     index = SampleStore.open(tmp_path / "store").index
@@ -259,10 +272,10 @@ def test_a_real_scene_becomes_a_map_that_tells_what_was_missing(name, walk, real
         assert valid and not errors and not warnings
     made = read_map(path)
     assert made.rio.crs == rasterio.CRS.from_user_input(str(grid.crs))
-    assert made["mean"].shape == (7, 7)
-    assert np.isfinite(made["mean"].values).all() and np.isfinite(made["spread"].values).all()
-    assert float(made["mean"].min()) >= 0 and float(made["mean"].max()) <= 1
-    assert np.ptp(made["mean"].values) > 0
+    assert made["soil_moisture"].shape == (7, 7)
+    assert np.isfinite(made["soil_moisture"].values).all() and np.isfinite(made["soil_moisture_std"].values).all()
+    assert float(made["soil_moisture"].min()) >= 0 and float(made["soil_moisture"].max()) <= 1
+    assert np.ptp(made["soil_moisture"].values) > 0
     expected = LACKING if name == "denmark" else LACKING | Quality.GLDAS_MISSING
     of_the_ground = Quality.STALE | Quality.CLOUD | Quality.STEEP
     others = Quality.OUT_OF_DOMAIN | of_the_ground  # a made-up network knows no domain

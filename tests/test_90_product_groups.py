@@ -55,7 +55,7 @@ def test_granules_of_smap_are_read_at_the_times_of_their_pixels(tmp_path, variab
         name="SMAP", path=tmp_path / "SMAP_L3_SM_P_20210601_R18290_001.h5", variable=variable, window_hours=2
     )
     table = gathered([told], where).tables["SMAP"]
-    found = table.groupby(table["time"].dt.hour)["mean"].first()
+    found = table.groupby(table["time"].dt.hour)["soil_moisture"].first()
     np.testing.assert_allclose(found, [morning, evening], atol=1e-6)
     assert (table["cell_distance_km"] < 26).all()
 
@@ -65,9 +65,9 @@ def test_what_smap_does_not_recommend_is_left_out_and_said(tmp_path) -> None:
     where = hourly(tmp_path / "sensors.parquet")
     told = Product(name="SMAP", path=tmp_path / "SMAP_L3_SM_P_20210601_R18290_001.h5", window_hours=2)
     found = gathered([told], where)
-    assert found.tables["SMAP"]["mean"].isna().all() and "retrieval_qual_flag" in found.notes[0]
+    assert found.tables["SMAP"]["soil_moisture"].isna().all() and "retrieval_qual_flag" in found.notes[0]
     kept = gathered([told.model_copy(update={"quality": "retrieved"})], where)
-    assert kept.tables["SMAP"]["mean"].notna().all()
+    assert kept.tables["SMAP"]["soil_moisture"].notna().all()
     with pytest.raises(Refusal, match=r"soil_moisture_error.*Give --variable"):
         gathered([told.model_copy(update={"variable": "sm"})], where)
 
@@ -84,7 +84,7 @@ def layered(name: str, values: list) -> xr.Dataset:
 )
 def test_one_of_a_dimension_is_chosen_by_name(places, name, values, value) -> None:
     table = sampled(layered(name, values), places, select={name: value})
-    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+    np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)
     for select, words in (({}, f"--select {name}="), ({name: "77"}, value), ({"other": "1"}, name)):
         with pytest.raises(Refusal) as caught:
             sampled(layered(name, values), places, select=select)
@@ -97,4 +97,4 @@ def test_the_versions_of_era5_are_merged_the_final_one_first(places) -> None:
     early = early.fillna(whole.sm.where(whole.time.dt.day >= 20))
     both = whole.assign(sm=xr.concat([early, final], pd.Index([5, 1], name="expver")))
     table = sampled(both, places)
-    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+    np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)

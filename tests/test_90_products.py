@@ -53,8 +53,8 @@ def sensors(places: tuple[tuple[float, float], ...] = ((41.3, 9.4), (44.1, 13.2)
                 "lat": lat,
                 "lon": lon,
                 "time": DAYS + pd.Timedelta("1h"),
-                "mean": 0.2,
-                "soil_moisture": 0.15 + 0.002 * np.arange(len(DAYS)) + rng.normal(0, 0.01, len(DAYS)),
+                "soil_moisture": 0.2,
+                "soil_moisture_in_situ": 0.15 + 0.002 * np.arange(len(DAYS)) + rng.normal(0, 0.01, len(DAYS)),
             }
         )
         for number, (lat, lon) in enumerate(places)
@@ -97,7 +97,7 @@ MAKES = {
 @pytest.mark.parametrize("make", sorted(MAKES))
 def test_every_make_of_a_grid_gives_the_cell_that_holds_the_sensor(make, places):
     table = sampled(MAKES[make](grid()), places)
-    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+    np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)
     assert (table["cell_distance_km"] < 40).all()
 
 
@@ -108,7 +108,7 @@ def test_longitudes_from_0_to_360_and_the_seam(places):
     whole = grid(lon=lon)
     whole["sm"] = (("time", "lat", "lon"), np.broadcast_to(lon / 1000, whole.sm.shape).copy(), whole.sm.attrs)
     table = sampled(whole, places)
-    found = table.groupby("station")["mean"].first() * 1000
+    found = table.groupby("station")["soil_moisture"].first() * 1000
     np.testing.assert_allclose(found, [0.25, 359.75, 359.75, 180.25, 179.75], atol=1e-4)
 
 
@@ -137,7 +137,7 @@ def test_a_projected_grid_with_its_mapping(places):
         },
     ).expand_dims(time=DAYS)
     table = sampled(product, places)
-    assert abs(table["mean"] * 100 - table["lat"]).max() < 0.07
+    assert abs(table["soil_moisture"] * 100 - table["lat"]).max() < 0.07
     assert (table["cell_distance_km"] < 6.5).all()
 
 
@@ -153,21 +153,21 @@ def test_geotiffs_named_by_their_day(places):
             file.write(values + np.float32(0.002 * number), 1)
     told = Product(name="cog", path=folder, units="m3 m-3")
     table = gathered([told], places).tables["cog"]
-    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+    np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)
 
 
 def test_zarr(places):
     path = places.parent / "product.zarr"
     grid().to_zarr(path)
     table = gathered([Product(name="zarr", path=path)], places).tables["zarr"]
-    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+    np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("units", "scale", "reading"),
     [
-        ("kg m-2", 100.0, {"layer_m": 0.1}),
-        ("mm", 50.0, {"layer_m": 0.05}),
+        ("kg m-2", 100.0, {"layer_depth": 0.1}),
+        ("mm", 50.0, {"layer_depth": 0.05}),
         ("%", 100.0, {"units": "%"}),
         (None, 1.0, {"units": "m3 m-3"}),
         ("cm3 cm-3", 1.0, {}),
@@ -175,19 +175,19 @@ def test_zarr(places):
 )
 def test_units_become_volume(units, scale, reading, places):
     table = sampled(grid(scale=scale, units=units), places, **reading)
-    np.testing.assert_allclose(table["mean"], expected(table), atol=1e-6)
+    np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("units", "scale", "reading", "words"),
     [
         ("%", 100.0, {}, "may be volumetric per cent or saturation"),
-        ("kg m-2", 100.0, {}, "--layer-m"),
+        ("kg m-2", 100.0, {}, "--layer-depth"),
         ("m3 m-3", 100.0, {}, "--units '%'"),
         (None, 1.0, {}, "None are told"),
         ("degC", 1.0, {}, "degC"),
         ("m3 m-3", -9999.0, {}, "_FillValue"),
-        ("kg m-2", 100.0, {"layer_m": 0.01}, "no soil moisture"),
+        ("kg m-2", 100.0, {"layer_depth": 0.01}, "no soil moisture"),
         ("%", 100.0, {"units": "saturation"}, "--rescale"),
         ("%", 100.0, {"units": "saturation", "rescale": "porosity"}, "no porosity"),
     ],
@@ -203,13 +203,15 @@ def test_saturation_is_rescaled_and_said_so(places):
     told = {"path": places.parent / "product.nc", "units": "saturation"}
     saturation.to_netcdf(told["path"])
     porous = gathered([Product(name="wet", **told, rescale="porosity", porosity=0.4)], places)
-    np.testing.assert_allclose(porous.tables["wet"]["mean"], expected(porous.tables["wet"]) * 2 * 0.4, atol=1e-6)
+    np.testing.assert_allclose(
+        porous.tables["wet"]["soil_moisture"], expected(porous.tables["wet"]) * 2 * 0.4, atol=1e-6
+    )
     assert "porosity (0.4)" in porous.notes[0]
     own = gathered([Product(name="wet", **told, rescale="sensor")], places)
-    label = own.tables["wet"].groupby("station")["soil_moisture"]
+    label = own.tables["wet"].groupby("station")["soil_moisture_in_situ"]
     low, high = label.transform("min"), label.transform("max")
     np.testing.assert_allclose(
-        own.tables["wet"]["mean"], low + 2 * expected(own.tables["wet"]) * (high - low), atol=1e-6
+        own.tables["wet"]["soil_moisture"], low + 2 * expected(own.tables["wet"]) * (high - low), atol=1e-6
     )
     assert "bias, RMSE and ubRMSE are not its own" in own.notes[0]
 
@@ -250,9 +252,9 @@ def test_axes_that_are_swapped_within_range_are_found_out(places):
 def test_outside_and_too_late_there_is_nothing(places):
     sensors(((41.3, 9.4), (39.9, 9.4), (41.3, 60.0))).to_parquet(places)
     table = sampled(grid(), places)
-    assert table.groupby("station")["mean"].count().tolist() == [30, 0, 0]
+    assert table.groupby("station")["soil_moisture"].count().tolist() == [30, 0, 0]
     assert table.groupby("station")["cell_distance_km"].count().tolist() == [30, 0, 0]
-    assert sampled(grid(), places, window_hours=0.5)["mean"].isna().all()
+    assert sampled(grid(), places, window_hours=0.5)["soil_moisture"].isna().all()
     sensors(((80.0, 9.4),)).to_parquet(places)
     with pytest.raises(NothingFound, match="None lies within the grid"):
         sampled(grid(), places)
@@ -264,9 +266,9 @@ def test_the_nearest_layer_that_has_a_value_is_taken(places):
     table = sampled(holed, places, window_hours=24)
     day = table["time"].dt.day
     there = day < 30  # the layer before the last reading lies 25 hours away
-    assert (table["mean"].notna() == there).all()
+    assert (table["soil_moisture"].notna() == there).all()
     later = 0.002 * (day % 2 == 0)  # of even days the next layer, 23 hours away
-    np.testing.assert_allclose(table["mean"][there], (expected(table) + later)[there], atol=1e-6)
+    np.testing.assert_allclose(table["soil_moisture"][there], (expected(table) + later)[there], atol=1e-6)
 
 
 def test_several_products_are_compared_and_the_page_says_how_they_were_read(places, tmp_path):
@@ -274,7 +276,7 @@ def test_several_products_are_compared_and_the_page_says_how_they_were_read(plac
     (tmp_path / "other.yaml").write_text("name: saturated\npath: sat.nc\nunits: saturation\nrescale: sensor\n")
     grid(scale=2).to_netcdf(tmp_path / "sat.nc")
     asked = [str(places), f"land={tmp_path / 'land.nc'}", str(tmp_path / "other.yaml")]
-    told = judge(asked, tmp_path / "out", 10, reading=Reading(layer_m=0.1))
+    told = judge(asked, tmp_path / "out", 10, reading=Reading(layer_depth=0.1))
     assert "sensors minus the others" in told and "kg m-2, divided by a layer of 0.1 m" in told
     page = (tmp_path / "out" / "scorecard.html").read_text()
     for words in ("kg m-2, divided by a layer of 0.1 m", "saturated: sat.nc", "least and greatest reading", "km away"):
@@ -319,11 +321,11 @@ def test_a_real_archive_and_the_tables_made_of_it_give_the_sensors(real, tmp_pat
     pd.testing.assert_frame_equal(first, second)
     assert len(first) > 10 and set(first["station"]) == {sensor.station}
     np.testing.assert_allclose(
-        first["mean"], 0.1 + 0.005 * ((first["time"] - days[0]) / pd.Timedelta("12h")), atol=1e-9
+        first["soil_moisture"], 0.1 + 0.005 * ((first["time"] - days[0]) / pd.Timedelta("12h")), atol=1e-9
     )
-    good = readings[readings["flag"] == "U"]["soil_moisture"]
+    good = readings[readings["flag"] == "U"]["soil_moisture_in_situ"]
     same = good.reindex(first["time"])
-    np.testing.assert_allclose(first["soil_moisture"][same.notna().to_numpy()], same.dropna())
+    np.testing.assert_allclose(first["soil_moisture_in_situ"][same.notna().to_numpy()], same.dropna())
     with pytest.raises(NothingFound, match="none has a reading with flag G"):
         product.assign_coords(time=days + pd.Timedelta("9000D")).to_netcdf(tmp_path / "late.nc")
         gathered([Product(name="grid", path=tmp_path / "late.nc")], archive)
@@ -332,16 +334,21 @@ def test_a_real_archive_and_the_tables_made_of_it_give_the_sensors(real, tmp_pat
 def test_real_gldas_granules_at_the_sensors_of_oznet(real, tmp_path):
     points = pd.read_csv(real / "points" / "oznet_yanco.csv.gz", parse_dates=["date"])
     table = pd.DataFrame(
-        {"network": "OZNET", "station": points["station"].astype(str), "sensor": "0-5 cm", "mean": np.nan}
-        | {"lat": points["lat"], "lon": points["lon"], "time": points["date"], "soil_moisture": points["insitu_sm"]}
+        {"network": "OZNET", "station": points["station"].astype(str), "sensor": "0-5 cm", "soil_moisture": np.nan}
+        | {
+            "lat": points["lat"],
+            "lon": points["lon"],
+            "time": points["date"],
+            "soil_moisture_in_situ": points["insitu_sm"],
+        }
     )
     table.to_parquet(tmp_path / "oznet.parquet")
-    told = Product(name="GLDAS", path=real / "gldas", variable="SoilMoi0_10cm_inst", layer_m=0.1)
+    told = Product(name="GLDAS", path=real / "gldas", variable="SoilMoi0_10cm_inst", layer_depth=0.1)
     found = gathered([told], tmp_path / "oznet.parquet").tables["GLDAS"]
-    there = found.dropna(subset="mean")
+    there = found.dropna(subset="soil_moisture")
     assert set(there["time"].dt.strftime("%Y-%m-%d")) == {"2016-01-01", "2016-01-02"}
-    assert there["mean"].between(0.02, 0.5).all() and len(there) > 20
+    assert there["soil_moisture"].between(0.02, 0.5).all() and len(there) > 20
     row = there.iloc[0]
     with xr.open_dataset(real / "gldas" / "GLDAS_NOAH025_3H.A20160101.0300.021.nc4") as granule:
         cell = granule["SoilMoi0_10cm_inst"].sel(lat=row["lat"], lon=row["lon"], method="nearest")
-        assert row["mean"] == pytest.approx(float(cell[0]) / 100, abs=1e-6)
+        assert row["soil_moisture"] == pytest.approx(float(cell[0]) / 100, abs=1e-6)

@@ -32,15 +32,15 @@ EXPERIMENT = {
     "simulated": True,
     "samples": {"store": "nominal"},
     "needs": {"pixels": ["vv", "elevation"], "cells": ["sand", "smap"]},
-    "split": {"places": {"by": "place"}, "test_fraction": 0.34, "validation_fraction": 0.3},
+    "split": {"grouping": {"by": "place"}, "test_fraction": 0.34, "validation_fraction": 0.3},
     "network": {
         "encoder": {"width": 4, "max_width": 8, "blocks": [2, 1, 1, 1]},
         "cell_features": 4,
-        "past_features": 4,
-        "joined": 8,
+        "gru_size": 4,
+        "hidden_size": 8,
     },
     "schedule": {"epochs": 1, "batch_size": 8, "per_sensor": 2},
-    "rivals": ["smap"],
+    "baselines": ["smap"],
     "min_samples": 3,
 }
 
@@ -94,7 +94,15 @@ def made(tmp_path_factory: pytest.TempPathFactory, vadose: Callable[..., Told]) 
     write(folder / "units.json", fits(), {"simulated": True})
     for name, options in (("nominal", ()), ("fitted", ("--units", folder / "units.json"))):
         told = vadose(
-            "samples", "published", folder / "shards", "--out", folder / name, "--simulated", "--workers", 1, *options
+            "samples",
+            "import-batchu2022",
+            folder / "shards",
+            "--out",
+            folder / name,
+            "--simulated",
+            "--workers",
+            1,
+            *options,
         )
         assert told.status == 0, told
         (folder / f"{name}.txt").write_text(told.out)
@@ -121,13 +129,13 @@ def test_a_store_is_trained_on_where_it_lies_and_the_run_tells_its_units(made: P
     assert any("elevation" not in note and "published 0-255 units with an assumed range" in note for note in notes)
     assert "published 0-255 units with an assumed range" in model_card(run, run.members(), {})
     judged = pd.read_parquet(run.folder / "predictions" / "network.parquet")
-    assert judged["mean"].between(0, 1).all()
+    assert judged["soil_moisture"].between(0, 1).all()
 
 
 def test_a_map_by_nominal_lines_is_refused(made: Path, vadose: Callable[..., Told], tmp_path: Path) -> None:
     where = ("--area", AREA, "--date", DATE, "--out", tmp_path / "map")
     told = vadose("map", made / "run-nominal", made / "archive", *where)
-    refused(told, "sentinel_1_VV (no fit)", "smap_sm (no fit)", "vadose samples units")
+    refused(told, "sentinel_1_VV (no fit)", "smap_sm (no fit)", "vadose samples fit-units")
     assert "VH" not in told.err, "which the run does not read"
     assert not (tmp_path / "map").exists()
 
@@ -164,7 +172,7 @@ def test_samples_of_products_need_a_run_by_fitted_lines(
     physical = tmp_path / "physical"
     copy_as_of_products(made / "fitted", physical)
     out = ("--out", tmp_path / "estimates.parquet")
-    refused(vadose("estimate", made / "run-nominal", physical, *out), "no fit", "vadose samples units")
+    refused(vadose("estimate", made / "run-nominal", physical, *out), "no fit", "vadose samples fit-units")
     assert vadose("estimate", made / "run-fitted", physical, *out).status == 0
 
 
@@ -192,10 +200,13 @@ def test_a_named_store_must_be_what_the_experiment_says(made: Path, tmp_path: Pa
 
 def test_what_cannot_be_imported_or_fitted_is_refused(made: Path, vadose: Callable[..., Told], tmp_path: Path) -> None:
     out = ("--out", tmp_path / "made")
-    refused(vadose("samples", "published", tmp_path, *out), "tfrecord.gz")
-    refused(vadose("samples", "published", made / "shards", *out, "--units", made / "nominal.yaml"), "cannot be read")
-    refused(vadose("samples", "published", made / "shards", *out, "--ismn", tmp_path / "none"), "none")
-    told = vadose("samples", "units", made / "shards", made / "archive", *out)
+    refused(vadose("samples", "import-batchu2022", tmp_path, *out), "tfrecord.gz")
+    refused(
+        vadose("samples", "import-batchu2022", made / "shards", *out, "--units", made / "nominal.yaml"),
+        "cannot be read",
+    )
+    refused(vadose("samples", "import-batchu2022", made / "shards", *out, "--ismn", tmp_path / "none"), "none")
+    told = vadose("samples", "fit-units", made / "shards", made / "archive", *out)
     assert told.status == 2, "one pass of one day, years after the shards"
     assert "vadose" not in told.out
     assert not (tmp_path / "made").exists()

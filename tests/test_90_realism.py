@@ -175,7 +175,7 @@ def test_scores_against_sensors_are_those_of_the_scorecard():
     table = table_of(np.random.default_rng(0))
     years = (table["period_start"] - table["period_start"].min()).dt.days // 365
     predictions = table.assign(
-        sensor=years.astype(str), lat=1.0, lon=2.0, time=table["period_start"], mean=table["smap"]
+        sensor=years.astype(str), lat=1.0, lon=2.0, time=table["period_start"], soil_moisture=table["smap"]
     )
     scores = per_sensor(predictions, min_samples=20).groupby(["network", "station"])[["r", "bias", "ubrmse"]].mean()
     found = by_sensor(table)[["smap.r", "smap.bias", "smap.ubrmse"]]

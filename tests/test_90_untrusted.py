@@ -79,7 +79,7 @@ def secret(tmp_path: Path) -> Path:
 
 def sensors(folder: Path) -> Path:
     rows = [("NET", "a", "s", 41.3, 9.4, day + pd.Timedelta("1h"), 0.2, 0.15) for day in DAYS]
-    columns = ["network", "station", "sensor", "lat", "lon", "time", "mean", "soil_moisture"]
+    columns = ["network", "station", "sensor", "lat", "lon", "time", "soil_moisture", "soil_moisture_in_situ"]
     pd.DataFrame(rows, columns=columns).to_parquet(folder / "sensors.parquet")
     return folder / "sensors.parquet"
 
@@ -149,7 +149,7 @@ def test_a_link_in_circles_within_a_file_ends(tmp_path: Path) -> None:
     # The same file with its own data alone is a product.
     with h5py.File(tmp_path / "p.h5", "r+") as file:
         del file["circle"], file["group"]
-    assert np.allclose(sampled(tmp_path / "p.h5")["mean"], 0.1)
+    assert np.allclose(sampled(tmp_path / "p.h5")["soil_moisture"], 0.1)
 
 
 def vrt(secret: Path, net: Net) -> str:
@@ -263,7 +263,7 @@ def test_a_zarr_store_runs_no_code(tmp_path: Path) -> None:
         name="sm",
     )
     sm.to_dataset().to_zarr(path, zarr_format=2, consolidated=False)
-    assert np.allclose(sampled(path)["mean"], 0.1)
+    assert np.allclose(sampled(path)["soil_moisture"], 0.1)
     ran = tmp_path / "ran"
     chunk = b"cposix\nsystem\n(S'touch %s'\ntR." % os.fsencode(ran)
     described = json.loads((path / "sm" / ".zarray").read_text())

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "kills.py"
-QUICK = ("samples append", "samples table", "samples describe")
+QUICK = ("samples append", "samples import-table", "samples describe")
 
 
 def test_quick_commands_killed_at_every_rename_lose_nothing_and_end_the_same(tmp_path, monkeypatch):

@@ -389,7 +389,7 @@ def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime6
     return given.astype("datetime64[ns]")
 
 
-def nanosecond(time: np.datetime64 | str, asked: str = "a time") -> np.datetime64:
+def nanosecond(time: ArrayLike, asked: str = "a time") -> np.datetime64:
     """One time as datetime64[ns]; see `nanoseconds`."""
     return np.datetime64(nanoseconds(np.asarray(time), asked).item(), "ns")
 

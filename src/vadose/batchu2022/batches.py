@@ -12,6 +12,7 @@ from vadose.batchu2022.decode import Pixels
 from vadose.batchu2022.features import CENTRE, FEATURES, IDENTITY, IMAGES, LABELS, SCALARS
 from vadose.batchu2022.records import Fault
 from vadose.batchu2022.shards import Example, Tally, examples
+from vadose.dataset.layout import LABEL
 from vadose.errors import Refusal
 from vadose.grid import nanoseconds
 
@@ -24,7 +25,7 @@ class PublishedBatch:
 
     Attributes:
         index: a row an example: shard, record, sensor_id, network, station, sensor, lat, lon (degrees), time (UTC),
-            rounding_s (half the spacing of its published time, s), soil_moisture (m3 m-3, NaN without a label),
+            rounding_s (half the spacing of its published time, s), soil_moisture_in_situ (m3 m-3, NaN without a label),
             label_from ("sm_0_5", "sm_5_5" or "") and what labels added.
         pixels: (sample, y, x) by feature, in the units of `FEATURES`: uint8, or int16 for elevations.
         present: (sample,) by image: whether the example has it; its pixels are 0 where not.
@@ -89,7 +90,7 @@ def index_of(read: Collection[Example]) -> pd.DataFrame:
             "lon": np.array([one.values["center_long"] for one in read], np.float64),
             "time": nanoseconds(stamps.astype(np.float64).round().astype("datetime64[ms]"), "published: timestamp"),
             "rounding_s": np.spacing(stamps).astype(np.float64) / 2000,
-            "soil_moisture": np.array([value for value, _ in published], np.float64),
+            LABEL: np.array([value for value, _ in published], np.float64),
             "label_from": [name for _, name in published],
         }
     )
@@ -125,7 +126,7 @@ def _batch(
 ) -> PublishedBatch:
     index = index_of(group)
     if labels is not None:
-        index = index.drop(columns=["soil_moisture", "label_from"]).join(labels(index))
+        index = index.drop(columns=[LABEL, "label_from"]).join(labels(index))
     return PublishedBatch(
         index,
         {name: _pixels(group, name, kept) for name in images},

@@ -80,7 +80,9 @@ def _fitted(fit: UnitFit) -> LinearCalibration:
 
 def _check(feature: str, fit: UnitFit, predictor: str | None) -> None:
     if predictor is None or fit.feature != feature:
-        raise _refused(feature, "It is no published feature of a predictor", "Fit those with 'vadose samples units'")
+        raise _refused(
+            feature, "It is no published feature of a predictor", "Fit those with 'vadose samples fit-units'"
+        )
     if fit.units != units_of(predictor):
         raise _refused(feature, f"They are fitted in {fit.units}, not {units_of(predictor)}", "Fit them again")
     low, high = PREDICTORS[predictor].valid_range

@@ -64,7 +64,7 @@ def fit_units(
         Refusal: no shards, no archive, a product that cannot be read, or no feature that can be fitted; nothing is
             written.
     """
-    request = Request.of("samples units", out, shards=folder, archive=archive, examples=examples)
+    request = Request.of("samples fit-units", out, shards=folder, archive=archive, examples=examples)
     with request.file(out) as held:
         return _fit(folder, archive, held, examples, report, request.mark)
 
@@ -117,7 +117,7 @@ def import_published(
     Raises:
         Refusal: no shards, fits that cannot be read, or as `import_shards`.
     """
-    Request("samples published", "").require_place(out, folder=True)
+    Request("samples import-batchu2022", "").require_place(out, folder=True)
     paths = shards(folder)
     merge = Merge(Ismn(ismn)) if ismn else None
     if merge:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from vadose.batchu2022.station_match import SensorId, Unmatched, matching
 from vadose.dataset.labels import LabelRule, clean, nearest
+from vadose.dataset.layout import LABEL
 from vadose.dataset.spatial_groups import distance_km
 from vadose.errors import Refusal
 from vadose.insitu.headers import Sensor
@@ -14,9 +15,7 @@ from vadose.insitu.ismn import Ismn
 
 RULE = LabelRule(window_minutes=3.0)
 """The release's window and depth, and only readings that ISMN calls good."""
-COLUMNS = ("soil_moisture", "flag", "lag_minutes", "depth_from_m", "depth_to_m", "label_from", "reason")
-
-_LABEL = "soil_moisture"
+COLUMNS = (LABEL, "flag", "lag_minutes", "depth_from_m", "depth_to_m", "label_from", "reason")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +37,8 @@ class Merge:
         """The label of each example, or why it has none.
 
         Args:
-            examples: as `batches.index_of` gives them: sensor_id, lat, lon, time, rounding_s, soil_moisture (NaN
-                where nothing was published), label_from.
+            examples: as `batches.index_of` gives them: sensor_id, lat, lon, time, rounding_s,
+                soil_moisture_in_situ (NaN where nothing was published), label_from.
 
         Returns:
             The columns `COLUMNS` for every example, with its index: label_from is "sm_0_5", "sm_5_5" or "ismn", or ""
@@ -52,7 +51,7 @@ class Merge:
             **{name: np.full(len(examples), np.nan) for name in ("lag_minutes", "depth_from_m", "depth_to_m")},
             flag="",
             reason="",
-            soil_moisture=examples[_LABEL].astype(np.float64),
+            **{LABEL: examples[LABEL].astype(np.float64)},
             label_from=examples["label_from"],
         )
         unlabelled = examples[examples["label_from"] == ""]
@@ -74,7 +73,7 @@ class Merge:
         ]
         part = pd.concat(parts)
         far = self._distances(sensor, rows) > self.farthest_km
-        part.loc[far[far].index, ["soil_moisture", "lag_minutes"]] = np.nan
+        part.loc[far[far].index, [LABEL, "lag_minutes"]] = np.nan
         part.loc[far[far].index, ["flag", "label_from"]] = ""
         part.loc[far[far].index, "reason"] = f"{sensor.id} lies more than {self.farthest_km:g} km from the example"
         return part.assign(depth_from_m=sensor.depth_from_m, depth_to_m=sensor.depth_to_m)
@@ -96,7 +95,7 @@ class Merge:
         reason = np.where(other["flag"].isna(), f"no reading within {minutes:.2f} minutes", self._why(other))
         return pd.DataFrame(
             {
-                "soil_moisture": label["soil_moisture"].to_numpy(),
+                LABEL: label[LABEL].to_numpy(),
                 "flag": label["flag"].fillna("").to_numpy(),
                 "lag_minutes": label["lag_minutes"].to_numpy(),
                 "label_from": np.where(there, "ismn", ""),

@@ -72,7 +72,7 @@ def import_shards(
         "halo": halo,
         "labels": _told(labels),
     }
-    request = Request.of("samples published", path, published=asked, lines=to_dict(lines))
+    request = Request.of("samples import-batchu2022", path, published=asked, lines=to_dict(lines))
     with request.store(path, DECLARATION) as store:
         check_free(store)
         staging = Staging.open(store, {"published": asked})

@@ -123,9 +123,11 @@ def read(path: Path) -> dict[str, UnitFit]:
         content = read_json(path)
         kind, features = content["kind"], content["features"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _refused(str(path), f"They cannot be read ({error})", "Give what 'vadose samples units' wrote") from error
+        raise _refused(
+            str(path), f"They cannot be read ({error})", "Give what 'vadose samples fit-units' wrote"
+        ) from error
     if kind != KIND:
-        raise _refused(str(path), f"It is of the kind '{kind}'", "Give what 'vadose samples units' wrote")
+        raise _refused(str(path), f"It is of the kind '{kind}'", "Give what 'vadose samples fit-units' wrote")
     return from_dict(features)
 
 

@@ -1,5 +1,4 @@
-"""The commands of maps. Heavy rooms are imported by the command that needs them."""
-# ruff: noqa: PLC0415
+"""Commands that make maps and read them. Heavy modules are imported by the command that needs them."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadose.cli import CORES, RunFolder, progress, say
+from vadose.cli.console import CORES, RunFolder, progress, say
 
 
 class MapFormat(StrEnum):
@@ -22,25 +21,25 @@ def map_(
     run: RunFolder,
     archive: Annotated[Path, typer.Argument(help="Folder of the products.")],
     area: Annotated[str, typer.Option(help="west,south,east,north in degrees; or a GeoJSON, GeoPackage or shapefile.")],
-    date: Annotated[str, typer.Option(help="Day, 2021-06-10; moment, 2021-06-10T18:00 (UTC); or two days with a /.")],
+    date: Annotated[str, typer.Option(help="Day, 2021-06-10; time, 2021-06-10T18:00 (UTC); or two days with a /.")],
     out: Annotated[Path, typer.Option(help="Folder of the map.")] = Path("map"),
-    as_of: Annotated[str | None, typer.Option(help="Day or moment (UTC) after which no product is read.")] = None,
-    every: Annotated[str | None, typer.Option(help="Of a range, every how many days; or pass: as Sentinel-1.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Day or time (UTC); products published later are not read.")] = None,
+    every: Annotated[str | None, typer.Option(help="Step of a range, days; or pass: Sentinel-1 passes.")] = None,
     form: Annotated[list[MapFormat] | None, typer.Option("--format", help="cog alone by default.")] = None,
     scheduler: Annotated[
         str, typer.Option(help="threads, processes, or a Dask scheduler, tcp://host:port.")
     ] = "threads",
-    workers: Annotated[int, typer.Option(min=1, help="Tiles that are done side by side on this machine.")] = CORES,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the networks run.")] = "cpu",
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw each moment.")] = True,
+    workers: Annotated[int, typer.Option(min=1, help="Parallel tiles on this machine.")] = CORES,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Device of the networks.")] = "cpu",
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw each time.")] = True,
     allow_unread: Annotated[
-        bool, typer.Option("--allow-unread", help="Go on without a source of which no file can be read.")
+        bool, typer.Option("--allow-unread", help="Continue without a source whose files are all unreadable.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what the map would cost.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cost estimate only.")] = False,
 ) -> None:
-    """Map an area at one moment or many: mean, spread, quality and ages on cells of 320 m, and pictures.
+    """Map soil moisture, its standard deviation, quality flags and observation ages of an area on 320 m cells.
 
-    A map that was stopped goes on with the tiles that it lacks. Exit status 1 where tiles failed.
+    An interrupted map resumes with the remaining tiles. Exit status 1 where tiles failed.
     """
     from vadose.mapping import Crew, MapRequest, TilesFailed
     from vadose.mapping.make import make_map
@@ -66,15 +65,15 @@ def map_(
 
 
 def series(
-    maps: Annotated[Path, typer.Argument(help="Folder of a map of many moments, or a cube of it.")],
+    maps: Annotated[Path, typer.Argument(help="Folder of a map, or one of its cubes.")],
     out: Annotated[Path, typer.Option(help="File of the series: .csv, .parquet or .nc.")],
-    at: Annotated[list[str] | None, typer.Option(help="A point, lon,lat in degrees; may be repeated.")] = None,
+    point: Annotated[list[str] | None, typer.Option(help="Point, lon,lat in degrees; repeatable.")] = None,
     points: Annotated[Path | None, typer.Option(help="CSV file with columns lon and lat, and place if named.")] = None,
     polygons: Annotated[Path | None, typer.Option(help="GeoJSON, GeoPackage or shapefile of polygons.")] = None,
 ) -> None:
-    """Write series of soil moisture at points, or means over polygons, from maps of many moments."""
+    """Write time series of soil moisture at points, or means over polygons, from maps."""
     from vadose.mapping.points import series_of
     from vadose.report.text import counted
 
-    table = series_of(maps, out, at or (), points, polygons)
+    table = series_of(maps, out, point or (), points, polygons)
     say(f"{counted(len(table), 'rows')} of {counted(table['place'].nunique(), 'places')} in {out}")

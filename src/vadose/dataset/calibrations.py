@@ -111,7 +111,7 @@ def require_physical(calibrations: Calibrations, names: Collection[str]) -> None
         raise _refused(
             ", ".join(poor),
             f"Products are in physical units, and a fit with a residual of at most {RESIDUAL_STEPS:g} steps is needed",
-            "Fit scale and offset over overlapping products with 'vadose samples units', and import with --units",
+            "Fit scale and offset over overlapping products with 'vadose samples fit-units', and import with --units",
         )
 
 

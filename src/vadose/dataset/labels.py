@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from vadose.dataset.layout import LABEL
 from vadose.dataset.rejections import Dropped
 from vadose.grid import nanoseconds
 from vadose.insitu.flags import MEANINGS, accepted, codes
@@ -73,19 +74,19 @@ def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Droppe
         rule: which are accepted.
 
     Returns:
-        time (datetime64[ns], ascending), soil_moisture and flag; and what was left out for which reason.
+        time (datetime64[ns], ascending), soil_moisture_in_situ and flag; and what was left out for which reason.
     """
     table = pd.DataFrame(
         {
             "time": _utc(readings.index),
-            "soil_moisture": readings["soil_moisture"].to_numpy(np.float64),
+            LABEL: readings["soil_moisture"].to_numpy(np.float64),
             "flag": _flags(readings["flag"]),
         }
     )
     frozen = (readings.get("soil_temperature", pd.Series(np.nan, readings.index)) <= FREEZING_C).to_numpy()
     faults = _faults(table, frozen & rule.drop_frozen, rule)
     good = table[faults == ""].sort_values("time", kind="stable")
-    different = good.groupby("time")["soil_moisture"].transform("nunique") > 1
+    different = good.groupby("time")[LABEL].transform("nunique") > 1
     repeated = good["time"].duplicated() & ~different
     counts = Counter(faults[faults != ""].tolist())
     counts["conflicting readings at one time"] = int(different.sum())
@@ -102,8 +103,8 @@ def nearest(labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes:
         window_minutes: how far a reading may lie, before or after, the bound included.
 
     Returns:
-        time (the requested one), soil_moisture, flag and lag_minutes (time of the reading minus requested time), one
-        row for each time that has a reading; and the count of those that have none.
+        time (the requested one), soil_moisture_in_situ, flag and lag_minutes (time of the reading minus requested
+        time), one row for each time that has a reading; and the count of those that have none.
     """
     asked = nanoseconds(times)
     known = nanoseconds(labels["time"].to_numpy())
@@ -115,7 +116,7 @@ def nearest(labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes:
     else:
         place, lag = np.zeros(asked.size, np.intp), np.full(asked.size, np.inf)
     near = abs(lag) <= window_minutes
-    found = labels[["soil_moisture", "flag"]].iloc[place[near]].reset_index(drop=True)
+    found = labels[[LABEL, "flag"]].iloc[place[near]].reset_index(drop=True)
     found = found.assign(time=asked[near], lag_minutes=lag[near])
     return found, Dropped.of({f"no reading within {window_minutes:g} minutes": int((~near).sum())})
 
@@ -129,7 +130,7 @@ def _flags(flags: pd.Series) -> pd.Series:
 
 def _faults(table: pd.DataFrame, frozen: NDArray[np.bool_], rule: LabelRule) -> pd.Series:
     low, high = rule.plausible
-    value, flag = table["soil_moisture"], table["flag"]
+    value, flag = table[LABEL], table["flag"]
     wanted = {name: accepted(name, rule.flags) for name in flag.unique()}
     refused = ~flag.map(wanted).astype(bool)
     faults = pd.Series("", index=table.index, dtype=object)

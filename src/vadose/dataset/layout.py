@@ -19,11 +19,12 @@ from vadose.variables import PREDICTORS, PRODUCTS, SOIL_MOISTURE, product_of
 
 KIND = "samples"
 NO_PRODUCTS: Mapping[str, str] = MappingProxyType({})
-FORMAT = 3
+FORMAT = 4
 DECLARATION, INDEX, ARRAYS = "declaration.json", "index.parquet", "arrays.zarr"
 LISTS = ("unmatched.parquet", "faults.parquet")
 """What a store may have beside its index: rows that were left out, with their reasons, and records that are damaged."""
-LABEL = SOIL_MOISTURE.name
+LABEL = f"{SOIL_MOISTURE.name}_in_situ"
+"""Column of the sensor's reading, m3 m-3."""
 IDENTITY = ("network", "station", "sensor")
 REQUIRED = (*IDENTITY, "lat", "lon", "time")
 TEXTS = (*IDENTITY, "flag", "land_cover", "climate")

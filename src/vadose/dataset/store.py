@@ -52,7 +52,8 @@ class SampleStore:
         path: the folder.
         declaration: what the store says of itself.
         holds: what every sample has.
-        index: one row a sample, with the columns of `layout.COLUMNS`; soil_moisture (m3 m-3) where labels are known.
+        index: one row a sample, with the columns of `layout.COLUMNS`; soil_moisture_in_situ (m3 m-3) where there
+            are labels.
         packings: of its pixels, where they are its own.
     """
 

@@ -68,7 +68,7 @@ def import_table(table: Path, mapping: TableMapping, path: Path, named: Path | N
         Refusal: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
             twice, or no row remains; nothing is written.
     """
-    request = Request.of("samples table", path, table=table, mapping=named)
+    request = Request.of("samples import-table", path, table=table, mapping=named)
     with request.store(path, DECLARATION) as held:
         return _import(table, mapping, held, request.mark)
 
@@ -216,7 +216,7 @@ def _origin(table: Path, mapping: TableMapping, dropped: Dropped, blanked: Dropp
     return {
         "table": table.name,
         "sha256": sha256(table),
-        "mapping": mapping.model_dump(mode="json", exclude_defaults=True),
+        "columns": mapping.model_dump(mode="json", exclude_defaults=True),
         "left_out": dict(dropped.counts),
         "made_missing": dict(blanked.counts),
     }

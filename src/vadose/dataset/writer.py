@@ -47,7 +47,7 @@ class Samples:
 
     Attributes:
         index: one row a sample: network, station, sensor, lat, lon, time (UTC), and where known depth_from_m,
-            depth_to_m, flag, lag_minutes, soil_moisture.
+            depth_to_m, flag, lag_minutes, soil_moisture_in_situ.
         cells: (sample, variable).
         history: (sample, step, variable).
         pixels: (sample, variable, y, x); None for a store without pixels.

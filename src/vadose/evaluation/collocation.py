@@ -61,7 +61,7 @@ def triple_collocation(
     metrics = _pytesmo()
     tables, bootstrap = _three(products), bootstrap or Bootstrap()
     group, places = by_sensor(next(iter(tables.values())))
-    series = [table["mean"].to_numpy() for table in tables.values()]
+    series = [table["soil_moisture"].to_numpy() for table in tables.values()]
     bounds = np.searchsorted(group, np.arange(len(places) + 1))
     length = common_block_length(series, group, len(places))
     rows = []
@@ -96,7 +96,7 @@ def _three(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         return aligned(products)
     tables = matched(products)
     readings = next(iter(tables.values()))
-    return tables | {IN_SITU: readings.assign(mean=readings[LABEL])}
+    return tables | {IN_SITU: readings.assign(soil_moisture=readings[LABEL])}
 
 
 def _of_sensor(

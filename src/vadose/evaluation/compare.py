@@ -54,7 +54,7 @@ def aligned(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         Refusal: a table that `check` refuses.
     """
     tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
-    tables = {name: table[table["mean"].notna()] for name, table in tables.items()}
+    tables = {name: table[table["soil_moisture"].notna()] for name, table in tables.items()}
     numbers = _numbered(list(tables.values()))
     common = reduce(partial(np.intersect1d, assume_unique=True), numbers)
     return {
@@ -145,7 +145,7 @@ def _one_label(tables: dict[str, pd.DataFrame]) -> NDArray[np.float64]:
 
 
 def _nothing(tables: Mapping[str, pd.DataFrame], common: int) -> Refusal:
-    tables = {name: table.loc[table["mean"].notna()] for name, table in tables.items()}
+    tables = {name: table.loc[table["soil_moisture"].notna()] for name, table in tables.items()}
     spans = [
         f"'{name}' has {len(table)} estimates"
         + (f" {table['time'].min()}..{table['time'].max()}" if len(table) else "")

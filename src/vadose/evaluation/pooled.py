@@ -23,7 +23,7 @@ def pooled(predictions: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Interva
     table = predictions[scorable(predictions)]
     number, sensors = by_sensor(table)
     lat, lon = sensors["lat"].to_numpy(), sensors["lon"].to_numpy()
-    p, t = table["mean"].to_numpy(), table[LABEL].to_numpy()
+    p, t = table["soil_moisture"].to_numpy(), table[LABEL].to_numpy()
     whole = Moments.of(p, t, np.zeros(len(p), np.intp), 1)
     own = Moments.of(p, t, number, len(sensors))
     rest = _without_each(own, whole)

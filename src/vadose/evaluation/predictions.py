@@ -14,9 +14,10 @@ from vadose.variables import SOIL_MOISTURE
 
 SENSOR = ["network", "station", "sensor"]
 SAMPLE = [*SENSOR, "time"]
-LABEL = SOIL_MOISTURE.name
-REQUIRED = [*SENSOR, "lat", "lon", "time", "mean"]
-OPTIONAL = {"spread": np.nan, "quality": 0, LABEL: np.nan}
+ESTIMATE, STD, LABEL = SOIL_MOISTURE.name, f"{SOIL_MOISTURE.name}_std", f"{SOIL_MOISTURE.name}_in_situ"
+"""Columns of a product's estimate, its standard deviation and the sensor's reading, m3 m-3."""
+REQUIRED = [*SENSOR, "lat", "lon", "time", ESTIMATE]
+OPTIONAL = {STD: np.nan, "quality": 0, LABEL: np.nan}
 """Columns that a product may leave out, and what stands for them."""
 PLAUSIBLE = (-0.5, 1.5)
 """Values in m3 m-3 beyond these are of other units, or fill values."""
@@ -54,8 +55,9 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
     """Bring a table of predictions to its one form, or refuse it.
 
     Args:
-        predictions: one row a sensor and time, with `network, station, sensor, lat, lon, time, mean` and, where known,
-            `spread` (m3 m-3), `quality` (bits of `vadose.variables.Quality`) and the label `soil_moisture` (m3 m-3).
+        predictions: one row a sensor and time, with `network, station, sensor, lat, lon, time, soil_moisture` (m3 m-3)
+            and, where known, `soil_moisture_std` (m3 m-3), `quality` (bits of `vadose.variables.Quality`) and the
+            reading `soil_moisture_in_situ` (m3 m-3).
             NaN says that there is no estimate or no label. Other columns are kept as they are. Where rows of one sensor
             and time lie at several places, the places become part of the sensors' names.
         asked: how messages call the table.
@@ -68,7 +70,7 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
             other units.
     """
     _check_columns(predictions, asked)
-    numbers = ["lat", "lon", "mean", "spread", LABEL]
+    numbers = ["lat", "lon", ESTIMATE, STD, LABEL]
     table = predictions.assign(**{c: value for c, value in OPTIONAL.items() if c not in predictions})
     table = table.assign(
         **{c: _text(table[c], asked) for c in SENSOR},
@@ -85,7 +87,7 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
 
 def scorable(predictions: pd.DataFrame) -> NDArray[np.bool_]:
     """Which rows of a checked table have both an estimate and a label."""
-    return np.asarray(predictions["mean"].notna() & predictions[LABEL].notna())
+    return np.asarray(predictions[ESTIMATE].notna() & predictions[LABEL].notna())
 
 
 def by_sensor(table: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
@@ -113,6 +115,12 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def _check_columns(table: pd.DataFrame, asked: str) -> None:
+    if "mean" in table and set(SENSOR) <= set(table) and not {STD, LABEL} & set(table):
+        raise Refusal(
+            asked,
+            f"Its estimates are called 'mean', as in tables of vadose 0.1, whose column '{ESTIMATE}' is the reading",
+            f"Rename mean to {ESTIMATE}, spread to {STD} and {ESTIMATE} to {LABEL}, or make the table again",
+        )
     absent = [c for c in REQUIRED if c not in table]
     if absent:
         raise Refusal(
@@ -178,10 +186,10 @@ def _check_places(table: pd.DataFrame, asked: str) -> None:
 
 def _check_units(table: pd.DataFrame, asked: str) -> None:
     low, high = PLAUSIBLE
-    for name in ("mean", "spread", LABEL):
+    for name in (ESTIMATE, STD, LABEL):
         values = table[name]
         least, most = values.min(), values.max()
-        if least < (0 if name == "spread" else low):
+        if least < (0 if name == STD else low):
             raise Refusal(
                 f"{asked}, column {name}",
                 f"Its least value is {least:g}, which no soil moisture in m3 m-3 is",

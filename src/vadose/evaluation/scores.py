@@ -169,7 +169,7 @@ def _holm(p: Floats) -> Floats:
 
 
 def _rows(table: pd.DataFrame, sensors: pd.DataFrame) -> dict[str, int]:
-    estimated = table["mean"].notna()
+    estimated = table["soil_moisture"].notna()
     return {
         "rows": len(table),
         "without estimate": int((~estimated).sum()),

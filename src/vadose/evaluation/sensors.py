@@ -10,7 +10,7 @@ from vadose.evaluation.anomaly import FEWEST_IN_WINDOW, anomalies, climatologica
 from vadose.evaluation.bootstrap import ANY, Bootstrap
 from vadose.evaluation.effective import effective_samples
 from vadose.evaluation.metric import CONSTANT, METRICS, RANGES, pearson_r
-from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check, scorable
+from vadose.evaluation.predictions import ESTIMATE, LABEL, SENSOR, by_sensor, check, scorable
 from vadose.evaluation.statistic import Floats, Moments, group_mean, group_ranks
 from vadose.evaluation.tally import MIN_SAMPLES, SPREAD, Tally
 
@@ -63,7 +63,7 @@ def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict
     anomaly R are Pearson's of what the 35-day window or the climatology leaves (Entekhabi et al. 2010, doi
     10.1175/2010JHM1223.1).
     """
-    p, t, time = (frame[name].to_numpy() for name in ("mean", LABEL, "time"))
+    p, t, time = (frame[name].to_numpy() for name in (ESTIMATE, LABEL, "time"))
     whole, held = Moments.of(p, t, group, count), window_samples(time, group, count)
 
     def of_anomalies(series: Sequence[Floats]) -> Floats:

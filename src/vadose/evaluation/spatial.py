@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vadose.errors import Refusal
 from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.metric import METRICS, pearson_r
-from vadose.evaluation.predictions import LABEL, by_sensor, check, scorable
+from vadose.evaluation.predictions import ESTIMATE, LABEL, by_sensor, check, scorable
 from vadose.evaluation.statistic import Floats, Moments, group_mean
 from vadose.grid import nanoseconds
 
@@ -56,7 +56,7 @@ def spatial(predictions: pd.DataFrame, min_sensors: int = MIN_SENSORS, bootstrap
     days, day = np.unique(table["time"].to_numpy()[used].astype("datetime64[D]"), return_inverse=True)
     cell = sensor[used] * len(days) + day
     cells, number = np.unique(cell, return_inverse=True)
-    p, t = (group_mean(table[name].to_numpy()[used], number, len(cells)) for name in ("mean", LABEL))
+    p, t = (group_mean(table[name].to_numpy()[used], number, len(cells)) for name in (ESTIMATE, LABEL))
     held, date = np.divmod(cells, max(len(days), 1))
     bootstrap = bootstrap or Bootstrap()
     moments = Moments.of(p, t, date, len(days))

@@ -32,7 +32,7 @@ def stratified(tables: Mapping[str, pd.DataFrame], min_samples: int, bootstrap: 
     whole = pd.concat([next(iter(tables.values())), *_more(tables)], axis=1)
     group, sensors = by_sensor(whole)
     label = whole[LABEL].to_numpy()
-    estimates = {name: table["mean"].to_numpy() for name, table in tables.items()}
+    estimates = {name: table["soil_moisture"].to_numpy() for name, table in tables.items()}
     rows = []
     for stratum, classes in classes_of(whole).items():
         for code, name in enumerate(classes.cat.categories):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vadose.errors import Refusal
 from vadose.evaluation.metric import METRICS, constant_estimate, constant_label
-from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check, scorable
+from vadose.evaluation.predictions import ESTIMATE, LABEL, SENSOR, STD, by_sensor, check, scorable
 from vadose.evaluation.statistic import Floats, Means, Moments
 from vadose.evaluation.uncertainty import LEVELS, spread_scores
 
@@ -56,7 +56,7 @@ class Tally:
         """Tally of a checked table whose sensors are numbered as `by_sensor` does."""
         count, used = len(sensors), scorable(table)
         rows = np.bincount(group, minlength=count).astype(np.float64)
-        p, t, spread = (table[name].to_numpy()[used] for name in ("mean", LABEL, "spread"))
+        p, t, spread = (table[name].to_numpy()[used] for name in (ESTIMATE, LABEL, STD))
         return cls(
             sensors[SENSOR],
             rows,

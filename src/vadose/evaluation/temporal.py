@@ -90,7 +90,7 @@ class _Series:
     @classmethod
     def of(cls, tables: Sequence[pd.DataFrame]) -> "_Series":
         group, places = by_sensor(tables[0])
-        estimates, label = [table["mean"].to_numpy() for table in tables], tables[0][LABEL].to_numpy()
+        estimates, label = [table["soil_moisture"].to_numpy() for table in tables], tables[0][LABEL].to_numpy()
         bounds = np.searchsorted(group, np.arange(len(places) + 1))
         effective = [effective_samples(p, label, group, len(places)) for p in estimates]
         length = common_block_length([*estimates, label], group, len(places))

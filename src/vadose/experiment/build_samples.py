@@ -50,7 +50,7 @@ def gather(
     BUILD.require_place(store, folder=True)
     samples = experiment.samples
     if isinstance(samples, TableSamples):
-        return import_table(samples.table, mapping_of(experiment, samples), store, samples.mapping)
+        return import_table(samples.table, mapping_of(experiment, samples), store, samples.columns)
     if isinstance(samples, StoreSamples):
         raise Refusal(
             f"samples: a store at {store} for the experiment '{experiment.name}'",
@@ -88,12 +88,12 @@ def mapping_of(experiment: Experiment, samples: TableSamples) -> TableMapping:
     Raises:
         Refusal: the mapping cannot be read, or it has windows of its own that are others.
     """
-    mapping = TableMapping.read(samples.mapping)
+    mapping = TableMapping.read(samples.columns)
     if mapping.windows not in (Windows(), experiment.windows):
         raise Refusal(
             f"samples: {samples.table} for the experiment '{experiment.name}'",
-            f"{samples.mapping} has other windows than the experiment",
-            "State the windows in the experiment, and for 'vadose samples table' the same in the mapping",
+            f"{samples.columns} has other windows than the experiment",
+            "State the windows in the experiment, and for 'vadose samples import-table' the same in the mapping",
         )
     return mapping.model_copy(update={"windows": experiment.windows})
 
@@ -115,7 +115,7 @@ def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
     samples = experiment.samples
     if isinstance(samples, TableSamples):
         mapping = mapping_of(experiment, samples).model_dump(mode="json", exclude_defaults=True)
-        asked: dict[str, Any] = {"sha256": sha256(samples.table), "mapping": mapping}
+        asked: dict[str, Any] = {"sha256": sha256(samples.table), "columns": mapping}
         return [{"sha256": "table"}.get(key, key) for key in asked if made_from.get(key) != asked[key]]
     asked = experiment.model_dump(mode="json")
     held = made_from.get("experiment", {"samples": {}})
@@ -171,7 +171,7 @@ class Gathering:
     @property
     def needed(self) -> list[Source]:
         """The products that samples are made from."""
-        also = ("sentinel1",) if self.samples.at == "sentinel1" else ()
+        also = ("sentinel1",) if self.samples.sample_times == "sentinel1" else ()
         return needed(self.sources, self.needs.names, also)
 
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -222,8 +222,12 @@ def in_situ_archive(archive: Path) -> Path:
 
 
 def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
-    times = _passes(sensor, period, passes) if samples.at == "sentinel1" else _regular(period, samples.at)
-    kept = np.linspace(0, len(times) - 1, min(len(times), samples.most_per_sensor)).round().astype(int)
+    times = (
+        _passes(sensor, period, passes)
+        if samples.sample_times == "sentinel1"
+        else _regular(period, samples.sample_times)
+    )
+    kept = np.linspace(0, len(times) - 1, min(len(times), samples.max_samples_per_sensor)).round().astype(int)
     return np.asarray(times[kept])
 
 

@@ -69,7 +69,7 @@ def calibrations(folds: Sequence[HeldOut]) -> tuple[Calibration, tuple[Calibrati
 def calibrated(table: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
     """Estimates whose spread is as it should be; its column `absent` says what was missing."""
     factor = calibration.factor(table["absent"].to_numpy(np.uint16))
-    return table.assign(spread=(table["spread"].to_numpy() * factor).astype(np.float32))
+    return table.assign(soil_moisture_std=(table["soil_moisture_std"].to_numpy() * factor).astype(np.float32))
 
 
 def cost_of_lack(folds: Sequence[HeldOut], min_samples: int) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def _of(folds: Sequence[HeldOut]) -> Calibration:
 
 
 def _widening(table: pd.DataFrame) -> float:
-    mean, spread, truth = (table[name].to_numpy(np.float64) for name in ("mean", "spread", LABEL))
+    mean, spread, truth = (table[name].to_numpy(np.float64) for name in ("soil_moisture", "soil_moisture_std", LABEL))
     sensor = table.groupby(list(IDENTITY), sort=False).ngroup().to_numpy()
     place = Bootstrap().blocks(*(table[axis].to_numpy(np.float64) for axis in ("lat", "lon")))
     return widening(mean, spread, truth, sensor.astype(np.intp), place)

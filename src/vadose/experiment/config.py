@@ -90,11 +90,11 @@ class TableSamples(Section):
 
     Attributes:
         table: CSV, CSV.gz or Parquet.
-        mapping: YAML that says which column is what.
+        columns: YAML file of the columns.
     """
 
     table: Beside
-    mapping: Beside
+    columns: Beside
 
 
 class ArchiveSamples(Section):
@@ -103,16 +103,16 @@ class ArchiveSamples(Section):
     Attributes:
         archive: folder of the products, with `ismn` or `ismn.zip` in it.
         period: of the samples, "2021-07-01/2022-06-30".
-        at: moments of the samples: the Sentinel-1 passes over the sensor, or a number of days between them.
-        most_per_sensor: if a sensor has more moments, they are thinned evenly.
+        sample_times: of the samples: the Sentinel-1 passes over the sensor, or a number of days between them.
+        max_samples_per_sensor: if a sensor has more moments, they are thinned evenly.
         labels: which readings are labels.
         allow_unread: whether samples are built without a source though something of it lies in the archive.
     """
 
     archive: Beside
     period: str
-    at: Literal["sentinel1"] | Annotated[float, Field(ge=0.01, le=3660)] = "sentinel1"
-    most_per_sensor: int = Field(default=1000, ge=1, le=10_000_000)
+    sample_times: Literal["sentinel1"] | Annotated[float, Field(ge=0.01, le=3660)] = "sentinel1"
+    max_samples_per_sensor: int = Field(default=1000, ge=1, le=10_000_000)
     labels: LabelRule = LabelRule()
     allow_unread: bool = Field(default=False, exclude=True)
 
@@ -146,13 +146,25 @@ AnySamples = Annotated[
 ]
 
 
+class EnsemblePart(Section):
+    """Members of one kind in the ensemble of a fold.
+
+    Attributes:
+        kind: of the members.
+        size: number of members, trained with different seeds.
+    """
+
+    kind: Literal["network"] = "network"
+    size: int = Field(default=1, ge=1, le=1000)
+
+
 class SplitPlan(Section):
     """Which sensors, or by year which times, the models never see until they are judged.
 
     One of `folds`, `leave_one_out`, `test_fraction` and `test_years` says how much is held out.
 
     Attributes:
-        places: what stays together.
+        grouping: which sensors stay in one part.
         folds: of a cross-validation in which every sensor is held out once.
         leave_one_out: whether every group, such as every network, is held out once.
         test_fraction: the part of the samples that is held out.
@@ -163,7 +175,7 @@ class SplitPlan(Section):
         seed: of the dealing.
     """
 
-    places: Grouping = Grouping()
+    grouping: Grouping = Grouping()
     folds: int | None = Field(default=None, ge=2, le=10_000)
     leave_one_out: bool = False
     test_fraction: float | None = Field(default=None, gt=0, lt=1)
@@ -175,7 +187,7 @@ class SplitPlan(Section):
     @property
     def by_year(self) -> bool:
         """Whether its parts are apart in time, not in space."""
-        return self.places.by == "year"
+        return self.grouping.by == "year"
 
     @model_validator(mode="after")
     def _one_way(self) -> "SplitPlan":
@@ -183,14 +195,14 @@ class SplitPlan(Section):
         if sum(ways) != 1:
             raise ValueError("give one of folds, leave_one_out, test_fraction and test_years")
         if not self.by_year and (self.test_years or self.gap_days is not None):
-            raise ValueError("test_years and gap_days are of places: {by: year}")
-        if self.by_year and self.places.buffer_km:
+            raise ValueError("test_years and gap_days need grouping: {by: year}")
+        if self.by_year and self.grouping.buffer_km:
             raise ValueError("buffer_km has no meaning by year")
         return self
 
 
-Rival = Literal["smap", "smap_usda", "gldas", "smap_gldas", "trees", "change_detection", "climatology"]
-PRODUCTS_JUDGED: tuple[Rival, ...] = ("smap", "smap_usda", "gldas")
+Baseline = Literal["smap", "smap_usda", "gldas", "smap_gldas", "trees", "change_detection", "climatology"]
+PRODUCTS_JUDGED: tuple[Baseline, ...] = ("smap", "smap_usda", "gldas")
 """Rivals that are products; each is also judged linearly rescaled on the training stations."""
 RESCALED = "_rescaled"
 """What stands behind the name of a product that is rescaled."""
@@ -209,9 +221,9 @@ class Experiment(Section):
         windows: how old an observation may be.
         split: which sensors are held out.
         network: its size.
-        members: networks of different seeds that are trained on each fold and speak as one.
+        ensemble: members of each fold's ensemble, by kind.
         schedule: of the training.
-        rivals: baselines that are fitted and judged beside the network.
+        baselines: baselines that are fitted and judged beside the network.
         min_samples: a sensor needs to be scored.
     """
 
@@ -222,9 +234,9 @@ class Experiment(Section):
     windows: Annotated[Windows, AfterValidator(_of_sources)] = Windows()
     split: SplitPlan
     network: NetworkShape = NetworkShape()
-    members: int = Field(default=1, ge=1, le=1000)
+    ensemble: tuple[EnsemblePart, ...] = Field(default=(EnsemblePart(),), min_length=1, max_length=1)
     schedule: Schedule = Schedule()
-    rivals: tuple[Rival, ...] = get_args(Rival)
+    baselines: tuple[Baseline, ...] = get_args(Baseline)
     min_samples: int = Field(default=20, ge=2, le=10_000_000)
 
     def allowing_unread(self, allowed: bool = True) -> "Experiment":
@@ -232,6 +244,11 @@ class Experiment(Section):
         if not allowed or not isinstance(self.samples, ArchiveSamples):
             return self
         return self.model_copy(update={"samples": self.samples.model_copy(update={"allow_unread": True})})
+
+    @property
+    def ensemble_size(self) -> int:
+        """Number of networks in each fold."""
+        return sum(part.size for part in self.ensemble)
 
     @property
     def network_needs(self) -> Needs:
@@ -245,9 +262,9 @@ class Experiment(Section):
 
     @property
     def gathered_needs(self) -> Needs:
-        """What samples are gathered with: as `store_needs`, and the past that the rivals read."""
+        """What samples are gathered with: as `store_needs`, and the past that the baselines read."""
         held = self.store_needs
-        read = self.rival_needs("change_detection") if "change_detection" in self.rivals else None
+        read = self.baseline_needs("change_detection") if "change_detection" in self.baselines else None
         extra = read.history.variables if read else ()
         variables = tuple(dict.fromkeys((*held.history.variables, *extra)))
         return replace(held, history=replace(held.history, variables=variables))
@@ -258,25 +275,25 @@ class Experiment(Section):
         return tuple(dict.fromkeys((*self.needs.cells, *self.needs.pixels)))
 
     @property
-    def judged_beside(self) -> tuple[str, ...]:
-        """The rivals, each product followed by itself on the line that fits the training stations best."""
+    def scored_baselines(self) -> tuple[str, ...]:
+        """The baselines, each product followed by itself on the line that fits the training stations best."""
         return tuple(
             name
-            for rival in self.rivals
-            for name in ((rival, f"{rival}{RESCALED}") if rival in PRODUCTS_JUDGED else (rival,))
+            for baseline in self.baselines
+            for name in ((baseline, f"{baseline}{RESCALED}") if baseline in PRODUCTS_JUDGED else (baseline,))
         )
 
-    def rival_needs(self, rival: str) -> Needs | None:
-        """What a rival reads; None when the experiment lacks any of its predictors."""
+    def baseline_needs(self, baseline: str) -> Needs | None:
+        """What a baseline reads; None when the experiment lacks any of its predictors."""
         past = self.needs.history
-        match rival:
+        match baseline:
             case "trees":
                 return Needs(cells=self.cells, history=past, own_record=self.needs.own_record)
             case "climatology":
                 return Needs()
             case "change_detection":
                 return Needs(history=replace(past, variables=LOOKS)) if "vv" in past.variables else None
-        wanted = ("smap", "gldas") if rival == "smap_gldas" else (rival.removesuffix(RESCALED),)
+        wanted = ("smap", "gldas") if baseline == "smap_gldas" else (baseline.removesuffix(RESCALED),)
         return Needs(cells=wanted) if set(wanted) <= set(self.cells) else None
 
 

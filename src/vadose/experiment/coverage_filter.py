@@ -9,13 +9,15 @@ from vadose.evaluation import matched, per_sensor, summary
 from vadose.report.text import counted
 
 ENOUGH = 0.95
-"""Part of the samples that a rival must have an estimate for, to stand in the table with the others."""
+"""Part of the samples that a baseline must have an estimate for, to stand in the table with the others."""
 
 
 def parted(products: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """The products that have an estimate for nearly all samples, the first of all among them, and the others."""
     first = next(iter(products))
-    dense = {name for name, table in products.items() if name == first or table["mean"].notna().mean() >= ENOUGH}
+    dense = {
+        name for name, table in products.items() if name == first or table["soil_moisture"].notna().mean() >= ENOUGH
+    }
     return (
         {name: table for name, table in products.items() if name in dense},
         {name: table for name, table in products.items() if name not in dense},
@@ -23,8 +25,8 @@ def parted(products: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame
 
 
 def note_of(name: str, table: pd.DataFrame, first: str, judged: pd.DataFrame, min_samples: int) -> str:
-    """What a sparse rival scores on its own samples, and the first product on the same."""
-    part = f"{name} has an estimate for {table['mean'].notna().mean():.0%} of the samples, and stands apart"
+    """What a sparse baseline scores on its own samples, and the first product on the same."""
+    part = f"{name} has an estimate for {table['soil_moisture'].notna().mean():.0%} of the samples, and stands apart"
     try:
         both = matched({first: judged, name: table})
     except Refusal:

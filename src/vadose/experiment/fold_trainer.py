@@ -54,39 +54,39 @@ class Fitting:
 
     def network(self) -> list[Model]:
         """The fusion network, each member of it."""
-        return self._networks(NETWORK, self.experiment.network_needs, self.experiment.members)
+        return self._networks(NETWORK, self.experiment.network_needs, self.experiment.ensemble_size)
 
-    def rival(self, rival: str) -> list[Model]:
+    def baseline(self, baseline: str) -> list[Model]:
         """A baseline; none, when the experiment or its samples lack any of its predictors."""
-        needs = needs_met(self.experiment, rival, self.places.store)
+        needs = needs_met(self.experiment, baseline, self.places.store)
         if needs is None:
             return []
-        if rival == "smap_gldas":
-            return self._networks(rival, needs, 1)
-        if not _done(self.run.checkpoint(self.fold, rival, 0)):
-            self.report(f"fold {self.fold}: {rival}", {})
-            models = self._rivals(rival, needs)
+        if baseline == "smap_gldas":
+            return self._networks(baseline, needs, 1)
+        if not _done(self.run.checkpoint(self.fold, baseline, 0)):
+            self.report(f"fold {self.fold}: {baseline}", {})
+            models = self._baselines(baseline, needs)
             for member, model in reversed(list(enumerate(models))):  # the first, when it is there, says that all are
-                save(model, self.run.checkpoint(self.fold, rival, member), self._made_from())
-        return [load(folder) for folder in self._members(rival)]
+                save(model, self.run.checkpoint(self.fold, baseline, member), self._made_from())
+        return [load(folder) for folder in self._members(baseline)]
 
     def _products(self) -> dict[str, str]:
         """Of which product each predictor was that a model may have learned from."""
         names, products = self.experiment.store_needs.names, self.places.store.products
         return {name: product for name, product in products.items() if name in names}
 
-    def _rivals(self, rival: str, needs: Needs) -> Sequence[Model]:
-        match rival:
+    def _baselines(self, baseline: str, needs: Needs) -> Sequence[Model]:
+        match baseline:
             case "trees":
                 split = self.experiment.split
-                return fit_trees(self.places, needs, self.experiment.schedule.seed, split.places)
+                return fit_trees(self.places, needs, self.experiment.schedule.seed, split.grouping)
             case "change_detection":
                 return [fit_change(self.places, needs)]
             case "climatology":
                 return [fit_climatology(self.places)]
-        if rival.endswith(RESCALED):
-            return [fit_rescaled(self.places, rival.removesuffix(RESCALED))]
-        return [fit_product(self.places, rival)]
+        if baseline.endswith(RESCALED):
+            return [fit_rescaled(self.places, baseline.removesuffix(RESCALED))]
+        return [fit_product(self.places, baseline)]
 
     def _members(self, name: str) -> list[Path]:
         folders = (self.run.checkpoint(self.fold, name, member) for member in count())
@@ -101,7 +101,9 @@ class Fitting:
             return load(folder)
         schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + member)
         state = folder.with_name(f"{folder.name}.state")
-        what = f"fold {self.fold}: {name}" + (f" {member + 1}/{self.experiment.members}" if name == NETWORK else "")
+        what = f"fold {self.fold}: {name}" + (
+            f" {member + 1}/{self.experiment.ensemble_size}" if name == NETWORK else ""
+        )
         shape, machine = self.experiment.network, self.machine
         network, scaling, progress = fit_network(
             self.places, needs, shape, schedule, state, lambda row: self.report(what, row), machine
@@ -125,9 +127,9 @@ class Fitting:
         } | provenance_of(self.places.store)
 
 
-def needs_met(experiment: Experiment, rival: str, store: SampleStore) -> Needs | None:
-    """What a rival reads; None when the experiment or its samples lack any of it."""
-    needs = experiment.rival_needs(rival)
+def needs_met(experiment: Experiment, baseline: str, store: SampleStore) -> Needs | None:
+    """What a baseline reads; None when the experiment or its samples lack any of it."""
+    needs = experiment.baseline_needs(baseline)
     return None if needs is None or needs.differences(store.holds) else needs
 
 

@@ -42,7 +42,7 @@ def way_of(plan: SplitPlan) -> str:
     """The way of the split in words."""
     if plan.test_years:
         return f"{', '.join(map(str, plan.test_years))} held out"
-    apart = f"{plan.places.block_degrees:g} degree block" if plan.places.by == "block" else plan.places.by
+    apart = f"{plan.grouping.block_degrees:g} degree block" if plan.grouping.by == "block" else plan.grouping.by
     if plan.leave_one_out:
         return f"each {apart} held out once"
     way = f"{plan.folds}-fold cross-validation" if plan.folds else f"{plan.test_fraction:.0%} of the samples held out"
@@ -75,8 +75,8 @@ def _held_out(plan: SplitPlan, index: pd.DataFrame) -> list[Fold]:
     if plan.test_years:
         return [years(index, plan.test_years)]
     if plan.test_fraction:
-        return [holdout(index, plan.places, plan.test_fraction, plan.seed)]
-    split = kfold(index, plan.places, plan.folds, plan.seed) if plan.folds else leave_one_out(index, plan.places)
+        return [holdout(index, plan.grouping, plan.test_fraction, plan.seed)]
+    split = kfold(index, plan.grouping, plan.folds, plan.seed) if plan.folds else leave_one_out(index, plan.grouping)
     return [split.fold(number) for number in range(len(split.folds))]
 
 
@@ -86,6 +86,6 @@ def _apart(plan: SplitPlan, index: pd.DataFrame, fold: Fold, gap_days: float) ->
         fold = later(index, fold, plan.validation_fraction, gap_days)
         check_disjoint(index, (fold.train, fold.validation, fold.test), buffer_km=None, gap_days=gap_days)
     else:
-        fold = inner(index, fold, plan.places, plan.validation_fraction, plan.seed)
-        check_disjoint(index, (fold.train, fold.validation, fold.test), plan.places.buffer_km)
+        fold = inner(index, fold, plan.grouping, plan.validation_fraction, plan.seed)
+        check_disjoint(index, (fold.train, fold.validation, fold.test), plan.grouping.buffer_km)
     return fold

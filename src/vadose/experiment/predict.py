@@ -61,7 +61,7 @@ def _predict(
     needs, held = members[0].model.needs, samples.holds.names
     inputs = differences(needs, products_of_run(run.networks()), held, samples.products, "the store")
     wide = samples.widened(needs.met_by(held))
-    table = estimate_unseen(members, wide, experiment.split.places, report, run.calibration())
+    table = estimate_unseen(members, wide, experiment.split.grouping, report, run.calibration())
     for line in (*inputs, shares_text(_coverage(table["quality"], needs), "samples")):
         tell(line)
     write_estimates(out, table, experiment, NETWORK, inputs, mark)

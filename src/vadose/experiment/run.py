@@ -53,7 +53,7 @@ class Run:
         """
         experiment = self.experiment()
         folds = split_table.read(self.split)["fold"].unique()
-        asked = [self.checkpoint(fold, NETWORK, member) for fold in folds for member in range(experiment.members)]
+        asked = [self.checkpoint(fold, NETWORK, member) for fold in folds for member in range(experiment.ensemble_size)]
         there = sum(path.is_dir() for path in asked)
         if there < len(asked):
             raise Refusal(

@@ -28,7 +28,7 @@ def judge(
     min_samples: int,
     sensors: Path | None = None,
     reading: Reading | None = None,
-    against: str = "",
+    literature: str = "",
     triple: bool = False,
 ) -> str:
     """Score products on the samples that all of them have.
@@ -39,7 +39,7 @@ def judge(
         min_samples: a sensor needs to be scored.
         sensors: where gridded products are sampled, see `gathered`.
         reading: of gridded files.
-        against: "published", or a folder of works, to set the first product beside; empty for none.
+        literature: "published", or a folder of publications to compare the first product with; empty for none.
         triple: whether errors are told by triple collocation too, of three products, or of two and the sensor.
 
     Returns:
@@ -49,19 +49,19 @@ def judge(
         Refusal: as `gathered`, `score` and `works`; or simulated samples are to be set beside published works.
     """
     if out:
-        Request("score", "").require_place(out, folder=True)
+        Request("evaluate", "").require_place(out, folder=True)
     told = [Product.told(str(text), reading or Reading()) for text in products]
     if out is None:
-        return _judged(told, None, min_samples, sensors, against, triple)
+        return _judged(told, None, min_samples, sensors, literature, triple)
     given = {
         "products": [(one.name, one.path) for one in told],
         "reading": reading.model_dump(mode="json", exclude_defaults=True) if reading else {},
         "sensors": sensors,
     }
-    asked = {"min_samples": min_samples, "against": against, "triple": triple}
-    request = Request.of("score", out, **given, **asked)
+    asked = {"min_samples": min_samples, "literature": literature, "triple": triple}
+    request = Request.of("evaluate", out, **given, **asked)
     with request.files(out, CARD, CARD[-1]) as held, renewing(held) as new:
-        return _judged(told, (new, out, request.mark), min_samples, sensors, against, triple)
+        return _judged(told, (new, out, request.mark), min_samples, sensors, literature, triple)
 
 
 def _judged(
@@ -69,13 +69,13 @@ def _judged(
     card: tuple[Path, Path, str] | None,
     min_samples: int,
     sensors: Path | None,
-    against: str,
+    literature: str,
     triple: bool,
 ) -> str:
     """As `judge`; `card` is where the scorecard is written, where it is in the end, and its mark."""
     found = gathered(told, sensors)
     simulated = any(is_simulated(path) for path in [*(one.path for one in told), *([sensors] if sensors else [])])
-    published = _works(against, simulated)
+    published = _works(literature, simulated)
     tables, notes = _completed(found, told), [*found.notes, *seen_notes(found.tables)]
     setting = setting_of(told[0], tables[told[0].name])
     chapters = {TRIPLE: triple_markdown(tables)} if triple else {}
@@ -120,16 +120,16 @@ def setting_of(product: Product, table: pd.DataFrame) -> Setting:
     )
 
 
-def _works(against: str, simulated: bool) -> tuple[Work, ...]:
-    if not against:
+def _works(literature: str, simulated: bool) -> tuple[Work, ...]:
+    if not literature:
         return ()
     if simulated:
         raise Refusal(
-            f"score: simulated samples against {against} figures",
+            f"evaluate: simulated samples against {literature} figures",
             "What is simulated says nothing of works on the Earth",
-            "Score estimates at real sensors, or leave --against out",
+            "Score estimates at real sensors, or leave --literature out",
         )
-    return works() if against == PUBLISHED else works(Path(against))
+    return works() if literature == PUBLISHED else works(Path(literature))
 
 
 def _completed(found: Gathered, told: Sequence[Product]) -> dict[str, pd.DataFrame]:

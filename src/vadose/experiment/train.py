@@ -131,9 +131,9 @@ def _judged(
     for number, fold in enumerate(folds):
         fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report, machine)
         network.append(held_out(fitting.network(), store, fold.test))
-        for rival in experiment.judged_beside:
-            if members := fitting.rival(rival):
-                estimates.setdefault(rival, []).append(estimate_points(members, store, fold.test))
+        for baseline in experiment.scored_baselines:
+            if members := fitting.baseline(baseline):
+                estimates.setdefault(baseline, []).append(estimate_points(members, store, fold.test))
     calibration, of_folds = calibrations(network)
     network = [fold.with_spread_of(own) for fold, own in zip(network, of_folds, strict=True)]
     estimates[NETWORK] = [fold.whole for fold in network]
@@ -151,9 +151,9 @@ def _as_they_are(product: str) -> str:
     )
 
 
-def _stood_for(rival: str, met: Collection[str]) -> bool:
+def _stood_for(baseline: str, met: Collection[str]) -> bool:
     """Whether another product of the same role is judged."""
-    return any(rival in role and role & set(met) for role in INTERCHANGED_NEVER)
+    return any(baseline in role and role & set(met) for role in INTERCHANGED_NEVER)
 
 
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:
@@ -172,9 +172,13 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     ]
     units = units_note(calibrations_of(store), experiment.store_needs.names)
     notes += [units] if units else []
-    met = {rival for rival in experiment.judged_beside if needs_met(experiment, rival, store) is not None}
-    notes += [_as_they_are(rival) for rival in experiment.judged_beside if rival in met and rival in PRODUCTS_JUDGED]
-    absent = [rival for rival in experiment.rivals if rival not in met and not _stood_for(rival, met)]
+    met = {baseline for baseline in experiment.scored_baselines if needs_met(experiment, baseline, store) is not None}
+    notes += [
+        _as_they_are(baseline)
+        for baseline in experiment.scored_baselines
+        if baseline in met and baseline in PRODUCTS_JUDGED
+    ]
+    absent = [baseline for baseline in experiment.baselines if baseline not in met and not _stood_for(baseline, met)]
     if absent:
         notes.append(f"Not judged, as their predictors are not all among those of the samples: {', '.join(absent)}.")
     return notes

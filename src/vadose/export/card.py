@@ -47,7 +47,7 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
         _model(experiment, members, apart),
         _use(members[0].needs, any(member.shape.season for member in members), units, products_of_run(run.networks())),
         _data(experiment, judged),
-        _scores(scorecard, len(members) > experiment.members),
+        _scores(scorecard, len(members) > experiment.ensemble_size),
         _limits(experiment, judged),
         _licence(),
     ]
@@ -73,7 +73,7 @@ def _model(experiment: Experiment, members: Sequence[FusionNetwork], apart: Mapp
     weights = sum(weight.numel() for weight in members[0].parameters())
     lines = [
         "## Model",
-        f"{counted(len(members), 'networks')} of {weights:,} weights each, {experiment.members} in each fold, as one: "
+        f"{counted(len(members), 'networks')} of {weights:,} weights each, {experiment.ensemble_size} in each fold: "
         "the mean of their means; the variance is the mean of their variances plus the variance of their means "
         f"(Lakshminarayanan et al., 2017). Made by vadose {__version__}.",
         *(f"- `{name}`: within {found:.1g} m³ m⁻³ of the networks" for name, found in apart.items()),
@@ -130,7 +130,7 @@ def _data(experiment: Experiment, judged: pd.DataFrame) -> str:
     elif isinstance(samples, StoreSamples):
         origin = f"The sample store `{samples.store.name}`."
     else:
-        origin = f"The point table `{samples.table.name}`, read by `{samples.mapping.name}`."
+        origin = f"The point table `{samples.table.name}`, read by `{samples.columns.name}`."
     first, last = (f"{moment:%Y-%m-%d}" for moment in (judged["time"].min(), judged["time"].max()))
     each = judged.groupby("network").agg(samples=("time", "size"), first=("time", "min"), last=("time", "max"))
     sensors = judged.drop_duplicates(SENSOR).groupby("network").size()

@@ -10,7 +10,7 @@ from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork, by_own_record
 from vadose.variables import source_of
 
-OUTPUTS = ("soil_moisture", "soil_moisture_spread")
+OUTPUTS = ("soil_moisture", "soil_moisture_std")
 Shape = tuple[str | int, ...]
 
 

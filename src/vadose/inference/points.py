@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from vadose.dataset import SampleStore, batches
+from vadose.dataset.layout import LABEL
 from vadose.errors import Refusal
 from vadose.inference.calibration import AS_STATED, Calibration
 from vadose.inference.ensemble import combine
@@ -67,7 +68,7 @@ def estimate_points(
         done += len(samples.rows)
         report(done, len(rows))
     index = store.index.iloc[rows].reset_index(drop=True)
-    known = [name for name in (*KEYS, "soil_moisture") if name in index.columns]
+    known = [name for name in (*KEYS, LABEL) if name in index.columns]
     return pd.concat([index[known], pd.concat(parts, ignore_index=True)], axis=1)
 
 
@@ -77,8 +78,8 @@ def _table(
     blank = ~seen.astype(bool)
     return pd.DataFrame(
         {
-            "mean": np.where(blank, np.nan, mean)[:, 0, 0].astype(np.float32),
-            "spread": np.where(blank, np.nan, spread)[:, 0, 0].astype(np.float32),
+            "soil_moisture": np.where(blank, np.nan, mean)[:, 0, 0].astype(np.float32),
+            "soil_moisture_std": np.where(blank, np.nan, spread)[:, 0, 0].astype(np.float32),
             "quality": quality[:, 0, 0].astype(np.uint16),
             "absent": silent[:, 0, 0],
         }

@@ -36,7 +36,7 @@ Progress = Callable[[int, int, str], None]
 
 PLAN, NETWORK = "plan.json", "_network.json"
 """Of the unfinished tables; of a network: what its sensors hold (readers of Parquet pass over a name with _)."""
-INSITU = Request("samples insitu", "")
+INSITU = Request("samples convert-ismn", "")
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,18 @@ from vadose.errors import Refusal
 from vadose.io.locks import alone, alone_at, alone_in
 
 RESULTS = {
-    "world.json": "world make",
+    "world.json": "simulate make",
     "declaration.json": "samples",
-    "insitu.json": "samples insitu",
+    "insitu.json": "samples convert-ismn",
     "experiment.json": "train",
     "ablation.json": "ablate",
-    "scorecard.json": "score",
+    "scorecard.json": "evaluate",
     "plan.json": "map",
     "collection.json": "map",
     "inputs.json": "export",
 }
 """Files by which the folder of a result is known, and the command that makes it."""
-_MARK = re.compile(rb"vadose-request ([a-z ]+) ([0-9a-f]{16})")
+_MARK = re.compile(rb"vadose-request ([a-z0-9 -]+) ([0-9a-f]{16})")
 _READ = 1 << 18
 """Bytes at either end of a file in which its mark is looked for."""
 

@@ -12,14 +12,12 @@ from pyproj import CRS
 
 from vadose.grid import nanoseconds
 from vadose.io.files import declaration
-from vadose.maps.layers import SPREAD_ATTRS
+from vadose.maps.layers import STD_ATTRS
 from vadose.variables import SOIL_MOISTURE
 
 CONVENTIONS = "CF-1.11"
 DIMS = ("time", "y", "x")
 GRID = "spatial_ref"
-NAMES = {"mean": SOIL_MOISTURE.name, "spread": f"{SOIL_MOISTURE.name}_spread"}
-"""Names in a cube of the layers that are called otherwise in a map."""
 _SINCE = np.datetime64("1970-01-01", "ns")
 _TIME = {
     "standard_name": "time",
@@ -29,11 +27,6 @@ _TIME = {
     "units_metadata": "leap_seconds: none",
     "axis": "T",
 }
-
-
-def name_of(layer: str) -> str:
-    """Name in a cube of a layer of a map."""
-    return NAMES.get(layer, layer)
 
 
 def seconds(moments: Sequence[np.datetime64]) -> NDArray[np.int64]:
@@ -75,8 +68,6 @@ def grid_mapping(zone: xr.Dataset) -> dict[str, Any]:
 def layer_attrs(zone: xr.Dataset, layer: str) -> dict[str, Any]:
     """Attributes of a layer, besides the number that means missing."""
     attrs = {key: value for key, value in zone[layer].attrs.items() if key != "_FillValue"}
-    if "ancillary_variables" in attrs:
-        attrs["ancillary_variables"] = " ".join(map(name_of, str(attrs["ancillary_variables"]).split()))
     return attrs | {"grid_mapping": GRID}
 
 
@@ -104,4 +95,4 @@ def moisture_attrs() -> dict[str, str]:
 
 def spread_attrs() -> dict[str, str]:
     """Attributes of its spread."""
-    return dict(SPREAD_ATTRS)
+    return dict(STD_ATTRS)

@@ -134,7 +134,7 @@ class _Zarr:
         shards = (1, *(SHARD if size > CHUNK else CHUNK for size in (rows, columns)))
         arrays: dict[str, Any] = {}
         for layer in map(str, zone.data_vars):
-            name = cf.name_of(layer)
+            name = layer
             arrays[name] = group.create_array(
                 name,
                 shape=(len(moments), rows, columns),
@@ -149,7 +149,7 @@ class _Zarr:
 
     def put(self, number: int, zone: xr.Dataset) -> None:
         for layer in map(str, zone.data_vars):
-            self.arrays[cf.name_of(layer)][number] = zone[layer].values
+            self.arrays[layer][number] = zone[layer].values
 
     def close(self) -> None:
         self.group.store.close()
@@ -212,12 +212,12 @@ class _NetCdf:
         for layer in map(str, zone.data_vars):
             kind, fill = zone[layer].dtype, cf.fill_of(zone, layer)
             options = {"zlib": True, "shuffle": True, "chunksizes": chunks, "fill_value": fill}
-            file.createVariable(cf.name_of(layer), kind, cf.DIMS, **options).setncatts(cf.layer_attrs(zone, layer))
+            file.createVariable(layer, kind, cf.DIMS, **options).setncatts(cf.layer_attrs(zone, layer))
         return cls(file)
 
     def put(self, number: int, zone: xr.Dataset) -> None:
         for layer in map(str, zone.data_vars):
-            variable = self.file[cf.name_of(layer)]
+            variable = self.file[layer]
             variable.set_auto_maskandscale(False)
             variable[number] = zone[layer].values
 

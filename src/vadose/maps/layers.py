@@ -17,7 +17,7 @@ from vadose.variables import SOIL_MOISTURE, Quality
 OUTSIDE = 65535
 """Quality of a cell that is not in the mapped area; no combination of flags reaches it."""
 
-SPREAD_ATTRS = {
+STD_ATTRS = {
     "units": SOIL_MOISTURE.units,
     "long_name": "standard deviation of the error of the soil moisture",
     "standard_name": f"{SOIL_MOISTURE.standard_name} standard_error",
@@ -41,8 +41,8 @@ def layers(
         ages: by source, days from its observation to the moment of the map (y, x), NaN where there is none.
 
     Returns:
-        `mean` and `spread` (float32), `quality` (uint16) and `age_<source>` (float32), with coordinates, CRS, nodata
-        and CF attributes.
+        `soil_moisture` and `soil_moisture_std` (float32), `quality` (uint16) and `age_<source>` (float32), with
+        coordinates, CRS, nodata and CF attributes.
 
     Raises:
         Refusal: arrays of another shape than the grid, or flags that are not whole numbers of 16 bits.
@@ -51,13 +51,14 @@ def layers(
     named = [AGE + source for source in ages]
     attrs: dict[str, dict[str, Any]] = {
         **{name: age_attrs(source) for name, source in zip(named, ages, strict=True)},
-        "mean": SOIL_MOISTURE.attrs | {"ancillary_variables": " ".join(("spread", "quality", *named))},
-        "spread": SPREAD_ATTRS,
+        "soil_moisture": SOIL_MOISTURE.attrs
+        | {"ancillary_variables": " ".join(("soil_moisture_std", "quality", *named))},
+        "soil_moisture_std": STD_ATTRS,
         "quality": flag_attrs(),
     }
     arrays: dict[str, NDArray[Any]] = {
-        "mean": np.asarray(mean, np.float32),
-        "spread": np.asarray(spread, np.float32),
+        "soil_moisture": np.asarray(mean, np.float32),
+        "soil_moisture_std": np.asarray(spread, np.float32),
         "quality": _flags(np.asarray(quality)),
         **{name: np.asarray(age, np.float32) for name, age in zip(named, ages.values(), strict=True)},
     }

@@ -8,7 +8,6 @@ import xarray as xr
 
 from vadose.errors import Refusal
 from vadose.io.untrusted import netcdf_engine, require_own_codecs
-from vadose.maps import cf
 from vadose.maps.layers import OUTSIDE
 from vadose.maps.read import read_map
 
@@ -23,7 +22,7 @@ def open_maps(path: Path) -> dict[int, xr.Dataset]:
             Zarr stores are taken, else the NetCDF files, else the GeoTIFFs.
 
     Returns:
-        By EPSG code of the zone: soil_moisture, soil_moisture_spread, quality (uint16, 65535 outside the area) and
+        By EPSG code of the zone: soil_moisture, soil_moisture_std, quality (uint16, 65535 outside the area) and
         ages, (time, y, x), lazy where the file allows it.
 
     Raises:
@@ -56,14 +55,14 @@ def _decoded(path: Path, engine: str, consolidated: bool | None = None) -> xr.Da
         cube: xr.Dataset = xr.open_dataset(path.absolute(), engine=engine, decode_coords="all", **options)  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError) as error:
         raise Refusal(f"maps: the cube {path}", f"It cannot be read ({error})", "Run the map again") from error
-    if not {*cf.NAMES.values(), "quality"} <= set(cube.data_vars):
+    if not {"soil_moisture", "soil_moisture_std", "quality"} <= set(cube.data_vars):
         raise Refusal(f"maps: the cube {path}", "It holds no map", "Give a file that 'vadose map' wrote")
     return cube.assign(quality=cube["quality"].fillna(OUTSIDE).astype("uint16"))
 
 
 def _geotiff(path: Path) -> xr.Dataset:
     opened = read_map(path)
-    return opened.rename(cf.NAMES).expand_dims("time")
+    return opened.expand_dims("time")
 
 
 def _by_zone(parts: list[xr.Dataset]) -> dict[int, xr.Dataset]:

@@ -29,7 +29,7 @@ def read_map(path: Path) -> xr.Dataset:
         Refusal: a file is missing, cannot be read or is no such map.
     """
     flags = path.with_name(f"{path.stem}_quality.tif")
-    (mean, spread), grid, tags, _ = _bands(path, ("mean", "spread"))
+    (mean, spread), grid, tags, _ = _bands(path, ("soil_moisture", "soil_moisture_std"))
     (quality,), flag_grid, _, _ = _bands(flags, ("quality",))
     aged = path.with_name(f"{path.stem}_age.tif")
     days, age_grid, _, sources = _bands(aged) if aged.is_file() else (np.empty(0), grid, {}, ())

@@ -17,9 +17,9 @@ from vadose.io.files import replacing
 from vadose.maps import cf
 from vadose.maps.layers import OUTSIDE, age_attrs, flag_attrs
 
-MOISTURE, SPREAD = cf.NAMES["mean"], cf.NAMES["spread"]
+MOISTURE, STD = "soil_moisture", "soil_moisture_std"
 _KEY = ["place", "time"]
-_FIRST = ("place", "lon", "lat", "time", MOISTURE, SPREAD, "quality")
+_FIRST = ("place", "lon", "lat", "time", MOISTURE, STD, "quality")
 _ENCODED = ("units", "calendar")
 Zones = Mapping[int, xr.Dataset]
 
@@ -32,7 +32,7 @@ def at_points(zones: Zones, points: pd.DataFrame) -> pd.DataFrame:
         points: place (name), lon and lat in degrees.
 
     Returns:
-        A row a place and time (UTC): place, lon, lat, time, soil_moisture and soil_moisture_spread (m3 m-3), quality,
+        A row a place and time (UTC): place, lon, lat, time, soil_moisture and soil_moisture_std (m3 m-3), quality,
         ages (days). A place outside the mapped area has NaN, and 65535 as quality.
 
     Raises:
@@ -61,7 +61,7 @@ def over_polygons(zones: Zones, polygons: Mapping[str, shapely.Geometry]) -> pd.
 
     Returns:
         A row a polygon and time (UTC): place, lon and lat of its centroid, time, soil_moisture,
-        soil_moisture_spread, quality, ages, and cells: how many of them have an estimate.
+        soil_moisture_std, quality, ages, and cells: how many of them have an estimate.
 
     Raises:
         Refusal: a polygon holds the centre of no cell of the maps.
@@ -211,7 +211,7 @@ def _attrs(name: str) -> dict[str, object]:
         return {**age_attrs(source)}
     known: dict[str, dict[str, object]] = {
         MOISTURE: {**cf.moisture_attrs()},
-        SPREAD: {**cf.spread_attrs()},
+        STD: {**cf.spread_attrs()},
         "quality": {**flag_attrs()},
     }
     return known.get(name, {"long_name": "cells with an estimate", "units": "1"})

@@ -53,8 +53,13 @@ MOISTURE = _File(
     np.nan,
     "AVERAGE",
     (
-        _Band("mean", "mean", SOIL_MOISTURE.units, {"standard_name": SOIL_MOISTURE.standard_name}),
-        _Band("spread", "spread", SOIL_MOISTURE.units, {"meaning": "standard deviation of the error of band 1"}),
+        _Band("soil_moisture", "soil_moisture", SOIL_MOISTURE.units, {"standard_name": SOIL_MOISTURE.standard_name}),
+        _Band(
+            "soil_moisture_std",
+            "soil_moisture_std",
+            SOIL_MOISTURE.units,
+            {"meaning": "standard deviation of the error of band 1"},
+        ),
     ),
 )
 FLAGS = _File("_quality", "uint16", OUTSIDE, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
@@ -80,9 +85,10 @@ def write_map(
 ) -> tuple[Path, ...]:
     """Write a map of one time as Cloud Optimized GeoTIFFs, all of them or none.
 
-    For each zone `soil_moisture_<time>_<epsg>.tif`, float32, band 1 `mean` and band 2 `spread` in m3 m-3, NaN where
-    there is none, overviews by average; and `..._quality.tif`, uint16 bits of `vadose.variables.Quality` with their
-    meanings in the band's tags, 65535 outside the area, overviews by nearest; and, where the layers have ages,
+    For each zone `soil_moisture_<time>_<epsg>.tif`, float32, band 1 `soil_moisture` and band 2 `soil_moisture_std` in
+    m3 m-3, NaN where there is none, overviews by average; and `..._quality.tif`, uint16 bits of
+    `vadose.variables.Quality` with their meanings in the band's tags, 65535 outside the area, overviews by nearest;
+    and, where the layers have ages,
     `..._age.tif`, float32, one band a source, in days. Tags of all: `time` (UTC), `notice`, and `declaration` (JSON:
     package version and `made_from`).
 

@@ -1,4 +1,4 @@
-"""Inputs to estimates: the fusion network, and its rivals behind the same door."""
+"""Inputs to estimates: the fusion network, and its baselines behind the same door."""
 
 from vadose.models.baselines import Product, Trees
 from vadose.models.batch import Batch, Estimate, Model

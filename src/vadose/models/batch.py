@@ -97,7 +97,7 @@ class Estimate:
 
 
 class Model(Protocol):
-    """Inputs in, estimate out: the network, its rivals and the products alike."""
+    """Inputs in, estimate out: the network, its baselines and the products alike."""
 
     @property
     def needs(self) -> Needs:

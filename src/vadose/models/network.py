@@ -54,7 +54,7 @@ class FusionNetwork(nn.Module):
         self.register_buffer("label_std", torch.tensor(scaling.std["soil_moisture"], dtype=torch.float32))
         self.register_buffer("of_level", torch.tensor(level, dtype=torch.long), persistent=False)
         self.standard = Standard(self.columns, scaling)
-        self.noise = noise_of(self.columns, shape.noise, shape.lasting_noise, shape.static_noise)
+        self.noise = noise_of(self.columns, shape.noise, shape.time_invariant_noise, shape.static_noise)
         features = len(self.columns) + len(self.standard.told)
         if shape.cell_features:
             self.cells = perceptron(features, shape.cell_features, 1, shape.dropout)
@@ -63,12 +63,12 @@ class FusionNetwork(nn.Module):
             self.scaled_pixels = Scaled(needs.pixels, scaling, axis=-3)
             self.encoder = Encoder(2 * len(needs.pixels), shape.encoder)
             features += self.encoder.features
-        if needs.history.variables and shape.past_features:
+        if needs.history.variables and shape.gru_size:
             self.scaled_history = Scaled(needs.history.variables, scaling, axis=-3)
-            self.past = Recurrent(len(needs.history.variables), shape.past_features)
-            features += shape.past_features
-        self.joined = perceptron(features, shape.joined, 2, shape.dropout)
-        self.head = nn.Conv2d(shape.joined, 2, 1)
+            self.past = Recurrent(len(needs.history.variables), shape.gru_size)
+            features += shape.gru_size
+        self.hidden = perceptron(features, shape.hidden_size, 2, shape.dropout)
+        self.head = nn.Conv2d(shape.hidden_size, 2, 1)
         self.level = Level(len(level))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -86,16 +86,16 @@ class FusionNetwork(nn.Module):
         scaled, there = self.standard(Readings.of(batch, self.needs).columns(self.columns))
         lasting = scaled[:, self.of_level]
         if self.training:
-            lasting = shaken(lasting, self.shape.level_noise, sensor) * there[:, self.of_level]
+            lasting = shaken(lasting, self.shape.head_noise, sensor) * there[:, self.of_level]
             scaled = self.noise(scaled, sensor) * there
         branches = [torch.cat([scaled, there[:, self.standard.told]], dim=1)]
         if self.shape.cell_features:
             branches = [self.cells(branches[0])]
         if self.needs.pixels:
             branches.append(self.encoder(self.scaled_pixels(batch.pixels)))
-        if self.needs.history.variables and self.shape.past_features:
+        if self.needs.history.variables and self.shape.gru_size:
             branches.append(self.past(self.scaled_history(batch.history)))
-        raw = self.head(self.joined(torch.cat(branches, dim=1)))
+        raw = self.head(self.hidden(torch.cat(branches, dim=1)))
         level = self.label_mean + self.label_std * self.level(lasting)
         spread = SMALLEST_SPREAD + self.label_std * nn.functional.softplus(raw[:, 1])
         return Parts(level, self.label_std * raw[:, 0], spread)

@@ -34,26 +34,26 @@ class NetworkShape:
     Attributes:
         encoder: of the pixels, a shape or a name of `ENCODERS`; its halo becomes the halo of the needs.
         cell_features: of a layer between the cells' columns and what joins them with other branches; 0 for none.
-        past_features: of a recurrent unit beside the fixed filters of the past; 0 for none.
-        joined: features of the layers that join the branches.
+        gru_size: of a recurrent unit beside the fixed filters of the past; 0 for none.
+        hidden_size: features of the layers that join the branches.
         dropout: share of the joined features that is dropped in training.
         season: whether the day of the year is read.
         noise: added in training to what is of the moment, in standard deviations of each column.
-        lasting_noise: to what lasts, the same for all samples of a sensor, so that it does not name one.
+        time_invariant_noise: to what lasts, the same for all samples of a sensor, so that it does not name one.
         static_noise: to what never changes, likewise.
-        level_noise: to what the level is told from, likewise.
+        head_noise: to what the level is told from, likewise.
     """
 
     encoder: Annotated[EncoderShape, pydantic.BeforeValidator(_named)] = EncoderShape()
     cell_features: Features = 0
-    past_features: Features = 0
-    joined: Annotated[int, pydantic.Field(ge=1, le=16_384)] = 64
+    gru_size: Features = 0
+    hidden_size: Annotated[int, pydantic.Field(ge=1, le=16_384)] = 64
     dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.1
     season: bool = True
     noise: Noise = 0.0
-    lasting_noise: Noise = 0.0
+    time_invariant_noise: Noise = 0.0
     static_noise: Noise = 0.0
-    level_noise: Noise = 0.0
+    head_noise: Noise = 0.0
 
 
 @dataclass(frozen=True, eq=False)

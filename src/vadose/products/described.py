@@ -19,7 +19,7 @@ class Reading(BaseModel):
         variable: of soil moisture; not needed where a file has one alone.
         units: of it, where the file tells none, or another than it means: "m3 m-3", "%" (volumetric per cent),
             "kg m-2" or "mm" (water in a layer), "saturation" (0..1 or 0..100, by its values).
-        layer_m: depth of the layer that holds kg m-2 or mm, m.
+        layer_depth: depth of the layer that holds kg m-2 or mm, m.
         rescale: what saturation is scaled by: the least and greatest reading of each sensor, or porosity.
         porosity: m3 m-3 of every place; without it the table of sensors must have a column `porosity`.
         select: of dimensions besides ground and time the value that is meant, such as {"depth": "0.05"}.
@@ -32,7 +32,7 @@ class Reading(BaseModel):
 
     variable: str = ""
     units: str = ""
-    layer_m: float | None = Field(default=None, gt=0, lt=10)
+    layer_depth: float | None = Field(default=None, gt=0, lt=10)
     rescale: Literal["", "sensor", "porosity"] = ""
     porosity: float | None = Field(default=None, gt=0, lt=1)
     select: dict[str, str] = Field(default_factory=dict)
@@ -69,14 +69,14 @@ class Product(Reading):
             name, rest = "", text
         path = Path(rest)
         if not path.exists():
-            raise Refusal(f"score: {rest}", "There is no such file or folder", "Give a table, or gridded files")
+            raise Refusal(f"evaluate: {rest}", "There is no such file or folder", "Give a table, or gridded files")
         if path.suffix in {".yaml", ".yml"}:
             return cls._read(path)
         return cls(name=name or path.name.split(".")[0], path=path, **reading.model_dump())
 
     @classmethod
     def _read(cls, path: Path) -> "Product":
-        asked, remedy = f"score: the product {path}", f"Its keys are {', '.join(cls.model_fields)}"
+        asked, remedy = f"evaluate: the product {path}", f"Its keys are {', '.join(cls.model_fields)}"
         content = read_yaml(path, asked, remedy)
         product = validated(cls, {"name": path.stem} | content, asked, remedy)
         return product.model_copy(update={"path": path.parent / product.path})
@@ -85,7 +85,7 @@ class Product(Reading):
 def reading_of(
     variable: str,
     units: str,
-    layer_m: float | None,
+    layer_depth: float | None,
     rescale: str,
     porosity: float | None,
     window_hours: float,
@@ -100,11 +100,15 @@ def reading_of(
     pairs = [one.partition("=") for one in select]
     for name, equals, value in pairs:
         if not (name.strip() and equals and value.strip()):
-            raise Refusal(f"score: --select {name}{equals}{value}", "It is no NAME=VALUE", "Write --select depth=0.05")
+            raise Refusal(
+                f"evaluate: --select {name}{equals}{value}", "It is no NAME=VALUE", "Write --select depth=0.05"
+            )
     names = [name.strip() for name, _, _ in pairs]
     if len(set(names)) < len(names):
-        raise Refusal(f"score: --select of {', '.join(names)}", "One name stands there twice", "Choose one value each")
-    told = {"variable": variable, "units": units, "layer_m": layer_m, "rescale": rescale}
+        raise Refusal(
+            f"evaluate: --select of {', '.join(names)}", "One name stands there twice", "Choose one value each"
+        )
+    told = {"variable": variable, "units": units, "layer_depth": layer_depth, "rescale": rescale}
     told_too: dict[str, Any] = {"porosity": porosity, "window_hours": window_hours, "quality": quality}
     told_too["select"] = {name.strip(): value.strip() for name, _, value in pairs}
-    return validated(Reading, told | told_too, "score: how gridded files are read", "See 'vadose score --help'")
+    return validated(Reading, told | told_too, "evaluate: how gridded files are read", "See 'vadose evaluate --help'")

@@ -47,7 +47,9 @@ def gathered(products: Sequence[Product], sensors: Path | None = None) -> Gather
     """
     names = [product.name for product in products]
     if len(set(names)) < len(names):
-        raise Refusal(f"score: {', '.join(names)}", "Two products have one name", "Name them: first=PATH second=PATH")
+        raise Refusal(
+            f"evaluate: {', '.join(names)}", "Two products have one name", "Name them: first=PATH second=PATH"
+        )
     tables = {product.name: read(product.path) for product in products if product.is_table}
     reference = _reference(sensors, tables) if len(tables) < len(products) else None
     notes: list[str] = []
@@ -65,9 +67,9 @@ def _reference(sensors: Path | None, tables: dict[str, pd.DataFrame]) -> pd.Data
         return read(sensors) if is_table else sensors
     if not tables:
         raise Refusal(
-            "score: a gridded product",
-            "It is not told at which sensors",
-            "Give --sensors: a table of estimates with labels, an ISMN archive, or what 'vadose samples insitu' wrote",
+            "evaluate: a gridded product",
+            "Its sensors are not given",
+            "Give --sensors: a table of estimates with readings, an ISMN archive, or one of 'samples convert-ismn'",
         )
     return next(iter(tables.values()))
 
@@ -102,6 +104,6 @@ def _at_table(product: Product, reference: pd.DataFrame) -> tuple[pd.DataFrame, 
 
 
 def _in_volume(table: pd.DataFrame, units: str, product: Product) -> tuple[pd.DataFrame, str]:
-    mean, words = to_volume(table["mean"].to_numpy(np.float64), units, product)
+    mean, words = to_volume(table["soil_moisture"].to_numpy(np.float64), units, product)
     table = table.assign(mean=mean)
     return rescaled(table, product) if is_saturation(product, units) else (table, words)

@@ -46,7 +46,7 @@ _MULTIPLIED = re.compile(r"(?<=[\d\s])[.*·](?=\s*[A-Za-z])")
 
 _GUESS = (
     "Name them: --units 'm3 m-3', --units '%' for volumetric per cent, --units saturation, or --units 'kg m-2' with "
-    "--layer-m 0.1"
+    "--layer-depth 0.1"
 )
 
 
@@ -100,11 +100,11 @@ def rescaled(table: pd.DataFrame, product: Product) -> tuple[pd.DataFrame, str]:
             "relative saturation, rescaled to the least and greatest reading of each sensor: its bias, RMSE and ubRMSE "
             "are not its own"
         )
-        return table.assign(mean=least + table["mean"] * (most - least)), words
+        return table.assign(soil_moisture=least + table["soil_moisture"] * (most - least)), words
     if product.rescale == "porosity" and (product.porosity or "porosity" in table):
         porosity = product.porosity or table["porosity"]
         words = f"relative saturation times porosity ({product.porosity or 'of each sensor, from its table'})"
-        return table.assign(mean=table["mean"] * porosity), words
+        return table.assign(soil_moisture=table["soil_moisture"] * porosity), words
     lacking = "no porosity" if product.rescale else "no way to scale it"
     raise Refusal(
         f"{product.name}: relative saturation in m3 m-3",
@@ -137,12 +137,12 @@ def _way(units: str, file_units: str, product: Product) -> Callable[[Floats], tu
         words = "" if multiple == 1 else f"{units}, times {multiple:g}"
         return lambda values: (values * multiple, words)
     if kind == "water":
-        depth = product.layer_m
+        depth = product.layer_depth
         if depth is None:
             raise Refusal(
                 f"{product.name}: {units} in m3 m-3",
                 "The depth of the layer is not told",
-                "Give it by --layer-m, such as 0.1 for 0 to 10 cm",
+                "Give it by --layer-depth, such as 0.1 for 0 to 10 cm",
             )
         return lambda values: (
             values * multiple / (_KG_M3 * depth),

@@ -66,7 +66,7 @@ class WorldConfig(BaseModel):
         regions: of ground.
         period: of all products and readings, "2021-07-01/2022-06-30".
         radar_days: between two Sentinel-1 passes of one orbit; there are two orbits.
-        optical_days: between two Sentinel-2 passes.
+        sentinel2_revisit_days: between two Sentinel-2 passes.
         model_hours: between two GLDAS granules; the real ones come every 3 hours.
         radiometer_km: pixels of the SMAP granules, 36 and the enhanced 9.
         seed: of all that is random.
@@ -77,7 +77,7 @@ class WorldConfig(BaseModel):
     regions: tuple[Region, ...] = Field(default=REGIONS, min_length=1)
     period: str = "2021-07-01/2022-06-30"
     radar_days: int = Field(default=12, ge=1, le=366)
-    optical_days: int = Field(default=10, ge=1, le=366)
+    sentinel2_revisit_days: int = Field(default=10, ge=1, le=366)
     model_hours: Literal[3, 6, 12, 24] = 3
     radiometer_km: tuple[Literal[36, 9], ...] = (36, 9)
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
@@ -164,12 +164,12 @@ PRESETS: dict[str, WorldConfig] = {
     "tiny": WorldConfig(
         regions=_sized(REGIONS[1:6:2], 10, 3),
         period="2021-12-01/2022-03-15",
-        optical_days=15,
+        sentinel2_revisit_days=15,
         model_hours=24,
         radiometer_km=(36,),
     ),
     "small": WorldConfig(regions=scattered(2, 6, 14), model_hours=12, radiometer_km=(36,)),
     "medium": WorldConfig(regions=scattered(12, 8, 12), model_hours=12, radiometer_km=(36,)),
-    "large": WorldConfig(regions=scattered(12, 12, 32), period="2019-01-01/2022-12-31", optical_days=5),
+    "large": WorldConfig(regions=scattered(12, 12, 32), period="2019-01-01/2022-12-31", sentinel2_revisit_days=5),
 }
 """Worlds by their size; `medium` and `large` mix dense networks with lone stations."""

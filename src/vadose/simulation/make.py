@@ -18,7 +18,7 @@ from vadose.simulation.region import blocks_of, write_region
 from vadose.simulation.simulator import Nature
 
 DECLARATION = "world.json"
-MAKE = Request("world make", "")
+MAKE = Request("simulate make", "")
 Report = Callable[[int, int, str], None]
 Task = Callable[[], Iterator[str]]
 
@@ -82,11 +82,11 @@ def made(folder: Path) -> WorldConfig:
         raise Refusal(
             f"world: the simulated world in {folder}",
             f"It holds no readable {DECLARATION} ({type(error).__name__})",
-            "Give a folder that 'vadose world make' wrote",
+            "Give a folder that 'vadose simulate make' wrote",
         ) from error
     if not complete:
         raise Refusal(
-            f"world: the simulated world in {folder}", "It is not whole", "Finish it with 'vadose world make'"
+            f"world: the simulated world in {folder}", "It is not whole", "Finish it with 'vadose simulate make'"
         )
     return config
 

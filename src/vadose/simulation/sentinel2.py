@@ -162,12 +162,12 @@ def looks(nature: Nature, config: WorldConfig) -> Iterator[Look]:
     region = nature.region
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     hour = pd.Timedelta(hours=(LOCAL_HOUR - region.lon / 15) % 24)
-    for number, day in enumerate(days[3 :: config.optical_days]):
+    for number, day in enumerate(days[3 :: config.sentinel2_revisit_days]):
         seed = (nature.seed, nature.number, *b"sky", day.toordinal())
         time = (day + hour).floor("ms")
         sun = Sun.over(region.lon, region.lat, time)
         if sun.elevation_deg >= LOWEST_DEG:
-            satellite = flown_by(SENTINEL_2, number * config.optical_days)
+            satellite = flown_by(SENTINEL_2, number * config.sentinel2_revisit_days)
             yield Look(nature.tile, nature.number, satellite, time, sun, region.climate.cloud, seed)
 
 

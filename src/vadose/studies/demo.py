@@ -61,21 +61,26 @@ def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
         {
             "name": "demo",
             "simulated": True,
-            "samples": {"archive": archive, "period": world.period, "at": "sentinel1", "most_per_sensor": 20},
+            "samples": {
+                "archive": archive,
+                "period": world.period,
+                "sample_times": "sentinel1",
+                "max_samples_per_sensor": 20,
+            },
             "needs": {
                 "pixels": PIXELS,
                 "cells": CELLS,
                 "history": {"variables": ("smap", "gldas"), "steps": 30, "step_days": 1},
             },
-            "split": {"places": {"by": "network"}, "test_fraction": 0.26, "validation_fraction": 0.2},
+            "split": {"grouping": {"by": "network"}, "test_fraction": 0.26, "validation_fraction": 0.2},
             "network": {
                 "encoder": "small",
-                "joined": 32,
+                "hidden_size": 32,
                 "dropout": 0.3,
                 "noise": 0.5,
-                "lasting_noise": 0.5,
+                "time_invariant_noise": 0.5,
                 "static_noise": 1.0,
-                "level_noise": 0.5,
+                "head_noise": 0.5,
             },
             "schedule": {
                 "epochs": 20,
@@ -97,7 +102,7 @@ def held_out_pass(run: Path) -> tuple[str, str]:
         The region's name and the moment, UTC.
     """
     estimates = pd.read_parquet(run / "predictions" / "network.parquet")
-    passes = estimates.groupby(["network", "time"])["soil_moisture"].agg(["size", "std"])
+    passes = estimates.groupby(["network", "time"])["soil_moisture_in_situ"].agg(["size", "std"])
     network, moment = passes.loc[passes["size"] >= passes["size"].max() - 1, "std"].fillna(0.0).idxmax()
     return str(network).removeprefix("SIM-"), moment.isoformat()
 

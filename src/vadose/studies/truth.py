@@ -42,7 +42,7 @@ def judge_by_truth(folder: Path, archive: Path, out: Path, report: Callable[[int
     Raises:
         Refusal: no run, no simulated world, or one whose sensors the run does not hold.
     """
-    request = Request.of("world judge", out, run=folder, world=archive)
+    request = Request.of("simulate evaluate", out, run=folder, world=archive)
     with request.file(out) as held:
         text = _judged(folder, archive, report)
         with replacing(held) as temporary:
@@ -60,7 +60,7 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
         )
     experiment = run.experiment()
     members = [Member.load(path) for path in run.networks()]
-    judge = Judge(open_sources(archive), members, run.calibration(), experiment.split.places, experiment.windows)
+    judge = Judge(open_sources(archive), members, run.calibration(), experiment.split.grouping, experiment.windows)
     maps, points = [], []
     for done, region in enumerate(regions, start=1):
         own = readings[readings["network"] == network_of(region)]

@@ -97,7 +97,7 @@ def _interval(values: "pd.Series[float]", place: pd.DataFrame) -> str:
 
 
 def _of_points(table: pd.DataFrame, min_samples: int) -> tuple[str, ...]:
-    known = table[table[LABEL].notna() & table["truth"].notna() & table["mean"].notna()]
+    known = table[table[LABEL].notna() & table["truth"].notna() & table["soil_moisture"].notna()]
     sensors = per_sensor(known, min_samples)
     there = sensors[sensors["left_out"] == ""]
     skill: Mapping[str, Mapping[str, float]] = figures(summary(sensors))

@@ -28,9 +28,9 @@ class Schedule:
             as many as memory allows. A batch then has batch_size // per_sensor sensors.
         weights: of the parts of the objective.
         block_degrees: side of the blocks in which the sensors share one voice on the level, degrees.
-        turned: whether chips are turned and mirrored in training.
+        augment: whether chips are rotated and mirrored in training.
         source_dropout: probability that a source is taken from the samples of a sensor in a batch.
-        average: share that the running mean of the weights keeps at each step, such as 0.99; that mean is validated and
+        ema_decay: decay of the exponential moving average of the weights, such as 0.99; the average is validated and
             kept instead of the weights themselves. Without a number there is none.
         seed: of everything random.
     """
@@ -43,9 +43,9 @@ class Schedule:
     per_sensor: int = Field(default=16, ge=1, le=1_000_000)
     weights: Weights = Weights()
     block_degrees: float = Field(default=1.0, ge=1e-3, le=360)
-    turned: bool = False
+    augment: bool = False
     source_dropout: float = Field(default=0.1, ge=0, le=1)
-    average: float | None = Field(default=None, gt=0, lt=1)
+    ema_decay: float | None = Field(default=None, gt=0, lt=1)
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     def rate(self, done: float) -> float:

@@ -100,7 +100,7 @@ class _Lessons:
         alone = torch.zeros(len(store))
         alone[rows] = torch.from_numpy(_alone(store, rows, schedule.block_degrees))
         order = (size, schedule.seed, epoch or 0, shuffle, together, self.chips)
-        turn, readers = schedule.turned and shuffle, self.machine.readers
+        turn, readers = schedule.augment and shuffle, self.machine.readers
         for samples in batches(store, rows, self.needs, *order, start=start, turn=turn, readers=readers):
             raw = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
             batch = by_own_record(raw, self.needs)

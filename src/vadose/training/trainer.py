@@ -57,7 +57,7 @@ class Student:
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         self.optimizer = torch.optim.AdamW(weight_groups(network, schedule.weight_decay), schedule.learning_rate)
         self.module, self.stepping = fabric.setup(OneCell(network, machine.compile), self.optimizer)
-        self.averaged = Averaged(network, schedule.average) if schedule.average else None
+        self.averaged = Averaged(network, schedule.ema_decay) if schedule.ema_decay else None
         self.generator = torch.Generator()
 
     @property

@@ -52,13 +52,13 @@ def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]
     """The rows that an experiment has the sources for, the full model first; no two of a group read the same.
 
     Args:
-        experiment: the full model; its rivals are left aside.
+        experiment: the full model; its baselines are left aside.
         only: names of the rows that are wanted beside the full model; all of them when there are none.
 
     Raises:
         Refusal: a name that is no row of this experiment.
     """
-    full = experiment.model_copy(update={"rivals": ()})
+    full = experiment.model_copy(update={"baselines": ()})
     every = [Row("full", "all of it", Group.FULL, full, "full")]
     for row in (*_paper(full), *_ours(full)):
         alike = [other for other in every if _same(row.experiment, other.experiment)]

@@ -47,7 +47,7 @@ def picture(
     if not zones:
         raise Refusal(f"maps: the picture {path.name}", "The map has no zone", "Give the layers of at least one zone")
     ground = Ground.of(zones)
-    mean, spread = (_values([zone[name] for zone in zones]) for name in ("mean", "spread"))
+    mean, spread = (_values([zone[name] for zone in zones]) for name in ("soil_moisture", "soil_moisture_std"))
     true = _values(_on_cells(truth, zones)) if truth else []
     quality = [zone["quality"].values for zone in zones]
     found = lacks(quality)
@@ -82,7 +82,7 @@ def _against_truth(sheet: Sheet, ground: Ground, mean: Sequence[Array], true: Se
 
 
 def _about(zones: Sequence[xr.Dataset]) -> str:
-    cells = sum(int(np.isfinite(zone["mean"].values).sum()) for zone in zones)
+    cells = sum(int(np.isfinite(zone["soil_moisture"].values).sum()) for zone in zones)
     time = zones[0].coords.get("time")
     when = f"{str(np.datetime_as_string(time.values, 'm')).replace('T', ' ')} UTC, " if time is not None else ""
     return f"{when}{cells:,} cells with an estimate"

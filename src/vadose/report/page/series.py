@@ -31,7 +31,7 @@ def series(content: Content) -> Picture:
     both = pd.concat([worst, best[::-1]])
     which = f"The {len(worst)} sensors of lowest R, then the {len(best)} of highest" if len(best) else "All sensors"
     caption = f"{which}, on the matched samples. Black: the sensor; lines: {', '.join(content.scores.samples)}"
-    if next(iter(content.scores.samples.values()))["spread"].notna().any():
+    if next(iter(content.scores.samples.values()))["soil_moisture_std"].notna().any():
         caption += "; band: 90 % interval of the stated spread of the first"
     says = "Time series of the worst and the best sensors"
     return picture(lambda: _series(content.scores.samples, both), says, f"{caption}.")
@@ -58,7 +58,9 @@ def _series(samples: Mapping[str, pd.DataFrame], sensors: pd.DataFrame) -> Figur
 
 
 def _line(axes: Axes, own: pd.DataFrame, name: str, place: int) -> None:
-    time, label, mean, spread = (own[column].to_numpy() for column in ("time", READING, "mean", "spread"))
+    time, label, mean, spread = (
+        own[column].to_numpy() for column in ("time", READING, "soil_moisture", "soil_moisture_std")
+    )
     breaks = _breaks(time)
     pixels = len(time) > _LONG
     time, label, mean, spread = (_broken(values, breaks) for values in (time, label, mean, spread))
@@ -101,13 +103,18 @@ def _scatter(content: Content, networks: list[str]) -> Figure:
     figure.subplots_adjust(0.04, 0.3 / height, 0.99, 1 - 0.75 / height, wspace=0.2, hspace=1.05 / size)
     panels = figure.subplots(len(products), across, squeeze=False)
     top = max(
-        0.05, *(float(content.scores.samples[p.name][c].quantile(0.999)) for p in products for c in ("mean", READING))
+        0.05,
+        *(
+            float(content.scores.samples[p.name][c].quantile(0.999))
+            for p in products
+            for c in ("soil_moisture", READING)
+        ),
     )
     for line, product in zip(panels, products, strict=True):
         table = content.scores.samples[product.name]
         for axes, network in zip(line, networks, strict=False):
             own = table[table["network"] == network]
-            _density(axes, own[READING].to_numpy(), own["mean"].to_numpy(), top)
+            _density(axes, own[READING].to_numpy(), own["soil_moisture"].to_numpy(), top)
             axes.plot((0, top), (0, top), color=FAINT, lw=0.8)
             axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
             axes.set_title(f"{shown(network, 18)}: {shown(product.name, 18)}\n{_told(content, product.name, network)}")

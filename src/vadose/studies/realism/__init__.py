@@ -26,7 +26,7 @@ def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
     Raises:
         Refusal: the archive or the real data cannot be read; nothing is written.
     """
-    request = Request.of("world compare", page, world=archive, real=real)
+    request = Request.of("simulate compare", page, world=archive, real=real)
     images = page.parent / IMAGES
     request.require_place(images, folder=True)
     with request.file(page) as held:

@@ -1,0 +1,113 @@
+"""What a person at a terminal sees: progress, results, refusals."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from vadose.errors import Refusal
+from vadose.io.atomic import in_words
+from vadose.io.processes import tidy_ending
+
+ERRORS = Console(stderr=True)
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)
+"""What PyTorch says, on a GPU and on a CPU."""
+Config = Annotated[Path, typer.Argument(help="Experiment, a YAML file such as configs/conus_10day.yaml.")]
+Out = Annotated[Path | None, typer.Option(help="Output folder; by default runs/<name of the experiment>.")]
+AllowUnread = Annotated[
+    bool,
+    typer.Option("--allow-unread", help="Continue without a source whose files in the archive are all unreadable."),
+]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
+Workers = Annotated[int, typer.Option(min=1, help="Parallel processes; all processors by default.")]
+
+
+def say(*lines: str) -> None:
+    """Print results, as they are."""
+    for line in lines:
+        typer.echo(line)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[..., None]]:
+    """A bar that is told (done, total, name of the step); one line a step where there is no terminal."""
+    if not ERRORS.is_terminal:
+        yield _plain(what)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=ERRORS, transient=True) as bars:
+        task = bars.add_task(what, total=None)
+
+        def report(done: int, total: int, step: str = "") -> None:
+            bars.update(task, completed=done, total=total, description=f"{what} {step}".strip())
+
+        yield report
+
+
+@contextmanager
+def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
+    """A line for each epoch of training."""
+
+    def report(what: str, facts: dict[str, float]) -> None:
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in facts.items())
+        typer.echo(f"{what}  {shown}", err=True)
+
+    yield report
+
+
+def fail_in_words(app: typer.Typer) -> int:
+    """Run an application; what cannot be met, and what the system denies, is printed in three parts, a line each.
+
+    Returns:
+        The exit status: 2 for a refusal. SIGTERM and SIGHUP tidy up and end with 143 and 129.
+    """
+    try:
+        with tidy_ending():
+            app(standalone_mode=True)
+    except (Refusal, OSError, MemoryError, RuntimeError) as error:
+        refusal = _refusal_of(error)
+        for part in (refusal.asked, refusal.found, refusal.remedy):
+            typer.echo(" ".join(part.split()), err=True)
+        return 2
+    return 0
+
+
+def _refusal_of(error: Exception) -> Refusal:
+    """An error in three parts; what is no fault of the user's or the system's is raised again."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, OSError):
+        return in_words(error)
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
+        return Refusal(
+            "memory: what the command needs",
+            f"It does not suffice ({error or type(error).__name__})",
+            "Use fewer --workers or a smaller area, or a machine with more memory",
+        )
+    raise error
+
+
+def _plain(what: str) -> Callable[..., None]:
+    shown = -1
+
+    def report(done: int, total: int, step: str = "") -> None:
+        nonlocal shown
+        tenth = 10 * done // max(total, 1)
+        if tenth != shown:
+            shown = tenth
+            typer.echo(f"{what} {done}/{total} {step}".rstrip(), err=True)
+
+    return report

@@ -1,0 +1,71 @@
+"""The command that evaluates products. Heavy modules are imported by the command that needs them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from vadose.cli.console import say
+
+Products = Annotated[
+    list[str],
+    typer.Argument(
+        help="Tables of estimates (Parquet, CSV), or gridded products (NetCDF, Zarr, GeoTIFF, a folder of them), "
+        "each as PATH or NAME=PATH; or a YAML file with name, path and the options below."
+    ),
+]
+Out = Annotated[Path | None, typer.Option(help="Folder of the scorecard; not written by default.")]
+MinSamples = Annotated[int, typer.Option(help="Fewest samples of a scored sensor.")]
+Literature = Annotated[
+    str, typer.Option(help="'published', or a folder of publications, to compare the first product with.")
+]
+Sensors = Annotated[
+    Path | None,
+    typer.Option(help="Sensors for gridded products: a table of estimates with readings, or an ISMN archive."),
+]
+Variable = Annotated[str, typer.Option(help="Soil moisture variable of gridded files.")]
+Units = Annotated[str, typer.Option(help="Of gridded files: 'm3 m-3', '%', 'kg m-2', mm or saturation.")]
+LayerDepth = Annotated[float | None, typer.Option(help="Depth of the soil layer, m, for kg m-2 or mm.")]
+Rescale = Annotated[
+    Literal["sensor", "porosity"] | None,
+    typer.Option(
+        help="Convert saturation to m3 m-3 by the sensor's range, or by porosity.",
+    ),
+]
+Porosity = Annotated[float | None, typer.Option(help="Porosity, m3 m-3; else a column of the table of sensors.")]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=VALUE of a dimension of gridded files besides ground and time, such as depth=0.05."),
+]
+Quality = Annotated[
+    Literal["recommended", "retrieved"],
+    typer.Option(help="SMAP retrievals: recommended only, or all."),
+]
+Window = Annotated[float, typer.Option(help="Largest time difference of grid and reading, hours.")]
+
+
+def evaluate(
+    products: Products,
+    out: Out = None,
+    min_samples: MinSamples = 20,
+    literature: Literature = "",
+    sensors: Sensors = None,
+    variable: Variable = "",
+    units: Units = "",
+    layer_depth: LayerDepth = None,
+    rescale: Rescale = None,
+    porosity: Porosity = None,
+    window_hours: Window = 12.0,
+    select: Select = None,
+    quality: Quality = "recommended",
+    triple: Annotated[bool, typer.Option("--triple", help="Estimate errors by triple collocation too.")] = False,
+) -> None:
+    """Evaluate one product, or compare several on their common samples, at in-situ sensors.
+
+    R, ubRMSE, RMSE and bias with 90 % intervals; with several products, the first is paired with each of the others.
+    """
+    from vadose.experiment.score import judge
+    from vadose.products.described import reading_of
+
+    reading = reading_of(variable, units, layer_depth, rescale or "", porosity, window_hours, select or (), quality)
+    say(judge(products, out, min_samples, sensors, reading, literature, triple))

@@ -1,0 +1,121 @@
+"""Commands on sample stores. Heavy modules are imported by the command that needs them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vadose.cli.console import CORES, AllowUnread, Config, Out, Workers, progress, say
+
+app = typer.Typer(no_args_is_help=True, help="Sample stores: predictors and readings per sensor and time.")
+Store = Annotated[Path, typer.Argument(help="Sample store: a folder that 'vadose samples' wrote.")]
+Shards = Annotated[Path, typer.Argument(help="Folder of the published shards, named …-00000-of-00500.tfrecord.gz.")]
+
+
+@app.command("build")
+def build(config: Config, out: Out = None, workers: Workers = CORES, allow_unread: AllowUnread = False) -> None:
+    """Build the sample store of an experiment: sensors collocated with an archive, or a point table.
+
+    An interrupted build resumes with the remaining sensors.
+    """
+    from vadose.experiment import read_experiment
+    from vadose.experiment.build_samples import gather
+
+    experiment = read_experiment(config).allowing_unread(allow_unread)
+    with progress("samples") as report:
+        folder = out or Path("runs") / experiment.name / "samples"
+        say(str(gather(experiment, folder, report, workers)))
+
+
+@app.command("import-table")
+def import_table_(
+    table: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet: one row per sensor and time.")],
+    columns: Annotated[Path, typer.Option(help="YAML file of the columns; configs/tables has examples.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new store.")],
+) -> None:
+    """Import a matched point table, with labels or without, into a sample store."""
+    from vadose.dataset import TableMapping, import_table
+
+    say(str(import_table(table, TableMapping.read(columns), out, columns)))
+
+
+@app.command("convert-ismn")
+def convert_ismn(
+    archive: Annotated[Path, typer.Argument(help="ISMN archive: a zip file, or a folder with its files.")],
+    out: Annotated[Path, typer.Option(help="New folder of tables, a replacement for the archive.")],
+    workers: Workers = CORES,
+) -> None:
+    """Convert an ISMN archive to Parquet tables; an interrupted run resumes."""
+    from vadose.insitu.conversion import archive_to_parquet
+
+    with progress("sensors") as report:
+        say(str(archive_to_parquet(archive, out, workers, report)))
+
+
+@app.command("append")
+def append_(
+    store: Store, other: Annotated[Path, typer.Argument(help="Store whose samples are appended to the first.")]
+) -> None:
+    """Append the samples of another store; duplicates are left out."""
+    from vadose.dataset import SampleStore, append
+
+    with progress("samples") as report:
+        say(str(append(store, SampleStore.open(other), report)))
+
+
+@app.command("verify")
+def verify_(store: Store) -> None:
+    """Verify every byte of a store: checksums, ranges, duplicates. Exit status 1 on a fault."""
+    from vadose.dataset import SampleStore, verify
+
+    with progress("arrays") as report:
+        found = verify(SampleStore.open(store), report)
+    say(str(found))
+    if found.faults:
+        raise typer.Exit(1)
+
+
+@app.command("describe")
+def describe_(
+    store: Store, out: Annotated[Path | None, typer.Option(help="Where to draw places, times and labels, PNG.")] = None
+) -> None:
+    """Describe a store: sensors by network and year, readings, and missing values."""
+    from vadose.dataset import SampleStore, describe, picture
+
+    held = SampleStore.open(store)
+    say(describe(held))
+    if out:
+        picture(held, out)
+
+
+@app.command("import-batchu2022")
+def import_batchu2022(
+    folder: Shards,
+    out: Annotated[Path, typer.Option(help="Folder of the new store.")],
+    ismn: Annotated[Path | None, typer.Option(help="ISMN archive or its tables, for labels not published.")] = None,
+    units: Annotated[
+        Path | None, typer.Option(help="Calibrations of 'vadose samples fit-units'; assumed ranges without.")
+    ] = None,
+    halo: Annotated[int, typer.Option(min=0, max=4, help="Cells around the sensor's cell in each chip.")] = 4,
+    simulated: Annotated[bool, typer.Option("--simulated", help="The shards are simulated.")] = False,
+    workers: Workers = CORES,
+) -> None:
+    """Import the published shards of Batchu et al. (2022) into a sample store; an interrupted import resumes."""
+    from vadose.batchu2022.commands import import_published
+
+    with progress("shards") as report:
+        say(import_published(folder, out, ismn, units, halo, simulated, report, workers))
+
+
+@app.command("fit-units")
+def fit_units_(
+    folder: Shards,
+    archive: Annotated[Path, typer.Argument(help="Folder of real products over the sensors of the shards.")],
+    out: Annotated[Path, typer.Option(help="JSON file of the fits.")],
+    examples: Annotated[int, typer.Option(min=1, help="Largest number of examples.")] = 200,
+) -> None:
+    """Calibrate the published 0-255 numbers against real products of the same places and times."""
+    from vadose.batchu2022.commands import fit_units
+
+    with progress("examples") as report:
+        say(str(fit_units(folder, archive, out, examples, report)))

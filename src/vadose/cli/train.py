@@ -1,0 +1,97 @@
+"""Commands that train networks and apply them to samples. Heavy modules are imported by the command that needs them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from vadose.cli.console import CORES, AllowUnread, Config, Out, RunFolder, Workers, epochs, progress, say
+
+
+class ModelFormat(StrEnum):
+    """Formats of an exported model."""
+
+    ONNX = "onnx"
+    PT2 = "pt2"
+
+
+def train(
+    config: Config,
+    out: Out = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
+    workers: Workers = CORES,
+    samples: Annotated[Path | None, typer.Option(help="Sample store built before from the same archive.")] = None,
+    allow_unread: AllowUnread = False,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device of the training.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="CUDA devices, or processes of the CPU, that share a batch.")] = 1,
+    precision: Annotated[
+        Literal["32", "bf16-mixed", "16-mixed"], typer.Option(help="Numerical precision of the training.")
+    ] = "32",
+    accumulate: Annotated[int, typer.Option(min=1, help="Micro-batches per batch, to save memory.")] = 1,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the network.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log too.")] = False,
+) -> None:
+    """Train the network and its baselines, and score them at held-out sensors."""
+    from vadose.experiment import read_experiment
+    from vadose.experiment.train import train_in
+    from vadose.training import Machine
+
+    experiment = read_experiment(config).allowing_unread(allow_unread)
+    machine = Machine.asked(device, devices, precision, accumulate, compiled, tensorboard)
+    folder = out or Path("runs") / experiment.name
+    with progress("samples") as samples_report, epochs() as report:
+        scorecard = train_in(experiment, folder, resume, samples_report, report, workers, samples, machine)
+    say(scorecard.summary, f"Scorecard: {scorecard.path}")
+
+
+def ablate_(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="Folder of the ablation: samples, one run per variant, tables.")],
+    workers: Workers = CORES,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume; finished variants stay.")] = False,
+    samples: Annotated[Path | None, typer.Option(help="Sample store built before from the same archive.")] = None,
+    allow_unread: AllowUnread = False,
+    variant: Annotated[list[str] | None, typer.Option(help="A variant beside the full model; all by default.")] = None,
+) -> None:
+    """Train variants of the network without each of its parts, on the same folds and seeds: a table and a figure."""
+    from vadose.experiment import read_experiment
+    from vadose.experiment.ablation import ablate
+
+    experiment = read_experiment(config).allowing_unread(allow_unread)
+    with progress("samples") as samples_report, epochs() as report:
+        table = ablate(experiment, out, resume, samples_report, report, workers, samples, variant or ())
+    say(table.read_text(encoding="utf-8"), f"Table: {table}")
+
+
+def estimate(
+    run: RunFolder,
+    store: Annotated[Path, typer.Argument(help="Sample store, with or without readings.")],
+    out: Annotated[Path, typer.Option(help="Parquet file of the estimates.")],
+) -> None:
+    """Estimate soil moisture, its standard deviation and quality flags for every sample of a store.
+
+    Each sensor is estimated by the networks that were not trained on its place; where all were, the column
+    seen_in_training is true.
+    """
+    from vadose.experiment.predict import predict_store
+
+    told: list[str] = []
+    with progress("estimates") as report:
+        table = predict_store(run, store, out, report, told.append)
+    blank, seen = int(table["soil_moisture"].isna().sum()), int(table["seen_in_training"].sum())
+    say(
+        *told,
+        f"{len(table)} estimates in {out}; {blank} without any source to go by, {seen} at places seen in training",
+    )
+
+
+def export_(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="Folder of the model and its card.")],
+    form: Annotated[list[ModelFormat] | None, typer.Option("--format", help="onnx alone by default.")] = None,
+) -> None:
+    """Write the networks of a run as one model with the scaling inside, and its model card."""
+    from vadose.export.run import export_run
+
+    say(*map(str, export_run(run, out, [*map(str, form or ("onnx",))])))
