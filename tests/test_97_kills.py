@@ -24,7 +24,8 @@ def test_a_command_without_a_case_is_told_and_a_case_without_a_command(monkeypat
     monkeypatch.setenv("PYTHONPATH", str(SCRIPT.parent), prepend=os.pathsep)
     check = """
 import kills
-from vadose.cli.main import app, samples
+from vadose.cli.main import app
+from vadose.cli.samples import app as samples
 covered = [case.name for case in kills.cases()]
 print(kills.uncovered(app, covered))
 print(kills.uncovered(app, [*covered, "gone"]))
