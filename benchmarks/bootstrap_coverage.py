@@ -19,8 +19,8 @@ from scipy.stats import t as student
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from simulated_series import simulated
-from vadose.evaluation import Bootstrap, in_time
-from vadose.evaluation.blocks import drawn
+from vadose.evaluation import Bootstrap, temporal_bootstrap
+from vadose.evaluation.blocks import resampled_moments
 from vadose.evaluation.metric import pearson_r
 from vadose.evaluation.places import each_place_once, over_places
 
@@ -133,13 +133,13 @@ def in_time_table(series: int) -> None:
     print("memory  samples  worth  block  R held  bias held  R held, single samples")
     for seed, (memory, samples) in enumerate(CASES):
         tables = simulated(R, memory, samples=samples, sensors=series, seed=seed)
-        found = in_time(tables, bootstrap=Bootstrap(draws=DRAWS)).sensors["product 0"]
+        found = temporal_bootstrap(tables, bootstrap=Bootstrap(draws=DRAWS)).sensors["product 0"]
         blocks = [
             ((found[f"{s}_low"] <= true) & (true <= found[f"{s}_high"])).mean() for s, true in (("r", R), ("bias", 0))
         ]
         rng, held = np.random.default_rng(seed), []
         for _, rows in tables["product 0"].groupby("station"):
-            (moments,) = drawn(
+            (moments,) = resampled_moments(
                 [rows["soil_moisture"].to_numpy()], rows["soil_moisture_in_situ"].to_numpy(), 1, DRAWS, rng
             )
             low, high = np.quantile(pearson_r(moments), [0.05, 0.95])

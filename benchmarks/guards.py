@@ -28,9 +28,9 @@ from vadose.experiment.config import Experiment
 from vadose.experiment.folds import folds_of
 from vadose.inference import estimate_points
 from vadose.models import Batch, FusionNetwork
-from vadose.models.feature_extractor import Readings
+from vadose.models.feature_extractor import FeatureExtractor
 from vadose.models.heads import noise_of
-from vadose.training import Places, fit_network
+from vadose.training import TrainingRows, fit_network
 
 SEEDS = (0, 1, 2)
 EPOCHS = 20
@@ -43,7 +43,7 @@ def networks(experiment: Experiment, store: SampleStore, seed: int) -> Iterator[
     schedule = replace(experiment.schedule, seed=seed)
     for fold in folds_of(experiment.split, store, past.steps * past.step_days):
         with tempfile.TemporaryDirectory() as folder:
-            places = Places(store, fold.train, fold.validation)
+            places = TrainingRows(store, fold.train, fold.validation)
             state = Path(folder) / "state"
             yield fit_network(places, experiment.network_needs, experiment.network, schedule, state)[0], fold
 
@@ -72,7 +72,7 @@ def named(experiment: Experiment, store: SampleStore, shaken: bool) -> float:
     early = store.index.groupby(list(IDENTITY), sort=False)["time"].rank(pct=True).to_numpy() <= 0.5
     torch.manual_seed(0)
     with torch.no_grad():
-        columns, there = network.standard(Readings.of(batch, needs).columns(network.columns))
+        columns, there = network.standard(FeatureExtractor.of(batch, needs).columns(network.columns))
         if shaken:
             noise = noise_of(network.columns, shape.noise, shape.time_invariant_noise, shape.static_noise)
             epoch = np.random.default_rng(0).integers(0, EPOCHS, len(store)) + EPOCHS * ~early

@@ -5,7 +5,7 @@
 WORLD is a simulated world (`vadose simulate make WORLD --preset tiny`). A flip turns one byte of one file, chosen at
 random, into another; the file is then read as commands read it. Its outcome is `same` (the same values), `told` (a
 clear error, or the file is left out), `differs` (other values, nothing said) or `traceback` (an error that is no
-Refusal). Formats without a checksum cannot know that a byte differs; their `differs` are counted apart.
+VadoseError). Formats without a checksum cannot know that a byte differs; their `differs` are counted apart.
 """
 
 import argparse
@@ -32,18 +32,18 @@ import xarray as xr
 
 from vadose import models
 from vadose.dataset import SampleStore, TableMapping, import_table
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import predictions
 from vadose.experiment import read_experiment
-from vadose.grid import Area, Period, tile_around
+from vadose.grid import AreaOfInterest, Period, tile_around
 from vadose.inference import TileEstimate
 from vadose.insitu.ismn import Ismn
 from vadose.mapping import plan, tile_files
 from vadose.mapping.area_files import read_area
-from vadose.mapping.executors import Crew
+from vadose.mapping.executors import Executor
 from vadose.mapping.points import read_points
-from vadose.mapping.tile_files import Finished, Task
-from vadose.mapping.timestamps import Passes, moment_of, moments_of
+from vadose.mapping.tile_files import Task, TaskResult
+from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
 from vadose.products import Product, gathered
 from vadose.simulation import WorldConfig
 from vadose.sources.gldas import Gldas
@@ -96,7 +96,7 @@ def copied(source: Path, folder: Path) -> Path:
 def rasters(world: Path, work: Path) -> list[Kind]:
     """Scenes and their item."""
     region = WorldConfig.model_validate(json.loads((world / "world.json").read_text())["made_from"]).regions[0]
-    area = Area.from_tile(tile_around(region.lon, region.lat, 1))
+    area = AreaOfInterest.from_tile(tile_around(region.lon, region.lat, 1))
     found = []
 
     items = sorted((world / "sentinel-1-rtc").glob("*/*.json"))
@@ -129,7 +129,7 @@ def rasters(world: Path, work: Path) -> list[Kind]:
 def granules(world: Path, work: Path) -> list[Kind]:
     """Global files of one day."""
     area, found = _around(world), []
-    noon = moment_of("2022-01-14T12:00")
+    noon = timestamp_of("2022-01-14T12:00")
     around = Period(noon - np.timedelta64(36, "h"), noon + np.timedelta64(36, "h"))
     for name, source, folder in (("SMAP L3 granule", Smap, "smap"), ("GLDAS granule", Gldas, "gldas")):
         granule = copied(next((world / folder).glob("*20220114*")), work / folder)
@@ -209,23 +209,23 @@ def results(work: Path) -> list[Kind]:
     task = Task(tile, (np.datetime64("2020-01-01", "ns"),), 0)
     one, flags = np.full((1, 1), 0.2, np.float32), np.zeros((1, 1), np.uint16)
     (work / "tile").mkdir()
-    tile_files.write(work / "tile", task, Finished((TileEstimate(tile, one, one, flags, {}),), ((),)), 1.0, 100.0)
+    tile_files.write(work / "tile", task, TaskResult((TileEstimate(tile, one, one, flags, {}),), ((),)), 1.0, 100.0)
     parts = tuple(
         str(p.relative_to(work / "tile")) for p in (work / "tile").rglob("*") if p.suffix in (".npz", ".json")
     )
 
     def tiled(folder: Path) -> str:
         if tile_files.finished(folder, task) is None:
-            raise Refusal("tile", "It is not as it was written", "It is made again")
+            raise VadoseError("tile", "It is not as it was written", "It is made again")
         return digest(tile_files.read(folder, task, 0)[0].mean)
 
     found.append(Kind("finished tile", work / "tile", parts, tiled, True))
     return found
 
 
-def _around(world: Path) -> Area:
+def _around(world: Path) -> AreaOfInterest:
     region = WorldConfig.model_validate(json.loads((world / "world.json").read_text())["made_from"]).regions[-1]
-    return Area.from_tile(tile_around(region.lon, region.lat, 1))
+    return AreaOfInterest.from_tile(tile_around(region.lon, region.lat, 1))
 
 
 def _covers(item: Path, lon: float, lat: float) -> bool:
@@ -238,7 +238,7 @@ def outcome(read: Callable[[], object], expected: object = None) -> str:
     signal.alarm(PATIENCE_S)
     try:
         return "same" if read() == expected else "differs"
-    except Refusal:
+    except VadoseError:
         return "told"
     except TimeoutError:
         return "hangs"
@@ -299,13 +299,13 @@ def inputs(folder: Path) -> dict[str, Callable[[], object]]:
             found[f"area: VRT as {suffix}"] = lambda path=path: read_area(str(path))
     never = Passes(lambda: None, None)  # type: ignore[arg-type]
     for date in ("1500-01-01", "9999-12-31", "2020-01-01/2300-01-01", "2020", "NaT", "x" * 5000):
-        found[f"date {date[:24]}"] = lambda date=date: moments_of(date, None, never)
+        found[f"date {date[:24]}"] = lambda date=date: timestamps_of(date, None, never)
     for every in ("0", "²", "9" * 30, "-1"):
-        found[f"every {every}"] = lambda every=every: moments_of("2020-01-01/2020-02-01", every, never)
+        found[f"every {every}"] = lambda every=every: timestamps_of("2020-01-01/2020-02-01", every, never)
     for box in ("-180,-60,180,80", "nan,1,2,3", "1,2,3", "0,0,0,0", "inf,0,1,1", "0,-91,1,91"):
         found[f"area {box}"] = lambda box=box: read_area(box).tiles(32, 0)
     for address in ("ucx://host:1", "inproc://x", "http://127.0.0.1:1"):
-        found[f"scheduler {address}"] = lambda address=address: Crew(address)
+        found[f"scheduler {address}"] = lambda address=address: Executor(address)
     fifo = folder / "fifo.geojson"
     os.mkfifo(fifo)
     found["area: FIFO"] = lambda: read_area(str(fifo))

@@ -26,16 +26,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from published_shards import simulated_images, tf_data
 from published_writer import example, write_shard
 from vadose.batchu2022 import FEATURES, IMAGES, SIDE, PublishedBatch, import_shards, published_batches
-from vadose.dataset import Chips, Samples, SampleStore, SampleWriter, Scaling, batches
-from vadose.fusion import History, Needs
+from vadose.dataset import ChipCache, Samples, SampleStore, SampleWriter, ScalingStats, batches
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork
 from vadose.simulation import WorldConfig
 from vadose.studies.demo import demo_experiment
 from vadose.training.batch_io import Labelled
-from vadose.training.compute import Machine
-from vadose.training.objective import Truth
-from vadose.training.trainer import Student
+from vadose.training.compute import ComputeConfig
+from vadose.training.objective import Labels
+from vadose.training.trainer import Trainer
 from vadose.variables import PREDICTORS, SOIL_MOISTURE
 
 Images = dict[str, np.ndarray]
@@ -57,7 +57,7 @@ def physical(name: str, images: Images, side: int) -> np.ndarray:
     return image * 255 if name == "elevation" else low + image * (high - low)
 
 
-def written(path: Path, holds: Needs, images: list[Images], sensors: int, moments: int) -> SampleStore:
+def written(path: Path, holds: InputSpec, images: list[Images], sensors: int, moments: int) -> SampleStore:
     """A store of simulated samples, of which each `len(images)`th has the same chips."""
     side, rng = (1 + 2 * holds.halo) * PIXELS_PER_CELL, np.random.default_rng(1)
     chips = [np.stack([physical(name, one, side) for name in holds.pixels]).astype(np.float32) for one in images]
@@ -141,14 +141,14 @@ def beside_memory(folder: Path, images: list[Images]) -> None:
     experiment = demo_experiment(folder, WorldConfig(period="2021-01-01/2021-02-01"))
     schedule, needs = experiment.schedule, demo_needs()
     store = written(folder / "demo", needs, images, TAUGHT, schedule.per_sensor)
-    machine = Machine(device="cpu")
-    scaling = Scaling.fit(store, store.rows, needs)
-    scaling = Scaling({**scaling.mean, SOIL_MOISTURE.name: 0.2}, {**scaling.std, SOIL_MOISTURE.name: 0.1})
+    machine = ComputeConfig(device="cpu")
+    scaling = ScalingStats.fit(store, store.rows, needs)
+    scaling = ScalingStats({**scaling.mean, SOIL_MOISTURE.name: 0.2}, {**scaling.std, SOIL_MOISTURE.name: 0.1})
     network = FusionNetwork(needs, experiment.network, scaling)
     network.to(memory_format=torch.channels_last)
-    student = Student(machine.fabric(), network, schedule, machine)
+    student = Trainer(machine.fabric(), network, schedule, machine)
     given = partial(labelled, store, needs, schedule.batch_size, schedule.per_sensor)
-    memory, kept = list(given(None)), Chips(store, needs.pixels, needs.halo)
+    memory, kept = list(given(None)), ChipCache(store, needs.pixels, needs.halo)
 
     def epoch(lessons: Callable[[], Iterable[Labelled]]) -> object:
         return student.learn(lessons(), 0, len(store))
@@ -162,18 +162,20 @@ def beside_memory(folder: Path, images: list[Images]) -> None:
     told(rates(len(store), ways), "training, batches in memory")
 
 
-def labelled(store: SampleStore, needs: Needs, size: int, per_sensor: int, chips: Chips | None) -> Iterator[Labelled]:
+def labelled(
+    store: SampleStore, needs: InputSpec, size: int, per_sensor: int, chips: ChipCache | None
+) -> Iterator[Labelled]:
     for one in batches(store, store.rows, needs, size, per_sensor=per_sensor, chips=chips):
         batch = Batch.of_samples(one.pixels, one.cells, one.history, one.times)
         alone = torch.ones(len(one.rows))
-        yield batch, Truth(torch.from_numpy(one.label), torch.from_numpy(one.sensors), alone)
+        yield batch, Labels(torch.from_numpy(one.label), torch.from_numpy(one.sensors), alone)
 
 
-def demo_needs() -> Needs:
+def demo_needs() -> InputSpec:
     experiment = demo_experiment(Path(), WorldConfig(period="2021-01-01/2021-02-01"))
     asked = experiment.needs
-    history = History(tuple(asked.history.variables), asked.history.steps, asked.history.step_days)
-    return Needs(tuple(asked.pixels), tuple(asked.cells), history, experiment.network.encoder.halo)
+    history = HistorySpec(tuple(asked.history.variables), asked.history.steps, asked.history.step_days)
+    return InputSpec(tuple(asked.pixels), tuple(asked.cells), history, experiment.network.encoder.halo)
 
 
 def main() -> None:

@@ -20,12 +20,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from network import peak
-from vadose.dataset import Scaling
+from vadose.dataset import ScalingStats
 from vadose.experiment import Experiment
-from vadose.fusion import assemble
+from vadose.fusion import build_features
 from vadose.grid import CELL_M, Tile, cell_centres, tile_around, to_lonlat
 from vadose.inference import estimate_tile
-from vadose.io.memory import keep_freed
+from vadose.io.memory import tune_malloc
 from vadose.mapping import MapRequest
 from vadose.mapping.make import Prepared, prepare
 from vadose.mapping.plan import TILE_CELLS
@@ -144,7 +144,7 @@ def chip_by_chip(prepared: Prepared, date: np.datetime64, whole: Spent) -> None:
         if number == 1:
             begun = time.perf_counter()
         chip = tile_around(lon[cell], lat[cell], needs.halo)
-        estimate_tile(tools.models, assemble(tools.sources, chip, date, needs, tools.windows), tools.calibration)
+        estimate_tile(tools.models, build_features(tools.sources, chip, date, needs, tools.windows), tools.calibration)
     speed, command = CHIPS / (time.perf_counter() - begun), whole.cells / whole.wall
     print(
         f"whole road: {speed:.2f} cells/s by chips, {command:.0f} by the command: {command / speed:.0f} x", flush=True
@@ -181,7 +181,7 @@ def network_alone(cells_a_side: int = TILE_CELLS) -> None:
     needs = Experiment.model_validate(content).network_needs
     names = (*BANDS, "soil_moisture")
     shape = NetworkShape(EncoderShape())
-    network = FusionNetwork(needs, shape, Scaling(dict.fromkeys(names, 0.2), dict.fromkeys(names, 0.1))).eval()
+    network = FusionNetwork(needs, shape, ScalingStats(dict.fromkeys(names, 0.2), dict.fromkeys(names, 0.1))).eval()
     chip = 2 * needs.halo + 1
     speeds = {
         "chips, batch 1": _speed(network, needs.halo, 1, 1),
@@ -222,7 +222,7 @@ def main() -> None:
     told = parser.parse_args()
     asked = Asked(told.run, told.archive, told.lon, told.lat, told.date)
     torch.set_num_threads(1)
-    keep_freed()
+    tune_malloc()
     network_alone()
     spent = by_area(asked, told.sides)
     by_workers(asked, told.sides[-1], told.schedulers)

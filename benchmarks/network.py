@@ -16,20 +16,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from vadose.dataset import Scaling
-from vadose.fusion import History, Needs
+from vadose.dataset import ScalingStats
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL
-from vadose.io.memory import keep_freed
+from vadose.io.memory import tune_malloc
 from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkShape
-from vadose.training import Schedule
-from vadose.training.compute import Machine
-from vadose.training.objective import Truth
-from vadose.training.trainer import Student
+from vadose.training import TrainingConfig
+from vadose.training.compute import ComputeConfig
+from vadose.training.objective import Labels
+from vadose.training.trainer import Trainer
 from vadose.variables import PREDICTORS
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
 CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")
-PAST = History(("smap", "gldas"), 30, 1.0)
+PAST = HistorySpec(("smap", "gldas"), 30, 1.0)
 PEAKS = ((16, 64, 128), (8, 128, 64), (8, 256, 32), (4, 512, 32))
 """Batch, channels and side of the convolutions of 3 x 3 that are tried for the peak."""
 SECONDS = 4.0
@@ -64,13 +64,13 @@ def peak(device: str, dtype: torch.dtype) -> float:
 def network_of(shape: EncoderShape) -> FusionNetwork:
     names = (*PIXELS, *CELLS, "soil_moisture")
     middle = {name: 0.2 if name not in PREDICTORS else sum(PREDICTORS[name].valid_range) / 2 for name in names}
-    needs = Needs(PIXELS, CELLS, PAST, shape.halo)
-    network = FusionNetwork(needs, NetworkShape(shape), Scaling(middle, dict.fromkeys(names, 1.0)))
+    needs = InputSpec(PIXELS, CELLS, PAST, shape.halo)
+    network = FusionNetwork(needs, NetworkShape(shape), ScalingStats(middle, dict.fromkeys(names, 1.0)))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
-def chips(needs: Needs, count: int) -> Batch:
+def chips(needs: InputSpec, count: int) -> Batch:
     side = (1 + 2 * needs.halo) * PIXELS_PER_CELL
     return Batch(
         torch.rand(count, len(PIXELS), side, side),
@@ -88,15 +88,15 @@ def operations(network: FusionNetwork) -> float:
     return float(counter.get_total_flops())
 
 
-def truth_of(count: int) -> Truth:
-    return Truth(torch.rand(count), torch.arange(count) // 8, torch.ones(count))
+def truth_of(count: int) -> Labels:
+    return Labels(torch.rand(count), torch.arange(count) // 8, torch.ones(count))
 
 
-def measured(name: str, shape: EncoderShape, machine: Machine, best: float, count: int) -> None:
+def measured(name: str, shape: EncoderShape, machine: ComputeConfig, best: float, count: int) -> None:
     network, device = network_of(shape), machine.kind
     work = operations(network)
     batch, truth = chips(network.needs, count).to(torch.device(device)), truth_of(count)
-    student = Student(machine.fabric(), network, Schedule(batch_size=count, epochs=1000), machine)
+    student = Trainer(machine.fabric(), network, TrainingConfig(batch_size=count, epochs=1000), machine)
     learning = count / seconds(lambda: student.learn([(batch, truth)], 0, count), device)
     speaking = count / seconds(lambda: _told(network, batch, machine), device)
     parts = (
@@ -106,16 +106,16 @@ def measured(name: str, shape: EncoderShape, machine: Machine, best: float, coun
 
 
 @torch.inference_mode()
-def _told(network: FusionNetwork, batch: Batch, machine: Machine) -> Tensor:
+def _told(network: FusionNetwork, batch: Batch, machine: ComputeConfig) -> Tensor:
     kinds = {"32": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
     with torch.autocast(machine.kind, kinds[machine.precision], enabled=machine.precision != "32"):
         return network.eval()(batch)[0]  # type: ignore[no-any-return]
 
 
 def main() -> None:
-    keep_freed()
+    tune_malloc()
     device, precision = [*sys.argv[1:], *("cpu", "32")[len(sys.argv) - 1 :]]
-    machine = Machine.asked(device, 1, precision, 1, False, False)
+    machine = ComputeConfig.asked(device, 1, precision, 1, False, False)
     dtype = torch.float32 if precision == "32" else torch.bfloat16
     best = peak(machine.kind, dtype)
     print(f"{machine.kind}, {precision}, {torch.get_num_threads()} threads: convolution peak {best / 1e9:.0f} GFLOP/s")

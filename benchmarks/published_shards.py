@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from published_writer import delimited, example, write_shard
 from vadose.batchu2022 import features as published
 from vadose.batchu2022.inflate import inflater, installed
-from vadose.batchu2022.records import Record, records
+from vadose.batchu2022.records import TFRecord, records
 from vadose.batchu2022.shards import examples
 
 IMAGES = 60
@@ -122,7 +122,7 @@ def main() -> None:
             ways[f"inflate only, {name}"] = lambda name=name: inflated(packed, name)
         ways["vadose, gz, middle 288"] = lambda: decoded(packed, published.CENTRE)
         ways["vadose, gz, whole 512"] = lambda: decoded(packed, published.SIDE)
-        ways["vadose, plain, frames and checksums"] = lambda: sum(isinstance(r, Record) for r in records(plain))
+        ways["vadose, plain, frames and checksums"] = lambda: sum(isinstance(r, TFRecord) for r in records(plain))
         ways["vadose, plain, middle 288"] = lambda: decoded(plain, published.CENTRE)
         ways["vadose, plain, whole 512"] = lambda: decoded(plain, published.SIDE)
         if importlib.util.find_spec("tensorflow"):

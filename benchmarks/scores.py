@@ -24,7 +24,7 @@ import pytesmo.metrics
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from simulated_series import simulated
-from vadose.evaluation import Bootstrap, Tally, in_time, per_sensor, summary
+from vadose.evaluation import Bootstrap, Tally, per_sensor, summary, temporal_bootstrap
 
 SENSORS, SAMPLES, PRODUCTS, DRAWS, CHUNK = 1300, 2557, 3, 1000, 100
 KEY = ["network", "station", "sensor"]
@@ -45,7 +45,7 @@ def ours() -> float:
         start = time.process_time()
         parts.append(pd.concat([per_sensor(table).assign(product=name) for name, table in tables.items()]))
         middle = time.process_time()
-        found = in_time(tables, bootstrap=Bootstrap(draws=DRAWS))
+        found = temporal_bootstrap(tables, bootstrap=Bootstrap(draws=DRAWS))
         scored, drawn = scored + middle - start, drawn + time.process_time() - middle
         held.append(found.sensors["product 0"].eval("r_low <= 0.7 <= r_high").mean())
     start = time.process_time()
@@ -85,7 +85,7 @@ def streamed(way: str, sensors: int) -> None:
         found = []
         for tables in chunks(sensors, 1):
             scores = per_sensor(tables["product 0"])
-            intervals = in_time(tables, bootstrap=Bootstrap(draws=200)).sensors["product 0"]
+            intervals = temporal_bootstrap(tables, bootstrap=Bootstrap(draws=200)).sensors["product 0"]
             found.append(scores.merge(intervals[[*KEY, "r_low", "r_high"]], on=KEY))
         table = pd.concat(found)
     status = Path("/proc/self/status").read_text()

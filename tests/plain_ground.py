@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from vadose.simulation.fields import Patches, Where
+from vadose.simulation.fields import Locations, Patches
 from vadose.simulation.land import COVERS, Land
 from vadose.simulation.soil import hydraulics
-from vadose.simulation.state import Moment
+from vadose.simulation.state import SurfaceState
 
 SHAPE = (6, 8)
 
 
-def places(height: int = SHAPE[0], width: int = SHAPE[1], step: float = 40.0) -> Where:
-    return Where(500_000 + step * np.arange(width), 5_000_000 - step * np.arange(height), gridded=True)
+def places(height: int = SHAPE[0], width: int = SHAPE[1], step: float = 40.0) -> Locations:
+    return Locations(500_000 + step * np.arange(width), 5_000_000 - step * np.arange(height), gridded=True)
 
 
-def land(cover: str, sand: float = 0.4, clay: float = 0.2, where: Where | None = None) -> Land:
+def land(cover: str, sand: float = 0.4, clay: float = 0.2, where: Locations | None = None) -> Land:
     where = where or places()
     sands, clays, organic = (np.full(where.shape, value) for value in (sand, clay, 2.5))
     return Land(
@@ -30,7 +30,7 @@ def land(cover: str, sand: float = 0.4, clay: float = 0.2, where: Where | None =
     )
 
 
-def moment(where: Where | None = None, **values: float) -> Moment:
+def moment(where: Locations | None = None, **values: float) -> SurfaceState:
     usual = {
         "moisture": 0.2,
         "root": 0.25,
@@ -43,4 +43,4 @@ def moment(where: Where | None = None, **values: float) -> Moment:
         "air_c": 15.0,
     }
     shape = (where or places()).shape
-    return Moment(**{name: np.full(shape, value) for name, value in (usual | values).items()})
+    return SurfaceState(**{name: np.full(shape, value) for name, value in (usual | values).items()})

@@ -8,11 +8,11 @@ import torch
 from affine import Affine
 
 import real_archive
-from vadose.dataset import Scaling
+from vadose.dataset import ScalingStats
 from vadose.experiment import Experiment
 from vadose.experiment import split_table as splits
 from vadose.experiment.run import Run
-from vadose.fusion import History, Needs
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.models import EncoderShape, FusionNetwork, NetworkShape
 from vadose.training.checkpoint import save
 
@@ -25,7 +25,7 @@ PASSES = ("2021-06-03T05:30:00Z", "2021-06-09T05:30:00Z", "2021-06-15T05:30:00Z"
 AREA = "9.175,55.429,9.205,55.446"
 """A box within the archive, around the corner."""
 DATE = "2021-06-10"
-NEEDS = Needs(("vv", "vh", "elevation"), ("vv", "B04"), History(("vv",), 3, 6.0), 2)
+NEEDS = InputSpec(("vv", "vh", "elevation"), ("vv", "B04"), HistorySpec(("vv",), 3, 6.0), 2)
 SHAPE = NetworkShape(EncoderShape(width=4, blocks=(2, 1, 1, 1), max_width=8), 4, 4, 8)
 
 
@@ -71,11 +71,11 @@ def network(seed: int) -> FusionNetwork:
     return made.eval()
 
 
-def scaling() -> Scaling:
+def scaling() -> ScalingStats:
     names = (*NEEDS.names, "soil_moisture")
     mean = dict.fromkeys(names, 0.2) | {"vv": -7.0, "vh": -7.0, "elevation": 100.0}
     std = dict.fromkeys(names, 0.1) | {"vv": 3.0, "vh": 3.0, "elevation": 100.0}
-    return Scaling(mean, std)
+    return ScalingStats(mean, std)
 
 
 def write_run(folder: Path, members: int = 2) -> Path:
@@ -97,7 +97,9 @@ def write_run(folder: Path, members: int = 2) -> Path:
     run = Run(folder)
     run.declare(experiment)
     row = {"fold": 0, "part": "train", "network": "N", "station": "S", "sensor": "s", "year": 2021, "samples": 1}
-    splits.keep(pd.DataFrame([row | dict.fromkeys(("first_time", "last_time"), pd.Timestamp("2021-06-01"))]), run.split)
+    splits.save_or_verify(
+        pd.DataFrame([row | dict.fromkeys(("first_time", "last_time"), pd.Timestamp("2021-06-01"))]), run.split
+    )
     for member in range(members):
         save(network(member), run.checkpoint(0, "network", member), {"products": {}}, scaling())
     return folder

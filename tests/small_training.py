@@ -8,21 +8,21 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vadose.dataset import Samples, SampleStore, SampleWriter, Scaling
-from vadose.fusion import History, Needs
+from vadose.dataset import Samples, SampleStore, SampleWriter, ScalingStats
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape
-from vadose.training import Schedule
+from vadose.training import TrainingConfig
 from vadose.training.batch_io import Labelled
 from vadose.training.distributed import Share
-from vadose.training.objective import Truth
+from vadose.training.objective import Labels
 
-NEEDS = Needs(cells=("sand", "smap"), history=History(("smap",), 3, 1.0))
+NEEDS = InputSpec(cells=("sand", "smap"), history=HistorySpec(("smap",), 3, 1.0))
 SHAPE = NetworkShape(EncoderShape(width=4, max_width=8), 8, 8, 16, dropout=0.1, noise=0.05)
-SCHEDULE = Schedule(epochs=12, batch_size=64, learning_rate=1e-2, patience=12, per_sensor=4)
+SCHEDULE = TrainingConfig(epochs=12, batch_size=64, learning_rate=1e-2, patience=12, per_sensor=4)
 SENSORS, MOMENTS = 30, 24
 
 
-def write_store(path: Path, holds: Needs = NEEDS, labels: bool = True) -> SampleStore:
+def write_store(path: Path, holds: InputSpec = NEEDS, labels: bool = True) -> SampleStore:
     """Simulated samples whose soil moisture is 0.05 + 0.6 smap + 0.2 sand, with a little noise."""
     rng = np.random.default_rng(3)
     sensor = np.repeat(np.arange(SENSORS), MOMENTS)
@@ -57,11 +57,11 @@ class SmallLessons:
         rng = np.random.default_rng(seed)
         cells, label = rng.random((self.samples, 2), np.float32), rng.random(self.samples, np.float32)
         history, sensor = np.zeros((self.samples, 3, 1), np.float32), torch.arange(self.samples) // 4
-        truth = Truth(torch.from_numpy(label), sensor, torch.ones(self.samples))
+        truth = Labels(torch.from_numpy(label), sensor, torch.ones(self.samples))
         return Batch.of_samples(None, cells, history), truth
 
 
 def small_network() -> FusionNetwork:
     torch.manual_seed(0)
     names = ("sand", "smap", "soil_moisture")
-    return FusionNetwork(NEEDS, SHAPE, Scaling(dict.fromkeys(names, 0.5), dict.fromkeys(names, 0.3)))
+    return FusionNetwork(NEEDS, SHAPE, ScalingStats(dict.fromkeys(names, 0.5), dict.fromkeys(names, 0.3)))

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import shapely
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Tile, bbox_of
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Tile, bbox_of
 from vadose.mapping.area_files import read_area
 from vadose.mapping.points import read_polygons
 from vadose.maps.series import _middle
 from vadose.maps.stac import _outline
 
-BOX = Area.from_bbox(179.97, -17.51, -179.97, -17.49)
+BOX = AreaOfInterest.from_bbox(179.97, -17.51, -179.97, -17.49)
 RINGS = {
     "leaping": [(179.97, -17.51), (-179.97, -17.51), (-179.97, -17.49), (179.97, -17.49)],
     "leaping, the other way round": [(-179.97, -17.51), (179.97, -17.51), (179.97, -17.49), (-179.97, -17.49)],
@@ -46,7 +46,7 @@ def collection(*geometries: object) -> dict:
 
 @pytest.mark.parametrize("name", RINGS)
 def test_an_outline_across_the_antimeridian_is_the_box_across_it(name: str) -> None:
-    area = Area.from_geojson({"type": "Polygon", "coordinates": [ring(name)]})
+    area = AreaOfInterest.from_geojson({"type": "Polygon", "coordinates": [ring(name)]})
     assert shapely.symmetric_difference(area.geometry, BOX.geometry).area < 1e-9
     assert area.tiles(16, 0) == BOX.tiles(16, 0)
     assert area.bbox == pytest.approx((179.97, -17.51, -179.97, -17.49))
@@ -74,22 +74,22 @@ def test_a_projected_outline_across_the_antimeridian_is_cut(tmp_path: Path) -> N
 def test_a_hole_across_the_antimeridian_stays_a_hole() -> None:
     hole = [(179.99, -17.505), (-179.99, -17.505), (-179.99, -17.495), (179.99, -17.495)]
     coordinates = [ring("leaping"), [[*corner] for corner in (*hole, hole[0])]]
-    area = Area.from_geojson({"type": "Polygon", "coordinates": coordinates})
+    area = AreaOfInterest.from_geojson({"type": "Polygon", "coordinates": coordinates})
     assert area.geometry.area == pytest.approx(0.06 * 0.02 - 0.02 * 0.01)
     assert not shapely.contains_xy(area.geometry, 179.995, -17.5)
 
 
 def test_ground_far_from_it_stays_as_it_is() -> None:
     for box in ((-180, -60, 180, 60), (-180, 0, -170, 5), (170, 0, 180, 5), (9, 45, 10, 46), (-90, 0, 89, 1)):
-        area = Area.from_geojson(shapely.geometry.mapping(shapely.box(*box)))
+        area = AreaOfInterest.from_geojson(shapely.geometry.mapping(shapely.box(*box)))
         assert area.geometry.bounds == box and area.bbox == box
-    assert Area.from_geojson(shapely.geometry.mapping(shapely.box(200, 0, 201, 1))).bbox == (-160, 0, -159, 1)
+    assert AreaOfInterest.from_geojson(shapely.geometry.mapping(shapely.box(200, 0, 201, 1))).bbox == (-160, 0, -159, 1)
 
 
 def test_an_outline_round_a_pole_is_refused() -> None:
     corners = [[lon, 70] for lon in (-180, -90, 0, 90, 170, -180)]
-    with pytest.raises(Refusal, match="pole"):
-        Area.from_geojson({"type": "Polygon", "coordinates": [[*corners]]})
+    with pytest.raises(VadoseError, match="pole"):
+        AreaOfInterest.from_geojson({"type": "Polygon", "coordinates": [[*corners]]})
 
 
 POLYGON = shapely.geometry.mapping(shapely.box(9, 45, 9.01, 45.01))
@@ -120,13 +120,13 @@ def test_what_has_no_place_counts_for_nothing(tmp_path: Path, content: dict, crs
     [collection(), collection(None), {"type": "Feature", "geometry": None}, {"type": "Point", "coordinates": [1, 1]}],
 )
 def test_without_any_polygon_there_is_no_area(content: dict) -> None:
-    with pytest.raises(Refusal, match="no polygon"):
-        Area.from_geojson(content)
+    with pytest.raises(VadoseError, match="no polygon"):
+        AreaOfInterest.from_geojson(content)
 
 
 def test_a_bow_tie_is_the_ground_that_it_encloses() -> None:
     corners = [[9, 45], [9.02, 45.02], [9.02, 45], [9, 45.02], [9, 45]]
-    area = Area.from_geojson({"type": "Polygon", "coordinates": [corners]})
+    area = AreaOfInterest.from_geojson({"type": "Polygon", "coordinates": [corners]})
     assert area.geometry.area == pytest.approx(0.02 * 0.01)
 
 

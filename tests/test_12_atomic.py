@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io import atomic
-from vadose.io.atomic import in_words, is_leftover, recover, renewing, replacing, scratch, sweep
+from vadose.io.atomic import atomic_write, in_words, is_leftover, recover, renewing, scratch, sweep
 from vadose.io.files import write_json
 
 
 def put(path: Path, text: str, folder: bool) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         if folder:
             temporary.mkdir()
         (temporary / "text" if folder else temporary).write_text(text)
@@ -53,9 +53,9 @@ def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(link, tmp_path):
             (tmp_path / f"to {name}").symlink_to(tmp_path / name)
         folder, file = (tmp_path / f"to {name}" for name in ("folder", "file"))
     before = names(tmp_path)
-    with pytest.raises(Refusal, match="A folder lies there"):
+    with pytest.raises(VadoseError, match="A folder lies there"):
         put(folder, "new", folder=False)
-    with pytest.raises(Refusal, match="A file or a link lies there"):
+    with pytest.raises(VadoseError, match="A file or a link lies there"):
         put(file, "new", folder=True)
     assert (tmp_path / "folder" / "thesis.txt").read_text() == (tmp_path / "file").read_text() == "precious"
     assert names(tmp_path) == before
@@ -73,7 +73,7 @@ def test_a_link_that_stands_where_a_file_is_written_is_replaced_and_not_followed
 def test_an_error_or_an_ending_leaves_what_was_there(folder, tmp_path):
     put(tmp_path / "it", "old", folder)
     for ended in (ValueError, KeyboardInterrupt, SystemExit):
-        with pytest.raises(ended), replacing(tmp_path / "it") as temporary:
+        with pytest.raises(ended), atomic_write(tmp_path / "it") as temporary:
             temporary.mkdir() if folder else temporary.write_text("half")
             raise ended
     assert names(tmp_path) == ["it"]
@@ -145,7 +145,7 @@ def test_sweeping_follows_no_link(tmp_path):
 
 def test_what_is_half_written_has_a_name_that_is_recognised(tmp_path):
     for name in ("plain", "with.suffix", "store.zarr", f"{'n' * 250}.tif"):
-        with replacing(tmp_path / name) as temporary:
+        with atomic_write(tmp_path / name) as temporary:
             assert is_leftover(temporary.name)
             temporary.touch()
     with scratch(tmp_path / "parts") as folder:
@@ -197,6 +197,6 @@ def test_a_folder_that_cannot_be_exchanged_is_written_into(what, tmp_path, monke
 def test_errors_of_the_system_are_told_in_three_parts(code, remedy):
     error = OSError("GDAL says nothing") if code is None else OSError(code, os.strerror(code), "/data/map.tif")
     told = in_words(error)
-    assert remedy in told.remedy
-    assert told.found == ("GDAL says nothing." if code is None else f"{os.strerror(code)}.")
-    assert code is None or "/data/map.tif" in told.asked
+    assert remedy in told.hint
+    assert told.problem == ("GDAL says nothing." if code is None else f"{os.strerror(code)}.")
+    assert code is None or "/data/map.tif" in told.context

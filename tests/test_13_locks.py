@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from vadose.errors import Refusal
-from vadose.io.locks import LOCK, alone, alone_at, alone_in, is_vacant
+from vadose.errors import VadoseError
+from vadose.io.locks import LOCK, alone_at, alone_in, exclusive_lock, is_vacant
 
 HOLDING = """
 import sys, time
@@ -22,7 +22,7 @@ with getattr(locks, sys.argv[1])(Path(sys.argv[2]), *map(eval, sys.argv[3:])):
     print("held", flush=True)
     time.sleep(60)
 """
-WAYS = {"alone": (alone, ()), "alone_in": (alone_in, (("card.md",),)), "alone_at": (alone_at, ())}
+WAYS = {"alone": (exclusive_lock, ()), "alone_in": (alone_in, (("card.md",),)), "alone_at": (alone_at, ())}
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def test_a_second_one_is_told_of_the_first_until_it_is_killed(way, tmp_path):
     target = tmp_path / "target"
     with another(way, target) as other:
         with (
-            pytest.raises(Refusal, match=f"Process {other.pid} on {socket.gethostname()} is at work on it"),
+            pytest.raises(VadoseError, match=f"Process {other.pid} on {socket.gethostname()} is at work on it"),
             hold(target, *rest),
         ):
             pass
@@ -66,7 +66,7 @@ def test_a_link_to_the_target_is_the_target(way, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with hold(tmp_path / "link", *rest) as held:
         assert held == tmp_path / "target"
-        with pytest.raises(Refusal, match="at work"), hold(tmp_path / "target", *rest):
+        with pytest.raises(VadoseError, match="at work"), hold(tmp_path / "target", *rest):
             pass
 
 
@@ -87,7 +87,7 @@ def test_what_is_no_lock_is_refused_and_stays(kind, way, tmp_path):
         "hard link": lambda: os.link(victim, lock),
     }
     make[kind]()
-    with pytest.raises(Refusal, match="no lock of vadose"), hold(target, *rest):
+    with pytest.raises(VadoseError, match="no lock of vadose"), hold(target, *rest):
         pass
     assert victim.read_text() == "precious" and os.path.lexists(lock) and not (tmp_path / "nowhere").exists()
 
@@ -95,16 +95,16 @@ def test_what_is_no_lock_is_refused_and_stays(kind, way, tmp_path):
 @pytest.mark.parametrize("told", ["", "{}", '{"pid": 1}', f'{{"pid": 4194305, "host": "{socket.gethostname()}"}}'])
 def test_what_a_killed_process_left_is_free(told, tmp_path):
     (tmp_path / LOCK).write_text(told)
-    with alone(tmp_path):
+    with exclusive_lock(tmp_path):
         assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_holder_on_another_machine_is_not_taken_for_dead(tmp_path):
     (tmp_path / LOCK).write_text(json.dumps({"pid": 1, "host": "elsewhere"}))
-    with pytest.raises(Refusal, match="Process 1 on elsewhere") as refused, alone(tmp_path):
+    with pytest.raises(VadoseError, match="Process 1 on elsewhere") as refused, exclusive_lock(tmp_path):
         pass
-    assert str(tmp_path / LOCK) in refused.value.remedy
+    assert str(tmp_path / LOCK) in refused.value.hint
 
 
 def test_leftovers_of_dead_runs_are_swept_and_those_of_a_live_one_are_not(tmp_path):
@@ -114,15 +114,15 @@ def test_leftovers_of_dead_runs_are_swept_and_those_of_a_live_one_are_not(tmp_pa
     with another("alone", folder):
         assert not left.exists()
         left.write_text("half")
-        with pytest.raises(Refusal), alone(folder):
+        with pytest.raises(VadoseError), exclusive_lock(folder):
             pass
         assert left.exists()
-    with alone(folder):
+    with exclusive_lock(folder):
         assert not left.exists()
         left.write_text("half")
         (left.parent / "whole.npz").touch()
     assert sorted(path.name for path in folder.rglob("*")) == [left.name, "tiles", "whole.npz"], "its own to tidy up"
-    with pytest.raises(KeyboardInterrupt), alone(folder):
+    with pytest.raises(KeyboardInterrupt), exclusive_lock(folder):
         left.write_text("half")
         raise KeyboardInterrupt
     assert sorted(path.name for path in folder.rglob("*")) == ["tiles", "whole.npz"]
@@ -133,7 +133,7 @@ def test_a_folder_that_was_made_for_a_lock_alone_is_gone_with_it(tmp_path):
         with pytest.raises(ValueError), hold(tmp_path / "new" / "deep", *rest):
             raise ValueError
         assert list(tmp_path.iterdir()) == []
-    with alone(tmp_path / "new") as folder:
+    with exclusive_lock(tmp_path / "new") as folder:
         (folder / "file").touch()
     assert (tmp_path / "new" / "file").exists()
 
@@ -143,15 +143,15 @@ def test_nothing_is_written_through_links_that_lead_out(where, tmp_path):
     folder = tmp_path / "folder"
     (folder / where).parent.mkdir(parents=True)
     (folder / where).symlink_to(tmp_path / "victim")
-    with pytest.raises(Refusal, match=rf"{where} in it is a link to {tmp_path}/victim"), alone(folder):
+    with pytest.raises(VadoseError, match=rf"{where} in it is a link to {tmp_path}/victim"), exclusive_lock(folder):
         pass
-    with alone(folder, read_only=[where.split("/")[0]]):
+    with exclusive_lock(folder, read_only=[where.split("/")[0]]):
         pass
 
 
 def test_links_within_a_folder_are_the_users_own(tmp_path):
     (tmp_path / "latest.tif").symlink_to("soil_moisture_1.tif")
-    with alone(tmp_path):
+    with exclusive_lock(tmp_path):
         pass
 
 

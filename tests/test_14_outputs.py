@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.outputs import RESULTS, Request
 
 MINE = Request("estimate", "0123456789abcdef")
@@ -35,7 +35,7 @@ def test_a_request_is_its_arguments_wherever_all_of_it_is_moved(tmp_path, monkey
 def test_what_something_else_made_is_refused_and_stays(content, words, tmp_path):
     path = tmp_path / "out.parquet"
     path.write_bytes(content)
-    with pytest.raises(Refusal, match=words), MINE.file(path):
+    with pytest.raises(VadoseError, match=words), MINE.file(path):
         pass
     assert path.read_bytes() == content and [one.name for one in tmp_path.iterdir()] == ["out.parquet"]
 
@@ -65,15 +65,18 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(what, folder, tm
     for hold in (
         (MINE.store(path, "m"), MINE.files(path, ["m"], "m"), MINE.folder(path, [])) if folder else (MINE.file(path),)
     ):
-        with pytest.raises(Refusal) as refused, hold:
+        with pytest.raises(VadoseError) as refused, hold:
             pass
-        assert str(path) in refused.value.asked
+        assert str(path) in refused.value.context
     assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "file").read_text() == "precious"
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, *_: Path(path) != tmp_path)
-    with pytest.raises(Refusal, match=f"Nothing can be written into {tmp_path}"), MINE.file(tmp_path / "new" / "out"):
+    with (
+        pytest.raises(VadoseError, match=f"Nothing can be written into {tmp_path}"),
+        MINE.file(tmp_path / "new" / "out"),
+    ):
         pass
 
 
@@ -81,7 +84,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
 def test_a_folder_with_the_result_of_another_command_is_refused(name, tmp_path):
     (tmp_path / name).write_text("{}")
     for own in ([], ["mine.json"], ["mine.json", name]):
-        with pytest.raises(Refusal, match=f"It holds {name}, as the result of 'vadose {RESULTS[name]}' does"):
+        with pytest.raises(VadoseError, match=f"It holds {name}, as the result of 'vadose {RESULTS[name]}' does"):
             MINE.require_no_other(tmp_path, own)
     MINE.require_no_other(tmp_path, [name])
     (tmp_path / "mine.json").write_text("{}")
@@ -91,7 +94,7 @@ def test_a_folder_with_the_result_of_another_command_is_refused(name, tmp_path):
 def test_files_of_ones_own_that_have_the_names_of_a_result_stay(tmp_path):
     (tmp_path / "card.md").write_text("my own")
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(Refusal, match="was not made by this command"), MINE.files(tmp_path, ["card.md", "m"], "m"):
+    with pytest.raises(VadoseError, match="was not made by this command"), MINE.files(tmp_path, ["card.md", "m"], "m"):
         pass
     (tmp_path / "card.md").unlink()
     with MINE.files(tmp_path, ["card.md", "m"], "m") as held:

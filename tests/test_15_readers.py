@@ -50,8 +50,8 @@ def test_what_is_no_mapping_is_refused(read: Read, content: bytes, told: str, tm
     with pytest.raises(Unreadable) as refused:
         read(tmp_path / "a")
     assert told in str(refused.value)
-    assert str(tmp_path / "a") in refused.value.asked
-    assert refused.value.remedy
+    assert str(tmp_path / "a") in refused.value.context
+    assert refused.value.hint
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -124,7 +124,7 @@ def test_yaml_bombs_and_objects_are_refused(text: str, told: str, tmp_path: Path
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(Unreadable) as refused:
         read_yaml(tmp_path / "a.yaml")
-    assert told in refused.value.found
+    assert told in refused.value.problem
 
 
 def test_honest_aliases_and_merges_of_yaml_are_read(tmp_path: Path) -> None:

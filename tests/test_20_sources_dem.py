@@ -9,15 +9,15 @@ import rasterio
 from affine import Affine
 
 from real_archive import DATES, Layer, build, painted, write_item, write_raster
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period, tile_around, to_lonlat
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period, tile_around, to_lonlat
 from vadose.sources.dem import Dem
 
 SECOND = 1 / 3600
 TILE = Affine(SECOND, 0, 9 - SECOND / 2, 0, -SECOND, 46 + SECOND / 2)
 """Upper left corner of NASADEM n45e009: pixel centres on whole seconds."""
 ANY = Period.parse("1990-01-01")
-AREA = Area.from_tile(tile_around(9.05, 45.95, 4), "chip")
+AREA = AreaOfInterest.from_tile(tile_around(9.05, 45.95, 4), "chip")
 
 
 def heights(transform: Affine = TILE, shape: tuple[int, int] = (400, 600)) -> Layer:
@@ -67,7 +67,7 @@ def test_tiles_that_share_an_edge_are_both_given(tmp_path):
     east = Affine(SECOND, 0, 9 + 599.5 * SECOND, 0, -SECOND, 46 + SECOND / 2)
     write(tmp_path, heights(), "west")
     write(tmp_path, heights(east), "east")
-    found = Dem(tmp_path).open(Area.from_bbox(9.16, 45.95, 9.17, 45.96), ANY)
+    found = Dem(tmp_path).open(AreaOfInterest.from_bbox(9.16, 45.95, 9.17, 45.96), ANY)
     assert [part.attrs["item"] for part in found] == ["east", "west"]
     for part in found:
         np.testing.assert_allclose(part["elevation"][0], (part["x"] - 9) * 3600, atol=1e-3)
@@ -82,20 +82,20 @@ def test_a_real_copernicus_item_is_read(tmp_path, real):
     transform = Affine(1 / 2400, 0, -115.00020833333333, 0, -SECOND, 54.00013888888889)
     values = np.full((400, 300), 812.25, np.float32)
     write_raster(tmp_path / f"{name}.tif", Layer(values, "EPSG:4326", transform))
-    (found,) = Dem(tmp_path).open(Area.from_bbox(-114.95, 53.95, -114.94, 53.96), ANY)
+    (found,) = Dem(tmp_path).open(AreaOfInterest.from_bbox(-114.95, 53.95, -114.94, 53.96), ANY)
     np.testing.assert_array_equal(found["elevation"], np.float32(812.25))
     assert found.attrs["platform"] == "tandem-x"
 
 
 def test_nothing_found_and_cut_files(tmp_path):
-    with pytest.raises(NothingFound, match=r"dem: items over 'chip'\. .*holds none\. Put items of dem"):
+    with pytest.raises(NoDataError, match=r"dem: items over 'chip'\. .*holds none\. Put items of dem"):
         Dem(tmp_path).open(AREA, ANY)
     item = write(tmp_path, heights())
-    with pytest.raises(NothingFound, match="0 of them over the area"):
-        Dem(tmp_path).open(Area.from_bbox(0, 0, 1, 1), ANY)
+    with pytest.raises(NoDataError, match="0 of them over the area"):
+        Dem(tmp_path).open(AreaOfInterest.from_bbox(0, 0, 1, 1), ANY)
     path = item.with_name("elevation.tif")
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(Refusal, match=r"elevation\.tif: reading it.*Get the file again"):
+    with pytest.raises(VadoseError, match=r"elevation\.tif: reading it.*Get the file again"):
         Dem(tmp_path).open(AREA, ANY)
 
 
@@ -106,5 +106,5 @@ def test_real_scenes_are_read_back(tmp_path, real, scene):
     with rasterio.open(real / "scenes" / scene / "dem.tif") as file:
         expected, epsg, bounds = file.read(1), file.crs.to_epsg(), file.bounds
     tile = tile_around(*to_lonlat(epsg).transform(bounds.left + 1120, bounds.bottom + 1120), 5)
-    (found,) = Dem(tmp_path).open(Area.from_tile(tile), ANY)
+    (found,) = Dem(tmp_path).open(AreaOfInterest.from_tile(tile), ANY)
     np.testing.assert_array_equal(found["elevation"], expected)

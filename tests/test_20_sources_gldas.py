@@ -13,9 +13,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.errors import NothingFound, Refusal
-from vadose.fusion import Assembler, History, Needs, Windows, assemble
-from vadose.grid import Area, Period, tile_around
+from vadose.errors import NoDataError, VadoseError
+from vadose.fusion import FeatureBuilder, HistorySpec, InputSpec, TemporalPolicy, build_features
+from vadose.grid import AreaOfInterest, Period, tile_around
 from vadose.sources.gldas import EARLY, GRID, MAIN, Gldas
 
 NAME = "GLDAS_NOAH025_3H.A{}.{}.{}.nc4"
@@ -25,7 +25,7 @@ DAY = Period.parse("2016-01-01")
 
 
 def around(lon, lat, half=0.02, name="ebro"):
-    return Area.from_bbox(max(lon - half, -180), lat - half, min(lon + half, 180), lat + half, name)
+    return AreaOfInterest.from_bbox(max(lon - half, -180), lat - half, min(lon + half, 180), lat + half, name)
 
 
 def gldas(archive, lon=-0.4, lat=41.4, period=DAY):
@@ -140,7 +140,7 @@ def test_instants_are_in_order_and_belong_to_the_period_by_their_names(tmp_path:
 
 def test_another_version_is_another_product_and_left_out_by_name(tmp_path: Path) -> None:
     write(tmp_path, version="020", offset=10.0)
-    with pytest.raises(NothingFound, match=r"It is of version 020; GLDAS-2\.1 is 021"):
+    with pytest.raises(NoDataError, match=r"It is of version 020; GLDAS-2\.1 is 021"):
         gldas(tmp_path)
     new = gldas(write(tmp_path).parent)
     (dataset,) = Gldas(tmp_path).open(around(-0.4, 41.4), DAY)
@@ -171,7 +171,7 @@ def test_a_file_that_is_replaced_is_read_anew(tmp_path: Path) -> None:
 
 def test_a_large_area_is_read_whole(tmp_path: Path) -> None:
     write(tmp_path)
-    (dataset,) = Gldas(tmp_path).open(Area.from_bbox(-60, -50, 60, 60, "half the world"), DAY)
+    (dataset,) = Gldas(tmp_path).open(AreaOfInterest.from_bbox(-60, -50, 60, 60, "half the world"), DAY)
     assert int(dataset["gldas"].notnull().sum()) == 30 * 30
     assert dataset["gldas"].sel(x=-0.4, y=41.4, method="nearest").values == gldas(tmp_path).sel(
         x=-0.4, y=41.4, method="nearest"
@@ -188,25 +188,23 @@ def test_a_period_without_granules_says_which_there_are(tmp_path: Path) -> None:
     write(tmp_path, date="20160101")
     write(tmp_path, date="20160105")
     for asked, found in (("2014-02-01/2014-03-01", "."), ("2016-01-03", " with a gap there.")):
-        with pytest.raises(NothingFound) as told:
+        with pytest.raises(NoDataError) as told:
             gldas(tmp_path, period=Period.parse(asked))
-        assert told.value.asked == f"gldas: no granules for {Period.parse(asked)} in 'ebro'."
-        assert told.value.found == f"Found 2016-01-01..2016-01-05{found}"
-        assert "period inside it" in told.value.remedy
+        assert told.value.context == f"gldas: no granules for {Period.parse(asked)} in 'ebro'."
+        assert told.value.problem == f"Found 2016-01-01..2016-01-05{found}"
+        assert "period inside it" in told.value.hint
 
 
 def test_an_archive_without_granules_or_no_archive(tmp_path: Path) -> None:
-    with pytest.raises(NothingFound, match=r"Found none at all under .*Download some"):
+    with pytest.raises(NoDataError, match=r"Found none at all under .*Download some"):
         gldas(tmp_path)
-    with pytest.raises(Refusal, match=r"no such folder.*Give the folder"):
+    with pytest.raises(VadoseError, match=r"no such folder.*Give the folder"):
         gldas(tmp_path / "absent")
 
 
 def test_an_area_beyond_the_product(tmp_path: Path) -> None:
     write(tmp_path)
-    with pytest.raises(
-        NothingFound, match=r"gldas: 'ebro'\. It spans -71\.02..-70\.98 N, where the product ends\. Cho"
-    ):
+    with pytest.raises(NoDataError, match=r"gldas: 'ebro'\. It spans -71\.02..-70\.98 N, where the product ends\. Cho"):
         gldas(tmp_path, 0.0, -71.0)
 
 
@@ -303,9 +301,9 @@ def test_a_granule_that_is_not_as_it_should_be_is_left_out_by_name(tmp_path: Pat
     assert re.search(reason, entry.reason)
     assert str(path) in entry.reason
     (tmp_path / NAME.format("20160101", "0600", "021")).unlink()
-    with pytest.raises(NothingFound, match=reason) as told:
+    with pytest.raises(NoDataError, match=reason) as told:
         gldas(tmp_path)
-    assert path.name in told.value.found
+    assert path.name in told.value.problem
 
 
 @pytest.mark.parametrize(("change", "kind", "reason"), CONTRADICTORY)
@@ -338,7 +336,7 @@ def test_a_truncated_granule_is_left_out_by_name(tmp_path: Path) -> None:
 def test_a_file_of_the_classic_format_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
     path = tmp_path / NAME.format("20160101", "0300", "021")
     netCDF4.Dataset(path, "w", format="NETCDF3_CLASSIC").close()
-    with pytest.raises(NothingFound, match=r"NetCDF file of the classic format.*nccopy -k nc4"):
+    with pytest.raises(NoDataError, match=r"NetCDF file of the classic format.*nccopy -k nc4"):
         gldas(tmp_path)
 
 
@@ -512,7 +510,7 @@ def test_files_that_look_like_granules_are_left_out_by_name(tmp_path: Path, name
     path.touch()
     (entry,) = Gldas(tmp_path).left_out
     assert (entry.source, entry.name, entry.file, entry.kind) == ("gldas", path.name, name, kind)
-    with pytest.raises(NothingFound, match=re.escape(path.name)):
+    with pytest.raises(NoDataError, match=re.escape(path.name)):
         gldas(tmp_path)
 
 
@@ -557,7 +555,7 @@ def test_an_early_product_is_not_replaced_by_a_main_one_that_cannot_be_read(tmp_
     assert np.isnat(found["GLDAS_NOAH025_3H_EP 021"]["replaced_at"].values).all()
 
 
-NEEDS = Needs(cells=("gldas",), history=History(("gldas",), 3, 1.0))
+NEEDS = InputSpec(cells=("gldas",), history=HistorySpec(("gldas",), 3, 1.0))
 TILE = tile_around(-0.4, 41.4, 0)
 NOON = np.datetime64("2016-01-01T12:00", "ns")
 
@@ -576,13 +574,13 @@ def test_as_of_reads_the_stream_that_was_there(tmp_path: Path, days: int, item: 
         item = None
     as_of = NOON + np.timedelta64(days, "D")
     if item is None:
-        with pytest.raises(NothingFound):
-            assemble([Gldas(tmp_path)], TILE, NOON, NEEDS, as_of=as_of)
+        with pytest.raises(NoDataError):
+            build_features([Gldas(tmp_path)], TILE, NOON, NEEDS, as_of=as_of)
         return
-    inputs = assemble([Gldas(tmp_path)], TILE, NOON, NEEDS, as_of=as_of)
+    inputs = build_features([Gldas(tmp_path)], TILE, NOON, NEEDS, as_of=as_of)
     assert inputs.items == (item,)
     value = float(inputs.cells["gldas"].mean())
-    plain = float(assemble([Gldas(tmp_path)], TILE, NOON, NEEDS).cells["gldas"].mean())
+    plain = float(build_features([Gldas(tmp_path)], TILE, NOON, NEEDS).cells["gldas"].mean())
     assert value == pytest.approx(plain + 0.05 * (item == THE_EARLY), abs=1e-6)
     assert float(inputs.history["gldas"][0].mean()) == pytest.approx(value, abs=1e-6), "each instant counts once"
 
@@ -591,10 +589,10 @@ def test_hindsight_reads_the_main_stream_and_early_products_where_it_ends(tmp_pa
     write(tmp_path, "0300")
     write_early(tmp_path, "0300", offset=5.0)
     write_early(tmp_path, "0600", offset=5.0)
-    inputs = assemble([Gldas(tmp_path)], TILE, NOON, NEEDS)
+    inputs = build_features([Gldas(tmp_path)], TILE, NOON, NEEDS)
     assert inputs.items == (THE_MAIN, THE_EARLY)
     assert float(inputs.cells["gldas_age"].max()) == 0.25
-    at_five = assemble([Gldas(tmp_path)], TILE, np.datetime64("2016-01-01T05:00", "ns"), NEEDS)
+    at_five = build_features([Gldas(tmp_path)], TILE, np.datetime64("2016-01-01T05:00", "ns"), NEEDS)
     main = float(at_five.cells["gldas"].mean())
     assert float(inputs.cells["gldas"].mean()) == pytest.approx(main + 0.05, abs=1e-6)
     assert float(inputs.history["gldas"][0].mean()) == pytest.approx(main + 0.025, abs=1e-6)
@@ -603,13 +601,13 @@ def test_hindsight_reads_the_main_stream_and_early_products_where_it_ends(tmp_pa
 def test_causal_samples_see_a_stream_when_it_was_there(tmp_path: Path) -> None:
     write(tmp_path)
     write_early(tmp_path, offset=5.0)
-    windows = Windows({"gldas": 200.0}, causal=True)
+    windows = TemporalPolicy({"gldas": 200.0}, causal=True)
     days = Period(NOON, NOON + np.timedelta64(130, "D"))
-    needs = Needs(cells=("gldas",))
-    assembler = Assembler.open([Gldas(tmp_path)], TILE, days, needs, windows)
+    needs = InputSpec(cells=("gldas",))
+    assembler = FeatureBuilder.open([Gldas(tmp_path)], TILE, days, needs, windows)
     seen = {after: assembler.at(NOON + np.timedelta64(after, "D")).items for after in (40, 50, 120, 123)}
     early, main = (THE_EARLY,), (THE_MAIN,)
     assert seen == {40: (), 50: early, 120: early, 123: main}
-    stated = Windows({"gldas": 200.0}, causal=True, latency_days={"gldas": 10.0})
-    assembler = Assembler.open([Gldas(tmp_path)], TILE, days, needs, stated)
+    stated = TemporalPolicy({"gldas": 200.0}, causal=True, latency_days={"gldas": 10.0})
+    assembler = FeatureBuilder.open([Gldas(tmp_path)], TILE, days, needs, stated)
     assert assembler.at(NOON + np.timedelta64(11, "D")).items == main, "what a user states goes for all streams"

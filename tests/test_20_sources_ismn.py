@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from ismn.interface import ISMN_Interface
 
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 
@@ -193,12 +193,10 @@ def test_sensors_can_be_chosen_by_area_and_depth(tmp_path: Path) -> None:
     stm(tmp_path, station="Shallow")
     stm(tmp_path, station="Deep", depths=("0.200000", "0.200000"))
     stm(tmp_path, station="Far", place="NET NET Far 10.0 20.0 5.0 0.05 0.05")
-    basque = Area.from_bbox(-3, 43, -2, 44, "basque")
+    basque = AreaOfInterest.from_bbox(-3, 43, -2, 44, "basque")
     found = {sensor.station for sensor in Ismn(tmp_path).sensors(basque, deepest_m=0.1)}
     assert found == {"Shallow"}
-    with pytest.raises(
-        NothingFound, match=r"sensors in 'basque' down to 0.01 m of .* Found 3 sensors elsewhere\. Give"
-    ):
+    with pytest.raises(NoDataError, match=r"sensors in 'basque' down to 0.01 m of .* Found 3 sensors elsewhere\. Give"):
         Ismn(tmp_path).sensors(basque, deepest_m=0.01)
 
 
@@ -207,14 +205,16 @@ def test_readings_can_be_chosen_by_period(tmp_path: Path) -> None:
     source = Ismn(tmp_path)
     (sensor,) = source.sensors()
     assert len(source.read(sensor, Period.parse("2019-01-01"))) == 3
-    with pytest.raises(NothingFound, match=r"for 2020-01-01\.\.2020-01-01\. Found 2019-01-01\.\.2019-01-02\. Pass a"):
+    with pytest.raises(NoDataError, match=r"for 2020-01-01\.\.2020-01-01\. Found 2019-01-01\.\.2019-01-02\. Pass a"):
         source.read(sensor, Period.parse("2020-01-01"))
 
 
 def test_a_sensor_of_another_archive_is_refused(tmp_path: Path) -> None:
     stm(tmp_path)
     other = Sensor("NET", "Hill", "Probe-A", 43.15, -2.9567, 112.0, 0.05, 0.05)
-    with pytest.raises(Refusal, match=r"NET/Hill/Probe-A/0.05-0.05m .*Found 1 sensors, but not this one\. Take one"):
+    with pytest.raises(
+        VadoseError, match=r"NET/Hill/Probe-A/0.05-0.05m .*Found 1 sensors, but not this one\. Take one"
+    ):
         Ismn(tmp_path).read(other)
 
 
@@ -257,7 +257,7 @@ def test_a_station_beyond_ascii_is_read_in_either_encoding(tmp_path: Path, layou
 def test_encodings_of_wide_letters_are_refused_by_name(tmp_path: Path, encoding: str) -> None:
     path = stm(tmp_path / "data")
     path.write_bytes(path.read_text().encode(encoding))
-    with pytest.raises(Refusal, match="UTF-16"):
+    with pytest.raises(VadoseError, match="UTF-16"):
         Ismn(tmp_path / "data").sensors()
 
 
@@ -285,10 +285,10 @@ def test_a_malformed_file_is_named_and_refuses_the_archive_or_is_skipped_and_lis
     change(stm(tmp_path / "data"))
     before = sorted(tmp_path.rglob("*"))
     for archive in (tmp_path / "data", zipped(tmp_path / "data", tmp_path.with_suffix(".zip"))):
-        with pytest.raises(Refusal, match=re.escape(found)) as told:
+        with pytest.raises(VadoseError, match=re.escape(found)) as told:
             Ismn(archive).sensors()
-        assert re.match(r"ismn: NET/Hill-1/.+\.stm\.", told.value.asked)
-        assert "ask to skip malformed files" in told.value.remedy
+        assert re.match(r"ismn: NET/Hill-1/.+\.stm\.", told.value.context)
+        assert "ask to skip malformed files" in told.value.hint
         source = Ismn(archive, skip_malformed=True)
         assert [sensor.station for sensor in source.sensors()] == ["Good"]
         assert [str(refusal) for refusal in source.malformed] == [str(told.value)]
@@ -311,32 +311,32 @@ def test_damaged_readings_are_refused_when_they_are_read(tmp_path: Path, rows) -
     path.write_text(text.replace("2019/01/03   O", "2019/01/03"))
     source = Ismn(tmp_path)
     (sensor,) = source.sensors()
-    with pytest.raises(Refusal, match=r"reading") as told:
+    with pytest.raises(VadoseError, match=r"reading") as told:
         source.read(sensor)
-    assert path.name in told.value.asked
-    assert not isinstance(told.value, NothingFound)
+    assert path.name in told.value.context
+    assert not isinstance(told.value, NoDataError)
 
 
 def test_the_real_malformed_file_is_refused_wherever_it_stands(real: Path, tmp_path: Path) -> None:
     bad = real / "ismn" / "malformed" / "mal_formed_file.txt"
     with pytest.raises(
-        Refusal, match=r"mal_formed_file\.txt\. It is neither a folder nor a whole zip file\. Give what"
+        VadoseError, match=r"mal_formed_file\.txt\. It is neither a folder nor a whole zip file\. Give what"
     ):
         Ismn(bad).sensors()
-    with pytest.raises(NothingFound, match=r"malformed\. Found no file named .*\. Give a folder or a zip file"):
+    with pytest.raises(NoDataError, match=r"malformed\. Found no file named .*\. Give a folder or a zip file"):
         Ismn(bad.parent).sensors()
     shutil.copy(bad, stm(tmp_path))
-    with pytest.raises(Refusal, match=r"Hill-1.*\.stm\. Its first line is of neither .*'no good data here'"):
+    with pytest.raises(VadoseError, match=r"Hill-1.*\.stm\. Its first line is of neither .*'no good data here'"):
         Ismn(tmp_path).sensors()
 
 
 def test_an_archive_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"absent\. There is no such file or folder\. Give what was downloaded"):
+    with pytest.raises(VadoseError, match=r"absent\. There is no such file or folder\. Give what was downloaded"):
         Ismn(tmp_path / "absent").sensors()
     stm(tmp_path / "data")
     archive = zipped(tmp_path / "data", tmp_path / "data.zip")
     archive.write_bytes(archive.read_bytes()[:-40])
-    with pytest.raises(Refusal, match=r"data\.zip\. It is neither a folder nor a whole zip file"):
+    with pytest.raises(VadoseError, match=r"data\.zip\. It is neither a folder nor a whole zip file"):
         Ismn(archive).sensors()
 
 
@@ -346,5 +346,5 @@ def test_a_path_that_leads_out_of_the_archive_is_refused(tmp_path: Path, name: s
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         archive.write(path, "placeholder")
         archive.filelist[0].filename = f"{name}/{path.name}"
-    with pytest.raises(Refusal, match="Its path leads out of the archive"):
+    with pytest.raises(VadoseError, match="Its path leads out of the archive"):
         Ismn(tmp_path / "data.zip").sensors()

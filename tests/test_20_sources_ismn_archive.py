@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from test_20_sources_ismn import ROWS, stm, zipped
 from vadose.cli.main import app
-from vadose.errors import Refusal
-from vadose.insitu.archive import Files
+from vadose.errors import VadoseError
+from vadose.insitu.archive import ArchiveReader
 from vadose.insitu.flags import FROZEN, MEANINGS, accepted, explained
-from vadose.insitu.index import Held
+from vadose.insitu.index import IsmnIndex
 from vadose.insitu.ismn import Ismn
-from vadose.insitu.static_variables import COVER, SOIL, read_static
+from vadose.insitu.static_variables import CLASS_COLUMNS, SOIL, read_static
 
 GOOD = "NET/Hill-1/NET_NET_Hill-1_sm_0.050000_0.050000_Probe-A_20190101_20190131.stm"
 
@@ -51,10 +51,10 @@ def test_a_hostile_archive_is_refused_whole(tmp_path: Path, name: str, content: 
     path = archive_with(tmp_path, name, content, mode)
     before = sorted(tmp_path.rglob("*"))
     for skip in (False, True):
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(VadoseError) as told:
             Ismn(path, skip_malformed=skip).sensors()
-        assert found in told.value.found
-        assert "Nothing of the archive was read; download it again from ISMN" in told.value.remedy
+        assert found in told.value.problem
+        assert "Nothing of the archive was read; download it again from ISMN" in told.value.hint
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -64,7 +64,7 @@ def test_a_size_that_is_declared_falsely_is_found(tmp_path: Path) -> None:
     size = len((tmp_path / "data" / GOOD).read_bytes()).to_bytes(4, "little")
     assert packed.count(size) >= 2
     path.write_bytes(packed.replace(size, (5).to_bytes(4, "little")))
-    with pytest.raises(Refusal, match=r"Hill-1.*It cannot be read"):
+    with pytest.raises(VadoseError, match=r"Hill-1.*It cannot be read"):
         Ismn(path).sensors()
 
 
@@ -76,7 +76,7 @@ def test_other_files_in_an_archive_are_let_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_digest_tells_archives_apart(tmp_path: Path, packed: bool) -> None:
     def digest() -> str:
-        return Files(zipped(tmp_path / "data", tmp_path / "data.zip") if packed else tmp_path / "data").digest
+        return ArchiveReader(zipped(tmp_path / "data", tmp_path / "data.zip") if packed else tmp_path / "data").digest
 
     stm(tmp_path / "data")
     first = digest()
@@ -90,8 +90,8 @@ def test_the_digest_tells_archives_apart(tmp_path: Path, packed: bool) -> None:
 )
 def test_static_variables_are_those_of_the_ismn_package(real: Path, archive: str, tmp_path: Path, capfd) -> None:
     theirs = ISMN_Interface(real / archive, meta_path=tmp_path, temp_root=tmp_path, parallel=False).metadata
-    files = Files(real / archive)
-    held = Held.of(files, skip_malformed=False)
+    files = ArchiveReader(real / archive)
+    held = IsmnIndex.of(files, skip_malformed=False)
     compared = 0
     for _, row in theirs.iterrows():
         key = tuple(row[name, "val"] for name in ("network", "station", "instrument"))
@@ -103,7 +103,7 @@ def test_static_variables_are_those_of_the_ismn_package(real: Path, archive: str
         )
         static = read_static(one.static, files.read(one.static))
         found = static.at(one.sensor.depth_from_m, one.sensor.depth_to_m)
-        assert set(found) == set(COVER) | set(SOIL)
+        assert set(found) == set(CLASS_COLUMNS) | set(SOIL)
         for name in (*SOIL, "lc_2000", "lc_2005", "lc_2010"):
             assert float(found[name]) == row[name, "val"], (key, name)
             compared += 1
@@ -126,7 +126,7 @@ def test_static_variables_of_the_nearest_layer_and_of_a_table_without_header() -
         40,
     ]
     assert static.at(0, 0.05) | {"lc_2010": "130", "climate_insitu": "Cfa", "sand_fraction": None} == static.at(0, 0.05)
-    with pytest.raises(Refusal, match=r"ismn: table\. It is no table of static variables"):
+    with pytest.raises(VadoseError, match=r"ismn: table\. It is no table of static variables"):
         read_static("table", b"clay fraction;% weight;top;0.30;20;;HWSD;")
 
 
@@ -163,7 +163,7 @@ def test_a_damaged_thermometer_refuses_its_sensor_or_is_skipped(tmp_path: Path) 
     stm(tmp_path)
     path = warmth(tmp_path, [("2019/01/01 00:00", "warm", "G")])
     source = Ismn(tmp_path)
-    with pytest.raises(Refusal, match="warm"):
+    with pytest.raises(VadoseError, match="warm"):
         source.read(source.sensors()[0])
     found = Ismn(tmp_path, skip_malformed=True).read(source.sensors()[0])
     assert found["soil_temperature"].isna().all()
@@ -204,8 +204,8 @@ def test_an_encrypted_archive_is_refused_whole(tmp_path: Path) -> None:
     content[6] |= 1
     content[content.index(b"PK\1\2") + 8] |= 1
     path.write_bytes(content)
-    with pytest.raises(Refusal, match=r"It is encrypted\. .*password"):
+    with pytest.raises(VadoseError, match=r"It is encrypted\. .*password"):
         Ismn(path).sensors()
     told = CliRunner().invoke(app, ["samples", "convert-ismn", str(path), "--out", str(tmp_path / "tables")])
-    assert isinstance(told.exception, Refusal)
+    assert isinstance(told.exception, VadoseError)
     assert not (tmp_path / "tables").exists()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from real_archive import BANDS_L2A, BASELINES, DATES, Layer, write_item, write_raster
-from vadose.errors import NothingFound
-from vadose.grid import Area, Period, tile_around, to_lonlat
+from vadose.errors import NoDataError
+from vadose.grid import AreaOfInterest, Period, tile_around, to_lonlat
 from vadose.sources.archive import Index
 from vadose.sources.dem import Dem
 from vadose.sources.left_out import Unfit
@@ -22,7 +22,7 @@ from vadose.sources.soil_units import density_factor, texture_factor
 from vadose.sources.soilgrids import SoilGrids
 
 UTM, FINE, COARSE = "EPSG:32633", Affine(10, 0, 500000, 0, -10, 5000000), Affine(20, 0, 500000, 0, -20, 5000000)
-AREA = Area.from_tile(tile_around(*to_lonlat(32633).transform(500300, 4999700), 0), "chip")
+AREA = AreaOfInterest.from_tile(tile_around(*to_lonlat(32633).transform(500300, 4999700), 0), "chip")
 DAY = Period.parse("2021-06-01")
 SIDE = 64
 Numbers = NDArray[Any]
@@ -70,7 +70,7 @@ def kind_of(index: Index) -> str:
     """Why the scene is left out; empty where it is read."""
     try:
         index.find(AREA, DAY)
-    except NothingFound:
+    except NoDataError:
         (left,) = index.left_out
         assert left.reason in str(index.left_out)
         return left.kind
@@ -148,7 +148,7 @@ def test_reflectance_of_top_of_atmosphere_in_other_units_is_seen_without_classes
     properties = {"s2:processing_baseline": "02.09"}
     write_item(tmp_path, "sentinel-2-l1c", "top", "2021-06-01T10:00:00Z", layers, properties)
     index = Index.of(tmp_path, "sentinel-2-l1c")
-    with pytest.raises(NothingFound, match="99 % of the numbers of its brightest band are below"):
+    with pytest.raises(NoDataError, match="99 % of the numbers of its brightest band are below"):
         index.find(AREA, DAY)
 
 
@@ -167,9 +167,9 @@ def test_real_scenes_on_both_sides(tmp_path, real, name, classes, added):
     index = Index.of(tmp_path, "sentinel-2-l2a")
     ((record, _),) = index.records
     west, south, east, north = record.bbox
-    area = Area.from_bbox(west, south, east, north)
+    area = AreaOfInterest.from_bbox(west, south, east, north)
     if added:
-        with pytest.raises(NothingFound, match="clear pixels of land are below"):
+        with pytest.raises(NoDataError, match="clear pixels of land are below"):
             index.find(area, DAY)
     else:
         assert index.find(area, DAY)
@@ -247,8 +247,8 @@ def ground_at(tmp_path: Path, heights: Numbers, crs: str = "EPSG:4326", **stated
             setattr(raster, name, (value,))
     source = Dem(tmp_path)
     try:
-        (found,) = source.open(Area.from_bbox(14.996, 45.15, 15.0, 45.155), DAY)
-    except NothingFound:
+        (found,) = source.open(AreaOfInterest.from_bbox(14.996, 45.15, 15.0, 45.155), DAY)
+    except NoDataError:
         return source.index, float("nan")
     return source.index, float(np.nanmax(found["elevation"].values))
 
@@ -332,7 +332,7 @@ def soils(tmp_path: Path, factors: dict[str, float], kind: type = np.float32, **
 
 
 def means(source: SoilGrids) -> dict[str, float]:
-    parts = source.open(Area.from_bbox(14.95, 45.1, 15.0, 45.15), DAY)
+    parts = source.open(AreaOfInterest.from_bbox(14.95, 45.1, 15.0, 45.15), DAY)
     return {str(name): float(np.nanmean(array)) for part in parts for name, array in part.data_vars.items()}
 
 
@@ -376,7 +376,7 @@ def test_textures_of_unknown_units_are_left_out_and_bulk_density_is_read(tmp_pat
 
 def test_stated_units_that_the_numbers_are_not_in_leave_the_maps_out(tmp_path):
     source = soils(tmp_path, dict.fromkeys(TEXTURES, 1e-3), units="%")
-    with pytest.raises(NothingFound, match=r"The files state %; their medians are sand 210, .* which is g kg-1"):
+    with pytest.raises(NoDataError, match=r"The files state %; their medians are sand 210, .* which is g kg-1"):
         means(source)
 
 

@@ -15,10 +15,10 @@ import shapely
 from affine import Affine
 
 from real_archive import Layer, write_item, write_raster
-from vadose.errors import NothingFound
-from vadose.fusion.scene import looks_of
-from vadose.grid import Area, Period
-from vadose.insitu.archive import Files
+from vadose.errors import NoDataError
+from vadose.fusion.scene import scenes_of
+from vadose.grid import AreaOfInterest, Period
+from vadose.insitu.archive import ArchiveReader
 from vadose.io.folders import walk
 from vadose.sources.archive import Index
 from vadose.sources.crs import epsg_of, horizontal_wkt
@@ -29,7 +29,7 @@ from vadose.sources.sentinel1 import Sentinel1
 RTC, L2A = "sentinel-1-rtc", "sentinel-2-l2a"
 GRID = Affine(10, 0, 500000, 0, -10, 5000000)
 DOT = Layer(np.full((40, 40), 0.1, np.float32), "EPSG:32633", GRID)
-AREA = Area.from_bbox(14.99, 45.14, 15.01, 45.16, "istria")
+AREA = AreaOfInterest.from_bbox(14.99, 45.14, 15.01, 45.16, "istria")
 YEAR = Period.parse("2019-01-01/2019-12-31")
 HEIGHT = Layer(np.full((36, 36), 300, np.int16), "EPSG:4326", Affine(1 / 3600, 0, 14.995, 0, -1 / 3600, 45.16))
 
@@ -87,7 +87,7 @@ def test_pipes_sockets_and_hidden_files_are_not_waited_for(tmp_path):
         assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
         assert [left.name for left in index.left_out] == ["pipe.json", "s.json"]
         assert "is a pipe, no regular file" in index.left_out[0].reason
-        assert Files(tmp_path).data == ()
+        assert ArchiveReader(tmp_path).data == ()
 
 
 def collection(archive: Path, names: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -167,10 +167,10 @@ def test_longitudes_of_0_to_360_are_understood(tmp_path, west, east, inside, out
     ((record, _),) = Index.of(tmp_path, RTC).records
     assert -180 <= record.bbox[0] <= 180
     index = Index.of(tmp_path, RTC)
-    assert index.find(Area.from_bbox(inside - 1, 0, inside + 1, 1), None)
+    assert index.find(AreaOfInterest.from_bbox(inside - 1, 0, inside + 1, 1), None)
     if outside is not None:
-        with pytest.raises(NothingFound):
-            index.find(Area.from_bbox(outside - 1, 0, outside + 1, 1), None)
+        with pytest.raises(NoDataError):
+            index.find(AreaOfInterest.from_bbox(outside - 1, 0, outside + 1, 1), None)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_checksums_are_compared(tmp_path, name):
     content = bytearray(raster.read_bytes())
     content[len(content) // 2] ^= 1
     raster.write_bytes(content)
-    with pytest.raises(NothingFound, match=rf"left out: a: .*{name} checksum\. It is \w+; its item says {digest}"):
+    with pytest.raises(NoDataError, match=rf"left out: a: .*{name} checksum\. It is \w+; its item says {digest}"):
         found(tmp_path)
 
 
@@ -284,7 +284,7 @@ def test_a_checksum_of_another_kind_says_nothing(tmp_path, text):
 )
 def test_a_file_that_is_not_the_one_described_is_left_out(tmp_path, fields, words):
     changed(an_item(tmp_path), assets={"vv": {"href": "vv.tif"} | fields})
-    with pytest.raises(NothingFound, match=rf"left out: a: .*{words}"):
+    with pytest.raises(NoDataError, match=rf"left out: a: .*{words}"):
         found(tmp_path)
 
 
@@ -360,5 +360,5 @@ def test_neighbours_and_other_satellites_are_no_twins(tmp_path):
 def test_of_looks_of_one_time_the_later_processing_comes_first(tmp_path):
     an_item(tmp_path, "a", properties={"processing:datetime": "2020-01-01T00:00:00Z", "platform": "s1a"})
     an_item(tmp_path, "b", properties={"processing:datetime": "2021-01-01T00:00:00Z", "platform": "s1b"})
-    looks = looks_of(Sentinel1(tmp_path).open(AREA, YEAR))
+    looks = scenes_of(Sentinel1(tmp_path).open(AREA, YEAR))
     assert [look.item for look in looks] == ["b", "a"]

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from real_archive import DATES, Layer, build, painted, write_item, write_raster
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period, Tile, from_lonlat, tile_around, to_lonlat
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period, Tile, from_lonlat, tile_around, to_lonlat
 from vadose.sources import layers, raster
-from vadose.sources.incidence import Surface, tie_points
+from vadose.sources.incidence import IncidenceModel, tie_points
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.window import Window
 
@@ -28,9 +28,9 @@ DAY = Period.parse("2019-06-01")
 TIME = "2019-06-01T05:00:00Z"
 
 
-def place(x: float, y: float, halo: int = 1, epsg: int = 32633) -> Area:
+def place(x: float, y: float, halo: int = 1, epsg: int = 32633) -> AreaOfInterest:
     """The ground of a chip whose middle cell holds a place."""
-    return Area.from_tile(tile_around(*to_lonlat(epsg).transform(x, y), halo), "chip")
+    return AreaOfInterest.from_tile(tile_around(*to_lonlat(epsg).transform(x, y), halo), "chip")
 
 
 AREA = place(502000, 4997000)
@@ -100,7 +100,7 @@ def test_the_window_is_what_the_area_needs_and_little_more(east, north, rows, co
     grid = raster.Grid(rasterio.CRS.from_epsg(32633).to_wkt(), GRID, *SHAPE)
     tile = Tile(32633, (500000 + east) // 320, (5000000 + north) // 320, columns, rows)
     box = tile.pixels.boundingbox
-    window = grid.window(Area.from_tile(tile))
+    window = grid.window(AreaOfInterest.from_tile(tile))
     touches = box.right > 500000 and box.left < 505000 and box.top > 4993000 and box.bottom < 5000000
     if window is None:
         assert not touches
@@ -130,7 +130,7 @@ def test_an_area_across_the_antimeridian_is_one_window(tmp_path):
     content = json.loads(item.read_text())
     content["bbox"] = [179.97, -16.03, -179.97, -15.97]
     item.write_text(json.dumps(content))
-    area = Area.from_tile(tile_around(-179.9999, -16, 2))
+    area = AreaOfInterest.from_tile(tile_around(-179.9999, -16, 2))
     assert len(area.geometry.geoms) == 2
     (found,) = Sentinel1(tmp_path).open(area, DAY)
     assert 160 < found.sizes["x"] < 190
@@ -196,7 +196,7 @@ def test_a_smooth_surface_holds_the_real_tie_points(real, epsg):
     points = tie_points(annotation)
     assert points.shape == (210, 3)
     np.testing.assert_allclose(points[0], [1.929931301635841, 44.53525246605311, 30.47481883903625])
-    surface = Surface.fit(points, rasterio.CRS.from_epsg(epsg).to_wkt())
+    surface = IncidenceModel.fit(points, rasterio.CRS.from_epsg(epsg).to_wkt())
     assert surface.residual < 0.03
     x, y = from_lonlat(epsg).transform(points[:, 0], points[:, 1])
     at_points = np.array([surface.at(np.array([a]), np.array([b]))[0, 0] for a, b in zip(x, y, strict=True)])
@@ -208,7 +208,7 @@ def test_a_tie_point_left_out_of_the_fit_is_met_as_well(real):
     points, wkt = tie_points(annotation), rasterio.CRS.from_epsg(32631).to_wkt()
     x, y = from_lonlat(32631).transform(points[:, 0], points[:, 1])
     for index in range(0, 210, 7):
-        surface = Surface.fit(np.delete(points, index, axis=0), wkt)
+        surface = IncidenceModel.fit(np.delete(points, index, axis=0), wkt)
         angle = surface.at(x[[index]], y[[index]])[0, 0]
         assert abs(angle - points[index, 2]) < 0.05
 
@@ -251,7 +251,7 @@ def test_an_annotation_without_a_whole_grid_is_refused(tmp_path, content):
     item = write(tmp_path, assets=ANNOTATION)
     item.with_name("annotation.xml").write_bytes(content)
     (found,) = Sentinel1(tmp_path).open(AREA, DAY)
-    with pytest.raises(Refusal, match=r"annotation\.xml.*no whole geolocationGridPointList.*Get the annotation"):
+    with pytest.raises(VadoseError, match=r"annotation\.xml.*no whole geolocationGridPointList.*Get the annotation"):
         found["incidence_angle"].compute()
 
 
@@ -268,7 +268,7 @@ def test_an_annotation_whose_points_make_no_surface_is_refused(tmp_path, places)
     points = "".join(f"<geolocationGridPoint>{fields.format(*place)}</geolocationGridPoint>" for place in places)
     file = tmp_path / "few.xml"
     file.write_text(f"<p><geolocationGridPointList count='2'>{points}</geolocationGridPointList></p>")
-    with pytest.raises(Refusal, match=f"It holds {len(places)} tie points.*A surface needs 12"):
+    with pytest.raises(VadoseError, match=f"It holds {len(places)} tie points.*A surface needs 12"):
         tie_points(file)
 
 
@@ -277,7 +277,7 @@ def test_nothing_is_read_before_it_is_computed(tmp_path):
     (found,) = Sentinel1(tmp_path).open(AREA, DAY)
     item.with_name("vv.tif").unlink()
     assert np.isfinite(found["vh"].values).all()
-    with pytest.raises(Refusal, match=r"vv\.tif: reading it\. It is no whole GTiff file.*Get the file again"):
+    with pytest.raises(VadoseError, match=r"vv\.tif: reading it\. It is no whole GTiff file.*Get the file again"):
         found["vv"].compute()
 
 
@@ -291,13 +291,13 @@ def test_a_dataset_can_be_sent_elsewhere(tmp_path):
 
 def test_a_file_cut_in_its_header_is_refused_when_opened(tmp_path):
     cut(write(tmp_path).with_name("vv.tif"), 0.001)
-    with pytest.raises(Refusal, match=r"vv\.tif: reading it.*Get the file again"):
+    with pytest.raises(VadoseError, match=r"vv\.tif: reading it.*Get the file again"):
         Sentinel1(tmp_path).open(AREA, DAY)
 
 
 def test_a_file_cut_in_its_pixels_is_left_out_by_name(tmp_path):
     cut(write(tmp_path).with_name("vv.tif"), 0.4)
-    with pytest.raises(NothingFound, match=r"left out: pass: .*vv\.tif: reading it.*Get the file again"):
+    with pytest.raises(NoDataError, match=r"left out: pass: .*vv\.tif: reading it.*Get the file again"):
         Sentinel1(tmp_path).open(place(502000, 4994000), DAY)
 
 
@@ -305,7 +305,7 @@ def test_a_file_cut_after_it_was_opened_is_refused_when_computed(tmp_path):
     item = write(tmp_path)
     (found,) = Sentinel1(tmp_path).open(place(502000, 4994000), DAY)
     cut(item.with_name("vv.tif"), 0.4)
-    with pytest.raises(Refusal, match=r"vv\.tif: reading it.*Get the file again"):
+    with pytest.raises(VadoseError, match=r"vv\.tif: reading it.*Get the file again"):
         found["vv"].compute()
 
 
@@ -317,7 +317,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
         "<GeoTransform>500000,10,0,5000000,0,-10</GeoTransform><VRTRasterBand dataType='Float32' band='1'>"
         f"<SimpleSource><SourceFilename>{other}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"
     )
-    with pytest.raises(Refusal, match=r"no whole GTiff file"):
+    with pytest.raises(VadoseError, match=r"no whole GTiff file"):
         Sentinel1(tmp_path).open(AREA, DAY)
 
 
@@ -325,7 +325,7 @@ def test_a_file_without_crs_is_refused(tmp_path):
     item = write(tmp_path)
     write_raster(item.with_name("vv.tif"), Layer(np.ones(SHAPE, np.float32), None, GRID))
     with pytest.raises(
-        Refusal, match=r"vv\.tif.*no coordinate reference system.*Write CRS and transform into the file"
+        VadoseError, match=r"vv\.tif.*no coordinate reference system.*Write CRS and transform into the file"
     ):
         Sentinel1(tmp_path).open(AREA, DAY)
 
@@ -334,24 +334,24 @@ def test_a_file_without_crs_is_refused(tmp_path):
 def test_a_file_on_no_known_place_is_refused(tmp_path):
     item = write(tmp_path)
     write_raster(item.with_name("vv.tif"), Layer(np.ones(SHAPE, np.float32), UTM, Affine.identity()))
-    with pytest.raises(Refusal, match=r"vv\.tif.*or no place in it"):
+    with pytest.raises(VadoseError, match=r"vv\.tif.*or no place in it"):
         Sentinel1(tmp_path).open(AREA, DAY)
     write_raster(item.with_name("vv.tif"), Layer(np.ones(SHAPE, np.float32), 'LOCAL_CS["site",UNIT["metre",1]]', GRID))
-    with pytest.raises(Refusal, match=r"site.*No way leads to it.*Give the file a CRS on Earth"):
+    with pytest.raises(VadoseError, match=r"site.*No way leads to it.*Give the file a CRS on Earth"):
         Sentinel1(tmp_path).open(AREA, DAY)
 
 
 def test_a_rotated_file_is_refused(tmp_path):
     item = write(tmp_path)
     write_raster(item.with_name("vv.tif"), Layer(np.ones(SHAPE, np.float32), UTM, Affine(8, 6, 500000, 6, -8, 5000000)))
-    with pytest.raises(Refusal, match=r"vv\.tif.*rotated"):
+    with pytest.raises(VadoseError, match=r"vv\.tif.*rotated"):
         Sentinel1(tmp_path).open(AREA, DAY)
 
 
 def test_a_file_in_another_projection_than_its_item_says_is_refused(tmp_path):
     item = write(tmp_path)
     write_raster(item.with_name("vv.tif"), Layer(np.ones(SHAPE, np.float32), "EPSG:32634", GRID))
-    with pytest.raises(Refusal, match=r"vv\.tif.*EPSG:32634; its item pass says EPSG:32633"):
+    with pytest.raises(VadoseError, match=r"vv\.tif.*EPSG:32634; its item pass says EPSG:32633"):
         Sentinel1(tmp_path).open(AREA, DAY)
 
 
@@ -360,9 +360,9 @@ def test_an_item_whose_box_touches_but_not_its_pixels_is_nothing(tmp_path):
     write(tmp_path, {"vv": wide})
     source = Sentinel1(tmp_path)
     west, south, _, _ = source.index.records[0][0].bbox
-    corner = Area.from_bbox(west + 1e-4, south + 1e-4, west + 2e-3, south + 2e-3, "corner")
+    corner = AreaOfInterest.from_bbox(west + 1e-4, south + 1e-4, west + 2e-3, south + 2e-3, "corner")
     for asked in (source.open, source.passes):
-        with pytest.raises(NothingFound, match=r"'corner'.*none of them with a pixel in the area"):
+        with pytest.raises(NoDataError, match=r"'corner'.*none of them with a pixel in the area"):
             asked(corner, DAY)
 
 
@@ -384,7 +384,7 @@ def test_the_times_of_passes_are_those_of_what_is_opened(tmp_path, bands):
     found = source.passes(AREA, period)
     assert found.dtype == "datetime64[ns]" and found.tolist() == [int(time) for time in sorted(opened)]
     for area, when in ((place(700000, 4000000), period), (AREA, Period.parse("2020-06-01"))):
-        with pytest.raises(NothingFound):
+        with pytest.raises(NoDataError):
             source.passes(area, when)
 
 
@@ -405,7 +405,7 @@ def test_real_scenes_are_read_back_as_linear_power(tmp_path, real, scene):
     with rasterio.open(real / "scenes" / scene / "s1_rtc.tif") as file:
         decibel, epsg, bounds = file.read(), file.crs.to_epsg(), file.bounds
     tile = tile_around(*to_lonlat(epsg).transform(bounds.left + 1120, bounds.bottom + 1120), 5)
-    (found,) = Sentinel1(tmp_path).open(Area.from_tile(tile), Period.parse(DATES[scene]))
+    (found,) = Sentinel1(tmp_path).open(AreaOfInterest.from_tile(tile), Period.parse(DATES[scene]))
     assert found.rio.crs.to_epsg() == epsg
     assert found["vv"].shape == (1, 224, 224)
     for name, expected in zip(("vv", "vh"), decibel, strict=True):
@@ -432,5 +432,5 @@ def test_a_window_of_another_grid_takes_the_pixels_that_hold_its_centres(tmp_pat
         [[19, 19, np.nan, np.nan]] * 2 + [[np.nan] * 4] * 2,
     )
     assert np.isnan(opened.nearest(grid, Window(100, 102, 0, 2))).all()
-    with pytest.raises(Refusal, match="Its CRS is not that of the other bands"):
+    with pytest.raises(VadoseError, match="Its CRS is not that of the other bands"):
         opened.nearest(raster.Grid("other", GRID, *SHAPE), Window(0, 1, 0, 1))

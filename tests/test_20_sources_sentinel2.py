@@ -10,8 +10,8 @@ import rasterio
 from affine import Affine
 
 from real_archive import BANDS_L2A, BASELINES, DATES, Layer, build, painted, write_item, write_raster
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period, from_lonlat, tile_around, to_lonlat
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period, from_lonlat, tile_around, to_lonlat
 from vadose.sources.raster import Raster
 from vadose.sources.sentinel2 import Sentinel2
 from vadose.sources.stac import parse
@@ -23,9 +23,9 @@ DAY = Period.parse("2021-06-01")
 TEN, TWENTY = ("B02", "B03", "B04", "B08"), ("B11", "B12")
 
 
-def place(x: float, y: float, halo: int = 1, epsg: int = 32633) -> Area:
+def place(x: float, y: float, halo: int = 1, epsg: int = 32633) -> AreaOfInterest:
     """The ground of a chip whose middle cell holds a place."""
-    return Area.from_tile(tile_around(*to_lonlat(epsg).transform(x, y), halo), "chip")
+    return AreaOfInterest.from_tile(tile_around(*to_lonlat(epsg).transform(x, y), halo), "chip")
 
 
 AREA = place(501500, 4998500)
@@ -114,7 +114,7 @@ def test_the_same_number_in_every_catalogue(tmp_path, real, file):
         asset["href"] = asset["href"].split("/")[-1] if asset["href"].startswith("..") else asset["href"]
         asset.pop("file:size", None), asset.pop("file:checksum", None)
     (tmp_path / "item.json").write_text(json.dumps(item))
-    area = Area.from_tile(tile_around(lon, lat, 1))
+    area = AreaOfInterest.from_tile(tile_around(lon, lat, 1))
     parts = Sentinel2(tmp_path).open(area, Period.parse(str(record.time)[:10]))
     assert [set(part.data_vars) for part in parts] == [set(TEN), set(TWENTY)]
     for part in parts:
@@ -160,7 +160,7 @@ def test_the_classes_of_20_m_mask_the_pixels_under_them(tmp_path):
 
 def test_l2a_without_classes_is_left_out_as_its_clouds_would_count_as_ground(tmp_path):
     write(tmp_path, layers(classes=None))
-    with pytest.raises(NothingFound, match=r"left out: scene: .*no scene classification \(SCL\).*every cloud"):
+    with pytest.raises(NoDataError, match=r"left out: scene: .*no scene classification \(SCL\).*every cloud"):
         Sentinel2(tmp_path).open(AREA, DAY)
 
 
@@ -168,7 +168,7 @@ def test_classes_whose_file_is_not_there_are_no_classes(tmp_path):
     item = write(tmp_path, layers())
     item.with_name("SCL.tif").unlink()
     with pytest.raises(
-        NothingFound, match=r"left out: scene: .*the file of its scene classification \(SCL\) is not there"
+        NoDataError, match=r"left out: scene: .*the file of its scene classification \(SCL\) is not there"
     ):
         Sentinel2(tmp_path).open(AREA, DAY)
 
@@ -201,7 +201,7 @@ def test_a_picture_of_classes_is_no_classification(tmp_path):
     content = json.loads(item.read_text())
     content["assets"]["scl_preview"] = {"href": "./B02.tif", "title": "SCL preview", "roles": ["thumbnail"]}
     item.write_text(json.dumps(content))
-    with pytest.raises(NothingFound, match="no scene classification"):
+    with pytest.raises(NoDataError, match="no scene classification"):
         Sentinel2(tmp_path).open(AREA, DAY)
 
 
@@ -254,7 +254,7 @@ def test_l1c_is_read_when_asked_and_never_mixed_with_l2a(tmp_path):
 
 def test_an_item_without_baseline_is_refused(tmp_path):
     write_item(tmp_path, "sentinel-2-l2a", "scene", "2021-06-01T10:00:00Z", layers())
-    with pytest.raises(Refusal, match=r"neither its processing baseline nor an offset.*Add s2:processing_baseline"):
+    with pytest.raises(VadoseError, match=r"neither its processing baseline nor an offset.*Add s2:processing_baseline"):
         Sentinel2(tmp_path).open(AREA, DAY)
 
 
@@ -262,7 +262,7 @@ def test_a_cut_file_is_refused_by_name(tmp_path):
     item = write(tmp_path, layers())
     path = item.with_name("B11.tif")
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(Refusal, match=r"B11\.tif: reading it.*Get the file again"):
+    with pytest.raises(VadoseError, match=r"B11\.tif: reading it.*Get the file again"):
         Sentinel2(tmp_path).open(AREA, DAY)
 
 
@@ -270,16 +270,16 @@ def test_classes_that_are_gone_are_refused_when_computed(tmp_path):
     item = write(tmp_path, layers())
     fine, _ = Sentinel2(tmp_path).open(AREA, DAY)
     item.with_name("SCL.tif").unlink()
-    with pytest.raises(Refusal, match=r"SCL\.tif: reading it"):
+    with pytest.raises(VadoseError, match=r"SCL\.tif: reading it"):
         fine.compute()
 
 
 def test_nothing_found(tmp_path):
     write(tmp_path, layers())
-    with pytest.raises(NothingFound, match=r"holds 1 items of 2021-06-01\.\.2021-06-01, 1 of them over the area"):
+    with pytest.raises(NoDataError, match=r"holds 1 items of 2021-06-01\.\.2021-06-01, 1 of them over the area"):
         Sentinel2(tmp_path).open(AREA, Period.parse("2022-01-01/2022-12-31"))
-    with pytest.raises(NothingFound, match="0 of them over the area"):
-        Sentinel2(tmp_path).open(Area.from_bbox(0, 0, 1, 1), DAY)
+    with pytest.raises(NoDataError, match="0 of them over the area"):
+        Sentinel2(tmp_path).open(AreaOfInterest.from_bbox(0, 0, 1, 1), DAY)
 
 
 @pytest.mark.real

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period
 from vadose.sources.smap import Smap, read_name, smap_surface
 from vadose.sources.smap_granule import PRODUCTS
 
@@ -90,7 +90,7 @@ def write(folder, grid="36km", place=PLACES[0], day=DAY, hours=(6, 18), suffix="
 
 def around(place, half=0.03, name="ebro"):
     lon, lat = place
-    return Area.from_bbox(max(lon - half, -180), lat - half, min(lon + half, 180), lat + half, name)
+    return AreaOfInterest.from_bbox(max(lon - half, -180), lat - half, min(lon + half, 180), lat + half, name)
 
 
 def edit(path, change):
@@ -166,7 +166,7 @@ def test_places_fall_into_the_pixel_whose_centre_is_nearest(lon: float, lat: flo
 @given(west=st.floats(-180, 178), south=st.floats(-79, 82), size=st.floats(1e-3, 2), margin=st.integers(0, 3))
 def test_a_window_holds_the_corners_of_its_area_and_its_blocks_hold_it(west, south, size, margin) -> None:
     ease = PRODUCTS["9km"].grid
-    area = Area.from_bbox(west, south, west + size, min(south + size, 84))
+    area = AreaOfInterest.from_bbox(west, south, west + size, min(south + size, 84))
     window = ease.window(area, margin, "smap")
     for lon, lat in ((west, south), (west + size, min(south + size, 84))):
         row, column = ease.pixel_of(lon, lat)
@@ -217,7 +217,7 @@ def meeting(tmp_path_factory) -> Path:
 
 def moments(folder, box, period=DAY):
     """Soil moisture over a box with the pixels of each time, of all times of the period."""
-    (dataset,) = Smap(folder).open(Area.from_bbox(*box), Period.parse(period))
+    (dataset,) = Smap(folder).open(AreaOfInterest.from_bbox(*box), Period.parse(period))
     times = np.arange(f"{DAY}T00:30", "2016-01-02T00:30", np.timedelta64(30, "m"), "datetime64[m]")
     return dataset["smap"].load().reindex(time=times.astype("datetime64[ns]"))
 
@@ -379,7 +379,7 @@ def test_values_are_lazy_and_a_neighbour_opens_no_file_again(tmp_path: Path) -> 
 
 def test_a_large_area_is_read_whole(tmp_path: Path) -> None:
     write(tmp_path, "36km")
-    (dataset,) = Smap(tmp_path).open(Area.from_bbox(-60, -40, 60, 60, "half the world"), Period.parse(DAY))
+    (dataset,) = Smap(tmp_path).open(AreaOfInterest.from_bbox(-60, -40, 60, 60, "half the world"), Period.parse(DAY))
     row, column = pixel(*PLACES[0], "36km")
     x, y = Transformer.from_crs(4326, 6933, always_xy=True).transform(*PLACES[0])
     assert dataset["smap"].sel(x=x, y=y, method="nearest").values[0] == painted(np.array(row), column)
@@ -409,7 +409,7 @@ def test_an_area_across_the_antimeridian_is_one_strip_with_its_own_times(tmp_pat
                 del file[name]["tb_time_seconds" + suffix]
 
     edit(path, paint)
-    (dataset,) = Smap(tmp_path).open(Area.from_bbox(179.5, -17.2, -179.5, -16.8, "fiji"), Period.parse(DAY))
+    (dataset,) = Smap(tmp_path).open(AreaOfInterest.from_bbox(179.5, -17.2, -179.5, -16.8, "fiji"), Period.parse(DAY))
     assert dataset.sizes["x"] == 964
     seen = np.isfinite(dataset["smap"]).any(("time", "y")).values
     assert seen[:4].all() and seen[-4:].all() and not seen[4:-4].any()
@@ -434,24 +434,24 @@ def test_a_period_without_granules_says_which_there_are(tmp_path: Path) -> None:
     write(tmp_path, day="2015-03-31")
     write(tmp_path, day="2024-06-30")
     for asked, found in (("2014-02-01/2014-03-01", "."), ("2018-01-01", " with a gap there.")):
-        with pytest.raises(NothingFound) as told:
+        with pytest.raises(NoDataError) as told:
             moisture(Smap(tmp_path), period=asked)
-        assert told.value.asked == f"smap: no granules for {Period.parse(asked)} in 'ebro'."
-        assert told.value.found == f"Found 2015-03-31..2024-06-30{found}"
-        assert "period inside it" in told.value.remedy
+        assert told.value.context == f"smap: no granules for {Period.parse(asked)} in 'ebro'."
+        assert told.value.problem == f"Found 2015-03-31..2024-06-30{found}"
+        assert "period inside it" in told.value.hint
 
 
 def test_an_archive_without_granules_or_no_archive(tmp_path: Path) -> None:
-    with pytest.raises(NothingFound, match=r"Found none at all under .*Download some"):
+    with pytest.raises(NoDataError, match=r"Found none at all under .*Download some"):
         moisture(Smap(tmp_path))
-    with pytest.raises(Refusal, match=r"no such folder.*Give the folder") as told:
+    with pytest.raises(VadoseError, match=r"no such folder.*Give the folder") as told:
         moisture(Smap(tmp_path / "absent"))
-    assert not isinstance(told.value, NothingFound)
+    assert not isinstance(told.value, NoDataError)
 
 
 def test_a_place_that_no_overpass_saw(tmp_path: Path) -> None:
     write(tmp_path)
-    with pytest.raises(NothingFound, match=r"Found none in 1 granules \(quality: recommended\)"):
+    with pytest.raises(NoDataError, match=r"Found none in 1 granules \(quality: recommended\)"):
         moisture(Smap(tmp_path), (100.0, 50.0))
 
 
@@ -541,7 +541,7 @@ def test_a_granule_that_is_not_as_it_should_be_is_left_out_by_name(tmp_path, cha
     assert (entry.source, entry.name, entry.kind) == ("smap", path.name, kind)
     assert re.search(reason, entry.reason)
     assert str(path) in entry.reason
-    with pytest.raises(NothingFound, match=reason):
+    with pytest.raises(NoDataError, match=reason):
         moisture(Smap(tmp_path))
 
 
@@ -648,7 +648,7 @@ def test_files_that_look_like_granules_are_left_out_by_name(tmp_path: Path, name
     for source in (Smap(tmp_path), smap_surface(tmp_path)):
         (entry,) = source.index.left_out
         assert (entry.source, entry.name, entry.file, entry.kind) == ("smap", path.name, name, kind)
-        with pytest.raises(NothingFound, match=re.escape(path.name)):
+        with pytest.raises(NoDataError, match=re.escape(path.name)):
             source.open(around(PLACES[0]), Period.parse(DAY))
 
 
@@ -689,13 +689,13 @@ def test_frozen_ground_is_told_by_the_flags_whatever_the_quality(tmp_path, grid,
     assert (source.name, dataset["frozen"].attrs["units"]) == ("smap_surface", "1")
     assert set(values[np.isfinite(values)]) == {frozen}
     assert len(dataset["time"]) >= 2
-    with pytest.raises(NothingFound):
+    with pytest.raises(NoDataError):
         Smap(tmp_path).open(around(PLACES[0]), Period.parse(DAY))
 
 
 def test_a_granule_without_surface_flags_tells_nothing_of_frost(tmp_path):
     path = write(tmp_path)
     edit(path, lambda file: [file[AM].pop("surface_flag"), file[PM].pop("surface_flag_pm")])
-    with pytest.raises(NothingFound):
+    with pytest.raises(NoDataError):
         smap_surface(tmp_path).open(around(PLACES[0]), Period.parse(DAY))
     assert np.isfinite(moisture(Smap(tmp_path))).any()

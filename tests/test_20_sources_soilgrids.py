@@ -9,8 +9,8 @@ from affine import Affine
 from pyproj import Transformer
 
 from real_archive import Layer, painted, write_raster
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period, tile_around
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period, tile_around
 from vadose.sources.soilgrids import SoilGrids
 
 HOMOLOSINE = "+proj=igh +lat_0=0 +lon_0=0 +datum=WGS84 +units=m +no_defs"
@@ -38,7 +38,7 @@ def write(
         write_raster(archive / "soilgrids" / f"{name}_0-5cm_mean.tif", layer)
 
 
-AREA = Area.from_tile(tile_around(-97.5, 36.6, 4), "oklahoma")
+AREA = AreaOfInterest.from_tile(tile_around(-97.5, 36.6, 4), "oklahoma")
 HERE = around(-97.5, 36.6)
 
 
@@ -77,7 +77,7 @@ def test_every_pixel_tells_its_own_place(tmp_path):
 
 
 def test_an_area_across_a_gap_of_the_projection_is_covered_on_both_sides(tmp_path):
-    gap = Area.from_bbox(-40.02, 9.99, -39.98, 10.01, "atlantic")
+    gap = AreaOfInterest.from_bbox(-40.02, 9.99, -39.98, 10.01, "atlantic")
     (west, y), (east, _) = homolosine(-40.02, 10), homolosine(-39.98, 10)
     transform = Affine(250, 0, west - 5000, 0, -250, y + 5000)
     wide = np.full((40, round((east - west) / 250) + 40), 400, np.int16)
@@ -118,7 +118,7 @@ def test_the_real_copy_with_zeros_for_missing(tmp_path, real):
     (tmp_path / "soilgrids").mkdir()
     for theirs, name in REAL.items():
         shutil.copy(real / "soilgrids" / f"{theirs}_5_15.tif", tmp_path / "soilgrids" / f"{name}_5-15cm_mean.tif")
-    area = Area.from_bbox(-48.8, -23.7, -46.9, -21.8, "sao paulo")
+    area = AreaOfInterest.from_bbox(-48.8, -23.7, -46.9, -21.8, "sao paulo")
     (found,) = SoilGrids(tmp_path, depth="5-15cm").open(area, ANY)
     assert found.rio.crs.to_epsg() == 4326
     total = (found["sand"] + found["silt"] + found["clay"]).values
@@ -129,13 +129,13 @@ def test_the_real_copy_with_zeros_for_missing(tmp_path, real):
 
 
 def test_nothing_found_names_the_files_that_are_wanted_and_held(tmp_path):
-    with pytest.raises(NothingFound, match=r"maps of 0-5cm over 'oklahoma'.*holds no map.*sand_0-5cm_mean\.tif"):
+    with pytest.raises(NoDataError, match=r"maps of 0-5cm over 'oklahoma'.*holds no map.*sand_0-5cm_mean\.tif"):
         SoilGrids(tmp_path).open(AREA, ANY)
     write(tmp_path, HERE)
-    with pytest.raises(NothingFound, match=r"maps of 15-30cm.*holds bdod_0-5cm_mean\.tif, clay_0-5cm_mean\.tif"):
+    with pytest.raises(NoDataError, match=r"maps of 15-30cm.*holds bdod_0-5cm_mean\.tif, clay_0-5cm_mean\.tif"):
         SoilGrids(tmp_path, depth="15-30cm").open(AREA, ANY)
-    with pytest.raises(NothingFound, match=r"sand, silt, clay, bulk_density have no pixel there"):
-        SoilGrids(tmp_path).open(Area.from_bbox(10, 50, 10.1, 50.1), ANY)
+    with pytest.raises(NoDataError, match=r"sand, silt, clay, bulk_density have no pixel there"):
+        SoilGrids(tmp_path).open(AreaOfInterest.from_bbox(10, 50, 10.1, 50.1), ANY)
 
 
 def test_bad_files_are_refused_by_name(tmp_path):
@@ -144,12 +144,12 @@ def test_bad_files_are_refused_by_name(tmp_path):
     path = tmp_path / "soilgrids" / "silt_0-5cm_mean.tif"
     whole = path.read_bytes()
     path.unlink()
-    with pytest.raises(Refusal, match=r"silt_0-5cm_mean\.tif: reading it"):
+    with pytest.raises(VadoseError, match=r"silt_0-5cm_mean\.tif: reading it"):
         found["silt"].compute()
     path.write_bytes(whole[:60])
-    with pytest.raises(Refusal, match=r"silt_0-5cm_mean\.tif: reading it.*Get the file again"):
+    with pytest.raises(VadoseError, match=r"silt_0-5cm_mean\.tif: reading it.*Get the file again"):
         SoilGrids(tmp_path).open(AREA, ANY)
     path.unlink()
     write_raster(path, Layer(np.ones((100, 100), np.int16), None, HERE))
-    with pytest.raises(Refusal, match=r"silt_0-5cm_mean\.tif.*no coordinate reference system"):
+    with pytest.raises(VadoseError, match=r"silt_0-5cm_mean\.tif.*no coordinate reference system"):
         SoilGrids(tmp_path).open(AREA, ANY)

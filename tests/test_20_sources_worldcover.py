@@ -7,14 +7,14 @@ import pytest
 from affine import Affine
 
 from real_archive import Layer, write_item
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period, tile_around
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period, tile_around
 from vadose.sources.worldcover import WorldCover
 
 PIXEL = 1 / 12_000
 CORNER = Affine(PIXEL, 0, 9.0, 0, -PIXEL, 46.0)
 ANY = Period.parse("1990-01-01")
-AREA = Area.from_tile(tile_around(9.02, 45.98, 4), "chip")
+AREA = AreaOfInterest.from_tile(tile_around(9.02, 45.98, 4), "chip")
 TOWN, LAKE, CROPS, NOTHING = 50, 80, 40, 0
 
 
@@ -51,10 +51,10 @@ def test_the_latest_edition_comes_first(tmp_path):
 
 
 def test_nothing_and_damage_are_told_apart(tmp_path):
-    with pytest.raises(NothingFound, match="esa-worldcover"):
+    with pytest.raises(NoDataError, match="esa-worldcover"):
         WorldCover(tmp_path).open(AREA, ANY)
     folder = write(tmp_path, cover())
     for path in folder.parent.rglob("*.tif"):
         path.write_bytes(b"no raster")
-    with pytest.raises(Refusal):
+    with pytest.raises(VadoseError):
         WorldCover(tmp_path).open(AREA, ANY)

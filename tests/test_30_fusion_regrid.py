@@ -12,7 +12,7 @@ from odc.geo.xr import xr_coords
 from pyproj import Transformer
 
 from vadose.fusion.regrid import bilinear, block_mean, block_mode, nearest, positions
-from vadose.grid import Area, Tile, tile_around, to_lonlat
+from vadose.grid import AreaOfInterest, Tile, tile_around, to_lonlat
 
 TILE = Tile(32632, 1600, 19200, 3, 2, 1)
 
@@ -63,7 +63,7 @@ def test_nearest_is_never_farther_than_half_a_native_pixel(size):
 @pytest.mark.parametrize("place", [(9.1, 55.2), (-67.3, -50.0), (35.0, -6.0), (-120.5, 38.0)])
 def test_another_crs_is_carried_to_the_place_itself(place):
     tile = tile_around(*place, halo=1)
-    west, south, east, north = Area.from_tile(tile).geometry.buffer(0.01).bounds
+    west, south, east, north = AreaOfInterest.from_tile(tile).geometry.buffer(0.01).bounds
     native = painted(GeoBox.from_bbox((west, south, east, north), "EPSG:4326", resolution=1 / 3600))
     at = positions(native, tile.pixels)
     x, y = np.meshgrid(tile.pixels.coords["x"].values, tile.pixels.coords["y"].values)

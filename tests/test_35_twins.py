@@ -8,9 +8,9 @@ import pytest
 from affine import Affine
 
 from real_archive import Layer, write_item
-from vadose.fusion import Assembler, History, Needs, Windows, assemble
+from vadose.fusion import FeatureBuilder, HistorySpec, InputSpec, TemporalPolicy, build_features
 from vadose.fusion.publication import in_hindsight
-from vadose.grid import Area, Period, tile_around
+from vadose.grid import AreaOfInterest, Period, tile_around
 from vadose.mapping.inventory import inventory
 from vadose.sources.archive import KEPT, OLDER
 from vadose.sources.sentinel1 import Sentinel1
@@ -25,9 +25,9 @@ GRID = Affine(10, 0, CORNER[0], 0, -10, CORNER[1])
 TOLD = {"platform": "s2a", "s2:processing_baseline": "03.01"}
 SEEN = np.datetime64("2019-03-01T05:00", "ns")
 NOON = np.datetime64("2019-03-05T12:00", "ns")
-AREA = Area.from_tile(TILE)
+AREA = AreaOfInterest.from_tile(TILE)
 YEAR = Period.parse("2019-01-01/2019-12-31")
-NEEDS = {"B04": Needs(cells=("B04",), history=History(("B04",), 3, 2.0)), "vv": Needs(cells=("vv",))}
+NEEDS = {"B04": InputSpec(cells=("B04",), history=HistorySpec(("B04",), 3, 2.0)), "vv": InputSpec(cells=("vv",))}
 
 
 def a_scene(archive: Path, name: str, value: float, clock: str = "05:00:00", **told: Any) -> Path:
@@ -50,7 +50,7 @@ def three(archive: Path) -> Source:
 
 def seen_at(source: Source, as_of: str | None, name: str = "B04") -> tuple[tuple[str, ...], float]:
     moment = None if as_of is None else np.datetime64(as_of, "ns")
-    inputs = assemble([source], TILE, NOON, NEEDS[name], as_of=moment)
+    inputs = build_features([source], TILE, NOON, NEEDS[name], as_of=moment)
     if name == "B04":
         recent = inputs.history[name][1:3].max()
         assert float(recent) == pytest.approx(float(inputs.cells[name].mean())), "the past reads the same processing"
@@ -72,15 +72,15 @@ def test_as_of_reads_the_processing_that_there_was(tmp_path: Path, as_of: str | 
     source = three(tmp_path)
     assert seen_at(source, as_of) == ((expected[0],), expected[1])
     moment = None if as_of is None else np.datetime64(as_of, "ns")
-    held = inventory(tmp_path, [source], AREA, [NOON], NEEDS["B04"], Windows(), moment)
+    held = inventory(tmp_path, [source], AREA, [NOON], NEEDS["B04"], TemporalPolicy(), moment)
     assert [one.name for one in held] == [expected[0]], "a map names what it reads"
 
 
 def test_causal_estimates_read_each_processing_in_its_time(tmp_path: Path) -> None:
     a_scene(tmp_path, "first", 0.1, **made("2019-03-01"))
     a_scene(tmp_path, "again", 0.2, **made("2019-03-04"))
-    windows = Windows({"sentinel2": 30.0}, causal=True)
-    assembler = Assembler.open(
+    windows = TemporalPolicy({"sentinel2": 30.0}, causal=True)
+    assembler = FeatureBuilder.open(
         [Sentinel2(tmp_path)], TILE, Period(SEEN, SEEN + np.timedelta64(9, "D")), NEEDS["B04"], windows
     )
     days = {hours: assembler.at(SEEN + np.timedelta64(hours, "h")).items for hours in (12, 25, 66, 68)}
@@ -90,9 +90,9 @@ def test_causal_estimates_read_each_processing_in_its_time(tmp_path: Path) -> No
 def test_a_processing_of_the_same_day_comes_no_sooner_than_a_first_one(tmp_path: Path) -> None:
     a_scene(tmp_path, "first", 0.1, **made("2019-03-01"))
     a_scene(tmp_path, "again", 0.2, **{MADE: "2019-03-01T08:00:00Z"})
-    windows = Windows(causal=True)
+    windows = TemporalPolicy(causal=True)
     whole = Period(SEEN, SEEN + np.timedelta64(3, "D"))
-    assembler = Assembler.open([Sentinel2(tmp_path)], TILE, whole, NEEDS["B04"], windows)
+    assembler = FeatureBuilder.open([Sentinel2(tmp_path)], TILE, whole, NEEDS["B04"], windows)
     assert [assembler.at(SEEN + np.timedelta64(hours, "h")).items for hours in (6, 25)] == [(), ("again",)]
 
 

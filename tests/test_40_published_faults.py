@@ -11,7 +11,7 @@ import pytest
 
 from published_writer import example, write_shard
 from test_40_published_merge import HOURLY, NOON, published, stm
-from vadose.batchu2022 import Merge, import_shards
+from vadose.batchu2022 import LabelMatcher, import_shards
 from vadose.dataset import SampleStore
 from vadose.insitu.ismn import Ismn
 
@@ -21,7 +21,7 @@ NAME = "sim-00000-of-00001.tfrecord.gz"
 def imported(folder: Path, *features: dict[str, object]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The index of the store of some examples, and what is listed as unmatched."""
     path = write_shard(folder / NAME, [example(one) for one in (*features, published("SIM__Kept__Probe", sm_0_5=0.25))])
-    merge = Merge(Ismn(folder / "ismn"))
+    merge = LabelMatcher(Ismn(folder / "ismn"))
     import_shards([path], folder / "store", merge, halo=0, simulated=True)
     return SampleStore.open(folder / "store").index, pd.read_parquet(folder / "store" / "unmatched.parquet")
 

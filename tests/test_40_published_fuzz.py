@@ -17,7 +17,7 @@ from published_writer import checksum, delimited, example, feature, framed, vari
 from vadose.batchu2022 import examples
 from vadose.batchu2022.inflate import inflater, installed
 from vadose.batchu2022.protobuf import MOST_FIELDS, Unreadable, parse
-from vadose.batchu2022.records import Fault, Record, records
+from vadose.batchu2022.records import Fault, TFRecord, records
 
 NAME = "data-00000-of-00001.tfrecord.gz"
 TEXTS = [bytes(np.random.default_rng(number).integers(0, 256, 200, np.uint8)) for number in range(6)]
@@ -66,7 +66,7 @@ def spoiled(content: bytes, how: list[tuple]) -> bytes:
 def right(path: Path, tool: str = "zlib") -> set[bytes]:
     """What is read of a shard as right."""
     found = records(path, longest=MIB, inflater=inflater(tool))
-    return {one.data.tobytes() for one in found if isinstance(one, Record)}
+    return {one.data.tobytes() for one in found if isinstance(one, TFRecord)}
 
 
 @SHARED
@@ -119,7 +119,7 @@ def test_memory_is_bounded_whatever_a_record_says_of_its_length(tmp_path: Path, 
     head = struct.pack("<Q", length)
     (tmp_path / NAME).write_bytes(gzip.compress(framed(b"first") + head + checksum(head) + bytes(10_000)))
     with bounded(mebibytes=24 + 64 + 4, seconds=5):
-        first, fault = (one.data.tobytes() if isinstance(one, Record) else one for one in records(tmp_path / NAME))
+        first, fault = (one.data.tobytes() if isinstance(one, TFRecord) else one for one in records(tmp_path / NAME))
     assert first == b"first" and fault.ends
 
 
@@ -135,7 +135,7 @@ def test_a_bomb_is_passed_over_in_bounded_memory(tmp_path: Path, tool: str) -> N
     assert (tmp_path / NAME).stat().st_size < MIB
     with bounded(mebibytes=24 + 4, seconds=20):
         found = list(records(tmp_path / NAME, inflater=inflater(tool)))
-    assert [type(one) for one in found] == [Record, Fault, Record]
+    assert [type(one) for one in found] == [TFRecord, Fault, TFRecord]
     assert found[1].reason == f"its {256 * MIB} bytes are more than the {64 * MIB} that are read"
 
 
@@ -159,5 +159,5 @@ def test_a_hostile_example_ends_soon(content: bytes) -> None:
 def test_a_thousand_small_members_are_one_shard_without_a_hang(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"".join(gzip.compress(framed(text)) for text in TEXTS * 170))
     with bounded(mebibytes=32, seconds=10):
-        found = sum(isinstance(one, Record) for one in records(tmp_path / NAME))
+        found = sum(isinstance(one, TFRecord) for one in records(tmp_path / NAME))
     assert found == 1020

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from published_writer import example, write_shard
-from vadose.batchu2022 import Merge, PublishedBatch, published_batches
+from vadose.batchu2022 import LabelMatcher, PublishedBatch, published_batches
 from vadose.batchu2022.station_match import SensorId, Unmatched, matching
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 
@@ -42,7 +42,7 @@ def published(sensor_id: str, time: pd.Timestamp = NOON, lat: float = LAT, **lab
 def merged(root: Path, tmp_path: Path, *features: dict[str, object]) -> pd.DataFrame:
     """The index of the examples as `published_batches` gives it, labelled from the archive."""
     path = write_shard(tmp_path / "data-00000-of-00001.tfrecord.gz", [example(one) for one in features])
-    stream = published_batches([path], (), (), labels=Merge(Ismn(root)).labels)
+    stream = published_batches([path], (), (), labels=LabelMatcher(Ismn(root)).labels)
     batches = [one.index for one in stream if isinstance(one, PublishedBatch)]
     return pd.concat(batches, ignore_index=True)
 
@@ -170,7 +170,7 @@ def test_a_sensor_that_cannot_be_read_is_a_reason(root: Path, tmp_path: Path) ->
 
 def test_an_archive_without_soil_moisture_is_refused(root: Path, tmp_path: Path) -> None:
     root.mkdir()
-    with pytest.raises(Refusal):
+    with pytest.raises(VadoseError):
         merged(root, tmp_path, published("NET__Hill-1__Probe"))
 
 
@@ -205,7 +205,7 @@ def test_real_stations_are_labelled_as_their_readings_say(real: Path, tmp_path: 
         for time in times
     ]
     path = write_shard(tmp_path / "data-00000-of-00001.tfrecord.gz", [example(one) for one in features])
-    batches = published_batches([path], (), (), size=1000, labels=Merge(archive).labels)
+    batches = published_batches([path], (), (), size=1000, labels=LabelMatcher(archive).labels)
     table = next(iter(batches)).index
     good = (readings["flag"].iloc[100:160] == "G").to_numpy()
     assert (table["label_from"] == "ismn").tolist() == good.tolist()

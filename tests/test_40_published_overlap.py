@@ -9,12 +9,12 @@ import pytest
 
 from published_writer import example, framed
 from vadose.batchu2022 import IMAGES, shards, units
-from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, PIXELS, units_of
+from vadose.batchu2022.calibration import ASSUMED_RANGES, FEATURE_OF, PIXELS, units_of
 from vadose.batchu2022.calibration_pairs import pairs_of
 from vadose.batchu2022.crop import pixel_in_cell
-from vadose.errors import Refusal
-from vadose.fusion import Needs, Windows, assemble
-from vadose.grid import Area, Period, tile_around
+from vadose.errors import VadoseError
+from vadose.fusion import InputSpec, TemporalPolicy, build_features
+from vadose.grid import AreaOfInterest, Period, tile_around
 from vadose.simulation import WorldConfig, make
 from vadose.sources import Source, open_sources
 from vadose.variables import PREDICTORS
@@ -50,14 +50,14 @@ def numbers_of(name: str, values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(level), numbers, 0).astype(np.int64)
 
 
-def nearest(source: Source, lon: float, lat: float, time: np.datetime64) -> tuple[np.datetime64, Windows]:
+def nearest(source: Source, lon: float, lat: float, time: np.datetime64) -> tuple[np.datetime64, TemporalPolicy]:
     """Just after the pass that is nearest to a moment, and a window that holds no other."""
     days = Period(time - np.timedelta64(30, "D"), time + np.timedelta64(30, "D"))
-    held = source.open(Area.from_tile(tile_around(lon, lat, 8)), days)
+    held = source.open(AreaOfInterest.from_tile(tile_around(lon, lat, 8)), days)
     times = [one for dataset in held if "time" in dataset.dims for one in dataset["time"].values]
     if not times:
-        return time, Windows()
-    return min(times, key=lambda one: abs(one - time)) + np.timedelta64(9, "m"), Windows({source.name: 0.02})
+        return time, TemporalPolicy()
+    return min(times, key=lambda one: abs(one - time)) + np.timedelta64(9, "m"), TemporalPolicy({source.name: 0.02})
 
 
 def images_of(sources: tuple[Source, ...], lon: float, lat: float, time: np.datetime64) -> dict[str, object]:
@@ -68,18 +68,18 @@ def images_of(sources: tuple[Source, ...], lon: float, lat: float, time: np.date
     for name in PIXELS:
         (source,) = (one for one in sources if name in {variable.name for variable in one.variables})
         when, of_one_pass = nearest(source, lon, lat, time)
-        pixels = assemble([source], tile, when, Needs(pixels=(name,), halo=8), of_one_pass).pixels
+        pixels = build_features([source], tile, when, InputSpec(pixels=(name,), halo=8), of_one_pass).pixels
         values = pixels[name].values[row : row + 512, column : column + 512]
         feature = FEATURE_OF[name]
         found[feature] = np.nan_to_num(values).astype(np.int64) if name == "elevation" else numbers_of(name, values)
-    coarse = [name for name in NOMINAL if name not in PIXELS]
+    coarse = [name for name in ASSUMED_RANGES if name not in PIXELS]
     wide = tile_around(lon, lat, 0)
     wide = type(wide)(wide.epsg, wide.west - 8, wide.north + 8, 17, 17)
     for name in coarse:
         feature = FEATURE_OF[name]
         (source,) = (one for one in sources if name in {variable.name for variable in one.variables})
         when, of_one_pass = nearest(source, lon, lat, time)
-        cells = assemble([source], wide, when, Needs(cells=(name,)), of_one_pass).cells
+        cells = build_features([source], wide, when, InputSpec(cells=(name,)), of_one_pass).cells
         numbers = numbers_of(name, cells[name].values)
         fine = np.kron(numbers, np.ones((32, 32), np.int64))[row : row + 512, column : column + 512]
         found[feature] = fine if feature in IMAGES else int(numbers[8, 8])
@@ -102,7 +102,7 @@ def write_published(folder: Path, most: int = 3, per_sensor: int = 1) -> Publish
     places = {(float(np.float32(one.lon)), float(np.float32(one.lat))): one for one in sensors}  # as they are published
     records = []
     for (lon, lat), sensor in list(places.items())[:: max(len(places) // most, 1)][:most]:
-        area = Area.from_tile(tile_around(lon, lat, 0))
+        area = AreaOfInterest.from_tile(tile_around(lon, lat, 0))
         radar = next(source for source in sources if source.name == "sentinel1")
         found = radar.open(area, Period.parse("2021-12-01/2022-03-15"))
         times = sorted({time for dataset in found for time in dataset["time"].values})[2 :: max(len(found) // 12, 1)]
@@ -128,7 +128,7 @@ def fitted(published: Published) -> tuple[dict[str, units.UnitFit], dict[str, st
     return pairs.fits()
 
 
-@pytest.mark.parametrize("name", [name for name in NOMINAL if name in PIXELS and name != "incidence_angle"])
+@pytest.mark.parametrize("name", [name for name in ASSUMED_RANGES if name in PIXELS and name != "incidence_angle"])
 def test_the_line_of_pixels_is_found_again(name: str, fitted: tuple) -> None:
     scale, offset = LINES[name]
     found = fitted[0][FEATURE_OF[name]]
@@ -162,7 +162,7 @@ def test_what_has_too_few_pairs_is_told_and_not_fitted(fitted: tuple) -> None:
     assert {"smap_sm", "gldas_sm"} <= set(lacking)
     assert "pairs, of at least 100" in lacking["gldas_sm"]
     assert not set(fits) & set(lacking)
-    assert set(fits) | set(lacking) == {FEATURE_OF[name] for name in NOMINAL}
+    assert set(fits) | set(lacking) == {FEATURE_OF[name] for name in ASSUMED_RANGES}
 
 
 def test_scalars_are_paired_with_the_cell_of_the_sensor(published: Published) -> None:
@@ -181,7 +181,7 @@ def test_without_any_overlap_nothing_is_fitted(published: Published, tmp_path: P
     from vadose.batchu2022.commands import fit_units
 
     (tmp_path / "archive").mkdir()
-    with pytest.raises(Refusal, match="no feature has pairs enough"):
+    with pytest.raises(VadoseError, match="no feature has pairs enough"):
         fit_units(published.folder, tmp_path / "archive", tmp_path / "units.json", 5, lambda *_: None)
     assert not (tmp_path / "units.json").exists()
 

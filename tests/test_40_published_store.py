@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from published_writer import example, framed, write_shard
 from test_40_published_merge import stm
-from vadose.batchu2022 import IMAGES, Merge, UnitFit, import_shards, shards
-from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, PIXELS, lines
+from vadose.batchu2022 import IMAGES, LabelMatcher, UnitFit, import_shards, shards
+from vadose.batchu2022.calibration import ASSUMED_RANGES, FEATURE_OF, PIXELS, lines
 from vadose.batchu2022.crop import chips_of, kept_for, pixel_in_cell
 from vadose.dataset import SampleStore, append, verify
 from vadose.dataset.packing import Packing
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import from_lonlat, tile_around
 from vadose.insitu.ismn import Ismn
 from vadose.variables import PREDICTORS
@@ -90,7 +90,7 @@ def test_a_store_of_published_examples_is_whole_and_says_what_it_is_of(store: Sa
     made_from = store.declaration["made_from"]
     assert made_from["published"]["absent"] == [3]
     assert [one["name"] for one in made_from["published"]["shards"]] == [NAME.format(n) for n in range(3)]
-    assert set(store.calibrations) == set(NOMINAL)
+    assert set(store.calibrations) == set(ASSUMED_RANGES)
     assert store.calibrations["vv"]["method"] == "assumed"
     assert store.calibrations["vv"]["units"] == "published 0-255 units"
     assert store.calibrations["smap"]["feature"] == "smap_sm"
@@ -237,7 +237,7 @@ def test_fits_take_the_place_of_nominal_lines(folder: Path, store: SampleStore, 
     assert (numbers[0] == numbers[1]).all()
     assert verify(fitted).faults == ()
     before = files(store.path)
-    with pytest.raises(Refusal, match="by other calibrations"):
+    with pytest.raises(VadoseError, match="by other calibrations"):
         append(store.path, fitted)
     assert files(store.path) == before
 
@@ -252,7 +252,7 @@ def test_fits_take_the_place_of_nominal_lines(folder: Path, store: SampleStore, 
     ],
 )
 def test_fits_of_no_use_are_refused(folder: Path, tmp_path: Path, spoiled: dict[str, UnitFit], found: str) -> None:
-    with pytest.raises(Refusal, match=found):
+    with pytest.raises(VadoseError, match=found):
         import_shards(shards(folder), tmp_path / "store", units=spoiled)
     assert not list(tmp_path.iterdir())
 
@@ -274,7 +274,7 @@ def test_stores_of_the_same_units_are_joined_with_their_lists(folder: Path, tmp_
 def test_labels_of_an_archive_are_merged_and_the_rest_is_told(folder: Path, tmp_path: Path) -> None:
     time = pd.Timestamp(int(np.float32(START_MS + 24 * HOUR_MS * 4)), unit="ms").round("min")
     stm(tmp_path / "ismn", "A-1", rows=((f"{time:%Y/%m/%d %H:%M}", "0.0000", "G"),), network="SIM")
-    merge = Merge(Ismn(tmp_path / "ismn"))
+    merge = LabelMatcher(Ismn(tmp_path / "ismn"))
     report = import_shards(shards(folder), tmp_path / "store", merge, halo=0, simulated=True, workers=2)
     store = SampleStore.open(tmp_path / "store")
     assert report.samples == len(store) == 5
@@ -289,9 +289,9 @@ def test_labels_of_an_archive_are_merged_and_the_rest_is_told(folder: Path, tmp_
 
 def test_shards_without_a_label_make_no_store(tmp_path: Path) -> None:
     write_shard(tmp_path / NAME.format(0), [example(simulated(0, sm_0_5=None))])
-    with pytest.raises(Refusal, match="1 examples none has a label"):
+    with pytest.raises(VadoseError, match="1 examples none has a label"):
         import_shards(shards(tmp_path), tmp_path / "made" / "store")
-    with pytest.raises(Refusal, match="halo of 5"):
+    with pytest.raises(VadoseError, match="halo of 5"):
         import_shards(shards(tmp_path), tmp_path / "made" / "store", halo=5)
     assert not (tmp_path / "made" / "store").exists()
 
@@ -359,6 +359,6 @@ def test_an_import_with_other_settings_than_the_one_that_was_stopped_is_refused(
     folder: Path, killed: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(killed / "0.building", tmp_path / "store.building")
-    with pytest.raises(Refusal, match="another one that was stopped"):
+    with pytest.raises(VadoseError, match="another one that was stopped"):
         import_shards(shards(folder), tmp_path / "store", halo=2, simulated=True)
     assert not (tmp_path / "store").exists()

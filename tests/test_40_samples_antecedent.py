@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vadose.dataset.history_features import antecedent
+from vadose.dataset.history_features import history_features
 from vadose.fusion.history import step_means, steps_of
 
 
@@ -23,7 +23,7 @@ def test_antecedent_rows_fall_in_the_same_steps_as_observations_do_in_fusion(
     times = np.datetime64("2020-01-01", "ns") + np.array(hours) * np.timedelta64(1, "h")
     values = random.random((len(hours), 2))
     values[random.random(values.shape) < 0.3] = np.nan
-    found = antecedent(times, values, steps, step_days)
+    found = history_features(times, values, steps, step_days)
     for row, moment in enumerate(times):
         step = steps_of(times, moment, steps, step_days)
         expected = step_means(values[:, np.newaxis, :], step, steps)[:, 0]
@@ -33,7 +33,7 @@ def test_antecedent_rows_fall_in_the_same_steps_as_observations_do_in_fusion(
 @given(hnp.arrays(np.float64, 5, elements=st.floats(0, 1)))
 def test_the_row_itself_is_its_first_step_exactly(values: np.ndarray) -> None:
     times = np.datetime64("2020-01-01", "ns") + np.arange(5) * np.timedelta64(10, "D")
-    found = antecedent(times, values[:, np.newaxis], 2, 10.0)
+    found = history_features(times, values[:, np.newaxis], 2, 10.0)
     np.testing.assert_array_equal(found[:, 0, 0], values.astype(np.float32))
     np.testing.assert_array_equal(found[1:, 1, 0], values[:-1].astype(np.float32))
 

@@ -11,8 +11,8 @@ import pytest
 
 from test_40_samples_store import HOLDS, part, simulated, write
 from vadose.dataset import SampleStore, SampleWriter, append, describe, picture, verify
-from vadose.errors import Refusal
-from vadose.fusion import Needs
+from vadose.errors import VadoseError
+from vadose.fusion import InputSpec
 
 
 def files(store: Path) -> dict[str, bytes]:
@@ -54,14 +54,14 @@ def test_what_is_there_already_is_left_out_and_an_unchanged_file_is_shared(tmp_p
 
 def test_stores_of_different_samples_are_not_joined(tmp_path: Path) -> None:
     write(tmp_path / "store", simulated(3))
-    less = Needs(cells=("vv",))
+    less = InputSpec(cells=("vv",))
     write(tmp_path / "other", simulated(3, less), less)
     before = files(tmp_path / "store")
-    with pytest.raises(Refusal, match="do not hold the same"):
+    with pytest.raises(VadoseError, match="do not hold the same"):
         append(tmp_path / "store", SampleStore.open(tmp_path / "other"))
     with SampleWriter.open(tmp_path / "real", HOLDS, {}, simulated=False) as writer:
         writer.append(simulated(3, seed=1))
-    with pytest.raises(Refusal, match="One is simulated"):
+    with pytest.raises(VadoseError, match="One is simulated"):
         append(tmp_path / "store", SampleStore.open(tmp_path / "real"))
     assert files(tmp_path / "store") == before
 
@@ -119,9 +119,9 @@ def test_a_store_that_is_replaced_while_it_is_read_is_never_taken_for_itself(wha
         write(tmp_path / "store", simulated(40, seed=1))
     else:
         shutil.rmtree(tmp_path / "store")
-    with pytest.raises(Refusal, match="replaced or removed while it was read"):
+    with pytest.raises(VadoseError, match="replaced or removed while it was read"):
         store.cells(["smap"], store.rows)
-    with pytest.raises(Refusal, match="replaced or removed while it was read"):
+    with pytest.raises(VadoseError, match="replaced or removed while it was read"):
         store.pixels(HOLDS.pixels[:1], store.rows, HOLDS.halo)
 
 
@@ -138,10 +138,10 @@ APPEND = """
 import sys
 from pathlib import Path
 from vadose.dataset import SampleStore, append
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 try:
     append(Path(sys.argv[1]), SampleStore.open(Path(sys.argv[2])))
-except Refusal as refusal:
+except VadoseError as refusal:
     sys.exit(str(refusal))
 """
 

@@ -12,8 +12,8 @@ from vadose.dataset import SampleStore, append
 from vadose.dataset.carry_forward import Looks
 from vadose.dataset.table_columns import TableMapping
 from vadose.dataset.tables import import_table
-from vadose.errors import Refusal
-from vadose.fusion import Windows
+from vadose.errors import VadoseError
+from vadose.fusion import TemporalPolicy
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2021-01-01T00:00", "ns")
@@ -103,7 +103,7 @@ def test_no_row_knows_what_comes_later_and_each_look_is_the_latest_in_reach(seed
     rng = np.random.default_rng(seed)
     days = np.sort(rng.choice(60, 15, replace=False))
     values = np.where(rng.random((15, len(NAMES))) < 0.5, rng.uniform(0.1, 0.9, (15, len(NAMES))), np.nan)
-    windows = Windows(dict.fromkeys(("sentinel1", "sentinel2", "smap"), window), causal)
+    windows = TemporalPolicy(dict.fromkeys(("sentinel1", "sentinel2", "smap"), window), causal)
     times = START + days * DAY
     known, ages = Looks(times, NAMES, values).carried(windows)
     for row, time in enumerate(times):
@@ -159,9 +159,9 @@ def test_enhanced_smap_under_the_name_of_smap_is_refused_by_its_numbers(tmp_path
     rng = np.random.default_rng(0)
     millimetres = np.clip(rng.normal(18, 8, 200), 1.59, 25.4)
     content = table(list(range(200)), smap=list(millimetres / 50))
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         imported(tmp_path, content)
-    assert "25.4 mm / 50 mm" in refused.value.found and "'smap_usda'" in refused.value.remedy
+    assert "25.4 mm / 50 mm" in refused.value.problem and "'smap_usda'" in refused.value.hint
     assert not (tmp_path / "store").exists()
     imported(tmp_path, content.assign(smap=rng.uniform(0.02, 0.6, 200)))
     assert len(imported(tmp_path, content.rename(columns={"smap": "smap_usda"}))) == 200
@@ -182,7 +182,7 @@ def test_a_table_may_lack_what_is_optional_and_the_report_names_it(tmp_path):
     import_table(tmp_path / "table.csv", mapping, tmp_path / "store")
     assert SampleStore.open(tmp_path / "store").holds.history.variables == ("vh",)
     table([0, 1], wet=[0.2, 0.2]).to_csv(tmp_path / "table.csv", index=False)
-    with pytest.raises(Refusal, match="column 'sand'"):
+    with pytest.raises(VadoseError, match="column 'sand'"):
         import_table(tmp_path / "table.csv", mapping, tmp_path / "store")
 
 
@@ -190,5 +190,5 @@ def test_stores_of_different_products_are_not_put_together(tmp_path):
     for level in ("Sentinel-2 L1C", "Sentinel-2 L2A"):
         (tmp_path / level).mkdir()
         imported(tmp_path / level, table([0], B04=[0.1]), predictors={"B04": {"column": "B04", "product": level}})
-    with pytest.raises(Refusal, match="B04 is Sentinel-2 L1C here and Sentinel-2 L2A there"):
+    with pytest.raises(VadoseError, match="B04 is Sentinel-2 L1C here and Sentinel-2 L2A there"):
         append(tmp_path / "Sentinel-2 L1C" / "store", SampleStore.open(tmp_path / "Sentinel-2 L2A" / "store"))

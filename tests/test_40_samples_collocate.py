@@ -13,16 +13,16 @@ import xarray as xr
 from vadose.dataset import SampleStore
 from vadose.dataset.collocate import Archive, build
 from vadose.dataset.labels import LabelRule
-from vadose.errors import NothingFound, Refusal
-from vadose.fusion import Assembler, History, Needs
-from vadose.grid import Area, Period, Tile, tile_around
+from vadose.errors import NoDataError, VadoseError
+from vadose.fusion import FeatureBuilder, HistorySpec, InputSpec
+from vadose.grid import AreaOfInterest, Period, Tile, tile_around
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
-from vadose.sources.source import conform
+from vadose.sources.source import validate_dataset
 from vadose.variables import SMAP, VH, VV, Variable
 
 HALO = 1
-NEEDS = Needs(pixels=("vv",), cells=("vv", "smap"), history=History(("smap",), 3, 2.0), halo=HALO)
+NEEDS = InputSpec(pixels=("vv",), cells=("vv", "smap"), history=HistorySpec(("smap",), 3, 2.0), halo=HALO)
 TOP = Sensor("SIMULATED", "hill", "probe-A", 46.7, 8.5, 600.0, 0.0, 0.05)
 DEEP = replace(TOP, instrument="probe-B", depth_from_m=0.2, depth_to_m=0.2)
 FAR = replace(TOP, station="far", lat=-20.0, lon=140.0)
@@ -42,9 +42,9 @@ class Simulated:
     tile: Tile = TILE
     times: tuple[np.datetime64, ...] = tuple(DAYS)
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
-        if not area.geometry.intersects(Area.from_tile(self.tile).geometry):
-            raise NothingFound(f"{self.name}: '{area.name}'", "It lies elsewhere", "Choose another area")
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
+        if not area.geometry.intersects(AreaOfInterest.from_tile(self.tile).geometry):
+            raise NoDataError(f"{self.name}: '{area.name}'", "It lies elsewhere", "Choose another area")
         box = self.tile.pixels.boundingbox
         side = max(int((box.right - box.left) / self.resolution), 3)
         x = box.left + (np.arange(side) + 0.5) * self.resolution
@@ -55,9 +55,9 @@ class Simulated:
                 values = np.broadcast_to(self.value_of(np.arange(side), day), (1, side, side)).astype(np.float32)
                 arrays = {v.name: (("time", "y", "x"), values, {"units": v.units}) for v in self.variables}
                 one = xr.Dataset(arrays, {"time": [time], "y": y, "x": x}).rio.write_crs(self.tile.epsg)
-                datasets.append(conform(one, self.variables, self.name, f"{self.name}-{day}"))
+                datasets.append(validate_dataset(one, self.variables, self.name, f"{self.name}-{day}"))
         if not datasets:
-            raise NothingFound(f"{self.name}: {period}", "Nothing", "Widen the period")
+            raise NoDataError(f"{self.name}: {period}", "Nothing", "Widen the period")
         return tuple(datasets)
 
 
@@ -77,7 +77,7 @@ SOURCES = (
 
 def readings(sensor: Sensor) -> pd.DataFrame:
     if sensor == EMPTY:
-        raise NothingFound("ismn: readings", "None", "Take another sensor")
+        raise NoDataError("ismn: readings", "None", "Take another sensor")
     times = pd.date_range("2021-06-01 00:10", "2021-06-10 23:10", freq="1h")
     hours = np.arange(len(times))
     flags = np.where(times.day == 4, "D01", "G")
@@ -88,8 +88,8 @@ def asked(_: Sensor) -> np.ndarray:
     return np.concatenate([DAYS + np.timedelta64(3, "h"), [np.datetime64("2022-01-01", "ns")]])[::-1]
 
 
-def assembler(tile: Tile, period: Period) -> Assembler:
-    return Assembler.open(SOURCES, tile, period, NEEDS)
+def assembler(tile: Tile, period: Period) -> FeatureBuilder:
+    return FeatureBuilder.open(SOURCES, tile, period, NEEDS)
 
 
 ARCHIVE = Archive(readings, asked, assembler)
@@ -187,16 +187,16 @@ def test_other_flags_and_windows_change_what_is_a_label(tmp_path: Path) -> None:
 def test_no_sample_at_all_is_refused_with_the_reasons(
     tmp_path: Path, sensors: list[Sensor], archive: Archive, rule: LabelRule, reason: str
 ) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         build(sensors, archive, NEEDS, tmp_path / "store", rule)
-    assert f"a store of {len(sensors)} sensors" in refused.value.asked
-    assert reason in refused.value.found
-    assert "Widen the period" in refused.value.remedy
+    assert f"a store of {len(sensors)} sensors" in refused.value.context
+    assert reason in refused.value.problem
+    assert "Widen the period" in refused.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
 def test_inputs_that_lack_what_is_to_be_stored_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"Fusion gave no B04\. Ask fusion"):
+    with pytest.raises(VadoseError, match=r"Fusion gave no B04\. Ask fusion"):
         build([TOP], ARCHIVE, replace(NEEDS, pixels=("vv", "B04")), tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
@@ -207,12 +207,12 @@ SECOND = replace(TOP, station="second")
 def test_a_build_that_was_stopped_goes_on_and_gives_the_same_bytes(tmp_path: Path) -> None:
     def broken(sensor: Sensor) -> pd.DataFrame:
         if sensor == SECOND:
-            raise Refusal("ismn: a file", "It is malformed", "Download it again")
+            raise VadoseError("ismn: a file", "It is malformed", "Download it again")
         return readings(sensor)
 
     told: list[int] = []
     both = [TOP, SECOND]
-    with pytest.raises(Refusal, match="It is malformed"):
+    with pytest.raises(VadoseError, match="It is malformed"):
         build(both, replace(ARCHIVE, read=broken), NEEDS, tmp_path / "store")
     assert [entry.name for entry in tmp_path.iterdir()] == ["store.building"]
     build(both, ARCHIVE, NEEDS, tmp_path / "store", progress=lambda done, *_: told.append(done))
@@ -224,11 +224,11 @@ def test_a_build_that_was_stopped_goes_on_and_gives_the_same_bytes(tmp_path: Pat
 
 def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
     def broken(_: Sensor) -> pd.DataFrame:
-        raise Refusal("ismn: a file", "It is malformed", "Download it again")
+        raise VadoseError("ismn: a file", "It is malformed", "Download it again")
 
-    with pytest.raises(Refusal, match="It is malformed"):
+    with pytest.raises(VadoseError, match="It is malformed"):
         build([TOP], replace(ARCHIVE, read=broken), NEEDS, tmp_path / "store")
-    with pytest.raises(Refusal, match=r"another one that was stopped. Finish that one .* or remove"):
+    with pytest.raises(VadoseError, match=r"another one that was stopped. Finish that one .* or remove"):
         build([TOP], ARCHIVE, NEEDS, tmp_path / "store", LabelRule(window_minutes=5))
 
 
@@ -251,8 +251,8 @@ def test_real_sensors_meet_a_simulated_source(real: Path, tmp_path: Path) -> Non
     times = np.arange("2007-01-01", "2007-02-01", np.timedelta64(6, "h"), dtype="datetime64[ns]")
     tile = tile_around(sensor.lon, sensor.lat, 0)
     smap = Simulated("smap", (SMAP,), 2000.0, lambda column, _: np.full(column.shape, 0.3), tile, tuple(times[::8]))
-    needs = Needs(cells=("smap",))
-    archive = Archive(ismn.read, lambda _: times, lambda tile, period: Assembler.open([smap], tile, period, needs))
+    needs = InputSpec(cells=("smap",))
+    archive = Archive(ismn.read, lambda _: times, lambda tile, period: FeatureBuilder.open([smap], tile, period, needs))
     rule = LabelRule(flags=("U",), window_minutes=0)
     report = build([sensor], archive, needs, tmp_path / "store", rule)
     store = SampleStore.open(tmp_path / "store")

@@ -27,12 +27,12 @@ PLACES = [
     ("within a part of the second sensor", "numpy.savez_compressed", 2),
     ("when all parts of a sensor are there, but not its report", "vadose.io.atomic._swap", 3),
     ("before a whole sensor takes its place", "vadose.io.atomic._swap", 4),
-    ("between two sensors", "vadose.dataset.resumable.Staging.put", 2),
+    ("between two sensors", "vadose.dataset.resumable.ResumableBuild.put", 2),
     ("within the arrays of the store", "vadose.dataset.writer._Stream.append", 7),
     ("while the store is finished", "vadose.dataset.writer._Stream.flush", 2),
-    ("before the declaration of the store is there", "vadose.dataset.writer.declaration", 1),
+    ("before the declaration of the store is there", "vadose.dataset.writer.metadata", 1),
     ("before the whole store takes its place", "vadose.io.atomic._swap", 9),
-    ("when the store is whole", "vadose.dataset.resumable.Staging.remove", 1),
+    ("when the store is whole", "vadose.dataset.resumable.ResumableBuild.remove", 1),
     ("while the parts are removed", "os.rmdir", 2),
 ]
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadose.dataset.labels import LabelRule, at_top, clean, nearest
-from vadose.dataset.rejections import Dropped
+from vadose.dataset.rejections import RejectionCounts
 
 START = pd.Timestamp("2020-01-01")
 
@@ -75,7 +75,7 @@ def test_of_joined_flags_each_must_be_accepted() -> None:
     table = readings((0, 0.2, "D01,D03"), (60, 0.2, "D01"), (120, 0.2, "G"))
     labels, dropped = clean(table, LabelRule(flags=("G", "D01")))
     assert labels["flag"].tolist() == ["D01", "G"]
-    assert dropped == Dropped((("flag D01,D03", 1),))
+    assert dropped == RejectionCounts((("flag D01,D03", 1),))
 
 
 def test_repeated_readings_are_kept_once_and_conflicting_ones_not_at_all() -> None:
@@ -103,7 +103,7 @@ def test_a_reading_without_time_is_left_out() -> None:
     table.index = pd.DatetimeIndex([START, pd.NaT])
     labels, dropped = clean(table, LabelRule())
     assert len(labels) == 1
-    assert dropped == Dropped((("no time", 1),))
+    assert dropped == RejectionCounts((("no time", 1),))
 
 
 ROWS = st.lists(
@@ -157,11 +157,11 @@ def test_nearest_agrees_with_looking_at_every_reading(known: list[int], asked: l
 
 
 def test_counts_add_by_reason() -> None:
-    both = Dropped.of({"a": 1, "b": 2, "c": 0}) + Dropped.of({"b": 3, "d": 1})
+    both = RejectionCounts.of({"a": 1, "b": 2, "c": 0}) + RejectionCounts.of({"b": 3, "d": 1})
     assert both.counts == (("a", 1), ("b", 5), ("d", 1))
     assert both.total == 7
     assert str(both) == "1 x a, 5 x b, 1 x d"
-    assert str(Dropped()) == "nothing"
+    assert str(RejectionCounts()) == "nothing"
 
 
 @pytest.mark.real

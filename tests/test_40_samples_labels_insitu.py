@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from test_20_sources_ismn import REAL, ROWS, stm, texts, zipped
 from vadose.dataset.insitu_checks import checked
 from vadose.dataset.labels import LabelRule, at_top, clean
-from vadose.errors import NothingFound, Refusal
+from vadose.errors import NoDataError, VadoseError
 from vadose.insitu.conversion import archive_to_parquet
 from vadose.insitu.ismn import Ismn
 
@@ -269,7 +269,9 @@ def test_tables_that_are_there_or_of_another_archive_are_not_touched(tmp_path: P
     root = small_archive(tmp_path / "data")
     archive_to_parquet(root, tmp_path / "tables")
     before = contents(tmp_path / "tables")
-    with pytest.raises(Refusal, match=r"in-situ tables at .*\. There is something already\. Remove it or name another"):
+    with pytest.raises(
+        VadoseError, match=r"in-situ tables at .*\. There is something already\. Remove it or name another"
+    ):
         archive_to_parquet(root, tmp_path / "tables")
     assert contents(tmp_path / "tables") == before
 
@@ -279,18 +281,20 @@ def test_tables_that_are_there_or_of_another_archive_are_not_touched(tmp_path: P
     with pytest.raises(Stopped):
         archive_to_parquet(root, tmp_path / "other", report=stopping)
     stm(root, "NEW", "Late")
-    with pytest.raises(Refusal, match=r"other\.building holds unfinished ones of another archive\. Finish those with"):
+    with pytest.raises(
+        VadoseError, match=r"other\.building holds unfinished ones of another archive\. Finish those with"
+    ):
         archive_to_parquet(root, tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 
 def test_an_archive_of_which_nothing_can_be_read_leaves_nothing(real: Path, tmp_path: Path) -> None:
     stm(tmp_path / "data", rows=())
-    with pytest.raises(Refusal, match=r"No sensor of soil moisture can be read; 1 files are malformed"):
+    with pytest.raises(VadoseError, match=r"No sensor of soil moisture can be read; 1 files are malformed"):
         archive_to_parquet(tmp_path / "data", tmp_path / "tables")
-    with pytest.raises(Refusal, match="neither a folder nor a whole zip file"):
+    with pytest.raises(VadoseError, match="neither a folder nor a whole zip file"):
         archive_to_parquet(real / "ismn" / "malformed" / "mal_formed_file.txt", tmp_path / "tables")
-    with pytest.raises(Refusal, match="There is no such file or folder"):
+    with pytest.raises(VadoseError, match="There is no such file or folder"):
         archive_to_parquet(tmp_path / "absent", tmp_path / "tables")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
@@ -300,12 +304,12 @@ def test_damaged_tables_are_refused(tmp_path: Path) -> None:
     sensor = Ismn(tmp_path / "tables").sensors()[0]
     (file,) = (tmp_path / "tables" / "readings" / f"network={sensor.network}").glob("readings.parquet")
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(Refusal, match=r"readings\.parquet\. It cannot be read.*Make the tables again"):
+    with pytest.raises(VadoseError, match=r"readings\.parquet\. It cannot be read.*Make the tables again"):
         Ismn(tmp_path / "tables").read(sensor)
     (tmp_path / "tables" / "sensors.parquet").write_bytes(b"")
-    with pytest.raises(Refusal, match=r"sensors\.parquet\. It cannot be read") as told:
+    with pytest.raises(VadoseError, match=r"sensors\.parquet\. It cannot be read") as told:
         Ismn(tmp_path / "tables").sensors()
-    assert not isinstance(told.value, NothingFound)
+    assert not isinstance(told.value, NoDataError)
 
 
 def readings(temperatures: list[float], flags: str = "GGGG") -> pd.DataFrame:
@@ -339,7 +343,7 @@ def test_combinations_of_flags_are_accepted_by_name() -> None:
 def test_checks_without_their_package_are_refused() -> None:
     if importlib.util.find_spec("flagit") and int(pd.__version__.split(".")[0]) < 3:
         pytest.skip("flagit runs here")
-    with pytest.raises(Refusal, match=r"by the package flagit\. .* pip install \"vadose\[flagit\]\""):
+    with pytest.raises(VadoseError, match=r"by the package flagit\. .* pip install \"vadose\[flagit\]\""):
         checked(readings([1.0, 2.0, 3.0, 4.0]), 0.05)
 
 
@@ -353,5 +357,5 @@ def test_checks_find_a_spike_and_frost() -> None:
     series = pd.DataFrame({"soil_moisture": value, "soil_temperature": np.linspace(-1, 9, 400)}, index=times)
     flags = checked(series, 0.05)
     assert flags.iloc[[0, 100, 200, 300]].tolist() == ["D01", "D06", "M", "G"]
-    with pytest.raises(Refusal, match=r"Its \d+ readings are not hourly\. Give hourly readings"):
+    with pytest.raises(VadoseError, match=r"Its \d+ readings are not hourly\. Give hourly readings"):
         checked(series.iloc[::2], 0.05)

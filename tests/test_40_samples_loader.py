@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from vadose.dataset import Samples, SampleStore, SampleWriter, batches
-from vadose.dataset.augment import turned, ways
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.dataset.augment import augment, ways
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 
-HOLDS = Needs(("vv", "B04"), ("vv", "smap"), History(("smap",), 4, 1.0), halo=1)
-CELLS_ALONE = Needs(cells=("smap", "vv"), history=History(("smap",), 2, 1.0))
+HOLDS = InputSpec(("vv", "B04"), ("vv", "smap"), HistorySpec(("smap",), 4, 1.0), halo=1)
+CELLS_ALONE = InputSpec(cells=("smap", "vv"), history=HistorySpec(("smap",), 2, 1.0))
 COUNT = 45
 
 
@@ -40,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
 
 @pytest.mark.parametrize("needs", [HOLDS, CELLS_ALONE])
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_every_row_comes_once_with_what_the_store_holds(store: SampleStore, needs: Needs, shuffle: bool) -> None:
+def test_every_row_comes_once_with_what_the_store_holds(store: SampleStore, needs: InputSpec, shuffle: bool) -> None:
     rows = np.arange(COUNT)[::-2]
     found = list(batches(store, rows, needs, 8, seed=1, shuffle=shuffle))
     assert [len(batch.rows) for batch in found] == [8, 8, 7]
@@ -67,7 +67,7 @@ def test_seed_and_epoch_fix_the_order(store: SampleStore) -> None:
 
 
 def test_a_smaller_halo_is_cut_from_the_chips(store: SampleStore) -> None:
-    needs = Needs(pixels=("B04",), halo=0)
+    needs = InputSpec(pixels=("B04",), halo=0)
     batch = next(batches(store, np.array([3, 1]), needs, 2, shuffle=False))
     np.testing.assert_array_equal(batch.pixels, store.pixels(("B04",), np.array([3, 1]), 1)[:, :, 32:64, 32:64])
 
@@ -77,8 +77,8 @@ def test_no_rows_give_no_batches(store: SampleStore) -> None:
 
 
 def test_needs_that_are_not_met_are_refused_at_once(store: SampleStore) -> None:
-    with pytest.raises(Refusal, match="The store lacks pixels vh"):
-        batches(store, store.rows, Needs(pixels=("vh",), halo=1), 4)
+    with pytest.raises(VadoseError, match="The store lacks pixels vh"):
+        batches(store, store.rows, InputSpec(pixels=("vh",), halo=1), 4)
 
 
 def test_a_consumer_may_stop_and_leaves_no_thread(store: SampleStore) -> None:
@@ -90,7 +90,7 @@ def test_a_consumer_may_stop_and_leaves_no_thread(store: SampleStore) -> None:
 
 
 def test_a_file_that_cannot_be_read_raises_in_the_consumer(tmp_path: Path) -> None:
-    holds = Needs(pixels=("vv",), cells=("vv",))
+    holds = InputSpec(pixels=("vv",), cells=("vv",))
     index = pd.DataFrame({"network": "A", "station": "a", "sensor": "a", "lat": 0.0, "lon": 0.0}, index=range(64))
     chips = np.random.default_rng(0).random((64, 1, 32, 32), np.float32)
     with SampleWriter.open(tmp_path / "store", holds, {}) as writer:
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_read_raises_in_the_consumer(tmp_path: Path) -> No
     file.write_bytes(file.read_bytes()[:100])
     given = batches(broken, broken.rows, holds, 32, shuffle=False)
     assert len(next(given).rows) == 32
-    with pytest.raises(Refusal, match="pixels/vv cannot be read"):
+    with pytest.raises(VadoseError, match="pixels/vv cannot be read"):
         next(given)
 
 
@@ -133,5 +133,5 @@ def test_turned_chips_are_those_of_the_store_and_nothing_else_is_touched(store: 
     plain, other = (next(iter(batches(store, store.rows, HOLDS, 45, 4, turn=turn))) for turn in (False, True))
     np.testing.assert_array_equal(plain.rows, other.rows)
     np.testing.assert_array_equal(plain.cells, other.cells)
-    np.testing.assert_array_equal(turned(plain.pixels, ways(plain.rows, 4, 0)), other.pixels)
+    np.testing.assert_array_equal(augment(plain.pixels, ways(plain.rows, 4, 0)), other.pixels)
     assert (plain.pixels != other.pixels).any(axis=(1, 2, 3)).mean() > 0.7

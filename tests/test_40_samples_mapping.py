@@ -7,9 +7,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from vadose.dataset.table_columns import Moment, TableMapping
+from vadose.dataset.table_columns import TableMapping, TimeColumn
 from vadose.dataset.table_units import accepted, check, convert
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.variables import BULK_DENSITY, PREDICTORS, SAND, SMAP, SOIL_MOISTURE, VV
 
 MAPPING = {
@@ -55,11 +55,11 @@ MAPPING = {
 def test_a_wrong_mapping_is_refused_with_each_fault(tmp_path: Path, change: dict, found: str) -> None:
     path = tmp_path / "mapping.yaml"
     path.write_text(yaml.safe_dump(MAPPING | change))
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         TableMapping.read(path)
-    assert str(path) in refused.value.asked
-    assert found in refused.value.found
-    assert "configs/tables" in refused.value.remedy
+    assert str(path) in refused.value.context
+    assert found in refused.value.problem
+    assert "configs/tables" in refused.value.hint
 
 
 @pytest.mark.parametrize("content", [None, "a: [", "just words", ""])
@@ -67,7 +67,7 @@ def test_a_mapping_that_is_no_yaml_mapping_is_refused(tmp_path: Path, content: s
     path = tmp_path / "mapping.yaml"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(Refusal, match=r"the mapping .*mapping\.yaml"):
+    with pytest.raises(VadoseError, match=r"the mapping .*mapping\.yaml"):
         TableMapping.read(path)
 
 
@@ -83,7 +83,7 @@ def test_units() -> None:
     for variable in (*PREDICTORS.values(), SOIL_MOISTURE):
         assert variable.units in accepted(variable)
         np.testing.assert_array_equal(convert(one, variable, variable.units), one)
-        with pytest.raises(Refusal, match="in 'furlong'"):
+        with pytest.raises(VadoseError, match="in 'furlong'"):
             check(variable, "furlong", None)
 
 
@@ -93,14 +93,14 @@ WRONG = ("%Q", "%Y-%m-%d %Q", "%", "%Y-%Y", "%d.%m.", "%H:%M", "yyyy-mm-dd", "mi
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_formats_of_times_are_those_of_strftime(form):
-    assert Moment(column="date", format=form).format == form
+    assert TimeColumn(column="date", format=form).format == form
 
 
 @pytest.mark.parametrize("form", WRONG)
 def test_a_format_with_a_wrong_directive_or_without_a_year_is_refused(form, tmp_path):
     with pytest.raises(ValidationError, match=r"strftime format|has no year"):
-        Moment(column="date", format=form)
+        TimeColumn(column="date", format=form)
     path = tmp_path / "mapping.yaml"
     path.write_text(yaml.safe_dump(MAPPING | {"time": {"column": "date", "format": form}}))
-    with pytest.raises(Refusal, match=r"time\.format"):
+    with pytest.raises(VadoseError, match=r"time\.format"):
         TableMapping.read(path)

@@ -7,9 +7,9 @@ import pytest
 from vadose.dataset import SampleStore, TableMapping, import_table
 from vadose.dataset.coverage import observed, shares, shares_text, total
 from vadose.dataset.writer import Samples
-from vadose.fusion import History, Needs
+from vadose.fusion import HistorySpec, InputSpec
 
-HOLDS = Needs(pixels=("vv",), cells=("B04", "sentinel2_age", "smap"), history=History(("smap",), 2, 10))
+HOLDS = InputSpec(pixels=("vv",), cells=("B04", "sentinel2_age", "smap"), history=HistorySpec(("smap",), 2, 10))
 
 
 def samples(cells: list[list[float]], history: list[list[float]], pixels: list[float]) -> Samples:

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadose.dataset import Samples, SampleStore, SampleWriter, batches
-from vadose.dataset.chip_cache import Chips
-from vadose.errors import Refusal
-from vadose.fusion import Needs
+from vadose.dataset.chip_cache import ChipCache
+from vadose.errors import VadoseError
+from vadose.fusion import InputSpec
 from vadose.variables import INCIDENCE_ANGLE, PREDICTORS
 
-HOLDS = Needs(pixels=("vv",), cells=("vv",))
+HOLDS = InputSpec(pixels=("vv",), cells=("vv",))
 COUNT, BLOCK = 70, 32
 """Samples of the store, and samples in one of its files."""
 
@@ -66,7 +66,7 @@ def test_what_is_left_of_an_epoch_is_what_it_would_have_given(
 def test_batches_that_are_passed_over_are_not_read(store: SampleStore) -> None:
     asked: list[int] = []
 
-    class Told(Chips):
+    class Told(ChipCache):
         def of(self, rows: np.ndarray) -> np.ndarray:
             asked.extend(rows.tolist())
             return super().of(rows)
@@ -96,7 +96,7 @@ def test_an_error_of_any_reader_arrives_in_its_place_and_ends_all_of_them(tmp_pa
     before = threading.active_count()
     given = batches(broken, broken.rows, HOLDS, 8, shuffle=False, readers=readers)
     assert [len(next(given).rows) for _ in range(BLOCK // 8)] == [8] * (BLOCK // 8)
-    with pytest.raises(Refusal, match="pixels/vv cannot be read"):
+    with pytest.raises(VadoseError, match="pixels/vv cannot be read"):
         next(given)
     assert threading.active_count() == before
 

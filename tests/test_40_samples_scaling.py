@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.dataset import Samples, SampleStore, SampleWriter, Scaling
-from vadose.dataset.scaling import _moments, as_read, never_observed
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.dataset import Samples, SampleStore, SampleWriter, ScalingStats
+from vadose.dataset.scaling import _moments, never_observed, to_network_units
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 
-HOLDS = Needs(("vh", "B04"), ("vv", "bulk_density", "smap"), History(("gldas", "smap"), 4, 1.0), halo=0)
+HOLDS = InputSpec(("vh", "B04"), ("vv", "bulk_density", "smap"), HistorySpec(("gldas", "smap"), 4, 1.0), halo=0)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[SampleStore, Sa
 def test_mean_and_std_are_those_of_the_training_rows(simulated: tuple[SampleStore, Samples]) -> None:
     store, samples = simulated
     rows = np.array([31, 2, 3, 4, 5, 17, 7])
-    scaling = Scaling.fit(store, rows, HOLDS)
+    scaling = ScalingStats.fit(store, rows, HOLDS)
     vv = samples.cells[rows, 0].astype(np.float64)
     vv = 10 * np.log10(vv[vv > 0])
     assert scaling.mean["vv"] == pytest.approx(vv.mean(), rel=1e-12)
@@ -69,23 +69,23 @@ def test_other_rows_change_nothing(simulated: tuple[SampleStore, Samples], tmp_p
     changed[20:] = 0.9
     with SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer:
         writer.append(Samples(samples.index, changed, samples.history, samples.pixels))
-    assert Scaling.fit(SampleStore.open(tmp_path / "store"), rows, HOLDS) == Scaling.fit(store, rows, HOLDS)
+    assert ScalingStats.fit(SampleStore.open(tmp_path / "store"), rows, HOLDS) == ScalingStats.fit(store, rows, HOLDS)
 
 
 def test_a_constant_has_unit_std(simulated: tuple[SampleStore, Samples]) -> None:
-    scaling = Scaling.fit(simulated[0], simulated[0].rows, Needs(cells=("bulk_density",)))
+    scaling = ScalingStats.fit(simulated[0], simulated[0].rows, InputSpec(cells=("bulk_density",)))
     assert scaling.mean["bulk_density"] == pytest.approx(1300.1, rel=1e-6)
     assert scaling.std["bulk_density"] == 1.0
 
 
 def test_a_variable_never_observed_is_refused(simulated: tuple[SampleStore, Samples]) -> None:
-    with pytest.raises(Refusal) as refused:
-        Scaling.fit(simulated[0], np.arange(25, 50), HOLDS)
-    assert "over 25 training samples" in refused.value.asked
-    assert "Never observed there: smap." in refused.value.found
-    assert "Leave these out" in refused.value.remedy
-    with pytest.raises(Refusal, match="Never observed there"):
-        Scaling.fit(simulated[0], np.empty(0, np.intp), HOLDS)
+    with pytest.raises(VadoseError) as refused:
+        ScalingStats.fit(simulated[0], np.arange(25, 50), HOLDS)
+    assert "over 25 training samples" in refused.value.context
+    assert "Never observed there: smap." in refused.value.problem
+    assert "Leave these out" in refused.value.hint
+    with pytest.raises(VadoseError, match="Never observed there"):
+        ScalingStats.fit(simulated[0], np.empty(0, np.intp), HOLDS)
 
 
 def test_what_was_never_observed_is_named(simulated: tuple[SampleStore, Samples]) -> None:
@@ -93,20 +93,20 @@ def test_what_was_never_observed_is_named(simulated: tuple[SampleStore, Samples]
     assert never_observed(store, store.rows, HOLDS) == []
     assert never_observed(store, np.array([40, 25, 49]), HOLDS) == ["smap"]
     assert never_observed(store, np.array([3]), HOLDS) == ["vv"], "no power at all is no observation"
-    assert never_observed(store, np.array([3]), Needs(("vh",), ("bulk_density",))) == []
+    assert never_observed(store, np.array([3]), InputSpec(("vh",), ("bulk_density",))) == []
     assert len(never_observed(store, np.empty(0, np.intp), HOLDS)) == 6
-    with pytest.raises(Refusal, match="The store lacks cells elevation"):
-        never_observed(store, store.rows, Needs(cells=("elevation",)))
+    with pytest.raises(VadoseError, match="The store lacks cells elevation"):
+        never_observed(store, store.rows, InputSpec(cells=("elevation",)))
 
 
 def test_needs_that_the_store_does_not_meet_are_refused(simulated: tuple[SampleStore, Samples]) -> None:
-    with pytest.raises(Refusal, match="The store lacks cells elevation"):
-        Scaling.fit(simulated[0], simulated[0].rows, Needs(cells=("elevation",)))
+    with pytest.raises(VadoseError, match="The store lacks cells elevation"):
+        ScalingStats.fit(simulated[0], simulated[0].rows, InputSpec(cells=("elevation",)))
 
 
 def test_json_brings_back_the_same(simulated: tuple[SampleStore, Samples]) -> None:
-    scaling = Scaling.fit(simulated[0], np.arange(20), HOLDS)
-    assert Scaling.from_dict(json.loads(json.dumps(scaling.to_dict()))) == scaling
+    scaling = ScalingStats.fit(simulated[0], np.arange(20), HOLDS)
+    assert ScalingStats.from_dict(json.loads(json.dumps(scaling.to_dict()))) == scaling
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_json_brings_back_the_same(simulated: tuple[SampleStore, Samples]) -> No
     ],
 )
 def test_a_scaling_that_cannot_be_is_refused(content: dict, found: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        Scaling.from_dict(content)
-    assert found in refused.value.found
-    assert "saved with the model" in refused.value.remedy
+    with pytest.raises(VadoseError) as refused:
+        ScalingStats.from_dict(content)
+    assert found in refused.value.problem
+    assert "saved with the model" in refused.value.hint
 
 
 @settings(deadline=None, max_examples=50)
@@ -150,6 +150,6 @@ def test_chunks_give_the_moments_of_the_whole(seed: int, sizes: list[int], centr
 
 def test_only_linear_power_is_read_in_decibel_and_zero_power_is_missing() -> None:
     power = np.array([1.0, 0.1, 0.0, -1.0, np.nan])
-    np.testing.assert_allclose(as_read("vv", power), [0, -10, np.nan, np.nan, np.nan])
-    np.testing.assert_array_equal(as_read("smap", power), power)
-    np.testing.assert_array_equal(as_read("smap_age", power), power)
+    np.testing.assert_allclose(to_network_units("vv", power), [0, -10, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(to_network_units("smap", power), power)
+    np.testing.assert_array_equal(to_network_units("smap_age", power), power)

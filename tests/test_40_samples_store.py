@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from vadose.dataset import Samples, SampleStore, SampleWriter
 from vadose.dataset.packing import packing_of
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.variables import PREDICTORS
 
-HOLDS = Needs(("vv", "B04"), ("vv", "smap", "smap_age"), History(("smap", "vv"), 5, 2.0), halo=1)
+HOLDS = InputSpec(("vv", "B04"), ("vv", "smap", "smap_age"), HistorySpec(("smap", "vv"), 5, 2.0), halo=1)
 SIDE = 96
 
 
-def simulated(count: int, holds: Needs = HOLDS, seed: int = 0) -> Samples:
+def simulated(count: int, holds: InputSpec = HOLDS, seed: int = 0) -> Samples:
     random = np.random.default_rng(seed)
     side = (1 + 2 * holds.halo) * 32
 
@@ -59,7 +59,7 @@ def part(samples: Samples, start: int, stop: int) -> Samples:
     return Samples(samples.index.iloc[rows], samples.cells[rows], samples.history[rows], pixels)
 
 
-def write(path: Path, samples: Samples, holds: Needs = HOLDS, step: int | None = None) -> SampleStore:
+def write(path: Path, samples: Samples, holds: InputSpec = HOLDS, step: int | None = None) -> SampleStore:
     with SampleWriter.open(path, holds, {"world": "for this test"}, simulated=True) as writer:
         for start in range(0, len(samples.index), step or len(samples.index)):
             writer.append(part(samples, start, start + (step or len(samples.index))))
@@ -86,7 +86,7 @@ def test_rows_and_names_come_as_asked_and_chips_are_cut_around_their_middle(tmp_
     store = write(tmp_path / "store", drawn)
     rows = np.array([39, 3, 3, 0])
     np.testing.assert_array_equal(store.cells(("smap_age", "vv"), rows), drawn.cells[rows][:, [2, 0]])
-    short = History(("vv",), 2, 2.0)
+    short = HistorySpec(("vv",), 2, 2.0)
     np.testing.assert_array_equal(store.history(short, rows), drawn.history[rows][:, :2, [1]])
     chips = store.pixels(("B04",), rows, 0)
     np.testing.assert_allclose(chips, drawn.pixels[rows][:, [1], 32:64, 32:64], atol=6e-5)
@@ -95,7 +95,7 @@ def test_rows_and_names_come_as_asked_and_chips_are_cut_around_their_middle(tmp_
     assert store.history(HOLDS.history, none).shape == (0, 5, 2)
     assert store.pixels(HOLDS.pixels, none, 1).shape == (0, 2, SIDE, SIDE)
     assert store.cells((), rows).shape == (4, 0)
-    assert store.history(History(), rows).shape == (4, 0, 0)
+    assert store.history(HistorySpec(), rows).shape == (4, 0, 0)
 
 
 def test_a_store_opens_without_vadose(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_an_error_leaves_nothing_and_an_older_store_as_it_was(tmp_path: Path) ->
 
 def test_nothing_to_write_is_refused(tmp_path: Path) -> None:
     with (
-        pytest.raises(Refusal, match=r"No sample came to be written\. Widen"),
+        pytest.raises(VadoseError, match=r"No sample came to be written\. Widen"),
         SampleWriter.open(tmp_path / "store", HOLDS, {}),
     ):
         pass
@@ -181,7 +181,7 @@ def test_a_folder_that_is_no_store_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("irreplaceable")
     with (
-        pytest.raises(Refusal, match=r"Something else lies there.*Choose another path"),
+        pytest.raises(VadoseError, match=r"Something else lies there.*Choose another path"),
         SampleWriter.open(tmp_path / "thesis", HOLDS, {}) as writer,
     ):
         writer.append(simulated(1))
@@ -193,7 +193,7 @@ def test_samples_of_another_shape_are_refused(tmp_path: Path) -> None:
     drawn = simulated(3)
     wrong = Samples(drawn.index, drawn.cells, drawn.history[:, :4], drawn.pixels)
     with (
-        pytest.raises(Refusal, match=r"history/smap of shape \(3, 5\)\. Found \(3, 4\)"),
+        pytest.raises(VadoseError, match=r"history/smap of shape \(3, 5\)\. Found \(3, 4\)"),
         SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer,
     ):
         writer.append(wrong)
@@ -204,7 +204,7 @@ def test_an_index_without_a_place_is_refused(tmp_path: Path) -> None:
     drawn = simulated(3)
     bare = Samples(drawn.index.drop(columns=["lat", "time"]), drawn.cells, drawn.history, drawn.pixels)
     with (
-        pytest.raises(Refusal, match=r"It lacks lat, time\. Give network"),
+        pytest.raises(VadoseError, match=r"It lacks lat, time\. Give network"),
         SampleWriter.open(tmp_path / "store", HOLDS, {}) as writer,
     ):
         writer.append(bare)
@@ -213,8 +213,8 @@ def test_an_index_without_a_place_is_refused(tmp_path: Path) -> None:
 
 def test_a_variable_outside_the_vocabulary_is_refused(tmp_path: Path) -> None:
     with (
-        pytest.raises(Refusal, match=r"a variable named moonlight.*Use one of these names"),
-        SampleWriter.open(tmp_path / "store", Needs(cells=("moonlight",)), {}),
+        pytest.raises(VadoseError, match=r"a variable named moonlight.*Use one of these names"),
+        SampleWriter.open(tmp_path / "store", InputSpec(cells=("moonlight",)), {}),
     ):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -222,8 +222,8 @@ def test_a_variable_outside_the_vocabulary_is_refused(tmp_path: Path) -> None:
 
 def test_needs_that_are_not_met_are_told_in_full(tmp_path: Path) -> None:
     store = write(tmp_path / "store", simulated(2))
-    needs = Needs(("vh",), ("gldas", "vv"), History(("smap",), 9, 1.0), halo=4)
-    with pytest.raises(Refusal) as refused:
+    needs = InputSpec(("vh",), ("gldas", "vv"), HistorySpec(("smap",), 9, 1.0), halo=4)
+    with pytest.raises(VadoseError) as refused:
         store.check(needs)
     for lack in (
         "pixels vh",
@@ -232,15 +232,15 @@ def test_needs_that_are_not_met_are_told_in_full(tmp_path: Path) -> None:
         "steps of 1 days, held 2",
         "halo of 4 cells, held 1",
     ):
-        assert lack in refused.value.found
-    assert "cells vv" not in refused.value.found
-    store.check(Needs(("B04",), ("smap",), History(("vv",), 3, 2.0), halo=0))
+        assert lack in refused.value.problem
+    assert "cells vv" not in refused.value.problem
+    store.check(InputSpec(("B04",), ("smap",), HistorySpec(("vv",), 3, 2.0), halo=0))
     for ask in (
         lambda: store.cells(("gldas",), store.rows),
-        lambda: store.history(History(("smap",), 6, 2.0), store.rows),
+        lambda: store.history(HistorySpec(("smap",), 6, 2.0), store.rows),
         lambda: store.pixels(("vv",), store.rows, 2),
     ):
-        with pytest.raises(Refusal, match="The store lacks"):
+        with pytest.raises(VadoseError, match="The store lacks"):
             ask()
 
 

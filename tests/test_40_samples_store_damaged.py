@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from vadose.dataset import Samples, SampleStore, SampleWriter
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 
-HOLDS = Needs(("vv", "B04"), ("smap",), History(("vv",), 5, 2.0))
+HOLDS = InputSpec(("vv", "B04"), ("smap",), HistorySpec(("vv",), 5, 2.0))
 
 
 @pytest.fixture
@@ -89,11 +89,11 @@ def _declare(store: Path, **changes: object) -> None:
 )
 def test_a_store_that_is_not_whole_is_refused(store: Path, spoil: Callable[[Path], None], found: str) -> None:
     spoil(store)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         SampleStore.open(store)
-    assert "samples: the store" in refused.value.asked
-    assert found in refused.value.found
-    assert refused.value.remedy
+    assert "samples: the store" in refused.value.context
+    assert found in refused.value.problem
+    assert refused.value.hint
 
 
 @pytest.mark.parametrize("key", ["kind", "format", "simulated", "made_from", "needs", "count", "products"])
@@ -105,21 +105,21 @@ def test_a_declaration_without_its_keys_or_with_others_in_their_place_is_refused
     told = json.loads(path.read_text())
     del told[key]
     path.write_text(json.dumps(told if value is None else told | {key: value}))
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         SampleStore.open(store)
-    assert "samples: the store" in refused.value.asked
-    assert refused.value.remedy
+    assert "samples: the store" in refused.value.context
+    assert refused.value.hint
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", '"text"', ""])
 def test_a_declaration_that_is_none_is_refused(store: Path, text: str) -> None:
     (store / "declaration.json").write_text(text)
-    with pytest.raises(Refusal, match=r"No readable declaration\.json"):
+    with pytest.raises(VadoseError, match=r"No readable declaration\.json"):
         SampleStore.open(store)
 
 
 def test_no_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"No readable declaration\.json in it"):
+    with pytest.raises(VadoseError, match=r"No readable declaration\.json in it"):
         SampleStore.open(tmp_path / "nowhere")
 
 
@@ -131,7 +131,7 @@ def test_truncated_and_changed_bytes_are_found_when_read(store: Path, array: str
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 0xFF
     file.write_bytes(bytes(content[: len(content) // 2]) if cut else bytes(content))
-    with pytest.raises(Refusal, match=f"{array} cannot be read.*Build it again"):
+    with pytest.raises(VadoseError, match=f"{array} cannot be read.*Build it again"):
         _ = (
             given.pixels(HOLDS.pixels, given.rows, 0),
             given.cells(HOLDS.cells, given.rows),

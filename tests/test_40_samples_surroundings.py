@@ -15,9 +15,9 @@ from test_20_sources_ismn import stm
 from test_40_samples_collocate import ARCHIVE, NEEDS, TOP, Simulated
 from vadose.dataset import SampleStore
 from vadose.dataset.collocate import Archive, build
-from vadose.dataset.station_classes import surroundings
-from vadose.errors import Refusal
-from vadose.fusion import Assembler, Needs
+from vadose.dataset.station_classes import station_classes
+from vadose.errors import VadoseError
+from vadose.fusion import FeatureBuilder, InputSpec
 from vadose.insitu.conversion import archive_to_parquet
 from vadose.insitu.ismn import Ismn
 from vadose.simulation.ismn_files import Series, Soil, Station, write_station
@@ -30,7 +30,7 @@ USCRN = "ismn_uscrn.zip"
 @given(st.sets(st.sampled_from(["lc_2000", "lc_2005", "lc_2010"])), st.lists(st.integers(1980, 2030), min_size=1))
 def test_the_cover_is_that_of_the_nearest_year_that_is_told(names: set[str], years: list[int]) -> None:
     told = {name: CLASSES[name] for name in names}
-    found = surroundings(told, np.array([f"{year}-12-31" for year in years], "datetime64[ns]"))
+    found = station_classes(told, np.array([f"{year}-12-31" for year in years], "datetime64[ns]"))
     for year, cover in zip(years, found["land_cover"], strict=True):
         nearest = min(sorted(names), key=lambda name: abs(int(name[3:]) - year), default=None)
         assert cover == told.get(nearest, "")
@@ -38,9 +38,9 @@ def test_the_cover_is_that_of_the_nearest_year_that_is_told(names: set[str], yea
 
 def test_the_climate_is_that_of_the_map_which_every_archive_has() -> None:
     times = np.array(["2012-06-01", "2013-06-01"], "datetime64[ns]")
-    assert surroundings(CLASSES, times)["climate"].tolist() == ["Csa", "Csa"]
-    assert surroundings({"climate_KG_2017": "Csb"}, times)["climate"].tolist() == ["Csb", "Csb"]
-    assert surroundings({"lc_insitu": "maize"}, times).to_numpy().tolist() == [["", ""], ["", ""]]
+    assert station_classes(CLASSES, times)["climate"].tolist() == ["Csa", "Csa"]
+    assert station_classes({"climate_KG_2017": "Csb"}, times)["climate"].tolist() == ["Csb", "Csb"]
+    assert station_classes({"lc_insitu": "maize"}, times).to_numpy().tolist() == [["", ""], ["", ""]]
 
 
 def test_the_index_of_a_store_has_them_and_without_them_has_none(tmp_path: Path) -> None:
@@ -69,10 +69,10 @@ def test_an_archive_without_classes_tells_none_and_a_malformed_table_is_refused_
     (sensor,) = Ismn(tmp_path / "data").sensors()
     assert Ismn(tmp_path / "data").classes(sensor) == {}
     (file.parent / "any_static_variables.csv").write_text("clay fraction;%;a;b;c;;HWSD;\n")
-    with pytest.raises(Refusal, match="It is no table of static variables"):
+    with pytest.raises(VadoseError, match="It is no table of static variables"):
         Ismn(tmp_path / "data").classes(sensor)
     assert Ismn(tmp_path / "data", skip_malformed=True).classes(sensor) == {}
-    with pytest.raises(Refusal, match="but not this one"):
+    with pytest.raises(VadoseError, match="but not this one"):
         Ismn(tmp_path / "data").classes(replace(sensor, station="other"))
 
 
@@ -88,7 +88,7 @@ def plain(archive: Path, network: str, station: str) -> dict[tuple[str, str], st
 def test_real_sensors_have_those_of_their_table_in_the_store(real: Path, tmp_path: Path) -> None:
     ismn = Ismn(real / USCRN)
     sensors = [one for one in ismn.sensors(deepest_m=0.06) if one.network == "USCRN"][:2]
-    needs = Needs(cells=("smap",))
+    needs = InputSpec(cells=("smap",))
 
     def good_times(sensor):
         readings = ismn.read(sensor)
@@ -96,7 +96,7 @@ def test_real_sensors_have_those_of_their_table_in_the_store(real: Path, tmp_pat
 
     def assemble(tile, period):
         even = Simulated("smap", (SMAP,), 2000.0, lambda column, _: np.full(column.shape, 0.3), tile, (period.start,))
-        return Assembler.open([even], tile, period, needs)
+        return FeatureBuilder.open([even], tile, period, needs)
 
     build(sensors, Archive(ismn.read, good_times, assemble, ismn.classes), needs, tmp_path / "store")
     index = SampleStore.open(tmp_path / "store").index
@@ -118,7 +118,7 @@ def test_real_archives_without_static_variables_tell_none(real: Path, archive: s
 @pytest.mark.real
 def test_every_real_sensor_has_a_cover_and_a_climate(real: Path) -> None:
     ismn = Ismn(real / USCRN)
-    found = [surroundings(ismn.classes(one), np.array(["2015-01-01"], "datetime64[ns]")) for one in ismn.sensors()]
+    found = [station_classes(ismn.classes(one), np.array(["2015-01-01"], "datetime64[ns]")) for one in ismn.sensors()]
     told = pd.concat(found)
     assert len(told) == 68 and (told != "").all(axis=None)
     assert told["land_cover"].astype(int).between(10, 220).all()

@@ -9,7 +9,7 @@ import pytest
 from vadose.dataset import SampleStore
 from vadose.dataset.table_columns import TableMapping
 from vadose.dataset.tables import import_table
-from vadose.fusion import History
+from vadose.fusion import HistorySpec
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "tables"
 
@@ -142,7 +142,7 @@ def test_each_format_gives_the_same_samples(tmp_path: Path, name: str) -> None:
     np.testing.assert_allclose(vv, 10 ** (table["VV_dB"] / 10), rtol=1e-6)
     np.testing.assert_allclose(red, (table["B4"] - 1000) / 10000, rtol=1e-5)
     np.testing.assert_allclose(smap, table["ssm"] / 50, rtol=1e-6)
-    assert store.holds.history == History(("vv", "B04", "smap_usda"), 3, 10.0)
+    assert store.holds.history == HistorySpec(("vv", "B04", "smap_usda"), 3, 10.0)
 
 
 def test_history_is_the_mean_of_earlier_rows_of_the_same_sensor_in_linear_power(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from vadose.dataset.table_columns import TableMapping
 from vadose.dataset.tables import import_table
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 MAPPING = {
     "network": {"column": "net"},
@@ -149,12 +149,12 @@ BAD_TABLES = {
 @pytest.mark.parametrize("case", BAD_TABLES)
 def test_a_wrong_table_is_refused_and_nothing_is_written(tmp_path: Path, case: str) -> None:
     table, mapping, asked, found, remedy = BAD_TABLES[case]
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         table.to_csv(tmp_path / "table.csv", index=False)
         import_table(tmp_path / "table.csv", TableMapping.model_validate(mapping), tmp_path / "store")
-    assert asked in refused.value.asked
-    assert found in refused.value.found
-    assert remedy in refused.value.remedy
+    assert asked in refused.value.context
+    assert found in refused.value.problem
+    assert remedy in refused.value.hint
     assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]
 
 
@@ -172,8 +172,8 @@ def test_a_wrong_table_is_refused_and_nothing_is_written(tmp_path: Path, case: s
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes | None, found: str) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         import_table(tmp_path / name, TableMapping.model_validate(MAPPING), tmp_path / "store")
-    assert name in refused.value.asked
-    assert found in refused.value.found
+    assert name in refused.value.context
+    assert found in refused.value.problem
     assert not (tmp_path / "store").exists()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.dataset.augment import WAYS, turned, ways
+from vadose.dataset.augment import WAYS, augment, ways
 
 CELL = 32
 
@@ -18,7 +18,7 @@ def chips(count: int, cells: int = 3, seed: int = 0) -> np.ndarray:
 @given(st.integers(0, WAYS - 1), st.sampled_from([1, 3, 5]), st.integers(0, 99))
 def test_a_turned_chip_has_the_same_pixels_and_the_same_middle_cell(way: int, cells: int, seed: int) -> None:
     before = chips(2, cells, seed)
-    after = turned(before, np.full(2, way))
+    after = augment(before, np.full(2, way))
     middle = slice(cells // 2 * CELL, (cells // 2 + 1) * CELL)
     for part in (slice(None), middle):
         one, other = (np.sort(images[..., part, part].reshape(4, -1)) for images in (before, after))
@@ -29,15 +29,15 @@ def test_a_turned_chip_has_the_same_pixels_and_the_same_middle_cell(way: int, ce
 def test_the_channels_of_a_chip_stay_together() -> None:
     one = chips(8)
     one[:, 1] = 2 * one[:, 0]
-    after = turned(one, np.arange(8))
+    after = augment(one, np.arange(8))
     np.testing.assert_array_equal(after[:, 1], 2 * after[:, 0])
 
 
 def test_the_eight_ways_are_all_the_ways_there_are() -> None:
     square = np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)
-    seen = {tuple(turned(square, np.array([way])).ravel()) for way in range(WAYS)}
+    seen = {tuple(augment(square, np.array([way])).ravel()) for way in range(WAYS)}
     assert len(seen) == WAYS
-    assert tuple(square.ravel()) == tuple(turned(square, np.array([0])).ravel())
+    assert tuple(square.ravel()) == tuple(augment(square, np.array([0])).ravel())
 
 
 def test_a_row_is_turned_its_own_way_in_every_epoch_anew() -> None:

@@ -11,27 +11,27 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
-from vadose.dataset import Scaling
-from vadose.fusion import History, Needs
+from vadose.dataset import ScalingStats
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkShape, Product, Trees
 from vadose.models.baselines import table_of
-from vadose.models.derived_variables import quantities, read
+from vadose.models.derived_variables import derived_variables, read
 from vadose.models.encoder import Encoder
 from vadose.models.feature_columns import Column, Kind
-from vadose.models.feature_extractor import Readings, cell_means
+from vadose.models.feature_extractor import FeatureExtractor, cell_means
 from vadose.models.heads import noise_of
-from vadose.models.history_filters import Series
-from vadose.models.pixel_scaler import Scaled
+from vadose.models.history_filters import HistoryFilters
+from vadose.models.pixel_scaler import PixelScaler
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "elevation")
 CELLS = ("sand", "smap")
-NEEDS = Needs(PIXELS, CELLS, History(("smap", "gldas"), 6, 1.0), 4)
+NEEDS = InputSpec(PIXELS, CELLS, HistorySpec(("smap", "gldas"), 6, 1.0), 4)
 SHAPE = NetworkShape(EncoderShape(width=8, max_width=32), 8, 8, 16)
 NAMES = (*PIXELS, *CELLS, "gldas", "soil_moisture")
-SCALING = Scaling(dict.fromkeys(NAMES, 0.2), dict.fromkeys(NAMES, 0.1))
+SCALING = ScalingStats(dict.fromkeys(NAMES, 0.2), dict.fromkeys(NAMES, 0.1))
 
 
-def network(needs: Needs = NEEDS, seed: int = 0) -> FusionNetwork:
+def network(needs: InputSpec = NEEDS, seed: int = 0) -> FusionNetwork:
     torch.manual_seed(seed)
     made = FusionNetwork(needs, SHAPE, SCALING)
     with torch.no_grad():
@@ -41,7 +41,7 @@ def network(needs: Needs = NEEDS, seed: int = 0) -> FusionNetwork:
     return made.eval()
 
 
-def batch(rows: int, columns: int, seed: int = 0, needs: Needs = NEEDS) -> Batch:
+def batch(rows: int, columns: int, seed: int = 0, needs: InputSpec = NEEDS) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     height, width = ((size + 2 * needs.halo) * 32 for size in (rows, columns))
     return Batch(
@@ -107,14 +107,14 @@ def test_missing_values_never_reach_the_estimate(lost, seed):
 
 
 def test_what_is_missing_is_told_apart_from_what_is_average():
-    scaled = Scaled(("sand",), Scaling({"sand": 0.3}, {"sand": 0.1}), axis=-3)
+    scaled = PixelScaler(("sand",), ScalingStats({"sand": 0.3}, {"sand": 0.1}), axis=-3)
     values = scaled(torch.tensor([0.3, torch.nan]).reshape(2, 1, 1, 1))
     assert values[:, 0, 0, 0].tolist() == [0.0, 0.0]
     assert values[:, 1, 0, 0].tolist() == [1.0, 0.0]
 
 
 def test_backscatter_is_read_in_decibel_and_its_zero_is_missing():
-    scaled = Scaled(("vv",), Scaling({"vv": -10.0}, {"vv": 5.0}), axis=-3)
+    scaled = PixelScaler(("vv",), ScalingStats({"vv": -10.0}, {"vv": 5.0}), axis=-3)
     values = scaled(torch.tensor([0.1, 1.0, 0.0, -1.0]).reshape(4, 1, 1, 1))
     assert values[:, 0, 0, 0].tolist() == pytest.approx([0.0, 2.0, 0.0, 0.0])
     assert values[:, 1, 0, 0].tolist() == [1.0, 1.0, 0.0, 0.0]
@@ -123,12 +123,12 @@ def test_backscatter_is_read_in_decibel_and_its_zero_is_missing():
 def test_scaling_leaves_its_input_as_it_was():
     values = torch.rand((2, 1, 3, 3))
     kept = values.clone()
-    Scaled(("vv",), Scaling({"vv": 0.0}, {"vv": 1.0}), axis=-3)(values)
+    PixelScaler(("vv",), ScalingStats({"vv": 0.0}, {"vv": 1.0}), axis=-3)(values)
     assert torch.equal(values, kept)
 
 
 @pytest.mark.parametrize(
-    "needs", [Needs(cells=CELLS), Needs(cells=CELLS, history=NEEDS.history), Needs(history=NEEDS.history)]
+    "needs", [InputSpec(cells=CELLS), InputSpec(cells=CELLS, history=NEEDS.history), InputSpec(history=NEEDS.history)]
 )
 def test_a_network_without_pixels_has_no_encoder(needs):
     made = FusionNetwork(needs, SHAPE, SCALING)
@@ -178,7 +178,7 @@ def test_the_day_of_the_year_is_that_of_the_samples():
 
 def test_the_past_is_filtered_over_what_was_observed():
     steps = torch.tensor([0.4, torch.nan, 0.1, 0.3]).reshape(1, 4, 1, 1)
-    series = Series(steps, 10.0)
+    series = HistoryFilters(steps, 10.0)
     weights = np.exp(-np.array([0, 2, 3]) * 10 / 20)
     assert float(series.filtered(20.0)) == pytest.approx((weights * [0.4, 0.1, 0.3]).sum() / weights.sum())
     assert float(series.mean) == pytest.approx(0.8 / 3)
@@ -186,14 +186,14 @@ def test_the_past_is_filtered_over_what_was_observed():
     assert (float(series.lowest), float(series.highest)) == pytest.approx((0.1, 0.4))
     assert float(series.before(2)) == pytest.approx(0.1)
     assert np.isnan(float(series.before(1))) and np.isnan(float(series.before(9)))
-    nothing = Series(torch.full((1, 4, 1, 1), torch.nan), 10.0)
+    nothing = HistoryFilters(torch.full((1, 4, 1, 1), torch.nan), 10.0)
     told = (nothing.mean, nothing.std, nothing.lowest, nothing.highest, nothing.filtered(5.0))
     assert all(torch.isnan(part).all() for part in told)
 
 
 def test_indices_are_formed_where_both_of_their_parts_are_needed():
-    assert quantities(("vv", "vh", "B04", "B08", "B11")) == ("vv", "vh", "B11", "cross_ratio", "ndvi", "ndmi")
-    assert quantities(("B08", "vh")) == ("B08", "vh")
+    assert derived_variables(("vv", "vh", "B04", "B08", "B11")) == ("vv", "vh", "B11", "cross_ratio", "ndvi", "ndmi")
+    assert derived_variables(("B08", "vh")) == ("B08", "vh")
     values = {"B08": 0.3, "B04": 0.1, "B11": 0.2, "B12": 0.1, "vv": 0.1, "vh": 0.01}
     found = read({name: torch.tensor([value]) for name, value in values.items()})
     expected = {"ndvi": 0.5, "ndmi": 0.2, "swir_ratio": np.log(0.5), "cross_ratio": -10.0, "vv": -10.0}
@@ -213,7 +213,7 @@ def test_the_cell_of_a_pixel_variable_is_the_mean_of_what_was_observed_within_th
 def test_columns_have_unit_spread_over_what_they_were_fitted_on():
     made, parts = network(), [batch(2, 3, seed) for seed in range(20)]
     made.fit_columns(parts)
-    raw = torch.cat([Readings.of(part, NEEDS).columns(made.columns) for part in parts])
+    raw = torch.cat([FeatureExtractor.of(part, NEEDS).columns(made.columns) for part in parts])
     scaled, there = made.standard(raw)
     varying = [i for i, column in enumerate(made.columns) if column.quantity != "season"]
     assert scaled[:, varying].mean(dim=(0, 2, 3)).abs().max() < 0.02
@@ -240,7 +240,7 @@ def test_a_product_is_taken_at_its_word():
 
 
 def test_trees_read_one_row_a_cell():
-    needs = Needs(cells=("vv", "sand"), history=History(("vv",), 2, 1.0))
+    needs = InputSpec(cells=("vv", "sand"), history=HistorySpec(("vv",), 2, 1.0))
     cells = torch.tensor([[0.1, 0.4], [0.01, 0.5]]).reshape(2, 2, 1, 1).repeat(1, 1, 1, 3)
     history = torch.tensor([[1.0, torch.nan], [0.0, 0.1]]).reshape(2, 2, 1, 1, 1).repeat(1, 1, 1, 1, 3)
     rows = table_of(Batch(torch.zeros(2, 0, 0, 0), cells, history), needs)
@@ -251,7 +251,7 @@ def test_trees_read_one_row_a_cell():
 
 def test_trees_estimate_what_they_learned():
     rng = np.random.default_rng(0)
-    needs = Needs(cells=("sand", "smap"))
+    needs = InputSpec(cells=("sand", "smap"))
     values = rng.random((400, 2)).astype(np.float32)
     data = lightgbm.Dataset(values, values[:, 1] * 0.4)
     booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 50)
@@ -264,7 +264,7 @@ def test_trees_estimate_what_they_learned():
 
 
 def test_needs_name_every_difference():
-    held = replace(NEEDS, pixels=("vv",), history=History(("smap",), 3, 2.0), halo=2)
+    held = replace(NEEDS, pixels=("vv",), history=HistorySpec(("smap",), 3, 2.0), halo=2)
     told = " | ".join(NEEDS.differences(held))
     for words in (
         "pixels vh",

@@ -6,13 +6,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadose.fusion import History, Needs
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.models import Batch, ChangeDetection, Climatology
 from vadose.models.change_detection import FEWEST_STEPS, saturation
 from vadose.models.climatology import distances_km, waves
 
 STEPS = 21
-LOOKS = Needs(history=History(("vv", "incidence_angle"), STEPS, 6.0))
+LOOKS = InputSpec(history=HistorySpec(("vv", "incidence_angle"), STEPS, 6.0))
 
 
 def looks(vv_db: np.ndarray, angle: np.ndarray | float = 40.0) -> Batch:

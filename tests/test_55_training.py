@@ -14,16 +14,16 @@ from pydantic import ValidationError
 from scipy.stats import norm
 
 from small_training import MOMENTS, NEEDS, SCHEDULE, SHAPE, SmallLessons, small_network, write_store
-from vadose.dataset import SampleStore, Scaling
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.dataset import SampleStore, ScalingStats
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.inference import estimate_points
 from vadose.models import Batch, FusionNetwork, Model
-from vadose.models.shape import Parts
-from vadose.training import Places, Schedule, fit_network, fit_product, fit_trees, load, origin, save
+from vadose.models.shape import NetworkOutput
+from vadose.training import TrainingConfig, TrainingRows, fit_network, fit_product, fit_trees, load, origin, save
 from vadose.training.checkpoint import DESCRIPTION, WEIGHTS, signed
 from vadose.training.loop import fit
-from vadose.training.objective import Truth, Weights, negative_log_likelihood, objective
+from vadose.training.objective import Labels, LossWeights, negative_log_likelihood, objective
 from vadose.training.source_dropout import drop_sources
 
 
@@ -37,13 +37,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
 
 
 @pytest.fixture(scope="module")
-def places(store: SampleStore) -> Places:
+def places(store: SampleStore) -> TrainingRows:
     rows = store.rows
-    return Places(store, rows[: 20 * MOMENTS], rows[20 * MOMENTS : 25 * MOMENTS])
+    return TrainingRows(store, rows[: 20 * MOMENTS], rows[20 * MOMENTS : 25 * MOMENTS])
 
 
 @pytest.fixture(scope="module")
-def fitted(places: Places, tmp_path_factory: pytest.TempPathFactory) -> tuple[FusionNetwork, Scaling]:
+def fitted(places: TrainingRows, tmp_path_factory: pytest.TempPathFactory) -> tuple[FusionNetwork, ScalingStats]:
     state = tmp_path_factory.mktemp("fitted") / "state"
     network, scaling, _ = fit_network(places, NEEDS, SHAPE, SCHEDULE, state)
     return network, scaling
@@ -79,13 +79,13 @@ def test_an_interrupted_training_ends_with_the_same_weights(places, fitted, tmp_
 
 
 def test_another_seed_is_another_network(places, fitted, tmp_path):
-    other = Schedule(epochs=1, batch_size=64, seed=1)
+    other = TrainingConfig(epochs=1, batch_size=64, seed=1)
     network, *_ = fit_network(places, NEEDS, SHAPE, other, tmp_path / "state")
     assert not torch.equal(network.head.weight, fitted[0].head.weight)
 
 
 def test_training_stops_early_and_ends_with_its_best_weights(tmp_path):
-    schedule = Schedule(epochs=200, batch_size=32, learning_rate=3e-2, patience=5, source_dropout=0.0)
+    schedule = TrainingConfig(epochs=200, batch_size=32, learning_rate=3e-2, patience=5, source_dropout=0.0)
     network, seen = small_network(), []
 
     def remember(row: dict[str, float]) -> None:
@@ -100,14 +100,14 @@ def test_training_stops_early_and_ends_with_its_best_weights(tmp_path):
 
 def test_a_state_that_cannot_be_read_is_refused_and_kept(tmp_path):
     state = tmp_path / "state"
-    fit(small_network(), SmallLessons(), Schedule(epochs=1), state)
+    fit(small_network(), SmallLessons(), TrainingConfig(epochs=1), state)
     state.write_bytes(state.read_bytes()[:500])
     before = contents(tmp_path)
-    with pytest.raises(Refusal) as refused:
-        fit(small_network(), SmallLessons(), Schedule(epochs=2), state)
-    assert str(state) in refused.value.asked
-    assert "cannot be read" in refused.value.found
-    assert "Remove" in refused.value.remedy
+    with pytest.raises(VadoseError) as refused:
+        fit(small_network(), SmallLessons(), TrainingConfig(epochs=2), state)
+    assert str(state) in refused.value.context
+    assert "cannot be read" in refused.value.problem
+    assert "Remove" in refused.value.hint
     assert contents(tmp_path) == before
 
 
@@ -115,25 +115,25 @@ def test_a_training_that_never_validates_is_refused(tmp_path):
     network = small_network()
     with torch.no_grad():
         network.head.bias.fill_(torch.nan)
-    with pytest.raises(Refusal, match="never finite"):
-        fit(network, SmallLessons(), Schedule(epochs=2), tmp_path / "state")
+    with pytest.raises(VadoseError, match="never finite"):
+        fit(network, SmallLessons(), TrainingConfig(epochs=2), tmp_path / "state")
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"patience": 0}, {"source_dropout": 1.5}])
 def test_a_schedule_that_cannot_train_is_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
-        Schedule(**wrong)
+        TrainingConfig(**wrong)
 
 
 def test_training_needs_samples_to_fit_and_others_to_validate(store):
     nothing = store.rows[:0]
     for training, validation in ((store.rows, nothing), (nothing, store.rows)):
-        with pytest.raises(Refusal, match=r"to fit and .* of other sensors"):
-            Places(store, training, validation)
+        with pytest.raises(VadoseError, match=r"to fit and .* of other sensors"):
+            TrainingRows(store, training, validation)
 
 
 def test_sources_are_dropped_whole_and_one_always_stays():
-    needs = Needs(("vv", "vh", "B04"), ("vv", "smap", "sand", "clay"), History(("smap", "gldas"), 3, 1.0), 0)
+    needs = InputSpec(("vv", "vh", "B04"), ("vv", "smap", "sand", "clay"), HistorySpec(("smap", "gldas"), 3, 1.0), 0)
     samples = 200
     batch = Batch(torch.ones(samples, 3, 32, 32), torch.ones(samples, 4, 1, 1), torch.ones(samples, 3, 2, 1, 1))
     dropped = drop_sources(batch, needs, 0.6, torch.Generator().manual_seed(1))
@@ -156,7 +156,7 @@ def test_sources_are_dropped_whole_and_one_always_stays():
 
 @given(seed=st.integers(0, 9999), there=st.floats(0, 1), probability=st.floats(0, 1), samples=st.integers(1, 40))
 def test_no_sample_loses_all_that_it_observed(seed, there, probability, samples):
-    needs = Needs(("vv", "B04"), ("smap", "sand", "clay"), History(("smap", "gldas"), 2, 1.0), 0)
+    needs = InputSpec(("vv", "B04"), ("smap", "sand", "clay"), HistorySpec(("smap", "gldas"), 2, 1.0), 0)
     generator = torch.Generator().manual_seed(seed)
 
     def part(*shape: int) -> torch.Tensor:
@@ -178,7 +178,7 @@ def parts_of(batch: Batch) -> tuple[torch.Tensor, ...]:
     return batch.pixels, batch.cells, batch.history
 
 
-def anything(batch: Batch, needs: Needs) -> torch.Tensor:
+def anything(batch: Batch, needs: InputSpec) -> torch.Tensor:
     """Whether a network sees anything of a sample; power of 0 is missing to it."""
     pixels = batch.pixels.isfinite()
     pixels[:, needs.pixels.index("vv")] &= batch.pixels[:, needs.pixels.index("vv")] > 0
@@ -194,18 +194,18 @@ def test_the_likelihood_is_that_of_a_normal_distribution():
     assert float(negative_log_likelihood(*map(torch.tensor, (mean, spread, label)))) == pytest.approx(expected)
 
 
-def three_sensors(requires_grad: bool = False) -> tuple[Parts, Truth]:
+def three_sensors(requires_grad: bool = False) -> tuple[NetworkOutput, Labels]:
     rng = np.random.default_rng(1)
     sensor = np.repeat([7, 3, 11], 5)
     label = rng.uniform(0.05, 0.4, 15)
     level = np.array([0.3, 0.15, 0.2]).repeat(5)
     swing = label - label.mean() + rng.normal(0, 0.03, 15)
     values = (level, swing, rng.uniform(0.02, 0.1, 15))
-    parts = Parts(*(torch.tensor(value, requires_grad=requires_grad) for value in values))
-    return parts, Truth(torch.tensor(label), torch.tensor(sensor), torch.tensor(np.repeat([1.0, 0.5, 0.5], 5)))
+    parts = NetworkOutput(*(torch.tensor(value, requires_grad=requires_grad) for value in values))
+    return parts, Labels(torch.tensor(label), torch.tensor(sensor), torch.tensor(np.repeat([1.0, 0.5, 0.5], 5)))
 
 
-@pytest.mark.parametrize("weights", [Weights(), Weights(0.0, 1.0, 0.0), Weights(0.5, 0.0, 1.0)])
+@pytest.mark.parametrize("weights", [LossWeights(), LossWeights(0.0, 1.0, 0.0), LossWeights(0.5, 0.0, 1.0)])
 def test_the_objective_weighs_time_place_and_spread_apart(weights):
     parts, truth = three_sensors()
     level, swing, spread, label = (
@@ -223,21 +223,21 @@ def test_the_objective_weighs_time_place_and_spread_apart(weights):
 
 def test_the_level_learns_the_bias_of_a_sensor_and_the_swing_what_moves():
     parts, truth = three_sensors(requires_grad=True)
-    objective(parts, truth, torch.tensor(0.1), Weights(bias=0.0)).backward()
+    objective(parts, truth, torch.tensor(0.1), LossWeights(bias=0.0)).backward()
     for sensor in (7, 3, 11):
         own = truth.sensor == sensor
         assert parts.swing.grad[own].sum().abs() < 1e-9 < parts.swing.grad[own].abs().max()
         assert float(parts.level.grad[own].std()) == pytest.approx(0) and parts.level.grad[own].abs().min() > 1e-6
     told = three_sensors(requires_grad=True)[0]
-    objective(told, truth, torch.tensor(0.1), Weights(bias=1.0)).backward()
+    objective(told, truth, torch.tensor(0.1), LossWeights(bias=1.0)).backward()
     assert torch.equal(told.level.grad, parts.level.grad)
     assert told.swing.grad[truth.sensor == 7].sum().abs() > 1e-3
 
 
 def test_the_spread_is_fitted_without_moving_the_mean():
-    def gradients(weight: float) -> Parts:
+    def gradients(weight: float) -> NetworkOutput:
         parts, truth = three_sensors(requires_grad=True)
-        objective(parts, truth, torch.tensor(0.1), Weights(spread=weight)).backward()
+        objective(parts, truth, torch.tensor(0.1), LossWeights(spread=weight)).backward()
         return parts
 
     one, other = gradients(0.1), gradients(5.0)
@@ -247,14 +247,14 @@ def test_the_spread_is_fitted_without_moving_the_mean():
 
 def test_a_sensor_that_never_changes_is_learned_without_a_correlation():
     parts, truth = three_sensors(requires_grad=True)
-    still = Truth(torch.full_like(truth.label, 0.2), truth.sensor, truth.alone)
-    loss = objective(parts, still, torch.tensor(0.1), Weights())
+    still = Labels(torch.full_like(truth.label, 0.2), truth.sensor, truth.alone)
+    loss = objective(parts, still, torch.tensor(0.1), LossWeights())
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(parts.swing.grad).all()
 
 
 def test_without_patience_every_sample_is_learned_and_the_last_weights_stay(places, tmp_path):
-    schedule = Schedule(epochs=3, batch_size=480, learning_rate=1e-2, patience=None, per_sensor=MOMENTS)
+    schedule = TrainingConfig(epochs=3, batch_size=480, learning_rate=1e-2, patience=None, per_sensor=MOMENTS)
     seen: list[float] = []
     network, _, progress = fit_network(
         places, NEEDS, SHAPE, schedule, tmp_path / "state", lambda r: seen.append(r["loss"])
@@ -262,13 +262,13 @@ def test_without_patience_every_sample_is_learned_and_the_last_weights_stay(plac
     assert progress.best_epoch == 2 and len(seen) == 3
     kept = torch.load(tmp_path / "state", weights_only=True)["network"]
     assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
-    patient = Schedule(epochs=3, batch_size=480, learning_rate=1e-2, patience=3, per_sensor=MOMENTS)
+    patient = TrainingConfig(epochs=3, batch_size=480, learning_rate=1e-2, patience=3, per_sensor=MOMENTS)
     other, *_ = fit_network(places, NEEDS, SHAPE, patient, tmp_path / "other")
     assert not torch.equal(network.standard.mean, other.standard.mean), "fitted on the validation places as well"
 
 
 def test_what_a_sensor_loses_it_loses_in_all_its_samples():
-    needs = Needs(cells=("vv", "smap", "sand", "B04"))
+    needs = InputSpec(cells=("vv", "smap", "sand", "B04"))
     sensor = torch.arange(200) // 20
     batch = Batch(torch.zeros(200, 0, 0, 0), torch.ones(200, 4, 1, 1), torch.zeros(200, 0, 0, 1, 1))
     there = (
@@ -278,7 +278,7 @@ def test_what_a_sensor_loses_it_loses_in_all_its_samples():
 
 
 @pytest.fixture(params=["network", "product", "trees"])
-def model(request: pytest.FixtureRequest, places: Places, fitted: tuple[FusionNetwork, Scaling]) -> Model:
+def model(request: pytest.FixtureRequest, places: TrainingRows, fitted: tuple[FusionNetwork, ScalingStats]) -> Model:
     if request.param == "network":
         return fitted[0]
     return fit_product(places, "smap") if request.param == "product" else fit_trees(places, NEEDS, seed=0)[0]
@@ -336,11 +336,11 @@ def test_a_harmed_checkpoint_is_refused(fitted, tmp_path, harm):
     save(*fitted[:1], folder, {}, fitted[1])
     harm(folder)
     before = contents(tmp_path)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         load(folder)
-    assert refused.value.asked == f"checkpoint: {folder}."
-    assert "It cannot be read" in refused.value.found
-    assert "Train again" in refused.value.remedy
+    assert refused.value.context == f"checkpoint: {folder}."
+    assert "It cannot be read" in refused.value.problem
+    assert "Train again" in refused.value.hint
     assert contents(tmp_path) == before
 
 
@@ -366,26 +366,28 @@ def test_an_edited_description_is_refused(fitted, tmp_path, change):
     change(content)
     (folder / DESCRIPTION).write_text(json.dumps(content))
     for read in (load, origin):
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(VadoseError) as refused:
             read(folder)
-        assert refused.value.asked == f"checkpoint: {folder}."
-        assert f"{DESCRIPTION} has another checksum than the one declared" in refused.value.found
-        assert "Train again" in refused.value.remedy
+        assert refused.value.context == f"checkpoint: {folder}."
+        assert f"{DESCRIPTION} has another checksum than the one declared" in refused.value.problem
+        assert "Train again" in refused.value.hint
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path):
-    with pytest.raises(Refusal, match="No such file"):
+    with pytest.raises(VadoseError, match="No such file"):
         load(tmp_path / "nowhere")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_checkpoint_that_wants_other_predictors_names_each(fitted, tmp_path):
-    other = write_store(tmp_path / "other", Needs(cells=("sand",), history=History(("smap",), 2, 2.0)), labels=False)
+    other = write_store(
+        tmp_path / "other", InputSpec(cells=("sand",), history=HistorySpec(("smap",), 2, 2.0)), labels=False
+    )
     before = contents(tmp_path)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         estimate_points([fitted[0]], other)
     for words in ("cells smap", "history of 3 steps, held 2", "steps of 1 days, held 2"):
-        assert words in refused.value.found
-    assert str(other.path) in refused.value.asked
-    assert "Build the store" in refused.value.remedy
+        assert words in refused.value.problem
+    assert str(other.path) in refused.value.context
+    assert "Build the store" in refused.value.hint
     assert contents(tmp_path) == before

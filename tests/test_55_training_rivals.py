@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.dataset import Grouping, Samples, SampleStore, SampleWriter
-from vadose.fusion import History, Needs
+from vadose.dataset import Samples, SampleStore, SampleWriter, SpatialGroups
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.inference import estimate_points
-from vadose.training import Places, fit_change, fit_climatology, fit_trees, load, save
+from vadose.training import TrainingRows, fit_change, fit_climatology, fit_trees, load, save
 from vadose.training.tuning import TOGETHER, Learning, tuned
 
 SENSORS, MOMENTS, STEPS = 24, 30, 12
 SLOPE, DRY, GAIN = -0.12, 0.08, 0.3
-LOOKS = Needs(history=History(("vv", "incidence_angle"), STEPS, 10.0))
-ALL = Needs(cells=("sand",), history=History(("vv", "incidence_angle"), STEPS, 10.0))
+LOOKS = InputSpec(history=HistorySpec(("vv", "incidence_angle"), STEPS, 10.0))
+ALL = InputSpec(cells=("sand",), history=HistorySpec(("vv", "incidence_angle"), STEPS, 10.0))
 HELD_OUT = np.arange(20 * MOMENTS, SENSORS * MOMENTS)
 
 
@@ -45,8 +45,8 @@ def write_store(path: Path, spoil: bool = False) -> SampleStore:
     return SampleStore.open(path)
 
 
-def places_of(store: SampleStore) -> Places:
-    return Places(store, store.rows[: 15 * MOMENTS], store.rows[15 * MOMENTS : 20 * MOMENTS])
+def places_of(store: SampleStore) -> TrainingRows:
+    return TrainingRows(store, store.rows[: 15 * MOMENTS], store.rows[15 * MOMENTS : 20 * MOMENTS])
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +55,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
 
 
 @pytest.fixture(scope="module")
-def places(store: SampleStore) -> Places:
+def places(store: SampleStore) -> TrainingRows:
     return places_of(store)
 
 
 @pytest.fixture(scope="module")
-def trees(places: Places):
+def trees(places: TrainingRows):
     return fit_trees(places, ALL, seed=0)
 
 
@@ -82,7 +82,7 @@ def test_a_radar_that_was_never_there_leaves_a_model_without_estimates(tmp_path)
     with SampleWriter.open(tmp_path / "store", ALL, {}, simulated=True) as writer:
         writer.append(Samples(index, np.full((4, 1), 0.5, np.float32), np.full((4, STEPS, 2), np.nan, np.float32)))
     blind = SampleStore.open(tmp_path / "store")
-    model = fit_change(Places(blind, blind.rows[:2], blind.rows[2:]), LOOKS)
+    model = fit_change(TrainingRows(blind, blind.rows[:2], blind.rows[2:]), LOOKS)
     assert estimate_points([model], blind)["soil_moisture"].isna().all()
 
 
@@ -116,7 +116,7 @@ def test_trees_learn_and_the_search_is_the_same_with_the_same_seed(trees, places
 
 
 def test_trees_do_without_a_history(places, store):
-    needs = Needs(cells=("sand",))
+    needs = InputSpec(cells=("sand",))
     assert np.isfinite(estimate_points(fit_trees(places, needs, seed=0), store)["soil_moisture"]).all()
 
 
@@ -129,7 +129,7 @@ def test_the_search_prefers_what_can_be_learned_and_judges_it_on_other_places(st
         "columns": np.stack([label + rng.normal(0, 0.01, len(label)), sensor], axis=1).astype(np.float32),
     }
     tables["both"] = tables["columns"]
-    best = tuned(Learning(tables, label, store.index, Grouping()), 0, 1)
+    best = tuned(Learning(tables, label, store.index, SpatialGroups()), 0, 1)
     assert best[0][0].reads != "steps"
     assert best[0][1] < 0.5 * float(label.std()), "its error on inner held-out places"
 

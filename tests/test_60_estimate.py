@@ -10,21 +10,21 @@ import torch
 import xarray as xr
 
 import real_archive
-from vadose.dataset import Samples, SampleStore, SampleWriter, Scaling
-from vadose.errors import Refusal
-from vadose.fusion import History, Inputs, Needs, Windows, assemble
-from vadose.grid import Area, Tile, cell_centres, tile_around
-from vadose.inference import AS_STATED, blank, combine, estimate_points, estimate_tile, of_conditions
+from vadose.dataset import Samples, SampleStore, SampleWriter, ScalingStats
+from vadose.errors import VadoseError
+from vadose.fusion import FeatureCube, HistorySpec, InputSpec, TemporalPolicy, build_features
+from vadose.grid import AreaOfInterest, Tile, cell_centres, tile_around
+from vadose.inference import UNCALIBRATED, combine, empty_estimate, estimate_points, estimate_tile, of_conditions
 from vadose.inference.quality import presence, quality_of
-from vadose.mapping.make import moment_of
-from vadose.mapping.tasks import Tools, estimate_moments
+from vadose.mapping.make import timestamp_of
+from vadose.mapping.tasks import WorkerContext, estimate_times
 from vadose.models import Batch, EncoderShape, Estimate, FusionNetwork, NetworkShape, Product
 from vadose.sources import open_sources
 from vadose.variables import BANDS, PREDICTORS, SOURCES, Quality, source_of
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B08", "elevation")
 CELLS = ("sand", "clay", "smap", "gldas")
-NEEDS = Needs(PIXELS, CELLS, History(("smap", "gldas"), 6, 1.0), 2)
+NEEDS = InputSpec(PIXELS, CELLS, HistorySpec(("smap", "gldas"), 6, 1.0), 2)
 SHAPE = NetworkShape(EncoderShape(width=8, blocks=(2, 1, 1, 1), max_width=16), 8, 8, 16)
 TILE = Tile(32632, 1600, 19200, 3, 2, 2)
 NOON = np.datetime64("2021-06-10T12:00", "ns")
@@ -35,7 +35,7 @@ def typical(name: str) -> float:
     return 0.1 if name in ("vv", "vh") else min(0.3 * (low + high), 300.0)
 
 
-def network(needs: Needs = NEEDS, seed: int = 0) -> FusionNetwork:
+def network(needs: InputSpec = NEEDS, seed: int = 0) -> FusionNetwork:
     """A network of fixed, untrained weights whose estimates differ well from cell to cell."""
     names = (*needs.names, "soil_moisture")
     mean = {name: -10.0 if name in ("vv", "vh") else 0.25 for name in names}
@@ -43,13 +43,13 @@ def network(needs: Needs = NEEDS, seed: int = 0) -> FusionNetwork:
     for name, centre, width in (("elevation", 250.0, 100.0), ("incidence_angle", 39.0, 5.0)):
         mean[name], std[name] = centre, width
     torch.manual_seed(seed)
-    made = FusionNetwork(needs, SHAPE, Scaling(mean, std))
+    made = FusionNetwork(needs, SHAPE, ScalingStats(mean, std))
     with torch.no_grad():
         made.head.weight *= 60
     return made.eval()
 
 
-def inputs(missing: tuple[str, ...] = (), tile: Tile = TILE, steps_seen: int = 6) -> Inputs:
+def inputs(missing: tuple[str, ...] = (), tile: Tile = TILE, steps_seen: int = 6) -> FeatureCube:
     """Random inputs of a tile, without those of some sources; of the history only the first steps."""
     rng = np.random.default_rng(7)
     lost = {variable.name for source in missing for variable in SOURCES[source]}
@@ -62,7 +62,7 @@ def inputs(missing: tuple[str, ...] = (), tile: Tile = TILE, steps_seen: int = 6
     history = {name: layer(name, (NEEDS.history.steps, *coarse)) for name in NEEDS.history.variables}
     for values in history.values():
         values[steps_seen:] = np.nan
-    return Inputs(
+    return FeatureCube(
         tile,
         NOON,
         _dataset({name: layer(name, fine) for name in PIXELS}, ("y", "x")),
@@ -75,7 +75,7 @@ def _dataset(values: dict[str, np.ndarray], dims: tuple[str, ...]) -> xr.Dataset
     return xr.Dataset({name: (dims, array) for name, array in values.items()})
 
 
-MOISTURE = Needs(cells=("smap",))
+MOISTURE = InputSpec(cells=("smap",))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Fixed:
 
     mean: float
     spread: float
-    needs: Needs = MOISTURE
+    needs: InputSpec = MOISTURE
 
     def estimate(self, batch: Batch) -> Estimate:
         shape = (len(batch.cells), *batch.cells.shape[2:])
@@ -138,13 +138,13 @@ def test_a_source_that_is_missing_in_one_cell_is_flagged_there_alone():
 
 
 def test_a_source_is_missing_by_the_moment_and_present_by_its_history():
-    needs = Needs(cells=("smap", "sand"), history=History(("smap",), 4, 1.0))
+    needs = InputSpec(cells=("smap", "sand"), history=HistorySpec(("smap",), 4, 1.0))
     now, past = torch.tensor([[0.3, 0.4], [np.nan, 0.4]]), torch.tensor([[[np.nan]], [[0.2]]])
     batch = Batch(torch.empty(2, 0, 0, 0), now[..., None, None].float(), past.repeat(1, 4, 1)[..., None, None].float())
     flags, seen = quality_of(batch, needs)[:, 0, 0], presence(batch, needs)
     assert flags.tolist() == [int(Quality.HISTORY_SHORT), int(Quality.SMAP_MISSING)]
     assert seen["smap"].all()
-    alone = Needs(cells=("sand",), history=needs.history)
+    alone = InputSpec(cells=("sand",), history=needs.history)
     flags = quality_of(Batch(batch.pixels, batch.cells[:, 1:], batch.history), alone)[:, 0, 0]
     assert flags.tolist() == [int(Quality.SMAP_MISSING | Quality.HISTORY_SHORT), 0]
 
@@ -170,7 +170,7 @@ def test_without_any_source_there_is_no_estimate():
     estimate = estimate_tile([network()], inputs(missing=everything))
     assert np.isnan(estimate.mean).all() and np.isnan(estimate.spread).all()
     assert (estimate.quality == sum(map(Quality.missing, SOURCES)) | Quality.HISTORY_SHORT).all()
-    nothing = blank(TILE, NEEDS)
+    nothing = empty_estimate(TILE, NEEDS)
     assert np.array_equal(nothing.quality, estimate.quality)
     assert np.isnan(nothing.mean).all() and np.isnan(nothing.spread).all()
 
@@ -178,7 +178,7 @@ def test_without_any_source_there_is_no_estimate():
 def test_conditions_are_flagged_from_their_shares_on_and_nothing_where_nothing_tells():
     given = inputs()
     shares = {"built_up": [0.24, 0.26, np.nan], "open_water": [0.04, 0.06, np.nan], "frozen": [0.0, 1.0, np.nan]}
-    told = Inputs(
+    told = FeatureCube(
         TILE, NOON, xr.Dataset(), _dataset({name: np.array([row] * 2) for name, row in shares.items()}, ("y", "x")),
         xr.Dataset(),
     )  # fmt: skip
@@ -191,13 +191,13 @@ def test_conditions_are_flagged_from_their_shares_on_and_nothing_where_nothing_t
 
 
 def test_only_what_a_model_needs_can_be_missing():
-    assert (blank(TILE, Needs(cells=("sand",))).quality == Quality.SOILGRIDS_MISSING).all()
+    assert (empty_estimate(TILE, InputSpec(cells=("sand",))).quality == Quality.SOILGRIDS_MISSING).all()
     estimate = estimate_tile([Product("smap", 0.05)], inputs(missing=("sentinel1", "gldas")))
     assert (estimate.quality == 0).all()
     assert np.allclose(estimate.mean, inputs(missing=("sentinel1", "gldas")).cells["smap"])
 
 
-def chip(whole: Inputs, row: int, column: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def chip(whole: FeatureCube, row: int, column: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a store holds of one cell of a tile."""
     side = (1 + 2 * NEEDS.halo) * 32
     y, x = slice(32 * row, 32 * row + side), slice(32 * column, 32 * column + side)
@@ -251,9 +251,9 @@ def test_points_and_tiles_go_one_road(missing, labelled, tmp_path):
 def test_no_samples_are_refused(tmp_path):
     index = pd.DataFrame({"network": ["A"], "station": "a", "sensor": "a", "lat": 0.0, "lon": 0.0})
     index["time"] = pd.Timestamp("2021-01-01")
-    with SampleWriter.open(tmp_path / "store", Needs(cells=("smap",)), {}) as writer:
+    with SampleWriter.open(tmp_path / "store", InputSpec(cells=("smap",)), {}) as writer:
         writer.append(Samples(index, np.ones((1, 1), np.float32), np.ones((1, 0, 0), np.float32)))
-    with pytest.raises(Refusal, match="There are none"):
+    with pytest.raises(VadoseError, match="There are none"):
         estimate_points([Fixed(0.1, 0.1)], SampleStore.open(tmp_path / "store"), np.empty(0, np.intp))
 
 
@@ -264,17 +264,17 @@ def denmark(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return archive
 
 
-REAL_NEEDS = Needs(("vv", "vh", *(band.name for band in BANDS), "elevation"), (), History(), 2)
+REAL_NEEDS = InputSpec(("vv", "vh", *(band.name for band in BANDS), "elevation"), (), HistorySpec(), 2)
 REAL_TIME = np.datetime64("2017-10-31T00:00", "ns")
-REAL_AREA = Area.from_bbox(9.815, 57.212, 9.875, 57.242)
+REAL_AREA = AreaOfInterest.from_bbox(9.815, 57.212, 9.875, 57.242)
 
 
-def flags_of(needs: Needs) -> set[Quality]:
+def flags_of(needs: InputSpec) -> set[Quality]:
     return {Quality.missing(source_of(name)) for name in needs.names}
 
 
-def tools(archive: Path, model: FusionNetwork) -> Tools:
-    return Tools("real", (model,), open_sources(archive), (), Windows(), AS_STATED)
+def tools(archive: Path, model: FusionNetwork) -> WorkerContext:
+    return WorkerContext("real", (model,), open_sources(archive), (), TemporalPolicy(), UNCALIBRATED)
 
 
 def mosaic_of(archive: Path, model: FusionNetwork, size: int) -> dict[tuple[float, float], tuple[float, float, int]]:
@@ -282,7 +282,7 @@ def mosaic_of(archive: Path, model: FusionNetwork, size: int) -> dict[tuple[floa
     tiles = REAL_AREA.tiles(size, REAL_NEEDS.halo)
     found = {}
     for tile in tiles:
-        (estimate,) = estimate_moments(tools(archive, model), tile, (REAL_TIME,)).estimates
+        (estimate,) = estimate_times(tools(archive, model), tile, (REAL_TIME,)).estimates
         held = REAL_AREA.holds(estimate.tile)
         x, y = np.meshgrid(*(estimate.tile.cells.coords[axis].values for axis in ("x", "y")))
         layers = (layer[held].tolist() for layer in (x, y, estimate.mean, estimate.spread, estimate.quality))
@@ -308,21 +308,21 @@ def test_real_tilings_agree_in_every_cell(denmark):
 def test_a_chip_and_a_tile_of_real_ground_agree(denmark):
     model, sources = network(REAL_NEEDS), open_sources(denmark)
     tile = max(REAL_AREA.tiles(32, REAL_NEEDS.halo), key=lambda one: one.rows * one.columns)
-    whole = estimate_tile([model], assemble(sources, tile, REAL_TIME, REAL_NEEDS))
+    whole = estimate_tile([model], build_features(sources, tile, REAL_TIME, REAL_NEEDS))
     lon, lat = cell_centres(tile)
     seen = np.argwhere(np.isfinite(whole.mean))
     for row, column in (seen[0], seen[len(seen) // 2], seen[-1], (0, 0)):
         around = tile_around(lon[row, column], lat[row, column], REAL_NEEDS.halo)
-        alone = estimate_tile([model], assemble(sources, around, REAL_TIME, REAL_NEEDS))
+        alone = estimate_tile([model], build_features(sources, around, REAL_TIME, REAL_NEEDS))
         assert alone.mean[0, 0] == pytest.approx(whole.mean[row, column], abs=1e-4, nan_ok=True)
         assert alone.quality[0, 0] == whole.quality[row, column]
 
 
 def test_ground_that_no_source_covers_is_blank_beside_ground_that_one_covers(denmark):
-    far = Area.from_bbox(12.0, 57.22, 12.02, 57.23).tiles(4, REAL_NEEDS.halo)
+    far = AreaOfInterest.from_bbox(12.0, 57.22, 12.02, 57.23).tiles(4, REAL_NEEDS.halo)
     near = REAL_AREA.tiles(4, REAL_NEEDS.halo)
     nowhere, there = (
-        estimate_moments(tools(denmark, network(REAL_NEEDS)), tile, (REAL_TIME,)) for tile in (far[0], near[0])
+        estimate_times(tools(denmark, network(REAL_NEEDS)), tile, (REAL_TIME,)) for tile in (far[0], near[0])
     )
     assert np.isnan(nowhere.estimates[0].mean).all() and nowhere.items == ((),)
     assert (nowhere.estimates[0].quality & Quality.SENTINEL1_MISSING).all()
@@ -332,12 +332,12 @@ def test_ground_that_no_source_covers_is_blank_beside_ground_that_one_covers(den
 
 @pytest.mark.parametrize("date", ["", " ", "2021", "2021-06", "NaT", "10 June 2021"])
 def test_a_date_without_its_day_is_refused(date):
-    with pytest.raises(Refusal) as refused:
-        moment_of(date)
-    assert f"'{date}'" in refused.value.asked and "with its day" in refused.value.found
-    assert "2021-06-10" in refused.value.remedy
+    with pytest.raises(VadoseError) as refused:
+        timestamp_of(date)
+    assert f"'{date}'" in refused.value.context and "with its day" in refused.value.problem
+    assert "2021-06-10" in refused.value.hint
 
 
 def test_a_day_means_its_last_moment():
-    assert moment_of("2021-06-10") == np.datetime64("2021-06-10T23:59:59")
-    assert moment_of("2021-06-10T18:00") == np.datetime64("2021-06-10T18:00")
+    assert timestamp_of("2021-06-10") == np.datetime64("2021-06-10T23:59:59")
+    assert timestamp_of("2021-06-10T18:00") == np.datetime64("2021-06-10T18:00")

@@ -12,7 +12,7 @@ from small_training import NEEDS, write_store
 from vadose.dataset import SampleStore
 from vadose.evaluation import per_sensor, reliability
 from vadose.experiment.calibrate import HeldOut, calibrated, calibrations, cost_of_lack, held_out
-from vadose.inference import AS_STATED, Calibration, estimate_points, widening
+from vadose.inference import UNCALIBRATED, Calibration, conformal_scale, estimate_points
 from vadose.models import Product, sources_of
 from vadose.variables import Quality
 
@@ -49,13 +49,13 @@ def test_the_factor_is_by_how_much_the_truth_scatters_wider(wider: float, seed: 
     sensor = np.repeat(np.arange(50), 60)
     spread = rng.uniform(0.01, 0.1, sensor.size)
     truth = 0.3 + wider * spread * rng.normal(size=sensor.size)
-    assert widening(np.full(sensor.size, 0.3), spread, truth, sensor) == pytest.approx(wider, rel=0.1)
+    assert conformal_scale(np.full(sensor.size, 0.3), spread, truth, sensor) == pytest.approx(wider, rel=0.1)
 
 
 def test_every_sensor_weighs_the_same() -> None:
     sensor = np.concatenate([np.repeat(np.arange(20), 50), np.full(20_000, 20)])
     truth = np.where(sensor < 20, 1.0, 50.0) * np.random.default_rng(0).normal(0, 0.02, sensor.size)
-    factor = widening(np.zeros(sensor.size), np.full(sensor.size, 0.02), truth, sensor)
+    factor = conformal_scale(np.zeros(sensor.size), np.full(sensor.size, 0.02), truth, sensor)
     assert factor < 2, "one sensor of 21, however many samples it has, is below the tenth that may lie outside"
 
 
@@ -65,24 +65,26 @@ def test_every_place_weighs_the_same_where_places_are_told() -> None:
     wide = np.where(place == 0, 4.0, 1.0)
     truth = wide * np.random.default_rng(0).normal(0, 0.02, sensor.size)
     state = (np.zeros(sensor.size), np.full(sensor.size, 0.02), truth, sensor)
-    assert widening(*state) > 2.2, "half of the sensors stand at one site where the spread is four times too narrow"
-    assert 0.9 < widening(*state, place) < 1.3, "that site is one place of 21"
-    assert widening(*state, sensor) == widening(*state)
+    assert conformal_scale(*state) > 2.2, (
+        "half of the sensors stand at one site where the spread is four times too narrow"
+    )
+    assert 0.9 < conformal_scale(*state, place) < 1.3, "that site is one place of 21"
+    assert conformal_scale(*state, sensor) == conformal_scale(*state)
     thinned = np.flatnonzero((sensor >= 30) | (np.arange(sensor.size) % 2 == 0))
-    fewer = widening(*(values[thinned] for values in state), place[thinned])
-    assert fewer == pytest.approx(widening(*state, place), rel=0.05), "samples of a sensor do not count"
+    fewer = conformal_scale(*(values[thinned] for values in state), place[thinned])
+    assert fewer == pytest.approx(conformal_scale(*state, place), rel=0.05), "samples of a sensor do not count"
 
 
 def test_too_few_sensors_say_nothing_of_a_spread() -> None:
     sensor = np.repeat(np.arange(9), 100)
-    assert widening(np.zeros(900), np.ones(900), np.full(900, 9.0), sensor) == 1.0
+    assert conformal_scale(np.zeros(900), np.ones(900), np.full(900, 9.0), sensor) == 1.0
 
 
 def test_of_several_missing_sources_the_largest_factor_counts() -> None:
     calibration = Calibration(1.2, {"smap": 1.5, "dem": 1.1}, 30)
     absent = np.array([[0, SMAP, DEM, SMAP | DEM, Quality.GLDAS_MISSING]], np.uint16)
     np.testing.assert_allclose(calibration.factor(absent), [[1.2, 1.5, 1.2, 1.5, 1.2]])
-    assert (AS_STATED.factor(absent) == 1).all()
+    assert (UNCALIBRATED.factor(absent) == 1).all()
 
 
 def test_a_fold_is_calibrated_by_the_others_alone() -> None:
@@ -90,7 +92,7 @@ def test_a_fold_is_calibrated_by_the_others_alone() -> None:
     spoilt = HeldOut(folds[0].whole.assign(soil_moisture_in_situ=0.9), {})
     own, other = (calibrations([first, *folds[1:]])[1] for first in (folds[0], spoilt))
     assert own[0] == other[0] and own[1] != other[1]
-    assert calibrations(folds[:1])[1] == (AS_STATED,)
+    assert calibrations(folds[:1])[1] == (UNCALIBRATED,)
 
 
 def test_calibrated_intervals_hold_what_they_say_with_a_source_missing_too() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import Bootstrap, differences, matched, own_mean, per_sensor
 
 KEY = ["network", "station", "sensor", "time"]
@@ -67,9 +67,9 @@ def test_labels_of_the_first_are_kept_where_the_others_have_none():
 def test_two_truths_are_refused():
     b = product(0.02)
     b.loc[17, "soil_moisture_in_situ"] += 0.01
-    with pytest.raises(Refusal, match=r"1 differ.*NET/st00/s1 2020-01-18") as caught:
+    with pytest.raises(VadoseError, match=r"1 differ.*NET/st00/s1 2020-01-18") as caught:
         matched({"a": product(0.02), "b": b})
-    assert "same labels" in caught.value.remedy
+    assert "same labels" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,16 @@ def test_two_truths_are_refused():
     ids=["another year", "no estimate", "another place"],
 )
 def test_products_without_a_common_sample_are_refused(other):
-    with pytest.raises(Refusal, match="0 samples have an estimate in all") as caught:
+    with pytest.raises(VadoseError, match="0 samples have an estimate in all") as caught:
         matched({"ours": product(0.02), "theirs": other(product(0.02))})
-    assert "'ours' has 480 estimates" in caught.value.found
-    assert "same sensors and times" in caught.value.remedy
+    assert "'ours' has 480 estimates" in caught.value.problem
+    assert "same sensors and times" in caught.value.hint
 
 
 def test_no_product_and_no_label_are_refused():
-    with pytest.raises(Refusal, match="of no product"):
+    with pytest.raises(VadoseError, match="of no product"):
         matched({})
-    with pytest.raises(Refusal, match="none of these a label"):
+    with pytest.raises(VadoseError, match="none of these a label"):
         matched({"a": product(0.02).drop(columns="soil_moisture_in_situ")})
 
 

@@ -16,11 +16,11 @@ from vadose.evaluation import (
     differences,
     effective_samples,
     holm,
-    in_time,
     per_sensor,
     score,
+    temporal_bootstrap,
 )
-from vadose.evaluation.blocks import drawn, tail
+from vadose.evaluation.blocks import resampled_moments, tail
 from vadose.evaluation.metric import METRICS, pearson_r
 
 R = 0.7
@@ -29,11 +29,13 @@ R = 0.7
 def test_blocks_of_time_cover_the_truth_and_single_samples_do_not():
     """Of 250 simulated series the 90 % intervals hold the true R; `benchmarks/bootstrap_coverage.py` takes 500."""
     table = simulated(R, 0.85, samples=1000, sensors=250, seed=11)
-    found = in_time(table, bootstrap=Bootstrap(draws=400)).sensors["product 0"]
+    found = temporal_bootstrap(table, bootstrap=Bootstrap(draws=400)).sensors["product 0"]
     held = (found["r_low"] <= R) & (found["r_high"] >= R)
     rng, single = np.random.default_rng(0), []
     for _, rows in table["product 0"].groupby("station"):
-        (moments,) = drawn([rows["soil_moisture"].to_numpy()], rows["soil_moisture_in_situ"].to_numpy(), 1, 400, rng)
+        (moments,) = resampled_moments(
+            [rows["soil_moisture"].to_numpy()], rows["soil_moisture_in_situ"].to_numpy(), 1, 400, rng
+        )
         low, high = np.quantile(pearson_r(moments), [0.05, 0.95])
         single.append(low <= R <= high)
     assert 0.85 <= held.mean() <= 0.95
@@ -76,7 +78,7 @@ def test_blocks_solve_their_equation_and_grow_with_memory():
 def test_draws_of_blocks_are_sums_over_the_samples_drawn():
     rng = np.random.default_rng(3)
     p, q, t = rng.uniform(0.1, 0.4, (3, 50))
-    first, second = drawn([p, q], t, 8, 20, np.random.default_rng(7))
+    first, second = resampled_moments([p, q], t, 8, 20, np.random.default_rng(7))
     picks = np.random.default_rng(7).integers(0, 50, 20 * 6, dtype=np.int32).reshape(20, 6)
     for draw, starts in enumerate(picks):
         rows = (starts[:, np.newaxis] + np.arange(8)).ravel() % 50
@@ -93,14 +95,16 @@ def test_few_blocks_give_wider_intervals():
 
 def test_a_sensor_has_the_same_intervals_in_whatever_table_it_stands():
     tables = simulated(R, 0.8, samples=80, sensors=6, products=2, seed=4)
-    whole = in_time(tables).sensors["product 1"]
-    part = in_time({name: table[table["station"] >= "s0003"] for name, table in tables.items()}).sensors["product 1"]
+    whole = temporal_bootstrap(tables).sensors["product 1"]
+    part = temporal_bootstrap({name: table[table["station"] >= "s0003"] for name, table in tables.items()}).sensors[
+        "product 1"
+    ]
     pd.testing.assert_frame_equal(whole.iloc[3:].reset_index(drop=True), part)
 
 
 def test_values_are_those_of_per_sensor_and_few_samples_have_none():
     tables = {name: table.iloc[:-70] for name, table in simulated(R, 0.8, samples=80, sensors=3, seed=5).items()}
-    found, scores = in_time(tables).sensors["product 0"], per_sensor(tables["product 0"])
+    found, scores = temporal_bootstrap(tables).sensors["product 0"], per_sensor(tables["product 0"])
     names = [metric.name for metric in METRICS]
     np.testing.assert_allclose(found[names], scores[names], rtol=1e-12)
     assert found[names].isna().all(axis=1).tolist() == [False, False, True]
@@ -109,7 +113,9 @@ def test_values_are_those_of_per_sensor_and_few_samples_have_none():
 
 
 def test_a_difference_that_is_none_has_p_values_spread_evenly():
-    found = in_time(simulated(R, 0.5, samples=300, sensors=200, products=2, seed=6), bootstrap=Bootstrap(draws=400))
+    found = temporal_bootstrap(
+        simulated(R, 0.5, samples=300, sensors=200, products=2, seed=6), bootstrap=Bootstrap(draws=400)
+    )
     p = found.differences["product 1"]["r_p"]
     assert kstest(p, "uniform").pvalue > 0.01
     apart = found.differences["product 1"]
@@ -122,7 +128,7 @@ def test_a_difference_that_is_there_is_found_in_time_and_over_sensors():
     better = tables["product 0"].assign(
         soil_moisture=lambda f: 0.5 * f["soil_moisture"] + 0.5 * f["soil_moisture_in_situ"]
     )
-    found = in_time({"better": better, "worse": tables["product 0"]})
+    found = temporal_bootstrap({"better": better, "worse": tables["product 0"]})
     assert (found.differences["worse"]["ubrmse_p"] < 0.01).mean() > 0.95
     row = found.means.query("product == 'better' and minus == 'worse' and score == 'ubrmse'").iloc[0]
     assert row["high"] < 0
@@ -134,13 +140,13 @@ def test_a_difference_that_is_there_is_found_in_time_and_over_sensors():
 def test_intervals_of_means_are_not_narrower_than_chance_in_time_makes_them():
     table = simulated(R, 0.9, samples=120, sensors=1, seed=9)["product 0"]
     alike = [table.assign(station=f"s{i}", lat=i + 0.5) for i in range(40)]
-    row = in_time({"one": pd.concat(alike)}).means.set_index("score").loc["r"]
+    row = temporal_bootstrap({"one": pd.concat(alike)}).means.set_index("score").loc["r"]
     scores = per_sensor(pd.concat(alike))
     places = Bootstrap().mean(*(scores[name].to_numpy() for name in ("r", "lat", "lon")))
     assert row["mean"] == pytest.approx(places.value, abs=1e-12)
     assert places.high - places.low < 1e-6 < row["high"] - row["low"]
     apart = simulated(R, 0.9, samples=120, sensors=40, seed=9)
-    row, scores = in_time(apart).means.set_index("score").loc["r"], per_sensor(apart["product 0"])
+    row, scores = temporal_bootstrap(apart).means.set_index("score").loc["r"], per_sensor(apart["product 0"])
     places = Bootstrap().mean(*(scores[name].to_numpy() for name in ("r", "lat", "lon")))
     assert row["high"] - row["low"] >= places.high - places.low - 1e-12
 
@@ -152,14 +158,14 @@ def test_intervals_of_means_over_sensors_cover_the_mean_of_all_sensors():
     held = {"r": 0, "ubrmse": 0}
     for first in range(0, 500, 20):
         part = table[table["station"].between(f"s{first:04d}", f"s{first + 19:04d}")]
-        row = in_time({"one": part}, bootstrap=Bootstrap(draws=100)).means.set_index("score")
+        row = temporal_bootstrap({"one": part}, bootstrap=Bootstrap(draws=100)).means.set_index("score")
         for score_name in held:
             held[score_name] += row.loc[score_name, "low"] <= truth[score_name] <= row.loc[score_name, "high"]
     assert min(held.values()) >= 20 and sum(held.values()) <= 49
 
 
 def test_one_place_has_intervals_of_sensors_and_none_of_their_mean():
-    found = in_time(simulated(R, 0.8, samples=60, sensors=4, apart=0.001))
+    found = temporal_bootstrap(simulated(R, 0.8, samples=60, sensors=4, apart=0.001))
     assert found.means["low"].isna().all()
     assert found.sensors["product 0"]["r_low"].notna().all()
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.evaluation import works
+from vadose.evaluation import publications
 from vadose.report.page.markup import html_of, table_html
 from vadose.report.scorecard import write_scorecard
 from vadose.report.text import shown
@@ -60,7 +60,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         notes=HOSTILE,
         notice=HOSTILE[8],
         chapters={HOSTILE[4]: f"| {HOSTILE[0]} | R |\n| :-- | --: |\n| `x` | **0.5** |\n\n{HOSTILE[1]}"},
-        works=works(),
+        works=publications(),
     )
     return folder / "scorecard.html"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import check, read
 
 
@@ -128,11 +128,11 @@ BAD = {
 @pytest.mark.parametrize("spoil", BAD.values(), ids=BAD)
 def test_bad_tables_are_refused_with_the_remedy(spoil):
     change, found, remedy = spoil
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(VadoseError) as caught:
         check(change(table()), "predictions 'smap'")
-    assert caught.value.asked.startswith("predictions 'smap'")
-    assert found in caught.value.found
-    assert remedy in caught.value.remedy
+    assert caught.value.context.startswith("predictions 'smap'")
+    assert found in caught.value.problem
+    assert remedy in caught.value.hint
 
 
 def test_one_name_at_several_places_at_one_time_is_several_sensors():
@@ -145,22 +145,22 @@ def test_one_name_at_several_places_at_one_time_is_several_sensors():
     ]
     apart_in_time = frame.assign(time=pd.date_range("2020-01-01", periods=6))
     assert check(apart_in_time)["sensor"].unique().tolist() == ["s1"]
-    with pytest.raises(Refusal, match="2 samples stand there twice"):
+    with pytest.raises(VadoseError, match="2 samples stand there twice"):
         check(pd.concat([frame, frame.iloc[2:4]]))
 
 
 def test_duplicates_name_the_first_of_them():
     frame = table()
-    with pytest.raises(Refusal, match="NET/b/s1 2020-01-05"):
+    with pytest.raises(VadoseError, match="NET/b/s1 2020-01-05"):
         check(pd.concat([frame, frame.iloc[[4]]]).sample(frac=1, random_state=2))
 
 
 def test_read_refuses_what_is_no_table(tmp_path):
-    with pytest.raises(Refusal, match="no such file"):
+    with pytest.raises(VadoseError, match="no such file"):
         read(tmp_path / "absent.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 but not")
-    with pytest.raises(Refusal, match="cannot be read as a table"):
+    with pytest.raises(VadoseError, match="cannot be read as a table"):
         read(tmp_path / "broken.parquet")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(Refusal, match="cannot be read as a table"):
+    with pytest.raises(VadoseError, match="cannot be read as a table"):
         read(tmp_path / "empty.csv")

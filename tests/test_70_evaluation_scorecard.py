@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.errors import Refusal
-from vadose.evaluation import per_sensor, score, summary, works
+from vadose.errors import VadoseError
+from vadose.evaluation import per_sensor, publications, score, summary
 from vadose.report.scorecard import console_summary, write_scorecard
 from vadose.report.text import counted, headline_rows, markdown_table
 
@@ -86,13 +86,13 @@ def test_the_page_says_what_was_found(card):
 
 
 def test_the_page_and_the_strata_are_written_with_it(tmp_path, products):
-    path = write_scorecard(tmp_path, products, title="A trial", works=works())
+    path = write_scorecard(tmp_path, products, title="A trial", works=publications())
     page, markdown = (tmp_path / "scorecard.html").read_text(), path.read_text()
     figures = json.loads((tmp_path / "scorecard.json").read_text())
     winter = next(row for row in figures["strata"] if row["class"] == "winter" and row["product"] == "SMAP")
     cell = f"{winter['r']:.3f} [{winter['r_low']:.3f}, {winter['r_high']:.3f}]"
     assert cell in markdown and cell.replace(" [", "<small>[") in page
-    assert len(figures["benchmark"]) == len(works())
+    assert len(figures["benchmark"]) == len(publications())
     assert all(one["open"] or one["differences"] for one in figures["benchmark"])
 
 
@@ -155,7 +155,7 @@ def test_the_terminal_shows_the_headline(card, tmp_path):
     widths = {len(line) for line in text.splitlines()[3:]}
     assert len(widths) == 1
     assert "each sensor's own mean (not a model)" in text
-    with pytest.raises(Refusal, match="no such file"):
+    with pytest.raises(VadoseError, match="no such file"):
         console_summary(tmp_path / "elsewhere")
 
 
@@ -168,11 +168,11 @@ def test_one_product_alone(tmp_path, products):
 
 def test_nothing_is_written_when_there_is_nothing_to_score(tmp_path, products):
     folder = tmp_path / "out"
-    with pytest.raises(Refusal, match="the longest has 60 samples") as caught:
+    with pytest.raises(VadoseError, match="the longest has 60 samples") as caught:
         write_scorecard(folder, products, title="A trial", min_samples=61)
-    assert "at least 61 matched samples" in caught.value.asked
-    assert "ask for fewer" in caught.value.remedy
-    with pytest.raises(Refusal, match="predictions 'percent'"):
+    assert "at least 61 matched samples" in caught.value.context
+    assert "ask for fewer" in caught.value.hint
+    with pytest.raises(VadoseError, match="predictions 'percent'"):
         write_scorecard(folder, products | {"percent": products["SMAP"].eval("mean = mean * 100")}, title="A trial")
     assert not folder.exists()
 

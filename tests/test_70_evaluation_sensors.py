@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import Bootstrap, per_sensor, reliability, summary
 from vadose.evaluation.places import over_places
 from vadose.evaluation.sensors import coverage_by
@@ -89,7 +89,7 @@ def test_constant_series_are_named():
 
 
 def test_two_samples_are_the_least():
-    with pytest.raises(Refusal, match="Ask for 2 or more"):
+    with pytest.raises(VadoseError, match="Ask for 2 or more"):
         per_sensor(predictions({"a": 3}), min_samples=1)
     scores = per_sensor(predictions({"a": 2}), min_samples=2)
     assert abs(scores.loc[0, "r"]) == pytest.approx(1)
@@ -123,7 +123,7 @@ def test_blocks_of_places():
     assert blocks[0] == blocks[1]
     assert len(set(blocks[[0, 2, 3]])) == 3
     assert blocks[3] == blocks[4]
-    with pytest.raises(Refusal, match="level"):
+    with pytest.raises(VadoseError, match="level"):
         Bootstrap(level=90)
 
 

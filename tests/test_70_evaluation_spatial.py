@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import Bootstrap, spatial
 
 
@@ -88,5 +88,5 @@ def test_a_date_on_which_all_sensors_say_the_same_has_no_r():
 
 def test_nothing_scorable_and_two_sensors_a_date():
     assert spatial(field(0.5, days=2).assign(soil_moisture_in_situ=np.nan)).dates.empty
-    with pytest.raises(Refusal, match="Ask for 3 or more"):
+    with pytest.raises(VadoseError, match="Ask for 3 or more"):
         spatial(field(0.5, days=2), min_sensors=2)

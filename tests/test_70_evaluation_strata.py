@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vadose.errors import VadoseError
 from vadose.evaluation import DISTANCE, Bootstrap, matched, per_sensor
 from vadose.evaluation.predictions import check
 from vadose.evaluation.strata import classes_of
@@ -121,3 +122,19 @@ def test_the_corners_of_the_texture_triangle():
     sand, silt = (axis.ravel() for axis in np.meshgrid(np.linspace(0, 1, 101), np.linspace(0, 1, 101)))
     inside = sand + silt <= 1
     assert (texture_class(sand[inside], silt[inside], 1 - sand[inside] - silt[inside]) != "").all()
+
+
+NUMBERS = ("elevation", "slope", "urban_share", "water_share", DISTANCE, "soil_temperature", "absent", "sand")
+
+
+@pytest.mark.parametrize("column", NUMBERS)
+def test_text_where_a_stratum_needs_numbers_is_refused_by_name(column):
+    table = product().assign(**dict.fromkeys(("sand", "silt", "clay"), 0.3)).assign(**{column: "high"})
+    with pytest.raises(VadoseError, match=f"column {column}.* no numbers"):
+        classes_of(check(table))
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan])
+def test_parts_of_bits_are_refused(value):
+    with pytest.raises(VadoseError, match=r"column absent.* whole number"):
+        classes_of(check(product().assign(absent=value)))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulated_series import simulated
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import METRICS, Means, Moments, Tally, per_sensor
 from vadose.evaluation.tally import SPREAD
 
@@ -76,7 +76,7 @@ def test_nothing_has_no_sensor_and_adds_nothing():
 
 
 def test_a_chunk_that_is_no_table_is_refused():
-    with pytest.raises(Refusal, match="not in m3 m-3"):
+    with pytest.raises(VadoseError, match="not in m3 m-3"):
         Tally.of(TABLE.assign(soil_moisture=TABLE["soil_moisture"] * 100))
-    with pytest.raises(Refusal, match="Ask for 2 or more"):
+    with pytest.raises(VadoseError, match="Ask for 2 or more"):
         Tally.of(TABLE).scores(1)

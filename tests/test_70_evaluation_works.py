@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from vadose.errors import Refusal
-from vadose.evaluation import Bootstrap, Setting, Split, beside, per_sensor, works
+from vadose.errors import VadoseError
+from vadose.evaluation import Bootstrap, Setting, Split, compare_with_literature, per_sensor, publications
 from vadose.evaluation.metric import METRICS
 from vadose.evaluation.pooled import pooled
 from vadose.evaluation.predictions import check
-from vadose.evaluation.publications import Figure, Work
+from vadose.evaluation.publications import Figure, Publication
 from vadose.report.literature import CAUTION, benchmark_markdown, benchmark_records, figure_table, open_row
 from vadose.report.scorecard import write_scorecard
 
@@ -41,18 +41,18 @@ def product(lon: float = -100.0) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def work(**changes: object) -> Work:
+def work(**changes: object) -> Publication:
     told = {
         "work": "Someone 2020",
         "source": {"cited": "a journal"},
         "region": {"name": "here", "box": [-125, 24, -66, 50]},
         "figures": [{"score": "r", "over": "median", "value": 0.7}],
     }
-    return Work.model_validate(told | changes)
+    return Publication.model_validate(told | changes)
 
 
 def test_the_works_of_the_package_are_whole():
-    held = works()
+    held = publications()
     assert len(held) >= 20 and len({one.work for one in held}) == len(held)
     folder = files("vadose.evaluation").joinpath("published")
     assert len(list(folder.iterdir())) == len(held)
@@ -66,7 +66,7 @@ def test_the_works_of_the_package_are_whole():
 
 
 def test_figures_of_the_works_are_those_of_their_sources():
-    by_name = {one.work: one for one in works()}
+    by_name = {one.work: one for one in publications()}
     arxiv = by_name["Batchu 2022, README of the arXiv version"]
     assert [f.value for f in arxiv.figures if (f.product, f.part) == ("SMAP + GLDAS network", "validation")] == [
         0.061,
@@ -87,14 +87,14 @@ def test_figures_of_the_works_are_those_of_their_sources():
 def test_every_work_of_the_package_says_what_its_figures_were_checked_against():
     names = files("vadose.evaluation").joinpath("published").iterdir()
     assert all("checked" in yaml.safe_load(file.read_text()) for file in names)
-    found = beside(works(), product(lon=20.0))
+    found = compare_with_literature(publications(), product(lon=20.0))
     told = {row[0]: row[2] for row in map(open_row, found)}
     assert told["Batchu 2022, README of the arXiv version"] == "code README"
     assert told["Balenzano 2021"] == "not re-read"
-    (near,) = beside([work(checked="data page")], product())
+    (near,) = compare_with_literature([work(checked="data page")], product())
     for text in (
         benchmark_markdown([near]),
-        benchmark_markdown(beside([work(checked="data page")], product(lon=20.0))),
+        benchmark_markdown(compare_with_literature([work(checked="data page")], product(lon=20.0))),
     ):
         assert "checked against" in text
         assert "data page" in text
@@ -103,7 +103,7 @@ def test_every_work_of_the_package_says_what_its_figures_were_checked_against():
 def test_ours_is_the_same_metric_over_the_same_region_and_period():
     table = product()
     told = work(period="2019-01-01/2019-12-31", figures=[{"score": s, "over": o, "value": 0.5} for s, o in ASKED])
-    (found,) = beside([told], table, bootstrap=Bootstrap(draws=200))
+    (found,) = compare_with_literature([told], table, bootstrap=Bootstrap(draws=200))
     own = table[table["time"].dt.year == 2019]
     sensors = per_sensor(own)
     assert found.ours.sensors == 12 and found.ours.samples == len(own)
@@ -156,7 +156,10 @@ def test_anomalies_of_ten_day_rows_do_not_stand_beside_published_ones():
     told = work(figures=[{"score": "anomaly_r", "over": "mean", "value": 0.66}])
     table, origin = product(), pd.Timestamp("2018-01-01")
     rank = table["time"].rank(method="dense") - 1
-    near, far = (beside([told], table.assign(time=origin + rank * pd.Timedelta(step)))[0] for step in ("1D", "10D"))
+    near, far = (
+        compare_with_literature([told], table.assign(time=origin + rank * pd.Timedelta(step)))[0]
+        for step in ("1D", "10D")
+    )
     assert near.ours.of(told.figures[0]) is not None
     assert far.ours.of(told.figures[0]) is None
     assert any("holds 3 samples" in line and "left out" in line for line in far.differences)
@@ -176,7 +179,7 @@ def test_every_difference_of_setting_is_told():
             {"score": "rmse", "value": 0.08, "part": "new stations", "split": {"way": "places"}},
         ],
     )
-    (found,) = beside([told], product(), Setting(Split(way="places", text="by block"), "320 m"))
+    (found,) = compare_with_literature([told], product(), Setting(Split(way="places", text="by block"), "320 m"))
     text = "\n".join(found.differences)
     for words in (
         "sensors: theirs 1,192, ISMN; ours 12 of NET",
@@ -192,21 +195,21 @@ def test_every_difference_of_setting_is_told():
 
 
 def test_works_without_samples_of_ours_stay_open_and_are_never_dropped():
-    held = works()
-    found = beside(held, product(lon=20.0))
+    held = publications()
+    found = compare_with_literature(held, product(lon=20.0))
     assert [one.work for one in found] == list(held)
     text = benchmark_markdown(found)
     assert all(one.work in text.replace("\\|", "|") for one in held)
     lacking = {one.work.work: one.lacking for one in found}
     assert lacking["Li 2022 (SMCI1.0)"] == "no sample in China"
     assert lacking["Kolassa 2018, at SMAP core sites"].startswith("no sample within 2015-04-01/2017-03-31")
-    (few,) = beside([work()], product(), min_samples=200)
+    (few,) = compare_with_literature([work()], product(), min_samples=200)
     assert "no sensor there with 200 samples" in few.lacking
 
 
 def test_nothing_is_said_to_be_better(tmp_path):
     write_scorecard(
-        tmp_path, {"perfect": product().eval("mean = soil_moisture + 0.001 * lat")}, title="T", works=works()
+        tmp_path, {"perfect": product().eval("mean = soil_moisture + 0.001 * lat")}, title="T", works=publications()
     )
     for file in ("scorecard.md", "scorecard.html"):
         page = (tmp_path / file).read_text()
@@ -225,7 +228,7 @@ def test_figures_stand_as_they_are_published():
             {"score": "bias", "value": -0.0004},
         ]
     )
-    (found,) = beside([told], product())
+    (found,) = compare_with_literature([told], product())
     header, rows = figure_table(found)
     assert header == ("", "R, median", "ubRMSE", "bias", "checked against")
     assert rows[0][-1] == ""
@@ -248,13 +251,13 @@ FAULTS = {
 def test_a_file_that_is_no_work_is_refused(fault, tmp_path):
     content = work().model_dump(mode="json") | FAULTS[fault]
     (tmp_path / "work.yaml").write_text(yaml.safe_dump(content))
-    with pytest.raises(Refusal, match=r"work\.yaml"):
-        works(tmp_path)
+    with pytest.raises(VadoseError, match=r"work\.yaml"):
+        publications(tmp_path)
 
 
 def test_works_of_a_folder(tmp_path):
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(work().model_dump(mode="json")))
-    assert works(tmp_path) == (work(),)
+    assert publications(tmp_path) == (work(),)
     for folder in (tmp_path / "nowhere", tmp_path / "mine.yaml"):
-        with pytest.raises(Refusal, match="no YAML file"):
-            works(folder)
+        with pytest.raises(VadoseError, match="no YAML file"):
+            publications(folder)

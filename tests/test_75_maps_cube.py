@@ -13,9 +13,9 @@ import xarray as xr
 import zarr
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Tile, cell_centres
-from vadose.maps import OUTSIDE, Scene, cubes, layers, write_catalogue, write_map
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Tile, cell_centres
+from vadose.maps import NODATA, Scene, cubes, map_dataset, write_catalogue, write_map
 from vadose.variables import Quality
 
 TILE = Tile(32718, 1500, 17000, 150, 140)
@@ -28,9 +28,9 @@ def painted(tile: Tile, number: int = 0) -> xr.Dataset:
     """Longitude plus the number of the moment as mean, latitude as spread; an edge outside."""
     lon, lat = cell_centres(tile)
     quality = np.full(lon.shape, 65 + number)
-    quality[:, -1] = OUTSIDE
-    mean, spread, age = (np.where(quality == OUTSIDE, np.nan, values) for values in (lon + number, lat, lat * 0 + 1.5))
-    return layers(tile.cells, mean, spread, quality, {"sentinel1": age, "smap": age + number})
+    quality[:, -1] = NODATA
+    mean, spread, age = (np.where(quality == NODATA, np.nan, values) for values in (lon + number, lat, lat * 0 + 1.5))
+    return map_dataset(tile.cells, mean, spread, quality, {"sentinel1": age, "smap": age + number})
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_xarray_finds_every_cell_in_its_place_and_time(form, tile, folder):
         zone = painted(tile, number)
         for name, layer in (("soil_moisture",) * 2, ("soil_moisture_std",) * 2, ("age_smap",) * 2):
             np.testing.assert_array_equal(cube[name].values[number], zone[layer].values)
-        quality = np.nan_to_num(cube["quality"].values[number], nan=OUTSIDE)
+        quality = np.nan_to_num(cube["quality"].values[number], nan=NODATA)
         np.testing.assert_array_equal(quality, zone["quality"].values)
 
 
@@ -129,7 +129,7 @@ def test_a_cube_that_fails_leaves_nothing(tmp_path):
             open_cubes.put(MOMENTS[0], [painted(OTHER)])
             raise KeyError
     assert not list(tmp_path.iterdir())
-    with pytest.raises(Refusal, match="There are zarr, netcdf"), cubes(tmp_path, MOMENTS, "hdf4", MADE_FROM):
+    with pytest.raises(VadoseError, match="There are zarr, netcdf"), cubes(tmp_path, MOMENTS, "hdf4", MADE_FROM):
         pass
 
 
@@ -152,7 +152,7 @@ def catalogue(folder: Path) -> pystac.Collection:
         zones = [painted(tile, number) for tile in (TILE, OTHER)]
         paths = write_map(folder, zones, time=moment, made_from=MADE_FROM)
         scenes += [Scene(path, moment, zone) for path, zone in zip(paths, zones, strict=True)]
-    area = Area.from_tile(TILE, "Araucania")
+    area = AreaOfInterest.from_tile(TILE, "Araucania")
     wholes = [folder / "soil_moisture_32718.zarr", folder / "soil_moisture_32718.nc"]
     path = write_catalogue(folder, area, MOMENTS, scenes, wholes, made_from=MADE_FROM, notice="SIMULATED")
     return pystac.Collection.from_file(str(path))

@@ -18,9 +18,9 @@ from rasterio.enums import MaskFlags
 from rio_cogeo import cog_validate
 
 from vadose import __version__
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import Tile, cell_centres
-from vadose.maps import OUTSIDE, layers, read_map, write_map
+from vadose.maps import NODATA, map_dataset, read_map, write_map
 from vadose.variables import Quality
 
 TIME = np.datetime64("2021-06-10T23:59:59", "ns")
@@ -32,10 +32,10 @@ def painted(tile: Tile) -> xr.Dataset:
     """Longitude as mean, latitude as spread, flags by column; a corner without estimate, an edge outside."""
     lon, lat = cell_centres(tile)
     quality = np.broadcast_to(np.where(np.arange(tile.columns) % 2, 65, 4), lon.shape).copy()
-    quality[:, -1] = OUTSIDE
+    quality[:, -1] = NODATA
     lon[:, -1] = lat[:, -1] = np.nan
     lon[0, 0] = lat[0, 0] = np.nan
-    return layers(tile.cells, lon, lat, quality)
+    return map_dataset(tile.cells, lon, lat, quality)
 
 
 def write(folder: Path, *zones: xr.Dataset, notice: str = "") -> tuple[Path, ...]:
@@ -89,7 +89,7 @@ def test_bands_say_what_they_are(large):
     }
     with rasterio.open(flags_of(large)) as file:
         assert file.dtypes == ("uint16",)
-        assert file.nodata == OUTSIDE
+        assert file.nodata == NODATA
         tags = file.tags(1)
     masks = [int(mask) for mask in tags["flag_masks"].split()]
     assert masks == [flag.value for flag in Quality]
@@ -134,7 +134,7 @@ def test_overviews_are_means_of_moisture_and_samples_of_flags(large):
     np.testing.assert_allclose(coarse[50:500, 50:600], blocks, rtol=1e-6)
     with rasterio.open(flags_of(large), overview_level=0) as half:
         flags = half.read(1)
-    assert set(np.unique(flags)) <= {4, 65, OUTSIDE}
+    assert set(np.unique(flags)) <= {4, 65, NODATA}
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -150,7 +150,7 @@ def test_what_was_written_is_read(tmp_path):
 
 def test_a_map_without_any_estimate_is_still_a_map(tmp_path):
     lon, _ = cell_centres(SOUTH)
-    zone = layers(SOUTH.cells, lon * np.nan, lon * np.nan, np.full(lon.shape, 127))
+    zone = map_dataset(SOUTH.cells, lon * np.nan, lon * np.nan, np.full(lon.shape, 127))
     (path,) = write(tmp_path, zone)
     assert cog_validate(path, strict=True)[0]
     opened = read_map(path)
@@ -161,10 +161,10 @@ def test_a_map_without_any_estimate_is_still_a_map(tmp_path):
 def test_no_zone_or_one_zone_twice_is_refused(tmp_path):
     folder = tmp_path / "map"
     for zones in ((), (painted(SOUTH), painted(SOUTH))):
-        with pytest.raises(Refusal, match=f"a map of {len(zones)} zones.*one for each CRS"):
+        with pytest.raises(VadoseError, match=f"a map of {len(zones)} zones.*one for each CRS"):
             write(folder, *zones)
-    unnamed = layers(GeoBox((2, 2), Affine.identity(), "+proj=sinu"), *np.zeros((2, 2, 2)), np.zeros((2, 2), int))
-    with pytest.raises(Refusal, match="no EPSG code"):
+    unnamed = map_dataset(GeoBox((2, 2), Affine.identity(), "+proj=sinu"), *np.zeros((2, 2, 2)), np.zeros((2, 2), int))
+    with pytest.raises(VadoseError, match="no EPSG code"):
         write(folder, unnamed)
     assert not folder.exists()
 
@@ -178,7 +178,7 @@ def test_a_full_disk_leaves_nothing_new(tmp_path):
     (path,) = write(tmp_path, painted(SOUTH))
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     noise = np.random.default_rng(1).integers(0, 128, (700, 900))
-    zone = layers(Tile(32718, 0, 17000, 900, 700).cells, np.ones((700, 900)), np.ones((700, 900)), noise)
+    zone = map_dataset(Tile(32718, 0, 17000, 900, 700).cells, np.ones((700, 900)), np.ones((700, 900)), noise)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
@@ -192,18 +192,18 @@ def test_a_full_disk_leaves_nothing_new(tmp_path):
 
 def test_reading_refuses_what_is_no_map(tmp_path):
     (path,) = write(tmp_path, painted(SOUTH))
-    with pytest.raises(Refusal, match="There is no such file"):
+    with pytest.raises(VadoseError, match="There is no such file"):
         read_map(tmp_path / "absent.tif")
-    with pytest.raises(Refusal, match="Its bands are called") as caught:
+    with pytest.raises(VadoseError, match="Its bands are called") as caught:
         read_map(flags_of(path))
-    assert "absent" not in caught.value.found
+    assert "absent" not in caught.value.problem
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(VadoseError, match="cannot be read"):
         read_map(path)
     path.write_bytes(whole)
     flags_of(path).rename(tmp_path / "elsewhere.tif")
-    with pytest.raises(Refusal, match=r"_quality\.tif.*no such file"):
+    with pytest.raises(VadoseError, match=r"_quality\.tif.*no such file"):
         read_map(path)
 
 
@@ -211,7 +211,7 @@ def test_flags_of_another_grid_are_refused(tmp_path):
     (path,) = write(tmp_path / "a", painted(SOUTH))
     (other,) = write(tmp_path / "b", painted(Tile(32718, 1501, 17000, 9, 7)))
     flags_of(path).write_bytes(flags_of(other).read_bytes())
-    with pytest.raises(Refusal, match="grid is another"):
+    with pytest.raises(VadoseError, match="grid is another"):
         read_map(path)
 
 

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Tile, cell_centres
-from vadose.maps import OUTSIDE, Mosaic, layers
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Tile, cell_centres
+from vadose.maps import NODATA, Mosaic, map_dataset
 from vadose.variables import SOIL_MOISTURE, Quality
 
 AREAS = {
-    "one zone": Area.from_bbox(9.0, 55.0, 9.1, 55.06),
-    "two zones": Area.from_bbox(11.95, 47.0, 12.05, 47.04),
-    "equator": Area.from_bbox(36.0, -0.03, 36.06, 0.03),
-    "antimeridian": Area.from_bbox(179.96, -17.0, -179.96, -16.96),
+    "one zone": AreaOfInterest.from_bbox(9.0, 55.0, 9.1, 55.06),
+    "two zones": AreaOfInterest.from_bbox(11.95, 47.0, 12.05, 47.04),
+    "equator": AreaOfInterest.from_bbox(36.0, -0.03, 36.06, 0.03),
+    "antimeridian": AreaOfInterest.from_bbox(179.96, -17.0, -179.96, -16.96),
 }
 
 
-def painted(area: Area, size: int, halo: int = 2) -> tuple[xr.Dataset, ...]:
+def painted(area: AreaOfInterest, size: int, halo: int = 2) -> tuple[xr.Dataset, ...]:
     """A map whose mean is each cell's longitude and whose spread is its latitude."""
     tiles = area.tiles(size, halo)
     mosaic = Mosaic(area, tiles)
@@ -42,7 +42,7 @@ def test_every_cell_lies_where_it_was_painted(name):
     for zone in zones:
         x, y = np.meshgrid(zone["x"], zone["y"])
         lon, lat = Transformer.from_crs(zone.rio.crs, 4326, always_xy=True).transform(x, y)
-        held = zone["quality"].values != OUTSIDE
+        held = zone["quality"].values != NODATA
         np.testing.assert_allclose(zone["soil_moisture"].values[held], lon[held], atol=1e-4)
         np.testing.assert_allclose(zone["soil_moisture_std"].values[held], lat[held], atol=1e-4)
         assert np.isnan(zone["soil_moisture"].values[~held]).all()
@@ -73,17 +73,17 @@ def test_layers_are_on_the_grid_with_cf_attributes():
         "float32",
         "uint16",
     )
-    assert zone["quality"].rio.nodata == OUTSIDE
+    assert zone["quality"].rio.nodata == NODATA
     meanings = zone["quality"].attrs["flag_meanings"].split()
     masks = zone["quality"].attrs["flag_masks"]
     assert dict(zip(meanings, masks.tolist(), strict=True)) == {f.name.lower(): f.value for f in Quality}
     assert all(int(low) < int(high) for low, high in pairwise(masks))
-    assert sum(masks.tolist()) < OUTSIDE
+    assert sum(masks.tolist()) < NODATA
 
 
 def test_layers_of_any_grid():
     grid = GeoBox.from_bbox((10, 50, 10.3, 50.2), "EPSG:4326", resolution=0.1)
-    dataset = layers(grid, np.ones((2, 3)), np.ones((2, 3)), np.zeros((2, 3), int))
+    dataset = map_dataset(grid, np.ones((2, 3)), np.ones((2, 3)), np.zeros((2, 3), int))
     assert dataset["soil_moisture"].dims == ("y", "x")
     assert dataset.rio.crs.to_epsg() == 4326
     np.testing.assert_allclose(dataset["y"], [50.15, 50.05])
@@ -101,17 +101,17 @@ def test_layers_of_any_grid():
 )
 def test_arrays_of_another_shape_are_refused(arrays, found):
     tile = Tile(32632, 0, 100, 3, 4)
-    with pytest.raises(Refusal, match=found) as caught:
-        layers(tile.cells, *arrays)
-    assert caught.value.asked.startswith("maps: the layer")
-    assert caught.value.remedy.startswith("Give")
+    with pytest.raises(VadoseError, match=found) as caught:
+        map_dataset(tile.cells, *arrays)
+    assert caught.value.context.startswith("maps: the layer")
+    assert caught.value.hint.startswith("Give")
 
 
 def test_an_area_without_a_cell_is_refused():
-    tiny = Area.from_bbox(9.0001, 55.0001, 9.0002, 55.0002, "garden")
-    with pytest.raises(Refusal, match=r"'garden'.*No cell of 320 m has its centre in it") as caught:
+    tiny = AreaOfInterest.from_bbox(9.0001, 55.0001, 9.0002, 55.0002, "garden")
+    with pytest.raises(VadoseError, match=r"'garden'.*No cell of 320 m has its centre in it") as caught:
         Mosaic(tiny, tiny.tiles(8, 0))
-    assert "larger area" in caught.value.remedy
+    assert "larger area" in caught.value.hint
 
 
 def test_a_map_with_missing_tiles_is_refused():
@@ -122,12 +122,12 @@ def test_a_map_with_missing_tiles_is_refused():
     blank = np.zeros(shape), np.zeros(shape), np.zeros(shape, int)
     mosaic.put(second, *blank)
     assert mosaic.waiting == {tile.with_halo(0) for tile in (first, *others)}
-    with pytest.raises(Refusal, match=f"{len(others) + 1} tiles are missing"):
+    with pytest.raises(VadoseError, match=f"{len(others) + 1} tiles are missing"):
         mosaic.zones()
-    with pytest.raises(Refusal, match="put before"):
+    with pytest.raises(VadoseError, match="put before"):
         mosaic.put(second, *blank)
-    with pytest.raises(Refusal, match="no tile of this map"):
+    with pytest.raises(VadoseError, match="no tile of this map"):
         mosaic.put(Tile(32633, 0, 0, 8, 8), *blank)
-    with pytest.raises(Refusal, match="Its shape is"):
+    with pytest.raises(VadoseError, match="Its shape is"):
         mosaic.put(first, np.zeros((first.rows + 4, first.columns + 4)), *blank[1:])
     assert first.with_halo(0) in mosaic.waiting

@@ -8,17 +8,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Tile, cell_centres
-from vadose.maps import OUTSIDE, Mosaic, layers, picture
-from vadose.maps.plotting.extent import Ground
-from vadose.maps.plotting.panels import field, flags, lacks
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Tile, cell_centres
+from vadose.maps import NODATA, Mosaic, map_dataset, picture
+from vadose.maps.plotting.extent import PlotExtent
+from vadose.maps.plotting.panels import field, flag_combinations, flags
 from vadose.maps.plotting.style import COMPLETE, LACKING, MOISTURE, OTHERS, words
 from vadose.variables import Quality
 
 
-def a_map(area: Area | None = None) -> tuple[xr.Dataset, ...]:
-    area = area or Area.from_bbox(11.97, 47.0, 12.03, 47.03)
+def a_map(area: AreaOfInterest | None = None) -> tuple[xr.Dataset, ...]:
+    area = area or AreaOfInterest.from_bbox(11.97, 47.0, 12.03, 47.03)
     tiles = area.tiles(16, 0)
     mosaic = Mosaic(area, tiles)
     for tile in tiles:
@@ -51,8 +51,8 @@ def test_a_cell_is_drawn_where_it_lies_and_north_is_up():
     tile = Tile(32632, 1600, 19000, 4, 4)
     mean = np.zeros((4, 4))
     mean[0, 3] = 1.0  # the north-eastern cell
-    zone = layers(tile.cells, mean, mean, np.zeros((4, 4), int))
-    ground = Ground.of([zone])
+    zone = map_dataset(tile.cells, mean, mean, np.zeros((4, 4), int))
+    ground = PlotExtent.of([zone])
     figure = Figure(figsize=(4, 4), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
     field(axes, ground, [mean], "gray", (0, 1))
@@ -71,24 +71,24 @@ def test_a_cell_is_drawn_where_it_lies_and_north_is_up():
 
 
 def test_a_map_over_the_antimeridian_is_not_torn():
-    ground = Ground.of(a_map(Area.from_bbox(179.97, -17.0, -179.97, -16.97)))
+    ground = PlotExtent.of(a_map(AreaOfInterest.from_bbox(179.97, -17.0, -179.97, -16.97)))
     west, _, east, _ = ground.bounds
     assert 0.05 < east - west < 0.08
 
 
 def test_large_maps_are_thinned():
     tile = Tile(32632, 0, 19000, 3100, 2)
-    ground = Ground.of([layers(tile.cells, *[np.zeros((2, 3100))] * 2, np.zeros((2, 3100), int))])
+    ground = PlotExtent.of([map_dataset(tile.cells, *[np.zeros((2, 3100))] * 2, np.zeros((2, 3100), int))])
     assert ground.step == 3
     assert ground.drawn(np.zeros((2, 3100))).shape == tuple(n - 1 for n in ground.corners[0][0].shape)
 
 
 def test_flags_have_names_and_shares():
-    quality = np.full((10, 10), OUTSIDE, np.uint16)
+    quality = np.full((10, 10), NODATA, np.uint16)
     quality[:5] = 0
     quality[5:8] = Quality.SENTINEL2_MISSING
     quality[8] = Quality.SENTINEL2_MISSING | Quality.SMAP_MISSING
-    found = lacks([quality])
+    found = flag_combinations([quality])
     assert [lack.text for lack in found] == ["nothing (56%)", "no Sentinel-2 (33%)", "no Sentinel-2, no SMAP (11%)"]
     assert [lack.colour for lack in found] == [COMPLETE, *LACKING[:2]]
     assert words(int(Quality.HISTORY_SHORT)) == "short history"
@@ -98,11 +98,11 @@ def test_flags_have_names_and_shares():
 
 def test_rare_combinations_share_a_colour():
     quality = np.repeat(np.arange(1, 21, dtype=np.uint16), 5).reshape(10, 10)
-    found = lacks([quality])
+    found = flag_combinations([quality])
     assert len(found) == len(LACKING)
     tile = Tile(32632, 1600, 19000, 10, 10)
     axes = Figure().add_subplot()
-    ground = Ground.of([layers(tile.cells, quality, quality, quality)])
+    ground = PlotExtent.of([map_dataset(tile.cells, quality, quality, quality)])
     flags(axes, ground, [quality], found)
     (mesh,) = axes.collections
     colours = mesh.to_rgba(mesh.get_array())
@@ -119,12 +119,12 @@ def test_moisture_is_darker_where_it_is_wetter_for_every_eye():
 def test_no_map_and_a_truth_elsewhere_are_refused(tmp_path):
     zones = a_map()
     path = tmp_path / "out" / "map.png"
-    with pytest.raises(Refusal, match="The map has no zone"):
+    with pytest.raises(VadoseError, match="The map has no zone"):
         picture([], path, title="t")
-    with pytest.raises(Refusal, match=r"truth in EPSG:32633.*None is given"):
+    with pytest.raises(VadoseError, match=r"truth in EPSG:32633.*None is given"):
         picture(zones, path, title="t", truth=[zones[0]["soil_moisture"]])
     moved = [zone["soil_moisture"].assign_coords(x=zone["x"] + 160) for zone in zones]
-    with pytest.raises(Refusal, match="not on the cells of the map"):
+    with pytest.raises(VadoseError, match="not on the cells of the map"):
         picture(zones, path, title="t", truth=moved)
     assert not path.parent.exists()
 
@@ -132,7 +132,7 @@ def test_no_map_and_a_truth_elsewhere_are_refused(tmp_path):
 def test_a_map_without_estimates_can_be_drawn(tmp_path):
     tile = Tile(32632, 1600, 19000, 7, 7)
     nothing = np.full((7, 7), np.nan)
-    zone = layers(tile.cells, nothing, nothing, np.full((7, 7), 127))
+    zone = map_dataset(tile.cells, nothing, nothing, np.full((7, 7), 127))
     truth = zone["soil_moisture"].fillna(0.3)
     path = picture([zone], tmp_path / "map.png", title="Nothing", truth=[truth])
     assert imread(path).std() > 0

@@ -16,11 +16,11 @@ import xarray as xr
 from pydantic import ValidationError
 
 import vadose.simulation.region
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.simulation import WorldConfig, make
 from vadose.simulation.ground_maps import write_soils
-from vadose.simulation.points import Places
-from vadose.simulation.simulator import BLOCK_CELLS, Nature
+from vadose.simulation.points import SimulationPoints
+from vadose.simulation.simulator import BLOCK_CELLS, RegionSimulator
 
 CONFIG = WorldConfig.preset("tiny").model_copy(
     update={"regions": WorldConfig.preset("tiny").regions[:2], "period": "2022-01-10/2022-02-08"}
@@ -127,19 +127,19 @@ def test_a_world_is_not_written_through_links(archive, tmp_path):
     (tmp_path / "victim").write_text("precious")
     (tmp_path / "world" / "README.txt").unlink()
     (tmp_path / "world" / "README.txt").symlink_to(tmp_path / "victim")
-    with pytest.raises(Refusal, match=r"README.txt in it is a link"):
+    with pytest.raises(VadoseError, match=r"README.txt in it is a link"):
         make(CONFIG, tmp_path / "world")
     assert (tmp_path / "victim").read_text() == "precious"
 
 
 def test_another_folder_is_refused_untouched(archive, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(VadoseError) as refusal:
         make(CONFIG, tmp_path)
-    assert "something else" in refusal.value.found
-    assert "empty" in refusal.value.remedy
+    assert "something else" in refusal.value.problem
+    assert "empty" in refusal.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-    with pytest.raises(Refusal, match="another configuration or seed"):
+    with pytest.raises(VadoseError, match="another configuration or seed"):
         make(CONFIG.model_copy(update={"seed": 5}), archive)
 
 
@@ -148,7 +148,7 @@ def test_configurations_are_closed():
         WorldConfig.model_validate({"wind": 3})
     with pytest.raises(ValidationError, match="closer than"):
         WorldConfig(regions=(CONFIG.regions[0], CONFIG.regions[0]))
-    with pytest.raises(Refusal, match="tiny, small"):
+    with pytest.raises(VadoseError, match="tiny, small"):
         WorldConfig.preset("huge")
 
 
@@ -221,13 +221,13 @@ def test_soil_maps_open_plainly(archive):
 def test_a_soil_map_errs_no_more_than_it_should(tmp_path, name, part):
     errors = []
     for seed in range(6):
-        nature = Nature.random(WorldConfig.preset("tiny").model_copy(update={"seed": seed}), 1)
+        nature = RegionSimulator.random(WorldConfig.preset("tiny").model_copy(update={"seed": seed}), 1)
         write_soils([nature], tmp_path / str(seed))
         with rasterio.open(tmp_path / str(seed) / "soilgrids" / f"{name}_0-5cm_mean.tif") as soil:
             zone, box = f"EPSG:{nature.tile.epsg}", nature.tile.cells.boundingbox.bbox
             window = soil.window(*rasterio.warp.transform_bounds(zone, soil.crs, *box))
             drawn = soil.read(1, window=window, masked=True).compressed() / 1000
-        true = getattr(nature.terrain.at(Places.block(nature.tile).where), part)
+        true = getattr(nature.terrain.at(SimulationPoints.block(nature.tile).where), part)
         assert drawn.size > 100
         errors.append(np.log(drawn.mean() / true.mean()))
     assert 0.02 < np.std(errors) < 0.6

@@ -13,7 +13,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.grid import Area, Period
+from vadose.grid import AreaOfInterest, Period
 from vadose.simulation import gldas
 from vadose.simulation.climates import Covers
 from vadose.simulation.config import REGIONS, WorldConfig
@@ -21,9 +21,9 @@ from vadose.simulation.ease import EASE
 from vadose.simulation.footprint import REACH_M
 from vadose.simulation.gldas import modelled_moisture
 from vadose.simulation.gldas_model import Forcing, Soil, run
-from vadose.simulation.perturbed_rain import rain_as_told
-from vadose.simulation.simulator import Nature
-from vadose.simulation.smap_retrieval import J2000, Look
+from vadose.simulation.perturbed_rain import perturbed_rain
+from vadose.simulation.simulator import RegionSimulator
+from vadose.simulation.smap_retrieval import J2000, SmapScene
 from vadose.sources.gldas import Gldas
 
 CONFIG = WorldConfig(
@@ -36,7 +36,7 @@ DAYS = 91
 
 @pytest.fixture(scope="module")
 def seen():
-    return [Nature.random(CONFIG, number).seen_from_afar() for number in range(len(CONFIG.regions))]
+    return [RegionSimulator.random(CONFIG, number).seen_from_afar() for number in range(len(CONFIG.regions))]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_the_reader_gives_back_what_was_modelled(archive, seen, modelled):
         lon, lat = float(model.pixels.lon[pixel]), float(model.pixels.lat[pixel])
         assert abs(lon - region.region.lon) <= 0.126
         assert abs(lat - region.region.lat) <= 0.126
-        area = Area("a", shapely.box(lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01))
+        area = AreaOfInterest("a", shapely.box(lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01))
         (read,) = Gldas(archive).open(area, Period.parse(CONFIG.period))
         series = read["gldas"].sel(x=lon, y=lat, method="nearest")
         kept = model.times.hour % CONFIG.model_hours == 0
@@ -167,7 +167,7 @@ def test_snow_waits_for_the_thaw():
 def test_rain_is_told_with_errors_that_keep_its_amount():
     rng = np.random.default_rng(1)
     true = rng.exponential(8, (4000, 1)) * (rng.random((4000, 1)) < 0.3) * rng.uniform(0.8, 1.2, (1, 12))
-    told = np.stack([rain_as_told(true, np.random.default_rng(seed)) for seed in range(12)])
+    told = np.stack([perturbed_rain(true, np.random.default_rng(seed)) for seed in range(12)])
     assert told.mean() == pytest.approx(true.mean(), rel=0.25)
     rainy, heard = true.mean(axis=1) > 0.3, told[0].mean(axis=1) > 0
     assert 0.05 < np.mean(~heard[rainy]) < 0.4
@@ -183,7 +183,7 @@ def test_open_water_is_none_of_its_pixels(tmp_path):
         update={"climate": CONFIG.regions[0].climate.model_copy(update={"covers": lake})}
     )
     config = CONFIG.model_copy(update={"regions": (region,), "period": "2022-04-01/2022-04-03"})
-    seen = Nature.random(config, 0).seen_from_afar()
+    seen = RegionSimulator.random(config, 0).seen_from_afar()
     assert np.isnan(modelled_moisture(seen).state.top).all()
     gldas.write_granules([seen], tmp_path, config)
     with netCDF4.Dataset(next((tmp_path / "gldas").iterdir())) as granule:
@@ -193,7 +193,7 @@ def test_open_water_is_none_of_its_pixels(tmp_path):
 def test_the_model_is_damped_and_the_radiometer_follows_the_truth_better(seen, modelled):
     radiometer, follows, ranges = [], [], []
     for region, model in zip(seen, modelled, strict=True):
-        look = Look.of(region, EASE[36])
+        look = SmapScene.of(region, EASE[36])
         near, pixel = own(look.pixels), own(model.pixels)
         table = look.retrievals(0, DAYS)
         mine = (table["EASE_row_index"] == look.pixels.rows[near]) & (table["retrieval_qual_flag"] == 0)
@@ -219,13 +219,15 @@ def test_one_region_is_held_at_a_time_and_its_files_are_the_same(seen, tmp_path)
         for number in (0, 1, 2, 0, 1, 2):
             gc.collect()
             most = max(most, sum(one() is not None for one in held))
-            region = Nature.random(config, number).seen_from_afar()
+            region = RegionSimulator.random(config, number).seen_from_afar()
             held.append(weakref.ref(region))
             yield region
             del region
 
     gldas.write_granules(one_by_one(), tmp_path / "lazy", config)
-    gldas.write_granules([Nature.random(config, n).seen_from_afar() for n in (0, 1, 2)] * 2, tmp_path / "list", config)
+    gldas.write_granules(
+        [RegionSimulator.random(config, n).seen_from_afar() for n in (0, 1, 2)] * 2, tmp_path / "list", config
+    )
     assert most == 1
     lazy, listed = (sorted((tmp_path / name / "gldas").iterdir()) for name in ("lazy", "list"))
     assert [path.name for path in lazy] == [path.name for path in listed]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.simulation.climates import HUMID, TAIGA, Covers
 from vadose.simulation.config import PRESETS, Region, WorldConfig, scattered
-from vadose.simulation.fields import Patches, Where, random_field
+from vadose.simulation.fields import Locations, Patches, random_field
 from vadose.simulation.ground_maps import require_mapped
 from vadose.simulation.land import WATER, Terrain
 from vadose.simulation.make import make
@@ -36,8 +36,8 @@ in % of volume, conductivity in mm an hour, density in g cm-3."""
 
 def where(
     west: float = 500_000, north: float = 5_000_000, width: int = 64, height: int = 64, step: float = 40
-) -> Where:
-    return Where(west + step * np.arange(width), north - step * np.arange(height), gridded=True)
+) -> Locations:
+    return Locations(west + step * np.arange(width), north - step * np.arange(height), gridded=True)
 
 
 @pytest.mark.parametrize("name", SAXTON_RAWLS)
@@ -66,9 +66,9 @@ def test_water_contents_of_any_soil_are_in_their_order(sand, clay, organic):
 def test_a_field_is_the_same_whichever_window_or_point_asks(seed, column, row):
     field, patches = random_field(np.random.default_rng(seed), 12_000, 80, 2.2), Patches(300, seed)
     whole = where()
-    window = Where(whole.eastings[column : column + 9], whole.northings[row : row + 5], gridded=True)
+    window = Locations(whole.eastings[column : column + 9], whole.northings[row : row + 5], gridded=True)
     part = np.s_[row : row + 5, column : column + 9]
-    points = Where.points(*(axis.ravel() for axis in window.mesh))
+    points = Locations.points(*(axis.ravel() for axis in window.mesh))
     assert field.at(window) == pytest.approx(field.at(whole)[part], abs=1e-9)
     assert field.at(points).reshape(window.shape) == pytest.approx(field.at(window), abs=1e-9)
     assert (patches.of(window).ids == patches.of(whole).ids[part]).all()
@@ -159,7 +159,7 @@ def test_a_region_beyond_the_map_of_a_product_is_refused_before_anything_is_writ
     if mapped:
         require_mapped("FAR", config.ground(config.regions[0]))
         return
-    with pytest.raises(Refusal, match=r"region FAR.* beyond the map of SoilGrids"):
+    with pytest.raises(VadoseError, match=r"region FAR.* beyond the map of SoilGrids"):
         make(config, tmp_path / "world")
     assert not (tmp_path / "world").exists()
 

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ismn.interface import ISMN_Interface
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import Tile, to_lonlat
 from vadose.insitu.ismn import Ismn
 from vadose.simulation import WorldConfig
 from vadose.simulation.config import REGIONS
-from vadose.simulation.fields import Where
+from vadose.simulation.fields import Locations
 from vadose.simulation.in_situ import DEEP, LAYER, POINT, write_sensors
 from vadose.simulation.land import COVERS, FIELD_M, URBAN, WATER
-from vadose.simulation.points import Places
+from vadose.simulation.points import SimulationPoints
 from vadose.simulation.quality_control import Surroundings, flags
-from vadose.simulation.sensor import OFFSET, SITE_OFFSET, SPIKE, WANDER, WETTING, Ground, Site, at_point, read
-from vadose.simulation.simulator import Nature
-from vadose.simulation.stations import MARGIN_CELLS, Probe, place_probes
+from vadose.simulation.sensor import OFFSET, SITE_OFFSET, SPIKE, WANDER, WETTING, SensorSoil, Site, at_point, read
+from vadose.simulation.simulator import RegionSimulator
+from vadose.simulation.stations import MARGIN_CELLS, StationSite, place_stations
 
 CONFIG = WorldConfig.preset("tiny").model_copy(update={"period": "2021-10-01/2022-01-31"})
 TILE = Tile(32632, 1000, 16000, 16, 16)
@@ -36,21 +36,21 @@ def checkered(east, north):
     return np.array([WATER, COVERS.index("grass"), URBAN])[(east // 80 + north // 80).astype(int) % 3]
 
 
-def wide(tile: Tile, probes: tuple[Probe, ...]) -> list[float]:
+def wide(tile: Tile, probes: tuple[StationSite, ...]) -> list[float]:
     places = [probe.place(tile) for probe in probes]
     return [float(np.hypot(*np.subtract(one, other))) for one, other in combinations(places, 2)]
 
 
-def ground(hours: int = HOURS, level: float = 0.25, swing: float = 0.08, frozen: float = 0.0) -> Ground:
+def ground(hours: int = HOURS, level: float = 0.25, swing: float = 0.08, frozen: float = 0.0) -> SensorSoil:
     course = level + swing * np.sin(2 * np.pi * np.arange(hours) / HOURS)
-    return Ground(course, np.full(hours, frozen), np.full(hours, 12.0), 0.46)
+    return SensorSoil(course, np.full(hours, frozen), np.full(hours, 12.0), 0.46)
 
 
-def stormy(frozen: float = 0.0) -> Ground:
+def stormy(frozen: float = 0.0) -> SensorSoil:
     """A storm every ten days, and a daily course of one degree."""
     hours = np.arange(HOURS)
     warmth = 12 + 0.5 * np.cos(2 * np.pi * hours / 24)
-    return Ground(0.22 + 0.15 * 0.99 ** (hours % 240), np.full(HOURS, frozen), warmth, 0.46)
+    return SensorSoil(0.22 + 0.15 * 0.99 ** (hours % 240), np.full(HOURS, frozen), warmth, 0.46)
 
 
 def around(hours: int, **known) -> Surroundings:
@@ -75,25 +75,25 @@ def calm(hours: int = 400) -> np.ndarray:
 def written(tmp_path_factory):
     """The archive of a region with a dense network, and what is true at its stations."""
     archive = tmp_path_factory.mktemp("world")
-    nature = Nature.random(CONFIG, 0)
-    probes = place_probes(
-        nature.tile, "PLAIN", 8, lambda east, north: nature.terrain.at(Where.points(east, north)).cover,
+    nature = RegionSimulator.random(CONFIG, 0)
+    probes = place_stations(
+        nature.tile, "PLAIN", 8, lambda east, north: nature.terrain.at(Locations.points(east, north)).cover,
         np.random.default_rng(1),
     )  # fmt: skip
-    seen = nature.simulated(Places.points(*np.transpose([probe.place(nature.tile) for probe in probes])))
+    seen = nature.simulated(SimulationPoints.points(*np.transpose([probe.place(nature.tile) for probe in probes])))
     write_sensors(seen, probes, archive)
     return archive, seen, probes
 
 
 def test_a_station_stands_in_the_middle_of_its_pixel_of_40_m():
-    east, north = Probe("Humid-01", 3, 5).place(TILE)
+    east, north = StationSite("Humid-01", 3, 5).place(TILE)
     box = TILE.cells.boundingbox
     assert (east - box.left, box.top - north) == (5.5 * FIELD_M, 3.5 * FIELD_M)
 
 
 @given(st.integers(0, 1000), st.integers(2, 40))
 def test_stations_stand_on_open_soil_where_a_chip_fits(seed, count):
-    probes = place_probes(TILE, "HUMID", count, checkered, np.random.default_rng(seed))
+    probes = place_stations(TILE, "HUMID", count, checkered, np.random.default_rng(seed))
     assert len({(probe.row, probe.column) for probe in probes}) == len({probe.station for probe in probes}) == count
     for probe in probes:
         east, north = probe.place(TILE)
@@ -106,7 +106,7 @@ def test_stations_stand_on_open_soil_where_a_chip_fits(seed, count):
 def test_a_dense_network_is_nested():
     near, far = [], []
     for seed in range(30):
-        apart = np.array(wide(TILE, place_probes(TILE, "HUMID", 12, everywhere(1), np.random.default_rng(seed))))
+        apart = np.array(wide(TILE, place_stations(TILE, "HUMID", 12, everywhere(1), np.random.default_rng(seed))))
         near.append((apart < 320).sum())
         far.append(apart.max())
     assert np.mean(near) > 4
@@ -118,7 +118,7 @@ def test_a_lone_station_stands_near_the_middle():
     middle = ((box.left + box.right) / 2, (box.bottom + box.top) / 2)
     away = []
     for seed in range(50):
-        (probe,) = place_probes(TILE, "HUMID", 1, everywhere(1), np.random.default_rng(seed))
+        (probe,) = place_stations(TILE, "HUMID", 1, everywhere(1), np.random.default_rng(seed))
         away.append(np.hypot(*np.subtract(probe.place(TILE), middle)))
     assert np.median(away) < 500
 
@@ -126,11 +126,11 @@ def test_a_lone_station_stands_near_the_middle():
 @pytest.mark.parametrize(("count", "cover"), [(1, WATER), (3, URBAN), (65, 1)])
 def test_no_room_is_refused(count, cover):
     small = Tile(32632, 1000, 16000, 9, 9)  # leaves one cell, of 64 pixels
-    with pytest.raises(Refusal) as refusal:
-        place_probes(small, "HUMID", count, everywhere(cover), np.random.default_rng(0))
-    assert f"{count} stations in the region HUMID" in refusal.value.asked
-    assert "room for" in refusal.value.found
-    assert "fewer" in refusal.value.remedy
+    with pytest.raises(VadoseError) as refusal:
+        place_stations(small, "HUMID", count, everywhere(cover), np.random.default_rng(0))
+    assert f"{count} stations in the region HUMID" in refusal.value.context
+    assert "room for" in refusal.value.problem
+    assert "fewer" in refusal.value.hint
 
 
 def test_a_point_differs_from_its_pixel_as_is_stated():
@@ -169,7 +169,7 @@ def test_nothing_makes_a_point_wetter_in_a_dry_spell():
 def test_readings_have_the_daily_course_of_real_ones():
     """ARM 0.0024 and USCRN 0.0049 m3 m-3 in the median, of the mean day; here where the soil itself has none."""
     hours = np.arange(HOURS)
-    calm = Ground(np.full(HOURS, 0.25), np.zeros(HOURS), 12 + 0.5 * np.cos(2 * np.pi * hours / 24), 0.46)
+    calm = SensorSoil(np.full(HOURS, 0.25), np.zeros(HOURS), 12 + 0.5 * np.cos(2 * np.pi * hours / 24), 0.46)
     spans = []
     for seed in range(60):
         told = read(calm, Site(0.0, 1.0), np.random.default_rng(seed))
@@ -339,10 +339,10 @@ def test_rises_without_rain_are_flagged_about_as_often_as_in_real_archives(real,
     folder = real / "ismn" / "zip_archives" / "multinetwork" / "header_values"
     actual = risen(Ismn(folder / "Data_header_values.zip"))
     number = next(number for number, region in enumerate(REGIONS) if region.name == "PADDOCK")
-    nature = Nature.random(WorldConfig(period="2021-01-01/2021-12-31"), number)
+    nature = RegionSimulator.random(WorldConfig(period="2021-01-01/2021-12-31"), number)
     rows, columns = np.linspace(40, 90, 8).astype(int), np.linspace(90, 40, 8).astype(int)
-    probes = tuple(Probe(f"P-{index}", *place) for index, place in enumerate(zip(rows, columns, strict=True)))
-    seen = nature.simulated(Places.points(*np.transpose([probe.place(nature.tile) for probe in probes])))
+    probes = tuple(StationSite(f"P-{index}", *place) for index, place in enumerate(zip(rows, columns, strict=True)))
+    seen = nature.simulated(SimulationPoints.points(*np.transpose([probe.place(nature.tile) for probe in probes])))
     write_sensors(seen, probes, tmp_path)
     (found,) = risen(Ismn(tmp_path / "ismn")).values()
     assert 0.5 * actual["SCAN"] < found < 1.5 * actual["MAQU"]

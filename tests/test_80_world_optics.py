@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import plain_ground as ground
 from vadose.simulation import clouds
-from vadose.simulation.clouds import Sky, make_sky
-from vadose.simulation.fields import Where
+from vadose.simulation.clouds import CloudField, make_cloud_field
+from vadose.simulation.fields import Locations
 from vadose.simulation.land import COVERS
 from vadose.simulation.optics import BANDS, bare, brightness, reflectance
 from vadose.simulation.radar import vegetation_index
@@ -44,7 +44,7 @@ def ndvi(seen):
 
 def sky_of(thickness=0.0, shade=0.0, veil=0.0):
     parts = (thickness, shade, veil)
-    return Sky(*(np.full(ground.SHAPE, part) for part in parts))
+    return CloudField(*(np.full(ground.SHAPE, part) for part in parts))
 
 
 @given(st.floats(0.03, 0.5), st.floats(0.03, 0.5), st.floats(0, 7), st.sampled_from(BANDS), st.sampled_from(COVERS))
@@ -136,16 +136,16 @@ def test_simulated_fields_lie_among_the_pixels_of_real_scenes(real):
 @given(seed=st.integers(0, 10_000), cut=st.integers(1, 39), cover=st.floats(0.1, 0.9))
 def test_a_sky_asked_in_two_halves_equals_the_sky_asked_whole(seed, cut, cover):
     whole = ground.places(40, 50, step=120.0)
-    parts = [Where(whole.eastings, rows, gridded=True) for rows in (whole.northings[:cut], whole.northings[cut:])]
-    sky, *halves = (make_sky(where, cover, SUN, np.random.default_rng(seed)) for where in (whole, *parts))
+    parts = [Locations(whole.eastings, rows, gridded=True) for rows in (whole.northings[:cut], whole.northings[cut:])]
+    sky, *halves = (make_cloud_field(where, cover, SUN, np.random.default_rng(seed)) for where in (whole, *parts))
     for name in ("thickness", "shade", "veil"):
         joined = np.concatenate([getattr(half, name) for half in halves])
         assert joined == pytest.approx(getattr(sky, name), abs=1e-9)
 
 
 def test_skies_have_the_cover_of_their_climate_and_are_mostly_clear_or_closed():
-    where = Where(500_000 + 400.0 * np.arange(12), 5_000_000 - 400.0 * np.arange(12), gridded=True)
-    skies = [make_sky(where, 0.4, SUN, np.random.default_rng(seed)) for seed in range(500)]
+    where = Locations(500_000 + 400.0 * np.arange(12), 5_000_000 - 400.0 * np.arange(12), gridded=True)
+    skies = [make_cloud_field(where, 0.4, SUN, np.random.default_rng(seed)) for seed in range(500)]
     shares = np.array([sky.cloud.mean() for sky in skies])
     assert shares.mean() == pytest.approx(0.4, abs=0.05)
     assert ((shares < 0.1) | (shares > 0.9)).mean() > 0.5

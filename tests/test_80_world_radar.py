@@ -17,7 +17,7 @@ from vadose.simulation.radar import (
     gamma_naught,
     oh_ratios,
     received,
-    unsteady,
+    scene_noise,
     vegetated,
     vegetation_index,
 )
@@ -242,11 +242,11 @@ def test_wet_snow_darkens_open_ground_and_dry_snow_does_not():
 def test_what_is_unsteady_stays_in_its_field_and_changes_with_the_pass():
     where = ground.places(60, 60)
     fields, lake = ground.land("crops", where=where), ground.land("water", where=where)
-    one, same, later = (unsteady(fields, 44, day)[0] for day in (738_000, 738_000, 738_012))
+    one, same, later = (scene_noise(fields, 44, day)[0] for day in (738_000, 738_000, 738_012))
     assert (one == same).all()
     assert np.ptp(one[fields.patch.ids == fields.patch.ids[30, 30]]) == 0
     assert np.std(db(one / later)) == pytest.approx(0.9 * np.sqrt(2), rel=0.3)
-    winds = [unsteady(lake, 44, day)[0] for day in range(738_000, 738_100)]
+    winds = [scene_noise(lake, 44, day)[0] for day in range(738_000, 738_100)]
     assert all(np.ptp(wind) == 0 for wind in winds)
     assert np.std([db(wind[0, 0]) for wind in winds]) == pytest.approx(2.0, rel=0.25)
 

@@ -11,16 +11,16 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vadose.grid import Area, Period
+from vadose.grid import AreaOfInterest, Period
 from vadose.simulation import smap
 from vadose.simulation.config import REGIONS, WorldConfig
 from vadose.simulation.ease import EASE
-from vadose.simulation.footprint import gains
-from vadose.simulation.simulator import Nature
-from vadose.simulation.smap_flags import Ground, quality, surface
+from vadose.simulation.footprint import antenna_weights
+from vadose.simulation.simulator import RegionSimulator
+from vadose.simulation.smap_flags import FootprintGround, quality, surface
 from vadose.simulation.smap_granule import SUFFIX, variables
 from vadose.simulation.smap_orbit import CYCLE_DAYS, SWATH_M, overpasses
-from vadose.simulation.smap_retrieval import FOOTPRINT_M, J2000, Look
+from vadose.simulation.smap_retrieval import FOOTPRINT_M, J2000, SmapScene
 from vadose.sources.smap import Smap
 
 CONFIG = WorldConfig(
@@ -31,7 +31,7 @@ DAYS = 105
 
 @pytest.fixture(scope="module")
 def seen():
-    return [Nature.random(CONFIG, number).seen_from_afar() for number in range(len(CONFIG.regions))]
+    return [RegionSimulator.random(CONFIG, number).seen_from_afar() for number in range(len(CONFIG.regions))]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def dry():
     """Regions of little vegetation."""
     names = ("STEPPE", "PADDOCK")
     config = CONFIG.model_copy(update={"regions": tuple(region for region in REGIONS if region.name in names)})
-    return [Nature.random(config, number).seen_from_afar() for number in range(len(names))]
+    return [RegionSimulator.random(config, number).seen_from_afar() for number in range(len(names))]
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +49,12 @@ def archive(seen, tmp_path_factory) -> Path:
     return folder
 
 
-def own(look: Look) -> int:
+def own(look: SmapScene) -> int:
     """The pixel nearest to the middle of the region."""
     return int(np.argmin(np.hypot(look.pixels.east, look.pixels.north)))
 
 
-def of_pixel(look: Look, pixel: int) -> dict[str, np.ndarray]:
+def of_pixel(look: SmapScene, pixel: int) -> dict[str, np.ndarray]:
     table = look.retrievals(0, DAYS)
     rows = (table["EASE_row_index"] == look.pixels.rows[pixel]) & (
         table["EASE_column_index"] == look.pixels.columns[pixel]
@@ -99,10 +99,10 @@ def test_flags_mean_what_they_mean_in_the_product(archive, real, km):
 @pytest.mark.parametrize(("grid", "km"), [("36km", 36), ("9km", 9)])
 def test_the_reader_gives_back_what_was_retrieved(archive, seen, grid, km):
     for region in seen:
-        look = Look.of(region, EASE[km])
+        look = SmapScene.of(region, EASE[km])
         pixel = own(look)
         lon, lat = float(look.pixels.lon[pixel]), float(look.pixels.lat[pixel])
-        area = Area("a", shapely.box(lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01))
+        area = AreaOfInterest("a", shapely.box(lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01))
         period = Period.parse(CONFIG.period)
         (read,) = Smap(archive, quality="retrieved", grid=grid).open(area, period)
         x, y = (float(read[axis].mean()) for axis in ("x", "y"))
@@ -125,7 +125,7 @@ def test_a_day_is_small_and_the_same_again(archive, seen, tmp_path):
 
 
 def test_days_are_the_same_however_many_are_asked_at_once(seen):
-    look = Look.of(seen[0], EASE[36])
+    look = SmapScene.of(seen[0], EASE[36])
     whole, parts = look.retrievals(0, 30), [look.retrievals(0, 11), look.retrievals(11, 30)]
     for name, values in whole.items():
         np.testing.assert_allclose(values, np.concatenate([part[name] for part in parts]), rtol=1e-12)
@@ -167,8 +167,8 @@ def test_a_moment_of_an_overpass_runs_along_its_track():
 
 
 def test_a_footprint_falls_to_half_its_gain_at_half_its_width(seen):
-    look = Look.of(seen[0], EASE[36])
-    weights = gains(seen[0], look.pixels, FOOTPRINT_M)
+    look = SmapScene.of(seen[0], EASE[36])
+    weights = antenna_weights(seen[0], look.pixels, FOOTPRINT_M)
     assert weights.sum(axis=1) == pytest.approx(1)
     pixel, where = own(look), seen[0].where
     x, y = where.eastings - where.eastings.mean(), where.northings - where.northings.mean()
@@ -180,7 +180,7 @@ def test_a_footprint_falls_to_half_its_gain_at_half_its_width(seen):
 def test_pixels_lie_where_the_product_says(archive, seen):
     for region in seen:
         for km, least in ((36, 4), (9, 100)):
-            look = Look.of(region, EASE[km])
+            look = SmapScene.of(region, EASE[km])
             assert len(look.pixels.rows) >= least
             pixel = own(look)
             assert abs(look.pixels.lat[pixel] - region.region.lat) < km / 100
@@ -199,7 +199,7 @@ def test_pixels_lie_where_the_product_says(archive, seen):
 
 def against_footprint(region):
     """Recommended retrievals of a region's pixel, the true mean of its footprint, and the points near its middle."""
-    look = Look.of(region, EASE[36])
+    look = SmapScene.of(region, EASE[36])
     pixel = own(look)
     table = of_pixel(look, pixel)
     good = table["retrieval_qual_flag"] == 0
@@ -236,14 +236,14 @@ def test_beside_single_sensors_it_is_as_in_sparse_networks(seen, dry):
 
 
 def test_the_stated_error_is_that_of_its_noise(seen):
-    table = of_pixel(Look.of(seen[1], EASE[36]), own(Look.of(seen[1], EASE[36])))
+    table = of_pixel(SmapScene.of(seen[1], EASE[36]), own(SmapScene.of(seen[1], EASE[36])))
     good = table["retrieval_qual_flag"] == 0
     assert good.sum() > 40
     assert np.all((table["soil_moisture_error"][good] >= 0.03) & (table["soil_moisture_error"][good] < 0.09))
 
 
 def test_both_products_are_made_of_the_same_footprints(seen):
-    coarse, fine = (Look.of(seen[1], EASE[km]) for km in (36, 9))
+    coarse, fine = (SmapScene.of(seen[1], EASE[km]) for km in (36, 9))
     pixel = own(coarse)
     distance = np.hypot(fine.pixels.east - coarse.pixels.east[pixel], fine.pixels.north - coarse.pixels.north[pixel])
     one, other = of_pixel(coarse, pixel), of_pixel(fine, int(np.argmin(distance)))
@@ -276,13 +276,13 @@ CLEAR = {"water": 0.0, "urban": 0.0, "relief_m": 10.0, "frozen": 0.0, "snow": 0.
     ],
 )
 def test_flags_say_what_hinders_a_retrieval(changed, moisture, flag, bit):
-    ground = Ground(**{name: np.array([value]) for name, value in (CLEAR | changed).items()})
+    ground = FootprintGround(**{name: np.array([value]) for name, value in (CLEAR | changed).items()})
     assert quality(ground, np.array([moisture])).tolist() == [flag]
     assert surface(ground).tolist() == [bit]
 
 
 def test_frozen_ground_and_snow_leave_gaps(seen):
-    table = of_pixel(Look.of(seen[0], EASE[36]), own(Look.of(seen[0], EASE[36])))
+    table = of_pixel(SmapScene.of(seen[0], EASE[36]), own(SmapScene.of(seen[0], EASE[36])))
     winter = table["retrieval_qual_flag"] & 2 > 0
     assert winter.any()
     assert np.all(table["soil_moisture"][winter] == -9999)

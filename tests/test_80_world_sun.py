@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import plain_ground as ground
-from vadose.simulation.clouds import CLOUD_HEIGHT_M, make_sky
+from vadose.simulation.clouds import CLOUD_HEIGHT_M, make_cloud_field
 from vadose.simulation.config import REGIONS, WorldConfig
-from vadose.simulation.sentinel2 import LOWEST_DEG, looks
-from vadose.simulation.simulator import Nature
+from vadose.simulation.sentinel2 import LOWEST_DEG, optical_scenes
+from vadose.simulation.simulator import RegionSimulator
 from vadose.simulation.sun import Sun
 
 
@@ -58,7 +58,7 @@ def test_clouds_shade_the_ground_away_from_the_sun(lat):
     assert north * lat < 0
     inner, compared = np.s_[40:60, 40:60], 0
     for seed in range(20):
-        sky = make_sky(where, 0.4, Sun(*_exact(east, north)), np.random.default_rng(seed))
+        sky = make_cloud_field(where, 0.4, Sun(*_exact(east, north)), np.random.default_rng(seed))
         caster, clear = np.roll(sky.thickness, (north, -east), axis=(0, 1))[inner], sky.thickness[inner] == 0
         assert sky.shade[inner][clear] == pytest.approx(caster[clear], abs=1e-9)
         assert (sky.shade[sky.cloud] == 0).all()
@@ -75,7 +75,7 @@ def _exact(east: int, north: int) -> tuple[float, float]:
 def test_no_pictures_are_taken_in_the_polar_night():
     number = next(number for number, region in enumerate(REGIONS) if region.lat > 66.6)
     config = WorldConfig(regions=(REGIONS[number],), period="2021-01-01/2021-12-31", sentinel2_revisit_days=5)
-    found = list(looks(Nature.random(config, 0), config))
+    found = list(optical_scenes(RegionSimulator.random(config, 0), config))
     assert {look.time.month for look in found} >= set(range(3, 11))
     assert not [look for look in found if look.time.month == 12 and look.time.day > 15]
     assert min(look.sun.elevation_deg for look in found) >= LOWEST_DEG

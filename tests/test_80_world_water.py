@@ -10,9 +10,9 @@ import plain_ground
 from vadose.grid import Period
 from vadose.simulation.climates import DESERT, HUMID, SAVANNA, TAIGA
 from vadose.simulation.config import REGIONS, WorldConfig
-from vadose.simulation.fields import Where
-from vadose.simulation.points import Places
-from vadose.simulation.simulator import Nature, steps
+from vadose.simulation.fields import Locations
+from vadose.simulation.points import SimulationPoints
+from vadose.simulation.simulator import RegionSimulator, steps
 from vadose.simulation.water import (
     FOLLOWING_DAYS,
     FUSION_HEAT,
@@ -28,19 +28,19 @@ from vadose.simulation.water import (
     snow_step,
     soil_temperature_step,
 )
-from vadose.simulation.weather import STEPS, Skies, extraterrestrial, hargreaves, persistence
+from vadose.simulation.weather import STEPS, WeatherField, extraterrestrial, hargreaves, persistence
 
 PERIOD = "2020-01-01/2020-07-01"
 
 
-def nature(number: int = 0, period: str = PERIOD, seed: int = 0) -> Nature:
-    return Nature.random(WorldConfig(period=period, seed=seed), number)
+def nature(number: int = 0, period: str = PERIOD, seed: int = 0) -> RegionSimulator:
+    return RegionSimulator.random(WorldConfig(period=period, seed=seed), number)
 
 
-def patch(of: Nature, side: int = 2) -> Places:
+def patch(of: RegionSimulator, side: int = 2) -> SimulationPoints:
     box = of.tile.cells.boundingbox
     east, north = np.meshgrid(box.left + 320 * (np.arange(side) + 5.5), box.top - 320 * (np.arange(side) + 5.5))
-    return Places.cells(east.ravel(), north.ravel())
+    return SimulationPoints.cells(east.ravel(), north.ravel())
 
 
 @settings(max_examples=8, deadline=None)
@@ -75,9 +75,9 @@ def test_moisture_stays_between_residual_and_saturation(region, seed):
 
 def test_a_block_is_the_same_as_its_cells_and_as_any_larger_block():
     of = nature(period="2020-05-01/2020-05-21")
-    whole = of.simulated(Places.block(of.tile))
+    whole = of.simulated(SimulationPoints.block(of.tile))
     box = of.tile.cells.boundingbox
-    some = of.simulated(Places.cells(np.array([box.left + 320 * 5.5]), np.array([box.top - 320 * 3.5])))
+    some = of.simulated(SimulationPoints.cells(np.array([box.left + 320 * 5.5]), np.array([box.top - 320 * 3.5])))
     moment = pd.Timestamp("2020-05-13T05:00")
     for name in ("moisture", "leaf_area", "roughness_m", "temperature_c", "root"):
         field = getattr(whole.at(moment), name)[3 * 8 : 4 * 8, 5 * 8 : 6 * 8]
@@ -95,8 +95,8 @@ def test_states_between_steps_lie_on_a_straight_line_and_none_beyond_the_period(
 
 @pytest.mark.parametrize(("climate", "lat"), [(HUMID, 48.0), (DESERT, -34.0), (SAVANNA, -6.0)])
 def test_rain_falls_as_often_and_as_much_as_its_climate_says(climate, lat):
-    skies = Skies.random(climate, 10.0, lat, Period.parse("1990-01-01/2020-01-01"), np.random.default_rng(0))
-    here = Where.points(np.array([500_000.0, 800_000.0]), np.array([5e6, 5e6]))
+    skies = WeatherField.random(climate, 10.0, lat, Period.parse("1990-01-01/2020-01-01"), np.random.default_rng(0))
+    here = Locations.points(np.array([500_000.0, 800_000.0]), np.array([5e6, 5e6]))
     rain = skies.at(here, np.zeros(2), 0.0).rain_mm
     wet = rain > 0
     assert wet.mean() == pytest.approx(climate.wet_share, rel=0.15)
@@ -106,8 +106,8 @@ def test_rain_falls_as_often_and_as_much_as_its_climate_says(climate, lat):
 
 
 def test_rain_is_alike_nearby_and_different_far_away():
-    skies = Skies.random(HUMID, 10.0, 48.0, Period.parse("2000-01-01/2010-01-01"), np.random.default_rng(1))
-    here = Where.points(np.array([0.0, 3_000.0, 150_000.0]), np.zeros(3))
+    skies = WeatherField.random(HUMID, 10.0, 48.0, Period.parse("2000-01-01/2010-01-01"), np.random.default_rng(1))
+    here = Locations.points(np.array([0.0, 3_000.0, 150_000.0]), np.zeros(3))
     rain = skies.at(here, np.zeros(3), 0.0).rain_mm
     near, far = (np.corrcoef(rain[:, 0], rain[:, other])[0, 1] for other in (1, 2))
     assert near > 0.8
@@ -115,8 +115,8 @@ def test_rain_is_alike_nearby_and_different_far_away():
 
 
 def test_it_is_colder_higher_up_and_in_winter():
-    skies = Skies.random(TAIGA, 26.6, 67.4, Period.parse("2001-01-01/2004-01-01"), np.random.default_rng(2))
-    weather = skies.at(Where.points(np.zeros(2), np.zeros(2)), np.array([0.0, 1000.0]), 0.0)
+    skies = WeatherField.random(TAIGA, 26.6, 67.4, Period.parse("2001-01-01/2004-01-01"), np.random.default_rng(2))
+    weather = skies.at(Locations.points(np.zeros(2), np.zeros(2)), np.array([0.0, 1000.0]), 0.0)
     high, low = weather.temperature_c[:, 1], weather.temperature_c[:, 0]
     assert (low - high) == pytest.approx(6.5, abs=1.6)
     month = weather.days.month.to_numpy()

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment import Experiment, read_experiment
 from vadose.experiment.ablation import ablate, rows_of
 from vadose.experiment.config import EnsemblePart
-from vadose.experiment.coverage_filter import note_of, parted
+from vadose.experiment.coverage_filter import coverage_filter, note_of
 
 SENSORS, MOMENTS = 16, 14
 MAPPING = {
@@ -100,7 +100,7 @@ def test_sources_that_are_not_there_have_no_rows(config):
         *("full", "paper_coarse", "paper_soil", "paper_all"),
         *("without_soilgrids", "without_smap", "without_history", "without_dropout"),
     ]
-    with pytest.raises(Refusal, match="without_gldas"):
+    with pytest.raises(VadoseError, match="without_gldas"):
         rows_of(read_experiment(config), ["without_gldas"])
 
 
@@ -125,7 +125,7 @@ def test_what_is_finished_is_not_trained_again_and_what_is_lacking_is(config, do
     lacking.unlink()
     before = (done / "ablation.json").read_bytes()
     epochs: list[str] = []
-    with pytest.raises(Refusal, match="--resume"):
+    with pytest.raises(VadoseError, match="--resume"):
         ablate(read_experiment(config), done, False, quiet, quiet, only=("without_history", "without_smap"))
     ablate(
         read_experiment(config), done, True, quiet, lambda what, _: epochs.append(what),
@@ -139,14 +139,14 @@ def test_what_is_finished_is_not_trained_again_and_what_is_lacking_is(config, do
 
 def test_an_ablation_of_another_experiment_is_not_mixed_in(config, done):
     other = read_experiment(config).model_copy(update={"ensemble": (EnsemblePart(size=2),)})
-    with pytest.raises(Refusal, match="ensemble"):
+    with pytest.raises(VadoseError, match="ensemble"):
         ablate(other, done, True, quiet, quiet, only=("without_smap",))
 
 
 def test_a_sparse_rival_takes_no_samples_from_the_others(done):
     network = pd.read_parquet(done / "rows" / "full" / "predictions" / "network.parquet")
     thin = network.assign(soil_moisture=network["soil_moisture"].where(np.arange(len(network)) % MOMENTS < 8))
-    dense, sparse = parted({"network": network, "thin": thin, "same": network})
+    dense, sparse = coverage_filter({"network": network, "thin": thin, "same": network})
     assert [*dense] == ["network", "same"] and [*sparse] == ["thin"]
     note = note_of("thin", thin, "network", network, 5)
     assert f"{SENSORS * 8} samples" in note and f"{SENSORS} sensors" in note and note.count("ubRMSE") == 2

@@ -7,13 +7,13 @@ import pydantic
 import pytest
 
 from vadose.dataset import TableMapping
-from vadose.evaluation.publications import Work
+from vadose.evaluation.publications import Publication
 from vadose.experiment.config import Experiment
 from vadose.products import Product
 from vadose.simulation import WorldConfig
-from vadose.training import Machine
+from vadose.training import ComputeConfig
 
-MODELS = (Experiment, WorldConfig, TableMapping, Product, Machine, Work)
+MODELS = (Experiment, WorldConfig, TableMapping, Product, ComputeConfig, Publication)
 
 
 def unbounded(schema: Any, where: str) -> Iterator[str]:

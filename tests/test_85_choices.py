@@ -10,13 +10,13 @@ import typer
 
 from vadose.cli.main import app
 from vadose.export.formats import format_of
-from vadose.mapping.executors import DEVICES, Crew
+from vadose.mapping.executors import DEVICES, Executor
 from vadose.mapping.request import FORMATS
 from vadose.products.described import Reading, reading_of
 from vadose.simulation import WorldConfig
 from vadose.simulation.config import PRESETS
 from vadose.studies.demo import demo_experiment
-from vadose.training import Machine
+from vadose.training import ComputeConfig
 
 
 def parameters(group: typer.Typer = app, before: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -43,7 +43,7 @@ CHOICES = {(command, option): words for command, option, kind in parameters() if
 KNOWN = {
     ("simulate make", "preset"): tuple(PRESETS),
     ("demo", "preset"): tuple(name for name in PRESETS if name != "large"),
-    ("train", "device"): get_args(Machine.__annotations__["device"]),
+    ("train", "device"): get_args(ComputeConfig.__annotations__["device"]),
     ("train", "precision"): ("32", "bf16-mixed", "16-mixed"),
     ("map", "form"): FORMATS,
     ("map", "device"): DEVICES,
@@ -68,11 +68,11 @@ def test_every_choice_is_taken_by_the_room_behind(command: str, option: str, cho
         case "preset":
             assert WorldConfig.preset(choice).regions
         case "device" if command == "map":
-            assert Crew(device=choice).device == choice
+            assert Executor(device=choice).device == choice
         case "device":
-            assert pydantic.TypeAdapter(Machine).validate_python({"device": choice}).device == choice
+            assert pydantic.TypeAdapter(ComputeConfig).validate_python({"device": choice}).device == choice
         case "precision":
-            assert pydantic.TypeAdapter(Machine).validate_python({"precision": choice}).precision == choice
+            assert pydantic.TypeAdapter(ComputeConfig).validate_python({"precision": choice}).precision == choice
         case "form":
             assert choice in FORMATS if command == "map" else format_of(choice)
         case "rescale":

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vadose.dataset import SampleStore
 from vadose.dataset.table_columns import TableMapping
 from vadose.dataset.tables import import_table
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment import read_experiment
 from vadose.experiment.build_samples import store_of
 from vadose.experiment.predict import predict_store
@@ -23,12 +23,12 @@ from vadose.experiment.product_identity import differences, products_of_run
 from vadose.experiment.run import Run
 from vadose.experiment.train import train
 from vadose.export.card import model_card
-from vadose.fusion import History, Inputs, Needs, OwnRecord
+from vadose.fusion import FeatureCube, HistorySpec, InputSpec, OwnRecord
 from vadose.grid import tile_around
 from vadose.inference import estimate_points, estimate_tile
 from vadose.io.files import write_json
 from vadose.models import Batch, by_own_record
-from vadose.training import Places, fit_product, fit_rescaled, load
+from vadose.training import TrainingRows, fit_product, fit_rescaled, load
 from vadose.training.checkpoint import DESCRIPTION, signed
 from vadose.variables import ARCHIVE_PRODUCTS, Quality
 
@@ -162,13 +162,13 @@ def test_a_map_reads_it_as_the_samples_do(relative, tmp_path):
     cells = {name: samples.cells((name,), np.array([row]))[0, 0] for name in ("smap_usda", "sand", "B04")}
     past = samples.steps("smap_usda", np.array([row]))[0]
 
-    def inputs(name: str, scale: float) -> Inputs:
+    def inputs(name: str, scale: float) -> FeatureCube:
         now = {name: scale * cells["smap_usda"] + 0.01, "sand": cells["sand"], "B04": cells["B04"]}
         now |= {"sentinel2_valid_fraction": 1.0, "sentinel2_age": 0.0}
         layers = {key: (("y", "x"), np.full(tuple(tile.cells.shape), value, np.float32)) for key, value in now.items()}
         steps = np.broadcast_to((scale * past + 0.01)[:, None, None], (STEPS, *tile.cells.shape)).astype(np.float32)
         history = xr.Dataset({name: (("step", "y", "x"), steps)})
-        return Inputs(tile, place.time.to_datetime64(), xr.Dataset(), xr.Dataset(layers), history)
+        return FeatureCube(tile, place.time.to_datetime64(), xr.Dataset(), xr.Dataset(layers), history)
 
     for given_inputs in (inputs("smap_usda", 1.0), inputs("smap", 0.5)):
         found = estimate_tile([model], given_inputs)
@@ -194,13 +194,13 @@ def test_a_store_with_a_shorter_past_or_none_is_estimated_and_flagged(run, tmp_p
     assert flagged(table["quality"], Quality.HISTORY_SHORT).all() and table["soil_moisture"].notna().all()
     days = mapping(COLUMNS) | {"history": {"steps": STEPS, "step_days": 5}}
     import_table(tmp_path / "short" / "table.parquet", TableMapping.model_validate(days), tmp_path / "short" / "five")
-    with pytest.raises(Refusal, match="steps of 10 days, held 5"):
+    with pytest.raises(VadoseError, match="steps of 10 days, held 5"):
         estimated(run, tmp_path / "short" / "five")
 
 
 def test_a_store_with_nothing_in_common_is_refused(run, tmp_path):
     bare = store(tmp_path / "bare", points(), {"gldas": {"column": "wet"}})
-    with pytest.raises(Refusal, match="cells smap_usda"):
+    with pytest.raises(VadoseError, match="cells smap_usda"):
         estimated(run, bare)
     assert not bare.with_name("estimates.parquet").exists()
 
@@ -222,7 +222,7 @@ def test_what_is_said_of_an_archive(run):
     lines = differences(needs, products_of_run(run.networks()), ARCHIVE_PRODUCTS.keys(), ARCHIVE_PRODUCTS, "an archive")
     assert len(lines) == 3 and "SMAP_MISSING" in lines[0]
     assert "SoilGrids 2.0" in " ".join(lines) and "Sentinel-2 L2A" in " ".join(lines)
-    radar = Needs(cells=("vv", "vh"))
+    radar = InputSpec(cells=("vv", "vh"))
     for learned, words in (
         ("gamma0 ellipsoid", "where the ground slopes"),
         ("sigma0 ellipsoid", "cos(incidence angle)"),
@@ -236,9 +236,9 @@ def test_a_checkpoint_that_does_not_tell_its_products_is_refused(run, tmp_path):
     description = yaml.safe_load((run.networks()[0] / DESCRIPTION).read_text())
     del description["made_from"]["products"]
     write_json(folder / DESCRIPTION, signed(description))
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         products_of_run([folder])
-    assert str(folder) in refused.value.asked and "Train again" in refused.value.remedy
+    assert str(folder) in refused.value.context and "Train again" in refused.value.hint
 
 
 def test_the_card_tells_what_each_input_was(relative):
@@ -271,7 +271,7 @@ def test_a_product_is_judged_as_it_is_and_rescaled_on_the_training_stations(run)
 
 def test_a_product_that_never_varies_is_rescaled_to_the_mean(run):
     samples = SampleStore.open(run.store)
-    places = Places(samples, samples.rows[:100], samples.rows[100:])
+    places = TrainingRows(samples, samples.rows[:100], samples.rows[100:])
     flat = replace(samples, _held={"cells/smap_usda": np.full(len(samples), 0.2, np.float32)})
     model = fit_rescaled(replace(places, store=flat), "smap_usda")
     assert (model.slope, model.intercept) == (0.0, pytest.approx(samples.labels(samples.rows).mean()))
@@ -289,11 +289,13 @@ def test_a_product_that_never_varies_is_rescaled_to_the_mean(run):
 )
 def test_an_own_record_that_cannot_be_had_is_refused(own, words, tmp_path):
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(config(own_record=own)))
-    with pytest.raises(Refusal, match=words):
+    with pytest.raises(VadoseError, match=words):
         read_experiment(tmp_path / "experiment.yaml")
 
 
-NEEDS = Needs(cells=("smap", "sand"), history=History(("vv", "smap"), 8, 1.0), own_record=OwnRecord(("smap",), 3))
+NEEDS = InputSpec(
+    cells=("smap", "sand"), history=HistorySpec(("vv", "smap"), 8, 1.0), own_record=OwnRecord(("smap",), 3)
+)
 
 
 @given(seed=st.integers(0, 10**6), slope=st.floats(0.05, 20), intercept=st.floats(-2, 2))

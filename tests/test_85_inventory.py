@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vadose.fusion import History, Needs, Windows
-from vadose.grid import Area
+from vadose.fusion import HistorySpec, InputSpec, TemporalPolicy
+from vadose.grid import AreaOfInterest
 from vadose.mapping.inventory import inventory
 from vadose.sources.gldas import Gldas
 from vadose.sources.smap import Smap, smap_surface
 
-AREA = Area.from_bbox(-0.5, 41.3, -0.3, 41.5, "ebro")
+AREA = AreaOfInterest.from_bbox(-0.5, 41.3, -0.3, 41.5, "ebro")
 NOON = np.datetime64("2021-06-10T12:00", "ns")
 MAIN, EARLY = "GLDAS_NOAH025_3H.A20210610.{}.021.nc4", "GLDAS_NOAH025_3H_EP.A20210610.{}.021.nc4"
 FINE, COARSE = "SMAP_L3_SM_P_E_{}_R19240_001.h5", "SMAP_L3_SM_P_{}_R19240_001.h5"
@@ -33,7 +33,9 @@ def archive(tmp_path: Path) -> Path:
 
 
 def names(archive, source, needs, as_of=None, windows=None, moments=(NOON,)):
-    return [held.name for held in inventory(archive, [source], AREA, moments, needs, windows or Windows(), as_of)]
+    return [
+        held.name for held in inventory(archive, [source], AREA, moments, needs, windows or TemporalPolicy(), as_of)
+    ]
 
 
 def days_later(days):
@@ -51,12 +53,12 @@ def days_later(days):
 )
 def test_granules_are_those_of_the_stream_that_was_there(archive, as_of, expected):
     when = None if as_of is None else days_later(as_of)
-    assert names(archive, Gldas(archive), Needs(cells=("gldas",)), when) == expected
+    assert names(archive, Gldas(archive), InputSpec(cells=("gldas",)), when) == expected
 
 
 def test_causal_windows_hold_for_every_moment(archive):
-    windows = Windows({"gldas": 200.0}, causal=True)
-    asked = {"needs": Needs(cells=("gldas",)), "windows": windows}
+    windows = TemporalPolicy({"gldas": 200.0}, causal=True)
+    asked = {"needs": InputSpec(cells=("gldas",)), "windows": windows}
     early = [EARLY.format(clock) for clock in ("0300", "0900", "1500")]
     assert names(archive, Gldas(archive), **asked) == []
     assert names(archive, Gldas(archive), **asked, moments=(days_later(50),)) == early
@@ -67,12 +69,12 @@ def test_causal_windows_hold_for_every_moment(archive):
 @pytest.mark.parametrize("source", [Smap, smap_surface])
 def test_a_day_of_smap_is_its_finest_granule(archive, source):
     source = source(archive)
-    needs = Needs(cells=(source.variables[0].name,))
+    needs = InputSpec(cells=(source.variables[0].name,))
     assert names(archive, source, needs) == [COARSE.format("20210610"), FINE.format("20210609")]
     assert names(archive, source, needs, days_later(1)) == [FINE.format("20210609")]
     assert names(archive, source, needs, days_later(-2)) == []
 
 
 def test_a_history_looks_back(archive):
-    needs = Needs(cells=("smap",), history=History(("smap",), 50, 1.0))
+    needs = InputSpec(cells=("smap",), history=HistorySpec(("smap",), 50, 1.0))
     assert COARSE.format("20210501") in names(archive, Smap(archive), needs)

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from test_85_cli import Run, config, mapping, table, vadose, write_experiment
-from vadose.cli.console import fail_in_words
-from vadose.io.atomic import replacing
+from vadose.cli.console import report_errors
+from vadose.io.atomic import atomic_write
 
 __all__ = ["vadose"]
 FILES = {
@@ -113,7 +113,7 @@ def test_what_the_system_denies_is_told_in_three_parts(name, capsys):
     def app(**_: object) -> None:
         raise error
 
-    assert fail_in_words(app) == 2
+    assert report_errors(app) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 3 and found in " ".join(said) and remedy in said[2]
 
@@ -123,7 +123,7 @@ def test_what_is_a_fault_of_the_program_is_not_hidden():
         raise RuntimeError("a tensor of another shape")
 
     with pytest.raises(RuntimeError, match="another shape"):
-        fail_in_words(app)
+        report_errors(app)
 
 
 ENDED = """
@@ -231,10 +231,10 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(name, left, small, vadose
 
 def test_libraries_that_do_not_say_that_a_disk_is_full_are_told_apart(small):
     fill(small)
-    with pytest.raises(OSError, match="No space left"), replacing(small / "x"):
+    with pytest.raises(OSError, match="No space left"), atomic_write(small / "x"):
         raise RuntimeError("NetCDF: HDF error")
     (small / "ballast").unlink()
-    with pytest.raises(RuntimeError, match="HDF error"), replacing(small / "x"):
+    with pytest.raises(RuntimeError, match="HDF error"), atomic_write(small / "x"):
         raise RuntimeError("NetCDF: HDF error")
 
 

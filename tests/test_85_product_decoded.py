@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.products.decoded import decode
 from vadose.products.described import Product
 from vadose.products.units import is_saturation, kind_of, to_volume
@@ -57,7 +57,7 @@ def test_a_negative_scale_turns_the_ends_of_a_packed_range() -> None:
 
 
 def test_a_range_that_leaves_nothing_is_refused_with_both_readings() -> None:
-    with pytest.raises(Refusal, match=r"leaves 0 where it is of the stored numbers, 3 where it is of the unpacked"):
+    with pytest.raises(VadoseError, match=r"leaves 0 where it is of the stored numbers, 3 where it is of the unpacked"):
         decode(PACKED, SCALED | {"valid_max": np.int16(1)}, "trial")
 
 
@@ -149,7 +149,7 @@ def test_water_becomes_volume(units: str, stored: float, tmp_path) -> None:
     ],
 )
 def test_numbers_that_contradict_their_units_are_refused_with_both(numbers, units, told, words, tmp_path) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(VadoseError) as caught:
         to_volume(np.array(numbers), units, Product(name="p", path=tmp_path, units=told))
     assert words in str(caught.value)
 

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from vadose.cli.main import app
 from vadose.dataset import SampleStore, TableMapping, import_table
 from vadose.dataset.layout import IDENTITY
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment import Experiment
 from vadose.experiment.folds import folds_of
-from vadose.experiment.split_table import KEY, keep, read, table_of
+from vadose.experiment.split_table import KEY, read, save_or_verify, table_of
 
 GAP_DAYS = 30.0
 PREDICTORS = {"smap": {"column": "smap"}, "sand": {"column": "sand", "units": "%"}}
@@ -96,7 +96,7 @@ def test_a_plan_that_contradicts_itself_is_refused(split, said):
 
 
 def test_a_year_without_samples_is_refused(store):
-    with pytest.raises(Refusal, match="2030") as refusal:
+    with pytest.raises(VadoseError, match="2030") as refusal:
         folds_of(plan(places={"by": "year"}, test_years=[2030]).split, store)
     assert "2019" in str(refusal.value)
 
@@ -106,19 +106,19 @@ def test_a_run_keeps_its_split_and_refuses_another(store, tmp_path):
     tables = [
         table_of(folds_of(plan(places={"by": "place"}, folds=folds).split, store), store.index) for folds in (2, 3)
     ]
-    keep(tables[0], path)
-    keep(tables[0], path)
+    save_or_verify(tables[0], path)
+    save_or_verify(tables[0], path)
     assert read(path)["samples"].sum() == 2 * len(store)
     before = path.read_bytes()
-    with pytest.raises(Refusal, match="fold"):
-        keep(tables[1], path)
+    with pytest.raises(VadoseError, match="fold"):
+        save_or_verify(tables[1], path)
     assert path.read_bytes() == before
 
 
 def test_a_torn_split_is_refused(store, tmp_path):
     path = tmp_path / "split.parquet"
     path.write_bytes(b"PAR1")
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(VadoseError, match="cannot be read"):
         read(path)
 
 
@@ -128,12 +128,12 @@ def test_a_split_with_columns_of_another_kind_is_refused(column, value, store, t
     """Whatever of it the samples of now contradict, or nobody can read, in words."""
     path = tmp_path / "split.parquet"
     table = table_of(folds_of(plan(places={"by": "place"}, folds=2).split, store), store.index)
-    keep(table, path)
+    save_or_verify(table, path)
     table.assign(**{column: [value] * len(table)}).to_parquet(path)
     times = ("first_time", "last_time")
     another = column in ("part", *IDENTITY) if isinstance(value, str) else value is None and column in times
-    with pytest.raises(Refusal, match="The samples now give another" if another else "It cannot be read"):
-        keep(table, path)
+    with pytest.raises(VadoseError, match="The samples now give another" if another else "It cannot be read"):
+        save_or_verify(table, path)
 
 
 def test_training_by_year_goes_the_whole_way(config, tmp_path):
@@ -148,7 +148,7 @@ def test_training_by_year_goes_the_whole_way(config, tmp_path):
 
 def test_a_machine_that_is_not_there_is_refused_before_anything_is_made(config, tmp_path):
     out = tmp_path / "run"
-    with pytest.raises(Refusal, match="less than or equal to 4096"):
+    with pytest.raises(VadoseError, match="less than or equal to 4096"):
         CliRunner().invoke(
             app,
             ["train", str(config), "--out", str(out), "--device", "cpu", "--devices", "9999"],

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from real_archive import Layer, write_item
 from vadose.cli.main import app
 from vadose.dataset import SampleStore
-from vadose.errors import Refusal
-from vadose.experiment.build_samples import gather
+from vadose.errors import VadoseError
+from vadose.experiment.build_samples import build_samples
 from vadose.experiment.config import Experiment
 
 UTM, GRID = "EPSG:32633", Affine(10, 0, 499000, 0, -10, 5001000)
@@ -67,7 +67,7 @@ def archive(tmp_path):
 def test_a_whole_archive_has_nothing_missing_and_says_what_was_observed(archive, tmp_path):
     scene(archive, 3)
     ground(archive)
-    told = str(gather(experiment(archive), tmp_path / "store"))
+    told = str(build_samples(experiment(archive), tmp_path / "store"))
     assert "left out: nothing; made missing: nothing" in told
     assert "Observed, of all samples: dem 100%, sentinel2 100%" in told
     assert "Not read" not in told
@@ -80,7 +80,7 @@ def test_what_is_not_read_is_counted_with_an_example_and_listed(archive, tmp_pat
     scene(archive, 11, baseline="05.11")
     ground(archive)
     (archive / "broken.json").write_text("{")
-    told = str(gather(experiment(archive), tmp_path / "store"))
+    told = str(build_samples(experiment(archive), tmp_path / "store"))
     assert "2 x sentinel2: no scene classification (such as scene10)" in told
     assert "1 x sentinel2: negative reflectance (such as scene11)" in told
     assert "1 x unknown product: corrupt file (such as broken.json)" in told
@@ -94,7 +94,7 @@ def test_what_is_not_read_is_counted_with_an_example_and_listed(archive, tmp_pat
 
 def test_a_source_that_is_missing_is_never_nothing(archive, tmp_path):
     ground(archive)
-    told = str(gather(experiment(archive), tmp_path / "store"))
+    told = str(build_samples(experiment(archive), tmp_path / "store"))
     assert "made missing: 4 x sample without sentinel2" in told or "made missing: 5 x sample without sentinel2" in told
     assert "sentinel2 0%" in told
 
@@ -104,11 +104,11 @@ def test_a_source_of_which_all_is_unread_is_an_error_unless_allowed(archive, tmp
     ground(archive, "cop-dem-glo-90" if kind == "collection" else "nasadem")
     scene(archive, 3, kind != "no classes", "05.11" if kind == "offset" else "02.14")
     source = "dem" if kind == "collection" else "sentinel2"
-    with pytest.raises(Refusal, match=rf"{source}: archive .*is not read: 1 x {source}: .*allow_unread: true"):
-        gather(experiment(archive), tmp_path / "store")
+    with pytest.raises(VadoseError, match=rf"{source}: archive .*is not read: 1 x {source}: .*allow_unread: true"):
+        build_samples(experiment(archive), tmp_path / "store")
     assert not (tmp_path / "store").exists()
     for number, allowed in enumerate((experiment(archive, allow_unread=True), experiment(archive))):
-        told = str(gather(allowed.allowing_unread(number == 1), tmp_path / f"store{number}"))
+        told = str(build_samples(allowed.allowing_unread(number == 1), tmp_path / f"store{number}"))
         assert f"sample without {source}" in told
         assert f"{source} 0%" in told
         assert f"1 x {source}: " in told
@@ -123,10 +123,10 @@ def test_items_that_are_unread_where_the_sensors_are_end_the_build_and_keep_its_
     item = json.loads(file.read_text()) | {"bbox": [0, 0, 1, 1]}
     file.write_text(json.dumps(item))
     (archive / "far").symlink_to(elsewhere)
-    with pytest.raises(Refusal, match="no scene classification"):
-        gather(experiment(archive), tmp_path / "store")
+    with pytest.raises(VadoseError, match="no scene classification"):
+        build_samples(experiment(archive), tmp_path / "store")
     assert not (tmp_path / "store").exists()
-    assert "sentinel2 0%" in str(gather(experiment(archive).allowing_unread(), tmp_path / "store"))
+    assert "sentinel2 0%" in str(build_samples(experiment(archive).allowing_unread(), tmp_path / "store"))
 
 
 @pytest.mark.parametrize("command", [("samples", "build"), ("train",), ("ablate", "--out", "rows")])
@@ -138,7 +138,7 @@ def test_every_command_that_builds_samples_may_go_on_without_a_source(archive, t
 
     def built(told, *_, **__):
         asked.append(told)
-        raise Refusal("asked", "that is all", "stop")
+        raise VadoseError("asked", "that is all", "stop")
 
     for where in ("build_samples.gather", "train.store_of", "ablation.run.store_of"):
         monkeypatch.setattr(f"vadose.experiment.{where}", built)

@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadose.dataset import Grouping, Samples, SampleStore, SampleWriter
-from vadose.errors import Refusal
+from vadose.dataset import Samples, SampleStore, SampleWriter, SpatialGroups
+from vadose.errors import VadoseError
 from vadose.evaluation import read
 from vadose.experiment import Experiment
 from vadose.experiment.build_samples import _around, _regular
 from vadose.experiment.predict import predict_store
 from vadose.experiment.run import Run
-from vadose.experiment.score import judge
+from vadose.experiment.score import score_products
 from vadose.experiment.train import train
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.grid import Period
-from vadose.inference import AS_STATED, estimate_points
-from vadose.inference.held_out import Member, estimate_unseen
+from vadose.inference import UNCALIBRATED, estimate_points
+from vadose.inference.held_out import Member, estimate_held_out
 from vadose.models import Product
 from vadose.training import load, origin
 
@@ -45,7 +45,7 @@ def write_store(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lam
     table["soil_moisture_in_situ"] = 0.05 + 0.7 * table["smap"] + rng.normal(0, 0.01, len(sensor))
     table = change(table)
     cells = table[list(CELLS)].to_numpy(np.float32)
-    with SampleWriter.open(path, Needs(cells=CELLS), {}, simulated=True) as writer:
+    with SampleWriter.open(path, InputSpec(cells=CELLS), {}, simulated=True) as writer:
         writer.append(Samples(table.drop(columns=list(CELLS)), cells, np.empty((len(table), 0, 0), np.float32)))
     return SampleStore.open(path)
 
@@ -107,14 +107,14 @@ def test_the_spread_of_a_store_is_calibrated_by_all_that_was_held_out(run, tmp_p
     calibrated = predict_store(run.folder, run.store, tmp_path / "out.parquet", quiet)
     calibration = run.calibration()
     assert calibration.sensors == SENSORS and calibration.whole != 1
-    run.write_calibration(AS_STATED)
+    run.write_calibration(UNCALIBRATED)
     stated = predict_store(run.folder, run.store, tmp_path / "stated.parquet", quiet)
     run.write_calibration(calibration)
     np.testing.assert_allclose(
         calibrated["soil_moisture_std"], calibration.whole * stated["soil_moisture_std"], rtol=1e-6
     )
     (run.folder / "calibration.json").write_text("{")
-    with pytest.raises(Refusal, match=r"calibration\.json"):
+    with pytest.raises(VadoseError, match=r"calibration\.json"):
         run.calibration()
     run.write_calibration(calibration)
 
@@ -135,23 +135,23 @@ def test_where_every_network_has_seen_a_sensor_the_table_and_the_scores_say_so(t
     )
     seen = SENSORS - len(judged)
     said = f"all: {seen * MOMENTS} of 96 samples, {seen} of 12 sensors, seen in training; scores of these are not of"
-    assert said in judge([tmp_path / "all.parquet"], tmp_path / "scores", 5)
+    assert said in score_products([tmp_path / "all.parquet"], tmp_path / "scores", 5)
     assert said in (tmp_path / "scores" / "scorecard.md").read_text()
     assert said in json.loads((tmp_path / "scores" / "scorecard.json").read_text())["made_from"]["notes"][0]
 
 
 def test_scores_of_tables_that_do_not_tell_claim_nothing(run, tmp_path):
     predictions = run.folder / "predictions" / "network.parquet"
-    assert "network: 0 of 96 samples, 0 of 12 sensors, seen in training." in judge([predictions], None, 5)
+    assert "network: 0 of 96 samples, 0 of 12 sensors, seen in training." in score_products([predictions], None, 5)
     table = read(predictions)
     table.drop(columns="seen_in_training").to_csv(tmp_path / "silent.csv", index=False)
-    assert "seen in training" not in judge([tmp_path / "silent.csv"], None, 5)
+    assert "seen in training" not in score_products([tmp_path / "silent.csv"], None, 5)
     table.to_csv(tmp_path / "told.csv", index=False)
-    assert "told: 0 of 96 samples" in judge([tmp_path / "told.csv"], None, 5)
+    assert "told: 0 of 96 samples" in score_products([tmp_path / "told.csv"], None, 5)
     table.assign(seen_in_training="perhaps").to_csv(tmp_path / "unclear.csv", index=False)
-    with pytest.raises(Refusal) as refused:
-        judge([tmp_path / "unclear.csv"], tmp_path / "scores", 5)
-    assert "column seen_in_training" in refused.value.asked and "True or False" in refused.value.remedy
+    with pytest.raises(VadoseError) as refused:
+        score_products([tmp_path / "unclear.csv"], tmp_path / "scores", 5)
+    assert "column seen_in_training" in refused.value.context and "True or False" in refused.value.hint
     assert not (tmp_path / "scores").exists()
 
 
@@ -162,16 +162,16 @@ def sensor(network: str, station: str, lat: float, lon: float) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("grouping", "asked", "seen"),
     [
-        (Grouping(by="place"), sensor("A", "1", 80.0, 80.0), True),
-        (Grouping(by="place"), sensor("B", "2", 40.5, 10.5), True),
-        (Grouping(by="place"), sensor("A", "2", 40.6, 10.5), False),
-        (Grouping(by="place", buffer_km=12), sensor("B", "2", 40.6, 10.5), True),
-        (Grouping(by="place", buffer_km=11), sensor("B", "2", 40.6, 10.5), False),
-        (Grouping(by="block"), sensor("B", "2", 40.9, 10.1), True),
-        (Grouping(by="block"), sensor("B", "2", 41.1, 10.5), False),
-        (Grouping(by="block", block_degrees=2), sensor("B", "2", 41.1, 10.5), True),
-        (Grouping(by="network"), sensor("A", "2", 80.0, 80.0), True),
-        (Grouping(by="network"), sensor("B", "2", 40.6, 10.5), False),
+        (SpatialGroups(by="place"), sensor("A", "1", 80.0, 80.0), True),
+        (SpatialGroups(by="place"), sensor("B", "2", 40.5, 10.5), True),
+        (SpatialGroups(by="place"), sensor("A", "2", 40.6, 10.5), False),
+        (SpatialGroups(by="place", buffer_km=12), sensor("B", "2", 40.6, 10.5), True),
+        (SpatialGroups(by="place", buffer_km=11), sensor("B", "2", 40.6, 10.5), False),
+        (SpatialGroups(by="block"), sensor("B", "2", 40.9, 10.1), True),
+        (SpatialGroups(by="block"), sensor("B", "2", 41.1, 10.5), False),
+        (SpatialGroups(by="block", block_degrees=2), sensor("B", "2", 41.1, 10.5), True),
+        (SpatialGroups(by="network"), sensor("A", "2", 80.0, 80.0), True),
+        (SpatialGroups(by="network"), sensor("B", "2", 40.6, 10.5), False),
     ],
 )
 def test_what_a_split_keeps_together_is_seen_together(grouping, asked, seen):
@@ -187,17 +187,21 @@ def test_each_sensor_hears_only_the_members_that_do_not_know_it(tmp_path):
         Member(Product("smap", 0.1), sensor("SIMULATED", "S00", 0.0, 0.0)),
         Member(sand, pd.concat([sensor("SIMULATED", name, 0.0, 0.0) for name in ("S00", "S01")])),
     ]
-    with pytest.raises(Refusal, match="lacks cells clay"):
-        estimate_unseen(
-            [Member(Product("clay", 0.1), members[0].learned_from)], store, Grouping(by="place"), quiet, AS_STATED
+    with pytest.raises(VadoseError, match="lacks cells clay"):
+        estimate_held_out(
+            [Member(Product("clay", 0.1), members[0].learned_from)],
+            store,
+            SpatialGroups(by="place"),
+            quiet,
+            UNCALIBRATED,
         )
-    table = estimate_unseen(members[:1], store, Grouping(by="place"), quiet, AS_STATED)
+    table = estimate_held_out(members[:1], store, SpatialGroups(by="place"), quiet, UNCALIBRATED)
     assert (table["seen_in_training"] == (table["station"] == "S00")).all()
     two = [
         Member(Product("smap", spread), member.learned_from) for member, spread in zip(members, (0.1, 0.3), strict=True)
     ]
     spreads = (
-        estimate_unseen(two, store, Grouping(by="place"), quiet, AS_STATED)
+        estimate_held_out(two, store, SpatialGroups(by="place"), quiet, UNCALIBRATED)
         .groupby("station")["soil_moisture_std"]
         .unique()
     )
@@ -213,11 +217,11 @@ def test_a_half_trained_run_is_refused_until_it_is_finished(run, tmp_path):
     shutil.rmtree(half.checkpoint(2, "network", 1))
     before = sorted(tmp_path.rglob("*"))
     for ask in (half.members, lambda: predict_store(folder, half.store, tmp_path / "out.parquet", quiet)):
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(VadoseError) as refused:
             ask()
-        assert str(folder) in refused.value.asked
-        assert "5 of 6 are trained" in refused.value.found
-        assert "vadose train" in refused.value.remedy and "--resume" in refused.value.remedy
+        assert str(folder) in refused.value.context
+        assert "5 of 6 are trained" in refused.value.problem
+        assert "vadose train" in refused.value.hint and "--resume" in refused.value.hint
     assert sorted(tmp_path.rglob("*")) == before
     train(experiment(), SampleStore.open(half.store), half, quiet)
     assert len(half.members()) == 6
@@ -240,11 +244,11 @@ def test_a_predictor_that_a_fold_never_observed_is_refused_before_anything_is_fi
         return table.assign(sand=table["sand"].where(table["station"] == "S07"))
 
     store = write_store(tmp_path / "store", only_at_one)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         train(experiment(), store, Run(tmp_path / "run"), quiet)
-    assert "sand, smap in each of 3 folds" in refused.value.asked
-    assert "Never observed in training: sand in fold" in refused.value.found and "smap" not in refused.value.found
-    assert "Leave these out" in refused.value.remedy
+    assert "sand, smap in each of 3 folds" in refused.value.context
+    assert "Never observed in training: sand in fold" in refused.value.problem and "smap" not in refused.value.problem
+    assert "Leave these out" in refused.value.hint
     assert not (tmp_path / "run").exists()
 
 
@@ -254,7 +258,7 @@ def test_a_checkpoint_that_does_not_tell_what_it_learned_from_is_refused(run, tm
     shutil.copytree(folder, tmp_path / "edited")
     path = tmp_path / "edited" / "checkpoint.json"
     path.write_text(path.read_text().replace("S00", "S99").replace("S01", "S98").replace("S02", "S97"))
-    with pytest.raises(Refusal, match="another checksum"):
+    with pytest.raises(VadoseError, match="another checksum"):
         Member.load(tmp_path / "edited")
 
 

@@ -12,33 +12,33 @@ import yaml
 from typer.testing import CliRunner
 
 from vadose.cli.main import app
-from vadose.dataset import Scaling
-from vadose.errors import Refusal
+from vadose.dataset import ScalingStats
+from vadose.errors import VadoseError
 from vadose.experiment import read_experiment
 from vadose.experiment.run import Run
 from vadose.experiment.train import train_in
 from vadose.export.formats import examples, format_of, write_graph
-from vadose.export.module import Released
+from vadose.export.module import ExportModule
 from vadose.export.run import export_run
-from vadose.fusion import History, Needs, OwnRecord
+from vadose.fusion import HistorySpec, InputSpec, OwnRecord
 from vadose.inference import Calibration, quality
 from vadose.inference.ensemble import combine
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape, by_own_record
 from vadose.variables import PREDICTORS
 
 SMALL = EncoderShape(width=4, max_width=8, blocks=(2, 1, 1, 1))
-CHIPS = Needs(("vv", "B04"), ("sand",), History(("smap",), 3, 1.0), SMALL.halo)
-CELLS = Needs((), ("sand", "elevation"), History(("smap", "vv"), 4, 10.0))
+CHIPS = InputSpec(("vv", "B04"), ("sand",), HistorySpec(("smap",), 3, 1.0), SMALL.halo)
+CELLS = InputSpec((), ("sand", "elevation"), HistorySpec(("smap", "vv"), 4, 10.0))
 
 
 def quiet(*_: object) -> None:
     pass
 
 
-def networks(needs: Needs, count: int, shape: NetworkShape) -> list[FusionNetwork]:
+def networks(needs: InputSpec, count: int, shape: NetworkShape) -> list[FusionNetwork]:
     """Untrained, with random weights everywhere, the level included; their columns fitted on random values."""
     ranges = {name: PREDICTORS[name].valid_range for name in needs.names} | {"soil_moisture": (0.0, 0.6)}
-    scaling = Scaling(
+    scaling = ScalingStats(
         {name: 0.5 * (low + high) for name, (low, high) in ranges.items()},
         {name: 0.3 * (high - low) for name, (low, high) in ranges.items()},
     )
@@ -49,13 +49,13 @@ def networks(needs: Needs, count: int, shape: NetworkShape) -> list[FusionNetwor
         with torch.no_grad():
             member.level.weight.normal_(0, 0.1)
         members.append(member)
-    batch = batch_of(Released(members), examples(Released(members), (40, 1, 1)))
+    batch = batch_of(ExportModule(members), examples(ExportModule(members), (40, 1, 1)))
     for member in members:
         member.fit_columns([batch])
     return members
 
 
-def batch_of(released: Released, inputs: tuple[torch.Tensor, ...]) -> Batch:
+def batch_of(released: ExportModule, inputs: tuple[torch.Tensor, ...]) -> Batch:
     given = dict(zip(released.inputs, inputs, strict=True))
     empty = torch.zeros(len(inputs[0]), 0, 0, 0)
     return Batch(given.get("pixels", empty), given["cells"], given["history"], given["day_of_year"])
@@ -99,7 +99,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_graph_reads_relative_to_the_own_record_inside(tmp_path, form):
     needs = replace(CELLS, own_record=OwnRecord(("smap",), 2))
     members = networks(needs, 2, NetworkShape(hidden_size=8, season=True))
-    released = Released(members)
+    released = ExportModule(members)
     cells, history, day = examples(released, (4, 2, 1))
     mean, _ = released(cells, history, day)
     expected = combine(members, by_own_record(batch_of(released, (cells, history, day)), needs)).mean
@@ -114,7 +114,7 @@ def test_a_graph_reads_relative_to_the_own_record_inside(tmp_path, form):
 def test_the_graph_says_what_the_estimates_say(needs, height, width):
     members = networks(needs, 3, NetworkShape(SMALL, 8, 8, 16, season=True))
     calibration = Calibration(1.3, {"smap": 1.7}, 30)
-    released = Released(members, calibration.whole, calibration.without)
+    released = ExportModule(members, calibration.whole, calibration.without)
     inputs = examples(released, (4, height, width))
     for part in inputs[:-1]:
         part[0] = torch.nan
@@ -123,7 +123,7 @@ def test_the_graph_says_what_the_estimates_say(needs, height, width):
     expected = combine(members, batch)
     factor = calibration.factor(quality.absent(batch, needs))
     assert {float(one) for one in factor[1].ravel()} == {float(np.float32(1.7))}
-    seen = quality.something(batch, needs)
+    seen = quality.any_observed(batch, needs)
     assert not seen[0].any() and seen[1:].all()
     with torch.no_grad():
         mean, spread = released(*inputs)
@@ -135,7 +135,7 @@ def test_the_graph_says_what_the_estimates_say(needs, height, width):
 def test_a_graph_of_chips_takes_any_batch_and_area(tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-    released = Released(networks(CHIPS, 1, NetworkShape(SMALL, hidden_size=8)))
+    released = ExportModule(networks(CHIPS, 1, NetworkShape(SMALL, hidden_size=8)))
     assert write_graph(released, tmp_path / "model.onnx", "onnx") < 1e-5
     session = runtime.InferenceSession(str(tmp_path / "model.onnx"))
     for size in ((1, 1, 1), (5, 2, 6)):
@@ -192,7 +192,7 @@ def test_a_card_tells_the_figures_of_the_run(run, tmp_path):
 
 
 def test_a_graph_that_says_something_else_is_refused(tmp_path, monkeypatch):
-    released = Released(networks(CELLS, 1, NetworkShape(hidden_size=8)))
+    released = ExportModule(networks(CELLS, 1, NetworkShape(hidden_size=8)))
     said = released.forward
 
     def other(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -200,7 +200,7 @@ def test_a_graph_that_says_something_else_is_refused(tmp_path, monkeypatch):
         return mean + 1e-4, spread
 
     monkeypatch.setattr("vadose.export.formats._pt2", lambda *_: lambda inputs: other(*inputs))
-    with pytest.raises(Refusal, match=r"They differ by 0\.0001"):
+    with pytest.raises(VadoseError, match=r"They differ by 0\.0001"):
         write_graph(released, tmp_path / "model.pt2", "pt2")
     assert not list(tmp_path.iterdir())
 
@@ -210,7 +210,7 @@ def test_a_format_that_cannot_be_written_is_refused(run, tmp_path, monkeypatch):
     told = CliRunner().invoke(app, asked)
     assert told.exit_code == 2 and all(word in told.output for word in ("keras", "onnx", "pt2"))
     monkeypatch.setattr("vadose.export.formats.find_spec", lambda _: None)
-    with pytest.raises(Refusal, match=r"Not installed: onnx, onnxscript, onnxruntime.*vadose\[onnx\]"):
+    with pytest.raises(VadoseError, match=r"Not installed: onnx, onnxscript, onnxruntime.*vadose\[onnx\]"):
         format_of("onnx")
     assert not list(tmp_path.iterdir())
 
@@ -220,8 +220,8 @@ def test_a_run_that_is_not_finished_is_refused(run, tmp_path):
 
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "scorecard.json").unlink()
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(VadoseError, match="cannot be read"):
         export_run(tmp_path / "run", tmp_path / "release", ["pt2"])
     assert not (tmp_path / "release").exists() or not list((tmp_path / "release").iterdir())
-    with pytest.raises(Refusal, match=r"no readable experiment\.json"):
+    with pytest.raises(VadoseError, match=r"no readable experiment\.json"):
         export_run(tmp_path / "nowhere", tmp_path / "release", ["pt2"])

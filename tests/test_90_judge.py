@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from vadose.evaluation import DISTANCE, Setting, Split
-from vadose.experiment.score import judge, setting_of
-from vadose.experiment.training_distance import with_distance
+from vadose.experiment.score import score_products, setting_of
+from vadose.experiment.training_distance import with_training_distance
 from vadose.products import Product
 
 PLACES = {"a": (0.0, 0.0), "b": (0.0, 1.0), "c": (10.0, 179.9), "d": (10.0, -179.9)}
@@ -47,7 +47,7 @@ FOLDS = {
 
 
 def test_the_distance_is_to_the_nearest_place_of_training_of_the_own_fold(tmp_path):
-    table = with_distance(estimates(), write_split(tmp_path / "folds.parquet", FOLDS))
+    table = with_training_distance(estimates(), write_split(tmp_path / "folds.parquet", FOLDS))
     found = table.groupby("station")[DISTANCE].first()
     assert found["a"] == pytest.approx(DEGREE_KM, rel=1e-3)
     assert found["c"] == pytest.approx(0.2 * DEGREE_KM * np.cos(np.radians(10)), rel=1e-3), "over the date line"
@@ -57,7 +57,7 @@ def test_the_distance_is_to_the_nearest_place_of_training_of_the_own_fold(tmp_pa
 
 def test_a_place_of_training_that_is_not_known_leaves_the_distance_open(tmp_path):
     folds = {0: FOLDS[0] | {"e": "train"}, 1: FOLDS[1]}
-    table = with_distance(estimates(), write_split(tmp_path / "folds.parquet", folds))
+    table = with_training_distance(estimates(), write_split(tmp_path / "folds.parquet", folds))
     assert table[DISTANCE].isna().sum() == 90 and table.loc[table["station"] == "c", DISTANCE].notna().all()
 
 
@@ -65,7 +65,7 @@ def test_estimates_in_the_folder_of_their_run_are_parted_by_distance(tmp_path):
     (tmp_path / "run" / "predictions").mkdir(parents=True)
     write_split(tmp_path / "run" / "folds.parquet", FOLDS)
     estimates().to_parquet(tmp_path / "run" / "predictions" / "network.parquet")
-    judge([str(tmp_path / "run" / "predictions" / "network.parquet")], tmp_path / "card", 10)
+    score_products([str(tmp_path / "run" / "predictions" / "network.parquet")], tmp_path / "card", 10)
     strata = json.loads((tmp_path / "card" / "scorecard.json").read_text())["strata"]
     held = {row["class"]: row["sensors"] for row in strata if row["stratum"].startswith("distance")}
     assert held == {"10 to 50 km": 1, "100 to 500 km": 2, "500 km and more": 1}
@@ -106,7 +106,9 @@ def test_errors_are_told_by_triple_collocation_where_asked(tmp_path):
     ).assign(lon=0.5, time=np.tile(days, 3), soil_moisture_in_situ=truth + rng.normal(0, 0.03, 1200))
     for name, noise in (("one", 0.02), ("two", 0.04)):
         index.assign(soil_moisture=truth + rng.normal(0, noise, 1200)).to_parquet(tmp_path / f"{name}.parquet")
-    told = judge([str(tmp_path / "one.parquet"), str(tmp_path / "two.parquet")], tmp_path / "card", 10, triple=True)
+    told = score_products(
+        [str(tmp_path / "one.parquet"), str(tmp_path / "two.parquet")], tmp_path / "card", 10, triple=True
+    )
     page = (tmp_path / "card" / "scorecard.html").read_text()
     assert "Triple collocation" in page and "in situ" in page
     rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in told.splitlines() if line.startswith("| ")}

@@ -24,16 +24,16 @@ from typer.testing import CliRunner
 import real_archive
 import small_map
 from vadose.cli.main import app
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment.run import Run
-from vadose.fusion import assemble
-from vadose.grid import Area, tile_around
+from vadose.fusion import build_features
+from vadose.grid import AreaOfInterest, tile_around
 from vadose.inference import estimate_tile
-from vadose.mapping import Crew, MapRequest, TilesFailed, tile_files
+from vadose.mapping import Executor, MapRequest, TilesFailed, tile_files
 from vadose.mapping import make as mapping
 from vadose.mapping.area_files import read_area
 from vadose.mapping.make import make_map, prepare
-from vadose.mapping.tasks import Tools, estimate_moments
+from vadose.mapping.tasks import WorkerContext, estimate_times
 from vadose.maps import read_map
 from vadose.variables import Quality
 
@@ -92,7 +92,7 @@ def test_the_plan_tells_all_by_value(ground, first):
 
 def test_a_cell_is_the_same_in_the_map_and_as_a_chip(ground, first):
     made = read_map(next(first.glob("soil_moisture_*_32632.tif")))
-    tools = Tools.of(Run(ground / "run"), ground / "archive")
+    tools = WorkerContext.of(Run(ground / "run"), ground / "archive")
     needs = tools.models[0].needs
     x, y = np.meshgrid(made["x"], made["y"])
     seen = np.argwhere(np.isfinite(made["soil_moisture"].values))
@@ -102,7 +102,7 @@ def test_a_cell_is_the_same_in_the_map_and_as_a_chip(ground, first):
         chip = tile_around(*small_lonlat(x[row, column], y[row, column]), needs.halo)
         assert (chip.west, chip.north) == (east, north)
         time = made["time"].values.astype("datetime64[ns]")
-        inputs = assemble(tools.sources, chip, time, needs, tools.windows)
+        inputs = build_features(tools.sources, chip, time, needs, tools.windows)
         alone_there = estimate_tile(tools.models, inputs, tools.calibration, tools.windows)
         assert alone_there.mean[0, 0] == pytest.approx(made["soil_moisture"].values[row, column], abs=1e-4)
         assert alone_there.spread[0, 0] == pytest.approx(made["soil_moisture_std"].values[row, column], abs=1e-4)
@@ -161,7 +161,7 @@ def test_a_map_says_how_much_each_source_was_observed_and_what_was_not_read(grou
         del item["assets"]["SCL"]
         scene.write_text(json.dumps(item))
     out = tmp_path / "map"
-    with pytest.raises(Refusal, match=r"sentinel2: archive .*no scene classification.*--allow-unread"):
+    with pytest.raises(VadoseError, match=r"sentinel2: archive .*no scene classification.*--allow-unread"):
         make_map(request(tmp_path, out), quiet)
     assert not out.exists()
     told: list[str] = []
@@ -209,9 +209,9 @@ CHANGES = {
 def test_another_request_in_the_same_folder_is_refused(change, ground, copied):
     changes, words = CHANGES[change]
     before = contents(copied, "**/*.*")
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(VadoseError) as refused:
         make_map(request(ground, copied, **changes), quiet)
-    assert all(word in refused.value.found for word in words)
+    assert all(word in refused.value.problem for word in words)
     assert contents(copied, "**/*.*") == before
 
 
@@ -220,7 +220,7 @@ def test_other_networks_in_the_same_folder_are_refused(ground, copied, tmp_path)
     network = small_map.network(7)
     small_map.save(network, tmp_path / "run" / "fold-0" / "network-1", {"products": {}}, small_map.scaling())
     asked = MapRequest(tmp_path / "run", ground / "archive", small_map.AREA, small_map.DATE, copied)
-    with pytest.raises(Refusal, match="checkpoints: fold-0/network-1"):
+    with pytest.raises(VadoseError, match="checkpoints: fold-0/network-1"):
         make_map(asked, quiet)
 
 
@@ -231,7 +231,7 @@ def test_two_runs_on_one_folder_exclude_each_other(ground, tmp_path):
     )
     with subprocess.Popen([sys.executable, "-c", holding, tmp_path], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout and other.stdout.readline() == "held\n"
-        with pytest.raises(Refusal, match=f"Process {other.pid} on {socket.gethostname()} is at work on it"):
+        with pytest.raises(VadoseError, match=f"Process {other.pid} on {socket.gethostname()} is at work on it"):
             make_map(request(ground, tmp_path), quiet)
         assert not (tmp_path / "plan.json").exists()
         other.kill()
@@ -251,7 +251,7 @@ def test_a_source_whose_only_file_is_damaged_ends_a_map_before_it_begins(fault, 
     raster = own / "archive" / "nasadem" / "ground" / "elevation.tif"
     whole = raster.read_bytes()
     raster.unlink() if fault == "vanished" else raster.write_bytes(whole[: len(whole) // 3])
-    with pytest.raises(Refusal, match=r"dem: archive .*elevation\.tif.*--allow-unread"):
+    with pytest.raises(VadoseError, match=r"dem: archive .*elevation\.tif.*--allow-unread"):
         make_map(request(own, own / "map"), quiet)
     assert not (own / "map").exists()
     raster.write_bytes(whole)
@@ -303,7 +303,7 @@ def test_a_full_disk_is_told_and_what_is_done_stays(number, ground, tmp_path, mo
         return written[-1]
 
     monkeypatch.setattr(tile_files, "write", until_full)
-    with pytest.raises(Refusal, match=r"The disk is full .*; 2 of 4 tiles are done and stay"):
+    with pytest.raises(VadoseError, match=r"The disk is full .*; 2 of 4 tiles are done and stay"):
         make_map(request(ground, tmp_path / "map"), quiet)
     monkeypatch.undo()
     told: Told = []
@@ -313,7 +313,7 @@ def test_a_full_disk_is_told_and_what_is_done_stays(number, ground, tmp_path, mo
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 def test_the_map_is_the_same_whoever_does_the_tiles(scheduler, ground, first, tmp_path):
-    make_map(request(ground, tmp_path / "map"), quiet, crew=Crew(scheduler, 2))
+    make_map(request(ground, tmp_path / "map"), quiet, crew=Executor(scheduler, 2))
     assert contents(tmp_path / "map") == contents(first)
 
 
@@ -322,8 +322,8 @@ def test_a_scheduler_that_does_not_answer_is_refused(ground, tmp_path, monkeypat
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(Refusal, match="does not answer"):
-        make_map(request(ground, tmp_path / "map"), quiet, crew=Crew(address))
+    with pytest.raises(VadoseError, match="does not answer"):
+        make_map(request(ground, tmp_path / "map"), quiet, crew=Executor(address))
 
 
 @pytest.mark.parametrize("junk", [b"\xff" * 4096, b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 64, b""])
@@ -338,15 +338,15 @@ def test_an_address_that_answers_with_junk_is_refused(junk, monkeypatch):
                     server.accept()[0].sendall(junk)
 
         Thread(target=answer, daemon=True).start()
-        crew = Crew(f"tcp://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(Refusal, match="does not answer as one"):
+        crew = Executor(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(VadoseError, match="does not answer as one"):
             list(crew.each(None, None, [None]))
 
 
 @pytest.mark.parametrize(("scheduler", "workers"), [("cluster", 1), ("threads", 0)])
 def test_a_crew_of_nobody_is_refused(scheduler, workers):
-    with pytest.raises(Refusal, match="threads, processes or tcp"):
-        Crew(scheduler, workers)
+    with pytest.raises(VadoseError, match="threads, processes or tcp"):
+        Executor(scheduler, workers)
 
 
 DATES = {
@@ -376,18 +376,18 @@ def test_the_moments_that_were_asked_are_mapped(dates, ground, tmp_path):
     ],
 )
 def test_moments_that_are_none_are_refused(date, every, words, ground, tmp_path):
-    with pytest.raises(Refusal, match=words):
+    with pytest.raises(VadoseError, match=words):
         make_map(request(ground, tmp_path / "map", date=date, every=every), quiet)
     assert not (tmp_path / "map").exists()
 
 
 def test_many_moments_are_as_each_alone(ground, first):
-    tools = Tools.of(Run(ground / "run"), ground / "archive")
+    tools = WorkerContext.of(Run(ground / "run"), ground / "archive")
     tile = prepare(request(ground, first)).plan.tiles[0]
     moments = np.arange("2021-05-20T12", "2021-06-18T12", 7, dtype="datetime64[D]").astype("datetime64[ns]")
-    together = estimate_moments(tools, tile, tuple(moments))
+    together = estimate_times(tools, tile, tuple(moments))
     for number, moment in enumerate(moments):
-        single = estimate_moments(tools, tile, (moment,))
+        single = estimate_times(tools, tile, (moment,))
         one, other = single.estimates[0], together.estimates[number]
         for name in ("soil_moisture", "soil_moisture_std", "quality"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
@@ -405,7 +405,7 @@ def test_an_outline_in_any_projection_keeps_its_hole(suffix, epsg, tmp_path):
     layer = geopandas.GeoDataFrame(geometry=[RING.segmentize(0.001)], crs=4326).to_crs(epsg)
     layer.to_parquet(path) if suffix == "parquet" else layer.to_file(path)
     area = read_area(str(path))
-    expected = Area("ring", RING)
+    expected = AreaOfInterest("ring", RING)
     assert area.geometry.symmetric_difference(expected.geometry).area < 1e-3 * RING.area
     hole = tile_around(9.19, 55.435, 0)
     beside = tile_around(9.18, 55.435, 0)
@@ -423,7 +423,7 @@ def test_an_outline_that_is_none_is_refused(tmp_path):
         ("torn.gpkg", "cannot be read"),
         ("absent.gpkg", "no such file"),
     ):
-        with pytest.raises(Refusal, match=words):
+        with pytest.raises(VadoseError, match=words):
             read_area(str(tmp_path / name))
 
 
@@ -448,7 +448,7 @@ def test_a_source_whose_only_file_is_gone_ends_a_map_before_it_begins(own):
     (own / "archive" / "nasadem" / "ground" / "elevation.tif").unlink()
     asked = ("map", own / "run", own / "archive", "--area", small_map.AREA, "--date", small_map.DATE)
     told = told_by(*asked, "--out", own / "map", "--no-pictures")
-    assert isinstance(told.exception, Refusal) and "elevation.tif" in str(told.exception)
+    assert isinstance(told.exception, VadoseError) and "elevation.tif" in str(told.exception)
     assert not list((own / "map").rglob("*.tif"))
 
 

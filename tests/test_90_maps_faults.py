@@ -19,8 +19,8 @@ import pytest
 import torch
 
 import small_map
-from vadose.errors import Refusal
-from vadose.mapping import Crew, MapRequest, TilesFailed
+from vadose.errors import VadoseError
+from vadose.mapping import Executor, MapRequest, TilesFailed
 from vadose.mapping.make import make_map
 
 TILE_CELLS = 2
@@ -61,11 +61,11 @@ def whole(ground: Path) -> dict[str, bytes]:
     return products(out)
 
 
-def mapped(ground: Path, out: Path, crew: Crew | None = None) -> list[tuple[int, int]]:
+def mapped(ground: Path, out: Path, crew: Executor | None = None) -> list[tuple[int, int]]:
     told: list[tuple[int, int]] = []
     asked = (ground / "run", ground / "archive", small_map.AREA, "2021-06-08/2021-06-10", out)
     request = MapRequest(*asked, formats=("cog", "zarr"), pictures=False)
-    make_map(request, lambda done, total, _: told.append((done, total)), crew=crew or Crew())
+    make_map(request, lambda done, total, _: told.append((done, total)), crew=crew or Executor())
     return told
 
 
@@ -122,7 +122,7 @@ def spawned() -> list[int]:
 
 def test_a_worker_of_a_local_cluster_that_is_killed_is_replaced(ground, whole, tmp_path):
     killer = kill_when_begun(tmp_path / "map", spawned)
-    told = mapped(ground, tmp_path / "map", Crew("processes", 2))
+    told = mapped(ground, tmp_path / "map", Executor("processes", 2))
     killer.join()
     assert told[-1][0] == told[-1][1]
     assert products(tmp_path / "map") == whole
@@ -173,7 +173,7 @@ def started(start: Start, folder: Path, port: int = 0) -> tuple[str, "subprocess
 def test_a_worker_of_a_scheduler_that_is_killed_leaves_its_tiles_to_the_other(ground, whole, scheduler, tmp_path):
     address, pids = scheduler
     killer = kill_when_begun(tmp_path / "map", lambda: pids)
-    told = mapped(ground, tmp_path / "map", Crew(address))
+    told = mapped(ground, tmp_path / "map", Executor(address))
     killer.join()
     assert not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == psutil.STATUS_ZOMBIE
     assert told[-1][0] == told[-1][1]
@@ -196,13 +196,13 @@ def test_a_scheduler_that_is_restarted_leaves_a_map_that_goes_on(ground, whole, 
         restarter.start()
         lost: dict[str, str] = {}
         try:
-            mapped(ground, tmp_path / "map", Crew(address))
+            mapped(ground, tmp_path / "map", Executor(address))
         except TilesFailed as failed:
             lost = dict(failed.reasons)
         restarter.join()
         done = finished(tmp_path / "map")
         assert all("scheduler was lost" in reason for reason in lost.values())
-        told = mapped(ground, tmp_path / "map", Crew(address))
+        told = mapped(ground, tmp_path / "map", Executor(address))
     assert told[0][0] == done >= 1 and told[0][0] + len(lost) >= told[0][1]
     assert products(tmp_path / "map") == whole
 
@@ -210,21 +210,21 @@ def test_a_scheduler_that_is_restarted_leaves_a_map_that_goes_on(ground, whole, 
 def test_a_map_on_gpus_takes_no_worker_without_one(ground, scheduler, tmp_path, monkeypatch):
     monkeypatch.setattr("vadose.mapping.executors.PATIENCE_S", 10.0)
     address, _ = scheduler
-    with pytest.raises(Refusal, match="None of its workers declares one"):
-        mapped(ground, tmp_path / "map", Crew(address, device="cuda"))
+    with pytest.raises(VadoseError, match="None of its workers declares one"):
+        mapped(ground, tmp_path / "map", Executor(address, device="cuda"))
     assert not finished(tmp_path / "map")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_told_by_the_tiles_of_its_workers(ground, tmp_path):
-    with pytest.raises(Refusal, match="no GPU that PyTorch can use"):
-        mapped(ground, tmp_path / "threads", Crew(device="cuda"))
+    with pytest.raises(VadoseError, match="no GPU that PyTorch can use"):
+        mapped(ground, tmp_path / "threads", Executor(device="cuda"))
     with dask_processes(tmp_path) as start:
         address, _ = started(start, tmp_path)
         start("worker", address, *WORKER)
         start("worker", address, *WORKER, "--resources", "GPU=1")
         with pytest.raises(TilesFailed) as failed:
-            mapped(ground, tmp_path / "map", Crew(address, device="cuda"))
+            mapped(ground, tmp_path / "map", Executor(address, device="cuda"))
     assert all("no GPU that PyTorch can use" in reason for reason in failed.value.reasons.values())
 
 
@@ -251,7 +251,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 @pytest.mark.parametrize("kilobytes", [8, 60, 180, 240, 300])
 def test_a_disk_that_is_full_is_told_and_the_map_goes_on_when_there_is_room(kilobytes, ground, whole, small_disk):
     out = small_disk(kilobytes) / "map"
-    with pytest.raises(Refusal, match="The disk is full"):
+    with pytest.raises(VadoseError, match="The disk is full"):
         mapped(ground, out)
     small_disk(64_000)
     done, told = finished(out), mapped(ground, out)

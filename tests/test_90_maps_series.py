@@ -9,10 +9,10 @@ import pytest
 import shapely
 import xarray as xr
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Tile, cell_centres
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Tile, cell_centres
 from vadose.mapping.points import read_points, read_polygons, series_of
-from vadose.maps import OUTSIDE, at_points, cubes, layers, open_maps, over_polygons, write_map
+from vadose.maps import NODATA, at_points, cubes, map_dataset, open_maps, over_polygons, write_map
 
 EAST, WEST = Tile(32633, 936, 16500, 12, 10), Tile(32632, 2148, 16500, 12, 10)
 """On either side of the border of two zones, 12 degrees east."""
@@ -23,10 +23,10 @@ def painted(tile: Tile, number: int) -> xr.Dataset:
     """Longitude plus the number of the moment as moisture, latitude as spread; the last row outside."""
     lon, lat = cell_centres(tile)
     quality = np.tile(np.array([1, 64]), (tile.rows, tile.columns // 2))
-    quality[-1] = OUTSIDE
-    known = quality != OUTSIDE
+    quality[-1] = NODATA
+    known = quality != NODATA
     mean, spread = (np.where(known, values, np.nan) for values in (lon + number, lat))
-    return layers(tile.cells, mean, spread, quality, {"smap": np.where(known, number + 0.5, np.nan)})
+    return map_dataset(tile.cells, mean, spread, quality, {"smap": np.where(known, number + 0.5, np.nan)})
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def test_a_point_outside_is_blank_and_points_that_are_all_outside_are_refused(ma
     table = at_points(zones, places).set_index("place")
     assert table.loc["in", "soil_moisture"].notna().all()
     for name in ("edge", "far"):
-        assert table.loc[name, "soil_moisture"].isna().all() and (table.loc[name, "quality"] == OUTSIDE).all()
-    with pytest.raises(Refusal, match="None of them lies within the maps, which are in EPSG:32632, 32633"):
+        assert table.loc[name, "soil_moisture"].isna().all() and (table.loc[name, "quality"] == NODATA).all()
+    with pytest.raises(VadoseError, match="None of them lies within the maps, which are in EPSG:32632, 32633"):
         at_points(zones, places[places["place"] != "in"])
 
 
@@ -84,7 +84,7 @@ def test_a_polygon_across_zones_has_the_mean_of_its_cells(maps):
     assert table["cells"].tolist() == [len(lon)] * 2
     assert table["quality"].tolist() == [65, 65]
     assert table["age_smap"].tolist() == [0.5, 1.5]
-    with pytest.raises(Refusal, match=r"the polygon 'tiny'.*centre of no cell"):
+    with pytest.raises(VadoseError, match=r"the polygon 'tiny'.*centre of no cell"):
         over_polygons(zones, {"both": box(), "tiny": box().centroid.buffer(1e-6)})
 
 
@@ -121,7 +121,7 @@ def test_polygons_are_named_by_their_column_and_read_in_any_projection(maps, tmp
     assert table["place"].tolist() == ["both", "both"]
     twice = pd.concat([layer, layer])
     geopandas.GeoDataFrame(twice, crs=3035).to_file(tmp_path / "twice.gpkg")
-    with pytest.raises(Refusal, match="two have one name"):
+    with pytest.raises(VadoseError, match="two have one name"):
         read_polygons(tmp_path / "twice.gpkg")
 
 
@@ -137,7 +137,7 @@ def test_places_that_are_none_are_refused(maps, tmp_path):
         (lambda: series_of(tmp_path, out, ["12,48"]), "Give the folder that 'vadose map' wrote"),
         (lambda: series_of(maps["cog"], tmp_path / "a.xls", [f"{lon[0, 0]},{lat[0, 0]}"]), ".csv, .parquet, .nc"),
     ):
-        with pytest.raises(Refusal, match=words):
+        with pytest.raises(VadoseError, match=words):
             ask()
     assert not out.exists()
 
@@ -151,7 +151,7 @@ def test_a_place_named_twice_is_two_rows_a_time_or_refused_where_a_place_has_one
     points = tmp_path / "points.csv" if "points" in ways else None
     out = tmp_path / f"series{suffix}"
     if suffix == ".nc":
-        with pytest.raises(Refusal, match=r"would hold the place '.*' twice"):
+        with pytest.raises(VadoseError, match=r"would hold the place '.*' twice"):
             series_of(maps["cog"], out, [at] * ways.count("at"), points)
         assert not out.exists()
         return
@@ -163,11 +163,11 @@ def test_a_cube_of_something_else_is_refused(tmp_path):
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "soil_moisture_1.nc").write_bytes(b"torn")
     for folder, words in ((tmp_path, "holds no map"), (tmp_path / "torn", "neither NetCDF nor HDF5")):
-        with pytest.raises(Refusal, match=words):
+        with pytest.raises(VadoseError, match=words):
             open_maps(folder)
 
 
 def test_an_area_is_whole_in_its_series(maps):
-    area = Area.from_tile(WEST)
+    area = AreaOfInterest.from_tile(WEST)
     table = over_polygons(open_maps(maps["zarr"]), {"all": area.geometry})
     assert (table["cells"] >= 9 * 12).all()

@@ -15,25 +15,25 @@ from odc.geo.geobox import GeoBox
 from rio_cogeo.cogeo import cog_validate
 
 import real_archive
-from vadose.dataset import Grouping, LabelRule, SampleStore, Scaling
-from vadose.errors import Refusal
+from vadose.dataset import LabelRule, SampleStore, ScalingStats, SpatialGroups
+from vadose.errors import VadoseError
 from vadose.experiment import Experiment, read_experiment
-from vadose.experiment.build_samples import gather, store_of
+from vadose.experiment.build_samples import build_samples, store_of
 from vadose.experiment.folds import folds_of
 from vadose.experiment.predict import predict_store
 from vadose.experiment.run import Run
-from vadose.experiment.score import judge
+from vadose.experiment.score import score_products
 from vadose.experiment.train import train_in
-from vadose.fusion import Inputs, Needs, Windows, assemble
-from vadose.grid import Area, cell_centres, tile_around
-from vadose.inference import AS_STATED, estimate_points
+from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy, build_features
+from vadose.grid import AreaOfInterest, cell_centres, tile_around
+from vadose.inference import UNCALIBRATED, estimate_points
 from vadose.inference.held_out import Member
 from vadose.mapping.make import MapRequest, make_map
 from vadose.maps import read_map
 from vadose.simulation import COVERS, WorldConfig, cover_of, made, make
 from vadose.sources import open_sources
-from vadose.studies.truth import Judge as TruthJudge
-from vadose.studies.truth import judge_by_truth, network_of, truth_at, truth_of
+from vadose.studies.truth import TruthEvaluation as TruthJudge
+from vadose.studies.truth import evaluate_against_truth, network_of, truth_at, truth_of
 from vadose.studies.truth_ground import COVER, FAR, ground_of
 from vadose.studies.truth_page import page
 from vadose.variables import BANDS, Quality
@@ -91,7 +91,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     make(WorldConfig.preset("tiny"), folder / "world")
     (folder / "walk.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     experiment, run = read_experiment(folder / "walk.yaml"), Run(folder / "run")
-    gather(experiment, run.store)
+    build_samples(experiment, run.store)
     train_in(experiment, run.folder, False, quiet, quiet)
     return Walk(folder / "world", run, experiment)
 
@@ -127,8 +127,11 @@ def test_held_out_sensors_are_held_out(walk):
     assert described["made_from"]["held_out_sensors"] == len(judged)
     assert described["made_from"]["training_samples"] == len(fold.train)
     needs = walk.experiment.network_needs
-    assert described["model"]["scaling"]["mean"]["smap"] == Scaling.fit(walk.store, fold.train, needs).mean["smap"]
-    assert described["model"]["scaling"]["mean"]["smap"] != Scaling.fit(walk.store, walk.store.rows, needs).mean["smap"]
+    assert described["model"]["scaling"]["mean"]["smap"] == ScalingStats.fit(walk.store, fold.train, needs).mean["smap"]
+    assert (
+        described["model"]["scaling"]["mean"]["smap"]
+        != ScalingStats.fit(walk.store, walk.store.rows, needs).mean["smap"]
+    )
     for name in ("network", "smap", "gldas", "trees"):
         estimates = pd.read_parquet(walk.run.folder / "predictions" / f"{name}.parquet")
         assert set(estimates["station"]) == judged
@@ -141,7 +144,7 @@ def test_the_scorecard_says_what_it_is_of(walk, tmp_path):
         assert words in text
     scores = pd.read_csv(walk.run.folder / "scorecard.csv")
     assert len(scores) and scores["network"].str.startswith("SIM-").all()
-    told = judge([walk.run.folder / "predictions" / "network.parquet"], tmp_path / "scores", 3)
+    told = score_products([walk.run.folder / "predictions" / "network.parquet"], tmp_path / "scores", 3)
     assert "ubRMSE" in told and (tmp_path / "scores" / "scorecard.md").is_file()
 
 
@@ -203,16 +206,16 @@ def test_a_map_says_at_a_sensor_what_is_said_of_the_sensor(walk, tmp_path):
 
 def test_a_period_without_products_is_refused(walk, tmp_path):
     samples = walk.experiment.samples.model_copy(update={"period": "2010-01-01/2010-12-31"})
-    with pytest.raises(Refusal) as refused:
-        gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
-    assert all((refused.value.asked, refused.value.found, refused.value.remedy))
+    with pytest.raises(VadoseError) as refused:
+        build_samples(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
+    assert all((refused.value.context, refused.value.problem, refused.value.hint))
     assert not contents(tmp_path)
 
 
 def test_a_reading_just_after_the_period_serves_its_last_moment(walk, tmp_path):
     late = {"period": "2022-01-10/2022-01-10", "sample_times": 700 / 1440, "labels": LabelRule(window_minutes=25)}
     samples = walk.experiment.samples.model_copy(update=late)
-    gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
+    build_samples(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store")
     index = SampleStore.open(tmp_path / "store").index
     last = index[index["time"].dt.hour == 23]
     assert len(last) and (last["lag_minutes"] > 15).all(), "noon and 23:40, of hourly readings"
@@ -222,7 +225,7 @@ def test_a_reading_just_after_the_period_serves_its_last_moment(walk, tmp_path):
 def test_samples_of_another_period_are_not_taken_for_those_of_this_one(walk):
     assert store_of(walk.experiment, walk.run.store).path == walk.run.store
     samples = walk.experiment.samples.model_copy(update={"period": "2021-12-01/2022-01-15"})
-    with pytest.raises(Refusal, match="another period"):
+    with pytest.raises(VadoseError, match="another period"):
         store_of(walk.experiment.model_copy(update={"samples": samples}), walk.run.store)
 
 
@@ -231,7 +234,7 @@ def test_a_truncated_product_is_left_out_of_samples_by_name(walk, tmp_path):
     raster = min((tmp_path / "world" / "nasadem").rglob("*.tif"))
     raster.write_bytes(raster.read_bytes()[: raster.stat().st_size // 2])
     samples = walk.experiment.samples.model_copy(update={"archive": tmp_path / "world"})
-    told = str(gather(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store"))
+    told = str(build_samples(walk.experiment.model_copy(update={"samples": samples}), tmp_path / "store"))
     assert "sample without dem" in told and "Not read: " in told
     left_out = pd.read_parquet(tmp_path / "store" / "left_out.parquet")
     assert left_out["source"].tolist() == ["dem"] and raster.name in left_out["reason"].iloc[0]
@@ -285,11 +288,11 @@ def test_a_real_scene_becomes_a_map_that_tells_what_was_missing(name, walk, real
     assert {f"{name}_rtc", f"{name}_l2a", f"{name}_dem"} <= set(items)
 
 
-def assembled(real: Path, scenes: Path, name: str) -> Inputs:
+def assembled(real: Path, scenes: Path, name: str) -> FeatureCube:
     """What is known of every cell that a scene touches."""
-    needs = Needs(pixels=("vv", *(band.name for band in BANDS)), cells=("elevation",))
-    (tile,) = Area.from_geojson(grid_of(real, name).buffered(320, 320).geographic_extent.json).tiles(64, 0)
-    return assemble(open_sources(scenes / name), tile, np.datetime64(REAL_TIMES[name]), needs)
+    needs = InputSpec(pixels=("vv", *(band.name for band in BANDS)), cells=("elevation",))
+    (tile,) = AreaOfInterest.from_geojson(grid_of(real, name).buffered(320, 320).geographic_extent.json).tiles(64, 0)
+    return build_features(open_sources(scenes / name), tile, np.datetime64(REAL_TIMES[name]), needs)
 
 
 @pytest.mark.real
@@ -317,7 +320,7 @@ def test_reflectance_of_a_real_scene_is_that_of_the_ground(name, offset, real, s
 
 
 def test_maps_are_set_beside_the_truth_by_networks_that_have_not_seen_the_region(walk, tmp_path):
-    text = judge_by_truth(walk.run.folder, walk.archive, tmp_path / "truth.md", quiet)
+    text = evaluate_against_truth(walk.run.folder, walk.archive, tmp_path / "truth.md", quiet)
     assert (tmp_path / "truth.md").read_text().startswith(text) and "SIMULATED" in text
     readings = pd.read_parquet(walk.run.folder / "predictions" / "network.parquet")
     world = made(walk.archive)
@@ -333,7 +336,7 @@ def test_maps_are_set_beside_the_truth_by_networks_that_have_not_seen_the_region
     perfect = page(maps.assign(network=maps["truth"]), own.assign(truth=0.2), 3)
     (row,) = (line for line in perfect.splitlines() if line.startswith("| network"))
     assert row.count("1.000") >= 2, "a map that is the truth has R of 1 in space and in time"
-    with pytest.raises(Refusal, match="Every network of the run has learned from it"):
+    with pytest.raises(VadoseError, match="Every network of the run has learned from it"):
         judge_of(walk, own).maps(world, region, own, truth)
 
 
@@ -356,7 +359,7 @@ def judge_of(walk: Walk, learned_from: pd.DataFrame) -> TruthJudge:
     """A judge whose networks have learned from some sensors."""
     learned = learned_from[["network", "station", "sensor", "lat", "lon"]].drop_duplicates()
     members = [Member(model, learned) for model in walk.run.members()]
-    return TruthJudge(open_sources(walk.archive), members, AS_STATED, Grouping(by="place"), Windows())
+    return TruthJudge(open_sources(walk.archive), members, UNCALIBRATED, SpatialGroups(by="place"), TemporalPolicy())
 
 
 def test_the_truth_at_a_reading_is_that_of_its_cell_and_day(walk):

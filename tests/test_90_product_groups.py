@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from test_90_products import expected, grid, sampled, sensors
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.products import Product, gathered
 
 
@@ -68,7 +68,7 @@ def test_what_smap_does_not_recommend_is_left_out_and_said(tmp_path) -> None:
     assert found.tables["SMAP"]["soil_moisture"].isna().all() and "retrieval_qual_flag" in found.notes[0]
     kept = gathered([told.model_copy(update={"quality": "retrieved"})], where)
     assert kept.tables["SMAP"]["soil_moisture"].notna().all()
-    with pytest.raises(Refusal, match=r"soil_moisture_error.*Give --variable"):
+    with pytest.raises(VadoseError, match=r"soil_moisture_error.*Give --variable"):
         gathered([told.model_copy(update={"variable": "sm"})], where)
 
 
@@ -86,7 +86,7 @@ def test_one_of_a_dimension_is_chosen_by_name(places, name, values, value) -> No
     table = sampled(layered(name, values), places, select={name: value})
     np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)
     for select, words in (({}, f"--select {name}="), ({name: "77"}, value), ({"other": "1"}, name)):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(VadoseError) as caught:
             sampled(layered(name, values), places, select=select)
         assert words in str(caught.value)
 

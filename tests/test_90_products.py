@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from vadose.errors import NothingFound, Refusal
-from vadose.experiment.score import judge
+from vadose.errors import NoDataError, VadoseError
+from vadose.experiment.score import score_products
 from vadose.insitu.conversion import archive_to_parquet
 from vadose.insitu.ismn import Ismn
 from vadose.products import Product, Reading, gathered
@@ -193,7 +193,7 @@ def test_units_become_volume(units, scale, reading, places):
     ],
 )
 def test_units_that_are_not_certain_are_refused_with_the_remedy(units, scale, reading, words, places):
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(VadoseError) as caught:
         sampled(grid(scale=scale, units=units), places, **reading)
     assert words in str(caught.value)
 
@@ -238,14 +238,14 @@ REFUSED = {
 @pytest.mark.parametrize("fault", sorted(REFUSED))
 def test_a_grid_that_cannot_be_told_is_refused(fault, places):
     make, words = REFUSED[fault]
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(VadoseError) as caught:
         sampled(make(grid()), places)
     assert words in str(caught.value)
 
 
 def test_axes_that_are_swapped_within_range_are_found_out(places):
     swapped = grid().assign_coords(lat=("lat", LAT - 32), lon=("lon", LON + 32))
-    with pytest.raises(NothingFound, match="axes are swapped"):
+    with pytest.raises(NoDataError, match="axes are swapped"):
         sampled(swapped, places)
 
 
@@ -256,7 +256,7 @@ def test_outside_and_too_late_there_is_nothing(places):
     assert table.groupby("station")["cell_distance_km"].count().tolist() == [30, 0, 0]
     assert sampled(grid(), places, window_hours=0.5)["soil_moisture"].isna().all()
     sensors(((80.0, 9.4),)).to_parquet(places)
-    with pytest.raises(NothingFound, match="None lies within the grid"):
+    with pytest.raises(NoDataError, match="None lies within the grid"):
         sampled(grid(), places)
 
 
@@ -276,7 +276,7 @@ def test_several_products_are_compared_and_the_page_says_how_they_were_read(plac
     (tmp_path / "other.yaml").write_text("name: saturated\npath: sat.nc\nunits: saturation\nrescale: sensor\n")
     grid(scale=2).to_netcdf(tmp_path / "sat.nc")
     asked = [str(places), f"land={tmp_path / 'land.nc'}", str(tmp_path / "other.yaml")]
-    told = judge(asked, tmp_path / "out", 10, reading=Reading(layer_depth=0.1))
+    told = score_products(asked, tmp_path / "out", 10, reading=Reading(layer_depth=0.1))
     assert "sensors minus the others" in told and "kg m-2, divided by a layer of 0.1 m" in told
     page = (tmp_path / "out" / "scorecard.html").read_text()
     for words in ("kg m-2, divided by a layer of 0.1 m", "saturated: sat.nc", "least and greatest reading", "km away"):
@@ -296,8 +296,8 @@ def test_products_that_cannot_be_told_apart_or_read_are_refused(places, tmp_path
         ([str(places), str(tmp_path / "odd.yaml")], "layers"),
         ([str(places), str(tmp_path / "empty")], "holds no NetCDF"),
     ):
-        with pytest.raises(Refusal) as caught:
-            judge(asked, None, 10)
+        with pytest.raises(VadoseError) as caught:
+            score_products(asked, None, 10)
         assert words in str(caught.value), words
 
 
@@ -326,7 +326,7 @@ def test_a_real_archive_and_the_tables_made_of_it_give_the_sensors(real, tmp_pat
     good = readings[readings["flag"] == "U"]["soil_moisture_in_situ"]
     same = good.reindex(first["time"])
     np.testing.assert_allclose(first["soil_moisture_in_situ"][same.notna().to_numpy()], same.dropna())
-    with pytest.raises(NothingFound, match="none has a reading with flag G"):
+    with pytest.raises(NoDataError, match="none has a reading with flag G"):
         product.assign_coords(time=days + pd.Timedelta("9000D")).to_netcdf(tmp_path / "late.nc")
         gathered([Product(name="grid", path=tmp_path / "late.nc")], archive)
 

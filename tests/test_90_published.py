@@ -15,14 +15,14 @@ from published_writer import example, write_shard
 from test_40_published_store import NAME, simulated
 from test_85_cli import AREA, DATE, Told, refused, write_archive
 from vadose.batchu2022 import UnitFit
-from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, lines, units_of
+from vadose.batchu2022.calibration import ASSUMED_RANGES, FEATURE_OF, lines, units_of
 from vadose.batchu2022.units import write
 from vadose.cli.main import main
 from vadose.dataset import SampleStore
 from vadose.dataset.calibrations import RESIDUAL_STEPS, require_physical
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment import read_experiment
-from vadose.experiment.build_samples import gather, store_of
+from vadose.experiment.build_samples import build_samples, store_of
 from vadose.experiment.run import Run
 from vadose.export.card import model_card
 from vadose.training import origin
@@ -75,7 +75,7 @@ def fits(residual_steps: float = 0.5) -> dict[str, UnitFit]:
             0.9,
             500,
         )
-        for name, (low, high) in NOMINAL.items()
+        for name, (low, high) in ASSUMED_RANGES.items()
     }
 
 
@@ -149,7 +149,7 @@ def test_a_map_by_fitted_lines_is_made(made: Path, vadose: Callable[..., Told], 
 
 def test_a_fit_with_a_large_residual_does_not_serve(made: Path) -> None:
     require_physical(lines(fits(RESIDUAL_STEPS - 0.1)), ["vv", "elevation", "smap"])
-    with pytest.raises(Refusal, match="residual of 5 steps"):
+    with pytest.raises(VadoseError, match="residual of 5 steps"):
         require_physical(lines(fits(5)), ["vv"])
     require_physical(Run(made / "run-fitted").input_calibrations(), ["vv", "elevation"])
     require_physical({}, ["vv"])
@@ -189,12 +189,12 @@ def copy_as_of_products(store: Path, path: Path) -> None:
 def test_a_named_store_must_be_what_the_experiment_says(made: Path, tmp_path: Path) -> None:
     experiment = read_experiment(made / "nominal.yaml")
     assert store_of(experiment, tmp_path / "none").path == made / "nominal"
-    with pytest.raises(Refusal, match="Others are given"):
+    with pytest.raises(VadoseError, match="Others are given"):
         store_of(experiment, made / "fitted")
-    with pytest.raises(Refusal, match="They are simulated"):
+    with pytest.raises(VadoseError, match="They are simulated"):
         store_of(experiment.model_copy(update={"simulated": False}), tmp_path / "none")
-    with pytest.raises(Refusal, match="already"):
-        gather(experiment, tmp_path / "store")
+    with pytest.raises(VadoseError, match="already"):
+        build_samples(experiment, tmp_path / "store")
     assert not list(tmp_path.iterdir())
 
 

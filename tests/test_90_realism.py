@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from pyproj import Transformer
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import per_sensor
 from vadose.experiment.build_samples import in_situ_archive
 from vadose.insitu import Ismn
@@ -17,12 +17,12 @@ from vadose.simulation import WorldConfig, make
 from vadose.studies.realism import RECORDED, compare_with_real, record_real
 from vadose.studies.realism.comparisons import SECTIONS, Comparison
 from vadose.studies.realism.figures import PANELS
-from vadose.studies.realism.observations import KEY, VALUES, Observed, cloud_cover
+from vadose.studies.realism.observations import KEY, VALUES, Observations, cloud_cover
 from vadose.studies.realism.page import markdown
 from vadose.studies.realism.real import observe_real
 from vadose.studies.realism.series import by_sensor, retrievals_by_sensor
 from vadose.studies.realism.simulated import observe_archive
-from vadose.studies.realism.statistics import HISTOGRAMS, Bins, Measured, measure
+from vadose.studies.realism.statistics import HISTOGRAMS, Bins, Statistics, statistics_of
 
 pytestmark = pytest.mark.xdist_group("world")
 
@@ -127,8 +127,8 @@ def test_figures_of_retrievals_are_those_of_a_known_series():
 
 
 def test_values_of_another_product_are_shown_and_not_judged():
-    real = Measured.read(RECORDED)
-    text = markdown(Measured(real.counts, real.statistics | {"smap.spread": 0.01}, real.histograms), real)
+    real = Statistics.read(RECORDED)
+    text = markdown(Statistics(real.counts, real.statistics | {"smap.spread": 0.01}, real.histograms), real)
     assert "| 0.010 | 0.108 | — | another product |" in text
     assert "**differs**" not in text
     assert "NASA-USDA Enhanced SMAP" in text
@@ -157,18 +157,18 @@ def test_an_archive_of_a_few_days_is_refused_and_nothing_written(archive, tmp_pa
     target.parent.mkdir(parents=True)
     header, *lines = source.read_text().splitlines(keepends=True)
     target.write_text("".join([header, *[line for line in lines if " G " in line][:5]]))
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(VadoseError) as refusal:
         compare_with_real(short, None, tmp_path / "out" / "page.md")
-    assert "short" in refusal.value.asked
-    assert re.search(r"span [1-9] days", refusal.value.found)
-    assert "at least 10 days" in refusal.value.remedy
+    assert "short" in refusal.value.context
+    assert re.search(r"span [1-9] days", refusal.value.problem)
+    assert "at least 10 days" in refusal.value.hint
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_the_real_data_is_refused(tmp_path):
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(VadoseError) as refusal:
         observe_real(tmp_path)
-    assert "points/conus_10day.csv.gz" in refusal.value.found
+    assert "points/conus_10day.csv.gz" in refusal.value.problem
 
 
 def test_scores_against_sensors_are_those_of_the_scorecard():
@@ -217,7 +217,7 @@ def test_histograms_count_everything_that_is_there():
 def test_every_comparison_and_panel_shows_what_is_measured():
     pixels = dict.fromkeys(("vv_db", "vh_db", "B02", "B03", "B04", "B08", "B11", "B12"), np.linspace(0, 1, 50))
     table = table_of(np.random.default_rng(4))
-    found = measure(Observed(table, retrievals_of(table), pixels, np.array([0.2, 0.8])))
+    found = statistics_of(Observations(table, retrievals_of(table), pixels, np.array([0.2, 0.8])))
     keys = [comparison.key for comparison in COMPARISONS]
     assert len(keys) == len(set(keys))
     assert set(keys) == set(found.statistics)
@@ -230,17 +230,17 @@ def test_every_comparison_and_panel_shows_what_is_measured():
     ("simulated", "verdict"), [(0.5, "alike"), (0.61, "differs"), (0.39, "differs"), (None, "not measured")]
 )
 def test_the_verdict_follows_the_tolerance(simulated, verdict):
-    one, other = (Measured({}, {"r": value}, {}) for value in (simulated, 0.5))
+    one, other = (Statistics({}, {"r": value}, {}) for value in (simulated, 0.5))
     assert Comparison("r", "R", "1", 0.1, "because").verdict(one, other) == verdict
 
 
 def test_the_page_gives_the_reason_of_each_difference_and_of_no_other():
-    real = Measured.read(RECORDED)
+    real = Statistics.read(RECORDED)
     off = next(c for c in COMPARISONS if c.key == "vv_db.r")
     same = markdown(real, real)
     assert "Nothing that could be measured differs" in same
     assert "**differs**" not in same
-    text = markdown(Measured(real.counts, real.statistics | {"vv_db.r": 0.9}, real.histograms), real)
+    text = markdown(Statistics(real.counts, real.statistics | {"vv_db.r": 0.9}, real.histograms), real)
     assert text.count("**differs**") == 1
     assert off.why in text
     assert f"- {off.words}: simulated higher, 0.900 for" in text
@@ -248,7 +248,7 @@ def test_the_page_gives_the_reason_of_each_difference_and_of_no_other():
 
 def test_the_recorded_figures_are_aggregates_of_the_real_data(real, tmp_path):
     record_real(real, tmp_path / "real.json")
-    again, held = Measured.read(tmp_path / "real.json"), Measured.read(RECORDED)
+    again, held = Statistics.read(tmp_path / "real.json"), Statistics.read(RECORDED)
     assert again.counts == held.counts
     assert again.statistics == pytest.approx(held.statistics, abs=1e-4)
     for name, shares in held.histograms.items():
@@ -259,7 +259,7 @@ def test_the_recorded_figures_are_aggregates_of_the_real_data(real, tmp_path):
 
 
 def test_the_real_figures_are_those_known_of_them(real):
-    found = Measured.read(RECORDED).statistics
+    found = Statistics.read(RECORDED).statistics
     assert found["smap.r"] == pytest.approx(0.75, abs=0.02)
     assert found["smap_l3.r"] == pytest.approx(0.65, abs=0.06)
     assert 0.045 < found["smap_l3.ubrmse"] < 0.065

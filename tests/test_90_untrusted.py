@@ -18,7 +18,7 @@ import rasterio
 import shapely
 import xarray as xr
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.mapping.area_files import read_area
 from vadose.mapping.points import read_polygons
 from vadose.maps.read import read_map
@@ -132,9 +132,9 @@ def test_hdf5_data_of_other_files_are_not_read(bait, tmp_path: Path, secret: Pat
     with h5py.File(tmp_path / "p.nc", "w") as file:
         axes(file)
         bait(file, secret)
-    with pytest.raises(Refusal, match=r"another file|other files"):
+    with pytest.raises(VadoseError, match=r"another file|other files"):
         sampled(tmp_path / "p.nc")
-    with pytest.raises(Refusal, match=r"another file|other files"), reading(tmp_path / "p.nc", "smap"):
+    with pytest.raises(VadoseError, match=r"another file|other files"), reading(tmp_path / "p.nc", "smap"):
         pass
 
 
@@ -183,9 +183,9 @@ def wms(secret: Path, net: Net) -> str:
 def test_a_geotiff_is_a_geotiff(bait, tmp_path: Path, secret: Path, net: Net) -> None:
     path = tmp_path / "moisture_20210601.tif"
     path.write_text(bait(secret, net))
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(VadoseError, match="cannot be read"):
         sampled(path)
-    with pytest.raises(Refusal):
+    with pytest.raises(VadoseError):
         read_map(path)
     assert net.asked == []
 
@@ -207,7 +207,7 @@ def test_a_file_of_polygons_is_what_its_name_says(
             lambda: read_area(str(tmp_path / f"area{suffix}")),
             lambda: read_polygons(tmp_path / f"area{suffix}"),
         ):
-            with pytest.raises(Refusal):
+            with pytest.raises(VadoseError):
                 read()
     assert net.asked == []
 
@@ -221,7 +221,7 @@ def test_a_crs_by_a_link_is_not_fetched(crs: str, tmp_path: Path, net: Net) -> N
     geometry = json.loads(shapely.to_geojson(shapely.box(8, 40, 9, 41)))
     content = {"type": "FeatureCollection", "crs": stated, "features": [{"type": "Feature", "geometry": geometry}]}
     (tmp_path / "area.geojson").write_text(json.dumps(content))
-    with pytest.raises(Refusal, match="CRS"):
+    with pytest.raises(VadoseError, match="CRS"):
         read_area(str(tmp_path / "area.geojson"))
     assert net.asked == []
 
@@ -273,7 +273,7 @@ def test_a_zarr_store_runs_no_code(tmp_path: Path) -> None:
     for part in (path / "sm").iterdir():
         if part.name[0] != ".":
             part.write_bytes(chunk)
-    with pytest.raises(Refusal, match="pickle"):
+    with pytest.raises(VadoseError, match="pickle"):
         sampled(path)
     assert not ran.exists()
 

@@ -1,25 +1,25 @@
-"""The one error a user meets: what was asked, what was found, what to do."""
+"""The error that users see: context, problem, hint."""
 
 
-class Refusal(ValueError):
-    """A request that cannot be met, told in three parts.
+class VadoseError(ValueError):
+    """A request that cannot be met.
 
     Args:
-        asked: what was asked, starting with the room or file that was asked ("smap: granules for …").
-        found: what was found instead.
-        remedy: what the user can do about it.
+        context: what was requested, starting with the room or file ("smap: granules for …").
+        problem: what is wrong with it.
+        hint: what the user can do.
     """
 
-    def __init__(self, asked: str, found: str, remedy: str) -> None:
-        self.asked, self.found, self.remedy = (_sentence(part) for part in (asked, found, remedy))
-        super().__init__(asked, found, remedy)
+    def __init__(self, context: str, problem: str, hint: str) -> None:
+        self.context, self.problem, self.hint = (_sentence(part) for part in (context, problem, hint))
+        super().__init__(context, problem, hint)
 
     def __str__(self) -> str:
-        return f"{self.asked} {self.found} {self.remedy}"
+        return f"{self.context} {self.problem} {self.hint}"
 
 
-class NothingFound(Refusal):
-    """A source that holds nothing for an area and a period; the others may go on without it."""
+class NoDataError(VadoseError):
+    """A source without data for an area and a period; other sources may continue."""
 
 
 def _sentence(text: str) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 PIXEL_M = 10
 CELL_M = 320
@@ -85,16 +85,16 @@ def utm_epsg(lon: float, lat: float) -> int:
     """EPSG code of the 6-degree UTM zone that holds a place.
 
     Raises:
-        Refusal: beyond the latitudes of UTM, or not a longitude.
+        VadoseError: beyond the latitudes of UTM, or not a longitude.
     """
     if not SOUTHERNMOST <= lat <= NORTHERNMOST:
-        raise Refusal(
+        raise VadoseError(
             f"grid: a place at latitude {lat:g}",
             f"The cells of 320 m exist from {SOUTHERNMOST:g} to {NORTHERNMOST:g} degrees, where UTM does",
             "Choose a place between them",
         )
     if not -180 <= lon <= 180:
-        raise Refusal(f"grid: a place at longitude {lon:g}", "Longitudes run from -180 to 180", "Give one of them")
+        raise VadoseError(f"grid: a place at longitude {lon:g}", "Longitudes run from -180 to 180", "Give one of them")
     zone = min(int((lon + 180) // 6) + 1, 60)
     return (32600 if lat >= 0 else 32700) + zone
 
@@ -142,7 +142,7 @@ def within_degrees(polygon: shapely.Polygon, asked: str = "grid: a polygon") -> 
     more than 180 degrees apart: the way between them is the short one.
 
     Raises:
-        Refusal: it encloses a pole, so that longitudes bound it nowhere; or has no finite corners.
+        VadoseError: it encloses a pole, so that longitudes bound it nowhere; or has no finite corners.
     """
     rings = [_run_on(np.asarray(ring.coords)[:, :2], asked) for ring in (polygon.exterior, *polygon.interiors)]
     outer = rings[0]
@@ -151,7 +151,7 @@ def within_degrees(polygon: shapely.Polygon, asked: str = "grid: a polygon") -> 
     whole = shapely.make_valid(shapely.Polygon(outer, near))
     west, _, east, _ = whole.bounds
     if east - west > 360:
-        raise Refusal(
+        raise VadoseError(
             asked, f"It spans {west:g} to {east:g} degrees of longitude", "Give an outline within 360 degrees"
         )
     turns = range(floor((west + 180) / 360), floor((east + 180) / 360) + 1)
@@ -165,14 +165,14 @@ def within_degrees(polygon: shapely.Polygon, asked: str = "grid: a polygon") -> 
 def _run_on(ring: NDArray[np.float64], asked: str) -> NDArray[np.float64]:
     """Corners of a ring whose longitudes run on over 180 degrees instead of leaping to the other side."""
     if not np.isfinite(ring).all():
-        raise Refusal(asked, "It has corners that are no numbers", "Give degrees of longitude and latitude")
+        raise VadoseError(asked, "It has corners that are no numbers", "Give degrees of longitude and latitude")
     leaps = np.diff(ring[:, 0])
     over = np.abs(leaps) > 180
     if not over.any() or _is_band(ring):
         return ring
     lon = ring[0, 0] + np.concatenate([[0], np.cumsum(leaps - 360 * np.where(over, np.round(leaps / 360), 0))])
     if abs(lon[-1] - lon[0]) > 1:
-        raise Refusal(asked, "Its outline goes round a pole", "Give a box of west, south, east, north")
+        raise VadoseError(asked, "Its outline goes round a pole", "Give a box of west, south, east, north")
     return np.column_stack([lon, ring[:, 1]])
 
 
@@ -182,7 +182,7 @@ def _is_band(ring: NDArray[np.float64]) -> bool:
 
 
 @dataclass(frozen=True)
-class Area:
+class AreaOfInterest:
     """A region of the Earth: polygons in longitude and latitude, none of them across the antimeridian.
 
     Attributes:
@@ -195,14 +195,14 @@ class Area:
 
     def __post_init__(self) -> None:
         if self.geometry.is_empty or not self.geometry.is_valid or self.geometry.area == 0:
-            raise Refusal(
+            raise VadoseError(
                 f"grid: the area '{self.name}'",
                 f"Its outline is empty or crosses itself ({shapely.is_valid_reason(self.geometry)})",
                 "Mend the outline, or give a box of west, south, east, north",
             )
         west, south, east, north = self.geometry.bounds
         if west < -180 or east > 180 or south < SOUTHERNMOST or north > NORTHERNMOST:
-            raise Refusal(
+            raise VadoseError(
                 f"grid: the area '{self.name}'",
                 f"It spans {west:g}..{east:g} E, {south:g}..{north:g} N; cells exist within -180..180 E, "
                 f"{SOUTHERNMOST:g}..{NORTHERNMOST:g} N",
@@ -210,10 +210,10 @@ class Area:
             )
 
     @classmethod
-    def from_bbox(cls, west: float, south: float, east: float, north: float, name: str = "box") -> "Area":
+    def from_bbox(cls, west: float, south: float, east: float, north: float, name: str = "box") -> "AreaOfInterest":
         """A box in degrees; `west` greater than `east` means that it crosses the antimeridian."""
         if not (np.isfinite([west, south, east, north]).all() and south < north and west != east):
-            raise Refusal(
+            raise VadoseError(
                 f"grid: the box {west:g} {south:g} {east:g} {north:g}",
                 "It has no height or no width, or its numbers are not finite",
                 "Give west south east north in degrees, south below north",
@@ -224,7 +224,7 @@ class Area:
         return cls(name, shapely.MultiPolygon([half for half in halves if half.area > 0]))
 
     @classmethod
-    def from_geojson(cls, content: Mapping[str, Any], name: str = "area") -> "Area":
+    def from_geojson(cls, content: Mapping[str, Any], name: str = "area") -> "AreaOfInterest":
         """The polygons of a GeoJSON geometry, feature or feature collection, in degrees (RFC 7946).
 
         Features without a place (`geometry: null`) count for nothing. Outlines across the antimeridian are read as
@@ -237,11 +237,11 @@ class Area:
             geometries = [part.get("geometry") if "geometry" in part else part for part in features]
             shapes = [shapely.geometry.shape(geometry) for geometry in geometries if geometry is not None]
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
-            raise Refusal(asked, f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)") from error
+            raise VadoseError(asked, f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)") from error
         return cls.from_shapes(shapes, name, asked)
 
     @classmethod
-    def from_shapes(cls, shapes: Iterable[shapely.Geometry], name: str = "area", asked: str = "") -> "Area":
+    def from_shapes(cls, shapes: Iterable[shapely.Geometry], name: str = "area", asked: str = "") -> "AreaOfInterest":
         """The union of the polygons among some shapes in degrees, wherever in collections they stand.
 
         An outline that goes on beyond 180 degrees, or leaps from one side of the Earth to the other between two
@@ -249,16 +249,16 @@ class Area:
         as the ground that it encloses.
 
         Raises:
-            Refusal: there is no polygon, or one encloses a pole.
+            VadoseError: there is no polygon, or one encloses a pole.
         """
         asked = asked or f"grid: the shapes of '{name}'"
         union = shapely.union_all([within_degrees(part, asked) for shape in shapes for part in polygons_of(shape)])
         if not isinstance(union, shapely.Polygon | shapely.MultiPolygon) or union.is_empty:
-            raise Refusal(asked, "It holds no polygon", "Give polygons, not points or lines")
+            raise VadoseError(asked, "It holds no polygon", "Give polygons, not points or lines")
         return cls(name, union)
 
     @classmethod
-    def from_tile(cls, tile: Tile, name: str = "tile") -> "Area":
+    def from_tile(cls, tile: Tile, name: str = "tile") -> "AreaOfInterest":
         """The ground under a tile and its halo, a little widened so that nothing at the edge is lost."""
         box = tile.pixels.boundingbox
         edge = shapely.box(box.left, box.bottom, box.right, box.top).buffer(PIXELS_PER_CELL).segmentize(5 * CELL_M)
@@ -280,14 +280,14 @@ class Area:
         the area, or that belongs to another zone than its tile, is masked by `holds`.
 
         Raises:
-            Refusal: there are more than `MOST_TILES`.
+            VadoseError: there are more than `MOST_TILES`.
         """
         whole: dict[Tile, bool] = {}
         for part in shapely.get_parts(self.geometry):
             for tile, inside in _tiles_of(part, size, halo):
                 whole[tile] = inside or whole.get(tile, False)
                 if len(whole) > MOST_TILES:
-                    raise Refusal(
+                    raise VadoseError(
                         f"grid: the area '{self.name}'",
                         f"It takes more than {MOST_TILES:,} tiles of {size} x {size} cells",
                         "Divide it, such as by country, and map one part after the other",
@@ -316,7 +316,7 @@ class Period:
         object.__setattr__(self, "start", nanosecond(self.start, "period"))
         object.__setattr__(self, "end", nanosecond(self.end, "period"))
         if not self.start < self.end:
-            raise Refusal(f"period: {self.start} to {self.end}", "It ends before it starts", "Swap the two")
+            raise VadoseError(f"period: {self.start} to {self.end}", "It ends before it starts", "Swap the two")
 
     @classmethod
     def parse(cls, text: str) -> "Period":
@@ -325,7 +325,7 @@ class Period:
         try:
             start, end = np.datetime64(first, "D"), np.datetime64(last or first, "D")
         except ValueError as error:
-            raise Refusal(
+            raise VadoseError(
                 f"period: '{text}'",
                 "It is not an ISO date, nor two with a slash between",
                 "Write 2019-01-01/2019-12-31",
@@ -370,7 +370,7 @@ def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime6
         asked: how messages call them.
 
     Raises:
-        Refusal: one lies beyond `FIRST` to `LAST`.
+        VadoseError: one lies beyond `FIRST` to `LAST`.
     """
     given = np.asarray(times)
     given = given if given.dtype.kind == "M" else given.astype("datetime64")
@@ -381,7 +381,7 @@ def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime6
         (years < FIRST.year) | (years > LAST.year) | (given.astype("datetime64[D]") > np.datetime64(LAST, "D"))
     )
     if beyond.any():
-        raise Refusal(
+        raise VadoseError(
             f"{asked}: {np.atleast_1d(given)[np.atleast_1d(beyond)][0]}",
             f"Times are kept in nanoseconds, which hold {FIRST} to {LAST}",
             "Give a time between them",
@@ -398,11 +398,11 @@ def earlier(time: np.datetime64, days: float) -> np.datetime64:
     """A time some days before another.
 
     Raises:
-        Refusal: it lies before `FIRST`.
+        VadoseError: it lies before `FIRST`.
     """
     ns = int(time.astype(np.int64)) - round(days * 86400e9)
     if ns < _FIRST_NS:
-        raise Refusal(
+        raise VadoseError(
             f"period: {days:g} days before {np.datetime_as_string(time, 'D')}",
             f"Times are kept in nanoseconds, which hold {FIRST} to {LAST}",
             "Give fewer days",

@@ -125,7 +125,7 @@ SOURCES: dict[str, tuple[Variable, ...]] = {
 TABLE_ONLY: dict[str, tuple[Variable, ...]] = {"soilgrids": (ORGANIC_CARBON,), "smap": (SMAP_USDA,)}
 """Predictors that only tables have, by the source whose role they fill."""
 
-CONDITIONS: dict[str, tuple[Variable, ...]] = {"worldcover": (BUILT_UP, OPEN_WATER), "smap_surface": (FROZEN,)}
+MASK_VARIABLES: dict[str, tuple[Variable, ...]] = {"worldcover": (BUILT_UP, OPEN_WATER), "smap_surface": (FROZEN,)}
 """What is read of the ground for the flags of maps alone: no network reads it."""
 
 LATENCY_DAYS: dict[str, float] = {
@@ -150,7 +150,7 @@ PREDICTORS: dict[str, Variable] = {
 
 _OWNERS: dict[str, str] = {
     variable.name: source
-    for groups in (SOURCES, CONDITIONS, TABLE_ONLY)
+    for groups in (SOURCES, MASK_VARIABLES, TABLE_ONLY)
     for source, group in groups.items()
     for variable in group
 }

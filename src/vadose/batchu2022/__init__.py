@@ -4,21 +4,21 @@ Nothing of it is in physical units but times, places, elevations and labels: the
 """
 
 from vadose.batchu2022.batches import PublishedBatch, index_of, label_of, published_batches
-from vadose.batchu2022.calibration import NOMINAL
+from vadose.batchu2022.calibration import ASSUMED_RANGES
 from vadose.batchu2022.features import CENTRE, FEATURES, IMAGES, PUBLISHED, SCALARS, SIDE, Feature, Form
-from vadose.batchu2022.import_log import Ledger
-from vadose.batchu2022.label_match import Merge
-from vadose.batchu2022.records import Fault, Record, records
-from vadose.batchu2022.shards import Example, Tally, absent, examples, shards
+from vadose.batchu2022.import_log import ImportLog
+from vadose.batchu2022.label_match import LabelMatcher
+from vadose.batchu2022.records import Fault, TFRecord, records
+from vadose.batchu2022.shards import Example, ShardReport, absent, examples, shards
 from vadose.batchu2022.station_match import SensorId
 from vadose.batchu2022.store import import_shards
 from vadose.batchu2022.units import UnitFit, fit
 
 __all__ = [
+    "ASSUMED_RANGES",
     "CENTRE",
     "FEATURES",
     "IMAGES",
-    "NOMINAL",
     "PUBLISHED",
     "SCALARS",
     "SIDE",
@@ -26,12 +26,12 @@ __all__ = [
     "Fault",
     "Feature",
     "Form",
-    "Ledger",
-    "Merge",
+    "ImportLog",
+    "LabelMatcher",
     "PublishedBatch",
-    "Record",
     "SensorId",
-    "Tally",
+    "ShardReport",
+    "TFRecord",
     "UnitFit",
     "absent",
     "examples",

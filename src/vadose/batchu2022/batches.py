@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from vadose.batchu2022.decode import Pixels
 from vadose.batchu2022.features import CENTRE, FEATURES, IDENTITY, IMAGES, LABELS, SCALARS
 from vadose.batchu2022.records import Fault
-from vadose.batchu2022.shards import Example, Tally, examples
+from vadose.batchu2022.shards import Example, ShardReport, examples
 from vadose.dataset.layout import LABEL
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import nanoseconds
 
 Labels = Callable[[pd.DataFrame], pd.DataFrame]
@@ -46,7 +46,7 @@ def published_batches(
     size: int = 32,
     labels: Labels | None = None,
     loose: Sequence[str] = (),
-) -> Iterator[PublishedBatch | Tally]:
+) -> Iterator[PublishedBatch | ShardReport]:
     """The examples of some shards in batches, and behind the last batch of each shard its account.
 
     A batch never reaches beyond its shard, so what was written up to an account is whole.
@@ -61,7 +61,7 @@ def published_batches(
         labels: gives the labels of index rows, as `Merge.labels` does; the published ones alone unless given.
 
     Raises:
-        Refusal: the release has no such feature, or an image no such middle.
+        VadoseError: the release has no such feature, or an image no such middle.
     """
     wanted = (*IDENTITY, *LABELS, *images, *scalars, *loose)
     for path in paths:
@@ -71,7 +71,7 @@ def published_batches(
             count += len(group)
             batch = _batch(group, images, scalars, kept, labels)
             yield replace(batch, scalars={**batch.scalars, **{name: _loosely(group, name) for name in loose}})
-        yield Tally(path.name, path.stat().st_size if path.exists() else 0, count, tuple(faults))
+        yield ShardReport(path.name, path.stat().st_size if path.exists() else 0, count, tuple(faults))
 
 
 def index_of(read: Collection[Example]) -> pd.DataFrame:
@@ -159,7 +159,7 @@ def _loosely(group: list[Example], name: str) -> NDArray[np.float32]:
     return np.array([value if isinstance(value, float) else np.nan for value in values], np.float32)
 
 
-def _other(example: Example, name: str, what: str) -> Refusal:
-    return Refusal(
+def _other(example: Example, name: str, what: str) -> VadoseError:
+    return VadoseError(
         f"published: {name} as {what}", f"Record {example.record} of {example.shard} has none", "Ask for it as it is"
     )

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from vadose.batchu2022.features import FEATURES, MISSING, PUBLISHED
 from vadose.batchu2022.units import HIGHEST, LOWEST, UnitFit
 from vadose.dataset.calibrations import LinearCalibration
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.variables import PREDICTORS
 
-NOMINAL: Mapping[str, tuple[float, float]] = MappingProxyType(
+ASSUMED_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "vv": (-30.0, 0.0),
         "vh": (-40.0, -10.0),
@@ -47,10 +47,10 @@ def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, LinearCalibrat
         fits: by feature.
 
     Raises:
-        Refusal: a fit is of no such feature, in other units, or reaches beyond what the quantity can be.
+        VadoseError: a fit is of no such feature, in other units, or reaches beyond what the quantity can be.
     """
     held = dict(fits or {})
-    known = {FEATURE_OF[name]: name for name in NOMINAL}
+    known = {FEATURE_OF[name]: name for name in ASSUMED_RANGES}
     for feature, fit in held.items():
         _check(feature, fit, known.get(feature))
     return {
@@ -59,7 +59,7 @@ def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, LinearCalibrat
 
 
 def _nominal(predictor: str, feature: str) -> LinearCalibration:
-    low, high = NOMINAL[predictor]
+    low, high = ASSUMED_RANGES[predictor]
     return LinearCalibration(predictor, feature, PUBLISHED, (high - low) / HIGHEST, low, missing=MISSING)
 
 
@@ -97,5 +97,5 @@ def _check(feature: str, fit: UnitFit, predictor: str | None) -> None:
         )
 
 
-def _refused(what: str, found: str, remedy: str) -> Refusal:
-    return Refusal(f"published: units of {what}", found, remedy)
+def _refused(what: str, found: str, remedy: str) -> VadoseError:
+    return VadoseError(f"published: units of {what}", found, remedy)

@@ -14,16 +14,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.batchu2022.batches import PublishedBatch, published_batches
-from vadose.batchu2022.calibration import FEATURE_OF, NOMINAL, PIXELS, units_of
+from vadose.batchu2022.calibration import ASSUMED_RANGES, FEATURE_OF, PIXELS, units_of
 from vadose.batchu2022.crop import MOST_HALO, chips_of, kept_for, pixel_in_cell
 from vadose.batchu2022.features import IMAGES, SCALARS
-from vadose.batchu2022.shards import Tally
+from vadose.batchu2022.shards import ShardReport
 from vadose.batchu2022.units import FEWEST, HIGHEST, LOWEST, UnitFit, fit
-from vadose.errors import NothingFound, Refusal
-from vadose.fusion import Inputs, Needs, Windows, assemble
+from vadose.errors import NoDataError, VadoseError
+from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy, build_features
 from vadose.fusion.publication import in_hindsight
 from vadose.fusion.regrid import block_mean
-from vadose.grid import NORTHERNMOST, PIXELS_PER_CELL, SOUTHERNMOST, Area, Period, Tile, nanoseconds, tile_around
+from vadose.grid import (
+    NORTHERNMOST,
+    PIXELS_PER_CELL,
+    SOUTHERNMOST,
+    AreaOfInterest,
+    Period,
+    Tile,
+    nanoseconds,
+    tile_around,
+)
 from vadose.sources.source import Source
 from vadose.variables import PREDICTORS
 
@@ -38,7 +47,7 @@ AT_ONCE = 8
 
 
 @dataclass(eq=False)
-class Pairs:
+class CalibrationPairs:
     """What has been paired so far, by feature.
 
     Attributes:
@@ -64,7 +73,7 @@ class Pairs:
     def fits(self) -> tuple[dict[str, UnitFit], dict[str, str]]:
         """The fit of every feature that can be fitted, and why each of the others cannot."""
         fitted, lacking = {}, {}
-        for name in NOMINAL:
+        for name in ASSUMED_RANGES:
             feature = FEATURE_OF[name]
             numbers, values = self.of(feature)
             if numbers.size < FEWEST:
@@ -72,8 +81,8 @@ class Pairs:
                 continue
             try:
                 fitted[feature] = fit(feature, units_of(name), numbers, values)
-            except Refusal as refusal:
-                lacking[feature] = refusal.found
+            except VadoseError as refusal:
+                lacking[feature] = refusal.problem
         return fitted, lacking
 
 
@@ -82,7 +91,7 @@ def pairs_of(
     sources: Sequence[Source],
     most: int,
     progress: Callable[[int, int, str], None] | None = None,
-) -> Pairs:
+) -> CalibrationPairs:
     """Pair published examples with products until so many of them gave pairs.
 
     Args:
@@ -92,12 +101,12 @@ def pairs_of(
         progress: told (examples paired, of how many at most, which shard).
 
     Raises:
-        Refusal: a product cannot be read.
+        VadoseError: a product cannot be read.
     """
-    pairs = Pairs()
+    pairs = CalibrationPairs()
     kept = kept_for(MOST_HALO)
     for batch in published_batches(paths, IMAGES, SCALARS, kept, AT_ONCE):
-        if isinstance(batch, Tally):
+        if isinstance(batch, ShardReport):
             if progress:
                 progress(pairs.examples, most, batch.shard)
             continue
@@ -144,35 +153,35 @@ def _of_example(example: _Example, sources: Sequence[Source]) -> dict[str, Pair]
         return {}
     found: dict[str, Pair] = {}
     for source in sources:
-        names = [variable.name for variable in source.variables if variable.name in NOMINAL]
+        names = [variable.name for variable in source.variables if variable.name in ASSUMED_RANGES]
         inputs = _nearest(source, example, names) if names else None
         if inputs is not None:
             found |= {FEATURE_OF[name]: _pair(name, example, inputs) for name in names}
     return {feature: pair for feature, pair in found.items() if np.isfinite(pair[0] + pair[1]).any()}
 
 
-def _nearest(source: Source, example: _Example, names: Sequence[str]) -> Inputs | None:
+def _nearest(source: Source, example: _Example, names: Sequence[str]) -> FeatureCube | None:
     """What a source saw nearest in time to an example, before or after it; None where it saw nothing."""
     fine = tuple(name for name in names if name in PIXELS)
-    needs = Needs(pixels=fine, cells=tuple(name for name in names if name not in fine))
-    reach = np.timedelta64(round(Windows().of(source.name) * 86_400), "s")
+    needs = InputSpec(pixels=fine, cells=tuple(name for name in names if name not in fine))
+    reach = np.timedelta64(round(TemporalPolicy().of(source.name) * 86_400), "s")
     try:
         around = Period(example.time - reach, example.time + reach)
         times = list(_times(source, example.tile, around))
         at = min(times, key=lambda time: abs(time - example.time)) if times else example.time
-        of_one_pass = Windows(max_age_days={source.name: 2 * PASS / np.timedelta64(1, "D")} if times else {})
-        return assemble([source], example.tile, at + PASS, needs, of_one_pass)
-    except NothingFound:
+        of_one_pass = TemporalPolicy(max_age_days={source.name: 2 * PASS / np.timedelta64(1, "D")} if times else {})
+        return build_features([source], example.tile, at + PASS, needs, of_one_pass)
+    except NoDataError:
         return None
 
 
 def _times(source: Source, tile: Tile, period: Period) -> Iterator[np.datetime64]:
-    for dataset in in_hindsight(source.open(Area.from_tile(tile), period)):
+    for dataset in in_hindsight(source.open(AreaOfInterest.from_tile(tile), period)):
         if "time" in dataset.dims:
             yield from (time for time in nanoseconds(dataset["time"].values) if time in period)
 
 
-def _pair(name: str, example: _Example, inputs: Inputs) -> Pair:
+def _pair(name: str, example: _Example, inputs: FeatureCube) -> Pair:
     feature = FEATURE_OF[name]
     if feature in SCALARS:
         middle = inputs.cells[name].values[MOST_HALO, MOST_HALO]

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vadose.batchu2022 import Merge, UnitFit, absent, import_shards, shards
+from vadose.batchu2022 import LabelMatcher, UnitFit, absent, import_shards, shards
 from vadose.batchu2022.calibration import lines
 from vadose.batchu2022.calibration_pairs import pairs_of
 from vadose.batchu2022.units import read, write
 from vadose.dataset.calibrations import units_note
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.insitu import Ismn
 from vadose.io.outputs import Request
 from vadose.sources import open_sources
@@ -61,7 +61,7 @@ def fit_units(
         report: told (examples paired, of how many at most, which shard).
 
     Raises:
-        Refusal: no shards, no archive, a product that cannot be read, or no feature that can be fitted; nothing is
+        VadoseError: no shards, no archive, a product that cannot be read, or no feature that can be fitted; nothing is
             written.
     """
     request = Request.of("samples fit-units", out, shards=folder, archive=archive, examples=examples)
@@ -76,7 +76,7 @@ def _fit(
     pairs = pairs_of(paths, open_sources(archive), examples, report)
     fits, lacking = pairs.fits()
     if not fits:
-        raise Refusal(
+        raise VadoseError(
             f"published: units of {folder} by {archive}",
             f"{pairs.examples} examples lie where and when the archive holds something; no feature has pairs enough",
             "Give an archive of products over the sensors of the shards, or more --examples",
@@ -115,11 +115,11 @@ def import_published(
         halo, simulated, report, workers: as in `import_shards`.
 
     Raises:
-        Refusal: no shards, fits that cannot be read, or as `import_shards`.
+        VadoseError: no shards, fits that cannot be read, or as `import_shards`.
     """
     Request("samples import-batchu2022", "").require_place(out, folder=True)
     paths = shards(folder)
-    merge = Merge(Ismn(ismn)) if ismn else None
+    merge = LabelMatcher(Ismn(ismn)) if ismn else None
     if merge:
         merge.archive.sensors()
     fits = read(units) if units else {}

@@ -38,7 +38,7 @@ DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers:
+class RawChips:
     """Published numbers of some samples, as the release has them, on vadose's grid.
 
     Attributes:
@@ -52,9 +52,9 @@ class Numbers:
     images: Mapping[str, Pixels]
     scalars: Mapping[str, NDArray[np.float32]]
 
-    def of(self, rows: NDArray[np.intp]) -> "Numbers":
+    def of(self, rows: NDArray[np.intp]) -> "RawChips":
         """Some of the samples."""
-        return Numbers(
+        return RawChips(
             self.index.iloc[rows].reset_index(drop=True),
             {name: image[rows] for name, image in self.images.items()},
             {name: values[rows] for name, values in self.scalars.items()},
@@ -70,7 +70,7 @@ def pixel_in_cell(lon: float, lat: float) -> tuple[int, int]:
     """The pixel, (y, x) from its upper left corner, of the cell of 320 m in which a place lies.
 
     Raises:
-        Refusal: no cell holds it.
+        VadoseError: no cell holds it.
     """
     tile = tile_around(lon, lat, halo=0)
     x, y = from_lonlat(tile.epsg).transform(lon, lat)
@@ -92,7 +92,7 @@ def chips_of(images: Pixels, at: NDArray[np.intp], halo: int) -> Pixels:
     return np.stack(cut) if cut else np.empty((0, side, side), images.dtype)
 
 
-def cut(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> Numbers:
+def crop_to_grid(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> RawChips:
     """Some examples of a batch on vadose's grid.
 
     Ages are `<source>_time_millis_diff` without its sign, of which the release tells nothing.
@@ -103,7 +103,7 @@ def cut(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> Numbers:
         halo: cells around the sensor's cell.
 
     Raises:
-        Refusal: no cell holds a place.
+        VadoseError: no cell holds a place.
     """
     index = batch.index.iloc[rows].reset_index(drop=True)
     places = [pixel_in_cell(lon, lat) for lon, lat in zip(index["lon"], index["lat"], strict=True)]
@@ -115,7 +115,7 @@ def cut(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> Numbers:
     }
     scalars = {name: batch.scalars[feature][rows] for name, feature in FEATURE_OF.items() if feature in SCALARS}
     ages = {name: abs(batch.scalars[feature][rows]) / np.float32(DAY_MS) for name, feature in AGES.items()}
-    return Numbers(index, images, scalars | ages)
+    return RawChips(index, images, scalars | ages)
 
 
 def _missing_marked(batch: PublishedBatch, name: str, feature: str) -> Pixels:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 SIDE = 512
 """Pixels of 10 m along a side of a published image."""
@@ -143,12 +143,12 @@ def chosen(names: Iterable[str]) -> tuple[Feature, ...]:
     """The features of these names.
 
     Raises:
-        Refusal: the release has no feature of a name.
+        VadoseError: the release has no feature of a name.
     """
     asked = tuple(dict.fromkeys(names))
     unknown = [name for name in asked if name not in FEATURES]
     if unknown:
-        raise Refusal(
+        raise VadoseError(
             f"published: features {', '.join(unknown)}",
             f"The release has {', '.join(FEATURES)}",
             "Take names from these",

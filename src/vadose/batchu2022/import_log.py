@@ -5,22 +5,22 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from vadose.batchu2022.records import Fault
-from vadose.batchu2022.shards import Tally
-from vadose.errors import Refusal
-from vadose.io.files import declaration, read_json, write_json
+from vadose.batchu2022.shards import ShardReport
+from vadose.errors import VadoseError
+from vadose.io.files import metadata, read_json, write_json
 
 KIND = "published shards"
 
 
 @dataclass(frozen=True)
-class Ledger:
+class ImportLog:
     """The accounts of finished shards.
 
     Attributes:
         tallies: one a shard, in the order in which they were finished.
     """
 
-    tallies: tuple[Tally, ...] = ()
+    tallies: tuple[ShardReport, ...] = ()
 
     @property
     def read(self) -> int:
@@ -37,20 +37,20 @@ class Ledger:
         done = {(tally.shard, tally.size) for tally in self.tallies}
         return tuple(path for path in shards if (path.name, path.stat().st_size) not in done)
 
-    def with_tally(self, tally: Tally) -> "Ledger":
+    def with_tally(self, tally: ShardReport) -> "ImportLog":
         """This and one more; it takes the place of an older account of the same shard."""
         return replace(self, tallies=(*(old for old in self.tallies if old.shard != tally.shard), tally))
 
     def write(self, path: Path) -> None:
         """Write it as JSON, atomically."""
-        write_json(path, declaration(KIND, {}) | {"tallies": [asdict(tally) for tally in self.tallies]})
+        write_json(path, metadata(KIND, {}) | {"tallies": [asdict(tally) for tally in self.tallies]})
 
     @classmethod
-    def load(cls, path: Path) -> "Ledger":
+    def load(cls, path: Path) -> "ImportLog":
         """What `write` wrote; an empty one where there is no file.
 
         Raises:
-            Refusal: the file is no ledger.
+            VadoseError: the file is no ledger.
         """
         if not path.exists():
             return cls()
@@ -58,14 +58,14 @@ class Ledger:
             content = read_json(path)
             return cls(tuple(_tally(**tally) for tally in content["tallies"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Refusal(
+            raise VadoseError(
                 f"published: the ledger {path}", f"It cannot be read: {error}", "Remove it to read all shards again"
             ) from error
 
 
-def _tally(shard: str, size: int, read: int, faults: list[dict[str, str | int | bool]]) -> Tally:
+def _tally(shard: str, size: int, read: int, faults: list[dict[str, str | int | bool]]) -> ShardReport:
     listed = (
         Fault(str(one["shard"]), int(one["record"]), int(one["offset"]), str(one["reason"]), bool(one["ends"]))
         for one in faults
     )
-    return Tally(shard, int(size), int(read), tuple(listed))
+    return ShardReport(shard, int(size), int(read), tuple(listed))

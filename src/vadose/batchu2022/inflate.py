@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 NAMES = ("isal", "zlib-ng", "zlib")
 """Decompressors, the fastest first; the last is always there."""
@@ -42,12 +42,12 @@ def inflater(name: str) -> Inflater:
     """The decompressor of this name.
 
     Raises:
-        Refusal: it is not installed, or there is none of this name.
+        VadoseError: it is not installed, or there is none of this name.
     """
     try:
         opener, codec = map(importlib.import_module, _MODULES[name])
     except (KeyError, ImportError) as error:
-        raise Refusal(
+        raise VadoseError(
             f"published: the decompressor {name}", f"Installed are {', '.join(installed())}", "Take one, or install it"
         ) from error
     return Inflater(name, opener, (EOFError, OSError, zlib.error, gzip.BadGzipFile, codec.error))

@@ -9,7 +9,7 @@ from vadose.batchu2022.station_match import SensorId, Unmatched, matching
 from vadose.dataset.labels import LabelRule, clean, nearest
 from vadose.dataset.layout import LABEL
 from vadose.dataset.spatial_groups import distance_km
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 
@@ -19,7 +19,7 @@ COLUMNS = (LABEL, "flag", "lag_minutes", "depth_from_m", "depth_to_m", "label_fr
 
 
 @dataclass(frozen=True, eq=False)
-class Merge:
+class LabelMatcher:
     """Finds the labels of published examples in an ISMN archive. Each sensor is read once and kept.
 
     Attributes:
@@ -45,7 +45,7 @@ class Merge:
             where reason tells why there is no label; lag_minutes is the time of the reading minus that of the example.
 
         Raises:
-            Refusal: the archive cannot be read, or holds no soil moisture.
+            VadoseError: the archive cannot be read, or holds no soil moisture.
         """
         found = pd.DataFrame(index=examples.index, columns=list(COLUMNS)).assign(
             **{name: np.full(len(examples), np.nan) for name in ("lag_minutes", "depth_from_m", "depth_to_m")},
@@ -83,7 +83,7 @@ class Merge:
         if sensor not in self._read:
             try:
                 readings = self.archive.read(sensor)
-            except Refusal as refusal:
+            except VadoseError as refusal:
                 raise Unmatched(f"{sensor.id} cannot be read: {refusal}") from refusal
             self._read[sensor] = (clean(readings, self.rule)[0], readings.rename_axis("time").reset_index())
         return self._read[sensor]

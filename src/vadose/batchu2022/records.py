@@ -30,7 +30,7 @@ _ROOM = 3 * 2**23  # holds a record of the release
 
 
 @dataclass(frozen=True)
-class Record:
+class TFRecord:
     """A record whose checksums are right.
 
     Attributes:
@@ -71,7 +71,7 @@ class _Broken(Exception):
         self.ends = ends
 
 
-def records(path: Path, longest: int = LONGEST, inflater: Inflater | None = None) -> Iterator[Record | Fault]:
+def records(path: Path, longest: int = LONGEST, inflater: Inflater | None = None) -> Iterator[TFRecord | Fault]:
     """Every record of a shard in order, and a fault in the place of each that cannot be read.
 
     Memory is bounded by `longest`, whatever a record says of its length. After a record with a wrong checksum, or one
@@ -100,7 +100,7 @@ def records(path: Path, longest: int = LONGEST, inflater: Inflater | None = None
                 else:
                     if data is None:
                         return
-                    yield Record(number, offset, data)
+                    yield TFRecord(number, offset, data)
                 number, offset = number + 1, shard.offset
     except tool.damage as error:
         yield Fault(path.name, number, offset, f"the file cannot be read: {_told(error)}", ends=True)

@@ -10,14 +10,14 @@ import pandas as pd
 import zarr
 
 from vadose.batchu2022.batches import PublishedBatch, published_batches
-from vadose.batchu2022.crop import AGES, Numbers, cut, kept_for
+from vadose.batchu2022.crop import AGES, RawChips, crop_to_grid, kept_for
 from vadose.batchu2022.features import IMAGES, SCALARS
-from vadose.batchu2022.import_log import Ledger
-from vadose.batchu2022.label_match import Merge
-from vadose.batchu2022.shards import Tally
+from vadose.batchu2022.import_log import ImportLog
+from vadose.batchu2022.label_match import LabelMatcher
+from vadose.batchu2022.shards import ShardReport
 from vadose.dataset.layout import IDENTITY, LABEL
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.variables import SOIL_MOISTURE
 
 LEDGER, LEFT_OUT, INDEX = "ledger.json", "left_out.parquet", "index.parquet"
@@ -37,7 +37,7 @@ class Shards:
     """
 
     folder: Path
-    labels: Merge | None
+    labels: LabelMatcher | None
     halo: int
 
     def has(self, number: int) -> bool:
@@ -47,32 +47,32 @@ class Shards:
     def stage(self, number: int, shard: Path) -> int:
         """Read a shard, whole or not at all; its number when it is done."""
         left_out = [pd.DataFrame(columns=TOLD)]
-        with replacing(self._of(number)) as folder:
+        with atomic_write(self._of(number)) as folder:
             folder.mkdir()
             for place, found in enumerate(self._read(shard)):
-                if isinstance(found, Tally):
-                    Ledger((found,)).write(folder / LEDGER)
+                if isinstance(found, ShardReport):
+                    ImportLog((found,)).write(folder / LEDGER)
                     continue
                 reasons = reasons_of(found.index)
-                _write(folder / str(place), cut(found, np.flatnonzero(reasons == ""), self.halo))
+                _write(folder / str(place), crop_to_grid(found, np.flatnonzero(reasons == ""), self.halo))
                 left_out.append(found.index.assign(reason=reasons).loc[(reasons != "").to_numpy(), TOLD])
             pd.concat(left_out[1:] or left_out, ignore_index=True).to_parquet(folder / LEFT_OUT)
         return number
 
-    def tally(self, number: int) -> Tally:
+    def tally(self, number: int) -> ShardReport:
         """What became of a shard's records."""
-        return Ledger.load(self._of(number) / LEDGER).tallies[0]
+        return ImportLog.load(self._of(number) / LEDGER).tallies[0]
 
     def left_out(self, number: int) -> pd.DataFrame:
         """The examples of a shard that give no sample, each with its reason."""
         return pd.read_parquet(self._of(number) / LEFT_OUT)
 
-    def parts(self, number: int) -> Iterator[Numbers]:
+    def parts(self, number: int) -> Iterator[RawChips]:
         """The others, in their order."""
         folders = (path for path in self._of(number).iterdir() if path.is_dir())
         return map(_part, sorted(folders, key=lambda path: int(path.name)))
 
-    def _read(self, shard: Path) -> Iterator[PublishedBatch | Tally]:
+    def _read(self, shard: Path) -> Iterator[PublishedBatch | ShardReport]:
         labels = self.labels.labels if self.labels else None
         return published_batches(
             [shard], IMAGES, SCALARS, kept_for(self.halo), AT_ONCE, labels, tuple(dict.fromkeys(AGES.values()))
@@ -97,7 +97,7 @@ def reasons_of(index: pd.DataFrame) -> pd.Series:
     return reasons.where(told == "", told)
 
 
-def _write(folder: Path, numbers: Numbers) -> None:
+def _write(folder: Path, numbers: RawChips) -> None:
     if numbers.index.empty:
         return
     folder.mkdir()
@@ -110,8 +110,8 @@ def _save(path: Path, arrays: Mapping[str, Any]) -> None:
     zarr.save_group(path, zarr_format=3, **arrays)
 
 
-def _part(folder: Path) -> Numbers:
-    return Numbers(pd.read_parquet(folder / INDEX), _arrays(folder / "images.zarr"), _arrays(folder / "scalars.zarr"))
+def _part(folder: Path) -> RawChips:
+    return RawChips(pd.read_parquet(folder / INDEX), _arrays(folder / "images.zarr"), _arrays(folder / "scalars.zarr"))
 
 
 def _arrays(path: Path) -> dict[str, Any]:

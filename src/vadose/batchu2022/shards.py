@@ -10,8 +10,8 @@ import numpy as np
 from vadose.batchu2022.decode import Value, decoded
 from vadose.batchu2022.features import CENTRE, IDENTITY, SIDE, Feature, chosen
 from vadose.batchu2022.protobuf import Raw, Unreadable, parse
-from vadose.batchu2022.records import LONGEST, Fault, Record, records
-from vadose.errors import Refusal
+from vadose.batchu2022.records import LONGEST, Fault, TFRecord, records
+from vadose.errors import VadoseError
 
 _NAME = re.compile(r".*-(\d+)-of-(\d+)\.tfrecord(\.gz)?")
 
@@ -32,7 +32,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Tally:
+class ShardReport:
     """The account of a shard that was read to its end.
 
     Attributes:
@@ -57,11 +57,11 @@ def shards(folder: Path) -> tuple[Path, ...]:
     """The shards in a folder, by name.
 
     Raises:
-        Refusal: there is none.
+        VadoseError: there is none.
     """
     found = tuple(sorted(path for path in folder.glob("*.tfrecord*") if _NAME.fullmatch(path.name)))
     if not found:
-        raise Refusal(
+        raise VadoseError(
             f"published: shards in {folder}",
             "Found no file named …-00000-of-00500.tfrecord.gz",
             "Give the folder that the published shards were downloaded to",
@@ -93,10 +93,10 @@ def examples(
         optional: those of the wanted features that are absent, not a fault, where they are not one number or text.
 
     Raises:
-        Refusal: the release has no such feature, or an image no such middle.
+        VadoseError: the release has no such feature, or an image no such middle.
     """
     if not (0 < kept <= SIDE and kept % 2 == 0):
-        raise Refusal(
+        raise VadoseError(
             f"published: the middle {kept} pixels", f"An image has {SIDE}", f"Ask for an even number up to {SIDE}"
         )
     return _read(path, _Wanted(chosen(wanted), frozenset(optional), kept), longest)
@@ -108,7 +108,7 @@ class _Wanted:
     optional: frozenset[str]
     kept: int
 
-    def value(self, feature: Feature, raw: Raw | None, record: Record) -> Value | None:
+    def value(self, feature: Feature, raw: Raw | None, record: TFRecord) -> Value | None:
         try:
             value = None if raw is None else decoded(feature, raw, record.data, self.kept)
         except Unreadable:
@@ -129,7 +129,7 @@ def _read(path: Path, wanted: _Wanted, longest: int) -> Iterator[Example | Fault
             yield Fault(path.name, record.number, record.offset, str(error))
 
 
-def _values(record: Record, wanted: _Wanted) -> dict[str, Value]:
+def _values(record: TFRecord, wanted: _Wanted) -> dict[str, Value]:
     raws = parse(record.data, {feature.name.encode() for feature in wanted.features})
     values: dict[str, Value] = {}
     for feature in wanted.features:

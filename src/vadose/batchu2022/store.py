@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from vadose.batchu2022 import calibration as read_by
-from vadose.batchu2022.crop import MOST_HALO, Numbers
-from vadose.batchu2022.label_match import Merge
+from vadose.batchu2022.crop import MOST_HALO, RawChips
+from vadose.batchu2022.label_match import LabelMatcher
 from vadose.batchu2022.resumable import TOLD, Shards
 from vadose.batchu2022.shards import absent
 from vadose.batchu2022.to_samples import held, packings, samples_of
@@ -19,10 +19,10 @@ from vadose.batchu2022.units import UnitFit
 from vadose.dataset.calibrations import CALIBRATIONS, LinearCalibration, to_dict
 from vadose.dataset.coverage import observed, shares, shares_text, total
 from vadose.dataset.layout import DECLARATION, IDENTITY, LISTS
-from vadose.dataset.rejections import Dropped, Report
-from vadose.dataset.resumable import Staging
+from vadose.dataset.rejections import RejectionCounts, Report
+from vadose.dataset.resumable import ResumableBuild
 from vadose.dataset.writer import SampleWriter, check_free
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.outputs import Request
 from vadose.io.processes import processes
 
@@ -36,7 +36,7 @@ FAULTS = ["shard", "record", "offset", "reason", "ends"]
 def import_shards(
     paths: Sequence[Path],
     path: Path,
-    labels: Merge | None = None,
+    labels: LabelMatcher | None = None,
     units: Mapping[str, UnitFit] | None = None,
     halo: int = MOST_HALO,
     simulated: bool = False,
@@ -61,7 +61,7 @@ def import_shards(
         workers: processes, each at a shard of its own.
 
     Raises:
-        Refusal: no such halo, a fit that is of no use, no labelled example, something else at `path`, or another
+        VadoseError: no such halo, a fit that is of no use, no labelled example, something else at `path`, or another
             import that was stopped there; no store is written.
     """
     _check(halo)
@@ -75,7 +75,7 @@ def import_shards(
     request = Request.of("samples import-batchu2022", path, published=asked, lines=to_dict(lines))
     with request.store(path, DECLARATION) as store:
         check_free(store)
-        staging = Staging.open(store, {"published": asked})
+        staging = ResumableBuild.open(store, {"published": asked})
         shards = Shards(staging.folder, labels, halo)
         _stage(shards, paths, progress, workers)
         origin = {"request": request.mark, "published": asked}
@@ -86,14 +86,14 @@ def import_shards(
 
 def _check(halo: int) -> None:
     if not 0 <= halo <= MOST_HALO:
-        raise Refusal(
+        raise VadoseError(
             f"published: chips with a halo of {halo} cells",
             f"Wherever in its cell the sensor lies, an image covers {MOST_HALO}",
             f"Ask for 0 to {MOST_HALO}",
         )
 
 
-def _told(labels: Merge | None) -> dict[str, Any] | None:
+def _told(labels: LabelMatcher | None) -> dict[str, Any] | None:
     if labels is None:
         return None
     rule = labels.rule.model_dump(mode="json")
@@ -144,7 +144,7 @@ class _Import:
                 samples += len(part.index)
             made_from["coverage"] = shares(total(counts), max(samples, 1))
             left_out = pd.concat([unlabelled, *self.repeated], ignore_index=True)
-            dropped = Dropped.of(
+            dropped = RejectionCounts.of(
                 {UNLABELLED: len(unlabelled), REPEATED: len(left_out) - len(unlabelled), DAMAGED: len(faults)}
             )
             made_from["left_out"] = dict(dropped.counts)
@@ -152,7 +152,7 @@ class _Import:
                 writer.put_list(name, table)
         return Report(path, samples, dropped, notes=(shares_text(made_from["coverage"], "samples"),))
 
-    def _fresh(self) -> Iterator[Numbers]:
+    def _fresh(self) -> Iterator[RawChips]:
         """The samples of all shards, the first alone of those of one sensor and time."""
         for number in range(self.count):
             for part in self.shards.parts(number):
@@ -170,10 +170,10 @@ class _Import:
         return not known
 
 
-def _nothing(path: Path, unlabelled: pd.DataFrame, damaged: int) -> Refusal:
+def _nothing(path: Path, unlabelled: pd.DataFrame, damaged: int) -> VadoseError:
     reasons = Counter(unlabelled["reason"]).most_common(3)
     told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
-    return Refusal(
+    return VadoseError(
         f"published: a store at {path}",
         f"Of {len(unlabelled)} examples none has a label{f': {told}' if told else ''}; {damaged} records are damaged",
         "Give the ISMN archive of the same sensors with --ismn, or other shards",

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.batchu2022.calibration import FEATURE_OF, PIXELS
-from vadose.batchu2022.crop import Numbers
+from vadose.batchu2022.crop import RawChips
 from vadose.dataset.calibrations import LinearCalibration
 from vadose.dataset.packing import Packing
 from vadose.dataset.writer import Samples
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.fusion.regrid import block_mean
 from vadose.grid import PIXELS_PER_CELL
 from vadose.variables import PREDICTORS, SOURCES
@@ -20,14 +20,14 @@ VALID = tuple(f"{source}_valid_fraction" for source in SOURCES)
 AGE = tuple(f"{source}_age" for source in SOURCES)
 
 
-def held(halo: int) -> Needs:
+def held(halo: int) -> InputSpec:
     """What every sample of a published store has: no history, which the release does not tell.
 
     Args:
         halo: cells around the sensor's cell.
     """
     cells = (*PIXELS, *(name for name in FEATURE_OF if name not in PIXELS))
-    return Needs(pixels=PIXELS, cells=(*cells, *sorted(VALID + AGE)), halo=halo)
+    return InputSpec(pixels=PIXELS, cells=(*cells, *sorted(VALID + AGE)), halo=halo)
 
 
 def packings(lines: Mapping[str, LinearCalibration]) -> dict[str, Packing]:
@@ -35,7 +35,7 @@ def packings(lines: Mapping[str, LinearCalibration]) -> dict[str, Packing]:
     return {name: lines[name].packing for name in PIXELS if name in lines}
 
 
-def samples_of(numbers: Numbers, lines: Mapping[str, LinearCalibration], halo: int) -> Samples:
+def samples_of(numbers: RawChips, lines: Mapping[str, LinearCalibration], halo: int) -> Samples:
     """Samples in physical units, or in those of nominal lines.
 
     Cell values are means over the pixels of the sensor's cell that are present, of powers in linear power, kept within

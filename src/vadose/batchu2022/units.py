@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vadose.errors import Refusal
-from vadose.io.files import declaration, read_json, write_json
+from vadose.errors import VadoseError
+from vadose.io.files import metadata, read_json, write_json
 
 KIND = "published units"
 FEWEST = 100
@@ -66,7 +66,7 @@ def fit(feature: str, units: str, published: ArrayLike, product: ArrayLike) -> U
         product: values of the same pixels at the same time, NaN where missing.
 
     Raises:
-        Refusal: the shapes differ, there are too few pairs, or either is constant.
+        VadoseError: the shapes differ, there are too few pairs, or either is constant.
     """
     numbers, values = np.asarray(published, np.float64), np.asarray(product, np.float64)
     if numbers.shape != values.shape:
@@ -96,7 +96,7 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, UnitFit]:
     """The inverse of `to_dict`.
 
     Raises:
-        Refusal: something is absent, unknown, or no finite line.
+        VadoseError: something is absent, unknown, or no finite line.
     """
     try:
         fits = {name: UnitFit(**one) for name, one in content.items()}
@@ -110,14 +110,14 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, UnitFit]:
 
 def write(path: Path, fits: Mapping[str, UnitFit], made_from: Mapping[str, Any]) -> None:
     """Write fits as JSON, with what they were made from."""
-    write_json(path, declaration(KIND, made_from) | {"features": to_dict(fits)})
+    write_json(path, metadata(KIND, made_from) | {"features": to_dict(fits)})
 
 
 def read(path: Path) -> dict[str, UnitFit]:
     """What `write` wrote.
 
     Raises:
-        Refusal: it cannot be read, or holds no fits.
+        VadoseError: it cannot be read, or holds no fits.
     """
     try:
         content = read_json(path)
@@ -131,5 +131,5 @@ def read(path: Path) -> dict[str, UnitFit]:
     return from_dict(features)
 
 
-def _refused(what: str, found: str, remedy: str) -> Refusal:
-    return Refusal(f"published: units of {what}", found, remedy)
+def _refused(what: str, found: str, remedy: str) -> VadoseError:
+    return VadoseError(f"published: units of {what}", found, remedy)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.atomic import in_words
 from vadose.io.processes import tidy_ending
 
@@ -29,7 +29,7 @@ RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose tr
 Workers = Annotated[int, typer.Option(min=1, help="Parallel processes; all processors by default.")]
 
 
-def say(*lines: str) -> None:
+def echo(*lines: str) -> None:
     """Print results, as they are."""
     for line in lines:
         typer.echo(line)
@@ -68,7 +68,7 @@ def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
     yield report
 
 
-def fail_in_words(app: typer.Typer) -> int:
+def report_errors(app: typer.Typer) -> int:
     """Run an application; what cannot be met, and what the system denies, is printed in three parts, a line each.
 
     Returns:
@@ -77,22 +77,22 @@ def fail_in_words(app: typer.Typer) -> int:
     try:
         with tidy_ending():
             app(standalone_mode=True)
-    except (Refusal, OSError, MemoryError, RuntimeError) as error:
+    except (VadoseError, OSError, MemoryError, RuntimeError) as error:
         refusal = _refusal_of(error)
-        for part in (refusal.asked, refusal.found, refusal.remedy):
+        for part in (refusal.context, refusal.problem, refusal.hint):
             typer.echo(" ".join(part.split()), err=True)
         return 2
     return 0
 
 
-def _refusal_of(error: Exception) -> Refusal:
+def _refusal_of(error: Exception) -> VadoseError:
     """An error in three parts; what is no fault of the user's or the system's is raised again."""
-    if isinstance(error, Refusal):
+    if isinstance(error, VadoseError):
         return error
     if isinstance(error, OSError):
         return in_words(error)
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
-        return Refusal(
+        return VadoseError(
             "memory: what the command needs",
             f"It does not suffice ({error or type(error).__name__})",
             "Use fewer --workers or a smaller area, or a machine with more memory",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadose.cli.console import say
+from vadose.cli.console import echo
 
 Products = Annotated[
     list[str],
@@ -64,8 +64,8 @@ def evaluate(
 
     R, ubRMSE, RMSE and bias with 90 % intervals; with several products, the first is paired with each of the others.
     """
-    from vadose.experiment.score import judge
+    from vadose.experiment.score import score_products
     from vadose.products.described import reading_of
 
     reading = reading_of(variable, units, layer_depth, rescale or "", porosity, window_hours, select or (), quality)
-    say(judge(products, out, min_samples, sensors, reading, literature, triple))
+    echo(score_products(products, out, min_samples, sensors, reading, literature, triple))

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from vadose.cli import evaluate, maps, samples, simulate, train
-from vadose.cli.console import CORES, epochs, fail_in_words, progress, say
+from vadose.cli.console import CORES, echo, epochs, progress, report_errors
 from vadose.io.gdal import shut_gdal
-from vadose.io.memory import keep_freed
+from vadose.io.memory import tune_malloc
 
 app = typer.Typer(
     name="vadose",
@@ -42,11 +42,11 @@ def demo(
 
     with progress("demo") as report, epochs() as epoch_report:
         shown = demonstrate(folder, preset, report, epoch_report, CORES)
-    say(*shown)
+    echo(*shown)
 
 
 def main() -> None:
     """Run a command; errors are reported in words, with exit status 2."""
-    keep_freed()
+    tune_malloc()
     shut_gdal()
-    sys.exit(fail_in_words(app))
+    sys.exit(report_errors(app))

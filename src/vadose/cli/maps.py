@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadose.cli.console import CORES, RunFolder, progress, say
+from vadose.cli.console import CORES, RunFolder, echo, progress
 
 
 class MapFormat(StrEnum):
@@ -41,16 +41,16 @@ def map_(
 
     An interrupted map resumes with the remaining tiles. Exit status 1 where tiles failed.
     """
-    from vadose.mapping import Crew, MapRequest, TilesFailed
+    from vadose.mapping import Executor, MapRequest, TilesFailed
     from vadose.mapping.make import make_map
 
     formats = tuple(map(str, form or ("cog",)))
     request = MapRequest(run, archive, area, date, out, as_of, every, formats, pictures, allow_unread)
-    crew = Crew(scheduler, workers, device)
+    crew = Executor(scheduler, workers, device)
     if dry_run:
-        from vadose.mapping.cost import cost_of
+        from vadose.mapping.cost import estimate_cost
 
-        say(str(cost_of(request, crew)))
+        echo(str(estimate_cost(request, crew)))
         return
     told: list[str] = []
     try:
@@ -59,9 +59,9 @@ def map_(
     except TilesFailed as failed:
         for name, reason in failed.reasons.items():
             typer.echo(f"failed: {name}: {' '.join(reason.split())}", err=True)
-        typer.echo(f"{failed.asked} {len(failed.reasons)} of them failed. {failed.remedy}", err=True)
+        typer.echo(f"{failed.context} {len(failed.reasons)} of them failed. {failed.hint}", err=True)
         raise typer.Exit(1) from failed
-    say(*told, *map(str, written))
+    echo(*told, *map(str, written))
 
 
 def series(
@@ -76,4 +76,4 @@ def series(
     from vadose.report.text import counted
 
     table = series_of(maps, out, point or (), points, polygons)
-    say(f"{counted(len(table), 'rows')} of {counted(table['place'].nunique(), 'places')} in {out}")
+    echo(f"{counted(len(table), 'rows')} of {counted(table['place'].nunique(), 'places')} in {out}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vadose.cli.console import CORES, AllowUnread, Config, Out, Workers, progress, say
+from vadose.cli.console import CORES, AllowUnread, Config, Out, Workers, echo, progress
 
 app = typer.Typer(no_args_is_help=True, help="Sample stores: predictors and readings per sensor and time.")
 Store = Annotated[Path, typer.Argument(help="Sample store: a folder that 'vadose samples' wrote.")]
@@ -19,12 +19,12 @@ def build(config: Config, out: Out = None, workers: Workers = CORES, allow_unrea
     An interrupted build resumes with the remaining sensors.
     """
     from vadose.experiment import read_experiment
-    from vadose.experiment.build_samples import gather
+    from vadose.experiment.build_samples import build_samples
 
     experiment = read_experiment(config).allowing_unread(allow_unread)
     with progress("samples") as report:
         folder = out or Path("runs") / experiment.name / "samples"
-        say(str(gather(experiment, folder, report, workers)))
+        echo(str(build_samples(experiment, folder, report, workers)))
 
 
 @app.command("import-table")
@@ -36,7 +36,7 @@ def import_table_(
     """Import a matched point table, with labels or without, into a sample store."""
     from vadose.dataset import TableMapping, import_table
 
-    say(str(import_table(table, TableMapping.read(columns), out, columns)))
+    echo(str(import_table(table, TableMapping.read(columns), out, columns)))
 
 
 @app.command("convert-ismn")
@@ -49,7 +49,7 @@ def convert_ismn(
     from vadose.insitu.conversion import archive_to_parquet
 
     with progress("sensors") as report:
-        say(str(archive_to_parquet(archive, out, workers, report)))
+        echo(str(archive_to_parquet(archive, out, workers, report)))
 
 
 @app.command("append")
@@ -60,7 +60,7 @@ def append_(
     from vadose.dataset import SampleStore, append
 
     with progress("samples") as report:
-        say(str(append(store, SampleStore.open(other), report)))
+        echo(str(append(store, SampleStore.open(other), report)))
 
 
 @app.command("verify")
@@ -70,7 +70,7 @@ def verify_(store: Store) -> None:
 
     with progress("arrays") as report:
         found = verify(SampleStore.open(store), report)
-    say(str(found))
+    echo(str(found))
     if found.faults:
         raise typer.Exit(1)
 
@@ -83,7 +83,7 @@ def describe_(
     from vadose.dataset import SampleStore, describe, picture
 
     held = SampleStore.open(store)
-    say(describe(held))
+    echo(describe(held))
     if out:
         picture(held, out)
 
@@ -104,7 +104,7 @@ def import_batchu2022(
     from vadose.batchu2022.commands import import_published
 
     with progress("shards") as report:
-        say(import_published(folder, out, ismn, units, halo, simulated, report, workers))
+        echo(import_published(folder, out, ismn, units, halo, simulated, report, workers))
 
 
 @app.command("fit-units")
@@ -118,4 +118,4 @@ def fit_units_(
     from vadose.batchu2022.commands import fit_units
 
     with progress("examples") as report:
-        say(str(fit_units(folder, archive, out, examples, report)))
+        echo(str(fit_units(folder, archive, out, examples, report)))

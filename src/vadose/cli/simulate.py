@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadose.cli.console import CORES, Workers, progress, say
+from vadose.cli.console import CORES, Workers, echo, progress
 
 app = typer.Typer(no_args_is_help=True, help="The simulated Earth: products, sensors and the known truth.")
 
@@ -25,7 +25,7 @@ def make_(
     seeded = chosen if seed is None else chosen.model_copy(update={"seed": seed})
     with progress("simulated world") as report:
         make(seeded, folder, report, workers)
-    say(f"Simulated world in {folder}")
+    echo(f"Simulated world in {folder}")
 
 
 @app.command("compare")
@@ -38,7 +38,7 @@ def compare(
     from vadose.studies.realism import compare_with_real
 
     compare_with_real(folder, real, out)
-    say(f"Page: {out}")
+    echo(f"Page: {out}")
 
 
 @app.command("evaluate")
@@ -51,8 +51,8 @@ def evaluate(
 
     Each region is mapped by networks that were not trained on its sensors.
     """
-    from vadose.studies.truth import judge_by_truth
+    from vadose.studies.truth import evaluate_against_truth
 
     with progress("regions") as report:
-        text = judge_by_truth(run, folder, out, report)
-    say(text, f"Tables: {out}")
+        text = evaluate_against_truth(run, folder, out, report)
+    echo(text, f"Tables: {out}")

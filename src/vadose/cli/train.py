@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadose.cli.console import CORES, AllowUnread, Config, Out, RunFolder, Workers, epochs, progress, say
+from vadose.cli.console import CORES, AllowUnread, Config, Out, RunFolder, Workers, echo, epochs, progress
 
 
 class ModelFormat(StrEnum):
@@ -35,14 +35,14 @@ def train(
     """Train the network and its baselines, and score them at held-out sensors."""
     from vadose.experiment import read_experiment
     from vadose.experiment.train import train_in
-    from vadose.training import Machine
+    from vadose.training import ComputeConfig
 
     experiment = read_experiment(config).allowing_unread(allow_unread)
-    machine = Machine.asked(device, devices, precision, accumulate, compiled, tensorboard)
+    machine = ComputeConfig.asked(device, devices, precision, accumulate, compiled, tensorboard)
     folder = out or Path("runs") / experiment.name
     with progress("samples") as samples_report, epochs() as report:
         scorecard = train_in(experiment, folder, resume, samples_report, report, workers, samples, machine)
-    say(scorecard.summary, f"Scorecard: {scorecard.path}")
+    echo(scorecard.summary, f"Scorecard: {scorecard.path}")
 
 
 def ablate_(
@@ -61,7 +61,7 @@ def ablate_(
     experiment = read_experiment(config).allowing_unread(allow_unread)
     with progress("samples") as samples_report, epochs() as report:
         table = ablate(experiment, out, resume, samples_report, report, workers, samples, variant or ())
-    say(table.read_text(encoding="utf-8"), f"Table: {table}")
+    echo(table.read_text(encoding="utf-8"), f"Table: {table}")
 
 
 def estimate(
@@ -80,7 +80,7 @@ def estimate(
     with progress("estimates") as report:
         table = predict_store(run, store, out, report, told.append)
     blank, seen = int(table["soil_moisture"].isna().sum()), int(table["seen_in_training"].sum())
-    say(
+    echo(
         *told,
         f"{len(table)} estimates in {out}; {blank} without any source to go by, {seen} at places seen in training",
     )
@@ -94,4 +94,4 @@ def export_(
     """Write the networks of a run as one model with the scaling inside, and its model card."""
     from vadose.export.run import export_run
 
-    say(*map(str, export_run(run, out, [*map(str, form or ("onnx",))])))
+    echo(*map(str, export_run(run, out, [*map(str, form or ("onnx",))])))

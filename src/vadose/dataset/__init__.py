@@ -1,16 +1,16 @@
 """What a network may see: samples of sensors and times, their labels, splits and scaling."""
 
 from vadose.dataset.append import append
-from vadose.dataset.chip_cache import Chips
+from vadose.dataset.chip_cache import ChipCache
 from vadose.dataset.collocate import Archive, build
 from vadose.dataset.describe import describe, picture
 from vadose.dataset.labels import LabelRule
-from vadose.dataset.leakage import check_disjoint
+from vadose.dataset.leakage import check_leakage
 from vadose.dataset.loader import SampleBatch, batches
-from vadose.dataset.rejections import Dropped, Report
-from vadose.dataset.scaling import Scaling
-from vadose.dataset.spatial_groups import Grouping
-from vadose.dataset.split import Fold, Split, holdout, inner, kfold, later, leave_one_out, years
+from vadose.dataset.rejections import RejectionCounts, Report
+from vadose.dataset.scaling import ScalingStats
+from vadose.dataset.spatial_groups import SpatialGroups
+from vadose.dataset.split import Fold, Split, holdout, kfold, leave_one_out, temporal_split, validation_split, years
 from vadose.dataset.store import SampleStore
 from vadose.dataset.table_columns import TableMapping
 from vadose.dataset.tables import import_table
@@ -19,32 +19,32 @@ from vadose.dataset.writer import Samples, SampleWriter
 
 __all__ = [
     "Archive",
-    "Chips",
-    "Dropped",
+    "ChipCache",
     "Fold",
-    "Grouping",
     "LabelRule",
+    "RejectionCounts",
     "Report",
     "SampleBatch",
     "SampleStore",
     "SampleWriter",
     "Samples",
-    "Scaling",
+    "ScalingStats",
+    "SpatialGroups",
     "Split",
     "TableMapping",
     "Verified",
     "append",
     "batches",
     "build",
-    "check_disjoint",
+    "check_leakage",
     "describe",
     "holdout",
     "import_table",
-    "inner",
     "kfold",
-    "later",
     "leave_one_out",
     "picture",
+    "temporal_split",
+    "validation_split",
     "verify",
     "years",
 ]

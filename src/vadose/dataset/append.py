@@ -8,10 +8,10 @@ import pandas as pd
 
 from vadose.dataset.calibrations import CALIBRATIONS
 from vadose.dataset.layout import IDENTITY, LISTS
-from vadose.dataset.rejections import Dropped, Report
+from vadose.dataset.rejections import RejectionCounts, Report
 from vadose.dataset.store import Rows, SampleStore
 from vadose.dataset.writer import Samples, SampleWriter
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.locks import alone_at
 from vadose.io.outputs import Request
 
@@ -30,7 +30,8 @@ def append(path: Path, other: SampleStore, progress: Callable[[int, int, str], N
         progress: told (samples done, samples, what).
 
     Raises:
-        Refusal: the stores do not hold the same, packed and in units alike, or one is simulated and the other is not.
+        VadoseError: the stores do not hold the same, packed and in units alike, or one is simulated and the other is
+            not.
     """
     with alone_at(path) as held:
         return _append(SampleStore.open(held), other, progress)
@@ -58,7 +59,7 @@ def _append(store: SampleStore, other: SampleStore, progress: Callable[[int, int
                 writer.append(_samples(other, rows[start : start + AT_ONCE]))
                 if progress:
                     progress(min(start + AT_ONCE, len(rows)), len(rows), "samples")
-    return Report(path, len(store) + len(rows), Dropped.of({"already there": int((~fresh).sum())}))
+    return Report(path, len(store) + len(rows), RejectionCounts.of({"already there": int((~fresh).sum())}))
 
 
 def _samples(store: SampleStore, rows: Rows) -> Samples:
@@ -82,16 +83,18 @@ def _check(store: SampleStore, other: SampleStore) -> None:
     asked = f"samples: those of {other.path} behind those of {store.path}"
     if store.holds != other.holds:
         differences = [*store.holds.differences(other.holds), *other.holds.differences(store.holds)]
-        raise Refusal(asked, f"They do not hold the same: {'; '.join(differences)}", "Build both for the same needs")
+        raise VadoseError(
+            asked, f"They do not hold the same: {'; '.join(differences)}", "Build both for the same needs"
+        )
     unlike = sorted(name for name in store.products if store.products[name] != other.products[name])
     if unlike:
         found = "; ".join(f"{name} is {store.products[name]} here and {other.products[name]} there" for name in unlike)
-        raise Refusal(asked, f"They are of different products: {found}", "Build both from the same products")
+        raise VadoseError(asked, f"They are of different products: {found}", "Build both from the same products")
     if store.packings != other.packings or store.calibrations != other.calibrations:
-        raise Refusal(
+        raise VadoseError(
             asked,
             "Published numbers are read or packed by other calibrations in the one",
             "Build both with the same units",
         )
     if store.simulated != other.simulated:
-        raise Refusal(asked, "One is simulated and the other is not", "Keep them apart")
+        raise VadoseError(asked, "One is simulated and the other is not", "Keep them apart")

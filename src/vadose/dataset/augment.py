@@ -17,7 +17,7 @@ def ways(rows: Rows, seed: int, epoch: int) -> NDArray[np.intp]:
     return (mixed % np.uint64(WAYS)).astype(np.intp)
 
 
-def turned(chips: Floats, way: NDArray[np.intp]) -> Floats:
+def augment(chips: Floats, way: NDArray[np.intp]) -> Floats:
     """Turn each chip.
 
     The geometry stays honest as far as every predictor is a value of its pixel and not a direction: backscatter,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vadose.dataset.packing import Packing
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.variables import PREDICTORS
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ class LinearCalibration:
         return np.where(np.isnan(numbers) | (numbers == self.missing), np.nan, values).astype(np.float32)
 
 
-Calibrations = Mapping[str, LinearCalibration]
+InputCalibrations = Mapping[str, LinearCalibration]
 """By predictor."""
 
 
-def to_dict(calibrations: Calibrations) -> dict[str, dict[str, Any]]:
+def to_dict(calibrations: InputCalibrations) -> dict[str, dict[str, Any]]:
     """Convert calibrations to what JSON can hold, by predictor."""
     return {name: asdict(one) for name, one in calibrations.items()}
 
@@ -78,7 +78,7 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, LinearCalib
     """Read calibrations as `to_dict` gives them.
 
     Raises:
-        Refusal: a key is unknown or absent.
+        VadoseError: a key is unknown or absent.
     """
     try:
         return {name: LinearCalibration(**one) for name, one in content.items()}
@@ -96,7 +96,7 @@ def provenance_of(store: "SampleStore") -> dict[str, Any]:
     return {CALIBRATIONS: dict(store.calibrations)} if store.calibrations else {}
 
 
-def require_physical(calibrations: Calibrations, names: Collection[str]) -> None:
+def require_physical(calibrations: InputCalibrations, names: Collection[str]) -> None:
     """Require that products can replace the stored numbers that a model was trained on.
 
     Args:
@@ -104,7 +104,7 @@ def require_physical(calibrations: Calibrations, names: Collection[str]) -> None
         names: predictors that it reads.
 
     Raises:
-        Refusal: a calibration is assumed, or fitted with a large residual; each is named.
+        VadoseError: a calibration is assumed, or fitted with a large residual; each is named.
     """
     poor = [_fault(one) for name, one in calibrations.items() if name in names and _fault(one)]
     if poor:
@@ -115,11 +115,11 @@ def require_physical(calibrations: Calibrations, names: Collection[str]) -> None
         )
 
 
-def require_same(calibrations: Calibrations, store: "SampleStore", names: Collection[str]) -> None:
+def require_same(calibrations: InputCalibrations, store: "SampleStore", names: Collection[str]) -> None:
     """Require that the samples of a store are in the units of those that a model was trained on.
 
     Raises:
-        Refusal: the units differ and are not both physical.
+        VadoseError: the units differ and are not both physical.
     """
     stored = calibrations_of(store)
     if not stored:
@@ -136,7 +136,7 @@ def require_same(calibrations: Calibrations, store: "SampleStore", names: Collec
         )
 
 
-def units_note(calibrations: Calibrations, names: Iterable[str]) -> str:
+def units_note(calibrations: InputCalibrations, names: Iterable[str]) -> str:
     """A note on the units of predictors beside their scores; "" where all are in the units of products."""
     wanted = set(names)
     methods: dict[str, list[str]] = {"assumed": [], "fitted": []}
@@ -166,5 +166,5 @@ def _line(one: LinearCalibration | None) -> tuple[float, float] | None:
     return (one.scale, one.offset) if one else None
 
 
-def _refused(what: str, found: str, remedy: str) -> Refusal:
-    return Refusal(f"published: units of {what}", found, remedy)
+def _refused(what: str, found: str, remedy: str) -> VadoseError:
+    return VadoseError(f"published: units of {what}", found, remedy)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.dataset.history_features import antecedent
-from vadose.fusion import History, Windows
+from vadose.dataset.history_features import history_features
+from vadose.fusion import HistorySpec, TemporalPolicy
 from vadose.grid import nanosecond, nanoseconds
 from vadose.variables import INCIDENCE_ANGLE, LATENCY_DAYS, source_of
 
@@ -29,7 +29,7 @@ class Looks:
     names: Sequence[str]
     values: Floats
 
-    def carried(self, windows: Windows) -> tuple[Floats, dict[str, Floats]]:
+    def carried(self, windows: TemporalPolicy) -> tuple[Floats, dict[str, Floats]]:
         """What is known at the time of each row: the latest look of each source, not older than its window.
 
         The predictors of a source come from one look, so that no row mixes two moments. A row is a look of a source
@@ -46,7 +46,7 @@ class Looks:
             ages[source] = age
         return known, ages
 
-    def history(self, past: History, windows: Windows) -> NDArray[np.float32]:
+    def history(self, past: HistorySpec, windows: TemporalPolicy) -> NDArray[np.float32]:
         """Means in steps of time of what was observed and published, (row, step, variable), the latest step first."""
         parts = np.full((len(self.times), past.steps, len(past.variables)), np.nan, np.float32)
         for source in dict.fromkeys(map(source_of, past.variables)):
@@ -57,7 +57,7 @@ class Looks:
                 seen = self._seen(self._changing()[source])
                 values = np.where(seen[:, np.newaxis], values, np.nan)
             delay = self._delay(source, windows)
-            parts[:, :, places] = antecedent(self.times, values, past.steps, past.step_days, delay)
+            parts[:, :, places] = history_features(self.times, values, past.steps, past.step_days, delay)
         return parts
 
     def _changing(self) -> Mapping[str, list[int]]:
@@ -73,7 +73,7 @@ class Looks:
         return np.asarray(np.isfinite(self.values[:, telling]).any(axis=1))
 
     def _latest(
-        self, seen: NDArray[np.bool_], source: str, windows: Windows
+        self, seen: NDArray[np.bool_], source: str, windows: TemporalPolicy
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Row of the look that counts at each row, and its age in days; NaN where there is none."""
         moments = nanoseconds(self.times).astype(np.int64)
@@ -83,7 +83,7 @@ class Looks:
         age = (moments - moments[look]) / DAY_NS
         return look, np.where((look >= 0) & (age <= windows.of(source)), age, np.nan)
 
-    def _delay(self, source: str, windows: Windows) -> int:
+    def _delay(self, source: str, windows: TemporalPolicy) -> int:
         """Nanoseconds from an observation until it counts."""
         first = nanosecond(self.times[0])
         return int((first - windows.until(source, first)) / np.timedelta64(1, "ns"))

@@ -11,7 +11,7 @@ BUDGET_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True, eq=False)
-class Chips:
+class ChipCache:
     """The chips of a store: those that fit into the budget are read once, the others each time they are asked for.
 
     Several threads may ask at once.
@@ -34,7 +34,7 @@ class Chips:
         """Pixels of samples: (sample, channel, y, x), physical units, NaN where missing; the caller's own.
 
         Raises:
-            Refusal: the store does not hold them, or a file cannot be read.
+            VadoseError: the store does not hold them, or a file cannot be read.
         """
         held = [self._held.get(row) for row in rows.tolist()]
         absent = np.array([chip is None for chip in held], bool)

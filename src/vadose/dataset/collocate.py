@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from vadose.dataset.coverage import observed, shares, shares_text, total
 from vadose.dataset.labels import LabelRule, at_top, clean, nearest
 from vadose.dataset.layout import DECLARATION, NO_PRODUCTS
-from vadose.dataset.rejections import Dropped, Report
-from vadose.dataset.resumable import Part, Staging
-from vadose.dataset.station_classes import surroundings, untold
+from vadose.dataset.rejections import RejectionCounts, Report
+from vadose.dataset.resumable import ResumableBuild, SampleChunk
+from vadose.dataset.station_classes import station_classes, untold
 from vadose.dataset.writer import Samples, SampleWriter, check_free
-from vadose.errors import NothingFound, Refusal
-from vadose.fusion import Inputs, Needs
+from vadose.errors import NoDataError, VadoseError
+from vadose.fusion import FeatureCube, InputSpec
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST, Period, Tile, nanoseconds, tile_around
 from vadose.insitu.headers import Sensor
 from vadose.io.outputs import Request
@@ -43,10 +43,10 @@ LEFT_OUT = "left_out.parquet"
 _AT_ONCE = 16
 
 
-class Moments(Protocol):
+class SampleTimes(Protocol):
     """One tile, asked for its inputs at one moment after another."""
 
-    def at(self, time: np.datetime64) -> Inputs:
+    def at(self, time: np.datetime64) -> FeatureCube:
         """Everything known at a moment."""
         ...
 
@@ -56,9 +56,9 @@ class Archive:
     """Where readings and inputs come from; each part is a function, so that any archive can stand behind it.
 
     Attributes:
-        read: readings of a sensor, indexed by time (UTC), with soil_moisture (m3 m-3) and flag; NothingFound if none.
+        read: readings of a sensor, indexed by time (UTC), with soil_moisture (m3 m-3) and flag; NoDataError if none.
         times_of: the times at which samples of a sensor are wanted, UTC.
-        assemble: the inputs of a tile for the moments of a period; NothingFound where no source holds anything.
+        assemble: the inputs of a tile for the moments of a period; NoDataError where no source holds anything.
         classes_of: land cover and climate at a sensor, by the names of `sources.ismn_static.COVER`; those that are not
             known are absent.
         left_out: what of the archive has not been read so far.
@@ -66,7 +66,7 @@ class Archive:
 
     read: Callable[[Sensor], pd.DataFrame]
     times_of: Callable[[Sensor], NDArray[np.datetime64]]
-    assemble: Callable[[Tile, Period], Moments]
+    assemble: Callable[[Tile, Period], SampleTimes]
     classes_of: Callable[[Sensor], Mapping[str, str]] = untold
     left_out: Callable[[], Sequence[LeftOut]] = tuple
 
@@ -74,7 +74,7 @@ class Archive:
 def build(
     sensors: Sequence[Sensor],
     archive: Archive,
-    needs: Needs,
+    needs: InputSpec,
     path: Path,
     rule: LabelRule | None = None,
     made_from: Mapping[str, Any] | None = None,
@@ -104,7 +104,8 @@ def build(
         require: raises where the samples lack a source of which something was left out; told whether each was seen.
 
     Raises:
-        Refusal: no sample came of it, a file cannot be read, or another build was stopped here; no store is written.
+        VadoseError: no sample came of it, a file cannot be read, or another build was stopped here; no store is
+            written.
     """
     rule = rule or LabelRule()
     request = Request.of("samples build", path, made_from=dict(made_from or {}), needs=needs, rule=rule)
@@ -116,7 +117,7 @@ def build(
 def _build(
     sensors: Sequence[Sensor],
     archive: Archive,
-    needs: Needs,
+    needs: InputSpec,
     path: Path,
     rule: LabelRule,
     origin: dict[str, Any],
@@ -128,7 +129,7 @@ def _build(
 ) -> Report:
     check_free(path)
     plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
-    staging = Staging.open(path, plan)
+    staging = ResumableBuild.open(path, plan)
     _gather(_Search(archive, needs, rule, staging), sensors, progress, workers)
     report = _written(staging, len(sensors), path, origin, simulated, products, require)
     staging.remove()
@@ -136,7 +137,7 @@ def _build(
 
 
 def _written(
-    staging: Staging,
+    staging: ResumableBuild,
     sensors: int,
     path: Path,
     origin: dict[str, Any],
@@ -145,13 +146,13 @@ def _written(
     require: Require,
 ) -> Report:
     """The store of all parts, in the order of the sensors."""
-    dropped = sum((staging.dropped(number) for number in range(sensors)), Dropped())
+    dropped = sum((staging.dropped(number) for number in range(sensors)), RejectionCounts())
     unread = tuple(sorted({entry for number in range(sensors) for entry in staging.unread(number)}))
     parts = (part for number in range(sensors) for part in staging.parts(number))
     first = next(parts, None)
     if first is None:
         staging.remove()
-        raise Refusal(
+        raise VadoseError(
             f"samples: a store of {sensors} sensors",
             f"No sample came of them; left out: {dropped}" + (f"; not read: {summary(unread)}" if unread else ""),
             "Widen the period or the window around the times, or accept other flags and depths",
@@ -171,7 +172,7 @@ def _written(
             writer.put_list(LEFT_OUT, pd.DataFrame([asdict(entry) for entry in unread]))
         origin |= {"items": sorted(items), "left_out": dict(dropped.counts), "coverage": coverage}
         origin |= {"unread": [[entry.source, entry.name, entry.kind] for entry in unread]}
-    missing = Dropped.of({f"sample without {source}": samples - count for source, count in seen.items()})
+    missing = RejectionCounts.of({f"sample without {source}": samples - count for source, count in seen.items()})
     lists = [f"Not read: {summary(unread)}; each with its reason in {path / LEFT_OUT}"] if unread else []
     return Report(
         path, samples, dropped, missing, (shares_text(coverage, "samples"), *lists) if coverage else tuple(lists)
@@ -191,9 +192,9 @@ def _gather(search: "_Search", sensors: Sequence[Sensor], progress: Progress | N
 @dataclass(frozen=True)
 class _Search:
     archive: Archive
-    needs: Needs
+    needs: InputSpec
     rule: LabelRule
-    staging: Staging
+    staging: ResumableBuild
 
     def through(self, sensors: Sequence[Sensor], numbers: Sequence[int], workers: int) -> Iterator[int]:
         """Gather some sensors; the number of each when it is done."""
@@ -211,7 +212,7 @@ class _Search:
         self.staging.put(number, self._parts(sensor, dropped), dropped, self.archive.left_out)
         return number
 
-    def _parts(self, sensor: Sensor, dropped: Counter[str]) -> Iterator[Part]:
+    def _parts(self, sensor: Sensor, dropped: Counter[str]) -> Iterator[SampleChunk]:
         labels = self._labels(sensor, dropped)
         if labels.empty:
             return
@@ -219,10 +220,10 @@ class _Search:
         tile = tile_around(sensor.lon, sensor.lat, self.needs.halo)
         try:
             moments = self.archive.assemble(tile, Period(times[0], times[-1] + np.timedelta64(1, "ns")))
-        except NothingFound:
+        except NoDataError:
             dropped["time that no source covers"] += len(labels)
             return
-        index = labels.assign(**_identity(sensor), **surroundings(self.archive.classes_of(sensor), times))
+        index = labels.assign(**_identity(sensor), **station_classes(self.archive.classes_of(sensor), times))
         for start in range(0, len(labels), _AT_ONCE):
             inputs = [moments.at(time) for time in times[start : start + _AT_ONCE]]
             yield _stacked(index.iloc[start : start + _AT_ONCE], inputs, _holds(inputs[0], self.needs))
@@ -237,7 +238,7 @@ class _Search:
             return _without(dropped, "sensor without a time asked for")
         try:
             readings = self.archive.read(sensor)
-        except NothingFound:
+        except NoDataError:
             return _without(dropped, "sensor without readings")
         good, unfit = clean(readings, self.rule)
         matched, alone = nearest(good, times, self.rule.window_minutes)
@@ -262,25 +263,25 @@ def _identity(sensor: Sensor) -> dict[str, Any]:
     }
 
 
-def _holds(inputs: Inputs, needs: Needs) -> Needs:
+def _holds(inputs: FeatureCube, needs: InputSpec) -> InputSpec:
     provenance = (str(name) for name in inputs.cells.data_vars if str(name).endswith(("_valid_fraction", "_age")))
     return replace(needs, cells=(*needs.cells, *sorted(set(provenance) - set(needs.cells))))
 
 
-def _stacked(index: pd.DataFrame, found: Sequence[Inputs], holds: Needs) -> Part:
+def _stacked(index: pd.DataFrame, found: Sequence[FeatureCube], holds: InputSpec) -> SampleChunk:
     cells = [_arrays(inputs.cells, holds.cells, ())[:, 0, 0] for inputs in found]
     steps = (holds.history.steps,)
     history = [_arrays(inputs.history, holds.history.variables, steps)[..., 0, 0].T for inputs in found]
     pixels = [_arrays(inputs.pixels, holds.pixels, ()) for inputs in found] if holds.pixels else None
     samples = Samples(index, np.stack(cells), np.stack(history), np.stack(pixels) if pixels is not None else None)
-    return Part(samples, holds, frozenset(item for inputs in found for item in inputs.items))
+    return SampleChunk(samples, holds, frozenset(item for inputs in found for item in inputs.items))
 
 
 def _arrays(dataset: xr.Dataset, names: tuple[str, ...], leading: tuple[int, ...]) -> NDArray[np.float32]:
     """Variables of a dataset, (variable, ...), of whatever shape they have; (0, ..., 1, 1) of none."""
     absent = [name for name in names if name not in dataset]
     if absent:
-        raise Refusal(
+        raise VadoseError(
             f"samples: {', '.join(names)} of a tile",
             f"Fusion gave no {', '.join(absent)}",
             "Ask fusion for what the store is to hold",

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vadose.dataset.table_columns import Moment, Name, Place, Quantity, TableMapping, closest
-from vadose.errors import Refusal
+from vadose.dataset.table_columns import CoordinateColumn, NameColumn, QuantityColumn, TableMapping, TimeColumn, closest
+from vadose.errors import VadoseError
 from vadose.io.csv_tables import read_csv, utc_times
 
 
@@ -19,7 +19,7 @@ def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
     """The mapped columns of a CSV (also compressed) or Parquet file; names and times of a CSV stay text.
 
     Raises:
-        Refusal: no such file, another format, truncated, empty, or without a mapped column.
+        VadoseError: no such file, another format, truncated, empty, or without a mapped column.
     """
     texts = {name.column for name in mapping.names if name.column} | {mapping.time.column}
     numbers = {mapping.lat.column, mapping.lon.column, *(quantity.column for _, quantity in mapping.quantities)}
@@ -31,15 +31,17 @@ def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
             _require(path, texts | numbers, list(pd.read_csv(path, nrows=0).columns))
             table = read_csv(path, texts, usecols=sorted(texts | numbers))
         else:
-            raise Refusal(f"tables: {path}", "Its name ends in none of .csv, .csv.gz, .parquet", "Convert it to one")
-    except Refusal:
+            raise VadoseError(
+                f"tables: {path}", "Its name ends in none of .csv, .csv.gz, .parquet", "Convert it to one"
+            )
+    except VadoseError:
         raise
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
-        raise Refusal(
+        raise VadoseError(
             f"tables: {path}", f"It cannot be read: {error}", "Give a whole CSV, CSV.gz or Parquet file"
         ) from error
     if table.empty:
-        raise Refusal(f"tables: {path}", "It has no rows", "Give a table with rows")
+        raise VadoseError(f"tables: {path}", "It has no rows", "Give a table with rows")
     return table
 
 
@@ -53,11 +55,11 @@ def columns_of(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def names(table: pd.DataFrame, name: Name) -> NDArray[np.object_]:
+def names(table: pd.DataFrame, name: NameColumn) -> NDArray[np.object_]:
     """A column of names without blanks around them.
 
     Raises:
-        Refusal: a row without one.
+        VadoseError: a row without one.
     """
     if name.column is None:
         return np.full(len(table), name.value, object)
@@ -68,20 +70,20 @@ def names(table: pd.DataFrame, name: Name) -> NDArray[np.object_]:
     return column.to_numpy(object)
 
 
-def times(table: pd.DataFrame, moment: Moment) -> NDArray[np.datetime64]:
+def times(table: pd.DataFrame, moment: TimeColumn) -> NDArray[np.datetime64]:
     """A column of times, UTC, datetime64[ns].
 
     Raises:
-        Refusal: a value that is no time.
+        VadoseError: a value that is no time.
     """
     return utc_times(table[moment.column], "tables", moment.format)
 
 
-def degrees(table: pd.DataFrame, place: Place, limit: float) -> NDArray[np.float64]:
+def degrees(table: pd.DataFrame, place: CoordinateColumn, limit: float) -> NDArray[np.float64]:
     """A column of degrees between -limit and limit, none missing.
 
     Raises:
-        Refusal: a value beyond, or missing.
+        VadoseError: a value beyond, or missing.
     """
     values = _numbers(table, place.column)
     beyond = pd.Series(~(abs(values) <= limit))
@@ -90,11 +92,11 @@ def degrees(table: pd.DataFrame, place: Place, limit: float) -> NDArray[np.float
     return values
 
 
-def quantity(table: pd.DataFrame, given: Quantity) -> NDArray[np.float64]:
+def quantity(table: pd.DataFrame, given: QuantityColumn) -> NDArray[np.float64]:
     """A column of a physical quantity, scaled and offset, NaN where missing.
 
     Raises:
-        Refusal: a value that is no number.
+        VadoseError: a value that is no number.
     """
     values = _numbers(table, given.column)
     return np.where(np.isin(values, given.missing), np.nan, values) * given.scale + given.offset
@@ -104,7 +106,7 @@ def _require(path: Path, wanted: Iterable[str], there: list[str]) -> None:
     absent = sorted(set(wanted) - set(there))
     if absent:
         hints = ", ".join(f"'{name}'{closest(name, there)}" for name in absent)
-        raise Refusal(
+        raise VadoseError(
             f"tables: {path}, column {hints}", f"Its columns are {', '.join(there)}", "Name one of these in the mapping"
         )
 
@@ -112,7 +114,7 @@ def _require(path: Path, wanted: Iterable[str], there: list[str]) -> None:
 def _numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
     given = table[column]
     if pd.api.types.is_bool_dtype(given) or pd.api.types.is_datetime64_any_dtype(given):
-        raise Refusal(f"tables: column '{column}' as numbers", f"It holds {given.dtype}", "Name another column")
+        raise VadoseError(f"tables: column '{column}' as numbers", f"It holds {given.dtype}", "Name another column")
     values = pd.to_numeric(given, errors="coerce")
     wrong = values.isna() & given.notna()
     if wrong.any():
@@ -120,9 +122,9 @@ def _numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
     return values.to_numpy(np.float64, na_value=np.nan)
 
 
-def _bad(column: str, expected: str, wrong: pd.Series, values: pd.Series) -> Refusal:
+def _bad(column: str, expected: str, wrong: pd.Series, values: pd.Series) -> VadoseError:
     row = int(np.flatnonzero(wrong.to_numpy())[0])
-    return Refusal(
+    return VadoseError(
         f"tables: column '{column}' as {expected}",
         f"Row {row + 1} has '{values.iloc[row]}', {int(wrong.sum())} of {len(wrong)} rows are like it",
         "Mend these rows, or name another column in the mapping (rows are counted from 1 below the header)",

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.dataset.writer import Samples
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.variables import PREDICTORS, source_of
 
 
-def observed(samples: Samples, holds: Needs) -> Counter[str]:
+def observed(samples: Samples, holds: InputSpec) -> Counter[str]:
     """Count the samples that have a value of each source, at their time or in their history.
 
     Args:

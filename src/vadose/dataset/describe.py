@@ -7,8 +7,8 @@ import pandas as pd
 
 from vadose.dataset.layout import IDENTITY, LABEL
 from vadose.dataset.store import SampleStore
-from vadose.errors import Refusal
-from vadose.io.files import replacing
+from vadose.errors import VadoseError
+from vadose.io.files import atomic_write
 from vadose.io.outputs import Request
 from vadose.variables import source_of
 
@@ -32,10 +32,11 @@ def picture(store: SampleStore, path: Path) -> None:
     """Draw where the sensors are, when they speak, and the histogram of the labels, as PNG, PDF or SVG.
 
     Raises:
-        Refusal: another suffix, or `path` cannot be written or is something else than an earlier picture of the store.
+        VadoseError: another suffix, or `path` cannot be written or is something else than an earlier picture of the
+            store.
     """
     if path.suffix.lower() not in PICTURES:
-        raise Refusal(
+        raise VadoseError(
             f"samples: the picture {path}", f"There are {', '.join(PICTURES)}", "Choose one of these suffixes"
         )
     request = Request.of("samples describe", path, store=store.path)
@@ -62,7 +63,7 @@ def _draw(store: SampleStore, path: Path, mark: str) -> None:
     labels.set(xlabel="soil moisture, m³ m⁻³", ylabel="samples", title="labels")
     if store.simulated:
         figure.suptitle("SIMULATED", fontweight="bold")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=120, metadata={"Title": mark})
     plt.close(figure)
 

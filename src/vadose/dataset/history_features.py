@@ -8,7 +8,7 @@ from vadose.grid import nanoseconds
 DAY_NS = 86_400e9
 
 
-def antecedent(
+def history_features(
     times: NDArray[np.datetime64],
     values: NDArray[np.float64],
     steps: int,

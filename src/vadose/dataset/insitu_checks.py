@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 EXTRA = "flagit"
 _LATEST_PANDAS = 2
@@ -30,12 +30,12 @@ def checked(readings: pd.DataFrame, depth_from_m: float, saturation: float | Non
         Flags of each reading, as ISMN writes them, such as "G" or "C02,D06"; "M" where there is no value.
 
     Raises:
-        Refusal: flagit is not installed or does not run here, or no two readings are an hour apart.
+        VadoseError: flagit is not installed or does not run here, or no two readings are an hour apart.
     """
     flagit = _flagit()
     series = readings[readings["soil_moisture"].notna() & ~readings.index.duplicated()].sort_index()
     if len(series) < 2 or pd.Series(series.index).diff().median() != _HOUR:
-        raise Refusal(
+        raise VadoseError(
             "samples: checks of a series", f"Its {len(series)} readings are not hourly", "Give hourly readings"
         )
     percent = pd.DataFrame({"soil_moisture": 100 * series["soil_moisture"].astype(np.float64)}, index=series.index)
@@ -58,8 +58,8 @@ def _flagit() -> ModuleType:
         raise _unusable(f"It cannot be imported: {error}") from error
 
 
-def _unusable(found: str) -> Refusal:
-    return Refusal(
+def _unusable(found: str) -> VadoseError:
+    return VadoseError(
         "samples: ISMN's checks by the package flagit",
         found,
         f'Install the extra in an environment of its own, pip install "vadose[{EXTRA}]", or use the flags of ISMN',

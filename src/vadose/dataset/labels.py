@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from vadose.dataset.layout import LABEL
-from vadose.dataset.rejections import Dropped
+from vadose.dataset.rejections import RejectionCounts
 from vadose.grid import nanoseconds
 from vadose.insitu.flags import MEANINGS, accepted, codes
 from vadose.variables import SOIL_MOISTURE
@@ -63,7 +63,7 @@ def at_top(depth_from_m: float, depth_to_m: float, deepest_m: float = 0.05) -> b
     return 0 <= depth_from_m <= depth_to_m <= deepest_m + DEPTH_TOLERANCE_M
 
 
-def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Dropped]:
+def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, RejectionCounts]:
     """The readings of one sensor that may be labels, in order of time, each time once.
 
     Of two good readings at one time with the same value one is kept; with different values neither is.
@@ -91,10 +91,12 @@ def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Droppe
     counts = Counter(faults[faults != ""].tolist())
     counts["conflicting readings at one time"] = int(different.sum())
     counts["repeated reading"] = int(repeated.sum())
-    return good[~different & ~repeated].reset_index(drop=True), Dropped.of(counts)
+    return good[~different & ~repeated].reset_index(drop=True), RejectionCounts.of(counts)
 
 
-def nearest(labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes: float) -> tuple[pd.DataFrame, Dropped]:
+def nearest(
+    labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes: float
+) -> tuple[pd.DataFrame, RejectionCounts]:
     """The reading nearest to each requested time; of two as near, the earlier one.
 
     Args:
@@ -118,7 +120,7 @@ def nearest(labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes:
     near = abs(lag) <= window_minutes
     found = labels[[LABEL, "flag"]].iloc[place[near]].reset_index(drop=True)
     found = found.assign(time=asked[near], lag_minutes=lag[near])
-    return found, Dropped.of({f"no reading within {window_minutes:g} minutes": int((~near).sum())})
+    return found, RejectionCounts.of({f"no reading within {window_minutes:g} minutes": int((~near).sum())})
 
 
 def _flags(flags: pd.Series) -> pd.Series:

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from vadose.dataset.packing import UNCHANGED, Packing, packing_of
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL
 from vadose.variables import PREDICTORS, PRODUCTS, SOIL_MOISTURE, product_of
 
@@ -34,7 +34,7 @@ COLUMNS = (*REQUIRED, "depth_from_m", "depth_to_m", "flag", "lag_minutes", "land
 
 
 @dataclass(frozen=True)
-class Plan:
+class ArraySpec:
     """How one array of a store lies in its Zarr group.
 
     Attributes:
@@ -67,7 +67,7 @@ class Plan:
         return attrs_of(self.name) | (self.packing.attrs if self.packing else {})
 
 
-def plans(holds: Needs, packings: Mapping[str, Packing] = UNCHANGED) -> tuple[Plan, ...]:
+def plans(holds: InputSpec, packings: Mapping[str, Packing] = UNCHANGED) -> tuple[ArraySpec, ...]:
     """The arrays of a store: cells, history and pixels, each in the order of `holds`.
 
     Args:
@@ -76,13 +76,15 @@ def plans(holds: Needs, packings: Mapping[str, Packing] = UNCHANGED) -> tuple[Pl
     """
     side = (1 + 2 * holds.halo) * PIXELS_PER_CELL
     steps = holds.history.steps
-    cells = [Plan("cells", name, place, ("sample",), (), 4096, 4096) for place, name in enumerate(holds.cells)]
+    cells = [ArraySpec("cells", name, place, ("sample",), (), 4096, 4096) for place, name in enumerate(holds.cells)]
     history = [
-        Plan("history", name, place, ("sample", "step"), (steps,), 1024, 1024)
+        ArraySpec("history", name, place, ("sample", "step"), (steps,), 1024, 1024)
         for place, name in enumerate(holds.history.variables)
     ]
     pixels = [
-        Plan("pixels", name, place, ("sample", "y", "x"), (side, side), 1, 32, packings.get(name) or packing_of(name))
+        ArraySpec(
+            "pixels", name, place, ("sample", "y", "x"), (side, side), 1, 32, packings.get(name) or packing_of(name)
+        )
         for place, name in enumerate(holds.pixels)
     ]
     return (*cells, *history, *pixels)
@@ -92,7 +94,7 @@ def attrs_of(name: str) -> dict[str, str]:
     """Units and long name of a predictor, or of the valid fraction or the age of a source.
 
     Raises:
-        Refusal: no such name in the vocabulary.
+        VadoseError: no such name in the vocabulary.
     """
     if name in PREDICTORS:
         return PREDICTORS[name].attrs
@@ -100,20 +102,20 @@ def attrs_of(name: str) -> dict[str, str]:
         return {"units": "1", "long_name": f"part of the cell that {name.removesuffix('_valid_fraction')} observed"}
     if name.endswith("_age"):
         return {"units": "day", "long_name": f"time since {name.removesuffix('_age')} observed the cell"}
-    raise Refusal(
+    raise VadoseError(
         f"samples: a variable named {name}",
         f"The vocabulary has {', '.join(PREDICTORS)}, and <source>_valid_fraction and <source>_age",
         "Use one of these names",
     )
 
 
-def products_of(holds: Needs, stated: Mapping[str, str]) -> dict[str, str]:
+def products_of(holds: InputSpec, stated: Mapping[str, str]) -> dict[str, str]:
     """The product of each predictor that several products, levels or conventions go by the name of."""
     return {name: product_of(name, stated.get(name)) for name in sorted(holds.names) if name in PRODUCTS}
 
 
 def described(
-    holds: Needs,
+    holds: InputSpec,
     count: int,
     simulated: bool,
     packings: Mapping[str, Packing] = UNCHANGED,
@@ -131,17 +133,17 @@ def described(
     }
 
 
-def needs_from(described: Mapping[str, Any]) -> Needs:
+def needs_from(described: Mapping[str, Any]) -> InputSpec:
     """The inverse of `asdict` on Needs.
 
     Raises:
         KeyError, TypeError: something is absent or of another type.
     """
     history = described["history"]
-    return Needs(
+    return InputSpec(
         tuple(described["pixels"]),
         tuple(described["cells"]),
-        History(tuple(history["variables"]), int(history["steps"]), float(history["step_days"])),
+        HistorySpec(tuple(history["variables"]), int(history["steps"]), float(history["step_days"])),
         int(described["halo"]),
     )
 

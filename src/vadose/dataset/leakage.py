@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vadose.dataset.layout import IDENTITY
 from vadose.dataset.spatial_groups import distance_km, pairs_within
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import nanoseconds
 
 Rows = NDArray[np.intp]
@@ -17,7 +17,7 @@ Times = NDArray[np.datetime64]
 DAY = np.timedelta64(1, "D")
 
 
-def check_disjoint(
+def check_leakage(
     index: pd.DataFrame, parts: Sequence[Rows], buffer_km: float | None = 0.0, gap_days: float | None = None
 ) -> None:
     """Prove that no two parts share a place, or are near each other in space or in time.
@@ -29,7 +29,7 @@ def check_disjoint(
         gap_days: times of two parts must be farther apart; 0 forbids shared times only, None nothing.
 
     Raises:
-        Refusal: two parts are too near; the message names two sensors, or two times.
+        VadoseError: two parts are too near; the message names two sensors, or two times.
     """
     if buffer_km is not None:
         _check_places(index, parts, buffer_km)
@@ -57,7 +57,7 @@ def _check_places(index: pd.DataFrame, parts: Sequence[Rows], buffer_km: float) 
     if len(torn):
         one, other = (sensors.iloc[number] for number in torn[0])
         apart = distance_km(*(sensors[axis].to_numpy(np.float64)[torn[0]] for axis in ("lat", "lon")))
-        raise Refusal(
+        raise VadoseError(
             f"split: parts whose sensors are more than {buffer_km:g} km apart",
             f"{_name(one)} in part {one.part} and {_name(other)} in part {other.part} are {apart:.3f} km apart, "
             f"{len(torn)} pairs are too near",
@@ -71,7 +71,7 @@ def _check_times(index: pd.DataFrame, parts: Sequence[Rows], gap_days: float) ->
         apart = days_apart(times[one], times[other])
         near = apart <= gap_days
         if near.any():
-            raise Refusal(
+            raise VadoseError(
                 f"split: parts whose times are more than {gap_days:g} days apart",
                 f"{near.sum()} times of part {number} are nearer to part {other_number}, such as "
                 f"{np.datetime_as_string(times[one][np.argmin(apart)], 'm')}: {apart.min():.3f} days",

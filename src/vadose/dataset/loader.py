@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.dataset.augment import turned, ways
-from vadose.dataset.chip_cache import Chips
+from vadose.dataset.augment import augment, ways
+from vadose.dataset.chip_cache import ChipCache
 from vadose.dataset.layout import IDENTITY
 from vadose.dataset.store import Floats, Rows, SampleStore
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +42,13 @@ class SampleBatch:
 def batches(
     store: SampleStore,
     rows: Rows,
-    needs: Needs,
+    needs: InputSpec,
     batch_size: int,
     seed: int = 0,
     epoch: int = 0,
     shuffle: bool = True,
     per_sensor: int = 1,
-    chips: Chips | None = None,
+    chips: ChipCache | None = None,
     *,
     start: int = 0,
     turn: bool = False,
@@ -68,23 +68,23 @@ def batches(
             group is all of them.
         chips: of the store and the needs, to read them once for several epochs.
         start: batches that are passed over without being read, to go on within an epoch.
-        turn: whether each chip is turned or mirrored, by the seed, the epoch and its row; see `turned`.
+        turn: whether each chip is turned or mirrored, by the seed, the epoch and its row; see `augment`.
         readers: threads that read chips ahead, each a batch.
 
     Raises:
-        Refusal: the store does not meet the needs, or a file of it cannot be read.
+        VadoseError: the store does not meet the needs, or a file of it cannot be read.
     """
     store.check(needs)
     sensor: Rows = np.asarray(store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup(), np.intp)
     parts = _dealt(sensor, batch_size, np.random.default_rng([seed, epoch]), shuffle, per_sensor)[start:]
     cells, history, label = store.cells(needs.cells, rows), store.history(needs.history, rows), store.labels(rows)
     times = store.index["time"].to_numpy()[rows]
-    read = chips or Chips(store, needs.pixels, needs.halo, budget_bytes=0)
+    read = chips or ChipCache(store, needs.pixels, needs.halo, budget_bytes=0)
 
     def batch(part: NDArray[np.intp]) -> SampleBatch:
         pixels = read.of(rows[part]) if needs.pixels else None
         if turn and pixels is not None:
-            pixels = turned(pixels, ways(rows[part], seed, epoch))
+            pixels = augment(pixels, ways(rows[part], seed, epoch))
         return SampleBatch(pixels, cells[part], history[part], label[part], rows[part], sensor[part], times[part])
 
     return _ahead(batch, parts, readers) if needs.pixels else map(batch, parts)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Dropped:
+class RejectionCounts:
     """What was left out, counted by reason.
 
     Attributes:
@@ -17,7 +17,7 @@ class Dropped:
     counts: tuple[tuple[str, int], ...] = ()
 
     @classmethod
-    def of(cls, counts: Mapping[str, int]) -> "Dropped":
+    def of(cls, counts: Mapping[str, int]) -> "RejectionCounts":
         """Keep the reasons that occurred."""
         return cls(tuple(sorted((reason, int(count)) for reason, count in counts.items() if count)))
 
@@ -26,8 +26,8 @@ class Dropped:
         """How many were left out for any reason."""
         return sum(count for _, count in self.counts)
 
-    def __add__(self, other: "Dropped") -> "Dropped":
-        return Dropped.of(Counter(dict(self.counts)) + Counter(dict(other.counts)))
+    def __add__(self, other: "RejectionCounts") -> "RejectionCounts":
+        return RejectionCounts.of(Counter(dict(self.counts)) + Counter(dict(other.counts)))
 
     def __str__(self) -> str:
         return ", ".join(f"{count} x {reason}" for reason, count in self.counts) or "nothing"
@@ -47,8 +47,8 @@ class Report:
 
     path: Path
     samples: int
-    dropped: Dropped
-    blanked: Dropped = Dropped()
+    dropped: RejectionCounts
+    blanked: RejectionCounts = RejectionCounts()
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:

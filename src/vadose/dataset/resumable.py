@@ -12,19 +12,19 @@ import pandas as pd
 
 from vadose.dataset.layout import needs_from
 from vadose.dataset.packing import packing_of
-from vadose.dataset.rejections import Dropped
+from vadose.dataset.rejections import RejectionCounts
 from vadose.dataset.writer import Samples
-from vadose.errors import Refusal
-from vadose.fusion import Needs
+from vadose.errors import VadoseError
+from vadose.fusion import InputSpec
 from vadose.io.atomic import sweep
-from vadose.io.files import declaration, read_json, replacing, write_json
+from vadose.io.files import atomic_write, metadata, read_json, write_json
 from vadose.sources.left_out import LeftOut
 
 PLAN, REPORT, UNREAD = "plan.json", "report.json", "unread.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SampleChunk:
     """Some samples of a sensor.
 
     Attributes:
@@ -34,18 +34,18 @@ class Part:
     """
 
     samples: Samples
-    holds: Needs
+    holds: InputSpec
     items: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Staging:
+class ResumableBuild:
     """A folder beside the store, with a folder for each sensor that is done."""
 
     folder: Path
 
     @classmethod
-    def open(cls, store: Path, plan: Mapping[str, Any]) -> "Staging":
+    def open(cls, store: Path, plan: Mapping[str, Any]) -> "ResumableBuild":
         """Begin to gather a store, or go on where an earlier build was stopped.
 
         Args:
@@ -53,10 +53,10 @@ class Staging:
             plan: all that the samples depend on.
 
         Raises:
-            Refusal: another build was stopped there.
+            VadoseError: another build was stopped there.
         """
         staging = cls(store.with_name(f"{store.name}.building"))
-        asked = json.loads(json.dumps(declaration("samples being built", plan), default=str))
+        asked = json.loads(json.dumps(metadata("samples being built", plan), default=str))
         try:
             begun = read_json(staging.folder / PLAN, nan=True)
         except (OSError, ValueError):
@@ -64,7 +64,7 @@ class Staging:
             write_json(staging.folder / PLAN, asked)
             return staging
         if begun != asked:
-            raise Refusal(
+            raise VadoseError(
                 f"samples: a store at {store}",
                 f"{staging.folder} holds the parts of another one that was stopped",
                 f"Finish that one with the configuration that it was begun with, or remove {staging.folder}",
@@ -79,8 +79,8 @@ class Staging:
     def put(
         self,
         number: int,
-        parts: Iterator[Part],
-        dropped: Mapping[str, int] | Dropped,
+        parts: Iterator[SampleChunk],
+        dropped: Mapping[str, int] | RejectionCounts,
         unread: Callable[[], Sequence[LeftOut]] = tuple,
     ) -> None:
         """Keep the samples of a sensor: whole or not at all.
@@ -91,24 +91,24 @@ class Staging:
             dropped: what gave no sample; read when the parts have come.
             unread: what of the archive is not read; asked when the parts have come.
         """
-        with replacing(self._of(number)) as folder:
+        with atomic_write(self._of(number)) as folder:
             folder.mkdir()
             for place, part in enumerate(parts):
                 _write(folder / str(place), part)
-            counts = dict(dropped.counts) if isinstance(dropped, Dropped) else dict(dropped)
+            counts = dict(dropped.counts) if isinstance(dropped, RejectionCounts) else dict(dropped)
             write_json(folder / REPORT, counts)
             write_json(folder / UNREAD, {"unread": [asdict(entry) for entry in unread()]})
 
-    def parts(self, number: int) -> Iterator[Part]:
+    def parts(self, number: int) -> Iterator[SampleChunk]:
         """The samples of a sensor that is done."""
         folders = sorted(
             (path for path in self._of(number).iterdir() if path.is_dir()), key=lambda path: int(path.name)
         )
         return map(_read, folders)
 
-    def dropped(self, number: int) -> Dropped:
+    def dropped(self, number: int) -> RejectionCounts:
         """What of a sensor gave no sample."""
-        return Dropped.of(read_json(self._of(number) / REPORT))
+        return RejectionCounts.of(read_json(self._of(number) / REPORT))
 
     def unread(self, number: int) -> tuple[LeftOut, ...]:
         """What of the archive was not read when a sensor was done."""
@@ -127,7 +127,7 @@ class Staging:
         return self.folder / f"sensor-{number:06d}"
 
 
-def _write(folder: Path, part: Part) -> None:
+def _write(folder: Path, part: SampleChunk) -> None:
     folder.mkdir()
     samples = part.samples
     samples.index.to_parquet(folder / "index.parquet")
@@ -139,11 +139,11 @@ def _write(folder: Path, part: Part) -> None:
     write_json(folder / "part.json", {"needs": asdict(part.holds), "items": sorted(part.items)})
 
 
-def _read(folder: Path) -> Part:
+def _read(folder: Path) -> SampleChunk:
     told = read_json(folder / "part.json", nan=True)
     holds = needs_from(told["needs"])
     with np.load(folder / "arrays.npz") as arrays:
         chips = [packing_of(name).unpack(arrays[f"pixels {name}"]) for name in holds.pixels]
         pixels = np.stack(chips, axis=1) if chips else None
         samples = Samples(pd.read_parquet(folder / "index.parquet"), arrays["cells"], arrays["history"], pixels)
-    return Part(samples, holds, frozenset(told["items"]))
+    return SampleChunk(samples, holds, frozenset(told["items"]))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.dataset.store import Rows, SampleStore
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.variables import PREDICTORS
 
 CONSTANT = 1e-6
@@ -18,7 +18,7 @@ CONSTANT = 1e-6
 
 
 @dataclass(frozen=True)
-class Scaling:
+class ScalingStats:
     """How each variable is centred and brought to unit spread: (value - mean) / std.
 
     Attributes:
@@ -30,7 +30,7 @@ class Scaling:
     std: Mapping[str, float]
 
     @classmethod
-    def fit(cls, store: SampleStore, rows: Rows, needs: Needs) -> "Scaling":
+    def fit(cls, store: SampleStore, rows: Rows, needs: InputSpec) -> "ScalingStats":
         """Fit on training rows alone, in float64, a chunk at a time.
 
         A variable has one scaling in whatever form it is read: from the cells where the store holds it there, else
@@ -42,11 +42,11 @@ class Scaling:
             needs: whose variables are fitted.
 
         Raises:
-            Refusal: the store lacks something, or a variable was never observed in these rows.
+            VadoseError: the store lacks something, or a variable was never observed in these rows.
         """
         unseen = never_observed(store, rows, needs)
         if unseen:
-            raise Refusal(
+            raise VadoseError(
                 f"scaling: {', '.join(sorted(needs.names))} over {len(rows)} training samples of {store.path}",
                 f"Never observed there: {', '.join(unseen)}",
                 "Leave these out of the predictors, or train on samples that have them",
@@ -56,20 +56,20 @@ class Scaling:
         std = {name: _std(count, mean, squares) for name, (count, mean, squares) in moments.items()}
         return cls(mean, std)
 
-    def relative(self, names: Collection[str]) -> "Scaling":
+    def relative(self, names: Collection[str]) -> "ScalingStats":
         """The same, with no scaling for what is already relative to a place's own record."""
-        return Scaling(dict(self.mean) | dict.fromkeys(names, 0.0), dict(self.std) | dict.fromkeys(names, 1.0))
+        return ScalingStats(dict(self.mean) | dict.fromkeys(names, 0.0), dict(self.std) | dict.fromkeys(names, 1.0))
 
     def to_dict(self) -> dict[str, dict[str, float]]:
         """As JSON can hold it: mean and std by name."""
         return {name: {"mean": self.mean[name], "std": self.std[name]} for name in self.mean}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Scaling":
+    def from_dict(cls, content: Mapping[str, Any]) -> "ScalingStats":
         """The inverse of `to_dict`.
 
         Raises:
-            Refusal: a mean or a standard deviation is absent, not finite, or not positive.
+            VadoseError: a mean or a standard deviation is absent, not finite, or not positive.
         """
         try:
             mean = {name: float(of["mean"]) for name, of in content.items()}
@@ -82,18 +82,18 @@ class Scaling:
         return cls(mean, std)
 
 
-def never_observed(store: SampleStore, rows: Rows, needs: Needs) -> list[str]:
+def never_observed(store: SampleStore, rows: Rows, needs: InputSpec) -> list[str]:
     """The variables that a network can learn nothing of from some samples, as it has not one value of them there.
 
     Raises:
-        Refusal: the store does not meet the needs.
+        VadoseError: the store does not meet the needs.
     """
     store.check(needs)
     there = {name: any(np.isfinite(c).any() for c in _values(store, name, np.sort(rows))) for name in needs.names}
     return sorted(name for name in there if not there[name])
 
 
-def as_read(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def to_network_units(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values as a network reads them before scaling: 10 log10 of a linear power, else as they are."""
     if name not in PREDICTORS or not PREDICTORS[name].decibel:
         return values
@@ -110,8 +110,8 @@ def _values(store: SampleStore, name: str, rows: Rows) -> Iterator[NDArray[np.fl
         elif pixels:
             values = store.pixels((name,), chunk, holds.halo)
         else:
-            values = store.history(History((name,), holds.history.steps, holds.history.step_days), chunk)
-        yield as_read(name, values.astype(np.float64))
+            values = store.history(HistorySpec((name,), holds.history.steps, holds.history.step_days), chunk)
+        yield to_network_units(name, values.astype(np.float64))
 
 
 def _moments(chunks: Iterator[NDArray[np.float64]]) -> tuple[int, float, float]:
@@ -134,5 +134,5 @@ def _std(count: int, mean: float, squares: float) -> float:
     return std if std > CONSTANT * abs(mean) else 1.0
 
 
-def _unusable(found: str) -> Refusal:
-    return Refusal("scaling: mean and std of each variable", found, "Use the scaling that was saved with the model")
+def _unusable(found: str) -> VadoseError:
+    return VadoseError("scaling: mean and std of each variable", found, "Use the scaling that was saved with the model")

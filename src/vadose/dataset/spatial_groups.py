@@ -18,7 +18,7 @@ EARTH_RADIUS_KM = 6371.0088
 Labels = NDArray[np.intp]
 
 
-class Grouping(BaseModel):
+class SpatialGroups(BaseModel):
     """What samples stay together when they are split.
 
     Attributes:

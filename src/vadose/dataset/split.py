@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.dataset.leakage import days_apart
-from vadose.dataset.spatial_groups import Grouping
-from vadose.errors import Refusal
+from vadose.dataset.spatial_groups import SpatialGroups
+from vadose.errors import VadoseError
 from vadose.grid import nanoseconds
 
 Rows = NDArray[np.intp]
@@ -22,7 +22,8 @@ class Fold:
     Attributes:
         train: to fit on.
         test: to score on, never seen before.
-        validation: set aside of the training rows for early stopping; empty until `inner` or `later` is asked.
+        validation: set aside of the training rows for early stopping; empty before `validation_split` or
+            `temporal_split`.
     """
 
     train: Rows
@@ -46,7 +47,7 @@ class Split:
         return Fold(np.sort(np.concatenate(others)), self.folds[number])
 
 
-def kfold(index: pd.DataFrame, grouping: Grouping, folds: int, seed: int) -> Split:
+def kfold(index: pd.DataFrame, grouping: SpatialGroups, folds: int, seed: int) -> Split:
     """Deal whole groups into folds of about as many samples.
 
     The larger groups are dealt first, each to the fold that has the fewest samples, so that folds differ by at most
@@ -59,12 +60,12 @@ def kfold(index: pd.DataFrame, grouping: Grouping, folds: int, seed: int) -> Spl
         seed: the same seed gives the same split.
 
     Raises:
-        Refusal: fewer groups than folds.
+        VadoseError: fewer groups than folds.
     """
     groups = grouping.of(index)
     sizes = np.bincount(groups)
     if not 2 <= folds <= sizes.size:
-        raise Refusal(
+        raise VadoseError(
             f"split: {folds} folds by {grouping.by}, buffer {grouping.buffer_km:g} km",
             f"{len(index)} samples make {sizes.size} groups",
             f"Ask for 2 to {sizes.size} folds, or for smaller groups" if sizes.size > 1 else "Group otherwise",
@@ -79,7 +80,7 @@ def kfold(index: pd.DataFrame, grouping: Grouping, folds: int, seed: int) -> Spl
     return Split(tuple(np.flatnonzero(fold_of[groups] == fold) for fold in range(folds)))
 
 
-def leave_one_out(index: pd.DataFrame, grouping: Grouping) -> Split:
+def leave_one_out(index: pd.DataFrame, grouping: SpatialGroups) -> Split:
     """A fold for every group, however small, in the order of the groups.
 
     Args:
@@ -87,12 +88,12 @@ def leave_one_out(index: pd.DataFrame, grouping: Grouping) -> Split:
         grouping: what stays together, such as each network.
 
     Raises:
-        Refusal: a single group.
+        VadoseError: a single group.
     """
     groups = grouping.of(index)
     count = int(groups.max(initial=-1)) + 1
     if count < 2:
-        raise Refusal(
+        raise VadoseError(
             f"split: each {grouping.by} left out once, buffer {grouping.buffer_km:g} km",
             f"{len(index)} samples make {count} groups",
             "Group otherwise, or give samples of more than one",
@@ -104,13 +105,13 @@ def years(index: pd.DataFrame, asked: Collection[int]) -> Fold:
     """Test on some years (UTC), train on all others.
 
     Raises:
-        Refusal: a year without samples, or no other year.
+        VadoseError: a year without samples, or no other year.
     """
     year = index["time"].dt.year.to_numpy()
     held = np.isin(year, list(asked))
     absent = sorted(set(asked) - set(year.tolist()))
     if absent or held.all():
-        raise Refusal(
+        raise VadoseError(
             f"split: {', '.join(map(str, sorted(asked)))} to test on and other years to train on",
             f"The samples are of {', '.join(map(str, np.unique(year)))}",
             "Ask for some of these years, not for all",
@@ -118,7 +119,7 @@ def years(index: pd.DataFrame, asked: Collection[int]) -> Fold:
     return Fold(np.flatnonzero(~held), np.flatnonzero(held))
 
 
-def holdout(index: pd.DataFrame, grouping: Grouping, fraction: float, seed: int) -> Fold:
+def holdout(index: pd.DataFrame, grouping: SpatialGroups, fraction: float, seed: int) -> Fold:
     """Set whole groups aside, together at most a fraction of the samples; the smallest one if all are larger.
 
     Args:
@@ -128,12 +129,12 @@ def holdout(index: pd.DataFrame, grouping: Grouping, fraction: float, seed: int)
         seed: the same seed gives the same rows.
 
     Raises:
-        Refusal: a single group.
+        VadoseError: a single group.
     """
     groups = grouping.of(index)
     sizes = np.bincount(groups)
     if sizes.size < 2 or not 0 < fraction < 1:
-        raise Refusal(
+        raise VadoseError(
             f"split: a fraction of {fraction:g} set aside by {grouping.by}, buffer {grouping.buffer_km:g} km",
             f"{len(index)} samples make {sizes.size} groups",
             "Give a fraction between 0 and 1 and samples of 2 groups or more",
@@ -146,7 +147,7 @@ def holdout(index: pd.DataFrame, grouping: Grouping, fraction: float, seed: int)
     return Fold(np.flatnonzero(~held[groups]), np.flatnonzero(held[groups]))
 
 
-def inner(index: pd.DataFrame, fold: Fold, grouping: Grouping, fraction: float, seed: int) -> Fold:
+def validation_split(index: pd.DataFrame, fold: Fold, grouping: SpatialGroups, fraction: float, seed: int) -> Fold:
     """The same fold with whole groups of its training rows set aside for validation.
 
     Args:
@@ -155,13 +156,13 @@ def inner(index: pd.DataFrame, fold: Fold, grouping: Grouping, fraction: float, 
         grouping, fraction, seed: as in `holdout`.
 
     Raises:
-        Refusal: as `holdout`.
+        VadoseError: as `holdout`.
     """
     parts = holdout(index.iloc[fold.train], grouping, fraction, seed)
     return replace(fold, train=fold.train[parts.train], validation=fold.train[parts.test])
 
 
-def later(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> Fold:
+def temporal_split(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> Fold:
     """The same fold with its three parts apart in time, the last of the training rows set aside for validation.
 
     Training rows within the gap of a test row's time are in no part, and so are those within the gap of the first
@@ -175,7 +176,7 @@ def later(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> 
         gap_days: rows of two parts lie more than this apart, days.
 
     Raises:
-        Refusal: nothing remains to train on or to validate by.
+        VadoseError: nothing remains to train on or to validate by.
     """
     times = nanoseconds(index["time"].to_numpy())
     usable = fold.train[days_apart(times[fold.train], times[fold.test]) > gap_days]
@@ -185,7 +186,7 @@ def later(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> 
     rest = usable[times[usable] < cut]
     train = rest[days_apart(times[rest], times[validation]) > gap_days]
     if not len(train) or not len(validation):
-        raise Refusal(
+        raise VadoseError(
             f"split: training, validation and test samples more than {gap_days:g} days apart",
             f"Of {len(fold.train)} samples of other years {len(usable)} lie so far from those to test on, which leaves "
             f"{len(train)} to train on and {len(validation)} to validate by",

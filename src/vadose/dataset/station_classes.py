@@ -14,7 +14,7 @@ KOEPPEN_GEIGER = ("climate_KG", "climate_KG_2017")
 """The map of Peel et al. 2007, which every archive with classes has, or else that of 2017."""
 
 
-def surroundings(classes: Mapping[str, str], times: NDArray[np.datetime64]) -> pd.DataFrame:
+def station_classes(classes: Mapping[str, str], times: NDArray[np.datetime64]) -> pd.DataFrame:
     """Land cover and climate at a station.
 
     Args:

@@ -24,15 +24,15 @@ from vadose.dataset.layout import (
     KIND,
     LABEL,
     NUMBERS,
-    Plan,
+    ArraySpec,
     needs_from,
     packings_from,
     plans,
     products_of,
 )
 from vadose.dataset.packing import Packing
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL, nanoseconds
 from vadose.io.files import read_json
 from vadose.io.locks import settle
@@ -59,7 +59,7 @@ class SampleStore:
 
     path: Path
     declaration: Mapping[str, Any]
-    holds: Needs
+    holds: InputSpec
     index: pd.DataFrame
     packings: Mapping[str, Packing]
     _arrays: Mapping[str, zarr.Array[Any]]
@@ -71,14 +71,14 @@ class SampleStore:
         """Open a store and check that it is whole: every array there, of the right shape, with all its files.
 
         Raises:
-            Refusal: no store, another kind, an unknown format, or a part that is missing or truncated.
+            VadoseError: no store, another kind, an unknown format, or a part that is missing or truncated.
         """
         settle(path)
         while True:
             stamp = _stamp(path)
             try:
                 store = cls._open(path, stamp)
-            except Refusal:
+            except VadoseError:
                 if stamp == _stamp(path):
                     raise
                 continue  # it was replaced meanwhile
@@ -96,7 +96,7 @@ class SampleStore:
                 raise ValueError(f"{DECLARATION} does not tell the products of its predictors")
             group = zarr.open_group(path / ARRAYS, mode="r", zarr_format=3)
             arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds, packings)}
-        except Refusal:
+        except VadoseError:
             raise
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise _broken(path, f"{type(error).__name__}: {error}") from error
@@ -113,7 +113,7 @@ class SampleStore:
         return np.arange(len(self))
 
     @property
-    def plans(self) -> tuple[Plan, ...]:
+    def plans(self) -> tuple[ArraySpec, ...]:
         """Its arrays."""
         return plans(self.holds, self.packings)
 
@@ -132,27 +132,27 @@ class SampleStore:
         """By variable, the line by which published numbers are read; empty where all is as products have it."""
         return dict(self.declaration["made_from"].get(CALIBRATIONS, {}))
 
-    def check(self, needs: Needs) -> None:
+    def check(self, needs: InputSpec) -> None:
         """Make sure that a model's needs are met.
 
         Raises:
-            Refusal: they are not; the message has the full list of differences.
+            VadoseError: they are not; the message has the full list of differences.
         """
         differences = needs.differences(self.holds)
         if differences:
-            raise Refusal(
+            raise VadoseError(
                 f"samples: {self.path} for a model that needs {', '.join(sorted(needs.names))}",
                 f"The store lacks {'; '.join(differences)}",
                 "Build the store with these, or choose a model that needs less",
             )
 
-    def widened(self, needs: Needs) -> "SampleStore":
+    def widened(self, needs: InputSpec) -> "SampleStore":
         """The same samples, with everything missing that a model needs and the store does not hold, as in an archive.
 
         Steps of the history before those that the store holds are missing too.
 
         Raises:
-            Refusal: the store holds nothing of the needs, steps of another length, or chips that are too small.
+            VadoseError: the store holds nothing of the needs, steps of another length, or chips that are too small.
         """
         held = self.holds
         if needs.names and not needs.names & held.names:
@@ -163,7 +163,7 @@ class SampleStore:
             variables=_also(mine.variables, theirs.variables),
             steps=max(mine.steps, theirs.steps),
         )
-        wide = Needs(
+        wide = InputSpec(
             _also(held.pixels, needs.pixels),
             _also(held.cells, needs.cells),
             past,
@@ -191,19 +191,20 @@ class SampleStore:
         """Means over the sensor's cell, (sample, variable), physical units, NaN where missing.
 
         Raises:
-            Refusal: a name that the store does not hold, or a file that cannot be read.
+            VadoseError: a name that the store does not hold, or a file that cannot be read.
         """
-        self.check(Needs(cells=tuple(names)))
+        self.check(InputSpec(cells=tuple(names)))
         parts = [self._span(f"cells/{name}", rows) for name in names]
         return np.stack(parts, axis=1) if parts else np.empty((len(rows), 0), np.float32)
 
-    def history(self, history: History, rows: Rows) -> Floats:
+    def history(self, history: HistorySpec, rows: Rows) -> Floats:
         """Cell values of the time before, (sample, step, variable), the latest step first.
 
         Raises:
-            Refusal: a name, a length or a number of steps that the store does not hold, or a file that cannot be read.
+            VadoseError: a name, a length or a number of steps that the store does not hold, or a file that cannot be
+                read.
         """
-        self.check(Needs(history=history))
+        self.check(InputSpec(history=history))
         spans = (self._span(f"history/{name}", rows) for name in history.variables)
         parts = [_of_length(span, history.steps) for span in spans]
         return np.stack(parts, axis=2) if parts else np.empty((len(rows), history.steps, 0), np.float32)
@@ -212,7 +213,7 @@ class SampleStore:
         """One variable of the time before, (sample, step), as it was observed.
 
         Raises:
-            Refusal: a file cannot be read.
+            VadoseError: a file cannot be read.
         """
         return self._span(f"history/{name}", rows)
 
@@ -220,9 +221,9 @@ class SampleStore:
         """Pixels of 10 m around the sensor's cell, (sample, variable, y, x), cut to `halo` cells on every side.
 
         Raises:
-            Refusal: a name or a halo that the store does not hold, or a file that cannot be read.
+            VadoseError: a name or a halo that the store does not hold, or a file that cannot be read.
         """
-        self.check(Needs(pixels=tuple(names), halo=halo))
+        self.check(InputSpec(pixels=tuple(names), halo=halo))
         edge = (self.holds.halo - halo) * PIXELS_PER_CELL
         side = (1 + 2 * halo) * PIXELS_PER_CELL
         chips = np.empty((len(rows), len(names), side, side), np.float32)
@@ -269,7 +270,7 @@ class SampleStore:
         if stamp in self._same:
             return
         if stamp is None or not _grown_from(self.declaration["made_from"], _declaration(self.path)["made_from"]):
-            raise Refusal(
+            raise VadoseError(
                 f"samples: the store {self.path}",
                 "It was replaced or removed while it was read",
                 "Run the same command again",
@@ -323,13 +324,13 @@ def _declaration(path: Path) -> Mapping[str, Any]:
         content = read_json(path / DECLARATION, nan=True)
         kind = content["kind"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refusal(
+        raise VadoseError(
             asked, f"No readable {DECLARATION} in it ({error})", "Give the folder that 'samples' wrote"
         ) from error
     if kind != KIND:
-        raise Refusal(asked, f"It is of the kind '{kind}'", f"Give one of the kind '{KIND}'")
+        raise VadoseError(asked, f"It is of the kind '{kind}'", f"Give one of the kind '{KIND}'")
     if content.get("format") != FORMAT:
-        raise Refusal(
+        raise VadoseError(
             asked,
             f"Its format is {content.get('format')}, written by vadose {content.get('vadose_version')}; "
             f"this version reads format {FORMAT}",
@@ -341,7 +342,7 @@ def _declaration(path: Path) -> Mapping[str, Any]:
     return dict(content)
 
 
-def _array(path: Path, group: zarr.Group, plan: Plan, count: int) -> zarr.Array[Any]:
+def _array(path: Path, group: zarr.Group, plan: ArraySpec, count: int) -> zarr.Array[Any]:
     array = group[plan.path]
     if not isinstance(array, zarr.Array) or array.shape != (count, *plan.shape):
         raise _broken(path, f"{plan.path} is not an array of shape {(count, *plan.shape)}")
@@ -352,5 +353,5 @@ def _array(path: Path, group: zarr.Group, plan: Plan, count: int) -> zarr.Array[
     return array
 
 
-def _broken(path: Path, found: str) -> Refusal:
-    return Refusal(f"samples: the store {path}", f"It is damaged: {found}", "Build it again, or copy it again")
+def _broken(path: Path, found: str) -> VadoseError:
+    return VadoseError(f"samples: the store {path}", f"It is damaged: {found}", "Build it again, or copy it again")

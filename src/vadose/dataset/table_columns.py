@@ -11,8 +11,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vadose.dataset.table_units import check
-from vadose.errors import Refusal
-from vadose.fusion import Windows
+from vadose.errors import VadoseError
+from vadose.fusion import TemporalPolicy
 from vadose.io.files import read_yaml
 from vadose.variables import (
     ENHANCED_SMAP,
@@ -35,26 +35,26 @@ class _Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Place(_Closed):
+class CoordinateColumn(_Closed):
     """A column of numbers in degrees."""
 
     column: str
 
 
-class Name(_Closed):
+class NameColumn(_Closed):
     """A column of names, or one name for all rows."""
 
     column: str | None = None
     value: str | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "Name":
+    def _one(self) -> "NameColumn":
         if (self.column is None) == (self.value is None):
             raise ValueError("give a column, or one value for all rows")
         return self
 
 
-class Moment(_Closed):
+class TimeColumn(_Closed):
     """A column of times in UTC: ISO 8601, or of a strftime format."""
 
     column: str
@@ -74,7 +74,7 @@ class Moment(_Closed):
         return form
 
 
-class Quantity(_Closed):
+class QuantityColumn(_Closed):
     """A column of a physical quantity: column * scale + offset is in `units`.
 
     Attributes:
@@ -93,7 +93,7 @@ class Quantity(_Closed):
     missing: tuple[Annotated[float, Field(allow_inf_nan=True)], ...] = ()
 
 
-class Predictor(Quantity):
+class Predictor(QuantityColumn):
     """A predictor.
 
     Attributes:
@@ -105,7 +105,7 @@ class Predictor(Quantity):
     optional: bool = False
 
 
-class Label(Quantity):
+class LabelColumn(QuantityColumn):
     """The measured soil moisture.
 
     Attributes:
@@ -115,7 +115,7 @@ class Label(Quantity):
     optional: bool = False
 
 
-class Past(_Closed):
+class HistoryColumns(_Closed):
     """What each row knows of the rows of the same sensor before it.
 
     Attributes:
@@ -142,16 +142,16 @@ class TableMapping(_Closed):
         simulated: whether the table is simulated.
     """
 
-    network: Name
-    station: Name
-    sensor: Name | None = None
-    lat: Place
-    lon: Place
-    time: Moment
-    label: Label | None = None
+    network: NameColumn
+    station: NameColumn
+    sensor: NameColumn | None = None
+    lat: CoordinateColumn
+    lon: CoordinateColumn
+    time: TimeColumn
+    label: LabelColumn | None = None
     predictors: dict[str, Predictor] = Field(min_length=1)
-    history: Past | None = None
-    windows: Windows = Windows()
+    history: HistoryColumns | None = None
+    windows: TemporalPolicy = TemporalPolicy()
     simulated: bool = False
 
     @classmethod
@@ -159,7 +159,7 @@ class TableMapping(_Closed):
         """Read a mapping from YAML.
 
         Raises:
-            Refusal: no such file, not YAML, or not a mapping; the message lists every fault.
+            VadoseError: no such file, not YAML, or not a mapping; the message lists every fault.
         """
         asked = f"tables: the mapping {path}"
         content = read_yaml(path, asked, f"Give a YAML file; {_EXAMPLES}")
@@ -167,7 +167,7 @@ class TableMapping(_Closed):
             return cls.model_validate(content)
         except ValidationError as error:
             faults = "; ".join(_fault(dict(one)) for one in error.errors())
-            raise Refusal(asked, faults, f"Mend these; {_EXAMPLES}") from error
+            raise VadoseError(asked, faults, f"Mend these; {_EXAMPLES}") from error
 
     @model_validator(mode="after")
     def _known(self) -> "TableMapping":
@@ -193,7 +193,7 @@ class TableMapping(_Closed):
         return self.model_copy(update={"label": label, "predictors": predictors, "history": past})
 
     @property
-    def quantities(self) -> tuple[tuple[Variable, Quantity], ...]:
+    def quantities(self) -> tuple[tuple[Variable, QuantityColumn], ...]:
         """Every physical quantity: the predictors, then the label where there is one."""
         label = ((SOIL_MOISTURE, self.label),) if self.label else ()
         return (*((PREDICTORS[name], quantity) for name, quantity in self.predictors.items()), *label)
@@ -210,7 +210,7 @@ class TableMapping(_Closed):
         return () if self.history is None else self.history.variables or tuple(self.predictors)
 
     @property
-    def names(self) -> tuple[Name, Name, Name]:
+    def names(self) -> tuple[NameColumn, NameColumn, NameColumn]:
         """Network, station and sensor."""
         return self.network, self.station, self.sensor or self.station
 
@@ -260,6 +260,11 @@ def _enhanced(product: str | None) -> bool:
 def _fault(fault: dict[str, Any]) -> str:
     where = ".".join(map(str, fault["loc"])) or "the whole"
     if fault["type"] == "extra_forbidden":
-        fields = [*TableMapping.model_fields, *Predictor.model_fields, *Past.model_fields, *Moment.model_fields]
+        fields = [
+            *TableMapping.model_fields,
+            *Predictor.model_fields,
+            *HistoryColumns.model_fields,
+            *TimeColumn.model_fields,
+        ]
         return f"{where}: unknown key{closest(str(fault['loc'][-1]), fields)}"
     return f"{where}: {str(fault['msg']).removeprefix('Value error, ')}"

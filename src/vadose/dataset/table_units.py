@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.variables import Variable
 
 _FACTORS: Mapping[str, Mapping[str, float]] = {
@@ -30,16 +30,16 @@ def check(variable: Variable, units: str, depth_mm: float | None) -> None:
     """Make sure that a conversion exists.
 
     Raises:
-        Refusal: it does not, or lacks the depth of the water column.
+        VadoseError: it does not, or lacks the depth of the water column.
     """
     if units not in accepted(variable):
-        raise Refusal(
+        raise VadoseError(
             f"units: {variable.name} in '{units}'",
             f"It is kept in {variable.units}, and converted from {', '.join(accepted(variable))}",
             "State one of these, with scale and offset for anything else",
         )
     if (units in _WATER_COLUMN) != (depth_mm is not None):
-        raise Refusal(
+        raise VadoseError(
             f"units: {variable.name} in '{units}' with depth_mm {depth_mm}",
             "A depth of soil goes with a column of water (mm, kg m-2), and with nothing else",
             "State depth_mm for mm or kg m-2, and for them alone",
@@ -54,7 +54,7 @@ def convert(
     Decibel become linear power, 10 ** (dB / 10); a column of water in mm over a depth of soil in mm becomes m3 m-3.
 
     Raises:
-        Refusal: as `check`.
+        VadoseError: as `check`.
     """
     check(variable, units, depth_mm)
     if units == "dB":

@@ -15,12 +15,12 @@ from vadose.dataset.carry_forward import Looks
 from vadose.dataset.column_values import columns_of, degrees, names, quantity, read_table, times
 from vadose.dataset.coverage import observed, shares, shares_text, total
 from vadose.dataset.layout import DECLARATION, IDENTITY, LABEL, products_of
-from vadose.dataset.rejections import Dropped, Report
-from vadose.dataset.table_columns import Quantity, TableMapping
+from vadose.dataset.rejections import RejectionCounts, Report
+from vadose.dataset.table_columns import QuantityColumn, TableMapping
 from vadose.dataset.table_units import accepted, convert
 from vadose.dataset.writer import Samples, SampleWriter
-from vadose.errors import Refusal
-from vadose.fusion import History, Needs
+from vadose.errors import VadoseError
+from vadose.fusion import HistorySpec, InputSpec
 from vadose.io.files import sha256
 from vadose.io.outputs import Request
 from vadose.variables import (
@@ -65,7 +65,7 @@ def import_table(table: Path, mapping: TableMapping, path: Path, named: Path | N
         named: file of the mapping, where it has one: a store of the same table and mapping may be written anew.
 
     Raises:
-        Refusal: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
+        VadoseError: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
             twice, or no row remains; nothing is written.
     """
     request = Request.of("samples import-table", path, table=table, mapping=named)
@@ -80,7 +80,7 @@ def _import(table: Path, asked: TableMapping, path: Path, mark: str) -> Report:
     _refuse_repeated(index, table)
     quantities = {variable.name: _physical(content, variable, given) for variable, given in mapping.quantities}
     _refuse_enhanced(quantities, table)
-    blanked = Dropped.of({f"{name} out of its range": outside for name, (_, outside) in quantities.items()})
+    blanked = RejectionCounts.of({f"{name} out of its range": outside for name, (_, outside) in quantities.items()})
     columns = {name: column for name, (column, _) in quantities.items()}
     products, without_angle = _to_gamma0(columns, mapping.products)
     blanked += without_angle
@@ -89,12 +89,12 @@ def _import(table: Path, asked: TableMapping, path: Path, mark: str) -> Report:
     values = np.stack([columns[name] for name in mapping.predictors], axis=1)
     kept = index[LABEL].notna().to_numpy() if mapping.label else np.ones(len(index), bool)
     if not kept.any():
-        raise Refusal(
+        raise VadoseError(
             f"tables: labelled rows of {table}",
             f"None of its {len(index)} rows has a value in '{mapping.label.column if mapping.label else ''}'",
             "Name another column, or leave the label out of the mapping to import rows for estimates",
         )
-    dropped = Dropped.of({"row without a label": int((~kept).sum())})
+    dropped = RejectionCounts.of({"row without a label": int((~kept).sum())})
     origin = {"request": mark} | _origin(table, asked, dropped, blanked)
     holds, counts = _holds(mapping), list[Mapping[str, int]]()
     with SampleWriter.open(path, holds, origin, mapping.simulated, products=products) as writer:
@@ -123,7 +123,7 @@ def _refuse_repeated(index: pd.DataFrame, table: Path) -> None:
     if repeated.any():
         row = int(np.flatnonzero(repeated.to_numpy())[0])
         first = index.iloc[row]
-        raise Refusal(
+        raise VadoseError(
             f"tables: one row a sensor and time in {table}",
             f"Row {row + 1} repeats {first.network} {first.station} {first.sensor} at {first.time}, "
             f"{int(repeated.sum())} rows repeat earlier ones",
@@ -131,14 +131,14 @@ def _refuse_repeated(index: pd.DataFrame, table: Path) -> None:
         )
 
 
-def _physical(content: pd.DataFrame, variable: Variable, given: Quantity) -> tuple[NDArray[np.float64], int]:
+def _physical(content: pd.DataFrame, variable: Variable, given: QuantityColumn) -> tuple[NDArray[np.float64], int]:
     units = given.units or variable.units
     values = convert(quantity(content, given), variable, units, given.depth_mm)
     low, high = variable.valid_range
     outside = ~np.isnan(values) & ~((values >= low) & (values <= high))
     if outside.sum() > OUTSIDE_TOLERATED * np.count_nonzero(~np.isnan(values)):
         ways = [name for name in accepted(variable) if name != units]
-        raise Refusal(
+        raise VadoseError(
             f"tables: column '{given.column}' as {variable.name} in {units}",
             f"{outside.sum()} of {(~np.isnan(values)).sum()} values lie outside {low:g}..{high:g} {variable.units}: as "
             f"read they are {np.nanmin(values):g}..{np.nanmax(values):g} {variable.units}",
@@ -154,14 +154,14 @@ def _refuse_enhanced(quantities: Mapping[str, tuple[Floats, int]], table: Path) 
     values, _ = quantities.get(SMAP.name, (np.empty(0), 0))
     full = int((abs(values - ENHANCED_MOST) < 5e-5).sum())
     if full > 1 and np.nanmax(values) < ENHANCED_MOST + 5e-5:
-        raise Refusal(
+        raise VadoseError(
             f"tables: {SMAP.name}, SMAP L3, in {table}",
             f"Its largest value is {ENHANCED_MOST:g} m3 m-3, {full} times: 25.4 mm / 50 mm, where {ENHANCED_SMAP} ends",
             f"Map the column as '{SMAP_USDA.name}'",
         )
 
 
-def _to_gamma0(columns: dict[str, Floats], products: Mapping[str, str]) -> tuple[dict[str, str], Dropped]:
+def _to_gamma0(columns: dict[str, Floats], products: Mapping[str, str]) -> tuple[dict[str, str], RejectionCounts]:
     """Turn sigma0 into gamma0 where the angle is known, in place; the products then, and what became missing."""
     changed, missing = dict(products), {}
     angle = columns.get(INCIDENCE_ANGLE.name)
@@ -171,7 +171,7 @@ def _to_gamma0(columns: dict[str, Floats], products: Mapping[str, str]) -> tuple
             lost = ~np.isnan(columns[name]) & np.isnan(angle)
             missing[f"{name} as sigma0 without an incidence angle"] = int(lost.sum())
             columns[name], changed[name] = gamma0, GAMMA0
-    return changed, Dropped.of(missing)
+    return changed, RejectionCounts.of(missing)
 
 
 def _notes(asked: TableMapping, mapping: TableMapping, products: Mapping[str, str]) -> tuple[str, ...]:
@@ -189,14 +189,14 @@ def _notes(asked: TableMapping, mapping: TableMapping, products: Mapping[str, st
     )
 
 
-def _holds(mapping: TableMapping) -> Needs:
+def _holds(mapping: TableMapping) -> InputSpec:
     sources = sorted(set(map(source_of, mapping.predictors)) & LATENCY_DAYS.keys())
-    return Needs(cells=(*mapping.predictors, *(f"{source}_age" for source in sources)), history=_past(mapping))
+    return InputSpec(cells=(*mapping.predictors, *(f"{source}_age" for source in sources)), history=_past(mapping))
 
 
-def _past(mapping: TableMapping) -> History:
+def _past(mapping: TableMapping) -> HistorySpec:
     past = mapping.history
-    return History(mapping.history_names, past.steps, past.step_days) if past else History()
+    return HistorySpec(mapping.history_names, past.steps, past.step_days) if past else HistorySpec()
 
 
 def _by_sensor(
@@ -212,7 +212,7 @@ def _by_sensor(
         yield Samples(group[stays], cells[stays], looks.history(_past(mapping), mapping.windows)[stays])
 
 
-def _origin(table: Path, mapping: TableMapping, dropped: Dropped, blanked: Dropped) -> dict[str, Any]:
+def _origin(table: Path, mapping: TableMapping, dropped: RejectionCounts, blanked: RejectionCounts) -> dict[str, Any]:
     return {
         "table": table.name,
         "sha256": sha256(table),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vadose.dataset.layout import IDENTITY, LABEL, Plan
+from vadose.dataset.layout import IDENTITY, LABEL, ArraySpec
 from vadose.dataset.store import Floats, SampleStore
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.variables import PREDICTORS, SOIL_MOISTURE
 
 
@@ -59,18 +59,18 @@ def _faults_of_index(index: pd.DataFrame) -> list[str]:
     return faults
 
 
-def _faults_of_array(store: SampleStore, plan: Plan) -> list[str]:
+def _faults_of_array(store: SampleStore, plan: ArraySpec) -> list[str]:
     outside = 0
     for start in range(0, len(store), plan.block):
         rows = np.arange(start, min(start + plan.block, len(store)))
         try:
             outside += _outside(_values(store, plan, rows), plan.name)
-        except Refusal as damage:
-            return [f"{plan.path}: {damage.found}"]
+        except VadoseError as damage:
+            return [f"{plan.path}: {damage.problem}"]
     return [f"{plan.path}: {outside} values outside their range"] if outside else []
 
 
-def _values(store: SampleStore, plan: Plan, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> Floats:
+def _values(store: SampleStore, plan: ArraySpec, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> Floats:
     if plan.group == "pixels":
         return store.pixels((plan.name,), rows, store.holds.halo)
     return store.cells((plan.name,), rows) if plan.group == "cells" else store.steps(plan.name, rows)

@@ -23,17 +23,17 @@ from vadose.dataset.layout import (
     NUMBERS,
     REQUIRED,
     TEXTS,
-    Plan,
+    ArraySpec,
     described,
     plans,
 )
 from vadose.dataset.packing import UNCHANGED, Packing
 from vadose.dataset.shared_files import link
 from vadose.dataset.store import SampleStore
-from vadose.errors import Refusal
-from vadose.fusion import Needs
+from vadose.errors import VadoseError
+from vadose.fusion import InputSpec
 from vadose.grid import nanoseconds
-from vadose.io.files import declaration, read_json, replacing, write_json
+from vadose.io.files import atomic_write, metadata, read_json, write_json
 
 Floats = NDArray[np.float32]
 NUMBERS_OF_CELLS = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
@@ -58,7 +58,7 @@ class Samples:
     history: Floats
     pixels: Floats | None = None
 
-    def array(self, plan: Plan) -> Floats:
+    def array(self, plan: ArraySpec) -> Floats:
         """One variable, (sample, ...)."""
         if plan.group == "cells":
             return self.cells[:, plan.place]
@@ -73,7 +73,7 @@ class SampleWriter:
     def __init__(
         self,
         folder: Path,
-        holds: Needs,
+        holds: InputSpec,
         onto: SampleStore | None = None,
         packings: Mapping[str, Packing] = UNCHANGED,
         products: Mapping[str, str] = NO_PRODUCTS,
@@ -92,7 +92,7 @@ class SampleWriter:
     def open(
         cls,
         path: Path,
-        holds: Needs,
+        holds: InputSpec,
         made_from: Mapping[str, Any],
         simulated: bool = False,
         onto: SampleStore | None = None,
@@ -111,10 +111,10 @@ class SampleWriter:
             products: of which each predictor is, where that is known, see `variables.PRODUCTS`.
 
         Raises:
-            Refusal: something else lies at `path`, or no sample came.
+            VadoseError: something else lies at `path`, or no sample came.
         """
         check_free(path)
-        with replacing(path) as folder:
+        with atomic_write(path) as folder:
             writer = cls(folder, holds, onto, packings, products)
             yield writer
             writer._finish(path, made_from, simulated)
@@ -123,13 +123,13 @@ class SampleWriter:
         """Add samples behind those already there.
 
         Raises:
-            Refusal: an array has not the shape that `holds` says.
+            VadoseError: an array has not the shape that `holds` says.
         """
         arrays = [samples.array(stream.plan) for stream in self._streams]
         for stream, array in zip(self._streams, arrays, strict=True):
             expected = (len(samples.index), *stream.plan.shape)
             if array.shape != expected:
-                raise Refusal(
+                raise VadoseError(
                     f"samples: {stream.plan.path} of shape {expected}", f"Found {array.shape}", "Match the store"
                 )
         self._index.append(_conformed(samples.index))
@@ -143,13 +143,13 @@ class SampleWriter:
     def _finish(self, path: Path, made_from: Mapping[str, Any], simulated: bool) -> None:
         count = sum(map(len, self._index))
         if not count:
-            raise Refusal(f"samples: a store at {path}", "No sample came to be written", "Widen the period or the area")
+            raise VadoseError(
+                f"samples: a store at {path}", "No sample came to be written", "Widen the period or the area"
+            )
         for stream in self._streams:
             stream.flush()
         pd.concat(self._index, ignore_index=True).to_parquet(self._folder / INDEX)
-        content = declaration(KIND, made_from) | described(
-            self._holds, count, simulated, self._packings, self._products
-        )
+        content = metadata(KIND, made_from) | described(self._holds, count, simulated, self._packings, self._products)
         write_json(self._folder / DECLARATION, content)
 
 
@@ -157,12 +157,12 @@ class SampleWriter:
 class _Stream:
     """One growing array: what is appended waits until it fills whole files."""
 
-    plan: Plan
+    plan: ArraySpec
     array: zarr.Array[Any]
     waiting: list[NDArray[np.generic]] = field(default_factory=list)
 
     @classmethod
-    def create(cls, group: zarr.Group, plan: Plan) -> "_Stream":
+    def create(cls, group: zarr.Group, plan: ArraySpec) -> "_Stream":
         chunks = (plan.chunk, *plan.shape)
         array = group.create_array(
             plan.path,
@@ -213,7 +213,7 @@ class _Stream:
 def _conformed(index: pd.DataFrame) -> pd.DataFrame:
     absent = [name for name in REQUIRED if name not in index]
     if absent:
-        raise Refusal("samples: an index", f"It lacks {', '.join(absent)}", f"Give {', '.join(REQUIRED)}")
+        raise VadoseError("samples: an index", f"It lacks {', '.join(absent)}", f"Give {', '.join(REQUIRED)}")
     columns = [name for name in COLUMNS if name != LABEL or name in index]
     index = index.reindex(columns=columns)
     texts = {name: index[name].astype("string").fillna("").astype(str) for name in TEXTS}
@@ -225,7 +225,7 @@ def check_free(path: Path) -> None:
     """Make sure that a store may be written: nothing is there, or an older store.
 
     Raises:
-        Refusal: something else lies there.
+        VadoseError: something else lies there.
     """
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
@@ -234,6 +234,6 @@ def check_free(path: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         kind = "no declaration of vadose"
     if kind != KIND:
-        raise Refusal(
+        raise VadoseError(
             f"samples: a store at {path}", f"Something else lies there: {kind}", "Choose another path, or remove it"
         )

@@ -4,10 +4,10 @@ from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.collocation import triple_collocation
 from vadose.evaluation.compare import differences, matched, own_mean
 from vadose.evaluation.effective import block_length, effective_samples
-from vadose.evaluation.literature import Setting, beside
+from vadose.evaluation.literature import Setting, compare_with_literature
 from vadose.evaluation.metric import METRICS, Metric
 from vadose.evaluation.predictions import check, read
-from vadose.evaluation.publications import PUBLISHED, Split, Work, works
+from vadose.evaluation.publications import PUBLISHED, Publication, Split, publications
 from vadose.evaluation.scores import Scores, score
 from vadose.evaluation.seen import SEEN_IN_TRAINING, seen_notes
 from vadose.evaluation.sensors import per_sensor, reliability, summary
@@ -16,7 +16,7 @@ from vadose.evaluation.spatial import Spatial, spatial
 from vadose.evaluation.statistic import Means, Moments
 from vadose.evaluation.strata import DISTANCE
 from vadose.evaluation.tally import MIN_SAMPLES, Tally
-from vadose.evaluation.temporal import InTime, in_time
+from vadose.evaluation.temporal import TemporalIntervals, temporal_bootstrap
 
 __all__ = [
     "DISTANCE",
@@ -25,34 +25,34 @@ __all__ = [
     "PUBLISHED",
     "SEEN_IN_TRAINING",
     "Bootstrap",
-    "InTime",
     "Interval",
     "Means",
     "Metric",
     "Moments",
+    "Publication",
     "Scores",
     "Setting",
     "Spatial",
     "Split",
     "Tally",
-    "Work",
-    "beside",
+    "TemporalIntervals",
     "block_length",
     "bootstrap_p",
     "check",
+    "compare_with_literature",
     "differences",
     "effective_samples",
     "holm",
-    "in_time",
     "matched",
     "own_mean",
     "per_sensor",
+    "publications",
     "read",
     "reliability",
     "score",
     "seen_notes",
     "spatial",
     "summary",
+    "temporal_bootstrap",
     "triple_collocation",
-    "works",
 ]

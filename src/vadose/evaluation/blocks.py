@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from vadose.evaluation.statistic import Floats, Moments
 
 
-def drawn(
+def resampled_moments(
     products: Sequence[Floats], label: Floats, length: int, draws: int, rng: np.random.Generator
 ) -> list[Moments]:
     """Moments of each draw of blocks of a series, the same blocks for all products.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation.places import OverPlaces, each_place_once, over_places
 from vadose.evaluation.statistic import Floats
 
@@ -43,7 +43,7 @@ class Bootstrap:
 
     def __post_init__(self) -> None:
         if not (0 < self.level < 1 and self.draws >= 1 and self.block_degrees > 0):
-            raise Refusal(
+            raise VadoseError(
                 f"bootstrap: level {self.level:g}, {self.draws} draws, blocks of {self.block_degrees:g} degrees",
                 "The level must lie between 0 and 1, draws and blocks be positive",
                 "Take level 0.9, 1000 draws, blocks of 1 degree",

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
-from vadose.evaluation.blocks import blocks, drawn, generator, tail
+from vadose.errors import VadoseError
+from vadose.evaluation.blocks import blocks, generator, resampled_moments, tail
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import aligned, matched
 from vadose.evaluation.effective import common_block_length
@@ -50,10 +50,10 @@ def triple_collocation(
         no error of 0 but one that these samples cannot tell. In draws such a variance is taken as 0.
 
     Raises:
-        Refusal: pytesmo is not installed, another number of products, tables that `check` or `matched` refuses.
+        VadoseError: pytesmo is not installed, another number of products, tables that `check` or `matched` refuses.
     """
     if len(products) not in {2, 3} or (len(products) == 2 and IN_SITU in products):
-        raise Refusal(
+        raise VadoseError(
             f"triple collocation: of {', '.join(products) or 'no product'}",
             f"There are {len(products)}, of which '{IN_SITU}' is the name of the sensor's own reading",
             "Name three independent products, or two others than it with in-situ labels",
@@ -84,7 +84,7 @@ def _pytesmo() -> Metrics:
     try:
         from pytesmo.metrics import tcol_metrics  # noqa: PLC0415
     except ImportError as error:
-        raise Refusal(
+        raise VadoseError(
             "triple collocation: by pytesmo", "It is not installed", "Install it: pip install 'vadose[pytesmo]'"
         ) from error
     metrics: Metrics = tcol_metrics
@@ -122,8 +122,8 @@ def _of_sensor(
 def _drawn(xyz: Sequence[Floats], length: int, bootstrap: Bootstrap, name: str) -> Floats:
     """Covariances of each draw: (draws, 3, 3)."""
     x, y, z = xyz
-    xy, zy = drawn([x, z], y, length, bootstrap.draws, generator(bootstrap.seed, name))
-    (xz,) = drawn([x], z, length, bootstrap.draws, generator(bootstrap.seed, name))
+    xy, zy = resampled_moments([x, z], y, length, bootstrap.draws, generator(bootstrap.seed, name))
+    (xz,) = resampled_moments([x], z, length, bootstrap.draws, generator(bootstrap.seed, name))
     rows = [[xy.pp, xy.pt, xz.pt], [xy.pt, xy.tt, zy.pt], [xz.pt, zy.pt, zy.pp]]
     return np.stack([np.stack(row) for row in rows]).transpose(2, 0, 1) / xy.n[:, np.newaxis, np.newaxis]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor, check
-from vadose.evaluation.sensors import SKILL, scored
+from vadose.evaluation.sensors import SKILL, has_scores
 from vadose.evaluation.statistic import Floats, group_mean
 
 SAME_LABEL = 1e-4
@@ -29,10 +29,10 @@ def matched(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         The tables, each with the same samples in the same order and the same labels.
 
     Raises:
-        Refusal: no product, a table that `check` refuses, labels that differ, or no sample in common.
+        VadoseError: no product, a table that `check` refuses, labels that differ, or no sample in common.
     """
     if not products:
-        raise Refusal("matched samples: of no product", "There is nothing to match", "Name at least one product")
+        raise VadoseError("matched samples: of no product", "There is nothing to match", "Name at least one product")
     tables = aligned(products)
     label = _one_label(tables)
     known = np.isfinite(label)
@@ -51,7 +51,7 @@ def aligned(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         The tables, each with the same samples in the same order.
 
     Raises:
-        Refusal: a table that `check` refuses.
+        VadoseError: a table that `check` refuses.
     """
     tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
     tables = {name: table[table["soil_moisture"].notna()] for name, table in tables.items()}
@@ -76,7 +76,7 @@ def differences(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Bootstrap 
         mean over places, `over_places, over_places_low, over_places_high, p_over_places`.
     """
     bootstrap = bootstrap or Bootstrap()
-    pairs = scored(first).merge(scored(second), on=SENSOR, suffixes=("", "_second"), validate="one_to_one")
+    pairs = has_scores(first).merge(has_scores(second), on=SENSOR, suffixes=("", "_second"), validate="one_to_one")
     lat, lon = (pairs[name].to_numpy() for name in ("lat", "lon"))
     rows = {}
     for name in SKILL:
@@ -134,7 +134,7 @@ def _one_label(tables: dict[str, pd.DataFrame]) -> NDArray[np.float64]:
         differ = np.abs(own - label) > SAME_LABEL
         if differ.any():
             row = table.iloc[int(np.argmax(differ))]
-            raise Refusal(
+            raise VadoseError(
                 f"matched samples: labels of '{name}'",
                 f"{differ.sum()} differ from those of the products before it, the first at "
                 f"{'/'.join(row[SENSOR])} {row['time']}",
@@ -144,14 +144,14 @@ def _one_label(tables: dict[str, pd.DataFrame]) -> NDArray[np.float64]:
     return label
 
 
-def _nothing(tables: Mapping[str, pd.DataFrame], common: int) -> Refusal:
+def _nothing(tables: Mapping[str, pd.DataFrame], common: int) -> VadoseError:
     tables = {name: table.loc[table["soil_moisture"].notna()] for name, table in tables.items()}
     spans = [
         f"'{name}' has {len(table)} estimates"
         + (f" {table['time'].min()}..{table['time'].max()}" if len(table) else "")
         for name, table in tables.items()
     ]
-    return Refusal(
+    return VadoseError(
         f"matched samples: of {', '.join(tables)}",
         f"{common} samples have an estimate in all of them and none of these a label: {'; '.join(spans)}",
         "Give products with the same sensors and times, at least one of them with labels",

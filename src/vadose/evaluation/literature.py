@@ -9,9 +9,9 @@ import pandas as pd
 from vadose.evaluation.anomaly import FEWEST_LIKE_DAILY, WINDOW_DAYS
 from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.pooled import pooled
-from vadose.evaluation.predictions import SENSOR, by_sensor, check, scorable
-from vadose.evaluation.publications import NOT_TOLD, Figure, Region, Split, Work
-from vadose.evaluation.sensors import figures, per_sensor, scored, summary
+from vadose.evaluation.predictions import SENSOR, by_sensor, check, is_complete
+from vadose.evaluation.publications import NOT_TOLD, Figure, Publication, Region, Split
+from vadose.evaluation.sensors import figures, has_scores, per_sensor, summary
 from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.grid import Period
 
@@ -34,7 +34,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Ours:
+class OwnResult:
     """Our scores on the samples of a work's region and period.
 
     Attributes:
@@ -65,7 +65,7 @@ class Ours:
 
 
 @dataclass(frozen=True)
-class Beside:
+class LiteratureComparison:
     """A work and our samples.
 
     Attributes:
@@ -75,20 +75,20 @@ class Beside:
         lacking: why there is nothing of ours; empty where there is.
     """
 
-    work: Work
-    ours: Ours | None
+    work: Publication
+    ours: OwnResult | None
     differences: tuple[str, ...]
     lacking: str
 
 
-def beside(
-    works: Sequence[Work],
+def compare_with_literature(
+    works: Sequence[Publication],
     predictions: pd.DataFrame,
     setting: Setting | None = None,
     *,
     min_samples: int = MIN_SAMPLES,
     bootstrap: Bootstrap | None = None,
-) -> tuple[Beside, ...]:
+) -> tuple[LiteratureComparison, ...]:
     """Set predictions beside published works, each on our samples of its region and period.
 
     Args:
@@ -102,25 +102,29 @@ def beside(
         All works, in their order.
     """
     table = check(predictions)
-    table = table[scorable(table)]
+    table = table[is_complete(table)]
     bootstrap = bootstrap or Bootstrap()
     return tuple(_one(work, table, setting or Setting(), min_samples, bootstrap) for work in works)
 
 
-def _one(work: Work, table: pd.DataFrame, setting: Setting, min_samples: int, bootstrap: Bootstrap) -> Beside:
+def _one(
+    work: Publication, table: pd.DataFrame, setting: Setting, min_samples: int, bootstrap: Bootstrap
+) -> LiteratureComparison:
     there = table[_in_region(work.region, table)]
     if there.empty:
         where = work.region.name if work.region else "the world"
-        return Beside(work, None, (), f"no sample in {where}")
+        return LiteratureComparison(work, None, (), f"no sample in {where}")
     then = there[_in_period(work.period, there)]
     if then.empty:
         span = f"{there['time'].min():%Y-%m-%d} to {there['time'].max():%Y-%m-%d}"
-        return Beside(work, None, (), f"no sample within {work.period}; ours are of {span}")
+        return LiteratureComparison(work, None, (), f"no sample within {work.period}; ours are of {span}")
     sensors = per_sensor(then, min_samples)
-    if scored(sensors).empty:
-        return Beside(work, None, (), f"no sensor there with {min_samples} samples, the most are {sensors['n'].max()}")
+    if has_scores(sensors).empty:
+        return LiteratureComparison(
+            work, None, (), f"no sensor there with {min_samples} samples, the most are {sensors['n'].max()}"
+        )
     ours = _ours(then, sensors, bootstrap)
-    return Beside(work, ours, tuple(_differences(work, ours, setting)), "")
+    return LiteratureComparison(work, ours, tuple(_differences(work, ours, setting)), "")
 
 
 def _in_region(region: Region | None, table: pd.DataFrame) -> "pd.Series[bool]":
@@ -135,8 +139,8 @@ def _in_period(period: str, table: pd.DataFrame) -> "pd.Series[bool]":
     return (table["time"] >= span.start) & (table["time"] < span.end)
 
 
-def _ours(table: pd.DataFrame, sensors: pd.DataFrame, bootstrap: Bootstrap) -> Ours:
-    there = scored(sensors)
+def _ours(table: pd.DataFrame, sensors: pd.DataFrame, bootstrap: Bootstrap) -> OwnResult:
+    there = has_scores(sensors)
     used = table.merge(there[SENSOR], on=SENSOR)
     skill = figures(summary(sensors, bootstrap))
     values = {
@@ -148,7 +152,7 @@ def _ours(table: pd.DataFrame, sensors: pd.DataFrame, bootstrap: Bootstrap) -> O
     window = float(there["anomaly_samples"].median())
     if window < FEWEST_LIKE_DAILY:
         values = {key: value for key, value in values.items() if key[1] not in _ANOMALIES}
-    return Ours(
+    return OwnResult(
         len(there),
         int(there["n"].sum()),
         (there["lon"].min(), there["lat"].min(), there["lon"].max(), there["lat"].max()),
@@ -167,7 +171,7 @@ def _step_days(table: pd.DataFrame) -> float:
     return float(np.median(step / np.timedelta64(1, "D"))) if len(step) else np.nan
 
 
-def _differences(work: Work, ours: Ours, setting: Setting) -> list[str]:
+def _differences(work: Publication, ours: OwnResult, setting: Setting) -> list[str]:
     west, south, east, north = ours.box
     found = [
         f"sensors: theirs {f'{work.sensors:,}' if work.sensors else 'of a number not told'}, "
@@ -193,7 +197,7 @@ def _of_window(samples: float) -> str:
     return f"{words}; theirs not told"
 
 
-def _of_period(period: str, ours: Ours) -> list[str]:
+def _of_period(period: str, ours: OwnResult) -> list[str]:
     span = f"{np.datetime_as_string(ours.first, 'D')} to {np.datetime_as_string(ours.last, 'D')}"
     if not period:
         return [f"period: theirs not told; ours {span}"]
@@ -203,7 +207,7 @@ def _of_period(period: str, ours: Ours) -> list[str]:
     return [f"period: theirs {theirs}; of it ours {span}"]
 
 
-def _of_split(work: Work, ours: Split) -> list[str]:
+def _of_split(work: Publication, ours: Split) -> list[str]:
     ways = {(figure.split or work.split) for figure in work.figures}
     return [
         f"split: theirs {way}; ours {ours}"

@@ -5,7 +5,7 @@ import pandas as pd
 
 from vadose.evaluation.bootstrap import ANY, Bootstrap, Interval
 from vadose.evaluation.metric import METRICS, RANGES
-from vadose.evaluation.predictions import LABEL, by_sensor, scorable
+from vadose.evaluation.predictions import LABEL, by_sensor, is_complete
 from vadose.evaluation.statistic import Moments
 
 
@@ -20,7 +20,7 @@ def pooled(predictions: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Interva
         predictions: a checked table; rows without estimate or label are left out.
         bootstrap: how the intervals are drawn.
     """
-    table = predictions[scorable(predictions)]
+    table = predictions[is_complete(predictions)]
     number, sensors = by_sensor(table)
     lat, lon = sensors["lat"].to_numpy(), sensors["lon"].to_numpy()
     p, t = table["soil_moisture"].to_numpy(), table[LABEL].to_numpy()

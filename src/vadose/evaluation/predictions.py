@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST
 from vadose.io.csv_tables import read_csv, utc_times
 from vadose.variables import SOIL_MOISTURE
@@ -33,20 +33,20 @@ def read(path: Path) -> pd.DataFrame:
         The table as `check` gives it.
 
     Raises:
-        Refusal: no such file, not readable as a table, or refused by `check`.
+        VadoseError: no such file, not readable as a table, or refused by `check`.
     """
     asked = f"predictions: {path}"
     if not path.is_file():
-        raise Refusal(asked, "There is no such file", "Give a Parquet or CSV file of predictions")
+        raise VadoseError(asked, "There is no such file", "Give a Parquet or CSV file of predictions")
     try:
         table = _table(path)
         if "time" in table and not pd.api.types.is_numeric_dtype(table["time"]):
             table["time"] = utc_times(table["time"], asked)
         return check(table, asked)
-    except Refusal:
+    except VadoseError:
         raise
     except (ValueError, OSError, KeyError) as error:
-        raise Refusal(
+        raise VadoseError(
             asked, f"It cannot be read as a table ({error})", "Write Parquet, or CSV with one header line"
         ) from error
 
@@ -66,8 +66,8 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
         The same rows sorted by sensor and time: text, float64, quality uint16, time datetime64[ns] in UTC without zone.
 
     Raises:
-        Refusal: no rows, a column missing or of the wrong type, a place that is none, a sample twice, infinite values,
-            other units.
+        VadoseError: no rows, a column missing or of the wrong type, a place that is none, a sample twice, infinite
+            values, other units.
     """
     _check_columns(predictions, asked)
     numbers = ["lat", "lon", ESTIMATE, STD, LABEL]
@@ -85,7 +85,7 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
     return table[[*first, *(c for c in table.columns if c not in first)]]
 
 
-def scorable(predictions: pd.DataFrame) -> NDArray[np.bool_]:
+def is_complete(predictions: pd.DataFrame) -> NDArray[np.bool_]:
     """Which rows of a checked table have both an estimate and a label."""
     return np.asarray(predictions[ESTIMATE].notna() & predictions[LABEL].notna())
 
@@ -116,20 +116,20 @@ def _table(path: Path) -> pd.DataFrame:
 
 def _check_columns(table: pd.DataFrame, asked: str) -> None:
     if "mean" in table and set(SENSOR) <= set(table) and not {STD, LABEL} & set(table):
-        raise Refusal(
+        raise VadoseError(
             asked,
             f"Its estimates are called 'mean', as in tables of vadose 0.1, whose column '{ESTIMATE}' is the reading",
             f"Rename mean to {ESTIMATE}, spread to {STD} and {ESTIMATE} to {LABEL}, or make the table again",
         )
     absent = [c for c in REQUIRED if c not in table]
     if absent:
-        raise Refusal(
+        raise VadoseError(
             asked,
             f"It lacks {', '.join(absent)}; it has {', '.join(map(str, table.columns)) or 'no column'}",
             f"Name the columns {', '.join(REQUIRED)}, and where known {', '.join(OPTIONAL)}",
         )
     if table.empty:
-        raise Refusal(asked, "It has no rows", "Estimate at least one sample")
+        raise VadoseError(asked, "It has no rows", "Estimate at least one sample")
 
 
 def _text(column: "pd.Series[Any]", asked: str) -> "pd.Series[str]":
@@ -149,7 +149,7 @@ def _number(column: "pd.Series[Any]", asked: str) -> "pd.Series[float]":
         raise _wrong(asked, column, "numbers")
     column = column.astype("float64")
     if np.isinf(column).any():
-        raise Refusal(
+        raise VadoseError(
             f"{asked}, column {column.name}", f"{np.isinf(column).sum()} values are infinite", "Write NaN where none is"
         )
     return column
@@ -167,17 +167,17 @@ def _utc(column: "pd.Series[Any]", asked: str) -> "pd.Series[pd.Timestamp]":
     return pd.Series(utc_times(column, asked), column.index, name=column.name)
 
 
-def _wrong(asked: str, column: "pd.Series[Any]", wanted: str) -> Refusal:
+def _wrong(asked: str, column: "pd.Series[Any]", wanted: str) -> VadoseError:
     absent = int((column.isna() | (column.astype("str").str.strip() == "")).sum())
     lacking = f", {absent} rows without a value" if absent else ""
-    return Refusal(f"{asked}, column {column.name}", f"Its type is {column.dtype}{lacking}", f"Give {wanted}")
+    return VadoseError(f"{asked}, column {column.name}", f"Its type is {column.dtype}{lacking}", f"Give {wanted}")
 
 
 def _check_places(table: pd.DataFrame, asked: str) -> None:
     inside = table["lat"].between(SOUTHERNMOST, NORTHERNMOST) & table["lon"].between(-180, 180)
     if not inside.all():
         worst = table[~inside].iloc[0]
-        raise Refusal(
+        raise VadoseError(
             f"{asked}, columns lat and lon",
             f"{(~inside).sum()} rows have no place where cells exist, the first at {worst.lat:g} N {worst.lon:g} E",
             f"Give degrees within {SOUTHERNMOST:g}..{NORTHERNMOST:g} N and -180..180 E",
@@ -190,13 +190,13 @@ def _check_units(table: pd.DataFrame, asked: str) -> None:
         values = table[name]
         least, most = values.min(), values.max()
         if least < (0 if name == STD else low):
-            raise Refusal(
+            raise VadoseError(
                 f"{asked}, column {name}",
                 f"Its least value is {least:g}, which no soil moisture in m3 m-3 is",
                 "Write NaN in the place of fill values",
             )
         if most > high:
-            raise Refusal(
+            raise VadoseError(
                 f"{asked}, column {name}",
                 f"Its greatest value is {most:g}, so it is not in m3 m-3 but in % or mm",
                 "Divide % by 100, or mm by the depth of the layer in mm (50 for 0-5 cm)",
@@ -223,7 +223,7 @@ def _sorted(table: pd.DataFrame, asked: str) -> pd.DataFrame:
     twice = (np.diff(sensor) == 0) & (np.diff(time) == 0)
     if twice.any():
         row = table.iloc[int(np.argmax(twice))]
-        raise Refusal(
+        raise VadoseError(
             asked,
             f"{twice.sum()} samples stand there twice, the first at {'/'.join(row[SENSOR])} {row['time']}",
             "Keep one row for each sensor and time",

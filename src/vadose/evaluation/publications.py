@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import Period
 from vadose.io.files import read_yaml, validated
 
@@ -90,7 +90,7 @@ class Figure(_Closed):
     split: Split | None = None
 
 
-class Work(_Closed):
+class Publication(_Closed):
     """A published work. What it does not tell, or what is not known of it, is empty.
 
     Attributes:
@@ -120,7 +120,7 @@ class Work(_Closed):
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _datable(self) -> "Work":
+    def _datable(self) -> "Publication":
         if self.period:
             Period.parse(self.period)
         return self
@@ -129,16 +129,16 @@ class Work(_Closed):
 PUBLISHED = "published"
 
 
-def works(folder: Path | None = None) -> tuple[Work, ...]:
+def publications(folder: Path | None = None) -> tuple[Publication, ...]:
     """The works of a folder, by the names of their files; those that come with the package without one.
 
     Raises:
-        Refusal: the folder holds none, or a file is no work.
+        VadoseError: the folder holds none, or a file is no work.
     """
     place: Traversable = folder or files("vadose.evaluation").joinpath(PUBLISHED)
     held = sorted((f for f in place.iterdir() if f.name.endswith(".yaml")), key=_name) if place.is_dir() else []
     if not held:
-        raise Refusal(
+        raise VadoseError(
             f"published figures: {place}", "There is no YAML file", f"Name a folder of works, or '{PUBLISHED}'"
         )
     return tuple(_read(file) for file in held)
@@ -148,7 +148,7 @@ def _name(file: Traversable) -> str:
     return file.name
 
 
-def _read(file: Traversable) -> Work:
+def _read(file: Traversable) -> Publication:
     asked, remedy = f"published figures: {file}", "Write a work as those of vadose/evaluation/published are"
     with as_file(file) as path:
-        return validated(Work, read_yaml(path, asked, remedy), asked, remedy)
+        return validated(Publication, read_yaml(path, asked, remedy), asked, remedy)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import differences, matched, own_mean
-from vadose.evaluation.predictions import LABEL, SENSOR, check, scorable
-from vadose.evaluation.sensors import coverage_by, figures, per_sensor, reliability, scored, summary
+from vadose.evaluation.predictions import LABEL, SENSOR, check, is_complete
+from vadose.evaluation.sensors import coverage_by, figures, has_scores, per_sensor, reliability, summary
 from vadose.evaluation.significance import holm
 from vadose.evaluation.statistic import Floats
 from vadose.evaluation.tally import MIN_SAMPLES
@@ -89,7 +89,7 @@ def score(
         bootstrap: how the intervals are made.
 
     Raises:
-        Refusal: tables that `check` or `matched` refuses, or no sensor with enough matched samples.
+        VadoseError: tables that `check` or `matched` refuses, or no sensor with enough matched samples.
     """
     bootstrap = bootstrap or Bootstrap()
     tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
@@ -102,8 +102,8 @@ def score(
     }
     sensors = {name: _with_absent(table, every, min_samples) for name, table in again.items()}
     first = next(iter(sensors.values()))
-    if scored(first).empty:
-        raise Refusal(
+    if has_scores(first).empty:
+        raise VadoseError(
             f"scores: sensors with at least {min_samples} matched samples",
             f"There are {len(first)} sensors and the longest has {first['n'].max()} samples",
             "Score more samples, or ask for fewer of them a sensor",
@@ -174,14 +174,14 @@ def _rows(table: pd.DataFrame, sensors: pd.DataFrame) -> dict[str, int]:
         "rows": len(table),
         "without estimate": int((~estimated).sum()),
         "without label": int((estimated & table[LABEL].isna()).sum()),
-        "scorable": int(scorable(table).sum()),
+        "scorable": int(is_complete(table).sum()),
         "matched": int(sensors["n"].sum()),
-        "scored": int(scored(sensors)["n"].sum()),
+        "scored": int(has_scores(sensors)["n"].sum()),
     }
 
 
 def _headline(name: str, sensors: pd.DataFrame, skill: pd.DataFrame) -> dict[str, str | float]:
-    there, rows = scored(sensors), figures(skill)
+    there, rows = has_scores(sensors), figures(skill)
     counts: dict[str, str | float] = {
         "product": name,
         "sensors": len(there),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation.predictions import SENSOR
 
 SEEN_IN_TRAINING = "seen_in_training"
@@ -18,7 +18,7 @@ def seen_notes(products: Mapping[str, pd.DataFrame]) -> list[str]:
         products: tables of predictions by name; those without the column `seen_in_training` are passed over.
 
     Raises:
-        Refusal: the column holds something else than true and false.
+        VadoseError: the column holds something else than true and false.
     """
     return [_note(name, table) for name, table in products.items() if SEEN_IN_TRAINING in table]
 
@@ -26,7 +26,7 @@ def seen_notes(products: Mapping[str, pd.DataFrame]) -> list[str]:
 def _note(name: str, table: pd.DataFrame) -> str:
     seen = table[SEEN_IN_TRAINING]
     if not pd.api.types.is_bool_dtype(seen) or seen.isna().any():
-        raise Refusal(
+        raise VadoseError(
             f"predictions: {name}, column {SEEN_IN_TRAINING}", f"Its type is {seen.dtype}", "Give True or False"
         )
     sensors, known = (len(rows[SENSOR].drop_duplicates()) for rows in (table, table[seen.to_numpy(bool)]))

@@ -10,7 +10,7 @@ from vadose.evaluation.anomaly import FEWEST_IN_WINDOW, anomalies, climatologica
 from vadose.evaluation.bootstrap import ANY, Bootstrap
 from vadose.evaluation.effective import effective_samples
 from vadose.evaluation.metric import CONSTANT, METRICS, RANGES, pearson_r
-from vadose.evaluation.predictions import ESTIMATE, LABEL, SENSOR, by_sensor, check, scorable
+from vadose.evaluation.predictions import ESTIMATE, LABEL, SENSOR, by_sensor, check, is_complete
 from vadose.evaluation.statistic import Floats, Moments, group_mean, group_ranks
 from vadose.evaluation.tally import MIN_SAMPLES, SPREAD, Tally
 
@@ -43,12 +43,12 @@ def per_sensor(predictions: pd.DataFrame, min_samples: int = MIN_SAMPLES) -> pd.
         and `note` (which of its series is constant, so that R does not exist).
 
     Raises:
-        Refusal: a table that `check` refuses, or fewer than 2 samples asked for.
+        VadoseError: a table that `check` refuses, or fewer than 2 samples asked for.
     """
     frame = check(predictions)
     group, sensors = by_sensor(frame)
     scores = Tally.of_groups(frame, group, sensors).scores(min_samples)
-    used = scorable(frame)
+    used = is_complete(frame)
     series = _of_series(frame[used], group[used], len(sensors))
     there = np.isfinite(scores["r"].to_numpy())
     scores = scores.assign(**{name: np.where(there, values, np.nan) for name, values in series.items()})
@@ -80,7 +80,7 @@ def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict
     }
 
 
-def scored(sensors: pd.DataFrame) -> pd.DataFrame:
+def has_scores(sensors: pd.DataFrame) -> pd.DataFrame:
     """The sensors that have scores."""
     return sensors[sensors["left_out"] == ""]
 
@@ -101,7 +101,7 @@ def summary(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.Dat
         effective places are too few. The mean over sensors without R leaves out those where it does not exist.
     """
     bootstrap = bootstrap or Bootstrap()
-    there = scored(sensors)
+    there = has_scores(sensors)
     lat, lon = (there[name].to_numpy() for name in ("lat", "lon"))
     rows = {name: _row(name, there[name].to_numpy(), lat, lon, bootstrap) for name in SKILL}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")
@@ -118,7 +118,7 @@ def reliability(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd
         One row for each score of `SPREAD`: `samples`, `mean, mean_low, mean_high`; NaN where no spread was stated.
     """
     bootstrap = bootstrap or Bootstrap()
-    there = scored(sensors)
+    there = has_scores(sensors)
     lat, lon, weights = (there[name].to_numpy(dtype=np.float64) for name in ("lat", "lon", "n_spread"))
     rows = {}
     for name in SPREAD:
@@ -152,7 +152,7 @@ def coverage_by(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd
         and quantiles `q05` to `q95`; NaN where no spread is stated.
     """
     bootstrap = bootstrap or Bootstrap()
-    there = scored(sensors).dropna(subset="coverage_90")
+    there = has_scores(sensors).dropna(subset="coverage_90")
     held = there["coverage_90"].to_numpy(np.float64)
     block = bootstrap.blocks(there["lat"].to_numpy(), there["lon"].to_numpy())
     parts = {"sensor": held, "place": group_mean(held, block, int(block.max(initial=-1)) + 1)}

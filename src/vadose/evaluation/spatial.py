@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.metric import METRICS, pearson_r
-from vadose.evaluation.predictions import ESTIMATE, LABEL, by_sensor, check, scorable
+from vadose.evaluation.predictions import ESTIMATE, LABEL, by_sensor, check, is_complete
 from vadose.evaluation.statistic import Floats, Moments, group_mean
 from vadose.grid import nanoseconds
 
@@ -44,15 +44,15 @@ def spatial(predictions: pd.DataFrame, min_sensors: int = MIN_SENSORS, bootstrap
         bootstrap: how the interval is drawn.
 
     Raises:
-        Refusal: a table that `check` refuses, or fewer than 3 sensors asked for.
+        VadoseError: a table that `check` refuses, or fewer than 3 sensors asked for.
     """
     if min_sensors < 3:
-        raise Refusal(
+        raise VadoseError(
             f"spatial scores: at least {min_sensors} sensors a date", "R of two is 1 or -1", "Ask for 3 or more"
         )
     table = check(predictions)
     sensor, places = by_sensor(table)
-    used = scorable(table)
+    used = is_complete(table)
     days, day = np.unique(table["time"].to_numpy()[used].astype("datetime64[D]"), return_inverse=True)
     cell = sensor[used] * len(days) + day
     cells, number = np.unique(cell, return_inverse=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.errors import VadoseError
 from vadose.evaluation.predictions import LABEL, by_sensor
 from vadose.evaluation.texture import texture_class
 from vadose.variables import SOURCES, Quality
@@ -68,6 +69,22 @@ def _told(words: "pd.Series[Any]") -> pd.Categorical:
     return pd.Categorical(words.where(words != ""))
 
 
+def _numbers(column: "pd.Series[Any]", whole: bool = False) -> NDArray[np.float64]:
+    """Numbers of a column that a table may have.
+
+    Raises:
+        VadoseError: it holds something else, or parts of numbers where whole ones are asked for.
+    """
+    asked = f"predictions: column {column.name}"
+    try:
+        values = np.asarray(column.astype("float64"), np.float64)
+    except (ValueError, TypeError) as error:
+        raise VadoseError(asked, f"It holds no numbers ({error})", "Give numbers, or leave the column out") from error
+    if whole and (values != np.floor(values)).any():
+        raise VadoseError(asked, "It does not hold a whole number in every row", "Give them, or leave the column out")
+    return values
+
+
 def _coded(codes: NDArray[np.integer], names: Sequence[str]) -> "pd.Categorical[Any]":
     """Classes by their number among names, -1 for none."""
     return pd.Categorical.from_codes(codes.astype(np.int64), dtype=pd.CategoricalDtype(list(names)))
@@ -81,7 +98,7 @@ def _cover(table: pd.DataFrame) -> pd.Categorical:
 
 
 def _texture(table: pd.DataFrame) -> pd.Categorical:
-    sand, silt, clay = (table[name].to_numpy(np.float64) for name in ("sand", "silt", "clay"))
+    sand, silt, clay = (_numbers(table[name]) for name in ("sand", "silt", "clay"))
     return _told(texture_class(sand, silt, clay))
 
 
@@ -99,7 +116,7 @@ def _wetness(table: pd.DataFrame) -> pd.Categorical:
     place[order] = np.arange(len(table)) - np.repeat(np.cumsum(count) - count, count)
     third = 3 * place // count[group]
     if "soil_temperature" in table:
-        third = np.where(table["soil_temperature"].to_numpy() <= 0, len(_THIRDS) - 1, third)
+        third = np.where(_numbers(table["soil_temperature"]) <= 0, len(_THIRDS) - 1, third)
     return _coded(third, _THIRDS)
 
 
@@ -109,7 +126,7 @@ def _bins(column: str, edges: Sequence[float], units: str) -> Dimension:
     names += [f"{edges[-1]:g}{units} and more"]
 
     def of(table: pd.DataFrame) -> pd.Categorical:
-        values = table[column].to_numpy(np.float64)
+        values = _numbers(table[column])
         return _coded(np.where(np.isfinite(values), np.digitize(values, edges), -1), names)
 
     return Dimension(_TITLES[column], (column,), of)
@@ -136,7 +153,7 @@ _BITS = {Quality.missing(source).value: _NAMES.get(source, source) for source in
 
 def _sources(column: str) -> Callable[[pd.DataFrame], pd.Categorical]:
     def of(table: pd.DataFrame) -> pd.Categorical:
-        bits, code = np.unique(table[column].to_numpy(np.int64) & sum(_BITS), return_inverse=True)
+        bits, code = np.unique(_numbers(table[column], whole=True).astype(np.int64) & sum(_BITS), return_inverse=True)
         return _coded(code, [_lacking(int(held)) for held in bits])
 
     return of

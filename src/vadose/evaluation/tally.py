@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation.metric import METRICS, constant_estimate, constant_label
-from vadose.evaluation.predictions import ESTIMATE, LABEL, SENSOR, STD, by_sensor, check, scorable
+from vadose.evaluation.predictions import ESTIMATE, LABEL, SENSOR, STD, by_sensor, check, is_complete
 from vadose.evaluation.statistic import Floats, Means, Moments
 from vadose.evaluation.uncertainty import LEVELS, spread_scores
 
@@ -46,7 +46,7 @@ class Tally:
         """Tally of a table as `check` describes.
 
         Raises:
-            Refusal: a table that `check` refuses.
+            VadoseError: a table that `check` refuses.
         """
         table = check(predictions)
         return cls.of_groups(table, *by_sensor(table))
@@ -54,7 +54,7 @@ class Tally:
     @classmethod
     def of_groups(cls, table: pd.DataFrame, group: NDArray[np.intp], sensors: pd.DataFrame) -> Self:
         """Tally of a checked table whose sensors are numbered as `by_sensor` does."""
-        count, used = len(sensors), scorable(table)
+        count, used = len(sensors), is_complete(table)
         rows = np.bincount(group, minlength=count).astype(np.float64)
         p, t, spread = (table[name].to_numpy()[used] for name in (ESTIMATE, LABEL, STD))
         return cls(
@@ -94,10 +94,10 @@ class Tally:
             As `per_sensor` does, without the scores that order samples by value or time.
 
         Raises:
-            Refusal: fewer than 2 samples asked for.
+            VadoseError: fewer than 2 samples asked for.
         """
         if min_samples < 2:
-            raise Refusal(f"scores: at least {min_samples} samples a sensor", "R needs 2", "Ask for 2 or more")
+            raise VadoseError(f"scores: at least {min_samples} samples a sensor", "R needs 2", "Ask for 2 or more")
         few = self.moments.n < min_samples
         scores = {metric.name: metric.of(self.moments) for metric in METRICS}
         scores |= {name: self.spread[name].mean for name in SPREAD}

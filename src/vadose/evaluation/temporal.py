@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.evaluation.blocks import blocks, drawn, generator, tail
+from vadose.evaluation.blocks import blocks, generator, resampled_moments, tail
 from vadose.evaluation.bootstrap import ANY, Bootstrap
 from vadose.evaluation.compare import matched
 from vadose.evaluation.effective import common_block_length, effective_samples
@@ -24,7 +24,7 @@ _FIGURES = ("", "_low", "_high", "_p")
 
 
 @dataclass(frozen=True, eq=False)
-class InTime:
+class TemporalIntervals:
     """What a bootstrap of blocks of time says of every sensor.
 
     Attributes:
@@ -41,9 +41,9 @@ class InTime:
     means: pd.DataFrame
 
 
-def in_time(
+def temporal_bootstrap(
     products: Mapping[str, pd.DataFrame], min_samples: int = MIN_SAMPLES, bootstrap: Bootstrap | None = None
-) -> InTime:
+) -> TemporalIntervals:
     """Intervals of every sensor's scores from a circular block bootstrap in time, and of their means over sensors.
 
     Samples that follow one another are alike, so that draws of single samples give intervals far too narrow. Blocks
@@ -60,7 +60,7 @@ def in_time(
         bootstrap: level, draws, seed and places.
 
     Raises:
-        Refusal: tables that `matched` refuses.
+        VadoseError: tables that `matched` refuses.
     """
     bootstrap = bootstrap or Bootstrap()
     tables = matched(products)
@@ -110,7 +110,7 @@ class _Series:
         rng = generator(bootstrap.seed, names(self.places.iloc[[sensor]])[0])
         one = np.zeros(len(label), np.intp)
         whole = [Moments.of(p, label, one, 1) for p in estimates]
-        draws = drawn(estimates, label, int(self.length[sensor]), bootstrap.draws, rng)
+        draws = resampled_moments(estimates, label, int(self.length[sensor]), bootstrap.draws, rng)
         return _scores(whole, contrasts)[0], _scores(draws, contrasts)
 
 
@@ -182,7 +182,7 @@ class _Means:
 
 def _tables(
     products: Sequence[str], series: _Series, contrasts: NDArray[np.intp], figures: Floats, means: pd.DataFrame
-) -> InTime:
+) -> TemporalIntervals:
     by_contrast = figures.reshape(len(_FIGURES), len(contrasts), len(SCORED), -1)
     places = series.places[[*SENSOR, "lat", "lon"]].assign(n=series.n)
     sensors, differences = {}, {}
@@ -191,7 +191,7 @@ def _tables(
         sensors[name] = own.assign(**_columns(by_contrast[:3, place]))
         if place:
             differences[name] = places.assign(**_columns(by_contrast[:, len(products) + place - 1]))
-    return InTime(sensors, differences, means)
+    return TemporalIntervals(sensors, differences, means)
 
 
 def _columns(figures: Floats) -> dict[str, Floats]:

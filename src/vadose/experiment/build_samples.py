@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.dataset import Archive, Report, SampleStore, TableMapping, build, import_table
-from vadose.errors import NothingFound, Refusal
+from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples, TableSamples
 from vadose.experiment.unread import left_out_of, needed, require_readable, require_seen
-from vadose.fusion import Assembler, Needs, Windows
-from vadose.grid import Area, Period, Tile, nanoseconds, tile_around
+from vadose.fusion import FeatureBuilder, InputSpec, TemporalPolicy
+from vadose.grid import AreaOfInterest, Period, Tile, nanoseconds, tile_around
 from vadose.insitu import Ismn, Sensor
 from vadose.io.files import sha256
 from vadose.io.outputs import Request
@@ -29,7 +29,7 @@ BUILD = Request("samples build", "")
 ALLOW = "samples: {allow_unread: true} in the configuration, or --allow-unread"
 
 
-def gather(
+def build_samples(
     experiment: Experiment,
     store: Path,
     progress: Progress | None = None,
@@ -44,15 +44,15 @@ def gather(
         workers: processes.
 
     Raises:
-        Refusal: what it is made from cannot be read or holds nothing, or something of a source that the samples need
-            lies in the archive and none of it can be read; nothing is written.
+        VadoseError: what it is made from cannot be read or holds nothing, or something of a source that the samples
+            need lies in the archive and none of it can be read; nothing is written.
     """
     BUILD.require_place(store, folder=True)
     samples = experiment.samples
     if isinstance(samples, TableSamples):
         return import_table(samples.table, mapping_of(experiment, samples), store, samples.columns)
     if isinstance(samples, StoreSamples):
-        raise Refusal(
+        raise VadoseError(
             f"samples: a store at {store} for the experiment '{experiment.name}'",
             f"Its samples lie in {samples.store} already",
             "Train on them with 'vadose train'",
@@ -64,17 +64,17 @@ def store_of(experiment: Experiment, store: Path, progress: Progress | None = No
     """The sample store of an experiment, built when it is not there, or the one that the experiment names.
 
     Raises:
-        Refusal: as `gather`; or the store that is there was built from another table, another period or other rules,
+        VadoseError: as `build_samples`; or the store that is there was built from another table, period or other rules,
             or is not the one that the experiment names.
     """
     if isinstance(experiment.samples, StoreSamples):
         return _named(experiment, experiment.samples.store, store)
     if not store.exists():
-        gather(experiment, store, progress, workers)
+        build_samples(experiment, store, progress, workers)
     held = SampleStore.open(store)
     changed = _changed(held.declaration["made_from"], experiment)
     if changed:
-        raise Refusal(
+        raise VadoseError(
             f"samples: {store} for the experiment '{experiment.name}'",
             f"They were built from another {', '.join(changed)}",
             "Remove them and build again with 'vadose samples build', or give another --out",
@@ -86,11 +86,11 @@ def mapping_of(experiment: Experiment, samples: TableSamples) -> TableMapping:
     """The mapping of a table, with the windows of the experiment.
 
     Raises:
-        Refusal: the mapping cannot be read, or it has windows of its own that are others.
+        VadoseError: the mapping cannot be read, or it has windows of its own that are others.
     """
     mapping = TableMapping.read(samples.columns)
-    if mapping.windows not in (Windows(), experiment.windows):
-        raise Refusal(
+    if mapping.windows not in (TemporalPolicy(), experiment.windows):
+        raise VadoseError(
             f"samples: {samples.table} for the experiment '{experiment.name}'",
             f"{samples.columns} has other windows than the experiment",
             "State the windows in the experiment, and for 'vadose samples import-table' the same in the mapping",
@@ -102,11 +102,11 @@ def _named(experiment: Experiment, named: Path, given: Path) -> SampleStore:
     """The store that an experiment names, where it lies."""
     asked = f"samples: {named} for the experiment '{experiment.name}'"
     if given.exists() and given.resolve() != named.resolve():
-        raise Refusal(asked, f"Others are given: {given}", "Leave those out, or name them in the configuration")
+        raise VadoseError(asked, f"Others are given: {given}", "Leave those out, or name them in the configuration")
     held = SampleStore.open(named)
     if held.simulated != experiment.simulated:
         found = "They are simulated" if held.simulated else "They are not simulated"
-        raise Refusal(asked, found, f"Write 'simulated: {str(held.simulated).lower()}' in the configuration")
+        raise VadoseError(asked, found, f"Write 'simulated: {str(held.simulated).lower()}' in the configuration")
     return held
 
 
@@ -120,12 +120,12 @@ def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
     asked = experiment.model_dump(mode="json")
     held = made_from.get("experiment", {"samples": {}})
     rules = [key for key in asked["samples"] if key != "archive" and held["samples"].get(key) != asked["samples"][key]]
-    same = Windows(**held.get("windows", {})) == experiment.windows
+    same = TemporalPolicy(**held.get("windows", {})) == experiment.windows
     return rules + ([] if same else ["windows"])
 
 
 @dataclass(frozen=True)
-class Gathering:
+class ArchiveSource:
     """An archive of products and its sensors, opened when it is asked; it can be handed to another process.
 
     Attributes:
@@ -134,8 +134,8 @@ class Gathering:
     """
 
     samples: ArchiveSamples
-    needs: Needs
-    windows: Windows
+    needs: InputSpec
+    windows: TemporalPolicy
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -178,15 +178,15 @@ class Gathering:
         """What of the needed products has not been read so far."""
         return left_out_of(self.needed)
 
-    def assemble(self, tile: Tile, span: Period) -> Assembler:
+    def assemble(self, tile: Tile, span: Period) -> FeatureBuilder:
         """All that was known of a tile."""
-        return Assembler.open(self.sources, tile, span, self.needs, self.windows)
+        return FeatureBuilder.open(self.sources, tile, span, self.needs, self.windows)
 
 
 def _collocate(
     experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None, workers: int
 ) -> Report:
-    found = Gathering(samples, experiment.gathered_needs, experiment.windows)
+    found = ArchiveSource(samples, experiment.gathered_needs, experiment.windows)
     if not samples.allow_unread:
         require_readable(samples.archive, found.needed, ALLOW)
     return build(
@@ -212,13 +212,13 @@ def in_situ_archive(archive: Path) -> Path:
     """The ISMN archive in a folder of products: `ismn`, or any zip archive whose name begins so.
 
     Raises:
-        Refusal: there is none.
+        VadoseError: there is none.
     """
     found = [archive / "ismn", *sorted(archive.glob("ismn*.zip"))]
     for path in found:
         if path.exists():
             return path
-    raise Refusal(f"samples: in-situ sensors in {archive}", "No 'ismn' folder and no 'ismn*.zip'", "Put one there")
+    raise VadoseError(f"samples: in-situ sensors in {archive}", "No 'ismn' folder and no 'ismn*.zip'", "Put one there")
 
 
 def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
@@ -232,12 +232,12 @@ def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list
 
 
 def _passes(sensor: Sensor, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
-    area = Area.from_tile(tile_around(sensor.lon, sensor.lat, halo=0))
+    area = AreaOfInterest.from_tile(tile_around(sensor.lon, sensor.lat, halo=0))
     times: set[np.datetime64] = set()
     for source in passes:
         try:
             times.update(source.passes(area, period))
-        except NothingFound:
+        except NoDataError:
             continue
     return nanoseconds(np.array(sorted(times), dtype="datetime64"))
 

@@ -11,7 +11,7 @@ from vadose.dataset import SampleStore
 from vadose.dataset.layout import IDENTITY, LABEL
 from vadose.evaluation import Bootstrap, per_sensor, reliability, summary
 from vadose.evaluation.sensors import coverage_by, figures
-from vadose.inference import AS_STATED, Calibration, estimate_points, widening
+from vadose.inference import UNCALIBRATED, Calibration, conformal_scale, estimate_points
 from vadose.models import Model, sources_of
 from vadose.report.text import interval, markdown_table, number
 from vadose.variables import SOURCES
@@ -63,7 +63,7 @@ def calibrations(folds: Sequence[HeldOut]) -> tuple[Calibration, tuple[Calibrati
     single fold stays as it is stated.
     """
     others = [[fold for fold in folds if fold is not own] for own in folds]
-    return _of(folds), tuple(_of(rest) if rest else AS_STATED for rest in others)
+    return _of(folds), tuple(_of(rest) if rest else UNCALIBRATED for rest in others)
 
 
 def calibrated(table: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
@@ -125,4 +125,4 @@ def _widening(table: pd.DataFrame) -> float:
     mean, spread, truth = (table[name].to_numpy(np.float64) for name in ("soil_moisture", "soil_moisture_std", LABEL))
     sensor = table.groupby(list(IDENTITY), sort=False).ngroup().to_numpy()
     place = Bootstrap().blocks(*(table[axis].to_numpy(np.float64) for axis in ("lat", "lon")))
-    return widening(mean, spread, truth, sensor.astype(np.intp), place)
+    return conformal_scale(mean, spread, truth, sensor.astype(np.intp), place)

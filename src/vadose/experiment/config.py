@@ -19,13 +19,13 @@ from pydantic import (
 )
 
 from vadose.dataset.labels import LabelRule
-from vadose.dataset.spatial_groups import Grouping
-from vadose.fusion import Needs, OwnRecord, Windows
+from vadose.dataset.spatial_groups import SpatialGroups
+from vadose.fusion import InputSpec, OwnRecord, TemporalPolicy
 from vadose.grid import Period
 from vadose.io.files import read_yaml, validated
 from vadose.models import NetworkShape
 from vadose.models.feature_columns import MOISTURE
-from vadose.training.config import LARGEST_SEED, Schedule
+from vadose.training.config import LARGEST_SEED, TrainingConfig
 from vadose.variables import PREDICTORS, SOURCES
 
 SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."
@@ -41,7 +41,7 @@ Beside = Annotated[Path, BeforeValidator(_beside)]
 """A path that is relative to the folder of the configuration file."""
 
 
-def _readable(needs: Needs) -> Needs:
+def _readable(needs: InputSpec) -> InputSpec:
     unknown = sorted(needs.names - PREDICTORS.keys())
     past = needs.history
     if unknown:
@@ -56,7 +56,7 @@ def _readable(needs: Needs) -> Needs:
     return needs
 
 
-def _own_record(needs: Needs) -> None:
+def _own_record(needs: InputSpec) -> None:
     own, past = needs.own_record, needs.history
     unfit = sorted(set(own.variables) - set(MOISTURE))
     if unfit:
@@ -72,7 +72,7 @@ def _own_record(needs: Needs) -> None:
         )
 
 
-def _of_sources(windows: Windows) -> Windows:
+def _of_sources(windows: TemporalPolicy) -> TemporalPolicy:
     unknown = sorted(windows.max_age_days.keys() - SOURCES.keys())
     if unknown:
         raise ValueError(f"{', '.join(unknown)} is no source; known are {', '.join(SOURCES)}")
@@ -175,7 +175,7 @@ class SplitPlan(Section):
         seed: of the dealing.
     """
 
-    grouping: Grouping = Grouping()
+    grouping: SpatialGroups = SpatialGroups()
     folds: int | None = Field(default=None, ge=2, le=10_000)
     leave_one_out: bool = False
     test_fraction: float | None = Field(default=None, gt=0, lt=1)
@@ -230,12 +230,12 @@ class Experiment(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     simulated: bool = False
     samples: AnySamples
-    needs: Annotated[Needs, AfterValidator(_readable)]
-    windows: Annotated[Windows, AfterValidator(_of_sources)] = Windows()
+    needs: Annotated[InputSpec, AfterValidator(_readable)]
+    windows: Annotated[TemporalPolicy, AfterValidator(_of_sources)] = TemporalPolicy()
     split: SplitPlan
     network: NetworkShape = NetworkShape()
     ensemble: tuple[EnsemblePart, ...] = Field(default=(EnsemblePart(),), min_length=1, max_length=1)
-    schedule: Schedule = Schedule()
+    schedule: TrainingConfig = TrainingConfig()
     baselines: tuple[Baseline, ...] = get_args(Baseline)
     min_samples: int = Field(default=20, ge=2, le=10_000_000)
 
@@ -251,17 +251,17 @@ class Experiment(Section):
         return sum(part.size for part in self.ensemble)
 
     @property
-    def network_needs(self) -> Needs:
+    def network_needs(self) -> InputSpec:
         """What the network reads."""
         return replace(self.needs, halo=self.network.encoder.halo if self.needs.pixels else 0)
 
     @property
-    def store_needs(self) -> Needs:
+    def store_needs(self) -> InputSpec:
         """What the samples hold: the network's needs, and the cell means of its pixels for the trees."""
         return replace(self.network_needs, cells=self.cells, own_record=OwnRecord())
 
     @property
-    def gathered_needs(self) -> Needs:
+    def gathered_needs(self) -> InputSpec:
         """What samples are gathered with: as `store_needs`, and the past that the baselines read."""
         held = self.store_needs
         read = self.baseline_needs("change_detection") if "change_detection" in self.baselines else None
@@ -283,25 +283,25 @@ class Experiment(Section):
             for name in ((baseline, f"{baseline}{RESCALED}") if baseline in PRODUCTS_JUDGED else (baseline,))
         )
 
-    def baseline_needs(self, baseline: str) -> Needs | None:
+    def baseline_needs(self, baseline: str) -> InputSpec | None:
         """What a baseline reads; None when the experiment lacks any of its predictors."""
         past = self.needs.history
         match baseline:
             case "trees":
-                return Needs(cells=self.cells, history=past, own_record=self.needs.own_record)
+                return InputSpec(cells=self.cells, history=past, own_record=self.needs.own_record)
             case "climatology":
-                return Needs()
+                return InputSpec()
             case "change_detection":
-                return Needs(history=replace(past, variables=LOOKS)) if "vv" in past.variables else None
+                return InputSpec(history=replace(past, variables=LOOKS)) if "vv" in past.variables else None
         wanted = ("smap", "gldas") if baseline == "smap_gldas" else (baseline.removesuffix(RESCALED),)
-        return Needs(cells=wanted) if set(wanted) <= set(self.cells) else None
+        return InputSpec(cells=wanted) if set(wanted) <= set(self.cells) else None
 
 
 def read_experiment(path: Path) -> Experiment:
     """Read a configuration; paths in it are relative to its folder.
 
     Raises:
-        Refusal: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
+        VadoseError: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
     """
     asked = f"experiment: the configuration {path}"
     content = read_yaml(path, asked, "Give one like those in configs/")

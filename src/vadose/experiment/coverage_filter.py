@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import matched, per_sensor, summary
 from vadose.report.text import counted
 
@@ -12,7 +12,7 @@ ENOUGH = 0.95
 """Part of the samples that a baseline must have an estimate for, to stand in the table with the others."""
 
 
-def parted(products: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+def coverage_filter(products: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """The products that have an estimate for nearly all samples, the first of all among them, and the others."""
     first = next(iter(products))
     dense = {
@@ -29,7 +29,7 @@ def note_of(name: str, table: pd.DataFrame, first: str, judged: pd.DataFrame, mi
     part = f"{name} has an estimate for {table['soil_moisture'].notna().mean():.0%} of the samples, and stands apart"
     try:
         both = matched({first: judged, name: table})
-    except Refusal:
+    except VadoseError:
         return f"{part}: none of them can be scored."
     sensors = {product: per_sensor(rows, min_samples) for product, rows in both.items()}
     scored = int((sensors[name]["left_out"] == "").sum())

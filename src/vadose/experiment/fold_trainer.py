@@ -11,13 +11,13 @@ from vadose.dataset.calibrations import provenance_of
 from vadose.experiment.config import RESCALED, Experiment
 from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS
 from vadose.experiment.run import NETWORK, Run
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.inference.held_out import LEARNED_FROM, sensors_of
 from vadose.models import Model
 from vadose.training import (
-    HERE,
-    Machine,
-    Places,
+    DEFAULT,
+    ComputeConfig,
+    TrainingRows,
     fit_change,
     fit_climatology,
     fit_network,
@@ -33,7 +33,7 @@ Reporter = Callable[[str, dict[str, float]], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Fitting:
+class FoldTrainer:
     """One fold of an experiment at work.
 
     Attributes:
@@ -48,9 +48,9 @@ class Fitting:
     experiment: Experiment
     run: Run
     fold: int
-    places: Places
+    places: TrainingRows
     report: Reporter
-    machine: Machine = HERE
+    machine: ComputeConfig = DEFAULT
 
     def network(self) -> list[Model]:
         """The fusion network, each member of it."""
@@ -75,7 +75,7 @@ class Fitting:
         names, products = self.experiment.store_needs.names, self.places.store.products
         return {name: product for name, product in products.items() if name in names}
 
-    def _baselines(self, baseline: str, needs: Needs) -> Sequence[Model]:
+    def _baselines(self, baseline: str, needs: InputSpec) -> Sequence[Model]:
         match baseline:
             case "trees":
                 split = self.experiment.split
@@ -92,10 +92,10 @@ class Fitting:
         folders = (self.run.checkpoint(self.fold, name, member) for member in count())
         return list(takewhile(_done, folders))
 
-    def _networks(self, name: str, needs: Needs, members: int) -> list[Model]:
+    def _networks(self, name: str, needs: InputSpec, members: int) -> list[Model]:
         return [self._member(name, needs, member) for member in range(members)]
 
-    def _member(self, name: str, needs: Needs, member: int) -> Model:
+    def _member(self, name: str, needs: InputSpec, member: int) -> Model:
         folder = self.run.checkpoint(self.fold, name, member)
         if _done(folder):
             return load(folder)
@@ -127,7 +127,7 @@ class Fitting:
         } | provenance_of(self.places.store)
 
 
-def needs_met(experiment: Experiment, baseline: str, store: SampleStore) -> Needs | None:
+def needs_met(experiment: Experiment, baseline: str, store: SampleStore) -> InputSpec | None:
     """What a baseline reads; None when the experiment or its samples lack any of it."""
     needs = experiment.baseline_needs(baseline)
     return None if needs is None or needs.differences(store.holds) else needs

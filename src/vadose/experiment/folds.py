@@ -6,12 +6,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.dataset import Fold, SampleStore, check_disjoint, holdout, inner, kfold, later, leave_one_out, years
+from vadose.dataset import (
+    Fold,
+    SampleStore,
+    check_leakage,
+    holdout,
+    kfold,
+    leave_one_out,
+    temporal_split,
+    validation_split,
+    years,
+)
 from vadose.dataset.layout import IDENTITY
 from vadose.dataset.scaling import never_observed
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment.config import SplitPlan
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 
 
 def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> list[Fold]:
@@ -23,11 +33,11 @@ def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> 
         history_days: what a model looks back on: the gap of a split by year, where the plan names no other.
 
     Raises:
-        Refusal: no labels, too few places or years, or two parts of a fold that are not apart.
+        VadoseError: no labels, too few places or years, or two parts of a fold that are not apart.
     """
     rows = np.flatnonzero(np.isfinite(store.labels(store.rows)))
     if not len(rows):
-        raise Refusal(
+        raise VadoseError(
             f"training: labelled samples of {store.path}",
             f"0 of {len(store)} have a label",
             "Give samples with measured soil moisture; those without can be estimated",
@@ -55,15 +65,15 @@ def learned_from(index: pd.DataFrame, fold: Fold) -> NDArray[np.bool_]:
     return np.asarray(pd.MultiIndex.from_frame(judged).isin(pd.MultiIndex.from_frame(learned)))
 
 
-def check_observed(needs: Needs, store: SampleStore, folds: Sequence[Fold]) -> None:
+def check_observed(needs: InputSpec, store: SampleStore, folds: Sequence[Fold]) -> None:
     """Make sure that every predictor was observed among the training samples of every fold.
 
     Raises:
-        Refusal: one was not; the message names each with its folds.
+        VadoseError: one was not; the message names each with its folds.
     """
     unseen = [(name, n) for n, fold in enumerate(folds) for name in never_observed(store, fold.train, needs)]
     if unseen:
-        raise Refusal(
+        raise VadoseError(
             f"training: {', '.join(sorted(needs.names))} in each of {len(folds)} folds of {store.path}",
             f"Never observed in training: {', '.join(f'{name} in fold {number}' for name, number in unseen)}",
             "Leave these out of the predictors, or give samples of more places that have them, or fewer folds",
@@ -83,9 +93,9 @@ def _held_out(plan: SplitPlan, index: pd.DataFrame) -> list[Fold]:
 def _apart(plan: SplitPlan, index: pd.DataFrame, fold: Fold, gap_days: float) -> Fold:
     """A fold with its validation rows, proved to have its parts apart."""
     if plan.by_year:
-        fold = later(index, fold, plan.validation_fraction, gap_days)
-        check_disjoint(index, (fold.train, fold.validation, fold.test), buffer_km=None, gap_days=gap_days)
+        fold = temporal_split(index, fold, plan.validation_fraction, gap_days)
+        check_leakage(index, (fold.train, fold.validation, fold.test), buffer_km=None, gap_days=gap_days)
     else:
-        fold = inner(index, fold, plan.grouping, plan.validation_fraction, plan.seed)
-        check_disjoint(index, (fold.train, fold.validation, fold.test), plan.grouping.buffer_km)
+        fold = validation_split(index, fold, plan.grouping, plan.validation_fraction, plan.seed)
+        check_leakage(index, (fold.train, fold.validation, fold.test), plan.grouping.buffer_km)
     return fold

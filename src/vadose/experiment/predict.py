@@ -10,8 +10,8 @@ from vadose.dataset.calibrations import require_same
 from vadose.dataset.coverage import shares_text
 from vadose.experiment.product_identity import differences, products_of_run
 from vadose.experiment.run import NETWORK, Run, write_estimates
-from vadose.fusion import Needs
-from vadose.inference.held_out import Member, estimate_unseen
+from vadose.fusion import InputSpec
+from vadose.inference.held_out import Member, estimate_held_out
 from vadose.io.outputs import Request
 from vadose.variables import Quality, source_of
 
@@ -25,9 +25,9 @@ def predict_store(
 ) -> pd.DataFrame:
     """Estimate every sample of a store by the networks of a run, and write the table as Parquet.
 
-    A sensor is estimated by those networks, as one, that have not learned from its place; see `estimate_unseen`, whose
-    column `seen_in_training` says where there is none and all of them spoke. A predictor that the store lacks counts as
-    missing, as one that an archive lacks.
+    A sensor is estimated by those networks, as one, that have not learned from its place; see `estimate_held_out`,
+    whose column `seen_in_training` says where there is none and all of them spoke. A predictor that the store lacks
+    counts as missing, as one that an archive lacks.
 
     Args:
         folder: of the run.
@@ -37,9 +37,9 @@ def predict_store(
         tell: told what the samples have otherwise than the networks learned it.
 
     Raises:
-        Refusal: no run, one that was interrupted, no store, or a store that has nothing of what the networks need, or
-            its history in other steps, or published numbers in other units than they learned from; or `out` cannot be
-            written, or is something else than an earlier result of the same.
+        VadoseError: no run, one that was interrupted, no store, or a store that has nothing of what the networks need,
+            or its history in other steps, or published numbers in other units than they learned from; or `out` cannot
+            be written, or is something else than an earlier result of the same.
     """
     request = Request.of("estimate", out, run=folder, store=store)
     with request.file(out) as held:
@@ -61,14 +61,14 @@ def _predict(
     needs, held = members[0].model.needs, samples.holds.names
     inputs = differences(needs, products_of_run(run.networks()), held, samples.products, "the store")
     wide = samples.widened(needs.met_by(held))
-    table = estimate_unseen(members, wide, experiment.split.grouping, report, run.calibration())
+    table = estimate_held_out(members, wide, experiment.split.grouping, report, run.calibration())
     for line in (*inputs, shares_text(_coverage(table["quality"], needs), "samples")):
         tell(line)
     write_estimates(out, table, experiment, NETWORK, inputs, mark)
     return table
 
 
-def _coverage(quality: pd.Series, needs: Needs) -> dict[str, float]:
+def _coverage(quality: pd.Series, needs: InputSpec) -> dict[str, float]:
     """Part of the estimates that each source of the networks was observed for, 0..1, by its name."""
     sources = sorted({source_of(name) for name in needs.names})
     return {source: float((quality & int(Quality.missing(source)) == 0).mean()) for source in sources}

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from vadose.errors import Refusal
-from vadose.fusion import Needs
+from vadose.errors import VadoseError
+from vadose.fusion import InputSpec
 from vadose.training import origin
 from vadose.variables import GAMMA0, GAMMA0_RTC, INTERCHANGED_NEVER, SIGMA0, Quality, product_of, source_of
 
@@ -17,13 +17,13 @@ def products_of_run(networks: Iterable[Path]) -> dict[str, str]:
     """Of which product each predictor was that the networks of a run learned from.
 
     Raises:
-        Refusal: a checkpoint cannot be read, or does not tell.
+        VadoseError: a checkpoint cannot be read, or does not tell.
     """
     products: dict[str, str] = {}
     for path in networks:
         made_from = origin(path)
         if CHECKPOINT_PRODUCTS not in made_from:
-            raise Refusal(
+            raise VadoseError(
                 f"run: the products that {path} learned from",
                 "It was written before checkpoints told them, and a predictor may have been another quantity",
                 "Train again",
@@ -32,7 +32,9 @@ def products_of_run(networks: Iterable[Path]) -> dict[str, str]:
     return products
 
 
-def differences(needs: Needs, learned: Products, held: Collection[str], met: Products, where: str) -> tuple[str, ...]:
+def differences(
+    needs: InputSpec, learned: Products, held: Collection[str], met: Products, where: str
+) -> tuple[str, ...]:
     """What differs between what networks learned and what they meet, a line each, and what is done about it.
 
     A SMAP product never stands for another, unless the network reads it relative to the place's own record. Another
@@ -61,7 +63,7 @@ def _stand_in(name: str, held: Collection[str]) -> str:
     return next(others, "")
 
 
-def _instead(name: str, other: str, needs: Needs, learned: Products, where: str) -> str:
+def _instead(name: str, other: str, needs: InputSpec, learned: Products, where: str) -> str:
     met = (
         f"the network learned {learned.get(name, product_of(name))} ({name}), {where} has {product_of(other)} ({other})"
     )

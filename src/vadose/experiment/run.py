@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from vadose.dataset.calibrations import LinearCalibration, merged
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment import split_table
 from vadose.experiment.config import Experiment
-from vadose.inference import AS_STATED, Calibration
+from vadose.inference import UNCALIBRATED, Calibration
 from vadose.io import files
 from vadose.models import Model
 from vadose.training import load, origin
@@ -49,14 +49,14 @@ class Run:
         """Where the fusion networks of all folds lie.
 
         Raises:
-            Refusal: the folder holds no run, or one whose networks are not all trained.
+            VadoseError: the folder holds no run, or one whose networks are not all trained.
         """
         experiment = self.experiment()
         folds = split_table.read(self.split)["fold"].unique()
         asked = [self.checkpoint(fold, NETWORK, member) for fold in folds for member in range(experiment.ensemble_size)]
         there = sum(path.is_dir() for path in asked)
         if there < len(asked):
-            raise Refusal(
+            raise VadoseError(
                 f"run: the {len(asked)} networks of {self.folder}",
                 f"{there} of {len(asked)} are trained; the run was interrupted",
                 f"Finish it with 'vadose train <its configuration> --out {self.folder} --resume'",
@@ -67,7 +67,7 @@ class Run:
         """The fusion networks of all folds.
 
         Raises:
-            Refusal: as `networks`; or one of them cannot be read.
+            VadoseError: as `networks`; or one of them cannot be read.
         """
         return [load(path) for path in self.networks()]
 
@@ -75,7 +75,7 @@ class Run:
         """Calibrations of the predictors in the training samples.
 
         Raises:
-            Refusal: a checkpoint cannot be read.
+            VadoseError: a checkpoint cannot be read.
         """
         return merged(origin(path) for path in self.networks())
 
@@ -83,48 +83,48 @@ class Run:
         """What the run was made from.
 
         Raises:
-            Refusal: the folder holds no run.
+            VadoseError: the folder holds no run.
         """
         asked, remedy = f"run: {self.folder}", "Give the folder that 'vadose train' made"
         try:
             content = files.read_json(self.declaration)
         except files.Unreadable as error:
-            raise Refusal(asked, f"It holds no readable experiment.json: {error.found}", remedy) from error
+            raise VadoseError(asked, f"It holds no readable experiment.json: {error.problem}", remedy) from error
         return files.validated(Experiment, content.get("made_from"), f"run: {self.declaration}", remedy)
 
     def declare(self, experiment: Experiment) -> None:
         """Write what the run is made from.
 
         Raises:
-            Refusal: the folder holds a run of another experiment.
+            VadoseError: the folder holds a run of another experiment.
         """
         made_from = json.loads(experiment.model_dump_json())
         if self.declaration.exists():
             held = json.loads(self.experiment().model_dump_json())
             changed = sorted(key for key in made_from if made_from[key] != held[key])
             if changed:
-                raise Refusal(
+                raise VadoseError(
                     f"run: {self.folder} for the experiment '{experiment.name}'",
                     f"It holds a run with another {', '.join(changed)}",
                     "Give another --out, or remove the folder",
                 )
-        files.write_json(self.declaration, files.declaration("experiment", made_from))
+        files.write_json(self.declaration, files.metadata("experiment", made_from))
 
     def calibration(self) -> Calibration:
         """Of the spread of its networks; as they state it where the run does not tell.
 
         Raises:
-            Refusal: what the run tells cannot be read.
+            VadoseError: what the run tells cannot be read.
         """
         path = self.folder / CALIBRATION
         if not path.exists():
-            return AS_STATED
+            return UNCALIBRATED
         try:
             told = files.read_json(path)
             without = {str(source): float(factor) for source, factor in told["without"].items()}
             return Calibration(float(told["whole"]), without, int(told["sensors"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Refusal(
+            raise VadoseError(
                 f"run: the calibration {path}",
                 f"It cannot be read ({error})",
                 "Finish the run with 'vadose train --resume'",
@@ -132,7 +132,7 @@ class Run:
 
     def write_calibration(self, calibration: Calibration) -> None:
         """Keep the calibration of the spread of all networks together."""
-        said = files.declaration("calibration", {"held_out_sensors": calibration.sensors})
+        said = files.metadata("calibration", {"held_out_sensors": calibration.sensors})
         files.write_json(self.folder / CALIBRATION, said | asdict(calibration))
 
     def write_estimates(self, model: str, estimates: pd.DataFrame) -> None:
@@ -160,9 +160,9 @@ def write_estimates(
     """
     made_from = {"model": model, "experiment": json.loads(experiment.model_dump_json())}
     made_from |= {"inputs": list(inputs)} if inputs else {}
-    said = files.declaration("estimates", made_from) | {"simulated": experiment.simulated}
+    said = files.metadata("estimates", made_from) | {"simulated": experiment.simulated}
     said |= {"request": request} if request else {}
     declared = estimates.copy(deep=False)
     declared.attrs = dict(said.items())
-    with files.replacing(path) as temporary:
+    with files.atomic_write(path) as temporary:
         declared.to_parquet(temporary)

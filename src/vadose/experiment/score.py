@@ -5,16 +5,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from vadose.errors import Refusal
-from vadose.evaluation import DISTANCE, PUBLISHED, SEEN_IN_TRAINING, Setting, Split, Work, seen_notes, works
+from vadose.errors import VadoseError
+from vadose.evaluation import (
+    DISTANCE,
+    PUBLISHED,
+    SEEN_IN_TRAINING,
+    Publication,
+    Setting,
+    Split,
+    publications,
+    seen_notes,
+)
 from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.folds import way_of
 from vadose.experiment.run import Run
-from vadose.experiment.training_distance import with_distance
+from vadose.experiment.training_distance import with_training_distance
 from vadose.io.files import renewing
 from vadose.io.outputs import Request
 from vadose.products import Gathered, Product, Reading, gathered
-from vadose.report.content import Content, Words
+from vadose.report.content import ReportData, ReportText
 from vadose.report.literature import benchmark_plain
 from vadose.report.markdown import difference_table
 from vadose.report.scorecard import CARD, headline_text, write_content
@@ -22,7 +31,7 @@ from vadose.report.text import plain_table
 from vadose.report.triple_collocation import TRIPLE, triple_markdown
 
 
-def judge(
+def score_products(
     products: Sequence[str | Path],
     out: Path | None,
     min_samples: int,
@@ -46,7 +55,8 @@ def judge(
         For a terminal: the headline, paired differences, published works, and what the figures rest on.
 
     Raises:
-        Refusal: as `gathered`, `score` and `works`; or simulated samples are to be set beside published works.
+        VadoseError: as `gathered`, `score` and `publications`; or simulated samples are to be set beside published
+            works.
     """
     if out:
         Request("evaluate", "").require_place(out, folder=True)
@@ -72,15 +82,15 @@ def _judged(
     literature: str,
     triple: bool,
 ) -> str:
-    """As `judge`; `card` is where the scorecard is written, where it is in the end, and its mark."""
+    """As `score_products`; `card` is where the scorecard is written, where it is in the end, and its mark."""
     found = gathered(told, sensors)
     simulated = any(is_simulated(path) for path in [*(one.path for one in told), *([sensors] if sensors else [])])
     published = _works(literature, simulated)
     tables, notes = _completed(found, told), [*found.notes, *seen_notes(found.tables)]
     setting = setting_of(told[0], tables[told[0].name])
     chapters = {TRIPLE: triple_markdown(tables)} if triple else {}
-    words = Words(", ".join(tables), tuple(notes), SIMULATED if simulated else "", chapters)
-    content = Content.of(tables, words, min_samples, works=published, setting=setting)
+    words = ReportText(", ".join(tables), tuple(notes), SIMULATED if simulated else "", chapters)
+    content = ReportData.of(tables, words, min_samples, works=published, setting=setting)
     if card:
         new, out, mark = card
         path = out / write_content(new, content, mark).name
@@ -88,7 +98,7 @@ def _judged(
     return "\n".join(filter(None, [words.title, words.notice, *_figures(content), *chapters.values(), *notes]))
 
 
-def _figures(content: Content) -> list[str]:
+def _figures(content: ReportData) -> list[str]:
     scores = content.scores
     lines = [headline_text(scores)]
     if scores.products[1:]:
@@ -120,16 +130,16 @@ def setting_of(product: Product, table: pd.DataFrame) -> Setting:
     )
 
 
-def _works(literature: str, simulated: bool) -> tuple[Work, ...]:
+def _works(literature: str, simulated: bool) -> tuple[Publication, ...]:
     if not literature:
         return ()
     if simulated:
-        raise Refusal(
+        raise VadoseError(
             f"evaluate: simulated samples against {literature} figures",
             "What is simulated says nothing of works on the Earth",
             "Score estimates at real sensors, or leave --literature out",
         )
-    return works() if literature == PUBLISHED else works(Path(literature))
+    return publications() if literature == PUBLISHED else publications(Path(literature))
 
 
 def _completed(found: Gathered, told: Sequence[Product]) -> dict[str, pd.DataFrame]:
@@ -139,5 +149,5 @@ def _completed(found: Gathered, told: Sequence[Product]) -> dict[str, pd.DataFra
         split = Run(product.path.parent.parent).split
         if product.is_table and product.path.parent.name == "predictions" and split.is_file():
             table = tables[product.name]
-            tables[product.name] = table if DISTANCE in table else with_distance(table, split)
+            tables[product.name] = table if DISTANCE in table else with_training_distance(table, split)
     return tables

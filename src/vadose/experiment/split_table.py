@@ -8,9 +8,9 @@ import pandas as pd
 
 from vadose.dataset import Fold
 from vadose.dataset.layout import IDENTITY
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import nanoseconds
-from vadose.io.files import declaration, replacing
+from vadose.io.files import atomic_write, metadata
 
 KEY = ["fold", "part", *IDENTITY, "year"]
 LEFT_OUT = "left out"
@@ -39,18 +39,18 @@ def table_of(folds: Sequence[Fold], index: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def keep(table: pd.DataFrame, path: Path) -> None:
+def save_or_verify(table: pd.DataFrame, path: Path) -> None:
     """Write the split of a run, or make sure that it is the one that was written when the run began.
 
     Raises:
-        Refusal: it is another; the message tells where they differ.
+        VadoseError: it is another; the message tells where they differ.
     """
     if path.exists():
         _check_same(read(path), table, path)
         return
     declared = table.copy(deep=False)
-    declared.attrs.update(declaration("split", {}))
-    with replacing(path) as temporary:
+    declared.attrs.update(metadata("split", {}))
+    with atomic_write(path) as temporary:
         declared.to_parquet(temporary)
 
 
@@ -58,7 +58,7 @@ def read(path: Path) -> pd.DataFrame:
     """The split of a run.
 
     Raises:
-        Refusal: it cannot be read.
+        VadoseError: it cannot be read.
     """
     try:
         table = pd.read_parquet(path)
@@ -67,7 +67,7 @@ def read(path: Path) -> pd.DataFrame:
         times = {name: nanoseconds(table[name].to_numpy()) for name in ("first_time", "last_time")}
         return table.assign(**whole, **text, **times)[[*KEY, "samples", "first_time", "last_time"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refusal(
+        raise VadoseError(
             f"run: the split {path}",
             f"It cannot be read ({error})",
             "Go on with the run by 'vadose train --resume', or train again",
@@ -93,7 +93,7 @@ def _check_same(held: pd.DataFrame, now: pd.DataFrame, path: Path) -> None:
     if not same.all():
         lines = [_difference(row) for _, row in both[~same].head(SHOWN).iterrows()]
         more = f"; {(~same).sum() - SHOWN} more" if (~same).sum() > SHOWN else ""
-        raise Refusal(
+        raise VadoseError(
             f"run: the split {path}, with which the run began",
             f"The samples now give another: {'; '.join(lines)}{more}",
             "Go on with the samples that it was begun with, or begin another run with --out",

@@ -9,21 +9,21 @@ import pandas as pd
 
 from vadose.dataset import Fold, SampleStore
 from vadose.dataset.calibrations import calibrations_of, units_note
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import SEEN_IN_TRAINING
 from vadose.experiment.build_samples import store_of
 from vadose.experiment.calibrate import HeldOut, calibrations, chapter_of, cost_of_lack, held_out
 from vadose.experiment.config import PRODUCTS_JUDGED, RESCALED, SIMULATED, Experiment
-from vadose.experiment.coverage_filter import note_of, parted
-from vadose.experiment.fold_trainer import Fitting, Reporter, needs_met
+from vadose.experiment.coverage_filter import coverage_filter, note_of
+from vadose.experiment.fold_trainer import FoldTrainer, Reporter, needs_met
 from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
 from vadose.experiment.run import NETWORK, Run
-from vadose.experiment.split_table import keep, table_of
+from vadose.experiment.split_table import save_or_verify, table_of
 from vadose.inference import Calibration, estimate_points
 from vadose.io.outputs import Request
 from vadose.report.scorecard import console_summary, write_scorecard
 from vadose.report.text import counted
-from vadose.training import HERE, Machine, Places
+from vadose.training import DEFAULT, ComputeConfig, TrainingRows
 from vadose.variables import INTERCHANGED_NEVER, PRODUCTS
 
 LACK = "What a missing source costs"
@@ -33,7 +33,7 @@ READ_ONLY = ("samples",)
 
 
 @dataclass(frozen=True)
-class Judged:
+class TrainResult:
     """A run that is done.
 
     Attributes:
@@ -53,14 +53,14 @@ def train_in(
     report: Reporter,
     workers: int = 1,
     samples: Path | None = None,
-    machine: Machine = HERE,
-) -> Judged:
+    machine: ComputeConfig = DEFAULT,
+) -> TrainResult:
     """Gather the samples of an experiment, with so many processes, and train on them, in one folder.
 
     Samples that were gathered before may be given; they may hold more than the experiment needs.
 
     Raises:
-        Refusal: as `train`; or the machine is not there, or the folder holds a run and `resume` was not asked.
+        VadoseError: as `train`; or the machine is not there, or the folder holds a run and `resume` was not asked.
     """
     machine.check()
     with Request.of("train", folder).folder(folder, RESULTS_OF_A_RUN, READ_ONLY) as held:
@@ -75,40 +75,42 @@ def _train_in(
     report: Reporter,
     workers: int,
     samples: Path | None,
-    machine: Machine,
-) -> Judged:
+    machine: ComputeConfig,
+) -> TrainResult:
     if run.declaration.exists() and not resume:
-        raise Refusal(
+        raise VadoseError(
             f"train: a new run in {run.folder}",
             "It holds a run already",
             "Add --resume to go on with it, or give --out",
         )
     store = store_of(experiment, samples or run.store, samples_report, workers)
     scorecard = train(experiment, store, run, report, machine)
-    return Judged(scorecard, console_summary(scorecard))
+    return TrainResult(scorecard, console_summary(scorecard))
 
 
-def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter, machine: Machine = HERE) -> Path:
+def train(
+    experiment: Experiment, store: SampleStore, run: Run, report: Reporter, machine: ComputeConfig = DEFAULT
+) -> Path:
     """Fit every model of an experiment on every fold and judge it on the sensors, or years, held out.
 
     Returns:
         The scorecard.
 
     Raises:
-        Refusal: the run is of another experiment, or the samples cannot serve it: before any model is fitted.
+        VadoseError: the run is of another experiment, or the samples cannot serve it: before any model is fitted.
     """
     store.check(experiment.store_needs)
     past = experiment.needs.history
     folds = folds_of(experiment.split, store, past.steps * past.step_days)
     check_observed(experiment.network_needs, store, folds)
     run.declare(experiment)
-    keep(table_of(folds, store.index), run.split)
+    save_or_verify(table_of(folds, store.index), run.split)
     products, calibration, cost = _judged(experiment, store, run, folds, report, machine)
     for name, table in products.items():
         run.write_estimates(name, table)
     run.write_calibration(calibration)
     title = f"{experiment.name}: {'years' if experiment.split.by_year else 'sensors'} held out"
-    dense, sparse = parted(products)
+    dense, sparse = coverage_filter(products)
     least = experiment.min_samples
     apart = [note_of(name, table, NETWORK, products[NETWORK], least) for name, table in sparse.items()]
     return write_scorecard(
@@ -123,13 +125,15 @@ def train(experiment: Experiment, store: SampleStore, run: Run, report: Reporter
 
 
 def _judged(
-    experiment: Experiment, store: SampleStore, run: Run, folds: list[Fold], report: Reporter, machine: Machine
+    experiment: Experiment, store: SampleStore, run: Run, folds: list[Fold], report: Reporter, machine: ComputeConfig
 ) -> tuple[dict[str, pd.DataFrame], Calibration, pd.DataFrame]:
     """What every model says of the sensors held out, the calibration of the network, the cost of a missing source."""
     network: list[HeldOut] = []
     estimates: dict[str, list[pd.DataFrame]] = {NETWORK: []}
     for number, fold in enumerate(folds):
-        fitting = Fitting(experiment, run, number, Places(store, fold.train, fold.validation), report, machine)
+        fitting = FoldTrainer(
+            experiment, run, number, TrainingRows(store, fold.train, fold.validation), report, machine
+        )
         network.append(held_out(fitting.network(), store, fold.test))
         for baseline in experiment.scored_baselines:
             if members := fitting.baseline(baseline):

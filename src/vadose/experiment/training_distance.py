@@ -12,7 +12,7 @@ from vadose.evaluation.predictions import SENSOR
 from vadose.experiment.split_table import read
 
 
-def with_distance(table: pd.DataFrame, split: Path) -> pd.DataFrame:
+def with_training_distance(table: pd.DataFrame, split: Path) -> pd.DataFrame:
     """A table of estimates with the distance to the nearest place of training, km, in its own fold.
 
     Args:

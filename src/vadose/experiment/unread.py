@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.granules import GranuleIndex
@@ -32,7 +32,7 @@ def require_readable(archive: Path, sources: Iterable[Source], remedy: str) -> N
     Of items whose words are right the first ones are opened.
 
     Raises:
-        Refusal: such a source; what lies there is told, and why it is not read.
+        VadoseError: such a source; what lies there is told, and why it is not read.
     """
     for source in sources:
         index = getattr(source, "index", None)
@@ -53,12 +53,12 @@ def require_seen(archive: Path, seen: Mapping[str, bool], left_out: Iterable[Lef
         remedy: how to go on without the source.
 
     Raises:
-        Refusal: there is such a source.
+        VadoseError: there is such a source.
     """
     for source, used in seen.items():
         unread = [entry for entry in left_out if entry.source == source]
         if unread and not used:
-            raise Refusal(
+            raise VadoseError(
                 f"{source}: archive {archive}",
                 f"What lies there of it is not read: {summary(unread)}. {unread[0].reason}",
                 f"Mend or remove it, or go on without this source: {remedy}",

@@ -7,13 +7,13 @@ import pandas as pd
 
 from vadose import __version__
 from vadose.dataset.calibrations import units_note
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment.config import SIMULATED, ArchiveSamples, Experiment, StoreSamples
 from vadose.experiment.folds import way_of
 from vadose.experiment.product_identity import products_of_run
 from vadose.experiment.run import NETWORK, Run
 from vadose.export.module import OUTPUTS, inputs_of
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.io.files import read_json
 from vadose.models import FusionNetwork
 from vadose.report.text import HEADER, counted, headline_rows, markdown_table, number
@@ -36,7 +36,7 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
         apart: by the name of a written file, how far it is from the networks, m3 m-3.
 
     Raises:
-        Refusal: the run has no scorecard or no estimates.
+        VadoseError: the run has no scorecard or no estimates.
     """
     experiment = run.experiment()
     scorecard, judged = _read(run)
@@ -61,7 +61,7 @@ def _read(run: Run) -> tuple[dict[str, Any], pd.DataFrame]:
             run.folder / "predictions" / f"{NETWORK}.parquet", columns=[*SENSOR, "lat", "lon", "time"]
         )
     except (OSError, ValueError) as error:
-        raise Refusal(
+        raise VadoseError(
             f"export: the scores of {run.folder}",
             f"They cannot be read ({error})",
             "Finish the run with 'vadose train --resume'",
@@ -81,7 +81,7 @@ def _model(experiment: Experiment, members: Sequence[FusionNetwork], apart: Mapp
     return "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:])
 
 
-def _use(needs: Needs, season: bool, units: str, products: Mapping[str, str]) -> str:
+def _use(needs: InputSpec, season: bool, units: str, products: Mapping[str, str]) -> str:
     rows = [(f"`{name}`", f"({', '.join(map(str, axes))})") for name, axes in inputs_of(needs, season).items()]
     text = [
         "## Inputs and outputs",
@@ -115,7 +115,7 @@ def _use(needs: Needs, season: bool, units: str, products: Mapping[str, str]) ->
     return "\n\n".join(text)
 
 
-def _predictors(needs: Needs, products: Mapping[str, str]) -> Iterator[tuple[str, str, str, str, str]]:
+def _predictors(needs: InputSpec, products: Mapping[str, str]) -> Iterator[tuple[str, str, str, str, str]]:
     groups = (("pixels", needs.pixels), ("cells", needs.cells), ("history", needs.history.variables))
     for group, names in groups:
         for name in names:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
-from vadose.errors import Refusal
-from vadose.export.module import OUTPUTS, Released
+from vadose.errors import VadoseError
+from vadose.export.module import OUTPUTS, ExportModule
 from vadose.grid import PIXELS_PER_CELL
 from vadose.io import files
 from vadose.variables import PREDICTORS
@@ -35,18 +35,20 @@ def format_of(name: str) -> Format:
     """The format that a name means.
 
     Raises:
-        Refusal: none, or what writes it is not installed.
+        VadoseError: none, or what writes it is not installed.
     """
     for known in get_args(Format):
         if known == name:
             missing = [program for program in PROGRAMS[known] if find_spec(program) is None]
             if missing:
-                raise Refusal(f"export: format {name}", f"Not installed: {', '.join(missing)}", "Install vadose[onnx]")
+                raise VadoseError(
+                    f"export: format {name}", f"Not installed: {', '.join(missing)}", "Install vadose[onnx]"
+                )
             return known  # type: ignore[no-any-return]
-    raise Refusal(f"export: format {name}", f"Known are {', '.join(get_args(Format))}", "Choose one of these")
+    raise VadoseError(f"export: format {name}", f"Known are {', '.join(get_args(Format))}", "Choose one of these")
 
 
-def write_graph(released: Released, path: Path, form: Format) -> float:
+def write_graph(released: ExportModule, path: Path, form: Format) -> float:
     """Write a graph whose batch, y and x are free; it is read again and tried on random values before it is kept.
 
     Args:
@@ -58,15 +60,15 @@ def write_graph(released: Released, path: Path, form: Format) -> float:
         The largest difference that was found between the graph and the networks, m3 m-3.
 
     Raises:
-        Refusal: they differ by more than 1e-5 m3 m-3.
+        VadoseError: they differ by more than 1e-5 m3 m-3.
     """
-    with files.replacing(path) as temporary:
+    with files.atomic_write(path) as temporary:
         with _quietly():
             program = _program(released)
             graph = _onnx(program, released, temporary) if form == "onnx" else _pt2(program, temporary)
         found = _difference(released, graph, TRIED)
         if not found <= SAME:
-            raise Refusal(
+            raise VadoseError(
                 f"export: {path.name} that says what the networks say, to {SAME:g} m3 m-3",
                 f"They differ by {found:g}",
                 "Choose the other format, and report this as a fault",
@@ -74,7 +76,7 @@ def write_graph(released: Released, path: Path, form: Format) -> float:
     return found
 
 
-def examples(released: Released, size: tuple[int, int, int], seed: int = 0) -> Inputs:
+def examples(released: ExportModule, size: tuple[int, int, int], seed: int = 0) -> Inputs:
     """Random inputs within the physical range of each variable; every fifth value is missing.
 
     Args:
@@ -100,7 +102,7 @@ def examples(released: Released, size: tuple[int, int, int], seed: int = 0) -> I
     return tuple(inputs)
 
 
-def _program(released: Released) -> ExportedProgram:
+def _program(released: ExportModule) -> ExportedProgram:
     y, x = Dim("y"), Dim("x")
     edge = 2 * released.needs.halo * PIXELS_PER_CELL
     free = {"batch": Dim("batch"), "y": y, "x": x}
@@ -121,7 +123,7 @@ def _pt2(program: ExportedProgram, path: Path) -> Graph:
     return lambda inputs: module(*inputs)
 
 
-def _onnx(program: ExportedProgram, released: Released, path: Path) -> Graph:
+def _onnx(program: ExportedProgram, released: ExportModule, path: Path) -> Graph:
     written = torch.onnx.export(
         program, (), input_names=list(released.inputs), output_names=list(OUTPUTS), verbose=False
     )
@@ -136,7 +138,7 @@ def _onnx(program: ExportedProgram, released: Released, path: Path) -> Graph:
 
 
 @torch.no_grad()
-def _difference(released: Released, graph: Graph, size: tuple[int, int, int]) -> float:
+def _difference(released: ExportModule, graph: Graph, size: tuple[int, int, int]) -> float:
     inputs = examples(released, size, seed=1)
     pairs = zip(released(*inputs), graph(inputs), strict=True)
     apart = [torch.where(one.isnan() & other.isnan(), 0.0, (one - other).abs()) for one, other in pairs]

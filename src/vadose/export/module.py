@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork, by_own_record
 from vadose.variables import source_of
@@ -14,7 +14,7 @@ OUTPUTS = ("soil_moisture", "soil_moisture_std")
 Shape = tuple[str | int, ...]
 
 
-class Released(nn.Module):
+class ExportModule(nn.Module):
     """Mean and spread of soil moisture, m3 m-3, each (batch, y, x), by several networks as one.
 
     They are combined as `estimate.combine` does and calibrated as `estimate.Calibration` does; both are NaN where
@@ -75,7 +75,7 @@ class Released(nn.Module):
         return by_own_record(Batch(**parts, **day), self.needs)
 
 
-def inputs_of(needs: Needs, season: bool) -> dict[str, Shape]:
+def inputs_of(needs: InputSpec, season: bool) -> dict[str, Shape]:
     """The inputs of a graph, in order: a number for an axis that is fixed, a name for one that is not.
 
     The axes of the pixels are `32 y + 64 halo` and `32 x + 64 halo` long; the halo is in cells.
@@ -92,7 +92,7 @@ def inputs_of(needs: Needs, season: bool) -> dict[str, Shape]:
     return inputs
 
 
-def _observed(batch: Batch, needs: Needs) -> dict[str, Tensor]:
+def _observed(batch: Batch, needs: InputSpec) -> dict[str, Tensor]:
     """By source, whether it observed anything, (batch, y, x)."""
     layers = list(zip(needs.cells, torch.isfinite(batch.cells).unbind(1), strict=True))
     if needs.history.variables:

@@ -10,7 +10,7 @@ from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS, products_of_
 from vadose.experiment.run import Run
 from vadose.export.card import model_card
 from vadose.export.formats import Format, format_of, write_graph
-from vadose.export.module import OUTPUTS, Released
+from vadose.export.module import OUTPUTS, ExportModule
 from vadose.io import files
 from vadose.io.outputs import Request
 from vadose.models import FusionNetwork
@@ -29,7 +29,7 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
         forms: onnx, pt2, or both.
 
     Raises:
-        Refusal: no such format, no run, one that is not finished, or a graph that says something else; nothing is
+        VadoseError: no such format, no run, one that is not finished, or a graph that says something else; nothing is
             written then.
     """
     known = [format_of(form) for form in dict.fromkeys(forms)]
@@ -43,16 +43,16 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
 def _export(run: Run, out: Path, known: Sequence[Format], mark: str) -> tuple[Path, ...]:
     members = [model for model in run.members() if isinstance(model, FusionNetwork)]
     experiment, calibration = run.experiment(), run.calibration()
-    released = Released(members, calibration.whole, calibration.without)
+    released = ExportModule(members, calibration.whole, calibration.without)
     products = products_of_run(run.networks())
     graphs = {form: out / f"model.{form}" for form in known}
     inputs, card = out / INPUTS, out / "MODEL_CARD.md"
     with ExitStack() as whole:
         apart = {
-            path.name: write_graph(released, whole.enter_context(files.replacing(path)), form)
+            path.name: write_graph(released, whole.enter_context(files.atomic_write(path)), form)
             for form, path in graphs.items()
         }
-        said = files.declaration("release", experiment.model_dump(mode="json")) | {
+        said = files.metadata("release", experiment.model_dump(mode="json")) | {
             "request": mark,
             "simulated": experiment.simulated,
             "networks": len(members),
@@ -63,6 +63,6 @@ def _export(run: Run, out: Path, known: Sequence[Format], mark: str) -> tuple[Pa
             "units": {name: PREDICTORS[name].units for name in sorted(released.needs.names)},
         }
         said |= {CALIBRATIONS: published} if (published := to_dict(run.input_calibrations())) else {}
-        whole.enter_context(files.replacing(card)).write_text(model_card(run, members, apart), encoding="utf-8")
-        files.write_json(whole.enter_context(files.replacing(inputs)), said)
+        whole.enter_context(files.atomic_write(card)).write_text(model_card(run, members, apart), encoding="utf-8")
+        files.write_json(whole.enter_context(files.atomic_write(inputs)), said)
     return *graphs.values(), inputs, card

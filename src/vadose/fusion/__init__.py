@@ -1,8 +1,8 @@
 """One grid, one time: the only room that resamples."""
 
-from vadose.fusion.feature_builder import Assembler, assemble
-from vadose.fusion.feature_cube import Inputs
-from vadose.fusion.input_spec import History, Needs, OwnRecord
-from vadose.fusion.temporal_policy import Windows
+from vadose.fusion.feature_builder import FeatureBuilder, build_features
+from vadose.fusion.feature_cube import FeatureCube
+from vadose.fusion.input_spec import HistorySpec, InputSpec, OwnRecord
+from vadose.fusion.temporal_policy import TemporalPolicy
 
-__all__ = ["Assembler", "History", "Inputs", "Needs", "OwnRecord", "Windows", "assemble"]
+__all__ = ["FeatureBuilder", "FeatureCube", "HistorySpec", "InputSpec", "OwnRecord", "TemporalPolicy", "build_features"]

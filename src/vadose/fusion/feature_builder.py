@@ -8,27 +8,27 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
-from vadose.errors import NothingFound, Refusal
-from vadose.fusion.feature_cube import Inputs
-from vadose.fusion.input_spec import Needs
+from vadose.errors import NoDataError, VadoseError
+from vadose.fusion.feature_cube import FeatureCube
+from vadose.fusion.input_spec import InputSpec
 from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats
 from vadose.fusion.slope import SLOPE, mean_slope
-from vadose.fusion.temporal_policy import Windows
-from vadose.fusion.tile_source import Moment, OnTile, onto
-from vadose.grid import Area, Period, Tile, nanosecond
+from vadose.fusion.temporal_policy import TemporalPolicy
+from vadose.fusion.tile_source import Composite, TileSource, regrid_source
+from vadose.grid import AreaOfInterest, Period, Tile, nanosecond
 from vadose.sources.source import Source
 from vadose.variables import ELEVATION, PREDICTORS, source_of
 
 
-def assemble(
+def build_features(
     sources: Sequence[Source],
     tile: Tile,
     time: np.datetime64,
-    needs: Needs,
-    windows: Windows | None = None,
+    needs: InputSpec,
+    windows: TemporalPolicy | None = None,
     as_of: np.datetime64 | None = None,
-) -> Inputs:
+) -> FeatureCube:
     """Bring all sources onto one tile at one moment.
 
     Only what was observed at `time` or before it is used. A source that holds nothing there is missing: its values
@@ -44,29 +44,29 @@ def assemble(
             that was observed until `time` is.
 
     Raises:
-        Refusal: a file cannot be read, the halo is too small, or no source holds anything there.
+        VadoseError: a file cannot be read, the halo is too small, or no source holds anything there.
     """
     moment = nanosecond(time)
-    return Assembler.open(sources, tile, Period.before(moment, 1e-9), needs, windows, as_of).at(moment)
+    return FeatureBuilder.open(sources, tile, Period.before(moment, 1e-9), needs, windows, as_of).at(moment)
 
 
 @dataclass(frozen=True, eq=False)
-class Assembler:
+class FeatureBuilder:
     """One tile at many moments of a period: each item is read once.
 
     Attributes:
-        tile, needs, windows, as_of: as in `assemble`.
+        tile, needs, windows, as_of: as in `build_features`.
         owners: the source of each variable.
         opened: what each source holds of the tile; a source that holds nothing is not in it.
         absent: why each of the others is missing.
     """
 
     tile: Tile
-    needs: Needs
-    windows: Windows
+    needs: InputSpec
+    windows: TemporalPolicy
     owners: dict[str, str]
-    opened: dict[str, OnTile]
-    absent: dict[str, NothingFound] = field(default_factory=dict)
+    opened: dict[str, TileSource]
+    absent: dict[str, NoDataError] = field(default_factory=dict)
     as_of: np.datetime64 | None = None
 
     @classmethod
@@ -75,28 +75,28 @@ class Assembler:
         sources: Sequence[Source],
         tile: Tile,
         period: Period,
-        needs: Needs,
-        windows: Windows | None = None,
+        needs: InputSpec,
+        windows: TemporalPolicy | None = None,
         as_of: np.datetime64 | None = None,
-    ) -> "Assembler":
+    ) -> "FeatureBuilder":
         """Open what each source holds of a tile for the moments of a period and what they look back on.
 
         Raises:
-            Refusal: as `assemble`.
+            VadoseError: as `build_features`.
         """
         if tile.halo < needs.halo:
-            raise Refusal(
+            raise VadoseError(
                 f"fusion: a tile with a halo of {tile.halo} cells", f"The model needs {needs.halo}", "Widen the halo"
             )
-        windows = windows or Windows()
+        windows = windows or TemporalPolicy()
         opened, absent = {}, {}
         for source in sources:
             try:
                 opened[source.name] = _open(source, tile, period, needs, windows, as_of)
-            except NothingFound as nothing:
+            except NoDataError as nothing:
                 absent[source.name] = nothing
         if not opened:
-            raise NothingFound(
+            raise NoDataError(
                 f"fusion: inputs for {tile} in {period}",
                 "No source holds anything there: " + " ".join(str(reason) for reason in absent.values()),
                 "Choose an area and a period that the archive covers",
@@ -104,7 +104,7 @@ class Assembler:
         owners = {variable.name: source.name for source in sources for variable in source.variables}
         return cls(tile, needs, windows, owners, opened, absent, as_of)
 
-    def at(self, time: np.datetime64) -> Inputs:
+    def at(self, time: np.datetime64) -> FeatureCube:
         """The inputs at one moment."""
         moments = {
             name: source.at(time, self.windows.of(name), self._known_at(time)) for name, source in self.opened.items()
@@ -114,7 +114,7 @@ class Assembler:
             cells |= self._cells(source, moments.get(source))
         pixels = {name: self._pixels(moments.get(self._owner(name)), name) for name in self.needs.pixels}
         steps = {name: self._steps(name, time) for name in self.needs.history.variables}
-        return Inputs(
+        return FeatureCube(
             tile=self.tile,
             time=time,
             pixels=_dataset(pixels, self.tile.pixels, ("y", "x")),
@@ -134,7 +134,7 @@ class Assembler:
     def _owner(self, name: str) -> str:
         return self.owners.get(name) or source_of(name)
 
-    def _cells(self, source: str, moment: Moment | None) -> dict[str, Floats]:
+    def _cells(self, source: str, moment: Composite | None) -> dict[str, Floats]:
         shape = self.tile.cells.shape
         names = [name for name in self.needs.cells if self._owner(name) == source]
         held = moment.cells if moment else {}
@@ -145,9 +145,9 @@ class Assembler:
             values[SLOPE] = mean_slope(moment.pixels[ELEVATION.name], tuple(shape))
         return values
 
-    def _pixels(self, moment: Moment | None, name: str) -> Floats:
+    def _pixels(self, moment: Composite | None, name: str) -> Floats:
         if moment and moment.pixels is None:
-            raise Refusal(
+            raise VadoseError(
                 f"fusion: {name} as pixels of 10 m", "Its source is too coarse for them", f"Ask for {name} as cells"
             )
         held = moment.pixels if moment and moment.pixels else {}
@@ -165,16 +165,16 @@ class Assembler:
 
 
 def _open(
-    source: Source, tile: Tile, period: Period, needs: Needs, windows: Windows, as_of: np.datetime64 | None
-) -> OnTile:
+    source: Source, tile: Tile, period: Period, needs: InputSpec, windows: TemporalPolicy, as_of: np.datetime64 | None
+) -> TileSource:
     variables = tuple(variable for variable in source.variables if variable.name in needs.names)
     if not variables:
-        raise NothingFound(f"fusion: {source.name}", "The model asks for none of its variables", "Nothing to do")
+        raise NoDataError(f"fusion: {source.name}", "The model asks for none of its variables", "Nothing to do")
     fine = any(variable.name in needs.pixels for variable in variables)
     ground = tile if fine else tile.with_halo(0)
     past = needs.history.variables and any(variable.name in needs.history.variables for variable in variables)
     days = max(windows.of(source.name), needs.history.steps * needs.history.step_days if past else 0.0)
-    area = Area.from_tile(ground, name=str(tile))
+    area = AreaOfInterest.from_tile(ground, name=str(tile))
     end = windows.until(source.name, period.end, as_of)
     opened = source.open(area, _ending(period.widened(days), end, source.name))
     dated = [windows.dated(dataset, source.name) for dataset in opened]
@@ -182,7 +182,7 @@ def _open(
     known = [dataset for dataset in dated if "time" not in dataset.dims or _published(dataset, last)]
     if not known:
         raise _unpublished(source.name, period, end if as_of is None else as_of)
-    return onto(known, variables, ground)
+    return regrid_source(known, variables, ground)
 
 
 def _published(dataset: xr.Dataset, last: np.datetime64 | None) -> bool:
@@ -199,8 +199,8 @@ def _ending(period: Period, end: np.datetime64, source: str) -> Period:
     return Period(period.start, min(period.end, after))
 
 
-def _unpublished(source: str, period: Period, last: np.datetime64) -> NothingFound:
-    return NothingFound(
+def _unpublished(source: str, period: Period, last: np.datetime64) -> NoDataError:
+    return NoDataError(
         f"fusion: {source} in {period}",
         f"Nothing later than {np.datetime_as_string(last, 'm')} was published by then",
         "Allow older observations with max_age_days, or a longer history",

@@ -9,7 +9,7 @@ from vadose.grid import Tile
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class FeatureCube:
     """All sources on one grid around a place and a time; NaN where nothing was observed.
 
     Attributes:

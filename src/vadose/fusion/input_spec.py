@@ -10,7 +10,7 @@ from vadose.variables import INTERCHANGED_NEVER
 
 
 @dataclass(frozen=True)
-class History:
+class HistorySpec:
     """What was known before: cell values in steps of time that end with the moment of the estimate.
 
     Attributes:
@@ -38,7 +38,7 @@ class OwnRecord:
 
 
 @dataclass(frozen=True)
-class Needs:
+class InputSpec:
     """The inputs of a model.
 
     Attributes:
@@ -51,7 +51,7 @@ class Needs:
 
     pixels: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
-    history: History = History()
+    history: HistorySpec = HistorySpec()
     halo: Annotated[int, Field(ge=0, le=64)] = 0
     own_record: OwnRecord = OwnRecord()
 
@@ -60,7 +60,7 @@ class Needs:
         """Every predictor that is needed in any form."""
         return frozenset({*self.pixels, *self.cells, *self.history.variables})
 
-    def differences(self, held: "Needs") -> tuple[str, ...]:
+    def differences(self, held: "InputSpec") -> tuple[str, ...]:
         """Everything that `held` lacks of these needs, one line each; empty when they are met."""
         lacks = [f"{kind} {name}" for kind, name in self._named() if (kind, name) not in set(held._named())]
         mine, theirs = self.history, held.history
@@ -72,7 +72,7 @@ class Needs:
             lacks.append(f"a halo of {self.halo} cells, held {held.halo}")
         return tuple(lacks)
 
-    def met_by(self, held: Collection[str]) -> "Needs":
+    def met_by(self, held: Collection[str]) -> "InputSpec":
         """The same needs by the names of what is held: another product of a role for what the own record is enough for.
 
         Args:

@@ -11,7 +11,7 @@ DAY_NS = 86_400e9
 
 
 @dataclass(frozen=True, eq=False)
-class Latest:
+class LatestValid:
     """Values at each place by the latest look that saw it.
 
     Attributes:
@@ -25,12 +25,12 @@ class Latest:
     items: tuple[str, ...]
 
 
-def latest(
+def latest_valid(
     looks: Iterable[tuple[tuple[str, ...], float]],
     values_of: Callable[[int], Mapping[str, Floats]],
     names: tuple[str, ...],
     shape: tuple[int, ...],
-) -> Latest:
+) -> LatestValid:
     """Fill each place from the first look that saw it.
 
     Args:
@@ -52,7 +52,7 @@ def latest(
                 filled[name][fresh] = found[name][fresh]
         if not np.isnan(age).any():
             break
-    return Latest(filled, age, tuple(used))
+    return LatestValid(filled, age, tuple(used))
 
 
 def age_days(time: np.datetime64, observed: np.datetime64 | None) -> float:

@@ -17,7 +17,7 @@ from vadose.variables import Resampling, Variable
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Scene:
     """What one item observed at one time, on its native grids.
 
     Attributes:
@@ -40,12 +40,12 @@ class Look:
         A pixel counts as observed when all that the look holds was observed there; it is NaN in every variable
         otherwise, so that no pixel mixes two moments.
         """
-        found = merged(carry(dataset, variables, target) for dataset in self.datasets)
+        found = merged(resample_to(dataset, variables, target) for dataset in self.datasets)
         whole = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
         return {name: np.where(whole, values, np.float32(np.nan)) for name, values in found.items()}
 
 
-def looks_of(datasets: Iterable[xr.Dataset]) -> tuple[Look, ...]:
+def scenes_of(datasets: Iterable[xr.Dataset]) -> tuple[Scene, ...]:
     """The looks in a source's datasets, the latest first; of equal times the later processing first, then by item."""
     single = [look for dataset in datasets for look in _split(dataset)]
     single.sort(key=_identity)
@@ -55,7 +55,7 @@ def looks_of(datasets: Iterable[xr.Dataset]) -> tuple[Look, ...]:
     return tuple(sorted(by_processing, key=lambda look: -_order(look.time)))
 
 
-def carry(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
+def resample_to(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
     """The variables that a dataset holds on the grid of `target`, each (..., y, x), by name.
 
     Only the native pixels that the target touches are read, and those of all variables at once.
@@ -91,21 +91,23 @@ _METHODS: dict[Resampling, Callable[..., Floats]] = {
 }
 
 
-def _split(dataset: xr.Dataset) -> list[Look]:
+def _split(dataset: xr.Dataset) -> list[Scene]:
     item, processed = (str(dataset.attrs.get(name, "")) for name in ("item", "processed"))
     if "time" not in dataset.dims:
-        return [Look(item, None, (dataset,), processed, Publication.of(dataset))]
+        return [Scene(item, None, (dataset,), processed, Publication.of(dataset))]
     times = dataset["time"].values
     parts = (dataset.isel(time=index) for index in range(times.size))
-    return [Look(item, time, (part,), processed, Publication.of(part)) for time, part in zip(times, parts, strict=True)]
+    return [
+        Scene(item, time, (part,), processed, Publication.of(part)) for time, part in zip(times, parts, strict=True)
+    ]
 
 
-def _identity(look: Look) -> tuple[int, str, str]:
+def _identity(look: Scene) -> tuple[int, str, str]:
     """What the native grids of one look share; two processings may bear one name."""
     return _order(look.time), look.item, look.processed
 
 
-def _joined(looks: list[Look]) -> Look:
+def _joined(looks: list[Scene]) -> Scene:
     datasets = tuple(dataset for look in looks for dataset in look.datasets)
     return replace(looks[0], datasets=datasets)
 

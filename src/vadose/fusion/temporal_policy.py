@@ -21,7 +21,7 @@ Days = Annotated[float, pydantic.Field(ge=0, le=36_600)]
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
-class Windows:
+class TemporalPolicy:
     """How old an observation may be to count as what is known at a moment, and how late its product comes.
 
     Attributes:

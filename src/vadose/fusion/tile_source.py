@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.errors import NothingFound
+from vadose.errors import NoDataError
 from vadose.fusion.history import step_means, steps_of
-from vadose.fusion.input_spec import History
-from vadose.fusion.latest_valid import DAY_NS, age_days, latest
+from vadose.fusion.input_spec import HistorySpec
+from vadose.fusion.latest_valid import DAY_NS, age_days, latest_valid
 from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats, block_mean
-from vadose.fusion.scene import Look, carry, looks_of, merged
+from vadose.fusion.scene import Scene, merged, resample_to, scenes_of
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
 from vadose.variables import Variable
 
@@ -26,7 +26,7 @@ DEGREE_M = 111_320
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class Composite:
     """What a source last said of a tile before a moment.
 
     Attributes:
@@ -44,31 +44,31 @@ class Moment:
     items: tuple[str, ...]
 
 
-class OnTile(Protocol):
+class TileSource(Protocol):
     """A source on a tile, asked at one moment after another."""
 
-    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
         """The latest valid values not older than `max_age` days, of what counted at `known_at`."""
         ...
 
-    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
         """Means of one variable over cells and steps of time, (step, y, x)."""
         ...
 
-    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
+    def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
         """Identifiers of what the steps are made from."""
         ...
 
 
-def onto(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> OnTile:
+def regrid_source(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> TileSource:
     """Bring a source's datasets onto a tile, as pixels or as cells by the size of its native pixels."""
     names = {variable.name for variable in variables}
     datasets = [dataset for dataset in datasets if names & set(dataset.data_vars)]
     if not datasets:
-        raise NothingFound(f"fusion: {', '.join(sorted(names))}", "No item has them", "Add items that do")
+        raise NoDataError(f"fusion: {', '.join(sorted(names))}", "No item has them", "Add items that do")
     if min(native_metres(dataset) for dataset in datasets) < FINE_M:
-        return Fine(looks_of(datasets), variables, tile)
-    return Coarse(tuple(Series.of(parts, variables, tile) for parts in _by_item(datasets)), variables, tile)
+        return PixelSource(scenes_of(datasets), variables, tile)
+    return CellSource(tuple(CellSeries.of(parts, variables, tile) for parts in _by_item(datasets)), variables, tile)
 
 
 def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
@@ -92,27 +92,27 @@ def native_metres(dataset: xr.Dataset) -> float:
 
 
 @dataclass
-class Fine:
+class PixelSource:
     """A source of pixels: each look is read once and kept while the moments asked still reach it."""
 
-    looks: tuple[Look, ...]
+    looks: tuple[Scene, ...]
     variables: tuple[Variable, ...]
     tile: Tile
     _read: dict[int, dict[str, Floats]] = field(default_factory=dict)
     _means: dict[int, dict[str, tuple[Floats, Floats]]] = field(default_factory=dict)
 
-    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
         """The latest valid pixels not older than `max_age` days, and their means over cells."""
         ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age, known_at)]
         self._forget_all_but(ranks)
         ages = [((self.looks[rank].item,), age_days(time, self.looks[rank].time)) for rank in ranks]
         names = tuple(variable.name for variable in self.variables)
-        found = latest(ages, lambda index: self._on_pixels(ranks[index]), names, tuple(self.tile.pixels.shape))
+        found = latest_valid(ages, lambda index: self._on_pixels(ranks[index]), names, tuple(self.tile.pixels.shape))
         means = {name: self._mean(values)[0] for name, values in found.values.items()}
         age, valid_fraction = self._mean(found.age)
-        return Moment(found.values, means, valid_fraction, age, found.items)
+        return Composite(found.values, means, valid_fraction, age, found.items)
 
-    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
         """Means over cells and steps of every look in reach, by the part of a cell that each look saw."""
         days = history.steps * history.step_days
         ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, known_at)]
@@ -125,7 +125,7 @@ class Fine:
         values, shares = (np.stack(arrays) for arrays in zip(*(means[rank][name] for rank in held), strict=True))
         return step_means(values, step, history.steps, shares)
 
-    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
+    def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
         """Looks in reach of the steps."""
         days = history.steps * history.step_days
         return {look.item for look in self.looks if _in_reach(look, time, days, known_at)}
@@ -153,7 +153,7 @@ class Fine:
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class CellSeries:
     """A dataset's values on a tile's cells, every time of it.
 
     Attributes:
@@ -172,7 +172,7 @@ class Series:
     publication: Publication
 
     @classmethod
-    def of(cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> "Series":
+    def of(cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> "CellSeries":
         """Carry the parts of one whole, on one grid or several, onto the cells.
 
         Where the native pixels are small, a cell is the mean over points within it, each from the first part that
@@ -182,7 +182,7 @@ class Series:
         lattice = tile.cells.zoom_to((tile.rows * side, tile.columns * side)) if side > 1 else tile.cells
         timed = "time" in datasets[0].dims
         values, fractions = {}, []
-        for name, carried in merged(carry(dataset, variables, lattice) for dataset in datasets).items():
+        for name, carried in merged(resample_to(dataset, variables, lattice) for dataset in datasets).items():
             mean, valid = block_mean(carried if timed else carried[np.newaxis], side)
             values[name] = mean.astype(np.float32)
             fractions.append(valid)
@@ -203,14 +203,14 @@ class Series:
 
 
 @dataclass(frozen=True, eq=False)
-class Coarse:
+class CellSource:
     """A source of cells: every time is carried onto the cells at once."""
 
-    series: tuple[Series, ...]
+    series: tuple[CellSeries, ...]
     variables: tuple[Variable, ...]
     tile: Tile
 
-    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Moment:
+    def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
         """The latest valid cell values not older than `max_age` days."""
         looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, known_at)]
         looks.sort(key=lambda look: (age_days(time, look[0]), look[2].items))
@@ -223,11 +223,11 @@ class Coarse:
             found = {name: values[number] for name, values in one.values.items()}
             return found | {"valid_fraction": np.where(seen > 0, seen, np.nan)}
 
-        found = latest(ages, values_of, names, tuple(self.tile.cells.shape))
+        found = latest_valid(ages, values_of, names, tuple(self.tile.cells.shape))
         valid_fraction = np.nan_to_num(found.values.pop("valid_fraction"))
-        return Moment(None, found.values, valid_fraction, found.age, found.items)
+        return Composite(None, found.values, valid_fraction, found.age, found.items)
 
-    def steps(self, name: str, time: np.datetime64, history: History, known_at: Known) -> Floats:
+    def steps(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
         """Means over steps of every time in reach, by the part of a cell that was observed."""
         parts = [one for one in self.series if one.times.size and name in one.values]
         if not parts:
@@ -239,13 +239,13 @@ class Coarse:
         counts = np.concatenate([part.publication.counts(known_at) for part in parts])
         return step_means(values, np.where(counts, step, -1), history.steps, shares)
 
-    def items(self, time: np.datetime64, history: History, known_at: Known) -> set[str]:
+    def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
         """Series with a time in reach of the steps."""
         days = history.steps * history.step_days
         return {item for one in self.series if one.times.size and one.reach(time, days, known_at) for item in one.items}
 
 
-def _in_reach(look: Look, time: np.datetime64, days: float, known_at: Known) -> bool:
+def _in_reach(look: Scene, time: np.datetime64, days: float, known_at: Known) -> bool:
     if look.time is None:
         return True
     return bool(look.publication.counts(known_at)) and 0 <= age_days(time, look.time) <= days

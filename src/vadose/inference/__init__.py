@@ -1,20 +1,20 @@
 """From checkpoints to numbers: the single road, for points and for tiles."""
 
-from vadose.inference.calibration import AS_STATED, Calibration, widening
+from vadose.inference.calibration import UNCALIBRATED, Calibration, conformal_scale
 from vadose.inference.ensemble import combine
 from vadose.inference.points import estimate_points
-from vadose.inference.quality import CONDITIONS, of_conditions
-from vadose.inference.tiles import TileEstimate, blank, estimate_tile
+from vadose.inference.quality import MASK_SPEC, of_conditions
+from vadose.inference.tiles import TileEstimate, empty_estimate, estimate_tile
 
 __all__ = [
-    "AS_STATED",
-    "CONDITIONS",
+    "MASK_SPEC",
+    "UNCALIBRATED",
     "Calibration",
     "TileEstimate",
-    "blank",
     "combine",
+    "conformal_scale",
+    "empty_estimate",
     "estimate_points",
     "estimate_tile",
     "of_conditions",
-    "widening",
 ]

@@ -44,11 +44,11 @@ class Calibration:
         return factor
 
 
-AS_STATED = Calibration()
+UNCALIBRATED = Calibration()
 """Leaves a spread as it is."""
 
 
-def widening(
+def conformal_scale(
     mean: Floats, spread: Floats, truth: Floats, sensor: NDArray[np.intp], place: NDArray[np.intp] | None = None
 ) -> float:
     """The factor of the spread that makes the central interval of 90 % hold 90 % of the truth.

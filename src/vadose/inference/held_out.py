@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.dataset import Grouping, SampleStore
+from vadose.dataset import SampleStore, SpatialGroups
 from vadose.dataset.layout import IDENTITY
 from vadose.dataset.spatial_groups import pairs_within
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.inference import Calibration, estimate_points
 from vadose.models import Model
 from vadose.training import load, origin
@@ -40,16 +40,16 @@ class Member:
         """Read a checkpoint of a run.
 
         Raises:
-            Refusal: it cannot be read, or does not say what it learned from.
+            VadoseError: it cannot be read, or does not say what it learned from.
         """
         learned = origin(folder).get(LEARNED_FROM)
         if not learned:
-            raise Refusal(
+            raise VadoseError(
                 f"run: the sensors that {folder} learned from", "It does not tell them", "Train again with this version"
             )
         return cls(load(folder), pd.DataFrame(learned)[SENSOR])
 
-    def has_seen(self, sensors: pd.DataFrame, grouping: Grouping) -> NDArray[np.bool_]:
+    def has_seen(self, sensors: pd.DataFrame, grouping: SpatialGroups) -> NDArray[np.bool_]:
         """Whether it has learned from a sensor itself, or from one that a split must not part from it.
 
         Args:
@@ -69,10 +69,10 @@ class Member:
         return seen
 
 
-def estimate_unseen(
+def estimate_held_out(
     members: Sequence[Member],
     store: SampleStore,
-    grouping: Grouping,
+    grouping: SpatialGroups,
     report: Callable[[int, int], None],
     calibration: Calibration,
 ) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def estimate_unseen(
         member has learned from this place, so that the row is no proof of skill at places without sensors.
 
     Raises:
-        Refusal: as `estimate_points`.
+        VadoseError: as `estimate_points`.
     """
     number = store.index.groupby(SENSOR, sort=False).ngroup().to_numpy()
     sensors = sensors_of(store.index)

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from vadose.dataset import SampleStore, batches
 from vadose.dataset.layout import LABEL
-from vadose.errors import Refusal
-from vadose.inference.calibration import AS_STATED, Calibration
+from vadose.errors import VadoseError
+from vadose.inference.calibration import UNCALIBRATED, Calibration
 from vadose.inference.ensemble import combine
-from vadose.inference.quality import Flags, absent, quality_of, something, strange
-from vadose.models import Batch, Model, by_own_record, sources_of, without
+from vadose.inference.quality import Flags, absent, any_observed, out_of_distribution, quality_of
+from vadose.models import Batch, Model, by_own_record, mask_sources, sources_of
 
 KEYS = ("network", "station", "sensor", "lat", "lon", "time")
 
@@ -24,7 +24,7 @@ def estimate_points(
     rows: NDArray[np.intp] | None = None,
     batch_size: int = 256,
     report: Callable[[int, int], None] = lambda *_: None,
-    calibration: Calibration = AS_STATED,
+    calibration: Calibration = UNCALIBRATED,
     lacking: str = "",
 ) -> pd.DataFrame:
     """Estimate samples by one model, or by several as one.
@@ -45,11 +45,11 @@ def estimate_points(
         where no needed source had anything to say, neither for the moment nor in the history.
 
     Raises:
-        Refusal: there is no sample, or the store lacks what the models need, with the full list.
+        VadoseError: there is no sample, or the store lacks what the models need, with the full list.
     """
     rows = store.rows if rows is None else rows
     if not len(rows):
-        raise Refusal(f"estimate: samples of {store.path}", "There are none", "Give a store, or rows, with samples")
+        raise VadoseError(f"estimate: samples of {store.path}", "There are none", "Give a store, or rows, with samples")
     needs = models[0].needs
     parts = []
     done = 0
@@ -60,11 +60,11 @@ def estimate_points(
         batch = by_own_record(raw, needs)
         if lacking:
             sources = sources_of(needs)
-            batch = without(batch, needs, sources, torch.tensor([[source == lacking for source in sources]]))
+            batch = mask_sources(batch, needs, sources, torch.tensor([[source == lacking for source in sources]]))
         estimate, silent = combine(models, batch), absent(batch, needs)
         spread = estimate.spread * calibration.factor(silent)
-        quality = quality_of(batch, needs) | strange(models, batch)
-        parts.append(_table(estimate.mean, spread, quality, silent, something(batch, needs)))
+        quality = quality_of(batch, needs) | out_of_distribution(models, batch)
+        parts.append(_table(estimate.mean, spread, quality, silent, any_observed(batch, needs)))
         done += len(samples.rows)
         report(done, len(rows))
     index = store.index.iloc[rows].reset_index(drop=True)

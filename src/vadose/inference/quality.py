@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vadose.fusion import Inputs, Needs, Windows
+from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy
 from vadose.fusion.slope import SLOPE
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork, Model
@@ -28,11 +28,11 @@ SHARES = {
 }
 """Part of a cell from which its condition is flagged; of towns and water as SMAP flags its own pixels (Chan & Dunbar,
 SMAP Level 3 Passive Soil Moisture Product Specification Document, JPL)."""
-CONDITIONS = Needs(cells=tuple(SHARES))
+MASK_SPEC = InputSpec(cells=tuple(SHARES))
 """What has to be assembled for `of_conditions`."""
 
 
-def quality_of(batch: Batch, needs: Needs) -> Flags:
+def quality_of(batch: Batch, needs: InputSpec) -> Flags:
     """Which of the needed sources had nothing to say of each cell, (batch, y, x), bits of `Quality`.
 
     A source is missing where none of its needed variables was observed in the cell for the moment itself; one that is
@@ -47,7 +47,7 @@ def quality_of(batch: Batch, needs: Needs) -> Flags:
     return flags
 
 
-def strange(models: Sequence[Model], batch: Batch) -> Flags:
+def out_of_distribution(models: Sequence[Model], batch: Batch) -> Flags:
     """Where most of the networks read what is far from all they learned from, (batch, y, x), bits of `Quality`."""
     told = [model.strange(batch) for model in models if isinstance(model, FusionNetwork)]
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
@@ -55,13 +55,13 @@ def strange(models: Sequence[Model], batch: Batch) -> Flags:
     return _where(most, Quality.OUT_OF_DOMAIN)
 
 
-def ages_of(inputs: Inputs, sources: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+def ages_of(inputs: FeatureCube, sources: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     """By source whose ages the inputs tell, days from its observation of each cell to the moment, (y, x), or NaN."""
     told = {source: f"{source}_age" for source in sources}
     return {source: inputs.cells[name].values for source, name in told.items() if name in inputs.cells}
 
 
-def of_ground(inputs: Inputs, ages: Ages, windows: Windows) -> Flags:
+def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags:
     """What is stale, cloudy or steep, (y, x), bits of `Quality`, each told by the cell alone.
 
     Args:
@@ -80,11 +80,11 @@ def of_ground(inputs: Inputs, ages: Ages, windows: Windows) -> Flags:
     return flags
 
 
-def of_conditions(inputs: Inputs) -> Flags:
+def of_conditions(inputs: FeatureCube) -> Flags:
     """What is frozen, water or urban, (y, x), bits of `Quality`; no flag where nothing tells.
 
     Args:
-        inputs: of a tile, assembled to `CONDITIONS`.
+        inputs: of a tile, assembled to `MASK_SPEC`.
     """
     flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint16)
     for name, (share, flag) in SHARES.items():
@@ -92,17 +92,17 @@ def of_conditions(inputs: Inputs) -> Flags:
     return flags
 
 
-def absent(batch: Batch, needs: Needs) -> Flags:
+def absent(batch: Batch, needs: InputSpec) -> Flags:
     """Which of the needed sources said nothing at all, neither for the moment nor in the history, (batch, y, x)."""
     return _missing(batch, presence(batch, needs))
 
 
-def presence(batch: Batch, needs: Needs) -> dict[str, Presence]:
+def presence(batch: Batch, needs: InputSpec) -> dict[str, Presence]:
     """By source, where any of its needed variables was observed, for the moment or in the history, (batch, y, x)."""
     return _by_source([*_layers_now(batch, needs), *_layers_before(batch, needs)])
 
 
-def something(batch: Batch, needs: Needs) -> Presence:
+def any_observed(batch: Batch, needs: InputSpec) -> Presence:
     """Where a model has anything to go by, (batch, y, x): everywhere, if it needs no source."""
     found = list(presence(batch, needs).values())
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
@@ -121,7 +121,7 @@ def _missing(batch: Batch, there: Mapping[str, Presence]) -> Flags:
     return flags
 
 
-def _layers_now(batch: Batch, needs: Needs) -> list[Layer]:
+def _layers_now(batch: Batch, needs: InputSpec) -> list[Layer]:
     layers: list[Layer] = list(zip(needs.cells, _observed(batch.cells).swapaxes(0, 1), strict=True))
     if needs.pixels:
         inner = _any_pixel(_observed(batch.pixels), needs.halo)
@@ -129,7 +129,7 @@ def _layers_now(batch: Batch, needs: Needs) -> list[Layer]:
     return layers
 
 
-def _layers_before(batch: Batch, needs: Needs) -> list[Layer]:
+def _layers_before(batch: Batch, needs: InputSpec) -> list[Layer]:
     past = np.asarray(_observed(batch.history).any(axis=1))
     return list(zip(needs.history.variables, past.swapaxes(0, 1), strict=True))
 

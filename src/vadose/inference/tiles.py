@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.fusion import Inputs, Needs, Windows
+from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy
 from vadose.grid import Tile
-from vadose.inference.calibration import AS_STATED, Calibration
+from vadose.inference.calibration import UNCALIBRATED, Calibration
 from vadose.inference.ensemble import combine
-from vadose.inference.quality import absent, ages_of, of_ground, quality_of, something, strange
+from vadose.inference.quality import absent, ages_of, any_observed, of_ground, out_of_distribution, quality_of
 from vadose.models import Batch, Model, by_own_record
 from vadose.variables import LATENCY_DAYS, SOURCES, Quality, source_of
 
@@ -38,7 +38,10 @@ class TileEstimate:
 
 
 def estimate_tile(
-    models: Sequence[Model], inputs: Inputs, calibration: Calibration = AS_STATED, windows: Windows | None = None
+    models: Sequence[Model],
+    inputs: FeatureCube,
+    calibration: Calibration = UNCALIBRATED,
+    windows: TemporalPolicy | None = None,
 ) -> TileEstimate:
     """Estimate a tile by one model, or by several as one.
 
@@ -51,16 +54,16 @@ def estimate_tile(
     needs = models[0].needs
     held = needs.met_by(set(map(str, inputs.history.data_vars)))
     batch = by_own_record(Batch.of_inputs(inputs, held), needs)
-    estimate, quality = combine(models, batch), quality_of(batch, needs) | strange(models, batch)
+    estimate, quality = combine(models, batch), quality_of(batch, needs) | out_of_distribution(models, batch)
     wider = estimate.spread * calibration.factor(absent(batch, needs))
-    nothing = ~something(batch, needs)
+    nothing = ~any_observed(batch, needs)
     mean, spread = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, wider))
     ages = ages_of(inputs, changing(needs))
-    flags = quality[0] | of_ground(inputs, ages, windows or Windows())
+    flags = quality[0] | of_ground(inputs, ages, windows or TemporalPolicy())
     return TileEstimate(inputs.tile, mean, spread, flags, ages)
 
 
-def blank(tile: Tile, needs: Needs) -> TileEstimate:
+def empty_estimate(tile: Tile, needs: InputSpec) -> TileEstimate:
     """A tile of which no source said anything: no estimate, and every needed source flagged as missing."""
     shape = tuple(tile.cells.shape)
     missing = {Quality.missing(source_of(name)) for name in needs.names if source_of(name) in SOURCES}
@@ -70,7 +73,7 @@ def blank(tile: Tile, needs: Needs) -> TileEstimate:
     return TileEstimate(tile, nothing, nothing.copy(), np.full(shape, flags, np.uint16), ages)
 
 
-def changing(needs: Needs) -> tuple[str, ...]:
+def changing(needs: InputSpec) -> tuple[str, ...]:
     """The needed sources that are observed again and again, in the order of the vocabulary."""
     needed = {source_of(name) for name in needs.names}
     return tuple(source for source in SOURCES if source in needed & LATENCY_DAYS.keys())

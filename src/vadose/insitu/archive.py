@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.insitu.headers import decoded, malformed, without_mark
 from vadose.io.folders import walk
 
@@ -40,7 +40,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True)
-class Files:
+class ArchiveReader:
     """The data files of an archive and the tables that describe its stations, by their paths in it.
 
     It can be handed to another process, which opens the archive anew.
@@ -59,7 +59,7 @@ class Files:
         """Data files (.stm), sorted.
 
         Raises:
-            Refusal: the archive is neither a folder nor a zip file, or something in it leads out of it.
+            VadoseError: the archive is neither a folder nor a zip file, or something in it leads out of it.
         """
         return self._named(".stm")
 
@@ -82,7 +82,7 @@ class Files:
         """All bytes of a file.
 
         Raises:
-            Refusal: it cannot be read.
+            VadoseError: it cannot be read.
         """
         try:
             return self._zip.read(path) if self._zip else (self.archive / path).read_bytes()
@@ -93,7 +93,7 @@ class Files:
         """The first line of a file that is not blank, whatever ends it and in whatever 8-bit encoding it is.
 
         Raises:
-            Refusal: the file is no text or cannot be read.
+            VadoseError: the file is no text or cannot be read.
         """
         try:
             with self._zip.open(path) if self._zip else (self.archive / path).open("rb") as stream:
@@ -120,7 +120,9 @@ class Files:
         except (OSError, zipfile.BadZipFile) as error:
             there = self.archive.exists()
             found = "It is neither a folder nor a whole zip file" if there else "There is no such file or folder"
-            raise Refusal(f"ismn: the archive {self.archive}", found, "Give what was downloaded from ISMN") from error
+            raise VadoseError(
+                f"ismn: the archive {self.archive}", found, "Give what was downloaded from ISMN"
+            ) from error
         _check(self.archive, packed.infolist())
         return packed
 
@@ -138,13 +140,13 @@ def _check(archive: Path, members: list[zipfile.ZipInfo]) -> None:
     """Refuse an archive that was not packed by ISMN: nothing of it is read.
 
     Raises:
-        Refusal: a path leads out of it or stands there twice, a file is a link or declares to be enormous.
+        VadoseError: a path leads out of it or stands there twice, a file is a link or declares to be enormous.
     """
     seen: set[str] = set()
     for member in members:
         fault = "Its path stands there twice" if member.filename in seen else _fault(member)
         if fault:
-            raise Refusal(
+            raise VadoseError(
                 f"ismn: {member.filename[:200]!r} in {archive}",
                 fault,
                 "Nothing of the archive was read; download it again from ISMN, or unpack it with its password",

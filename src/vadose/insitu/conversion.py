@@ -19,14 +19,14 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vadose.errors import Refusal
-from vadose.insitu.archive import Files
-from vadose.insitu.counts import Fault, Gathered, counted, gather
+from vadose.errors import VadoseError
+from vadose.insitu.archive import ArchiveReader
+from vadose.insitu.counts import Fault, SensorCounts, counted, gather
 from vadose.insitu.flags import explained
-from vadose.insitu.index import Held, Series
+from vadose.insitu.index import IsmnIndex, Series
 from vadose.insitu.parquet import DECLARATION, KIND, READINGS, READINGS_SCHEMA, SENSORS, SENSORS_SCHEMA
 from vadose.io.atomic import sweep
-from vadose.io.files import declaration, read_json, replacing, write_json
+from vadose.io.files import atomic_write, metadata, read_json, write_json
 from vadose.io.locks import alone_at
 from vadose.io.outputs import Request
 from vadose.io.processes import processes
@@ -72,20 +72,22 @@ def archive_to_parquet(archive: Path, out: Path, workers: int = 1, report: Progr
         report: told after each sensor.
 
     Raises:
-        Refusal: the archive cannot be read or holds no readable sensor, `out` exists, or other tables were stopped
+        VadoseError: the archive cannot be read or holds no readable sensor, `out` exists, or other tables were stopped
             there; nothing is left at `out`.
     """
     INSITU.require_place(out, folder=True)
     if out.exists():
-        raise Refusal(f"samples: in-situ tables at {out}", "There is something already", "Remove it or name another")
+        raise VadoseError(
+            f"samples: in-situ tables at {out}", "There is something already", "Remove it or name another"
+        )
     with alone_at(out) as held:
         return _tables(archive, held, workers, report)
 
 
 def _tables(archive: Path, out: Path, workers: int, report: Progress | None) -> InsituReport:
-    files = Files(archive)
-    held = Held.of(files, skip_malformed=True)
-    told = declaration(KIND, {"archive": archive.name, "files": len(files.data), "digest": files.digest})
+    files = ArchiveReader(archive)
+    held = IsmnIndex.of(files, skip_malformed=True)
+    told = metadata(KIND, {"archive": archive.name, "files": len(files.data), "digest": files.digest})
     staging = _begin(out, told)
     numbered = list(enumerate(held.series[sensor] for sensor in sorted(held.series)))
     done = 0
@@ -98,7 +100,7 @@ def _tables(archive: Path, out: Path, workers: int, report: Progress | None) -> 
             done += len(series)
             if report:
                 report(done, len(numbered), network)
-    unnamed = [(str(fault.asked), str(fault.found)) for fault in held.malformed]
+    unnamed = [(str(fault.context), str(fault.problem)) for fault in held.malformed]
     return _finish(staging, out, told, unnamed)
 
 
@@ -111,7 +113,7 @@ def _begin(out: Path, told: Mapping[str, Any]) -> Path:
         write_json(staging / PLAN, told)
         return staging
     if any(begun.get(key) != value for key, value in told.items()):
-        raise Refusal(
+        raise VadoseError(
             f"samples: in-situ tables at {out}",
             f"{staging} holds unfinished ones of another archive",
             f"Finish those with the archive that they were begun with, or remove {staging}",
@@ -132,25 +134,25 @@ def _read(path: Path) -> dict[str, Any]:
 class _Readers:
     """Those who read the sensors: this process, or a pool of others."""
 
-    files: Files
+    files: ArchiveReader
     pool: ProcessPoolExecutor | None
     at_once: int
 
     @classmethod
     @contextmanager
-    def open(cls, files: Files, workers: int) -> "Iterator[_Readers]":
+    def open(cls, files: ArchiveReader, workers: int) -> "Iterator[_Readers]":
         if workers == 1:
             yield cls(files, None, 1)
             return
         with processes(workers) as pool:
             yield cls(files, pool, 4 * workers)
 
-    def read(self, series: Sequence[tuple[int, Series]]) -> Iterator[Gathered]:
+    def read(self, series: Sequence[tuple[int, Series]]) -> Iterator[SensorCounts]:
         """The sensors in their order; few of them wait in memory."""
         if self.pool is None:
             yield from (gather(self.files, number, one) for number, one in series)
             return
-        waiting: deque[Future[Gathered]] = deque()
+        waiting: deque[Future[SensorCounts]] = deque()
         for number, one in series:
             waiting.append(self.pool.submit(_gather, self.files.archive, self.files.digest, number, one))
             if len(waiting) > self.at_once:
@@ -159,20 +161,22 @@ class _Readers:
             yield waiting.popleft().result()
 
 
-def _gather(archive: Path, digest: str, number: int, series: Series) -> Gathered:
+def _gather(archive: Path, digest: str, number: int, series: Series) -> SensorCounts:
     return gather(_opened(archive, digest), number, series)
 
 
 @lru_cache(maxsize=1)
-def _opened(archive: Path, digest: str) -> Files:  # noqa: ARG001 - another digest is another archive
-    return Files(archive)
+def _opened(archive: Path, digest: str) -> ArchiveReader:  # noqa: ARG001 - another digest is another archive
+    return ArchiveReader(archive)
 
 
-def _write_network(folder: Path, gathered: Iterable[Gathered], report: Progress | None, place: tuple[int, int]) -> None:
+def _write_network(
+    folder: Path, gathered: Iterable[SensorCounts], report: Progress | None, place: tuple[int, int]
+) -> None:
     """The readings of a network, and what its sensors hold: whole or not at all."""
     sensors: list[dict[str, Any]] = []
     unreadable: list[Fault] = []
-    with replacing(folder) as temporary:
+    with atomic_write(folder) as temporary:
         temporary.mkdir(parents=True)
         file = temporary / "readings.parquet"
         with pq.ParquetWriter(
@@ -204,7 +208,7 @@ def _finish(staging: Path, out: Path, told: Mapping[str, Any], unreadable: list[
     )
     if not sensors:
         shutil.rmtree(staging)
-        raise Refusal(
+        raise VadoseError(
             f"samples: in-situ tables at {out}",
             f"No sensor of soil moisture can be read; {len(unreadable)} files are malformed: {unreadable[:3]}",
             "Give a folder or a zip file downloaded from ISMN, with soil moisture in it",

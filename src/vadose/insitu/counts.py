@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from vadose.errors import Refusal
-from vadose.insitu.archive import Files
+from vadose.errors import VadoseError
+from vadose.insitu.archive import ArchiveReader
 from vadose.insitu.index import Series
 from vadose.insitu.parquet import READINGS_SCHEMA
 from vadose.insitu.static_variables import Static, read_static
@@ -20,7 +20,7 @@ Fault = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
+class SensorCounts:
     """One sensor.
 
     Attributes:
@@ -36,7 +36,7 @@ class Gathered:
     unreadable: tuple[Fault, ...]
 
 
-def gather(files: Files, number: int, series: Series) -> Gathered:
+def gather(files: ArchiveReader, number: int, series: Series) -> SensorCounts:
     """Read a sensor.
 
     Args:
@@ -48,18 +48,18 @@ def gather(files: Files, number: int, series: Series) -> Gathered:
     name = f"{sensor.network} {sensor.station}"
     try:
         found = series.read(files)
-    except Refusal as fault:
-        return Gathered(name, {}, READINGS_SCHEMA.empty_table(), ((fault.asked, fault.found),))
-    faults = [(fault.asked, fault.found) for fault in found.faults]
+    except VadoseError as fault:
+        return SensorCounts(name, {}, READINGS_SCHEMA.empty_table(), ((fault.context, fault.problem),))
+    faults = [(fault.context, fault.problem) for fault in found.faults]
     static = Static()
     if series.static:
         try:
             static = read_static(series.static, files.read(series.static))
-        except Refusal as fault:
-            faults.append((fault.asked, fault.found))
+        except VadoseError as fault:
+            faults.append((fault.context, fault.problem))
     told = {"sensor": number, **asdict(sensor), **static.at(sensor.depth_from_m, sensor.depth_to_m)}
     counts = {**_counts(found.table), "out_of_order": found.out_of_order}
-    return Gathered(name, told | counts, _table(number, series, found.table), tuple(faults))
+    return SensorCounts(name, told | counts, _table(number, series, found.table), tuple(faults))
 
 
 def counted(sensors: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 _NAME = re.compile(
     r"(?P<place>.+)_(?P<variable>[a-z]+(?:_h)?)_(?P<depth_from>-?\d+\.\d+)_(?P<depth_to>-?\d+\.\d+)"
@@ -74,7 +74,7 @@ def name_of(file: str) -> Name:
         file: its path or name.
 
     Raises:
-        Refusal: it is not named as ISMN names its files.
+        VadoseError: it is not named as ISMN names its files.
     """
     match = _NAME.fullmatch(file.rsplit("/", 1)[-1])
     if match is None:
@@ -96,7 +96,7 @@ def sensor_of(file: str, first_line: str) -> Sensor:
         first_line: of its text.
 
     Raises:
-        Refusal: the line is of neither layout, or tells of another sensor than the name.
+        VadoseError: the line is of neither layout, or tells of another sensor than the name.
     """
     named = name_of(file)
     place = _PLACE.fullmatch(_CEOP_TIMES.sub("", first_line.strip(), count=1))
@@ -137,14 +137,16 @@ def layout_of(first_line: str) -> Layout:
     """The layout of a file by its first line: a header or, in the CEOP layout, a reading with its place.
 
     Raises:
-        Refusal: it is of neither layout.
+        VadoseError: it is of neither layout.
     """
     times = _CEOP_TIMES.match(first_line)
     if times is None:
         return Layout(header=1, value=2, place=16, ending=16)
     place = _PLACE.match(first_line, times.end())
     if place is None:
-        raise Refusal("ismn: a line", f"It tells of no place: '{first_line.strip()[:60]}'", "Download its file again")
+        raise VadoseError(
+            "ismn: a line", f"It tells of no place: '{first_line.strip()[:60]}'", "Download its file again"
+        )
     before = len(first_line[: place.end(8)].split())
     return Layout(header=0, value=before, place=times.end(), ending=place.end(8))
 
@@ -153,7 +155,7 @@ def without_mark(file: str, content: bytes) -> bytes:
     """The text of a file without a byte order mark of UTF-8.
 
     Raises:
-        Refusal: it is UTF-16 or UTF-32, or no text: ISMN's columns are counted in single bytes.
+        VadoseError: it is UTF-16 or UTF-32, or no text: ISMN's columns are counted in single bytes.
     """
     if content.startswith(_WIDE) or b"\0" in content[:_LOOKED_AT]:
         raise malformed(file, "It cannot be read as text: it is in UTF-16 or UTF-32, or holds bytes of zero")
@@ -175,9 +177,9 @@ def ascii_of(line: bytes) -> str:
     return line.decode("ascii", "replace")
 
 
-def malformed(file: str, found: str) -> Refusal:
+def malformed(file: str, found: str) -> VadoseError:
     """The answer to a file that cannot be trusted."""
-    return Refusal(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
+    return VadoseError(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
 
 
 def _letters(text: str) -> str:

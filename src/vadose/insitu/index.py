@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
-from vadose.insitu.archive import Files
+from vadose.errors import VadoseError
+from vadose.insitu.archive import ArchiveReader
 from vadose.insitu.flags import codes
 from vadose.insitu.headers import Name, Sensor, ascii_of, layout_of, name_of, sensor_of, without_mark
 from vadose.insitu.text import parse
@@ -35,7 +35,7 @@ class Reading:
 
     table: pd.DataFrame
     out_of_order: int
-    faults: tuple[Refusal, ...] = ()
+    faults: tuple[VadoseError, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,32 +54,32 @@ class Series:
     thermometer: tuple[str, ...] = ()
     static: str | None = None
 
-    def read(self, files: Files) -> Reading:
+    def read(self, files: ArchiveReader) -> Reading:
         """The readings.
 
         Args:
             files: of the archive.
 
         Raises:
-            Refusal: a file of soil moisture is malformed.
+            VadoseError: a file of soil moisture is malformed.
         """
         parts = [_in_order(read_file(files, path)) for path in self.files]
         moisture = _joined([part for part, _ in parts])
         times = moisture.index.to_numpy()
-        faults: tuple[Refusal, ...] = ()
+        faults: tuple[VadoseError, ...] = ()
         temperature = np.full(times.size, np.nan)
         if self.thermometer:
             try:
                 warmth = _joined([_in_order(read_file(files, path))[0] for path in self.thermometer])
                 temperature = _at(_plausible(warmth), times)
-            except Refusal as fault:
+            except VadoseError as fault:
                 faults = (fault,)
         columns = {"soil_moisture": moisture["value"], "flag": moisture["flag"], "soil_temperature": temperature}
         return Reading(pd.DataFrame(columns, copy=False), sum(late for _, late in parts), faults)
 
 
 @dataclass(frozen=True)
-class Held:
+class IsmnIndex:
     """What an archive of data files holds.
 
     Attributes:
@@ -88,10 +88,10 @@ class Held:
     """
 
     series: dict[Sensor, Series]
-    malformed: tuple[Refusal, ...]
+    malformed: tuple[VadoseError, ...]
 
     @classmethod
-    def of(cls, files: Files, skip_malformed: bool) -> "Held":
+    def of(cls, files: ArchiveReader, skip_malformed: bool) -> "IsmnIndex":
         """Look through the names and first lines of an archive.
 
         Args:
@@ -99,11 +99,11 @@ class Held:
             skip_malformed: list a malformed file and go on; otherwise the archive is refused.
 
         Raises:
-            Refusal: the archive cannot be read, or a file in it is malformed.
+            VadoseError: the archive cannot be read, or a file in it is malformed.
         """
         series: dict[Sensor, Series] = {}
         thermometers: dict[str, list[tuple[Name, str]]] = {}
-        skipped: list[Refusal] = []
+        skipped: list[VadoseError] = []
         for path in files.data:
             try:
                 name = name_of(path)
@@ -113,7 +113,7 @@ class Held:
                     series[sensor] = replace(known, files=(*known.files, path))
                 elif name.variable == "ts":
                     thermometers.setdefault(name.place, []).append((name, path))
-            except Refusal as refusal:
+            except VadoseError as refusal:
                 if not skip_malformed:
                     raise
                 skipped.append(refusal)
@@ -125,7 +125,7 @@ class Held:
         return cls(series, tuple(skipped))
 
 
-def read_file(files: Files, path: str) -> pd.DataFrame:
+def read_file(files: ArchiveReader, path: str) -> pd.DataFrame:
     """The readings of one data file, as they stand.
 
     Args:
@@ -136,7 +136,7 @@ def read_file(files: Files, path: str) -> pd.DataFrame:
         Columns `value` (float64, NaN where ISMN has -9999) and `flag` (categorical), indexed by `time`.
 
     Raises:
-        Refusal: it cannot be read, or a reading in it is none.
+        VadoseError: it cannot be read, or a reading in it is none.
     """
     content = without_mark(path, files.read(path))
     first = content.lstrip().split(b"\n", 1)[0].split(b"\r", 1)[0]

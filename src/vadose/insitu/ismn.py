@@ -9,25 +9,35 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period
-from vadose.insitu.archive import Files
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period
+from vadose.insitu.archive import ArchiveReader
 from vadose.insitu.headers import Sensor
-from vadose.insitu.index import Held
-from vadose.insitu.parquet import Tables, are_tables
+from vadose.insitu.index import IsmnIndex
+from vadose.insitu.parquet import ParquetReader, are_tables
 from vadose.insitu.static_variables import read_static
 
 
-class _Holdings(Protocol):
-    @property
-    def sensors(self) -> tuple[Sensor, ...]: ...
+class IsmnBackend(Protocol):
+    """What an archive gives, read from its own files or from Parquet tables."""
 
     @property
-    def malformed(self) -> tuple[Refusal, ...]: ...
+    def sensors(self) -> tuple[Sensor, ...]:
+        """All sensors."""
+        ...
 
-    def read(self, sensor: Sensor) -> pd.DataFrame: ...
+    @property
+    def malformed(self) -> tuple[VadoseError, ...]:
+        """Errors of files that cannot be read."""
+        ...
 
-    def classes(self, sensor: Sensor) -> dict[str, str]: ...
+    def read(self, sensor: Sensor) -> pd.DataFrame:
+        """Read the series of a sensor."""
+        ...
+
+    def classes(self, sensor: Sensor) -> dict[str, str]:
+        """Read land cover and climate of a sensor."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Ismn:
     path: Path
     skip_malformed: bool = False
 
-    def sensors(self, area: Area | None = None, deepest_m: float | None = None) -> tuple[Sensor, ...]:
+    def sensors(self, area: AreaOfInterest | None = None, deepest_m: float | None = None) -> tuple[Sensor, ...]:
         """The soil moisture sensors of the archive, sorted.
 
         Args:
@@ -51,15 +61,15 @@ class Ismn:
             deepest_m: only those whose layer ends no deeper than this, m.
 
         Raises:
-            NothingFound: there is none.
-            Refusal: the archive cannot be read, or a file in it is malformed.
+            NoDataError: there is none.
+            VadoseError: the archive cannot be read, or a file in it is malformed.
         """
         held = self._holdings.sensors
         found = tuple(sensor for sensor in held if _meets(sensor, area, deepest_m))
         if not found:
             where = f" in '{area.name}'" if area else ""
             depth = "" if deepest_m is None else f" down to {deepest_m:g} m"
-            raise NothingFound(
+            raise NoDataError(
                 f"ismn: soil moisture sensors{where}{depth} of {self.path}",
                 f"Found {len(held)} sensors elsewhere" if held else "Found no file named …_sm_….stm",
                 "Give another area or depth" if held else "Give a folder or a zip file downloaded from ISMN",
@@ -67,7 +77,7 @@ class Ismn:
         return found
 
     @property
-    def malformed(self) -> tuple[Refusal, ...]:
+    def malformed(self) -> tuple[VadoseError, ...]:
         """What is wrong with each file that was skipped for its name or first line; the rest shows when it is read."""
         return self._holdings.malformed
 
@@ -85,8 +95,8 @@ class Ismn:
             `time` (datetime64[ns], UTC), ascending. A time that the file repeats is repeated.
 
         Raises:
-            NothingFound: no reading lies in the period.
-            Refusal: the archive does not hold the sensor, or its file is malformed.
+            NoDataError: no reading lies in the period.
+            VadoseError: the archive does not hold the sensor, or its file is malformed.
         """
         self._check(sensor)
         readings = self._holdings.read(sensor)
@@ -102,14 +112,14 @@ class Ismn:
             Codes by the names of `ismn_static.COVER`, of which those that the archive does not tell are absent.
 
         Raises:
-            Refusal: the archive does not hold the sensor, or the table of its station is malformed.
+            VadoseError: the archive does not hold the sensor, or the table of its station is malformed.
         """
         self._check(sensor)
         return self._holdings.classes(sensor)
 
     def _check(self, sensor: Sensor) -> None:
         if sensor not in self._known:
-            raise Refusal(
+            raise VadoseError(
                 f"ismn: sensor {sensor.id} of {self.path}",
                 f"Found {len(self._known)} sensors, but not this one",
                 "Take one that sensors() gives",
@@ -120,13 +130,17 @@ class Ismn:
         return frozenset(self._holdings.sensors)
 
     @cached_property
-    def _holdings(self) -> _Holdings:
-        return Tables(self.path) if are_tables(self.path) else _Archive(Files(self.path), self.skip_malformed)
+    def _holdings(self) -> IsmnBackend:
+        return (
+            ParquetReader(self.path)
+            if are_tables(self.path)
+            else _Archive(ArchiveReader(self.path), self.skip_malformed)
+        )
 
 
 @dataclass(frozen=True)
 class _Archive:
-    files: Files
+    files: ArchiveReader
     skip_malformed: bool
 
     @property
@@ -134,7 +148,7 @@ class _Archive:
         return tuple(sorted(self._held.series))
 
     @property
-    def malformed(self) -> tuple[Refusal, ...]:
+    def malformed(self) -> tuple[VadoseError, ...]:
         return self._held.malformed
 
     def read(self, sensor: Sensor) -> pd.DataFrame:
@@ -147,17 +161,17 @@ class _Archive:
         path = self._held.series[sensor].static
         try:
             return read_static(path, self.files.read(path)).classes if path else {}
-        except Refusal:
+        except VadoseError:
             if not self.skip_malformed:
                 raise
             return {}
 
     @cached_property
-    def _held(self) -> Held:
-        return Held.of(self.files, self.skip_malformed)
+    def _held(self) -> IsmnIndex:
+        return IsmnIndex.of(self.files, self.skip_malformed)
 
 
-def _meets(sensor: Sensor, area: Area | None, deepest_m: float | None) -> bool:
+def _meets(sensor: Sensor, area: AreaOfInterest | None, deepest_m: float | None) -> bool:
     inside = area is None or shapely.intersects_xy(area.geometry, sensor.lon, sensor.lat)
     return bool(inside and (deepest_m is None or sensor.depth_to_m <= deepest_m))
 
@@ -167,7 +181,7 @@ def _within(readings: pd.DataFrame, sensor: Sensor, period: Period) -> pd.DataFr
     if found.empty:
         first, last = readings.index[[0, -1]].to_numpy()
         span = Period(first, last + np.timedelta64(1, "ns"))
-        raise NothingFound(
+        raise NoDataError(
             f"ismn: readings of {sensor.id} for {period}", f"Found {span}", "Pass a period inside it, without its gaps"
         )
     return found

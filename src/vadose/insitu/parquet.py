@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.insitu.headers import Sensor
-from vadose.insitu.static_variables import COVER, SOIL
+from vadose.insitu.static_variables import CLASS_COLUMNS, SOIL
 
 DECLARATION, SENSORS, READINGS = "insitu.json", "sensors.parquet", "readings"
 KIND: Final = "in-situ tables"
@@ -48,7 +48,7 @@ SENSORS_SCHEMA: Final = pa.schema(
         pa.field("last_time", pa.timestamp("ns"), False),
         pa.field("file", pa.string(), False, {"long_name": "of its readings, in this folder"}),
         pa.field("row_group", pa.int32(), False, {"long_name": "of its readings, in that file"}),
-        *(pa.field(name, pa.string()) for name in COVER),
+        *(pa.field(name, pa.string()) for name in CLASS_COLUMNS),
         *(pa.field(name, pa.float64(), True, {"units": unit}) for name, (_, unit) in SOIL.items()),
     ]
 )
@@ -62,7 +62,7 @@ def are_tables(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Tables:
+class ParquetReader:
     """The tables in a folder, read as an archive is.
 
     Attributes:
@@ -76,12 +76,12 @@ class Tables:
         """Every sensor, sorted.
 
         Raises:
-            Refusal: the table of sensors cannot be read.
+            VadoseError: the table of sensors cannot be read.
         """
         return tuple(sorted(self._rows))
 
     @property
-    def malformed(self) -> tuple[Refusal, ...]:
+    def malformed(self) -> tuple[VadoseError, ...]:
         """None: files that could not be read were left out when the tables were made, and are listed there."""
         return ()
 
@@ -92,7 +92,7 @@ class Tables:
             sensor: one of `sensors`.
 
         Raises:
-            Refusal: its table cannot be read.
+            VadoseError: its table cannot be read.
         """
         file = self._rows[sensor]["file"]
         try:
@@ -110,13 +110,13 @@ class Tables:
             sensor: one of `sensors`.
 
         Raises:
-            Refusal: the table of sensors cannot be read.
+            VadoseError: the table of sensors cannot be read.
         """
-        return {name: self._rows[sensor][name] for name in COVER if self._rows[sensor][name]}
+        return {name: self._rows[sensor][name] for name in CLASS_COLUMNS if self._rows[sensor][name]}
 
     @cached_property
     def _rows(self) -> dict[Sensor, dict[str, Any]]:
-        columns = [*_IDENTITY, "file", "row_group", *COVER]
+        columns = [*_IDENTITY, "file", "row_group", *CLASS_COLUMNS]
         try:
             table = pq.read_table(self.folder / SENSORS, columns=columns, use_threads=False)
         except (OSError, pa.ArrowException) as error:
@@ -125,5 +125,5 @@ class Tables:
         return {Sensor(**{name: row[name] for name in _IDENTITY}): row for row in rows}
 
 
-def _damaged(path: Path, error: Exception) -> Refusal:
-    return Refusal(f"ismn: {path}", f"It cannot be read: {error}", "Make the tables again from the ISMN archive")
+def _damaged(path: Path, error: Exception) -> VadoseError:
+    return VadoseError(f"ismn: {path}", f"It cannot be read: {error}", "Make the tables again from the ISMN archive")

@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass, field
 from typing import Final
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.insitu.headers import decoded, malformed, without_mark
 
 COLUMNS: Final = (
@@ -27,7 +27,7 @@ SOIL: Final = {
 }
 """Of the layer of soil around a sensor: our name (the ismn package's), ISMN's, and the unit."""
 
-COVER: Final = {
+CLASS_COLUMNS: Final = {
     "lc_2000": ("land cover classification", "CCI_landcover_2000"),
     "lc_2005": ("land cover classification", "CCI_landcover_2005"),
     "lc_2010": ("land cover classification", "CCI_landcover_2010"),
@@ -75,7 +75,7 @@ class Static:
             return -shared, layer.depth_from_m
 
         nearest = {name: min(layers, key=distance).value for name, layers in self.soil.items()}
-        return {name: self.classes.get(name) for name in COVER} | {name: nearest.get(name) for name in SOIL}
+        return {name: self.classes.get(name) for name in CLASS_COLUMNS} | {name: nearest.get(name) for name in SOIL}
 
 
 def read_static(file: str, content: bytes) -> Static:
@@ -86,7 +86,7 @@ def read_static(file: str, content: bytes) -> Static:
         content: its bytes; semicolons between the columns, a quotation mark is an inch or a second of arc.
 
     Raises:
-        Refusal: it is none.
+        VadoseError: it is none.
     """
     try:
         lines = decoded(without_mark(file, content)).splitlines()
@@ -100,7 +100,7 @@ def _static(rows: list[dict[str, str]]) -> Static:
     classes: dict[str, str] = {}
     soil: dict[str, tuple[Layer, ...]] = {}
     for row in rows:
-        for name, (quantity, source) in COVER.items():
+        for name, (quantity, source) in CLASS_COLUMNS.items():
             if (row["quantity_name"], row["quantity_source_name"]) == (quantity, source):
                 classes.setdefault(name, row["value"])
         for name, (quantity, _) in SOIL.items():
@@ -110,5 +110,5 @@ def _static(rows: list[dict[str, str]]) -> Static:
     return Static(classes, soil)
 
 
-def _no_table(file: str, found: str) -> Refusal:
+def _no_table(file: str, found: str) -> VadoseError:
     return malformed(file, f"It is no table of static variables: {found}")

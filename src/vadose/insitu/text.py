@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import nanoseconds
 from vadose.insitu.headers import Layout, ascii_of, malformed
 
@@ -63,7 +63,7 @@ def parse(file: str, content: bytes, layout: Layout) -> Lines:
         layout: where its columns are.
 
     Raises:
-        Refusal: a line lacks its time, its value or its flag, or one of them is none; or there is no line.
+        VadoseError: a line lacks its time, its value or its flag, or one of them is none; or there is no line.
     """
     text = _Text.of(content, layout)
     if not text.start.size:
@@ -78,8 +78,8 @@ def parse(file: str, content: bytes, layout: Layout) -> Lines:
         flag[line] = known.setdefault(read, len(known))
     try:
         times = nanoseconds(minutes.view("datetime64[m]"))
-    except Refusal as beyond:
-        raise malformed(file, f"It has a time of {beyond.asked} {beyond.found}") from beyond
+    except VadoseError as beyond:
+        raise malformed(file, f"It has a time of {beyond.context} {beyond.problem}") from beyond
     return Lines(times, value, flag, tuple(known))
 
 
@@ -253,5 +253,5 @@ def _read(file: str, text: _Text, number: int) -> tuple[int, float, str]:
     return (time - _EPOCH).days * _MINUTES_A_DAY + time.hour * 60 + time.minute, value, flag
 
 
-def _unreadable(file: str, line: str, fault: str) -> Refusal:
+def _unreadable(file: str, line: str, fault: str) -> VadoseError:
     return malformed(file, f"A reading in it {fault}: '{line.strip()[-40:]}'")

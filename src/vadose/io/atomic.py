@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 OLD = ".old"
 """Behind the name of what is being replaced where two names cannot be exchanged at once."""
@@ -26,7 +26,7 @@ _LEFTOVER = re.compile(rf"\..+\.{_HEX}(\.[^.]+)?(\{OLD})?")
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it takes the place of `path`, on error it is removed.
 
     Works for a file and for a folder. What was at `path` stays untouched until the new one is whole: a file takes the
@@ -34,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
     cannot, who is killed between two renames leaves the older folder under a hidden name; `recover` puts it back.
 
     Raises:
-        Refusal: a folder lies where a file is to be, or anything else where a folder is to be; it stays as it is.
+        VadoseError: a folder lies where a file is to be, or anything else where a folder is to be; it stays as it is.
         OSError: it cannot be written, such as on a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def renewing(folder: Path) -> Iterator[Path]:
     if not _can_be_exchanged(folder):
         yield folder
         return
-    with replacing(folder) as new:
+    with atomic_write(folder) as new:
         new.mkdir()
         shutil.copystat(folder, new)
         for entry in folder.iterdir():
@@ -118,7 +118,7 @@ def is_full(error: BaseException, folder: Path) -> bool:
     """Whether an error came of a full disk; many libraries do not say so."""
     if isinstance(error, OSError) and error.errno in FULL:
         return True
-    if isinstance(error, Refusal):
+    if isinstance(error, VadoseError):
         return False
     try:
         return shutil.disk_usage(folder).free < _LEAST_FREE
@@ -142,16 +142,16 @@ _REMEDIES = {
 }
 
 
-def in_words(error: OSError) -> Refusal:
+def in_words(error: OSError) -> VadoseError:
     """An error of the system in three parts."""
     names = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
     found = error.strerror or str(error) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0, "Look at it and its permissions, and run the same command again")
-    return Refusal(f"files: {names or 'reading or writing'}", found, remedy)
+    return VadoseError(f"files: {names or 'reading or writing'}", found, remedy)
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a name is one that `replacing` gives to what is not finished."""
+    """Whether a name is one that `atomic_write` gives to what is not finished."""
     return _LEFTOVER.fullmatch(name) is not None
 
 
@@ -184,14 +184,14 @@ def _put_back_or_remove(entry: Path) -> None:
 def _swap(temporary: Path, path: Path) -> None:
     if not _is_folder(temporary):
         if path.is_dir():
-            raise Refusal(f"files: {path}, a file", "A folder lies there", "Name a file, or remove the folder")
+            raise VadoseError(f"files: {path}, a file", "A folder lies there", "Name a file, or remove the folder")
         temporary.replace(path)
         return
     if not os.path.lexists(path):
         temporary.rename(path)
         return
     if not _is_folder(path):
-        raise Refusal(
+        raise VadoseError(
             f"files: {path}, a folder", "A file or a link lies there", "Name a folder, or remove what is there"
         )
     if not exchange(temporary, path):

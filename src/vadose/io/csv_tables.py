@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 MISSING: Final = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "-nan", "-NaN", "<NA>", "#N/A", "#NA")
 """Texts that stand for a missing number. In a column of names they are names: Namibia's code is NA."""
@@ -45,7 +45,7 @@ def utc_times(column: "pd.Series[Any]", asked: str, form: str | None = None) -> 
         form: strftime format of the text, where it is another.
 
     Raises:
-        Refusal: a value that is no such time, named with its row.
+        VadoseError: a value that is no such time, named with its row.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         times = pd.to_datetime(column, utc=True)
@@ -59,10 +59,10 @@ def utc_times(column: "pd.Series[Any]", asked: str, form: str | None = None) -> 
     return times.dt.tz_localize(None).to_numpy("datetime64[ns]")
 
 
-def _no_time(column: "pd.Series[Any]", wrong: NDArray[np.bool_], asked: str, form: str | None) -> Refusal:
+def _no_time(column: "pd.Series[Any]", wrong: NDArray[np.bool_], asked: str, form: str | None) -> VadoseError:
     row = int(np.flatnonzero(wrong)[0])
     value = str(column.iloc[row])
-    return Refusal(
+    return VadoseError(
         f"{asked}: column '{column.name}' as a time ({form or 'ISO 8601'})",
         f"Row {row + 1} has '{value[:60]}'{_doubt(value, form)}; {int(wrong.sum())} of {len(wrong)} rows are like it",
         "Mend these rows: write ISO 8601, such as 2020-02-01T06:00Z (rows are counted from 1 below the header)",

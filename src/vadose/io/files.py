@@ -14,9 +14,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from vadose import __version__
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
+from vadose.io.atomic import atomic_write as atomic_write  # noqa: PLC0414 - who writes files finds all of it here
 from vadose.io.atomic import renewing as renewing  # noqa: PLC0414 - who writes files finds all of it here
-from vadose.io.atomic import replacing as replacing  # noqa: PLC0414
 
 LARGEST_JSON, LARGEST_YAML = 64 << 20, 1 << 20
 """Bytes of the largest file that is parsed."""
@@ -27,13 +27,13 @@ MOST_VALUES = 100_000
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class Unreadable(Refusal):
+class Unreadable(VadoseError):
     """A file, or a text, that cannot be read as JSON or YAML."""
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write `content` as readable JSON, atomically."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
 
 
@@ -142,16 +142,16 @@ def validated(model: type[_Model], content: Any, asked: str, remedy: str, **cont
     """The content of a file as a pydantic model.
 
     Raises:
-        Refusal: a key is unknown, missing or of the wrong kind; each is named.
+        VadoseError: a key is unknown, missing or of the wrong kind; each is named.
     """
     try:
         return model.model_validate(content, context=context)
     except ValidationError as error:
         found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())
-        raise Refusal(asked, found, remedy) from error
+        raise VadoseError(asked, found, remedy) from error
 
 
-def declaration(kind: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
+def metadata(kind: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
     """What a file says of itself: its kind, the package version and all that it was made from."""
     return {"kind": kind, "vadose_version": __version__, "made_from": dict(made_from)}
 

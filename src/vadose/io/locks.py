@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.atomic import is_leftover, is_replaced, put_back, recover, sweep
 from vadose.io.files import Unreadable, parse_json
 
@@ -29,7 +29,7 @@ _UNABLE = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 @contextmanager
-def alone(folder: Path, read_only: Collection[str] = ()) -> Iterator[Path]:
+def exclusive_lock(folder: Path, read_only: Collection[str] = ()) -> Iterator[Path]:
     """Hold a folder that is filled step by step: its lock is the file `lock` in it, which tells who holds it.
 
     What dead runs left half written in it is removed first, and what this one leaves when it ends by an error. A folder
@@ -43,7 +43,7 @@ def alone(folder: Path, read_only: Collection[str] = ()) -> Iterator[Path]:
         The folder, without links.
 
     Raises:
-        Refusal: another process holds the folder, or it holds a link that leads out of it.
+        VadoseError: another process holds the folder, or it holds a link that leads out of it.
     """
     folder = folder.resolve()
     with _made(folder), _held(folder / LOCK, folder):
@@ -68,7 +68,7 @@ def alone_in(folder: Path, names: Collection[str]) -> Iterator[Path]:
         The folder, without links.
 
     Raises:
-        Refusal: another process holds the folder.
+        VadoseError: another process holds the folder.
     """
     folder = folder.resolve()
     put_back(folder)
@@ -93,7 +93,7 @@ def alone_at(path: Path) -> Iterator[Path]:
         The path, without links.
 
     Raises:
-        Refusal: another process holds it.
+        VadoseError: another process holds it.
     """
     path = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
     with _made(path.parent), _held(path.with_name(f".{path.name}.{LOCK}"), path):
@@ -105,7 +105,7 @@ def settle(path: Path) -> None:
     """Before a folder is read that may just be replaced: wait for it, or put back what a dead run took away."""
     until = time.monotonic() + PATIENCE_S
     while not path.exists() and is_replaced(path) and time.monotonic() < until:
-        with suppress(Refusal, OSError), alone_at(path):
+        with suppress(VadoseError, OSError), alone_at(path):
             return
         time.sleep(0.05)
 
@@ -170,8 +170,8 @@ def _opened(lock: Path) -> int:
     return descriptor
 
 
-def _no_lock(lock: Path) -> Refusal:
-    return Refusal(f"lock: {lock}", "It is no lock of vadose, or a link", "Remove it, or name another place")
+def _no_lock(lock: Path) -> VadoseError:
+    return VadoseError(f"lock: {lock}", "It is no lock of vadose, or a link", "Remove it, or name another place")
 
 
 def _take(descriptor: int, holder: dict[str, Any], target: Path, lock: Path) -> None:
@@ -189,8 +189,8 @@ def _take(descriptor: int, holder: dict[str, Any], target: Path, lock: Path) -> 
         raise _at_work(target, holder, f"If it is no more, remove {lock} and run again")
 
 
-def _at_work(target: Path, holder: dict[str, Any], remedy: str) -> Refusal:
-    return Refusal(
+def _at_work(target: Path, holder: dict[str, Any], remedy: str) -> VadoseError:
+    return VadoseError(
         f"lock: {target}",
         f"Process {holder.get('pid', 'unknown')} on {holder.get('host', 'an unknown machine')} is at work on it",
         remedy,
@@ -239,7 +239,7 @@ def _require_no_way_out(folder: Path, read_only: Collection[str]) -> None:
     for where, folders, files in os.walk(folder):
         for entry in (Path(where) / name for name in (*folders, *files)):
             if entry.is_symlink() and entry.relative_to(folder).parts[0] not in read_only and _leads_out(entry, folder):
-                raise Refusal(
+                raise VadoseError(
                     f"files: {folder}, to be written into",
                     f"{entry.relative_to(folder)} in it is a link to {entry.readlink()}",
                     "Remove the link: nothing is written through links that lead out of the folder",

@@ -10,7 +10,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _MB = 1 << 20
 
 
-def keep_freed() -> None:
+def tune_malloc() -> None:
     """Use the memory of freed arrays again instead of giving it back to the system, as far as 1 GB of it.
 
     By default the GNU C library gives arrays of more than 32 MB back whenever they are freed, and takes them anew page

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vadose.errors import Refusal
-from vadose.io.locks import alone, alone_at, alone_in
+from vadose.errors import VadoseError
+from vadose.io.locks import alone_at, alone_in, exclusive_lock
 
 RESULTS = {
     "world.json": "simulate make",
@@ -68,7 +68,7 @@ class Request:
         """Make sure that a file is not there, or was made by this request.
 
         Raises:
-            Refusal: another request or another program made it; it stays.
+            VadoseError: another request or another program made it; it stays.
         """
         if not path.exists():
             return
@@ -91,7 +91,7 @@ class Request:
             The path, its folder without links.
 
         Raises:
-            Refusal: it cannot be written, another process is at work on it, or something else lies there.
+            VadoseError: it cannot be written, another process is at work on it, or something else lies there.
         """
         self.require_place(path, folder=False)
         with alone_at(path) as held:
@@ -110,7 +110,7 @@ class Request:
             The path without links.
 
         Raises:
-            Refusal: as `file`.
+            VadoseError: as `file`.
         """
         self.require_place(path, folder=True)
         with alone_at(path) as held:
@@ -130,7 +130,7 @@ class Request:
             The folder without links.
 
         Raises:
-            Refusal: as `file`, or the folder holds the result of another command.
+            VadoseError: as `file`, or the folder holds the result of another command.
         """
         self.require_place(folder, folder=True)
         self.require_no_other(folder, [marked])
@@ -149,24 +149,24 @@ class Request:
         Args:
             folder: to be filled.
             own: files of `RESULTS` that this command makes; without the first of them none is its own.
-            read_only: names that may be links, see `alone`.
+            read_only: names that may be links, see `exclusive_lock`.
 
         Yields:
             The folder without links.
 
         Raises:
-            Refusal: as `files`.
+            VadoseError: as `files`.
         """
         self.require_place(folder, folder=True)
         self.require_no_other(folder, own)
-        with alone(folder, read_only) as held:
+        with exclusive_lock(folder, read_only) as held:
             yield held
 
     def require_no_other(self, folder: Path, own: Collection[str]) -> None:
         """Make sure that a folder holds no result of another command.
 
         Raises:
-            Refusal: it does.
+            VadoseError: it does.
         """
         first = next(iter(own), "")
         mine = own if (folder / first).exists() else [first]
@@ -179,8 +179,8 @@ class Request:
         """Make sure that a file or a folder can be written, as far as can be known before.
 
         Raises:
-            Refusal: the other kind lies there, a part of the path is a file, or has too long a name, or nothing can be
-                written there.
+            VadoseError: the other kind lies there, a part of the path is a file, or has too long a name, or nothing
+                can be written there.
         """
         nearest = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
         where = nearest if nearest.is_dir() else nearest.parent
@@ -194,8 +194,8 @@ class Request:
         if not os.access(where, os.W_OK | os.X_OK):
             raise self._refused(path, f"Nothing can be written into {where}", "Name a place that can be written")
 
-    def _refused(self, path: Path, found: str, remedy: str) -> Refusal:
-        return Refusal(f"{self.command.split()[0]}: writing {path}", found, remedy)
+    def _refused(self, path: Path, found: str, remedy: str) -> VadoseError:
+        return VadoseError(f"{self.command.split()[0]}: writing {path}", found, remedy)
 
 
 def _made_by(path: Path) -> tuple[str, str] | None:

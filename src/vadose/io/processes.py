@@ -12,7 +12,7 @@ from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,14 +29,14 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
         workers: how many.
 
     Raises:
-        Refusal: one of them was ended from outside.
+        VadoseError: one of them was ended from outside.
     """
     pool = _Pool(workers, mp_context=get_context("spawn"), initializer=_begin)
     with ending_with_this():
         try:
             yield pool
         except BrokenProcessPool as error:
-            raise Refusal(
+            raise VadoseError(
                 f"workers: {workers} processes that work side by side",
                 "One of them was ended from outside, often because the memory did not suffice",
                 "Run the same command again with fewer --workers",

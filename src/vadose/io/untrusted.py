@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.files import Unreadable, read_json
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -18,17 +18,17 @@ def netcdf_engine(path: Path, asked: str) -> str:
     """The engine of xarray for a NetCDF or HDF5 file that holds its own data.
 
     Raises:
-        Refusal: it is neither, or its data lie in other files.
+        VadoseError: it is neither, or its data lie in other files.
     """
     try:
         with path.open("rb") as file:
             magic = file.read(8)
     except OSError as error:
-        raise Refusal(asked, f"It cannot be read ({error})", "Give NetCDF or HDF5") from error
+        raise VadoseError(asked, f"It cannot be read ({error})", "Give NetCDF or HDF5") from error
     if magic == HDF5_MAGIC:
         require_own_data(path, asked)
     elif magic[:3] != b"CDF" or magic[3] not in (1, 2, 5):
-        raise Refusal(asked, "It is neither NetCDF nor HDF5", "Give a file that its name says it is")
+        raise VadoseError(asked, "It is neither NetCDF nor HDF5", "Give a file that its name says it is")
     return "netcdf4"
 
 
@@ -36,12 +36,12 @@ def require_own_data(path: Path, asked: str) -> None:
     """Make sure that all of an HDF5 file's data lie in it.
 
     Raises:
-        Refusal: it is damaged, or a link, a virtual dataset or an external storage in it names other files.
+        VadoseError: it is damaged, or a link, a virtual dataset or an external storage in it names other files.
     """
     status = path.stat()
     fault = _fault(path, status.st_mtime_ns, status.st_size)
     if fault:
-        raise Refusal(asked, fault, "Write all of its data into the file itself")
+        raise VadoseError(asked, fault, "Write all of its data into the file itself")
 
 
 @lru_cache(maxsize=4096)
@@ -85,7 +85,7 @@ def require_own_codecs(store: Path, asked: str) -> None:
     """Make sure that reading a Zarr store runs no code that lies in it, as the codec `pickle` does.
 
     Raises:
-        Refusal: its metadata cannot be read, or name such a codec.
+        VadoseError: its metadata cannot be read, or name such a codec.
     """
     names = {".zarray", ".zmetadata", "zarr.json"}
     for folder, _, files in os.walk(store):
@@ -93,9 +93,9 @@ def require_own_codecs(store: Path, asked: str) -> None:
             try:
                 content = read_json(Path(folder, name), nan=True)
             except Unreadable as error:
-                raise Refusal(asked, error.found, "Write the store again") from error
+                raise VadoseError(asked, error.problem, "Write the store again") from error
             if "pickle" in set(_codecs(content)):
-                raise Refusal(asked, f"{Path(folder, name)} names the codec pickle", "Write it with another codec")
+                raise VadoseError(asked, f"{Path(folder, name)} names the codec pickle", "Write it with another codec")
 
 
 def _codecs(content: Any) -> Iterator[str]:

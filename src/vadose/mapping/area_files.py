@@ -12,8 +12,8 @@ import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from vadose.errors import Refusal
-from vadose.grid import Area, polygons_of, within_degrees
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, polygons_of, within_degrees
 from vadose.io.files import read_json
 
 _GEOJSON = {".geojson", ".json"}
@@ -32,14 +32,14 @@ _LONGEST = {True: 0.05, False: 5000.0}
 """Longest straight piece of an outline when it is carried into degrees; of one in degrees or else in metres."""
 
 
-def read_area(where: str) -> Area:
+def read_area(where: str) -> AreaOfInterest:
     """An area from the command line: "west,south,east,north" in degrees, or a file of polygons.
 
     GeoJSON is in degrees (RFC 7946) unless it names another CRS; GeoPackage, shapefile, FlatGeobuf and GeoParquet say
     what they are in. All polygons together are the area; their holes are not in it.
 
     Raises:
-        Refusal: it is neither; or a file cannot be read, has no CRS or no polygon.
+        VadoseError: it is neither; or a file cannot be read, has no CRS or no polygon.
     """
     path = Path(where)
     if path.suffix.lower() in _GEOJSON:
@@ -49,31 +49,31 @@ def read_area(where: str) -> Area:
     try:
         west, south, east, north = (float(part) for part in where.split(","))
     except ValueError as error:
-        raise Refusal(
+        raise VadoseError(
             f"map: the area '{where[:200]}'",
             f"It is no file of polygons ({', '.join(sorted({*_GEOJSON, *_MAGIC}))}) and not four numbers",
             "Write west,south,east,north",
         ) from error
-    return Area.from_bbox(west, south, east, north)
+    return AreaOfInterest.from_bbox(west, south, east, north)
 
 
-def _of_geojson(path: Path) -> Area:
+def _of_geojson(path: Path) -> AreaOfInterest:
     content = read_json(path, f"map: the area {path}", "Give a GeoJSON file")
     if content.get("crs") is not None:
         return _of_layer(path)
-    return Area.from_geojson(content, name=path.stem)
+    return AreaOfInterest.from_geojson(content, name=path.stem)
 
 
 def read_shapes(path: Path) -> Any:
     """The features of a file with their columns, a GeoDataFrame in degrees; edges stay where they were.
 
     Raises:
-        Refusal: it cannot be read, is of another format than its name says, or has no CRS.
+        VadoseError: it cannot be read, is of another format than its name says, or has no CRS.
     """
     asked = f"map: the shapes {path}"
     layer = _layer(path, asked)
     if layer.crs is None:
-        raise Refusal(asked, "It has no coordinate reference system", "Write its CRS into the file")
+        raise VadoseError(asked, "It has no coordinate reference system", "Write its CRS into the file")
     there = layer[layer.geometry.notna()]
     in_degrees = bool(layer.crs.is_geographic)
     try:
@@ -81,10 +81,10 @@ def read_shapes(path: Path) -> Any:
             there = _within_degrees(there, asked)
         there = there.set_geometry(there.geometry.segmentize(_LONGEST[in_degrees])).to_crs(4326)
         return there if in_degrees else _within_degrees(there, asked)
-    except Refusal:
+    except VadoseError:
         raise
     except (ValueError, RuntimeError) as error:
-        raise Refusal(asked, f"No way leads to degrees ({error})", "Write its true CRS into the file") from error
+        raise VadoseError(asked, f"No way leads to degrees ({error})", "Write its true CRS into the file") from error
 
 
 def _within_degrees(layer: Any, asked: str) -> Any:
@@ -93,8 +93,8 @@ def _within_degrees(layer: Any, asked: str) -> Any:
     return layer.set_geometry([shapely.union_all(parts) for parts in shapes], crs=layer.crs)
 
 
-def _of_layer(path: Path) -> Area:
-    return Area.from_shapes(read_shapes(path).geometry, path.stem, f"map: the area {path}")
+def _of_layer(path: Path) -> AreaOfInterest:
+    return AreaOfInterest.from_shapes(read_shapes(path).geometry, path.stem, f"map: the area {path}")
 
 
 def _layer(path: Path, asked: str) -> Any:
@@ -110,10 +110,10 @@ def _layer(path: Path, asked: str) -> Any:
                 return _layer(inside, asked)
         parquet = path.suffix.lower() == ".parquet"
         return geopandas.read_parquet(path) if parquet else geopandas.read_file(path.absolute(), engine="pyogrio")
-    except Refusal:
+    except VadoseError:
         raise
     except (OSError, ValueError, TypeError, LookupError, RuntimeError, zipfile.BadZipFile, unreadable) as error:
-        raise Refusal(
+        raise VadoseError(
             asked, f"It cannot be read ({error})", "Give a GeoPackage, a shapefile or another file of polygons"
         ) from error
 
@@ -130,7 +130,7 @@ def _features(path: Path, asked: str) -> Any:
     try:
         return geopandas.GeoDataFrame.from_features(features, crs=crs)
     except (ValueError, TypeError, LookupError, AttributeError, shapely.errors.ShapelyError) as error:
-        raise Refusal(asked, f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)") from error
+        raise VadoseError(asked, f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)") from error
 
 
 def _named_crs(stated: Any, asked: str) -> CRS:
@@ -138,26 +138,28 @@ def _named_crs(stated: Any, asked: str) -> CRS:
     properties = stated.get("properties") if isinstance(stated, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
     if kind != "name" or not isinstance(name, str):
-        raise Refusal(asked, f"Its CRS is stated by {kind!r}, not by a name", "State it as urn:ogc:def:crs:EPSG::32630")
+        raise VadoseError(
+            asked, f"Its CRS is stated by {kind!r}, not by a name", "State it as urn:ogc:def:crs:EPSG::32630"
+        )
     try:
         return CRS.from_user_input(name)
     except CRSError as error:
-        raise Refusal(asked, f"Its CRS {name[:200]!r} is unknown", "Name one of EPSG") from error
+        raise VadoseError(asked, f"Its CRS {name[:200]!r} is unknown", "Name one of EPSG") from error
 
 
 def _require_magic(path: Path, asked: str) -> None:
     try:
         if not path.is_file():
-            raise Refusal(asked, "There is no such file", "Name a file of polygons")
+            raise VadoseError(asked, "There is no such file", "Name a file of polygons")
         with path.open("rb") as file:
             head = file.read(16)
     except OSError as error:
-        raise Refusal(asked, f"It cannot be read ({error})", "Name a file of polygons") from error
+        raise VadoseError(asked, f"It cannot be read ({error})", "Name a file of polygons") from error
     whole = head.startswith(_MAGIC[path.suffix.lower()])
     if path.suffix.lower() == ".fgb":
         whole = whole and int.from_bytes(head[8:12], "little") < _LARGEST_HEADER
     if not whole:
-        raise Refusal(asked, f"It is no {path.suffix.lower()[1:]} file", "Give a file that its name says it is")
+        raise VadoseError(asked, f"It is no {path.suffix.lower()[1:]} file", "Give a file that its name says it is")
 
 
 @contextmanager
@@ -166,11 +168,15 @@ def _unpacked(path: Path, asked: str) -> Iterator[Path]:
     with zipfile.ZipFile(path) as packed, tempfile.TemporaryDirectory() as folder:
         members = [one for one in packed.infolist() if PurePosixPath(one.filename).suffix.lower() in _BESIDE]
         if sum(one.file_size for one in members) > _LARGEST_UNPACKED:
-            raise Refusal(asked, f"It unpacks to more than {_LARGEST_UNPACKED:,} bytes", "Unpack it, and name a file")
+            raise VadoseError(
+                asked, f"It unpacks to more than {_LARGEST_UNPACKED:,} bytes", "Unpack it, and name a file"
+            )
         mains = [one for one in members if PurePosixPath(one.filename).suffix.lower() in {*_MAGIC, *_GEOJSON}]
         if len(mains) != 1:
             found = ", ".join(one.filename[:80] for one in mains[:4]) or "none"
-            raise Refusal(asked, f"It holds {len(mains)} files of polygons: {found}", "Unpack it, and name one of them")
+            raise VadoseError(
+                asked, f"It holds {len(mains)} files of polygons: {found}", "Unpack it, and name one of them"
+            )
         main = PurePosixPath(mains[0].filename)
         for one in members:
             member = PurePosixPath(one.filename)

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from vadose.io.memory import peak_mb
 from vadose.mapping import tile_files
-from vadose.mapping.executors import Crew
-from vadose.mapping.inventory import Held
+from vadose.mapping.executors import Executor
+from vadose.mapping.inventory import ArchiveFile
 from vadose.mapping.make import Prepared, prepare
 from vadose.mapping.plan import Plan
 from vadose.mapping.request import MapRequest
-from vadose.mapping.tasks import estimate_moments
-from vadose.mapping.tile_files import Receipt, Task
+from vadose.mapping.tasks import estimate_times
+from vadose.mapping.tile_files import Task, TaskRecord
 
 _MB = 1e6
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostEstimate:
     """What is left to do of a map, and what it takes.
 
     Attributes:
@@ -60,14 +60,14 @@ class Cost:
         )
 
 
-def cost_of(request: MapRequest, crew: Crew) -> Cost:
+def estimate_cost(request: MapRequest, crew: Executor) -> CostEstimate:
     """What a map would cost; nothing is written.
 
     Time and memory are those of the tasks that are finished in the folder, if there are any; otherwise one moment of
     one tile in the middle of the map is estimated, and its result thrown away.
 
     Raises:
-        Refusal: as `make_map`, for what can be known before.
+        VadoseError: as `make_map`, for what can be known before.
     """
     prepared = prepare(request)
     plan = prepared.plan
@@ -77,7 +77,7 @@ def cost_of(request: MapRequest, crew: Crew) -> Cost:
     left = [task for task in tasks if task not in done]
     seconds_a_cell, memory_mb, measured = _of_receipts(done) if done else _of_one_tile(prepared)
     work = seconds_a_cell * sum(map(_size, left)) / crew.workers
-    return Cost(
+    return CostEstimate(
         tiles=len(plan.tiles),
         moments=len(plan.moments),
         tasks=len(tasks),
@@ -91,7 +91,7 @@ def cost_of(request: MapRequest, crew: Crew) -> Cost:
     )
 
 
-def _of_receipts(done: dict[Task, Receipt]) -> tuple[float, float, str]:
+def _of_receipts(done: dict[Task, TaskRecord]) -> tuple[float, float, str]:
     seconds = sum(receipt.seconds for receipt in done.values()) / sum(map(_size, done))
     return seconds, max(receipt.peak_mb for receipt in done.values()), f"{len(done)} tasks that are finished"
 
@@ -99,7 +99,7 @@ def _of_receipts(done: dict[Task, Receipt]) -> tuple[float, float, str]:
 def _of_one_tile(prepared: Prepared) -> tuple[float, float, str]:
     task = _middle(prepared.plan)
     begun = time.perf_counter()
-    estimate_moments(prepared.tools, task.tile, task.moments, prepared.bench.as_of)
+    estimate_times(prepared.tools, task.tile, task.moments, prepared.bench.as_of)
     seconds = (time.perf_counter() - begun) / _size(task)
     return seconds, peak_mb(), f"{task}, now"
 
@@ -112,7 +112,7 @@ def _size(task: Task) -> int:
     return task.tile.columns * task.tile.rows * len(task.moments)
 
 
-def _bytes(held: Sequence[Held]) -> dict[str, int]:
+def _bytes(held: Sequence[ArchiveFile]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for one in held:
         sizes[one.source] = sizes.get(one.source, 0) + one.size

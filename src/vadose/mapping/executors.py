@@ -13,8 +13,8 @@ from typing import Any
 
 import dask
 
-from vadose.errors import Refusal
-from vadose.mapping.tasks import Bench, Tools, work, work_apart
+from vadose.errors import VadoseError
+from vadose.mapping.tasks import WorkerContext, WorkerSpec, run_task, run_task_in_process
 from vadose.mapping.tile_files import Task
 
 _SCHEMES = ("tcp://", "tls://")
@@ -27,7 +27,7 @@ Outcome = BaseException | None
 
 
 @dataclass(frozen=True)
-class Crew:
+class Executor:
     """Who does the tiles.
 
     Attributes:
@@ -45,20 +45,22 @@ class Crew:
     def __post_init__(self) -> None:
         known = self.scheduler in ("threads", "processes") or self.scheduler.startswith(_SCHEMES)
         if not known or self.workers < 1:
-            raise Refusal(
+            raise VadoseError(
                 f"map: {self.workers} workers of '{self.scheduler}'",
                 "There are threads, processes, and Dask schedulers by their address",
                 "Write threads, processes or tcp://host:port, and at least one worker",
             )
         if self.device not in DEVICES:
-            raise Refusal(f"map: the device '{self.device}'", f"There are {', '.join(DEVICES)}", "Write one of them")
+            raise VadoseError(
+                f"map: the device '{self.device}'", f"There are {', '.join(DEVICES)}", "Write one of them"
+            )
 
     @property
     def resources(self) -> dict[str, float]:
         """What a Dask worker must have free for a tile."""
         return {} if self.device == "cpu" else {"GPU": 1}
 
-    def each(self, bench: Bench, tools: Tools, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+    def each(self, bench: WorkerSpec, tools: WorkerContext, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Do the tasks in no certain order; give each with the error that it ended with, if any.
 
         Args:
@@ -67,15 +69,16 @@ class Crew:
             tasks: what is to do.
 
         Raises:
-            Refusal: the scheduler does not answer, or has no workers with the device; this machine has no such device.
+            VadoseError: the scheduler does not answer, or has no workers with the device; this machine has no such
+                device.
         """
         if not tasks:
             return
         if self.scheduler == "threads":
-            yield from _in_threads(partial(work, tools.on(self.device), bench), tasks, self.workers)
+            yield from _in_threads(partial(run_task, tools.on(self.device), bench), tasks, self.workers)
             return
         with self._client() as client:
-            yield from _by_dask(client, partial(work_apart, bench, self.device), tasks, self.resources)
+            yield from _by_dask(client, partial(run_task_in_process, bench, self.device), tasks, self.resources)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
@@ -94,14 +97,14 @@ class Crew:
         try:
             client = _within(2 * PATIENCE_S + 5, partial(_reached, distributed, self.scheduler))
         except Exception as error:  # junk in answer gives any error, MemoryError among them
-            raise Refusal(
+            raise VadoseError(
                 f"map: the Dask scheduler {self.scheduler}",
                 f"It does not answer as one, or has no workers ({type(error).__name__}: {error})",
                 "Start 'dask scheduler' and at least one 'dask worker', and give its address",
             ) from error
         if self.resources and not _declared(client, tuple(self.resources)):
             client.close()
-            raise Refusal(
+            raise VadoseError(
                 f"map: GPUs of the Dask scheduler {self.scheduler}",
                 "None of its workers declares one",
                 "Start 'dask worker --resources GPU=1' where there is one, or map with --device cpu",

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.errors import NothingFound
-from vadose.fusion import Needs, Windows
+from vadose.errors import NoDataError
+from vadose.fusion import InputSpec, TemporalPolicy
 from vadose.fusion.publication import Publication
-from vadose.grid import Area, Period, earlier, nanoseconds
+from vadose.grid import AreaOfInterest, Period, earlier, nanoseconds
 from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.dem import Dem
@@ -29,7 +29,7 @@ _DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
-class Held:
+class ArchiveFile:
     """A file of the archive, or all files of an item, that meets a map.
 
     Attributes:
@@ -46,12 +46,12 @@ class Held:
 def inventory(
     archive: Path,
     sources: Sequence[Source],
-    area: Area,
+    area: AreaOfInterest,
     moments: Sequence[np.datetime64],
-    needs: Needs,
-    windows: Windows,
+    needs: InputSpec,
+    windows: TemporalPolicy,
     as_of: np.datetime64 | None = None,
-) -> tuple[Held, ...]:
+) -> tuple[ArchiveFile, ...]:
     """What meets an area and the time that a map looks back on; only of sources that are needed.
 
     Args:
@@ -64,10 +64,10 @@ def inventory(
         as_of: nothing that was published later is read; None for hindsight.
 
     Raises:
-        Refusal: an item cannot be read.
+        VadoseError: an item cannot be read.
     """
     past = {source_of(name) for name in needs.history.variables}
-    found: list[Held] = []
+    found: list[ArchiveFile] = []
     for source in sources:
         if needs.names.isdisjoint(variable.name for variable in source.variables):
             continue
@@ -86,10 +86,10 @@ def index_of(source: Source) -> Index | None:
 class _Asked:
     """What is asked of a source: an area, and moments that look back some days on what counted by then."""
 
-    area: Area
+    area: AreaOfInterest
     moments: tuple[np.datetime64, ...]
     days: float
-    windows: Windows
+    windows: TemporalPolicy
     as_of: np.datetime64 | None
 
     @property
@@ -114,7 +114,7 @@ class _Asked:
         return met
 
 
-def _of_source(archive: Path, source: Source, asked: _Asked) -> list[Held]:
+def _of_source(archive: Path, source: Source, asked: _Asked) -> list[ArchiveFile]:
     if isinstance(source, Gldas | Smap):
         return _granules(source, asked)
     index = index_of(source)
@@ -123,11 +123,11 @@ def _of_source(archive: Path, source: Source, asked: _Asked) -> list[Held]:
     return _items(index, source, asked)
 
 
-def _items(index: Index, source: Source, asked: _Asked) -> list[Held]:
+def _items(index: Index, source: Source, asked: _Asked) -> list[ArchiveFile]:
     static = isinstance(source, Dem | WorldCover)
     try:
         records = index.find(asked.area, None if static else asked.period, replaced=True)
-    except NothingFound:
+    except NoDataError:
         return []
     if not static:
         coords = {
@@ -136,11 +136,11 @@ def _items(index: Index, source: Source, asked: _Asked) -> list[Held]:
             REPLACED_AT: ("time", times_or_never(record.replaced_at for record in records)),
         }
         records = tuple(compress(records, asked.met(source.name, xr.Dataset(coords=coords), _DAY * 0)))
-    held = (Held(source.name, one.id, sum(_size(Path(asset.href)) for asset in one.assets)) for one in records)
+    held = (ArchiveFile(source.name, one.id, sum(_size(Path(asset.href)) for asset in one.assets)) for one in records)
     return sorted(held, key=lambda one: one.name)
 
 
-def _granules(source: Gldas | Smap, asked: _Asked) -> list[Held]:
+def _granules(source: Gldas | Smap, asked: _Asked) -> list[ArchiveFile]:
     """Granules that a moment reads; one of a day holds observations of all of it."""
     held = source.index.granules
     if not held:
@@ -154,8 +154,8 @@ def _granules(source: Gldas | Smap, asked: _Asked) -> list[Held]:
     return sorted((_held(source.name, one.path) for one in compress(held, met)), key=lambda one: one.name)
 
 
-def _held(source: str, path: Path) -> Held:
-    return Held(source, path.name, _size(path))
+def _held(source: str, path: Path) -> ArchiveFile:
+    return ArchiveFile(source, path.name, _size(path))
 
 
 def _size(path: Path) -> int:

@@ -11,27 +11,27 @@ import xarray as xr
 
 from vadose.dataset.calibrations import require_physical
 from vadose.dataset.coverage import shares_text
-from vadose.errors import NothingFound, Refusal
+from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.config import SIMULATED
 from vadose.experiment.product_identity import differences, products_of_run
 from vadose.experiment.run import Run
 from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, told
-from vadose.fusion import Assembler
-from vadose.grid import Area, Period
-from vadose.inference import CONDITIONS
+from vadose.fusion import FeatureBuilder
+from vadose.grid import AreaOfInterest, Period
+from vadose.inference import MASK_SPEC
 from vadose.io.atomic import is_full
 from vadose.io.files import write_json
 from vadose.io.outputs import Request
 from vadose.mapping import tile_files
 from vadose.mapping.area_files import read_area
-from vadose.mapping.executors import Crew
-from vadose.mapping.inventory import Held, inventory
+from vadose.mapping.executors import Executor
+from vadose.mapping.inventory import ArchiveFile, inventory
 from vadose.mapping.map_files import Coverage, write_products
 from vadose.mapping.plan import NAME, TILE_CELLS, Plan, made_from
 from vadose.mapping.request import MapRequest, TilesFailed
-from vadose.mapping.tasks import Bench, Tools
+from vadose.mapping.tasks import WorkerContext, WorkerSpec
 from vadose.mapping.tile_files import Task
-from vadose.mapping.timestamps import Passes, moment_of, moments_of
+from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
 from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.granules import GranuleIndex
@@ -43,7 +43,7 @@ from vadose.variables import ARCHIVE_PRODUCTS
 MOST = 5_000_000
 """Tiles times moments of one map."""
 Progress = Callable[[int, int, str], None]
-ALONE = Crew()
+ALONE = Executor()
 MAP = Request("map", "")
 """Its plan tells one map from another."""
 
@@ -63,17 +63,17 @@ class Prepared:
 
     request: MapRequest
     plan: Plan
-    tools: Tools
-    held: tuple[Held, ...]
+    tools: WorkerContext
+    held: tuple[ArchiveFile, ...]
     notice: str
     inputs: tuple[str, ...] = ()
 
     @property
-    def bench(self) -> Bench:
+    def bench(self) -> WorkerSpec:
         """What its tiles are made with."""
-        as_of = moment_of(self.request.as_of) if self.request.as_of else None
+        as_of = timestamp_of(self.request.as_of) if self.request.as_of else None
         run, archive, out = (path.absolute() for path in (self.request.run, self.request.archive, self.request.out))
-        return Bench(run, archive, out, as_of, self.plan.digest)
+        return WorkerSpec(run, archive, out, as_of, self.plan.digest)
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def make_map(
     request: MapRequest,
     report: Progress,
     truth: Sequence[xr.DataArray] = (),
-    crew: Crew = ALONE,
+    crew: Executor = ALONE,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Make a map, or go on with one that was interrupted: only tiles that are not finished are estimated.
@@ -105,7 +105,7 @@ def make_map(
         The files of soil moisture, then those of all moments together, then the pictures.
 
     Raises:
-        Refusal: something of a source lies in the archive and none of it can be read;
+        VadoseError: something of a source lies in the archive and none of it can be read;
             no run, or one that learned from published numbers whose units nobody knows; no such area or moment,
             or an archive that holds nothing of them; a folder that holds another map, or that another process is at
             work on; a full disk.
@@ -137,20 +137,20 @@ def prepare(request: MapRequest) -> Prepared:
     """Find out all of a map that can be known before it is made; nothing is written.
 
     Raises:
-        Refusal: as `make_map`.
+        VadoseError: as `make_map`.
     """
     run = Run(request.run)
     experiment = run.experiment()
-    tools = Tools.of(run, request.archive)
+    tools = WorkerContext.of(run, request.archive)
     needs = tools.needs
     require_physical(run.input_calibrations(), needs.names)
-    as_of = moment_of(request.as_of) if request.as_of else None
+    as_of = timestamp_of(request.as_of) if request.as_of else None
     area = read_area(request.area)
     passes = Passes(lambda: Sentinel1(request.archive).index, area)
-    moments = moments_of(request.date, request.every, passes)
+    moments = timestamps_of(request.date, request.every, passes)
     tiles = area.tiles(TILE_CELLS, needs.halo)
     if not tiles:
-        raise Refusal(
+        raise VadoseError(
             f"map: the area '{area.name}'",
             "No cell of 320 m has its centre in it",
             "Give a larger area, or widen it to the cell around its middle",
@@ -163,14 +163,14 @@ def prepare(request: MapRequest) -> Prepared:
     return Prepared(request, plan, tools, held, notice, _inputs(tools, products_of_run(run.networks())))
 
 
-def _inputs(tools: Tools, learned: Mapping[str, str]) -> tuple[str, ...]:
+def _inputs(tools: WorkerContext, learned: Mapping[str, str]) -> tuple[str, ...]:
     names = {variable.name for source in tools.sources for variable in source.variables}
     return differences(tools.models[0].needs, learned, names, ARCHIVE_PRODUCTS, "an archive")
 
 
-def _require_few(area: Area, tiles: int, moments: int) -> None:
+def _require_few(area: AreaOfInterest, tiles: int, moments: int) -> None:
     if tiles * moments > MOST:
-        raise Refusal(
+        raise VadoseError(
             f"map: the area '{area.name}' at {moments:,} moments",
             f"They are {tiles * moments:,} estimates of tiles; a map holds {MOST:,}",
             "Map a part of the area, or fewer moments, at once",
@@ -178,11 +178,15 @@ def _require_few(area: Area, tiles: int, moments: int) -> None:
 
 
 def _held(
-    request: MapRequest, tools: Tools, area: Area, moments: Sequence[np.datetime64], as_of: np.datetime64 | None
-) -> tuple[Held, ...]:
+    request: MapRequest,
+    tools: WorkerContext,
+    area: AreaOfInterest,
+    moments: Sequence[np.datetime64],
+    as_of: np.datetime64 | None,
+) -> tuple[ArchiveFile, ...]:
     """What networks and flags are made from, each file once."""
-    asked = ((tools.sources, tools.needs), (tools.conditions, CONDITIONS))
-    found: dict[str, Held] = {}
+    asked = ((tools.sources, tools.needs), (tools.conditions, MASK_SPEC))
+    found: dict[str, ArchiveFile] = {}
     for sources, needs in asked:
         for one in inventory(request.archive, sources, area, moments, needs, tools.windows, as_of):
             found.setdefault(one.name, one)
@@ -200,7 +204,7 @@ def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
     """What of the archive a map does not read.
 
     Raises:
-        Refusal: it is all that there is of a source that the networks need.
+        VadoseError: it is all that there is of a source that the networks need.
     """
     tools, request = prepared.tools, prepared.request
     sources = needed(tools.sources, tools.models[0].needs.names)
@@ -216,9 +220,9 @@ def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
     return left_out
 
 
-def _judge_units(source: SoilGrids, area: Area) -> None:
+def _judge_units(source: SoilGrids, area: AreaOfInterest) -> None:
     """Have soil maps find out which of them are unfit; what else is wrong with them, their tiles tell."""
-    with suppress(Refusal):
+    with suppress(VadoseError):
         source.open(area, Period.before(np.datetime64(0, "ns"), 1.0))
 
 
@@ -255,20 +259,20 @@ def _require_something(prepared: Prepared) -> None:
     """Refuse a map of which no source says anything, before anything is written."""
     plan, tools = prepared.plan, prepared.tools
     span = Period(plan.moments[0], plan.moments[-1] + np.timedelta64(1, "ns"))
-    nothing: NothingFound | None = None
+    nothing: NoDataError | None = None
     for tile in plan.tiles:
         try:
-            Assembler.open(tools.sources, tile, span, tools.needs, tools.windows, prepared.bench.as_of)
+            FeatureBuilder.open(tools.sources, tile, span, tools.needs, tools.windows, prepared.bench.as_of)
             return
-        except NothingFound as reason:
+        except NoDataError as reason:
             nothing = reason
-        except Refusal:
+        except VadoseError:
             return  # something is there; whether a tile can be made of it, the tile tells
     if nothing:
         raise nothing
 
 
-def _finish(prepared: Prepared, report: Progress, crew: Crew) -> None:
+def _finish(prepared: Prepared, report: Progress, crew: Executor) -> None:
     """Do the tasks that are not finished."""
     out, tasks = prepared.request.out, prepared.plan.tasks
     waiting = [task for task in tasks if tile_files.finished(out, task) is None]
@@ -287,7 +291,7 @@ def _finish(prepared: Prepared, report: Progress, crew: Crew) -> None:
 
 def _require_room(error: BaseException, out: Path, done: int, total: int) -> None:
     if isinstance(error, OSError) and is_full(error, out):
-        raise Refusal(
+        raise VadoseError(
             f"map: writing into {out}",
             f"The disk is full ({error}); {done} of {total} tiles are done and stay",
             "Make room and run the same command again",
@@ -295,7 +299,7 @@ def _require_room(error: BaseException, out: Path, done: int, total: int) -> Non
 
 
 def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, VadoseError) else f"{type(error).__name__}: {error}"
 
 
-__all__ = ["ALONE", "MapRequest", "Prepared", "Task", "make_map", "moment_of", "notice_of", "prepare", "read_area"]
+__all__ = ["ALONE", "MapRequest", "Prepared", "Task", "make_map", "notice_of", "prepare", "read_area", "timestamp_of"]

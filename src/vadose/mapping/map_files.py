@@ -41,7 +41,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, eq=False)
-class Sheets:
+class MapFrame:
     """The map of one moment.
 
     Attributes:
@@ -55,7 +55,7 @@ class Sheets:
     items: tuple[str, ...]
 
 
-def sheets(folder: Path, plan: Plan, coverage: Coverage | None = None) -> Iterator[Sheets]:
+def map_frames(folder: Path, plan: Plan, coverage: Coverage | None = None) -> Iterator[MapFrame]:
     """The map at one moment after another, put together from its finished tiles; one moment is in memory at a time.
 
     Args:
@@ -73,7 +73,7 @@ def sheets(folder: Path, plan: Plan, coverage: Coverage | None = None) -> Iterat
                 items.update(used)
                 if coverage is not None:
                     coverage.add(estimate)
-        yield Sheets(moment, mosaic.zones(), tuple(sorted(items)))
+        yield MapFrame(moment, mosaic.zones(), tuple(sorted(items)))
 
 
 def write_products(
@@ -102,7 +102,7 @@ def write_products(
     with ExitStack() as stack:
         asked = (form for form in request.formats if form != "cog")
         wholes = [stack.enter_context(cubes(request.out, plan.moments, form, made_from, notice)) for form in asked]
-        for sheet in sheets(request.out, plan, coverage):
+        for sheet in map_frames(request.out, plan, coverage):
             for whole in wholes:
                 whole.put(sheet.moment, sheet.zones)
             drawn = _drawn(request, plan, sheet, notice, truth)
@@ -115,7 +115,7 @@ def write_products(
 
 
 def _scenes(
-    request: MapRequest, sheet: Sheets, made_from: Mapping[str, Any], notice: str, drawn: Sequence[Path]
+    request: MapRequest, sheet: MapFrame, made_from: Mapping[str, Any], notice: str, drawn: Sequence[Path]
 ) -> list[Scene]:
     declared = dict(made_from) | {"items": list(sheet.items)}
     paths = write_map(request.out, sheet.zones, time=sheet.moment, made_from=declared, notice=notice)
@@ -124,7 +124,7 @@ def _scenes(
 
 
 def _drawn(
-    request: MapRequest, plan: Plan, sheet: Sheets, notice: str, truth: Sequence[xr.DataArray]
+    request: MapRequest, plan: Plan, sheet: MapFrame, notice: str, truth: Sequence[xr.DataArray]
 ) -> tuple[Path, ...]:
     if not request.pictures:
         return ()

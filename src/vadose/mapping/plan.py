@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import shapely
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment.run import CALIBRATION, Run
-from vadose.grid import Area, Tile
+from vadose.grid import AreaOfInterest, Tile
 from vadose.io import files
 from vadose.mapping.request import MapRequest
 from vadose.mapping.tile_files import Task
@@ -35,7 +35,7 @@ class Plan:
         made_from: run, checkpoints and their checksums, archive, items.
     """
 
-    area: Area
+    area: AreaOfInterest
     moments: tuple[np.datetime64, ...]
     tiles: tuple[Tile, ...]
     made_from: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Plan:
             "moments": [f"{np.datetime_as_string(moment, 's')}Z" for moment in self.moments],
             "tiles": [list(asdict(tile).values()) for tile in self.tiles],
         }
-        content: dict[str, Any] = json.loads(json.dumps(files.declaration("map plan", made_from), default=str))
+        content: dict[str, Any] = json.loads(json.dumps(files.metadata("map plan", made_from), default=str))
         return content
 
     @property
@@ -68,7 +68,7 @@ class Plan:
         """Write the plan into a folder, or find it there already.
 
         Raises:
-            Refusal: the folder holds the plan of another map; all that differs is named.
+            VadoseError: the folder holds the plan of another map; all that differs is named.
         """
         path = folder / NAME
         if not path.exists():
@@ -76,7 +76,7 @@ class Plan:
             return
         changed = _differences(_read(path), self.content)
         if changed:
-            raise Refusal(
+            raise VadoseError(
                 f"map: {folder}",
                 f"It holds a map of another plan: {'; '.join(changed)}",
                 "Give another --out, or remove the folder",
@@ -111,7 +111,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return {"vadose_version": content["vadose_version"], "made_from": dict(content["made_from"])}
     except (ValueError, KeyError, TypeError) as error:
-        raise Refusal(asked, f"It is no plan of a map ({type(error).__name__}: {error})", remedy) from error
+        raise VadoseError(asked, f"It is no plan of a map ({type(error).__name__}: {error})", remedy) from error
 
 
 def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

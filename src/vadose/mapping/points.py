@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import shapely
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.csv_tables import read_csv
 from vadose.io.locks import alone_at
 from vadose.io.outputs import Request
@@ -30,12 +30,12 @@ def series_of(
         polygons: GeoJSON, GeoPackage, shapefile; named by a column name, id or place.
 
     Raises:
-        Refusal: no places, both points and polygons, or places outside the maps; or `out` cannot be written, or is
+        VadoseError: no places, both points and polygons, or places outside the maps; or `out` cannot be written, or is
             something else than earlier series.
     """
     require_suffix(out)
     if bool(at or points) == bool(polygons):
-        raise Refusal("series: places", "There are none, or both points and polygons", "Give points, or polygons")
+        raise VadoseError("series: places", "There are none, or both points and polygons", "Give points, or polygons")
     asked = {"at": list(at), "points": points, "polygons": polygons}
     request = Request.of("series", out, maps=maps, **asked)
     request.require_place(out, folder=False)
@@ -63,7 +63,7 @@ def read_points(path: Path | None) -> pd.DataFrame:
     """The points of a CSV file: place, lon, lat; none without a file.
 
     Raises:
-        Refusal: it cannot be read, or has no lon and lat.
+        VadoseError: it cannot be read, or has no lon and lat.
     """
     if path is None:
         return pd.DataFrame({"place": [], "lon": [], "lat": []})
@@ -73,7 +73,7 @@ def read_points(path: Path | None) -> pd.DataFrame:
         places = table["place"] if "place" in table else [f"{i}" for i in range(len(table))]
         return pd.DataFrame({"place": places, "lon": table["lon"].astype(float), "lat": table["lat"].astype(float)})
     except (OSError, ValueError, KeyError) as error:
-        raise Refusal(
+        raise VadoseError(
             f"series: the points {path}", f"They cannot be read ({error})", "Give a CSV file with columns lon and lat"
         ) from error
 
@@ -82,14 +82,14 @@ def read_polygons(path: Path) -> dict[str, shapely.Geometry]:
     """The polygons of a file, by their names or else their numbers, in degrees.
 
     Raises:
-        Refusal: it cannot be read, has no CRS or no polygon, or two of one name.
+        VadoseError: it cannot be read, has no CRS or no polygon, or two of one name.
     """
     layer = read_shapes(path)
     layer = layer[shapely.area(layer.geometry.to_numpy()) > 0]
     column = next((name for name in layer.columns if str(name).lower() in _NAMES), None)
     names = [str(name) for name in (layer[column] if column is not None else range(len(layer)))]
     if not names or len(set(names)) < len(names):
-        raise Refusal(
+        raise VadoseError(
             f"series: the polygons {path}", "There are none, or two have one name", "Give polygons with names"
         )
     return dict(zip(names, layer.geometry, strict=True))
@@ -99,5 +99,5 @@ def _point(text: str) -> tuple[str, float, float]:
     try:
         lon, lat = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise Refusal(f"series: the point '{text}'", "It is not two numbers", "Write lon,lat in degrees") from error
+        raise VadoseError(f"series: the point '{text}'", "It is not two numbers", "Write lon,lat in degrees") from error
     return text, lon, lat

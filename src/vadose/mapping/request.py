@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 FORMATS = ("cog", "zarr", "netcdf")
 
@@ -41,14 +41,14 @@ class MapRequest:
     def __post_init__(self) -> None:
         unknown = [name for name in self.formats if name not in FORMATS]
         if unknown or not self.formats:
-            raise Refusal(
+            raise VadoseError(
                 f"map: files of the format {', '.join(unknown) or 'none'}",
                 f"There are {', '.join(FORMATS)}",
                 "Choose one of them, or several",
             )
 
 
-class TilesFailed(Refusal):
+class TilesFailed(VadoseError):
     """A map some of whose tiles could not be estimated; the others are kept.
 
     Args:

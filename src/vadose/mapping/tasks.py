@@ -11,23 +11,23 @@ import numpy as np
 import rasterio
 import torch
 
-from vadose.errors import NothingFound, Refusal
+from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.run import Run
-from vadose.fusion import Assembler, Needs, Windows
+from vadose.fusion import FeatureBuilder, InputSpec, TemporalPolicy
 from vadose.grid import Period, Tile
-from vadose.inference import CONDITIONS, Calibration, blank, estimate_tile, of_conditions
-from vadose.io.memory import keep_freed, peak_mb
+from vadose.inference import MASK_SPEC, Calibration, empty_estimate, estimate_tile, of_conditions
+from vadose.io.memory import peak_mb, tune_malloc
 from vadose.mapping import tile_files
-from vadose.mapping.tile_files import Finished, Receipt, Task
+from vadose.mapping.tile_files import Task, TaskRecord, TaskResult
 from vadose.models import Model
-from vadose.sources import Source, open_conditions, open_sources
+from vadose.sources import Source, open_mask_sources, open_sources
 
 RASTER_CACHE_MB = 64
 """Blocks of raster files that are kept in memory, however large the map."""
 
 
 @dataclass(frozen=True)
-class Bench:
+class WorkerSpec:
     """What every tile of a map is made with: by value, so that it can be sent to a worker.
 
     Attributes:
@@ -46,7 +46,7 @@ class Bench:
 
 
 @dataclass(frozen=True, eq=False)
-class Tools:
+class WorkerContext:
     """What a worker opens once and uses for every tile.
 
     Attributes:
@@ -62,35 +62,35 @@ class Tools:
     models: tuple[Model, ...]
     sources: tuple[Source, ...]
     conditions: tuple[Source, ...]
-    windows: Windows
+    windows: TemporalPolicy
     calibration: Calibration
 
     @property
-    def needs(self) -> Needs:
+    def needs(self) -> InputSpec:
         """What the networks read, by the names of what the archive's sources have."""
         held = {variable.name for source in self.sources for variable in source.variables}
         return self.models[0].needs.met_by(held)
 
     @classmethod
-    def of(cls, run: Run, archive: Path) -> "Tools":
+    def of(cls, run: Run, archive: Path) -> "WorkerContext":
         """Networks of a run and sources of an archive.
 
         Raises:
-            Refusal: either cannot be read.
+            VadoseError: either cannot be read.
         """
         experiment = run.experiment()
         members = tuple(run.members())
-        sources, conditions = open_sources(archive), open_conditions(archive)
+        sources, conditions = open_sources(archive), open_mask_sources(archive)
         return cls(experiment.name, members, sources, conditions, experiment.windows, run.calibration())
 
-    def on(self, device: str) -> "Tools":
+    def on(self, device: str) -> "WorkerContext":
         """The same, its networks moved to a device.
 
         Raises:
-            Refusal: this machine has no such device.
+            VadoseError: this machine has no such device.
         """
         if device != "cpu" and not torch.cuda.is_available():
-            raise Refusal(
+            raise VadoseError(
                 f"map: the device '{device}'", "This machine has no GPU that PyTorch can use", "Map on the cpu"
             )
         for model in self.models:
@@ -99,26 +99,28 @@ class Tools:
         return self
 
 
-def estimate_moments(
-    tools: Tools, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None = None
-) -> Finished:
+def estimate_times(
+    tools: WorkerContext, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None = None
+) -> TaskResult:
     """Estimate one tile at some moments; each item is read once, and nothing is written.
 
     Raises:
-        Refusal: a file cannot be read.
+        VadoseError: a file cannot be read.
     """
     torch.set_num_threads(1)  # sums in one order, and workers that do not wait for each other
     with rasterio.Env(GDAL_CACHEMAX=RASTER_CACHE_MB):
         return _estimated(tools, tile, moments, as_of)
 
 
-def _estimated(tools: Tools, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None) -> Finished:
+def _estimated(
+    tools: WorkerContext, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None
+) -> TaskResult:
     needs = tools.needs
     span = Period(moments[0], moments[-1] + np.timedelta64(1, "ns"))
     try:
-        opened = Assembler.open(tools.sources, tile, span, needs, tools.windows, as_of)
-    except NothingFound:
-        return Finished((blank(tile, needs),) * len(moments), ((),) * len(moments))
+        opened = FeatureBuilder.open(tools.sources, tile, span, needs, tools.windows, as_of)
+    except NoDataError:
+        return TaskResult((empty_estimate(tile, needs),) * len(moments), ((),) * len(moments))
     conditions = _conditions(tools, tile, span, as_of)
     estimates, items = [], []
     for moment in moments:
@@ -129,37 +131,37 @@ def _estimated(tools: Tools, tile: Tile, moments: Sequence[np.datetime64], as_of
             estimate, used = estimate.flagged(of_conditions(ground)), tuple(sorted({*used, *ground.items}))
         estimates.append(estimate)
         items.append(used)
-    return Finished(tuple(estimates), tuple(items))
+    return TaskResult(tuple(estimates), tuple(items))
 
 
-def _conditions(tools: Tools, tile: Tile, span: Period, as_of: np.datetime64 | None) -> Assembler | None:
+def _conditions(tools: WorkerContext, tile: Tile, span: Period, as_of: np.datetime64 | None) -> FeatureBuilder | None:
     """What tells of the ground's conditions, if anything does."""
     try:
-        return Assembler.open(tools.conditions, tile.with_halo(0), span, CONDITIONS, tools.windows, as_of)
-    except NothingFound:
+        return FeatureBuilder.open(tools.conditions, tile.with_halo(0), span, MASK_SPEC, tools.windows, as_of)
+    except NoDataError:
         return None
 
 
-def work(tools: Tools, bench: Bench, task: Task) -> Receipt:
+def run_task(tools: WorkerContext, bench: WorkerSpec, task: Task) -> TaskRecord:
     """Estimate a task and write it into the folder of the map.
 
     Raises:
-        Refusal: a file cannot be read.
+        VadoseError: a file cannot be read.
         OSError: the result cannot be written.
     """
     begun = time.perf_counter()
-    done = estimate_moments(tools, task.tile, task.moments, bench.as_of)
+    done = estimate_times(tools, task.tile, task.moments, bench.as_of)
     return tile_files.write(bench.out, task, done, time.perf_counter() - begun, peak_mb())
 
 
-def work_apart(bench: Bench, device: str, task: Task) -> Receipt:
-    """As `work`, in a process of its own: it opens the tools itself, once, and reads without threads."""
+def run_task_in_process(bench: WorkerSpec, device: str, task: Task) -> TaskRecord:
+    """As `run_task`, in a process of its own: it opens the tools itself, once, and reads without threads."""
     dask.config.set(scheduler="synchronous")
-    keep_freed()
-    return work(tools_of(bench, device), bench, task)
+    tune_malloc()
+    return run_task(context_of(bench, device), bench, task)
 
 
 @lru_cache(maxsize=1)
-def tools_of(bench: Bench, device: str) -> Tools:
+def context_of(bench: WorkerSpec, device: str) -> WorkerContext:
     """Networks and sources of a map, opened once by a worker."""
-    return Tools.of(Run(bench.run), bench.archive).on(device)
+    return WorkerContext.of(Run(bench.run), bench.archive).on(device)

@@ -11,7 +11,7 @@ import numpy as np
 
 from vadose.grid import Tile
 from vadose.inference import TileEstimate
-from vadose.io.files import parse_json, read_json, replacing, sha256, write_json
+from vadose.io.files import atomic_write, parse_json, read_json, sha256, write_json
 
 FOLDER = "tiles"
 _AGE = "age_"
@@ -42,7 +42,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class TaskRecord:
     """What is known of a finished task without opening its arrays.
 
     Attributes:
@@ -57,7 +57,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, eq=False)
-class Finished:
+class TaskResult:
     """The estimates of a task.
 
     Attributes:
@@ -69,26 +69,26 @@ class Finished:
     items: tuple[tuple[str, ...], ...]
 
 
-def write(folder: Path, task: Task, finished: Finished, seconds: float, peak_mb: float) -> Receipt:
+def write(folder: Path, task: Task, finished: TaskResult, seconds: float, peak_mb: float) -> TaskRecord:
     """Write the arrays of a task, then its receipt; each is whole or not there.
 
     Raises:
         OSError: they cannot be written, such as on a full disk.
     """
     path = arrays_of(folder, task)
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         file.write(_encoded(finished))
         file.flush()
         os.fsync(file.fileno())
-    receipt = Receipt(sha256(path), seconds, peak_mb)
-    write_json(receipt_of(folder, task), asdict(receipt))
+    receipt = TaskRecord(sha256(path), seconds, peak_mb)
+    write_json(task_record_of(folder, task), asdict(receipt))
     return receipt
 
 
-def finished(folder: Path, task: Task) -> Receipt | None:
+def finished(folder: Path, task: Task) -> TaskRecord | None:
     """The receipt of a task whose arrays are there as they were written; None if they are not."""
     try:
-        receipt = Receipt(**read_json(receipt_of(folder, task)))
+        receipt = TaskRecord(**read_json(task_record_of(folder, task)))
         return receipt if sha256(arrays_of(folder, task)) == receipt.sha256 else None
     except (OSError, ValueError, TypeError):
         return None
@@ -109,12 +109,12 @@ def arrays_of(folder: Path, task: Task) -> Path:
     return folder / FOLDER / f"{task.name}.npz"
 
 
-def receipt_of(folder: Path, task: Task) -> Path:
+def task_record_of(folder: Path, task: Task) -> Path:
     """Where the receipt of a task lies in the folder of a map."""
     return folder / FOLDER / f"{task.name}.json"
 
 
-def _encoded(finished: Finished) -> bytes:
+def _encoded(finished: TaskResult) -> bytes:
     estimates = finished.estimates
     layers: dict[str, Any] = {
         name: np.stack([getattr(estimate, name) for estimate in estimates]) for name in ("mean", "spread", "quality")

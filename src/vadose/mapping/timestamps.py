@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Period, nanosecond, nanoseconds
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Period, nanosecond, nanoseconds
 from vadose.sources.archive import Index
 
 PASS = "pass"  # noqa: S105 (a pass of a satellite)
@@ -18,11 +18,11 @@ MOST = 10_000
 _DAY = np.timedelta64(1, "D")
 
 
-def moment_of(date: str) -> np.datetime64:
+def timestamp_of(date: str) -> np.datetime64:
     """A moment from the command line; a day means its last moment.
 
     Raises:
-        Refusal: it is no ISO date, or one without its day.
+        VadoseError: it is no ISO date, or one without its day.
     """
     try:
         moment = np.datetime64(date)
@@ -35,13 +35,13 @@ def moment_of(date: str) -> np.datetime64:
     return last
 
 
-def _no_date(date: str) -> Refusal:
-    return Refusal(
+def _no_date(date: str) -> VadoseError:
+    return VadoseError(
         f"map: the date '{date[:60]}'", "It is not an ISO date with its day", "Write 2021-06-10 or 2021-06-10T18:00"
     )
 
 
-def moments_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datetime64, ...]:
+def timestamps_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datetime64, ...]:
     """The moments that are mapped, in order, UTC.
 
     Args:
@@ -50,14 +50,14 @@ def moments_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datet
         passes: finds the passes of Sentinel-1.
 
     Raises:
-        Refusal: no dates, a range that ends before it starts, or an interval that is no number of days.
+        VadoseError: no dates, a range that ends before it starts, or an interval that is no number of days.
     """
     first, _, last = date.partition("/")
-    begin, end = moment_of(first), moment_of(last or first)
+    begin, end = timestamp_of(first), timestamp_of(last or first)
     if every == PASS:
         return passes.within(_whole_days(begin, end, date))
     if every is not None and (not re.fullmatch("[0-9]{1,5}", every or "") or int(every) == 0):
-        raise Refusal(
+        raise VadoseError(
             f"map: a map every '{every}'",
             "That is no whole number of days below 100,000",
             f"Write a number of days, or {PASS}",
@@ -67,7 +67,7 @@ def moments_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datet
     days, step, day = _whole_days(begin, end, date), int(every or 1), begin.astype("datetime64[D]")
     count = int((days.end.astype("datetime64[D]") - day) / _DAY - 1) // step + 1
     if count > MOST:
-        raise Refusal(
+        raise VadoseError(
             f"map: the dates '{date}'", f"They are {count:,} moments; a map holds {MOST:,}", "Map fewer days at once"
         )
     return tuple(nanoseconds(day + np.arange(count) * step * _DAY) + (begin - day))
@@ -83,13 +83,13 @@ class Passes:
     """
 
     index: Callable[[], Index]
-    area: Area
+    area: AreaOfInterest
 
     def within(self, period: Period) -> tuple[np.datetime64, ...]:
         """The last scene of each pass in a period.
 
         Raises:
-            NothingFound: there is none.
+            NoDataError: there is none.
         """
         times = sorted({record.time for record in self.index().find(self.area, period)})
         later = [*times[1:], times[-1] + _DAY]
@@ -99,5 +99,5 @@ class Passes:
 def _whole_days(begin: np.datetime64, end: np.datetime64, date: str) -> Period:
     first, after = begin.astype("datetime64[D]"), end.astype("datetime64[D]") + _DAY
     if after <= first:
-        raise Refusal(f"map: the dates '{date}'", "They end before they start", "Swap the two")
+        raise VadoseError(f"map: the dates '{date}'", "They end before they start", "Swap the two")
     return Period(first, after)

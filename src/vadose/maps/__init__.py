@@ -1,7 +1,7 @@
 """Writes and reads finished maps; knows no network."""
 
 from vadose.maps.cube import cubes
-from vadose.maps.layers import OUTSIDE, layers
+from vadose.maps.layers import NODATA, map_dataset
 from vadose.maps.mosaic import Mosaic
 from vadose.maps.open_maps import open_maps
 from vadose.maps.plotting.picture import picture
@@ -11,12 +11,12 @@ from vadose.maps.stac import Scene, write_catalogue
 from vadose.maps.write import name_of, write_map
 
 __all__ = [
-    "OUTSIDE",
+    "NODATA",
     "Mosaic",
     "Scene",
     "at_points",
     "cubes",
-    "layers",
+    "map_dataset",
     "name_of",
     "open_maps",
     "over_polygons",

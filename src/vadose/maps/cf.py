@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from vadose.grid import nanoseconds
-from vadose.io.files import declaration
+from vadose.io.files import metadata
 from vadose.maps.layers import STD_ATTRS
 from vadose.variables import SOIL_MOISTURE
 
@@ -83,7 +83,7 @@ def cube_attrs(zone: xr.Dataset, made_from: Mapping[str, Any], notice: str) -> d
         "title": f"Soil moisture of the top 5 cm on cells of 320 m, EPSG:{zone.rio.crs.to_epsg()}",
         "source": "Neural network on Sentinel-1, Sentinel-2, elevation, SoilGrids, SMAP and GLDAS",
         "history": "Made by vadose map",
-        "declaration": json.dumps(declaration("map", made_from), default=str),
+        "declaration": json.dumps(metadata("map", made_from), default=str),
     }
     return attrs | ({"comment": notice} if notice else {})
 

@@ -12,8 +12,8 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
-from vadose.io.files import replacing
+from vadose.errors import VadoseError
+from vadose.io.files import atomic_write
 from vadose.maps import cf
 
 CHUNK, SHARD = 128, 1024
@@ -77,7 +77,7 @@ class Cubes:
 
     def _begin(self, epsg: int, zone: xr.Dataset) -> Store:
         path = self.folder / f"soil_moisture_{epsg}{self.form.suffix}"
-        temporary = self.stack.enter_context(replacing(path))
+        temporary = self.stack.enter_context(atomic_write(path))
         store = self.form.make(temporary, zone, self.moments, self.made_from, self.notice)
         self.stack.callback(self.form.close, store)
         self.paths.append(path)
@@ -101,10 +101,10 @@ def cubes(
         notice: a warning that goes with the map; empty for none.
 
     Raises:
-        Refusal: another form.
+        VadoseError: another form.
     """
     if form not in FORMS:
-        raise Refusal(f"maps: a cube as {form}", f"There are {', '.join(FORMS)}", "Choose one of them")
+        raise VadoseError(f"maps: a cube as {form}", f"There are {', '.join(FORMS)}", "Choose one of them")
     with ExitStack() as stack:
         yield Cubes(folder, moments, made_from, notice, FORMS[form], stack)
 

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.variables import SOIL_MOISTURE, Quality
 
-OUTSIDE = 65535
+NODATA = 65535
 """Quality of a cell that is not in the mapped area; no combination of flags reaches it."""
 
 STD_ATTRS = {
@@ -28,7 +28,7 @@ AGE = "age_"
 _NONE: Mapping[str, ArrayLike] = MappingProxyType({})
 
 
-def layers(
+def map_dataset(
     cells: GeoBox, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike, ages: Mapping[str, ArrayLike] = _NONE
 ) -> xr.Dataset:
     """Put the layers of a map on the grid of its cells.
@@ -37,7 +37,7 @@ def layers(
         cells: the grid, of any CRS.
         mean: soil moisture (y, x), m3 m-3, NaN where there is no estimate.
         spread: standard deviation of its error (y, x), m3 m-3.
-        quality: bits of `Quality` (y, x), `OUTSIDE` for cells that are not in the area.
+        quality: bits of `Quality` (y, x), `NODATA` for cells that are not in the area.
         ages: by source, days from its observation to the moment of the map (y, x), NaN where there is none.
 
     Returns:
@@ -45,7 +45,7 @@ def layers(
         coordinates, CRS, nodata and CF attributes.
 
     Raises:
-        Refusal: arrays of another shape than the grid, or flags that are not whole numbers of 16 bits.
+        VadoseError: arrays of another shape than the grid, or flags that are not whole numbers of 16 bits.
     """
     y, x = cells.dimensions
     named = [AGE + source for source in ages]
@@ -64,7 +64,7 @@ def layers(
     }
     for name, values in arrays.items():
         if values.shape != tuple(cells.shape):
-            raise Refusal(
+            raise VadoseError(
                 f"maps: the layer {name} on a grid of {cells.shape.y} x {cells.shape.x} cells (y, x)",
                 f"Its shape is {values.shape}",
                 "Give arrays (y, x) of the grid's own shape, without halo",
@@ -72,7 +72,7 @@ def layers(
     arranged = {name: xr.DataArray(values, dims=(y, x), attrs=attrs[name]) for name, values in arrays.items()}
     dataset = xr.Dataset(arranged, coords=xr_coords(cells))
     for name in arrays:
-        dataset[name] = dataset[name].rio.write_nodata(OUTSIDE if name == "quality" else np.nan)
+        dataset[name] = dataset[name].rio.write_nodata(NODATA if name == "quality" else np.nan)
     return dataset.rename({y: "y", x: "x"}) if (y, x) != ("y", "x") else dataset
 
 
@@ -92,11 +92,11 @@ def age_attrs(source: str) -> dict[str, Any]:
 
 def _flags(quality: NDArray[np.generic]) -> NDArray[np.uint16]:
     if not np.issubdtype(quality.dtype, np.integer) or (
-        quality.size and not 0 <= quality.min() <= quality.max() <= OUTSIDE
+        quality.size and not 0 <= quality.min() <= quality.max() <= NODATA
     ):
-        raise Refusal(
+        raise VadoseError(
             "maps: the layer quality",
-            f"Its type is {quality.dtype}, or it holds numbers beyond 0..{OUTSIDE}",
+            f"Its type is {quality.dtype}, or it holds numbers beyond 0..{NODATA}",
             "Give bits of Quality as whole numbers of 16 bits",
         )
     return quality.astype(np.uint16)

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Tile
-from vadose.maps.layers import AGE, OUTSIDE, layers
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Tile
+from vadose.maps.layers import AGE, NODATA, map_dataset
 
 
 class Mosaic:
@@ -21,14 +21,14 @@ class Mosaic:
         tiles: all tiles of the map, as `area.tiles` gives them.
 
     Raises:
-        Refusal: no tiles, so no cell has its centre in the area.
+        VadoseError: no tiles, so no cell has its centre in the area.
     """
 
-    def __init__(self, area: Area, tiles: Iterable[Tile]) -> None:
+    def __init__(self, area: AreaOfInterest, tiles: Iterable[Tile]) -> None:
         self._area = area
         self._waiting = {tile.with_halo(0) for tile in tiles}
         if not self._waiting:
-            raise Refusal(
+            raise VadoseError(
                 f"maps: a map of '{area.name}'",
                 "No cell of 320 m has its centre in it",
                 "Give a larger area, or widen it to the cell around its middle",
@@ -53,30 +53,32 @@ class Mosaic:
 
         Args:
             tile: one of the map's tiles; its halo is of no concern.
-            mean, spread, quality, ages: (y, x) of the tile's cells, halo excluded, as `layers` describes.
+            mean, spread, quality, ages: (y, x) of the tile's cells, halo excluded, as `map_dataset` describes.
 
         Raises:
-            Refusal: a tile that is not awaited, or arrays that `layers` refuses.
+            VadoseError: a tile that is not awaited, or arrays that `map_dataset` refuses.
         """
         tile = tile.with_halo(0)
         if tile not in self._waiting:
-            raise Refusal(
+            raise VadoseError(
                 f"maps: the tile {tile}",
                 "It is no tile of this map, or it has been put before",
                 "Put each tile of the map once",
             )
-        self._zones[tile.epsg].put(tile, layers(tile.cells, mean, spread, quality, ages or {}), self._area.holds(tile))
+        self._zones[tile.epsg].put(
+            tile, map_dataset(tile.cells, mean, spread, quality, ages or {}), self._area.holds(tile)
+        )
         self._waiting.remove(tile)
 
     def zones(self) -> tuple[xr.Dataset, ...]:
         """The whole map: for each UTM zone the layers on the smallest grid that holds its cells.
 
         Raises:
-            Refusal: tiles are still awaited.
+            VadoseError: tiles are still awaited.
         """
         if self._waiting:
             some = "; ".join(str(tile) for tile in sorted(self._waiting, key=str)[:3])
-            raise Refusal(
+            raise VadoseError(
                 f"maps: the map of '{self._area.name}'",
                 f"{len(self._waiting)} tiles are missing, such as {some}",
                 "Estimate them and put them before the map is used",
@@ -106,17 +108,17 @@ class _Zone:
             whole[window] = np.where(held, layer.values, whole[window])
 
     def cropped(self) -> xr.Dataset:
-        held = self.arrays["quality"] != OUTSIDE
+        held = self.arrays["quality"] != NODATA
         (top, bottom), (left, right) = (_ends(held.any(axis=axis)) for axis in (1, 0))
         window = np.s_[top:bottom, left:right]
         ground = self.ground
         part = Tile(ground.epsg, ground.west + left, ground.north - top, right - left, bottom - top)
         cut = {name: array[window] for name, array in self.arrays.items()}
         ages = {name.removeprefix(AGE): array for name, array in cut.items() if name.startswith(AGE)}
-        return layers(part.cells, cut["mean"], cut["spread"], cut["quality"], ages)
+        return map_dataset(part.cells, cut["mean"], cut["spread"], cut["quality"], ages)
 
     def _blank(self, dtype: np.dtype[Any]) -> NDArray[Any]:
-        nothing = OUTSIDE if np.issubdtype(dtype, np.integer) else np.nan
+        nothing = NODATA if np.issubdtype(dtype, np.integer) else np.nan
         return np.full((self.ground.rows, self.ground.columns), nothing, dtype)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import rioxarray  # noqa: F401  (gives datasets their `.rio`)
 import xarray as xr
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.untrusted import netcdf_engine, require_own_codecs
-from vadose.maps.layers import OUTSIDE
+from vadose.maps.layers import NODATA
 from vadose.maps.read import read_map
 
 _BESIDE = ("_quality", "_age")
@@ -26,14 +26,14 @@ def open_maps(path: Path) -> dict[int, xr.Dataset]:
         ages, (time, y, x), lazy where the file allows it.
 
     Raises:
-        Refusal: there is no map, or one that cannot be read.
+        VadoseError: there is no map, or one that cannot be read.
     """
     for suffix, opened in _READERS.items():
         files = [path] if path.suffix == suffix else sorted(path.glob(f"soil_moisture_*{suffix}"))
         files = [file for file in files if file.exists() and not file.stem.endswith(_BESIDE)]
         if files:
             return _by_zone([opened(file) for file in files])
-    raise Refusal(
+    raise VadoseError(
         f"maps: the map {path}",
         "It is neither a Zarr store, NetCDF file or GeoTIFF of a map nor a folder with one",
         "Give the folder that 'vadose map' wrote",
@@ -54,10 +54,10 @@ def _decoded(path: Path, engine: str, consolidated: bool | None = None) -> xr.Da
     try:
         cube: xr.Dataset = xr.open_dataset(path.absolute(), engine=engine, decode_coords="all", **options)  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError) as error:
-        raise Refusal(f"maps: the cube {path}", f"It cannot be read ({error})", "Run the map again") from error
+        raise VadoseError(f"maps: the cube {path}", f"It cannot be read ({error})", "Run the map again") from error
     if not {"soil_moisture", "soil_moisture_std", "quality"} <= set(cube.data_vars):
-        raise Refusal(f"maps: the cube {path}", "It holds no map", "Give a file that 'vadose map' wrote")
-    return cube.assign(quality=cube["quality"].fillna(OUTSIDE).astype("uint16"))
+        raise VadoseError(f"maps: the cube {path}", "It holds no map", "Give a file that 'vadose map' wrote")
+    return cube.assign(quality=cube["quality"].fillna(NODATA).astype("uint16"))
 
 
 def _geotiff(path: Path) -> xr.Dataset:
@@ -76,7 +76,7 @@ def _joined(parts: list[xr.Dataset]) -> xr.Dataset:
     try:
         return xr.concat(parts, "time", join="exact", combine_attrs="drop_conflicts").sortby("time")
     except ValueError as error:
-        raise Refusal(
+        raise VadoseError(
             "maps: maps of several moments", f"They are not on one grid ({error})", "Give maps of one area"
         ) from error
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import nanosecond
-from vadose.maps.layers import layers
+from vadose.maps.layers import map_dataset
 
 
 def read_map(path: Path) -> xr.Dataset:
@@ -26,7 +26,7 @@ def read_map(path: Path) -> xr.Dataset:
         `notice`.
 
     Raises:
-        Refusal: a file is missing, cannot be read or is no such map.
+        VadoseError: a file is missing, cannot be read or is no such map.
     """
     flags = path.with_name(f"{path.stem}_quality.tif")
     (mean, spread), grid, tags, _ = _bands(path, ("soil_moisture", "soil_moisture_std"))
@@ -35,27 +35,29 @@ def read_map(path: Path) -> xr.Dataset:
     days, age_grid, _, sources = _bands(aged) if aged.is_file() else (np.empty(0), grid, {}, ())
     for beside, its_grid in ((flags, flag_grid), (aged, age_grid)):
         if its_grid != grid:
-            raise Refusal(f"map: {beside}", f"Its grid is another than that of {path.name}", "Write the map anew")
+            raise VadoseError(f"map: {beside}", f"Its grid is another than that of {path.name}", "Write the map anew")
     attrs = {name: tags[name] for name in ("declaration", "notice") if name in tags}
     time = nanosecond(tags["time"].removesuffix("Z"), f"map: {path}")
     ages = dict(zip(sources, days, strict=True))
-    return layers(grid, mean, spread, quality, ages).assign_coords(time=time).assign_attrs(attrs)
+    return map_dataset(grid, mean, spread, quality, ages).assign_coords(time=time).assign_attrs(attrs)
 
 
 def _bands(path: Path, names: tuple[str, ...] = ()) -> tuple[NDArray[Any], GeoBox, dict[str, str], tuple[str, ...]]:
     """Values, grid, tags and names of the bands of a file; those that it should have, where they are known."""
     asked = f"map: {path}"
     if not path.is_file():
-        raise Refusal(asked, "There is no such file", "Name a file that `write_map` wrote, with its flags beside it")
+        raise VadoseError(
+            asked, "There is no such file", "Name a file that `write_map` wrote, with its flags beside it"
+        )
     try:
         with rasterio.open(path, driver="GTiff") as file:
             described, tags, values = file.descriptions, file.tags(), file.read()
             epsg = file.crs.to_epsg() if file.crs else None
             grid = GeoBox(file.shape, file.transform, f"EPSG:{epsg}" if epsg else file.crs)
     except RasterioError as error:
-        raise Refusal(asked, f"It cannot be read ({error})", "Write the map anew") from error
+        raise VadoseError(asked, f"It cannot be read ({error})", "Write the map anew") from error
     if described != (names or described) or "time" not in tags:
-        raise Refusal(
+        raise VadoseError(
             asked,
             f"Its bands are called {described}, not {names}, or it has no time",
             "Name a file of soil moisture that `write_map` wrote",

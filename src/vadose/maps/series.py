@@ -11,11 +11,11 @@ import shapely.affinity
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import CELL_M, bbox_of, from_lonlat, to_lonlat, utm_epsg
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.maps import cf
-from vadose.maps.layers import OUTSIDE, age_attrs, flag_attrs
+from vadose.maps.layers import NODATA, age_attrs, flag_attrs
 
 MOISTURE, STD = "soil_moisture", "soil_moisture_std"
 _KEY = ["place", "time"]
@@ -36,12 +36,12 @@ def at_points(zones: Zones, points: pd.DataFrame) -> pd.DataFrame:
         ages (days). A place outside the mapped area has NaN, and 65535 as quality.
 
     Raises:
-        Refusal: none of the points lies within the maps.
+        VadoseError: none of the points lies within the maps.
     """
     columns = (points[name].tolist() for name in ("place", "lon", "lat"))
     found = [_cell(zones, str(place), float(lon), float(lat)) for place, lon, lat in zip(*columns, strict=True)]
-    if all((table["quality"] == OUTSIDE).all() for table in found):
-        raise Refusal(
+    if all((table["quality"] == NODATA).all() for table in found):
+        raise VadoseError(
             f"series: {len(points)} points",
             f"None of them lies within the maps, which are in EPSG:{', '.join(map(str, zones))}",
             "Give longitude and latitude in degrees, in this order, within the mapped area",
@@ -64,7 +64,7 @@ def over_polygons(zones: Zones, polygons: Mapping[str, shapely.Geometry]) -> pd.
         soil_moisture_std, quality, ages, and cells: how many of them have an estimate.
 
     Raises:
-        Refusal: a polygon holds the centre of no cell of the maps.
+        VadoseError: a polygon holds the centre of no cell of the maps.
     """
     means = [_mean(zones, name, polygon) for name, polygon in polygons.items()]
     return _ordered(pd.concat(means, ignore_index=True))
@@ -80,10 +80,10 @@ def write_series(path: Path, table: pd.DataFrame, notice: str = "", request: str
         request: mark of the request that made them; CSV has no place for either.
 
     Raises:
-        Refusal: another suffix.
+        VadoseError: another suffix.
     """
     require_suffix(path)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         _WRITERS[path.suffix](temporary, table, notice, request)
     return path
 
@@ -92,10 +92,12 @@ def require_suffix(path: Path) -> None:
     """Make sure that a file of series can have such a name.
 
     Raises:
-        Refusal: another suffix.
+        VadoseError: another suffix.
     """
     if path.suffix not in _WRITERS:
-        raise Refusal(f"series: the file {path}", f"There are {', '.join(_WRITERS)}", "Choose one of these suffixes")
+        raise VadoseError(
+            f"series: the file {path}", f"There are {', '.join(_WRITERS)}", "Choose one of these suffixes"
+        )
 
 
 def is_series(path: Path) -> bool:
@@ -120,7 +122,7 @@ def _cell(zones: Zones, place: str, lon: float, lat: float) -> pd.DataFrame:
     )
     values = {str(name): layer.values for name, layer in zone.isel(y=row, x=column).data_vars.items()}
     if not inside:
-        values = {name: np.full_like(layer, OUTSIDE if name == "quality" else np.nan) for name, layer in values.items()}
+        values = {name: np.full_like(layer, NODATA if name == "quality" else np.nan) for name, layer in values.items()}
     return pd.DataFrame({"place": place, "lon": lon, "lat": lat, "time": zone["time"].values} | values)
 
 
@@ -128,8 +130,8 @@ def _mean(zones: Zones, name: str, polygon: shapely.Geometry) -> pd.DataFrame:
     every = (_within(zone, epsg, polygon) for epsg, zone in zones.items())
     parts = [part for part in every if part is not None]
     cells = xr.concat(parts, "cell", join="exact") if parts else None
-    if cells is None or not (cells["quality"] != OUTSIDE).any():
-        raise Refusal(
+    if cells is None or not (cells["quality"] != NODATA).any():
+        raise VadoseError(
             f"series: the polygon '{name}'",
             f"It holds the centre of no cell of the maps, which are in EPSG:{', '.join(map(str, zones))}",
             "Give a larger polygon within the mapped area, or a point",
@@ -137,7 +139,7 @@ def _mean(zones: Zones, name: str, polygon: shapely.Geometry) -> pd.DataFrame:
     known = cells[MOISTURE].notnull()  # noqa: PD004 (of xarray)
     means = cells.drop_vars("quality").where(known).mean("cell")
     flags = cells["quality"].values
-    quality = reduce(np.bitwise_or, np.where(flags == OUTSIDE, 0, flags), np.zeros(flags.shape[1], np.uint16))
+    quality = reduce(np.bitwise_or, np.where(flags == NODATA, 0, flags), np.zeros(flags.shape[1], np.uint16))
     columns = {str(layer): values.values for layer, values in means.data_vars.items()}
     columns |= {"quality": quality, "cells": known.sum("cell").values}
     middle = _middle(polygon)
@@ -184,7 +186,7 @@ def _parquet(path: Path, table: pd.DataFrame, notice: str, request: str) -> None
 def _netcdf(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
     twice = table.loc[table.duplicated(_KEY), "place"]
     if len(twice):
-        raise Refusal(
+        raise VadoseError(
             "series: a NetCDF file", f"It would hold the place '{twice.iloc[0]}' twice", "Give each place its own name"
         )
     wide = table.drop(columns=["lon", "lat"]).set_index(_KEY).to_xarray()

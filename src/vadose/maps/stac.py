@@ -15,8 +15,8 @@ import shapely.geometry
 import xarray as xr
 
 from vadose import __version__
-from vadose.grid import CELL_M, Area, bbox_of, polygons_of, within_degrees
-from vadose.io.files import replacing, sha256
+from vadose.grid import CELL_M, AreaOfInterest, bbox_of, polygons_of, within_degrees
+from vadose.io.files import atomic_write, sha256
 from vadose.variables import SOIL_MOISTURE
 
 COLLECTION = "collection.json"
@@ -81,7 +81,7 @@ class Scene:
 
 def write_catalogue(
     folder: Path,
-    area: Area,
+    area: AreaOfInterest,
     moments: Sequence[np.datetime64],
     scenes: Sequence[Scene],
     cubes: Sequence[Path],
@@ -140,7 +140,7 @@ def _outline(extent: Mapping[str, Any]) -> shapely.Geometry:
 def _save(thing: pystac.STACObject, path: Path) -> None:
     content = thing.to_dict(include_self_link=False, transform_hrefs=False)
     content["links"] = [_relative(link) for link in content["links"]]
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         pystac.StacIO.default().save_json(str(temporary), content)
 
 

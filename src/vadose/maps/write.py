@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
-from vadose.errors import Refusal
-from vadose.io.files import declaration, replacing
-from vadose.maps.layers import AGE, OUTSIDE, age_attrs, flag_attrs
+from vadose.errors import VadoseError
+from vadose.io.files import atomic_write, metadata
+from vadose.maps.layers import AGE, NODATA, age_attrs, flag_attrs
 from vadose.variables import SOIL_MOISTURE
 
 _STORED = {"driver": "COG", "compress": "DEFLATE", "predictor": "YES", "blocksize": 512}
@@ -62,7 +62,7 @@ MOISTURE = _File(
         ),
     ),
 )
-FLAGS = _File("_quality", "uint16", OUTSIDE, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
+FLAGS = _File("_quality", "uint16", NODATA, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
 
 
 def _ages(zone: xr.Dataset) -> tuple[_File, ...]:
@@ -89,7 +89,7 @@ def write_map(
     m3 m-3, NaN where there is none, overviews by average; and `..._quality.tif`, uint16 bits of
     `vadose.variables.Quality` with their meanings in the band's tags, 65535 outside the area, overviews by nearest;
     and, where the layers have ages,
-    `..._age.tif`, float32, one band a source, in days. Tags of all: `time` (UTC), `notice`, and `declaration` (JSON:
+    `..._age.tif`, float32, one band a source, in days. Tags of all: `time` (UTC), `notice`, and `metadata` (JSON:
     package version and `made_from`).
 
     Args:
@@ -103,23 +103,23 @@ def write_map(
         The files of soil moisture, in the order of `zones`; `read_map` opens each with its flags.
 
     Raises:
-        Refusal: no zone, two zones in one CRS, or one without an EPSG code.
+        VadoseError: no zone, two zones in one CRS, or one without an EPSG code.
         OSError: a file cannot be written, such as on a full disk.
     """
     tags = {
         "time": f"{np.datetime_as_string(time, 's')}Z",
-        "declaration": json.dumps(declaration("map", made_from), default=str),
+        "declaration": json.dumps(metadata("map", made_from), default=str),
     } | ({"notice": notice} if notice else {})
     paths = tuple(folder / f"{name_of(zone, time)}.tif" for zone in zones)
     if not paths or len(set(paths)) < len(paths):
-        raise Refusal(
+        raise VadoseError(
             f"maps: a map of {len(paths)} zones", "There is none, or two have the same CRS", "Give one for each CRS"
         )
     with ExitStack() as whole:
         for path, zone in zip(paths, zones, strict=True):
             for file in (MOISTURE, FLAGS, *_ages(zone)):
                 target = path.with_name(f"{path.stem}{file.suffix}.tif")
-                whole.enter_context(replacing(target)).write_bytes(_encoded(zone, file, tags))
+                whole.enter_context(atomic_write(target)).write_bytes(_encoded(zone, file, tags))
     return paths
 
 
@@ -127,11 +127,11 @@ def name_of(zone: xr.Dataset, time: np.datetime64) -> str:
     """Name of the files of one zone and time, without suffix.
 
     Raises:
-        Refusal: the zone's CRS has no EPSG code.
+        VadoseError: the zone's CRS has no EPSG code.
     """
     epsg = zone.rio.crs.to_epsg() if zone.rio.crs else None
     if epsg is None:
-        raise Refusal(
+        raise VadoseError(
             "maps: a file of one zone",
             "Its CRS has no EPSG code to be named by",
             "Map in UTM or another of EPSG",

@@ -5,7 +5,7 @@ from vadose.models.batch import Batch, Estimate, Model
 from vadose.models.change_detection import ChangeDetection
 from vadose.models.climatology import Climatology
 from vadose.models.encoder import EncoderShape
-from vadose.models.masked_sources import sources_of, without
+from vadose.models.masked_sources import mask_sources, sources_of
 from vadose.models.network import FusionNetwork
 from vadose.models.own_record import by_own_record
 from vadose.models.shape import ENCODERS, NetworkShape
@@ -23,6 +23,6 @@ __all__ = [
     "Product",
     "Trees",
     "by_own_record",
+    "mask_sources",
     "sources_of",
-    "without",
 ]

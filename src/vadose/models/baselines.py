@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.models.batch import Batch, Estimate
-from vadose.models.feature_columns import columns_of
-from vadose.models.feature_extractor import Readings
+from vadose.models.feature_columns import feature_columns
+from vadose.models.feature_extractor import FeatureExtractor
 from vadose.models.pixel_scaler import is_decibel
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Product:
     slope: float = 1.0
 
     @property
-    def needs(self) -> Needs:
+    def needs(self) -> InputSpec:
         """The product's own cell value."""
-        return Needs(cells=(self.variable,))
+        return InputSpec(cells=(self.variable,))
 
     def estimate(self, batch: Batch) -> Estimate:
         """The product's value on its line; NaN where it has none."""
@@ -57,7 +57,7 @@ class Trees:
         reads: what they read of the history.
     """
 
-    needs: Needs
+    needs: InputSpec
     booster: "lightgbm.Booster"
     spread: float
     reads: Reads = "steps"
@@ -70,14 +70,14 @@ class Trees:
         return Estimate(mean, np.full_like(mean, self.spread))
 
 
-def table_of(batch: Batch, needs: Needs, reads: Reads = "steps") -> NDArray[np.float32]:
+def table_of(batch: Batch, needs: InputSpec, reads: Reads = "steps") -> NDArray[np.float32]:
     """One row a cell, (batch y x, column), NaN where missing: what trees read."""
     if reads == "both":
         return np.concatenate([_steps(batch, needs), _columns(batch, needs)], axis=1)
     return _steps(batch, needs) if reads == "steps" else _columns(batch, needs)
 
 
-def _steps(batch: Batch, needs: Needs) -> NDArray[np.float32]:
+def _steps(batch: Batch, needs: InputSpec) -> NDArray[np.float32]:
     """Cell values, then every step of the history; backscatter in decibel."""
     samples, steps, variables = batch.history.shape[:3]
     history = batch.history.reshape(samples, steps * variables, *batch.history.shape[3:])
@@ -91,8 +91,8 @@ def _steps(batch: Batch, needs: Needs) -> NDArray[np.float32]:
     return rows
 
 
-def _columns(batch: Batch, needs: Needs) -> NDArray[np.float32]:
+def _columns(batch: Batch, needs: InputSpec) -> NDArray[np.float32]:
     """The numbers of a cell that the network's heads read: the moment, filters of the past, the season."""
-    columns = columns_of(needs, season=True)
-    values = Readings.of(batch, needs).columns(columns).numpy()
+    columns = feature_columns(needs, season=True)
+    values = FeatureExtractor.of(batch, needs).columns(columns).numpy()
     return np.moveaxis(values, 1, -1).reshape(-1, len(columns))

@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
-from vadose.fusion import Inputs, Needs
+from vadose.fusion import FeatureCube, InputSpec
 from vadose.grid import cell_centres
 
 
@@ -67,7 +67,7 @@ class Batch:
         )
 
     @classmethod
-    def of_inputs(cls, inputs: Inputs, needs: Needs) -> "Batch":
+    def of_inputs(cls, inputs: FeatureCube, needs: InputSpec) -> "Batch":
         """A batch of one tile."""
         return cls(
             torch.from_numpy(_stacked(inputs.pixels, needs.pixels, 0))[None],
@@ -100,7 +100,7 @@ class Model(Protocol):
     """Inputs in, estimate out: the network, its baselines and the products alike."""
 
     @property
-    def needs(self) -> Needs:
+    def needs(self) -> InputSpec:
         """What must be in a batch."""
         ...
 

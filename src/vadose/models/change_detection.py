@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.models.batch import Batch, Estimate
 from vadose.models.derived_variables import in_decibel
 
@@ -41,7 +41,7 @@ class ChangeDetection:
         spread: standard deviation of the error over training samples, m3 m-3.
     """
 
-    needs: Needs
+    needs: InputSpec
     slope: float
     dry: float
     gain: float
@@ -53,7 +53,7 @@ class ChangeDetection:
         return Estimate(mean, np.where(np.isfinite(mean), np.float32(self.spread), np.float32(np.nan)))
 
 
-def saturation(batch: Batch, needs: Needs, slope: float) -> Floats:
+def saturation(batch: Batch, needs: InputSpec, slope: float) -> Floats:
     """Relative saturation, %, (batch, y, x); NaN where there is no recent look or too short a past."""
     vv_db, angle = looks(batch, needs)
     levelled = vv_db - slope * (angle - REFERENCE_ANGLE)
@@ -63,7 +63,7 @@ def saturation(batch: Batch, needs: Needs, slope: float) -> Floats:
     return np.asarray(relative.clip(0, 100), np.float32)
 
 
-def looks(batch: Batch, needs: Needs) -> tuple[Floats, Floats]:
+def looks(batch: Batch, needs: InputSpec) -> tuple[Floats, Floats]:
     """Backscatter in dB and incidence angle in degrees of each step, (batch, step, y, x), the latest first."""
     names = needs.history.variables
     vv = in_decibel(batch.history[:, :, names.index("vv")])

@@ -6,7 +6,7 @@ from math import tau
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.models.batch import Batch, Estimate
 from vadose.models.feature_extractor import YEAR_DAYS
 
@@ -36,9 +36,9 @@ class Climatology:
     spread: float
 
     @property
-    def needs(self) -> Needs:
+    def needs(self) -> InputSpec:
         """No predictor at all."""
-        return Needs()
+        return InputSpec()
 
     def estimate(self, batch: Batch) -> Estimate:
         """The mean cycle of the neighbours on the day; of all places where the cell's place is not known."""

@@ -59,7 +59,7 @@ def formed(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name, index in INDICES.items() if there.issuperset(index.of))
 
 
-def quantities(names: Iterable[str]) -> tuple[str, ...]:
+def derived_variables(names: Iterable[str]) -> tuple[str, ...]:
     """What is read of some variables: themselves, less those that an index stands for, and the indices."""
     there = dict.fromkeys(names)
     indices = formed(there)

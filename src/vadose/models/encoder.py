@@ -10,7 +10,7 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import PIXELS_PER_CELL
 
 STRIDES = (4, 8, 16, 32)
@@ -36,7 +36,7 @@ class EncoderShape:
 
     def __post_init__(self) -> None:
         if min(self.blocks) < 1 or self.width < 1 or self.max_width < self.width:
-            raise Refusal(
+            raise VadoseError(
                 f"encoder: blocks {self.blocks}, width {self.width}, max_width {self.max_width}",
                 "Every stage needs a convolution, and max_width is at least width",
                 "Choose counts of 1 or more, such as (2, 1, 1, 3)",
@@ -46,7 +46,7 @@ class EncoderShape:
             border += count * stride
             following = min(2 * stride, PIXELS_PER_CELL)
             if border % following:
-                raise Refusal(
+                raise VadoseError(
                     f"encoder: blocks {self.blocks}",
                     f"After stride {stride} the border is {border} pixels, which is not a multiple of {following}",
                     "Choose counts that keep cells aligned, such as (2, 1, 1, 3)",
@@ -73,7 +73,7 @@ class Encoder(nn.Module):
         width = shape.widths[0]
         for stage, count in enumerate(shape.blocks):
             if stage:
-                layers.append(Halve())
+                layers.append(AvgMaxPool())
             for _ in range(count):
                 layers.append(Separable(width, shape.widths[stage]))
                 width = shape.widths[stage]
@@ -103,7 +103,7 @@ class Separable(nn.Module):
         return joined
 
 
-class Halve(nn.Module):
+class AvgMaxPool(nn.Module):
     """Half the resolution: the mean and the maximum of 2 x 2 features, in equal parts."""
 
     def forward(self, x: Tensor) -> Tensor:

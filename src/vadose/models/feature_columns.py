@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vadose.fusion import Needs
-from vadose.models.derived_variables import INDICES, quantities
+from vadose.fusion import InputSpec
+from vadose.models.derived_variables import INDICES, derived_variables
 from vadose.variables import source_of
 
 STATIC = ("dem", "soilgrids")
@@ -71,15 +71,15 @@ class Column:
         return self.kind is Kind.STATIC or (self.kind is Kind.MEAN and bare)
 
 
-def columns_of(needs: Needs, season: bool) -> tuple[Column, ...]:
+def feature_columns(needs: InputSpec, season: bool) -> tuple[Column, ...]:
     """The columns that needs are enough for.
 
     Args:
         needs: of the network.
         season: whether the day of the year is read.
     """
-    past = quantities(needs.history.variables)
-    columns = [*_now(quantities(dict.fromkeys((*needs.cells, *needs.pixels, *needs.history.variables))), past)]
+    past = derived_variables(needs.history.variables)
+    columns = [*_now(derived_variables(dict.fromkeys((*needs.cells, *needs.pixels, *needs.history.variables))), past)]
     for quantity in past:
         if quantity != "cross_ratio":
             columns += _before(quantity, past)

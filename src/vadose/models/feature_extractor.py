@@ -7,12 +7,12 @@ from math import tau
 import torch
 from torch import Tensor
 
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models.batch import Batch
 from vadose.models.derived_variables import read
 from vadose.models.feature_columns import Column, Kind
-from vadose.models.history_filters import Series
+from vadose.models.history_filters import HistoryFilters
 
 YEAR_DAYS = 365.25
 SMALLEST_RANGE = 1e-3
@@ -20,7 +20,7 @@ SMALLEST_RANGE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Readings:
+class FeatureExtractor:
     """All that is known of the cells of a batch.
 
     Attributes:
@@ -30,11 +30,11 @@ class Readings:
     """
 
     now: Mapping[str, Tensor]
-    past: Mapping[str, Series]
+    past: Mapping[str, HistoryFilters]
     day: Tensor
 
     @classmethod
-    def of(cls, batch: Batch, needs: Needs) -> "Readings":
+    def of(cls, batch: Batch, needs: InputSpec) -> "FeatureExtractor":
         """Read a batch: what the cells lack at the moment is taken from the pixels, else from the latest step."""
         past = read({name: batch.history[:, :, i] for i, name in enumerate(needs.history.variables)})
         latest = {name: batch.history[:, 0, i] for i, name in enumerate(needs.history.variables)}
@@ -43,7 +43,7 @@ class Readings:
         now = read(latest | means | cells)
         like = next(iter(now.values()))
         day = batch.day_of_year.to(like)[:, None, None].expand_as(like)
-        return cls(now, {name: Series(steps, needs.history.step_days) for name, steps in past.items()}, day)
+        return cls(now, {name: HistoryFilters(steps, needs.history.step_days) for name, steps in past.items()}, day)
 
     def columns(self, columns: tuple[Column, ...]) -> Tensor:
         """(batch, column, y, x); NaN where missing."""
@@ -60,7 +60,7 @@ class Readings:
         return _of_past(self.past[column.quantity], self.now[column.quantity], column)
 
 
-def _of_past(past: Series, now: Tensor, column: Column) -> Tensor:
+def _of_past(past: HistoryFilters, now: Tensor, column: Column) -> Tensor:
     match column.kind:
         case Kind.DEPARTURE:
             return now - past.mean

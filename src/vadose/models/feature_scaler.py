@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from vadose.dataset.scaling import Scaling
+from vadose.dataset.scaling import ScalingStats
 from vadose.models.derived_variables import INDICES
 from vadose.models.feature_columns import LEVELS, Column, Kind
 from vadose.models.pixel_scaler import FARTHEST
@@ -14,7 +14,7 @@ CONSTANT = 1e-6
 """A standard deviation below this part of the mean is rounding."""
 
 
-class Standard(nn.Module):
+class FeatureScaler(nn.Module):
     """(value - mean) / std of each column, and whether there was any.
 
     Mean and standard deviation are those of the quantities until they are fitted on training samples.
@@ -29,7 +29,7 @@ class Standard(nn.Module):
     told: Tensor
     levels: Tensor
 
-    def __init__(self, columns: tuple[Column, ...], scaling: Scaling) -> None:
+    def __init__(self, columns: tuple[Column, ...], scaling: ScalingStats) -> None:
         super().__init__()
         moments = torch.tensor([_nominal(column, scaling) for column in columns], dtype=torch.float32)
         self.register_buffer("mean", moments[:, 0, None, None])
@@ -67,7 +67,7 @@ class Standard(nn.Module):
         self.std.copy_(torch.where(varies, std, self.std.flatten().cpu().double()).to(self.std).reshape(self.std.shape))
 
 
-def _nominal(column: Column, scaling: Scaling) -> tuple[float, float]:
+def _nominal(column: Column, scaling: ScalingStats) -> tuple[float, float]:
     if column.kind in (Kind.SINE, Kind.COSINE):
         return 0.0, 0.7
     if column.kind is Kind.WITHIN:

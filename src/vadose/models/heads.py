@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from vadose.models.feature_columns import Column, Kind
 
 
-class Level(nn.Module):
+class StaticHead(nn.Module):
     """One linear layer; with nothing to read it is a constant.
 
     Args:
@@ -43,7 +43,7 @@ class Noise(nn.Module):
 
     def forward(self, columns: Tensor, sensor: Tensor | None) -> Tensor:
         """Shake (batch, column, y, x)."""
-        return shaken(columns + self.moving * torch.randn_like(columns), self.lasting, sensor)
+        return add_group_noise(columns + self.moving * torch.randn_like(columns), self.lasting, sensor)
 
 
 def noise_of(columns: tuple[Column, ...], moving: float, lasting: float, static: float) -> Noise:
@@ -52,7 +52,7 @@ def noise_of(columns: tuple[Column, ...], moving: float, lasting: float, static:
     return Noise(torch.tensor([0.0 if c.lasting else moving for c in columns]), torch.tensor(of_place))
 
 
-def shaken(columns: Tensor, std: Tensor | float, sensor: Tensor | None) -> Tensor:
+def add_group_noise(columns: Tensor, std: Tensor | float, sensor: Tensor | None) -> Tensor:
     """Add the same noise to all samples of a sensor.
 
     Args:

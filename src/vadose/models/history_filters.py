@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class HistoryFilters:
     """The history of one quantity.
 
     Attributes:

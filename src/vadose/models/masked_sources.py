@@ -6,17 +6,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.models.batch import Batch
 from vadose.variables import source_of
 
 
-def sources_of(needs: Needs) -> list[str]:
+def sources_of(needs: InputSpec) -> list[str]:
     """The sources of some needs, by name."""
     return sorted({source_of(name) for name in needs.names})
 
 
-def without(batch: Batch, needs: Needs, sources: Sequence[str], lost: Tensor) -> Batch:
+def mask_sources(batch: Batch, needs: InputSpec, sources: Sequence[str], lost: Tensor) -> Batch:
     """Make sources missing as a whole, for the moment and in the history.
 
     Args:

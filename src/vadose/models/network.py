@@ -9,17 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vadose.dataset.scaling import Scaling
-from vadose.fusion import Needs
+from vadose.dataset.scaling import ScalingStats
+from vadose.fusion import InputSpec
 from vadose.models.batch import Batch, Estimate
 from vadose.models.encoder import Encoder
-from vadose.models.feature_columns import Column, columns_of
-from vadose.models.feature_extractor import Readings
-from vadose.models.feature_scaler import Standard
-from vadose.models.heads import Level, noise_of, perceptron, shaken
+from vadose.models.feature_columns import Column, feature_columns
+from vadose.models.feature_extractor import FeatureExtractor
+from vadose.models.feature_scaler import FeatureScaler
+from vadose.models.heads import StaticHead, add_group_noise, noise_of, perceptron
 from vadose.models.history_filters import Recurrent
-from vadose.models.pixel_scaler import Scaled
-from vadose.models.shape import NetworkShape, Parts
+from vadose.models.pixel_scaler import PixelScaler
+from vadose.models.shape import NetworkOutput, NetworkShape
 
 SMALLEST_SPREAD = 0.005
 """No in-situ sensor is better than this, m3 m-3."""
@@ -45,48 +45,48 @@ class FusionNetwork(nn.Module):
     label_std: Tensor
     of_level: Tensor
 
-    def __init__(self, needs: Needs, shape: NetworkShape, scaling: Scaling) -> None:
+    def __init__(self, needs: InputSpec, shape: NetworkShape, scaling: ScalingStats) -> None:
         super().__init__()
         self.needs, self.shape = needs, shape
-        self.columns: tuple[Column, ...] = columns_of(needs, shape.season)
+        self.columns: tuple[Column, ...] = feature_columns(needs, shape.season)
         level = [number for number, column in enumerate(self.columns) if column.of_level]
         self.register_buffer("label_mean", torch.tensor(scaling.mean["soil_moisture"], dtype=torch.float32))
         self.register_buffer("label_std", torch.tensor(scaling.std["soil_moisture"], dtype=torch.float32))
         self.register_buffer("of_level", torch.tensor(level, dtype=torch.long), persistent=False)
-        self.standard = Standard(self.columns, scaling)
+        self.standard = FeatureScaler(self.columns, scaling)
         self.noise = noise_of(self.columns, shape.noise, shape.time_invariant_noise, shape.static_noise)
         features = len(self.columns) + len(self.standard.told)
         if shape.cell_features:
             self.cells = perceptron(features, shape.cell_features, 1, shape.dropout)
             features = shape.cell_features
         if needs.pixels:
-            self.scaled_pixels = Scaled(needs.pixels, scaling, axis=-3)
+            self.scaled_pixels = PixelScaler(needs.pixels, scaling, axis=-3)
             self.encoder = Encoder(2 * len(needs.pixels), shape.encoder)
             features += self.encoder.features
         if needs.history.variables and shape.gru_size:
-            self.scaled_history = Scaled(needs.history.variables, scaling, axis=-3)
+            self.scaled_history = PixelScaler(needs.history.variables, scaling, axis=-3)
             self.past = Recurrent(len(needs.history.variables), shape.gru_size)
             features += shape.gru_size
         self.hidden = perceptron(features, shape.hidden_size, 2, shape.dropout)
         self.head = nn.Conv2d(shape.hidden_size, 2, 1)
-        self.level = Level(len(level))
+        self.level = StaticHead(len(level))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean and spread, m3 m-3, each (batch, y, x)."""
         parts = self.parts(batch)
         return parts.level + parts.swing, parts.spread
 
-    def parts(self, batch: Batch, sensor: Tensor | None = None) -> Parts:
+    def parts(self, batch: Batch, sensor: Tensor | None = None) -> NetworkOutput:
         """Level, swing and spread; in training the noise of what lasts is the same for the samples of one sensor.
 
         Args:
             batch: in the order of the needs.
             sensor: (sample,), a number for each sensor; without it every sample is one of its own.
         """
-        scaled, there = self.standard(Readings.of(batch, self.needs).columns(self.columns))
+        scaled, there = self.standard(FeatureExtractor.of(batch, self.needs).columns(self.columns))
         lasting = scaled[:, self.of_level]
         if self.training:
-            lasting = shaken(lasting, self.shape.head_noise, sensor) * there[:, self.of_level]
+            lasting = add_group_noise(lasting, self.shape.head_noise, sensor) * there[:, self.of_level]
             scaled = self.noise(scaled, sensor) * there
         branches = [torch.cat([scaled, there[:, self.standard.told]], dim=1)]
         if self.shape.cell_features:
@@ -98,12 +98,12 @@ class FusionNetwork(nn.Module):
         raw = self.head(self.hidden(torch.cat(branches, dim=1)))
         level = self.label_mean + self.label_std * self.level(lasting)
         spread = SMALLEST_SPREAD + self.label_std * nn.functional.softplus(raw[:, 1])
-        return Parts(level, self.label_std * raw[:, 0], spread)
+        return NetworkOutput(level, self.label_std * raw[:, 0], spread)
 
     @torch.no_grad()
     def fit_columns(self, batches: Iterable[Batch]) -> None:
         """Take the mean and the spread of every column from training samples; weights are left as they are."""
-        self.standard.fit(Readings.of(batch, self.needs).columns(self.columns) for batch in batches)
+        self.standard.fit(FeatureExtractor.of(batch, self.needs).columns(self.columns) for batch in batches)
 
     @torch.inference_mode()
     def estimate(self, batch: Batch) -> Estimate:
@@ -115,7 +115,7 @@ class FusionNetwork(nn.Module):
     @torch.inference_mode()
     def strange(self, batch: Batch) -> NDArray[np.bool_]:
         """Where a quantity is far from all that the network learned from, (batch, y, x)."""
-        readings = Readings.of(batch.to(self.label_mean.device), self.needs)
+        readings = FeatureExtractor.of(batch.to(self.label_mean.device), self.needs)
         return np.asarray((self.standard.farthest(readings.columns(self.columns)) > STRANGE).cpu().numpy())
 
     def describe(self) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.models.batch import Batch
 
 
-def by_own_record(batch: Batch, needs: Needs) -> Batch:
+def by_own_record(batch: Batch, needs: InputSpec) -> Batch:
     """Standardise some predictors by the history of each cell: (x - mean) / std over its observed steps.
 
     A product that is another by a line of positive slope gives the same. The predictor is missing, at the moment and in

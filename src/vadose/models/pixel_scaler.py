@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from vadose.dataset.scaling import Scaling
+from vadose.dataset.scaling import ScalingStats
 from vadose.variables import PREDICTORS
 
 FARTHEST = 8.0
 """Standard deviations from the mean beyond which a value is taken for no farther."""
 
 
-class Scaled(nn.Module):
+class PixelScaler(nn.Module):
     """Scale the variables along one axis and append for each its presence (1 observed, 0 missing).
 
     Args:
@@ -22,7 +22,7 @@ class Scaled(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, names: tuple[str, ...], scaling: Scaling, axis: int) -> None:
+    def __init__(self, names: tuple[str, ...], scaling: ScalingStats, axis: int) -> None:
         super().__init__()
         self.axis = axis
         self.decibel = [index for index, name in enumerate(names) if is_decibel(name)]

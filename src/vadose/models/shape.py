@@ -57,7 +57,7 @@ class NetworkShape:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class NetworkOutput:
     """Soil moisture as the sum of two, m3 m-3, each (batch, y, x).
 
     Attributes:

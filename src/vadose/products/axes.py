@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import CRSError
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 Floats = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def grid_of(variable: xr.DataArray, asked: str) -> Grid:
     """The grid of a variable.
 
     Raises:
-        Refusal: it has no two axes on the ground, axes that are swapped, or a projection that is not told.
+        VadoseError: it has no two axes on the ground, axes that are swapped, or a projection that is not told.
     """
     roles = roles_of(variable)
     if not {"x", "y"} <= set(roles):
@@ -73,7 +73,9 @@ def grid_of(variable: xr.DataArray, asked: str) -> Grid:
     x, y = (variable[roles[role]] for role in ("x", "y"))
     columns, rows = (np.asarray(axis.values, np.float64) for axis in (x, y))
     if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
-        raise Refusal(f"{asked}: its axes", "They hold missing values", "Write a coordinate for every row and column")
+        raise VadoseError(
+            f"{asked}: its axes", "They hold missing values", "Write a coordinate for every row and column"
+        )
     crs = _crs(variable, x, y, asked)
     if crs.is_geographic:
         _check_degrees(columns, rows, roles, asked)
@@ -118,7 +120,7 @@ def _is_degrees(axis: xr.DataArray) -> bool:
 
 def _check_degrees(columns: Floats, rows: Floats, roles: Mapping[str, str], asked: str) -> None:
     if np.abs(rows).max() > 90.5 or columns.min() < -360 or columns.max() > 540:
-        raise Refusal(
+        raise VadoseError(
             f"{asked}: its axes '{roles['y']}' and '{roles['x']}'",
             f"Latitudes run from {rows.min():g} to {rows.max():g}, longitudes from {columns.min():g} to "
             f"{columns.max():g}: they are swapped, or no degrees",
@@ -142,18 +144,18 @@ def _step(centres: Floats, other: Floats) -> float:
     return float(np.median(np.abs(np.diff(axis)))) if len(axis) > 1 else 0.0
 
 
-def _no_axes(variable: xr.DataArray, asked: str) -> Refusal:
+def _no_axes(variable: xr.DataArray, asked: str) -> VadoseError:
     flat = [str(name) for name in variable.coords if variable.coords[name].ndim == 2]
     told = f", and places of two dimensions ({', '.join(flat)})" if flat else ""
-    return Refusal(
+    return VadoseError(
         f"{asked}: its axes",
         f"Variable '{variable.name}' has the dimensions {', '.join(map(str, variable.dims))}{told}: no axis of x and y",
         "Give each of the two axes its coordinate, with a CF standard_name, and a grid mapping where it is projected",
     )
 
 
-def _no_crs(asked: str, found: str) -> Refusal:
-    return Refusal(
+def _no_crs(asked: str, found: str) -> VadoseError:
+    return VadoseError(
         f"{asked}: its grid",
         f"Its axes are not of longitude and latitude, and {found}",
         "Write a CF grid mapping (with crs_wkt) or a GeoTIFF with its CRS",

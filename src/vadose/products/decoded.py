@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
@@ -62,7 +62,7 @@ def decode(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> Decoded:
         asked: how messages call it.
 
     Raises:
-        Refusal: the valid range leaves nothing.
+        VadoseError: the valid range leaves nothing.
     """
     stored = _of_sign(np.asarray(stored), attrs)
     scale, offset = (_one(attrs, name, default) for name, default in (("scale_factor", 1.0), ("add_offset", 0.0)))
@@ -182,7 +182,7 @@ def _beyond(stored: Numbers, values: Floats, there: Places, stated: _Range, step
     left = {way: int((there & ~outside).sum()) for way, outside in ways.items()}
     of_stored = stated.of_stored if stated.of_stored is not None else left[True] > left[False]
     if there.any() and not left[of_stored]:
-        raise Refusal(
+        raise VadoseError(
             f"{asked}: its {stated.text}",
             f"Of {int(there.sum())} values at the sensors it leaves {left[True]} where it is of the stored numbers, "
             f"{left[False]} where it is of the unpacked ones; by its type it is of the "

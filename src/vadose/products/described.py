@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.files import read_yaml, validated
 
 TABLES = (".parquet", ".pq", ".csv", ".csv.gz")
@@ -62,14 +62,14 @@ class Product(Reading):
         """A product of the command line: a path, name=path, or a YAML file of this class.
 
         Raises:
-            Refusal: there is no such file, or the YAML file tells something else.
+            VadoseError: there is no such file, or the YAML file tells something else.
         """
         name, equals, rest = text.partition("=")
         if not equals or Path(text).exists():
             name, rest = "", text
         path = Path(rest)
         if not path.exists():
-            raise Refusal(f"evaluate: {rest}", "There is no such file or folder", "Give a table, or gridded files")
+            raise VadoseError(f"evaluate: {rest}", "There is no such file or folder", "Give a table, or gridded files")
         if path.suffix in {".yaml", ".yml"}:
             return cls._read(path)
         return cls(name=name or path.name.split(".")[0], path=path, **reading.model_dump())
@@ -95,17 +95,17 @@ def reading_of(
     """The options of the command line, checked; see `Reading`. Each of `select` is NAME=VALUE.
 
     Raises:
-        Refusal: a value is out of its range, or no NAME=VALUE.
+        VadoseError: a value is out of its range, or no NAME=VALUE.
     """
     pairs = [one.partition("=") for one in select]
     for name, equals, value in pairs:
         if not (name.strip() and equals and value.strip()):
-            raise Refusal(
+            raise VadoseError(
                 f"evaluate: --select {name}{equals}{value}", "It is no NAME=VALUE", "Write --select depth=0.05"
             )
     names = [name.strip() for name, _, _ in pairs]
     if len(set(names)) < len(names):
-        raise Refusal(
+        raise VadoseError(
             f"evaluate: --select of {', '.join(names)}", "One name stands there twice", "Choose one value each"
         )
     told = {"variable": variable, "units": units, "layer_depth": layer_depth, "rescale": rescale}

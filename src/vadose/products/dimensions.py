@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 _EXPVER = "expver"
 """ERA5's dimension of the final analysis (1) and the preliminary one (5), each empty where the other is."""
@@ -24,12 +24,12 @@ def layers_of(
         asked: how messages call the variable.
 
     Raises:
-        Refusal: a dimension of which none was chosen, or that has no such value; or one that the variable lacks.
+        VadoseError: a dimension of which none was chosen, or that has no such value; or one that the variable lacks.
     """
     extra = [str(name) for name in variable.dims if name not in ground_and_time]
     unknown = sorted(set(select) - set(extra))
     if unknown:
-        raise Refusal(
+        raise VadoseError(
             f"{asked}: --select {unknown[0]}={select[unknown[0]]}",
             f"Its dimensions besides ground and time are {_listed(variable, extra) or 'none'}",
             "Choose of these, or leave it out",
@@ -45,7 +45,7 @@ def layers_of(
         return tuple(variable.isel({_EXPVER: int(place)}) for place in order)
     if open_:
         name = open_[0]
-        raise Refusal(
+        raise VadoseError(
             f"{asked}: one layer of it",
             f"It has more dimensions: {_listed(variable, open_)}",
             f"Choose by --select {name}={_values(variable, name)[0]}"
@@ -58,7 +58,7 @@ def _place_of(variable: xr.DataArray, name: str, value: str, asked: str) -> int:
     names = [*_values(variable, name), *_descriptions(variable, name)]
     found = [place % variable.sizes[name] for place, known in enumerate(names) if _is(known, value)]
     if not found:
-        raise Refusal(
+        raise VadoseError(
             f"{asked}: --select {name}={value}",
             f"Its {_listed(variable, [name])}",
             "Choose one of these values",

@@ -9,7 +9,7 @@ from typing import Any
 import rioxarray  # noqa: F401  # reads GeoTIFF
 import xarray as xr
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.untrusted import netcdf_engine, require_own_codecs
 from vadose.products.axes import roles_of
 from vadose.products.described import Product
@@ -24,7 +24,7 @@ def files_of(product: Product) -> list[Path]:
     """The files of a product, by name.
 
     Raises:
-        Refusal: a folder without any, or a file of another kind.
+        VadoseError: a folder without any, or a file of another kind.
     """
     path = product.path
     if not path.is_dir() or _is_zarr(path):
@@ -32,7 +32,7 @@ def files_of(product: Product) -> list[Path]:
     else:
         held = sorted(p for p in path.rglob("*") if p.suffix.lower() in _NETCDF + _TIFF or _is_zarr(p))
     if not held or not (_is_zarr(held[0]) or held[0].suffix.lower() in _NETCDF + _TIFF):
-        raise Refusal(
+        raise VadoseError(
             f"{product.name}: {path}",
             "It is no table and holds no NetCDF, Zarr or GeoTIFF",
             f"Give one of {', '.join((*_NETCDF, '.zarr', *_TIFF))}, or a Parquet or CSV table",
@@ -64,7 +64,7 @@ def opened(product: Product, path: Path) -> Iterator[tuple[Layers, ...]]:
     """The layers of soil moisture of a file, of each of its variables that are meant.
 
     Raises:
-        Refusal: the file cannot be read, has no such variable, no time, or a dimension of which none is chosen.
+        VadoseError: the file cannot be read, has no such variable, no time, or a dimension of which none is chosen.
     """
     asked = f"{product.name}: {path}"
     with ExitStack() as stack:
@@ -72,10 +72,10 @@ def opened(product: Product, path: Path) -> Iterator[tuple[Layers, ...]]:
             root = stack.enter_context(_open(path, asked, ""))
             paths = chosen_paths(path, product.variable, _decoded(root), asked)
             held = [_held(path, one, root, stack, asked) for one in paths]
-        except Refusal:
+        except VadoseError:
             raise
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise Refusal(
+            raise VadoseError(
                 asked, f"It cannot be read ({error})", "Give NetCDF, Zarr or GeoTIFF that xarray opens"
             ) from error
         yield tuple(_layers(product, path, one, root, f"{asked}: variable '{one.path}'") for one in held)

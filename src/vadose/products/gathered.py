@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.dataset.labels import LabelRule
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation import check, read
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor
 from vadose.products.described import Product
@@ -43,11 +43,11 @@ def gathered(products: Sequence[Product], sensors: Path | None = None) -> Gather
             the first product that is a table serves.
 
     Raises:
-        Refusal: two of one name, gridded products without sensors, or what a product's files refuse.
+        VadoseError: two of one name, gridded products without sensors, or what a product's files refuse.
     """
     names = [product.name for product in products]
     if len(set(names)) < len(names):
-        raise Refusal(
+        raise VadoseError(
             f"evaluate: {', '.join(names)}", "Two products have one name", "Name them: first=PATH second=PATH"
         )
     tables = {product.name: read(product.path) for product in products if product.is_table}
@@ -66,7 +66,7 @@ def _reference(sensors: Path | None, tables: dict[str, pd.DataFrame]) -> pd.Data
         is_table = Product(name="sensors", path=sensors).is_table
         return read(sensors) if is_table else sensors
     if not tables:
-        raise Refusal(
+        raise VadoseError(
             "evaluate: a gridded product",
             "Its sensors are not given",
             "Give --sensors: a table of estimates with readings, an ISMN archive, or one of 'samples convert-ismn'",

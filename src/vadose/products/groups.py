@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.untrusted import HDF5_MAGIC
 from vadose.products.axes import roles_of
 
@@ -88,7 +88,7 @@ def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[st
         asked: how messages call the file.
 
     Raises:
-        Refusal: there is none of the name, or several that may be meant.
+        VadoseError: there is none of the name, or several that may be meant.
     """
     grids = [str(key) for key, held in root.data_vars.items() if {"x", "y"} <= set(roles_of(held)) or held.ndim > 1]
     name = name.strip("/")
@@ -101,14 +101,14 @@ def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[st
         found = [one for one in deep if name in (one, one.rpartition("/")[2])]
         if len(found) != 1:
             several = f"It is in several groups: {_listed(found)}" if found else f"It has {_listed(grids + deep)}"
-            raise Refusal(f"{asked}: variable '{name}'", several, "Give --variable one of them, with its group")
+            raise VadoseError(f"{asked}: variable '{name}'", several, "Give --variable one of them, with its group")
         return found
     known = [one for one in deep if _SMAP.fullmatch(one)]
     if known and not grids:
         return known
     if len(deep) == 1 and not grids:
         return deep
-    raise Refusal(
+    raise VadoseError(
         f"{asked}: its variable of soil moisture",
         f"It has {len(grids + deep)} gridded variables: {_listed(grids + deep)}",
         "Name one by --variable",
@@ -122,7 +122,7 @@ def with_axes(variable: xr.DataArray, held: Held, asked: str) -> xr.DataArray:
     columns have one latitude and one longitude each.
 
     Raises:
-        Refusal: places in the file contradict EASE-Grid 2.0.
+        VadoseError: places in the file contradict EASE-Grid 2.0.
     """
     if len(variable.dims) < 2 or {"x", "y"} <= set(roles_of(variable)):
         return variable
@@ -171,7 +171,7 @@ def _require_near(degrees: Floats, metres: Floats, axis: int, step: float, asked
     found = way.transform(other, degrees[there])[1] if axis == 1 else way.transform(degrees[there], other)[0]
     off = np.abs(np.asarray(found) - metres[there]).max(initial=0.0)
     if off > _OFF_GRID * step:
-        raise Refusal(
+        raise VadoseError(
             f"{asked}: its grid",
             f"It has the size of EASE-Grid 2.0 with pixels of {step:.0f} m, its places lie up to {off:.0f} m beside",
             "Give the axes as coordinates, with a CF grid mapping",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.dataset.labels import LabelRule, clean, nearest
-from vadose.errors import NothingFound, Refusal
+from vadose.errors import NoDataError, VadoseError
 from vadose.grid import Period
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
@@ -25,8 +25,8 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
         rule: which readings are labels; the window is that of the product.
 
     Raises:
-        Refusal: the archive cannot be read.
-        NothingFound: nothing of both lies within the window.
+        VadoseError: the archive cannot be read.
+        NoDataError: nothing of both lies within the window.
     """
     ismn = Ismn(archive, skip_malformed=True)
     sensors = ismn.sensors(deepest_m=rule.deepest_m + 0.001)
@@ -41,7 +41,7 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
     ]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if table.empty:
-        raise NothingFound(
+        raise NoDataError(
             f"{product.name}: readings of {archive} within {product.window_hours:g} h of its layers, {period}",
             f"Of {len(sensors)} sensors {len(parts)} lie where it has values; none has a reading with flag "
             f"{' or '.join(rule.flags)} then",
@@ -55,7 +55,7 @@ def _at(
 ) -> pd.DataFrame:
     try:
         readings = ismn.read(sensor, period)
-    except Refusal:  # none in the period, or a malformed file
+    except VadoseError:  # none in the period, or a malformed file
         return pd.DataFrame()
     there = np.isfinite(found.values[:, number])
     times, first = np.unique(found.times[there], return_index=True)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.errors import NothingFound, Refusal
+from vadose.errors import NoDataError, VadoseError
 from vadose.products.axes import Grid, grid_of
 from vadose.products.decoded import Decoded, decode
 from vadose.products.described import Product
@@ -51,17 +51,17 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
     """The values of a product in the cells nearest to places (degrees).
 
     Raises:
-        Refusal: a file cannot be read, or files differ in units.
-        NothingFound: no place lies within any of them.
+        VadoseError: a file cannot be read, or files differ in units.
+        NoDataError: no place lies within any of them.
     """
     parts = [part for path in files_of(product) for part in _of_file(product, path, lat, lon)]
     units = {kind_of(part.units) if kind_of(part.units)[0] else part.units: part.units for part in parts}
     if len(units) > 1:
         several = sorted(units.values())
-        raise Refusal(f"{product.name}: its files", f"They have several units: {several}", "Give files of one unit")
+        raise VadoseError(f"{product.name}: its files", f"They have several units: {several}", "Give files of one unit")
     away = np.fmin.reduce([part.away_km for part in parts])
     if not np.isfinite(away).any():
-        raise NothingFound(
+        raise NoDataError(
             f"{product.name}: {len(lat)} sensors within {lat.min():.2f}..{lat.max():.2f} N, "
             f"{lon.min():.2f}..{lon.max():.2f} E",
             "None lies within the grid" + _swapped(product, lat, lon),

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import nanoseconds
 from vadose.io.files import Unreadable, read_json
 from vadose.products.clocks import Clock, Doubtful, in_name, in_text
@@ -47,7 +47,7 @@ def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: 
     Dates of other calendars count by their year, month and day.
 
     Raises:
-        Refusal: they are no dates, or lie beyond the years 1678 to 2261.
+        VadoseError: they are no dates, or lie beyond the years 1678 to 2261.
     """
     axis = variable[time]
     times, remarks = _dates(axis, asked)
@@ -66,7 +66,7 @@ def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked:
     The first of these that tells one counts, and the others are held against it.
 
     Raises:
-        Refusal: none of them tells a time, or two contradict each other.
+        VadoseError: none of them tells a time, or two contradict each other.
     """
     attrs = dataset.attrs | variable.attrs
     remarks: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ def _dates(axis: xr.DataArray, asked: str) -> tuple[Times, tuple[str, ...]]:
     else:
         units = axis.attrs.get("units")
         stated = f"of type {axis.dtype}, no dates" if units is None else f"in '{units}', which tell no days"
-        raise Refusal(f"{asked}: its times", f"They are {stated}", "Write CF units such as 'days since 2015-01-01'")
+        raise VadoseError(f"{asked}: its times", f"They are {stated}", "Write CF units such as 'days since 2015-01-01'")
     return nanoseconds(values, f"{asked}: its times"), remarks
 
 
@@ -229,6 +229,6 @@ def _with_tag(chosen: _Claim, made: _Claim, asked: str) -> tuple[_Claim, tuple[s
     return chosen, (f"{made.by} {made.clock} is taken as that of the file's making: {chosen.by} tells {chosen.clock}",)
 
 
-def _no_time(asked: str, found: str, before: str = "") -> Refusal:
+def _no_time(asked: str, found: str, before: str = "") -> VadoseError:
     remedy = "Write a time axis, or the day in the name: moisture_20210610T0530.tif (UTC)"
-    return Refusal(f"{asked}: its time", found, f"{before}{remedy[0].lower() if before else remedy[0]}{remedy[1:]}")
+    return VadoseError(f"{asked}: its time", found, f"{before}{remedy[0].lower() if before else remedy[0]}{remedy[1:]}")

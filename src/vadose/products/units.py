@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation.predictions import LABEL, PLAUSIBLE, SENSOR
 from vadose.products.described import Product
 
@@ -74,7 +74,7 @@ def to_volume(values: Floats, units: str, product: Product) -> tuple[Floats, str
         product: whose `units` go before those of the file.
 
     Raises:
-        Refusal: units that are not known, may mean two things, or are belied by the values.
+        VadoseError: units that are not known, may mean two things, or are belied by the values.
     """
     told = (product.units or units).strip()
     made, words = _way(told, units.strip(), product)(values)
@@ -91,7 +91,7 @@ def rescaled(table: pd.DataFrame, product: Product) -> tuple[pd.DataFrame, str]:
     """A table whose mean is saturation, scaled to m3 m-3, and how that was done.
 
     Raises:
-        Refusal: no way was named, or the table lacks the porosity.
+        VadoseError: no way was named, or the table lacks the porosity.
     """
     if product.rescale == "sensor":
         sensors = table.groupby(SENSOR, observed=True)[LABEL]
@@ -106,7 +106,7 @@ def rescaled(table: pd.DataFrame, product: Product) -> tuple[pd.DataFrame, str]:
         words = f"relative saturation times porosity ({product.porosity or 'of each sensor, from its table'})"
         return table.assign(soil_moisture=table["soil_moisture"] * porosity), words
     lacking = "no porosity" if product.rescale else "no way to scale it"
-    raise Refusal(
+    raise VadoseError(
         f"{product.name}: relative saturation in m3 m-3",
         f"There is {lacking}",
         "Give --rescale sensor (least and greatest reading of each sensor), or --rescale porosity with --porosity 0.45",
@@ -139,7 +139,7 @@ def _way(units: str, file_units: str, product: Product) -> Callable[[Floats], tu
     if kind == "water":
         depth = product.layer_depth
         if depth is None:
-            raise Refusal(
+            raise VadoseError(
                 f"{product.name}: {units} in m3 m-3",
                 "The depth of the layer is not told",
                 "Give it by --layer-depth, such as 0.1 for 0 to 10 cm",
@@ -153,7 +153,9 @@ def _way(units: str, file_units: str, product: Product) -> Callable[[Floats], tu
     if kind == "volumetric per cent" or (kind == "per cent" and product.units):
         return lambda values: (_of_per_cent(values, units, product), "volumetric per cent, divided by 100")
     found = f"They are '{units}', which may be volumetric per cent or saturation" if kind == "per cent" else ""
-    raise Refusal(f"{product.name}: its units", found or f"They are '{units}'" if units else "None are told", _GUESS)
+    raise VadoseError(
+        f"{product.name}: its units", found or f"They are '{units}'" if units else "None are told", _GUESS
+    )
 
 
 def _of_per_cent(values: Floats, units: str, product: Product) -> Floats:
@@ -175,7 +177,7 @@ def _fraction(saturation: Floats, units: str, product: Product) -> Floats:
     if most > _FULL * scale or least < (1 - _FULL) * scale:
         found = f"its values go from {100 * least / scale:g} to {100 * most / scale:g} % of saturation"
         remedy = "Name what are no values by _FillValue, flag_values or valid_range, or give other --units"
-        raise Refusal(f"{product.name}: relative saturation", f"As such {found}, which no soil has", remedy)
+        raise VadoseError(f"{product.name}: relative saturation", f"As such {found}, which no soil has", remedy)
     return saturation / scale
 
 
@@ -184,5 +186,5 @@ def _ends(values: Floats) -> tuple[float, float]:
     return (float(there.min()), float(there.max())) if there.size else (0.0, 0.0)
 
 
-def _belied(product: Product, units: str, found: str, remedy: str) -> Refusal:
-    return Refusal(f"{product.name}: its units '{units}'", f"As such {found}, which no soil moisture is", remedy)
+def _belied(product: Product, units: str, found: str, remedy: str) -> VadoseError:
+    return VadoseError(f"{product.name}: its units '{units}'", f"As such {found}, which no soil moisture is", remedy)

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from vadose.evaluation.bootstrap import Bootstrap
-from vadose.evaluation.literature import Beside, Setting, beside
-from vadose.evaluation.publications import Work
+from vadose.evaluation.literature import LiteratureComparison, Setting, compare_with_literature
+from vadose.evaluation.publications import Publication
 from vadose.evaluation.scores import Scores, score
 from vadose.evaluation.spatial import Spatial, spatial
 from vadose.evaluation.strata_scores import stratified
 from vadose.evaluation.tally import MIN_SAMPLES
-from vadose.evaluation.temporal import InTime, in_time
-from vadose.report.extra_scores import FURTHER, further_markdown
+from vadose.evaluation.temporal import TemporalIntervals, temporal_bootstrap
+from vadose.report.extra_scores import FURTHER, extra_scores_markdown
 from vadose.report.literature import benchmark_markdown
 from vadose.report.strata import strata_markdown
 
@@ -22,7 +22,7 @@ BENCHMARK = "Beside published works"
 
 
 @dataclass(frozen=True)
-class Words:
+class ReportText:
     """What a scorecard says beside its figures.
 
     Attributes:
@@ -39,7 +39,7 @@ class Words:
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
+class ReportData:
     """What a scorecard tells.
 
     Attributes:
@@ -48,43 +48,43 @@ class Content:
         strata: what `stratified` gives.
         benchmark: published works beside the first product.
         across: what `spatial` gives, by product.
-        time: what `in_time` gives.
+        time: what `temporal_bootstrap` gives.
     """
 
-    words: Words
+    words: ReportText
     scores: Scores
     strata: pd.DataFrame
-    benchmark: tuple[Beside, ...]
+    benchmark: tuple[LiteratureComparison, ...]
     across: Mapping[str, Spatial]
-    time: InTime
+    time: TemporalIntervals
 
     @classmethod
     def of(
         cls,
         products: Mapping[str, pd.DataFrame],
-        words: Words,
+        words: ReportText,
         min_samples: int = MIN_SAMPLES,
         bootstrap: Bootstrap | None = None,
-        works: Sequence[Work] = (),
+        works: Sequence[Publication] = (),
         setting: Setting | None = None,
-    ) -> "Content":
+    ) -> "ReportData":
         """Score named products on the samples that all of them have.
 
         Raises:
-            Refusal: what `score` refuses.
+            VadoseError: what `score` refuses.
         """
         scores = score(products, min_samples=min_samples, bootstrap=bootstrap)
         strata = stratified(scores.samples, min_samples, scores.bootstrap)
         first = next(iter(products.values()))
-        found = beside(works, first, setting, min_samples=min_samples, bootstrap=scores.bootstrap)
+        found = compare_with_literature(works, first, setting, min_samples=min_samples, bootstrap=scores.bootstrap)
         across = {name: spatial(table, bootstrap=scores.bootstrap) for name, table in scores.samples.items()}
-        time = in_time(scores.samples, min_samples, scores.bootstrap)
+        time = temporal_bootstrap(scores.samples, min_samples, scores.bootstrap)
         return cls(words, scores, strata, found, across, time)
 
     @property
     def further(self) -> str:
         """Other scores, Markdown."""
-        return further_markdown(self.scores, self.across, self.time)
+        return extra_scores_markdown(self.scores, self.across, self.time)
 
     @property
     def chapters(self) -> dict[str, str]:

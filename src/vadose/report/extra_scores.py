@@ -8,9 +8,9 @@ from vadose.evaluation.anomaly import FEWEST_IN_WINDOW, FEWEST_LIKE_DAILY
 from vadose.evaluation.bootstrap import Interval
 from vadose.evaluation.predictions import SENSOR
 from vadose.evaluation.scores import HEADLINE, Scores
-from vadose.evaluation.sensors import figures, scored
+from vadose.evaluation.sensors import figures, has_scores
 from vadose.evaluation.spatial import Spatial
-from vadose.evaluation.temporal import InTime
+from vadose.evaluation.temporal import TemporalIntervals
 from vadose.report.text import counted, interval, markdown_table, number
 
 FURTHER = "Other scores, and chance in time"
@@ -33,7 +33,7 @@ IN_TIME = (
 )
 
 
-def further_markdown(scores: Scores, across: Mapping[str, Spatial], time: InTime) -> str:
+def extra_scores_markdown(scores: Scores, across: Mapping[str, Spatial], time: TemporalIntervals) -> str:
     """The chapter's text.
 
     Args:
@@ -45,7 +45,7 @@ def further_markdown(scores: Scores, across: Mapping[str, Spatial], time: InTime
     rows = [
         (product.name, *_means(figures(product.skill)), _told(across[product.name].r)) for product in scores.products
     ]
-    meaning = MEANING.format(window=window_words(scored(scores.products[0].sensors)["anomaly_samples"]))
+    meaning = MEANING.format(window=window_words(has_scores(scores.products[0].sensors)["anomaly_samples"]))
     parts = [meaning, markdown_table(header, rows), IN_TIME, markdown_table(*_time_table(time.means))]
     return "\n\n".join(parts)
 

@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from vadose.evaluation.bootstrap import Interval
-from vadose.evaluation.literature import Beside
+from vadose.evaluation.literature import LiteratureComparison
 from vadose.evaluation.publications import Figure
 from vadose.report.text import markdown_table, number, plain_table
 
@@ -29,7 +29,7 @@ _MEANS = ("mean", "not told")
 OPEN = ("work", "figures", CHECKED, "why it is open")
 
 
-def theirs(figure: Figure) -> str:
+def published_text(figure: Figure) -> str:
     """Their figure as it stands: a range, or with its deviation."""
     text = _plain(figure.value)
     if figure.to is not None:
@@ -37,7 +37,7 @@ def theirs(figure: Figure) -> str:
     return text + (f" ± {_plain(figure.deviation)}" if figure.deviation is not None else "")
 
 
-def ours(value: Interval | None) -> str:
+def own_text(value: Interval | None) -> str:
     """Our figure with its interval, a dash where we have none."""
     if value is None:
         return "–"
@@ -45,39 +45,43 @@ def ours(value: Interval | None) -> str:
     return number(value.value) + (bounds if "–" not in bounds else "")
 
 
-def figure_table(found: Beside) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def figure_table(found: LiteratureComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """A column for each score in their definition; ours above theirs, which are a row for each product and part."""
     columns = list(dict.fromkeys((f.over, f.score) for f in found.work.figures))
     titles = (TITLES[score] + (f", {over}" if over != "not told" else "") for over, score in columns)
     header = ("", *titles, CHECKED)
     told = {column: f for f in found.work.figures for column in [(f.over, f.score)]}
-    rows = [("ours", *(ours(found.ours.of(told[column])) if found.ours else "–" for column in columns), "")]
+    rows = [("ours", *(own_text(found.ours.of(told[column])) if found.ours else "–" for column in columns), "")]
     if any(over in _MEANS for over, _ in columns):
         rows.append((OVER_PLACES, *(_over_places(found, told[column]) for column in columns), ""))
     for key in dict.fromkeys((f.product, f.part) for f in found.work.figures):
-        cells = {(f.over, f.score): theirs(f) for f in found.work.figures if (f.product, f.part) == key}
+        cells = {(f.over, f.score): published_text(f) for f in found.work.figures if (f.product, f.part) == key}
         name = ", ".join(filter(None, ("theirs", *key)))
         rows.append((name, *(cells.get(column, "") for column in columns), found.work.checked))
     return header, rows
 
 
-def _over_places(found: Beside, figure: Figure) -> str:
+def _over_places(found: LiteratureComparison, figure: Figure) -> str:
     """Our mean over places, where theirs is a mean over sensors or of a kind that is not told."""
     if found.ours is None or figure.over not in _MEANS:
         return ""
-    return ours(found.ours.values.get(("over_places", figure.score)))
+    return own_text(found.ours.values.get(("over_places", figure.score)))
 
 
-def open_row(found: Beside) -> tuple[str, ...]:
+def open_row(found: LiteratureComparison) -> tuple[str, ...]:
     """Cells under `OPEN` for a work of which we have none."""
     told = "; ".join(
-        " ".join(filter(None, [f.product, f.part, f.over if f.over != "not told" else "", TITLES[f.score], theirs(f)]))
+        " ".join(
+            filter(
+                None, [f.product, f.part, f.over if f.over != "not told" else "", TITLES[f.score], published_text(f)]
+            )
+        )
         for f in found.work.figures
     )
     return found.work.work, told, found.work.checked, found.lacking
 
 
-def benchmark_markdown(found: Sequence[Beside]) -> str:
+def benchmark_markdown(found: Sequence[LiteratureComparison]) -> str:
     """All works: those we have samples for, each with its differences; then those that stay open."""
     parts = [CAUTION]
     for one in found:
@@ -96,7 +100,7 @@ def benchmark_markdown(found: Sequence[Beside]) -> str:
     return "\n\n".join(parts)
 
 
-def benchmark_plain(found: Sequence[Beside]) -> str:
+def benchmark_plain(found: Sequence[LiteratureComparison]) -> str:
     """All works for a terminal."""
     parts = [CAUTION]
     for one in found:
@@ -106,7 +110,7 @@ def benchmark_plain(found: Sequence[Beside]) -> str:
     return "\n".join([*parts, *(["", "Open, for want of samples:", *still] if still else [])])
 
 
-def benchmark_records(found: Sequence[Beside]) -> list[dict[str, Any]]:
+def benchmark_records(found: Sequence[LiteratureComparison]) -> list[dict[str, Any]]:
     """All works as JSON, with our figures where there are."""
     return [
         {

@@ -6,7 +6,7 @@ import pandas as pd
 
 from vadose.evaluation.places import FEWEST
 from vadose.evaluation.scores import HEADLINE, ProductScores, Scores
-from vadose.evaluation.sensors import QUANTILES, figures, names, scored
+from vadose.evaluation.sensors import QUANTILES, figures, has_scores, names
 from vadose.evaluation.tally import SPREAD
 from vadose.evaluation.uncertainty import LEVELS
 from vadose.report.diagram import stated
@@ -67,7 +67,7 @@ def scorecard_markdown(
 
 def basis(scores: Scores) -> str:
     """What the figures of the first product rest on: samples, sensors, places, and what the brackets are."""
-    first = scored(scores.products[0].sensors)
+    first = has_scores(scores.products[0].sensors)
     worth = first["n_effective"].median()
     row = scores.headline.iloc[0]
     return (
@@ -105,7 +105,7 @@ def headline_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]
 
 def _own(product: ProductScores) -> str:
     """Scores on all samples of the product where these are others than the matched ones, else empty."""
-    own, rows = scored(product.own), figures(product.own_skill)
+    own, rows = has_scores(product.own), figures(product.own_skill)
     samples = int(own["n"].sum())
     if own.empty or samples == product.rows["scored"]:
         return ""
@@ -183,7 +183,7 @@ def _reliability(product: ProductScores) -> tuple[str, ...]:
 
 def extremes(product: ProductScores, number: int = EXTREMES) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The sensors of lowest R, worst first, and of highest R, best first; all of them and none where they are few."""
-    ranked = scored(product.sensors).dropna(subset="r").sort_values("r")
+    ranked = has_scores(product.sensors).dropna(subset="r").sort_values("r")
     if len(ranked) <= 2 * number:
         return ranked, ranked.iloc[:0]
     return ranked.head(number), ranked.tail(number)[::-1]

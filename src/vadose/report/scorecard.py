@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.literature import Setting
-from vadose.evaluation.publications import Work
+from vadose.evaluation.publications import Publication
 from vadose.evaluation.scores import ProductScores, Scores
 from vadose.evaluation.tally import MIN_SAMPLES
-from vadose.io.files import declaration, read_json, replacing
-from vadose.report.content import Content, Words
+from vadose.io.files import atomic_write, metadata, read_json
+from vadose.report.content import ReportData, ReportText
 from vadose.report.diagram import reliability_diagram, stated
 from vadose.report.extra_scores import with_intervals
 from vadose.report.literature import benchmark_records
@@ -38,7 +38,7 @@ def write_scorecard(
     notice: str = "",
     bootstrap: Bootstrap | None = None,
     chapters: Mapping[str, str] | None = None,
-    works: Sequence[Work] = (),
+    works: Sequence[Publication] = (),
     setting: Setting | None = None,
 ) -> Path:
     """Score named products on the samples that all of them have, and write the scorecard.
@@ -63,13 +63,13 @@ def write_scorecard(
         Path of the Markdown file.
 
     Raises:
-        Refusal: what `score` refuses; nothing is written then.
+        VadoseError: what `score` refuses; nothing is written then.
     """
-    words = Words(title, tuple(notes), notice, dict(chapters or {}))
-    return write_content(folder, Content.of(products, words, min_samples, bootstrap, works, setting))
+    words = ReportText(title, tuple(notes), notice, dict(chapters or {}))
+    return write_content(folder, ReportData.of(products, words, min_samples, bootstrap, works, setting))
 
 
-def write_content(folder: Path, content: Content, request: str = "") -> Path:
+def write_content(folder: Path, content: ReportData, request: str = "") -> Path:
     """Write the files of `write_scorecard`; all of them or none.
 
     Args:
@@ -90,9 +90,9 @@ def write_content(folder: Path, content: Content, request: str = "") -> Path:
     }
     with ExitStack() as whole:
         for name, text in texts.items():
-            whole.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
+            whole.enter_context(atomic_write(folder / name)).write_text(text, encoding="utf-8")
         if speaking := stated(scores.products):
-            reliability_diagram(speaking, whole.enter_context(replacing(folder / DIAGRAM)), words.notice)
+            reliability_diagram(speaking, whole.enter_context(atomic_write(folder / DIAGRAM)), words.notice)
         else:
             (folder / DIAGRAM).unlink(missing_ok=True)
     return folder / "scorecard.md"
@@ -105,11 +105,11 @@ def console_summary(scorecard: Path) -> str:
         scorecard: its Markdown file, or the folder that holds it.
 
     Raises:
-        Refusal: there is no scorecard.
+        VadoseError: there is no scorecard.
     """
     path = scorecard / "scorecard.json" if scorecard.is_dir() else scorecard.with_suffix(".json")
     if not path.is_file():
-        raise Refusal(f"scorecard: {path}", "There is no such file", "Name a folder that holds a scorecard")
+        raise VadoseError(f"scorecard: {path}", "There is no such file", "Name a folder that holds a scorecard")
     asked, remedy = f"scorecard: {path}", "Score again, or name a folder that holds a scorecard"
     figures = read_json(path, asked, remedy)
     try:
@@ -117,7 +117,7 @@ def console_summary(scorecard: Path) -> str:
         table = _headline_text(figures["headline"], made_from["min_samples"], made_from["level"])
         return "\n".join(filter(None, [made_from["title"], made_from["notice"], table]))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise Refusal(asked, f"It is no whole scorecard ({type(error).__name__}: {error})", remedy) from error
+        raise VadoseError(asked, f"It is no whole scorecard ({type(error).__name__}: {error})", remedy) from error
 
 
 def headline_text(scores: Scores) -> str:
@@ -130,7 +130,7 @@ def _headline_text(rows: Sequence[Mapping[str, Any]], min_samples: int, level: f
     return f"{basis}\n{plain_table(HEADER, headline_rows(rows))}"
 
 
-def _every_sensor(content: Content) -> pd.DataFrame:
+def _every_sensor(content: ReportData) -> pd.DataFrame:
     time = content.time.sensors
     tables = [
         with_intervals(product.sensors, time[product.name]).assign(product=product.name)
@@ -140,12 +140,12 @@ def _every_sensor(content: Content) -> pd.DataFrame:
     return table[["product", *table.columns.drop("product")]]
 
 
-def _figures(content: Content) -> dict[str, Any]:
+def _figures(content: ReportData) -> dict[str, Any]:
     words, scores = content.words, content.scores
     names = [product.name for product in scores.products]
     made_from = {"title": words.title, "notes": list(words.notes), "notice": words.notice, "products": names}
     made_from |= {"min_samples": scores.min_samples} | asdict(scores.bootstrap)
-    return declaration("scorecard", made_from) | {
+    return metadata("scorecard", made_from) | {
         "headline": _records(scores.headline),
         "products": {product.name: _of_product(product) for product in scores.products},
         "strata": _records(content.strata),

@@ -22,7 +22,7 @@ def triple_markdown(products: Mapping[str, pd.DataFrame], min_samples: int = MIN
     """Medians over sensors of what `triple_collocation` gives, with intervals.
 
     Raises:
-        Refusal: what `triple_collocation` refuses.
+        VadoseError: what `triple_collocation` refuses.
     """
     found = triple_collocation(products, min_samples)
     rows = [_row(str(name), table) for name, table in found.groupby("product", sort=False)]

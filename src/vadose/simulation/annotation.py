@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.grid import Tile, to_lonlat
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.simulation.orbit import Orbit
 from vadose.simulation.raster import NOTICE
 
@@ -75,5 +75,5 @@ def write_annotation(path: Path, tile: Tile, orbit: Orbit, start: pd.Timestamp, 
   </geolocationGrid>
 </product>
 """
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from vadose.simulation.fields import Floats, Where, random_field
+from vadose.simulation.fields import Floats, Locations, random_field
 from vadose.simulation.land import FOREST, URBAN, Land
 from vadose.simulation.land import WATER as WATER_COVER
-from vadose.simulation.state import Moment
+from vadose.simulation.state import SurfaceState
 from vadose.simulation.sun import Sun
 
 SHADOW, VEGETATION, BARE, WATER, UNCLASSIFIED, LIKELY_CLOUD, CLOUD, CIRRUS, SNOW = 3, 4, 5, 6, 7, 8, 9, 10, 11
@@ -37,7 +37,7 @@ seen: about a fifth of it is not; our choice."""
 
 
 @dataclass(frozen=True, eq=False)
-class Sky:
+class CloudField:
     """What lies between a satellite and the ground, each of the shape of the places; 0 where there is none.
 
     Attributes:
@@ -73,7 +73,7 @@ class Sky:
         white = thin + more * np.clip(self.thickness, 0, 1)
         return np.asarray(veiled + (white - veiled) * np.clip(FULL * self.thickness, 0, 1))
 
-    def classes(self, now: Moment, land: Land) -> NDArray[np.uint8]:
+    def classes(self, now: SurfaceState, land: Land) -> NDArray[np.uint8]:
         """Scene classification of the ground under this sky, as a processor gives it: it misses what is thin."""
         kinds = (
             self.thickness > SURE,
@@ -89,7 +89,7 @@ class Sky:
         return np.select(kinds, names, BARE).astype(np.uint8)
 
 
-def make_sky(where: Where, mean_cover: float, sun: Sun, rng: np.random.Generator) -> Sky:
+def make_cloud_field(where: Locations, mean_cover: float, sun: Sun, rng: np.random.Generator) -> CloudField:
     """A sky by chance: often nearly clear or nearly closed, patchy between; the same whichever window of it is asked.
 
     Args:
@@ -105,4 +105,4 @@ def make_sky(where: Where, mean_cover: float, sun: Sun, rng: np.random.Generator
     thickness, above = (np.maximum(clouds.at(places) - edge, 0) for places in (where, sunward))
     veil = np.maximum(veils.at(where) - veil_edge, 0)
     shade, veil = (np.where(thickness > 0, 0, part) for part in (above, veil))
-    return Sky(thickness, shade, veil)
+    return CloudField(thickness, shade, veil)

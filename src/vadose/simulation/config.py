@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pyproj import Geod
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import Period, Tile, tile_around
 from vadose.io.files import read_yaml, validated
 from vadose.simulation import climates
@@ -102,10 +102,10 @@ class WorldConfig(BaseModel):
         """A world by the name of its size.
 
         Raises:
-            Refusal: no such size.
+            VadoseError: no such size.
         """
         if name not in PRESETS:
-            raise Refusal(f"world: the preset '{name}'", f"There are {', '.join(PRESETS)}", "Choose one of them")
+            raise VadoseError(f"world: the preset '{name}'", f"There are {', '.join(PRESETS)}", "Choose one of them")
         return PRESETS[name]
 
     @classmethod
@@ -113,7 +113,7 @@ class WorldConfig(BaseModel):
         """A world from a YAML file: the key `preset` names what the others differ from.
 
         Raises:
-            Refusal: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
+            VadoseError: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
         """
         asked = f"world: the configuration {path}"
         content = read_yaml(path, asked, "Give one as in configs/worlds")

@@ -18,7 +18,7 @@ POINTS = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Where:
+class Locations:
     """Places in metres of one UTM zone: a north-up grid, or scattered points.
 
     Attributes:
@@ -32,13 +32,13 @@ class Where:
     gridded: bool
 
     @classmethod
-    def grid(cls, box: GeoBox) -> "Where":
+    def grid(cls, box: GeoBox) -> "Locations":
         """Pixel centres of a north-up grid."""
         y, x = (box.coords[name].values for name in box.dimensions)
         return cls(np.asarray(x), np.asarray(y), gridded=True)
 
     @classmethod
-    def points(cls, eastings: Floats, northings: Floats) -> "Where":
+    def points(cls, eastings: Floats, northings: Floats) -> "Locations":
         """Scattered places, (n,) each."""
         return cls(np.asarray(eastings, float), np.asarray(northings, float), gridded=False)
 
@@ -55,7 +55,7 @@ class Where:
         east, north = np.meshgrid(self.eastings, self.northings)
         return east, north
 
-    def moved(self, east_m: float, north_m: float) -> "Where":
+    def moved(self, east_m: float, north_m: float) -> "Locations":
         """The same places, so far to the east and to the north."""
         return replace(self, eastings=self.eastings + east_m, northings=self.northings + north_m)
 
@@ -82,12 +82,12 @@ class Field:
     north: Floats
     amplitude: NDArray[np.complexfloating]
 
-    def at(self, where: Where) -> Floats:
+    def at(self, where: Locations) -> Floats:
         """The field at places, of their shape."""
         if not where.gridded and len(where.eastings) > POINTS:
             pieces = np.arange(POINTS, len(where.eastings), POINTS)
             parts = zip(np.split(where.eastings, pieces), np.split(where.northings, pieces), strict=True)
-            return np.concatenate([self.at(Where.points(east, north)) for east, north in parts])
+            return np.concatenate([self.at(Locations.points(east, north)) for east, north in parts])
         along = np.exp(1j * np.outer(where.eastings, self.east))
         across = np.exp(1j * np.outer(where.northings, self.north)) * self.amplitude
         if where.gridded:
@@ -103,11 +103,11 @@ class Field:
         kept = np.hypot(self.east, self.north) < 2 * np.pi / wavelength_m
         return Field(self.east[kept], self.north[kept], self.amplitude[kept])
 
-    def slope(self, where: Where) -> Floats:
+    def slope(self, where: Locations) -> Floats:
         """Length of its gradient, a metre."""
         return np.asarray(np.hypot(self.derived(1, 0).at(where), self.derived(0, 1).at(where)))
 
-    def curvature(self, where: Where) -> Floats:
+    def curvature(self, where: Locations) -> Floats:
         """Its Laplacian, a square metre: positive in hollows."""
         return self.derived(2, 0).at(where) + self.derived(0, 2).at(where)
 
@@ -168,7 +168,7 @@ class Patches:
     size_m: float
     seed: int
 
-    def of(self, where: Where) -> Patch:
+    def of(self, where: Locations) -> Patch:
         """The patches of places."""
         east, north = where.mesh
         column, row = np.floor(east / self.size_m), np.floor(north / self.size_m)

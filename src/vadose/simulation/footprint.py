@@ -46,7 +46,7 @@ class Pixels:
         return cls(*(values[kept] for values in (rows, columns, lon, lat, east, north)))
 
 
-def gains(seen: Simulated, pixels: Pixels, width_m: float) -> Floats:
+def antenna_weights(seen: Simulated, pixels: Pixels, width_m: float) -> Floats:
     """Weights by which each pixel sees the points of a region, (pixel, point); they add to 1.
 
     Args:

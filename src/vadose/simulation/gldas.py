@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from vadose.simulation.config import WorldConfig
 from vadose.simulation.fields import Floats
-from vadose.simulation.footprint import Pixels, gains, unit_noise
+from vadose.simulation.footprint import Pixels, antenna_weights, unit_noise
 from vadose.simulation.gldas_granule import FILL, SHAPE, SOUTH, STEP, VARIABLES, WEST, write_granule
 from vadose.simulation.gldas_model import ROOT_MM, STEPS, TOP_MM, Forcing, Soil, State, run
 from vadose.simulation.land import WATER
-from vadose.simulation.perturbed_rain import rain_as_told
+from vadose.simulation.perturbed_rain import perturbed_rain
 from vadose.simulation.state import Simulated
 
 STEP_S, ZERO_C = 86_400 / STEPS, 273.15
@@ -107,12 +107,12 @@ def modelled_moisture(seen: Simulated) -> Modelled:
         seen: a region at scattered points around it.
     """
     rng, pixels = seen.rng("gldas"), around(seen)
-    smooth, ground = gains(seen, pixels, SMOOTH_M), gains(seen, pixels, SOIL_M)
+    smooth, ground = antenna_weights(seen, pixels, SMOOTH_M), antenna_weights(seen, pixels, SOIL_M)
     sand, clay = (
         ground @ share * np.exp(TEXTURE_ERROR * _lasting(rng, ground)) for share in (seen.land.sand, seen.land.clay)
     )
     soil = Soil.of(np.clip(sand, 0.05, 0.92), np.clip(clay, 0.03, 0.5))
-    rain = rain_as_told(seen.rain_mm @ smooth.T, rng)
+    rain = perturbed_rain(seen.rain_mm @ smooth.T, rng)
     demand = seen.evaporation_mm @ smooth.T * np.exp(DEMAND_ERROR * rng.standard_normal())
     warmth = seen.temperature_c @ smooth.T + WARMTH_ERROR_C * rng.standard_normal()
     parts = STEPS // seen.weather.storm.shape[1]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.simulation.fields import Floats
 from vadose.simulation.raster import NOTICE
 from vadose.simulation.sparse import Scatter
@@ -47,7 +47,7 @@ def write_granule(
         layers: float32 values of each of `VARIABLES`, (pixel,).
     """
     minutes = (time - EPOCH) / pd.Timedelta(minutes=1)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(_empty())
         with h5py.File(temporary, "r+") as granule:
             granule["time"][0] = minutes

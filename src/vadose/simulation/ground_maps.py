@@ -12,13 +12,13 @@ from pyproj import Transformer
 from rasterio.windows import Window
 from scipy.ndimage import map_coordinates
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import Tile
-from vadose.io.files import replacing
-from vadose.simulation.fields import Field, Floats, Where, random_field
+from vadose.io.files import atomic_write
+from vadose.simulation.fields import Field, Floats, Locations, random_field
 from vadose.simulation.land import WATER
-from vadose.simulation.raster import NOTICE, footprint, paint, projection, write_item
-from vadose.simulation.simulator import Nature
+from vadose.simulation.raster import NOTICE, footprint, projection, write_block, write_item
+from vadose.simulation.simulator import RegionSimulator
 
 HOMOLOSINE = "+proj=igh +lat_0=0 +lon_0=0 +datum=WGS84 +units=m +no_defs"
 SOIL_WEST, SOIL_NORTH, SOIL_WIDTH, SOIL_HEIGHT = -19_949_750.0, 8_361_000.0, 159_246, 58_034
@@ -38,7 +38,7 @@ ROWS = 256
 """Of a map that are made at once."""
 
 
-def write_elevation(nature: Nature, archive: Path) -> None:
+def write_elevation(nature: RegionSimulator, archive: Path) -> None:
     """Write the terrain as a NASADEM item: whole metres on 1 arc second, cut to the region."""
     region = nature.region
     box = nature.tile.pixels.pad(60).geographic_extent.boundingbox
@@ -51,7 +51,7 @@ def write_elevation(nature: Nature, archive: Path) -> None:
     for first in range(0, grid.shape.y, ROWS):
         part = grid[first : min(first + ROWS, grid.shape.y), :]
         height = _elevation(nature, part) + rng.normal(0, HEIGHT_ERROR_M, part.shape)
-        paint(folder / f"{name}.tif", np.round(height).astype(np.int16), part, grid, None)
+        write_block(folder / f"{name}.tif", np.round(height).astype(np.int16), part, grid, None)
     media = "image/tiff; application=geotiff; profile=cloud-optimized"
     asset = {"href": f"{name}.tif", "type": media, "roles": ["data"], "title": "Elevation"}
     properties = {"datetime": "2000-02-20T00:00:00Z", **projection(grid), "vadose:simulated": True}
@@ -59,22 +59,22 @@ def write_elevation(nature: Nature, archive: Path) -> None:
     write_item(folder, item, {"elevation": asset})
 
 
-def _elevation(nature: Nature, grid: GeoBox) -> Floats:
+def _elevation(nature: RegionSimulator, grid: GeoBox) -> Floats:
     """The terrain at the pixels of a grid, between points 20 m apart."""
     where = centres(grid, nature.tile)
     west, north = where.eastings.min() - TERRAIN_M, where.northings.max() + TERRAIN_M
     columns, rows = (where.eastings - west) / TERRAIN_M, (north - where.northings) / TERRAIN_M
     east = west + TERRAIN_M * np.arange(int(columns.max()) + 2)
     south = north - TERRAIN_M * np.arange(int(rows.max()) + 2)
-    height = nature.terrain.elevation(Where(east, south, gridded=True))
+    height = nature.terrain.elevation(Locations(east, south, gridded=True))
     return np.asarray(map_coordinates(height, [rows, columns], order=1).reshape(grid.shape))
 
 
-def write_soils(regions: Sequence[Nature], archive: Path) -> None:
+def write_soils(regions: Sequence[RegionSimulator], archive: Path) -> None:
     """Write the soils of all regions as SoilGrids maps: whole numbers in Goode's homolosine, empty elsewhere."""
     surveys = [(window, SoilMap.of(nature).on(window)) for nature in regions for window in _windows(nature.tile)]
     for name in ("sand", "silt", "clay", "bdod"):
-        with replacing(archive / "soilgrids" / f"{name}_0-5cm_mean.tif") as temporary:
+        with atomic_write(archive / "soilgrids" / f"{name}_0-5cm_mean.tif") as temporary:
             _write_soil([(window, values[name]) for window, values in surveys], temporary)
 
 
@@ -82,11 +82,11 @@ def write_soils(regions: Sequence[Nature], archive: Path) -> None:
 class SoilMap:
     """What a soil survey says of a region: its soil without detail, and wrong by some amount."""
 
-    nature: Nature
+    nature: RegionSimulator
     errors: dict[str, Field]
 
     @classmethod
-    def of(cls, nature: Nature) -> "SoilMap":
+    def of(cls, nature: RegionSimulator) -> "SoilMap":
         """The survey of a region, by chance."""
         rng = np.random.default_rng([nature.seed, nature.number, *b"soilgrids"])
         smooth = replace(
@@ -113,7 +113,7 @@ class SoilMap:
         shape = (window.height, window.width)
         return {name: _whole(np.where(shown, values, np.nan)).reshape(shape) for name, values in maps.items()}
 
-    def _wrong(self, where: Where, name: str) -> Floats:
+    def _wrong(self, where: Locations, name: str) -> Floats:
         return np.asarray(np.exp(SOIL_ERROR[name] * self.errors[name].at(where)))
 
 
@@ -131,11 +131,11 @@ def require_mapped(name: str, tile: Tile) -> None:
     """Check that SoilGrids' map, which reaches least far of all products, reaches the ground of a region.
 
     Raises:
-        Refusal: it does not; to north and south UTM, SMAP and GLDAS reach farther than it.
+        VadoseError: it does not; to north and south UTM, SMAP and GLDAS reach farther than it.
     """
     left, top, right, bottom = _extent(tile)
     if min(left, top) < 0 or right > SOIL_WIDTH or bottom > SOIL_HEIGHT:
-        raise Refusal(
+        raise VadoseError(
             f"world: the region {name}, {tile}",
             "It lies beyond the map of SoilGrids, which ends at 56 S and 82.7 N and, near the equator, at 180 degrees",
             "Move it, or make it smaller",
@@ -162,8 +162,8 @@ def _whole(values: Floats) -> NDArray[np.int16]:
     return np.where(np.isnan(values), SOIL_NODATA, np.round(np.nan_to_num(values, nan=1)).clip(1)).astype(np.int16)
 
 
-def centres(grid: GeoBox, tile: Tile) -> Where:
+def centres(grid: GeoBox, tile: Tile) -> Locations:
     """Pixel centres of a grid in the zone of a tile, row by row."""
     x, y = np.meshgrid(*(grid.coords[dim].values for dim in reversed(grid.dimensions)))
     east, north = Transformer.from_crs(str(grid.crs), tile.epsg, always_xy=True).transform(x.ravel(), y.ravel())
-    return Where.points(east, north)
+    return Locations.points(east, north)

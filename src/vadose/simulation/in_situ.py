@@ -14,9 +14,9 @@ from vadose.simulation.fields import Floats
 from vadose.simulation.ismn_files import Series, Soil, Station, write_station
 from vadose.simulation.land import CROPS
 from vadose.simulation.quality_control import Surroundings, flags
-from vadose.simulation.sensor import Ground, Site, read
+from vadose.simulation.sensor import SensorSoil, Site, read
 from vadose.simulation.state import Simulated
-from vadose.simulation.stations import Probe
+from vadose.simulation.stations import StationSite
 from vadose.simulation.water import ice_share
 from vadose.simulation.weather import STEPS
 
@@ -68,7 +68,7 @@ class _Record:
     site: Site
 
 
-def write_sensors(seen: Simulated, probes: Sequence[Probe], archive: Path) -> None:
+def write_sensors(seen: Simulated, probes: Sequence[StationSite], archive: Path) -> None:
     """Write the stations of a region as part of an ISMN archive.
 
     Each has a sensor at 5 cm or from 0 to 5 cm, or two of them, one at 20 cm, and one of soil temperature.
@@ -121,13 +121,13 @@ def _moisture(record: _Record, depth: Depth, instrument: str, sent: Marks, rng: 
     return Series("sm", depth, instrument, record.hours[sent], values[sent], flags(values, around)[sent])
 
 
-def _ground(record: _Record, depth: Depth) -> Ground:
+def _ground(record: _Record, depth: Depth) -> SensorSoil:
     """What is true at a depth: a point below the surface layer follows it slowly, and more like the root zone."""
     below = sum(depth) / 2 - SURFACE_M
     share = below / (ROOT_M - SURFACE_M)
     mixed = record.moisture + share * (record.root - record.moisture)
     soil_c = _delayed(record.soil_c, below**2 / DIFFUSIVITY / 3600)
-    return Ground(_delayed(mixed, 24 * DELAY_DAYS_M * below), ice_share(soil_c), soil_c, record.saturation)
+    return SensorSoil(_delayed(mixed, 24 * DELAY_DAYS_M * below), ice_share(soil_c), soil_c, record.saturation)
 
 
 def _delayed(values: Floats, hours: float) -> Floats:
@@ -159,7 +159,7 @@ def _model(rain_mm: Floats, rng: np.random.Generator) -> tuple[float, Floats]:
     return MODEL_C * float(rng.standard_normal()), rain_mm.mean(axis=1) * np.repeat(factor, 24)
 
 
-def _station(seen: Simulated, number: int, probe: Probe, saturation: float) -> Station:
+def _station(seen: Simulated, number: int, probe: StationSite, saturation: float) -> Station:
     east, north = (float(axis[number]) for axis in seen.where.mesh)
     lon, lat = to_lonlat(seen.epsg).transform(east, north)
     land, cover = seen.land, int(seen.land.cover[number])

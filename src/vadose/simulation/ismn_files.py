@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.simulation.fields import Floats
 from vadose.simulation.raster import NOTICE
 
@@ -89,7 +89,7 @@ def write_station(station: Station, series: Sequence[Series], archive: Path) -> 
         series: its readings.
         archive: folder of the ISMN archive.
     """
-    with replacing(archive / station.network / station.name) as folder:
+    with atomic_write(archive / station.network / station.name) as folder:
         folder.mkdir()
         for one in series:
             (folder / _name(station, one)).write_text("\n".join(_lines(station, one)) + "\n")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from vadose.simulation.climates import Climate
-from vadose.simulation.fields import Field, Floats, Patch, Patches, Where, random_field
+from vadose.simulation.fields import Field, Floats, Locations, Patch, Patches, random_field
 from vadose.simulation.soil import Hydraulics, hydraulics
 
 FIELD_M = 40
@@ -91,7 +91,7 @@ class Terrain:
             patches=Patches(PARCEL_M, int(rng.integers(2**31))),
         )
 
-    def at(self, where: Where) -> Land:
+    def at(self, where: Locations) -> Land:
         """The ground at places."""
         height, hills, patch = self.height.at(where), self.height.longer_than(HILL_M), self.patches.of(where)
         texture = 0.85 * self.texture.at(where) - 0.5 * height
@@ -111,7 +111,7 @@ class Terrain:
             vigour=np.exp(0.3 * patch.normal("vigour")),
         )
 
-    def elevation(self, where: Where) -> Floats:
+    def elevation(self, where: Locations) -> Floats:
         """Of the terrain at places, m."""
         return self._elevation(self.height.at(where))
 
@@ -121,7 +121,7 @@ class Terrain:
     def _cover(self, patch: Patch) -> NDArray[np.intp]:
         """Cover of parcels: water in the lowest places; towns and crops low, woods high, in loose groups."""
         _, first, member = np.unique(patch.ids, return_index=True, return_inverse=True)
-        seeds = Where.points(patch.eastings.ravel()[first], patch.northings.ravel()[first])
+        seeds = Locations.points(patch.eastings.ravel()[first], patch.northings.ravel()[first])
         height, group = self.height.at(seeds)[member], self.mosaic.at(seeds)[member]
         shares = dict(zip(range(6), self.climate.covers.shares, strict=True))
         rank = 0.4 * height + 0.5 * group + 0.77 * patch.normal("cover")

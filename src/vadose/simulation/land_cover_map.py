@@ -9,8 +9,8 @@ from odc.geo.geobox import GeoBox
 from vadose.grid import Tile
 from vadose.simulation.ground_maps import centres
 from vadose.simulation.land import COVERS, FIELD_M
-from vadose.simulation.raster import COG, footprint, paint, projection, write_item
-from vadose.simulation.simulator import Nature
+from vadose.simulation.raster import COG, footprint, projection, write_block, write_item
+from vadose.simulation.simulator import RegionSimulator
 from vadose.simulation.truth import cover_of
 
 CLASSES = {"crops": 40, "grass": 30, "forest": 10, "bare": 60, "urban": 50, "water": 80}
@@ -23,7 +23,7 @@ ROWS = 256
 """Of the map that are made at once."""
 
 
-def write_land_cover(nature: Nature, archive: Path) -> None:
+def write_land_cover(nature: RegionSimulator, archive: Path) -> None:
     """Write the cover of a region as a WorldCover item: 1 / 12000 of a degree, without error, cut to the region.
 
     Args:
@@ -38,7 +38,7 @@ def write_land_cover(nature: Nature, archive: Path) -> None:
     (folder / f"{name}_Map.tif").unlink(missing_ok=True)
     for first in range(0, grid.shape.y, ROWS):
         part = grid[first : min(first + ROWS, grid.shape.y), :]
-        paint(folder / f"{name}_Map.tif", _shown(truth, nature.tile, part), part, grid, NODATA)
+        write_block(folder / f"{name}_Map.tif", _shown(truth, nature.tile, part), part, grid, NODATA)
     asset = {"href": f"{name}_Map.tif", "type": COG, "roles": ["data"], "raster:bands": [{"nodata": NODATA}]}
     year = {"datetime": None, "start_datetime": "2021-01-01T00:00:00Z", "end_datetime": "2021-12-31T23:59:59Z"}
     item = {"id": f"{name}_{nature.region.name}", "collection": "esa-worldcover", **footprint(grid)}

@@ -5,9 +5,9 @@ from concurrent.futures import as_completed
 from functools import partial
 from pathlib import Path
 
-from vadose.errors import Refusal
-from vadose.io.files import declaration, read_json, replacing, write_json
-from vadose.io.locks import alone, is_vacant
+from vadose.errors import VadoseError
+from vadose.io.files import atomic_write, metadata, read_json, write_json
+from vadose.io.locks import exclusive_lock, is_vacant
 from vadose.io.outputs import Request
 from vadose.io.processes import processes
 from vadose.simulation import gldas, smap
@@ -15,7 +15,7 @@ from vadose.simulation.config import WorldConfig
 from vadose.simulation.ground_maps import require_mapped, write_soils
 from vadose.simulation.raster import NOTICE
 from vadose.simulation.region import blocks_of, write_region
-from vadose.simulation.simulator import Nature
+from vadose.simulation.simulator import RegionSimulator
 
 DECLARATION = "world.json"
 MAKE = Request("simulate make", "")
@@ -36,7 +36,7 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
         workers: processes, each at a region of its own.
 
     Raises:
-        Refusal: the folder holds something else, another process is at work on it, or a region lies beyond a
+        VadoseError: the folder holds something else, another process is at work on it, or a region lies beyond a
             product.
     """
     for region in config.regions:
@@ -44,7 +44,7 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
     MAKE.require_place(folder, folder=True)
     if _finished(config, folder) is None:
         return
-    with alone(folder) as held:
+    with exclusive_lock(folder) as held:
         _make(config, held, progress, workers)
 
 
@@ -53,7 +53,7 @@ def _make(config: WorldConfig, folder: Path, progress: Report | None, workers: i
     if finished is None:
         return
     _declare(config, folder, finished, complete=False)
-    with replacing(folder / "README.txt") as readme:
+    with atomic_write(folder / "README.txt") as readme:
         readme.write_text(f"{NOTICE}\nProducts, sensors and truth; how they were made: {DECLARATION}\n")
     tasks = {name: task for name, task in _tasks(config, folder).items() if name not in finished}
     sizes = _sizes(config)
@@ -73,19 +73,19 @@ def made(folder: Path) -> WorldConfig:
     """The configuration of a world that was made.
 
     Raises:
-        Refusal: the folder holds no simulated world, or not a whole one.
+        VadoseError: the folder holds no simulated world, or not a whole one.
     """
     try:
         held = read_json(folder / DECLARATION)
         config, complete = WorldConfig.model_validate(held["made_from"]), bool(held["complete"])
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise Refusal(
+        raise VadoseError(
             f"world: the simulated world in {folder}",
             f"It holds no readable {DECLARATION} ({type(error).__name__})",
             "Give a folder that 'vadose simulate make' wrote",
         ) from error
     if not complete:
-        raise Refusal(
+        raise VadoseError(
             f"world: the simulated world in {folder}", "It is not whole", "Finish it with 'vadose simulate make'"
         )
     return config
@@ -108,21 +108,21 @@ def _sizes(config: WorldConfig) -> dict[str, int]:
 
 
 def _whole(
-    name: str, config: WorldConfig, folder: Path, write: Callable[[WorldConfig, list[Nature], Path], None]
+    name: str, config: WorldConfig, folder: Path, write: Callable[[WorldConfig, list[RegionSimulator], Path], None]
 ) -> Iterator[str]:
-    write(config, [Nature.random(config, number) for number in range(len(config.regions))], folder)
+    write(config, [RegionSimulator.random(config, number) for number in range(len(config.regions))], folder)
     yield name
 
 
-def _write_soils(_config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+def _write_soils(_config: WorldConfig, regions: list[RegionSimulator], folder: Path) -> None:
     write_soils(regions, folder)
 
 
-def _write_smap(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+def _write_smap(config: WorldConfig, regions: list[RegionSimulator], folder: Path) -> None:
     smap.write_granules((nature.seen_from_afar() for nature in regions), folder, config)
 
 
-def _write_gldas(config: WorldConfig, regions: list[Nature], folder: Path) -> None:
+def _write_gldas(config: WorldConfig, regions: list[RegionSimulator], folder: Path) -> None:
     gldas.write_granules((nature.seen_from_afar() for nature in regions), folder, config)
 
 
@@ -153,11 +153,11 @@ def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
         same = held["made_from"] == config.model_dump(mode="json")
         finished, complete = list(held["finished"]), bool(held["complete"])
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise Refusal(
+        raise VadoseError(
             f"world: a simulated world in {folder}", "The folder holds something else", "Name a new or empty folder"
         ) from error
     if not same:
-        raise Refusal(
+        raise VadoseError(
             f"world: a simulated world in {folder}",
             "It holds a world of another configuration or seed",
             "Name another folder, or remove this one",
@@ -168,5 +168,5 @@ def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
 def _declare(config: WorldConfig, folder: Path, finished: list[str], complete: bool) -> None:
     order = list(_sizes(config))
     finished = sorted(finished, key=order.index)
-    content = declaration("simulated world", config.model_dump(mode="json"))
+    content = metadata("simulated world", config.model_dump(mode="json"))
     write_json(folder / DECLARATION, content | {"finished": finished, "complete": complete})

@@ -6,7 +6,7 @@ import numpy as np
 
 from vadose.simulation.fields import Floats
 from vadose.simulation.land import FOREST, URBAN, WATER, Land
-from vadose.simulation.state import Moment
+from vadose.simulation.state import SurfaceState
 
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12")
 DRY_SOIL = (0.10, 0.14, 0.19, 0.22, 0.24, 0.26, 0.28, 0.39, 0.32)
@@ -75,7 +75,7 @@ def bare(band: str, moisture: Floats, saturation: Floats, brightness: Floats | f
     return np.asarray(wet + (dry - wet) * np.exp(-spectrum.darkening * moisture / saturation))
 
 
-def reflectance(band: str, now: Moment, land: Land) -> Floats:
+def reflectance(band: str, now: SurfaceState, land: Land) -> Floats:
     """Reflectance of the ground as it is at a moment, 0..1.
 
     Plants cover 1 - exp(-0.5 LAI) of the soil (Beer-Lambert, spherical leaves); where they have withered, straw stays.
@@ -96,7 +96,7 @@ def reflectance(band: str, now: Moment, land: Land) -> Floats:
     return np.asarray(seen + (spectrum.snow - seen) * white)
 
 
-def _ground(band: str, now: Moment, land: Land) -> Floats:
+def _ground(band: str, now: SurfaceState, land: Land) -> Floats:
     """What lies under the green leaves: soil, and the more straw the fewer leaves are left."""
     soil = bare(band, now.moisture, land.water.saturation, brightness(land))
     straw = np.array(STRAW_SHARE)[land.cover] * np.exp(-now.leaf_area)

@@ -18,7 +18,7 @@ FALSE = 0.35
 DRY_MM = 0.3
 
 
-def rain_as_told(rain_mm: Floats, rng: np.random.Generator) -> Floats:
+def perturbed_rain(rain_mm: Floats, rng: np.random.Generator) -> Floats:
     """Daily rain with its errors, (day, pixel), mm.
 
     Args:

@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 
 from vadose.grid import CELL_M, Tile
-from vadose.simulation.fields import Floats, Where
+from vadose.simulation.fields import Floats, Locations
 from vadose.simulation.land import FIELD_M, PER_CELL
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class SimulationPoints:
     """Places, and the units, cells or points, in which they lie.
 
     Attributes:
@@ -19,31 +19,33 @@ class Places:
         side: of a unit, in places: 8 of a cell, 1 of a point.
     """
 
-    where: Where
+    where: Locations
     side: int
 
     @classmethod
-    def block(cls, tile: Tile) -> "Places":
+    def block(cls, tile: Tile) -> "SimulationPoints":
         """The pixels of 40 m of a tile."""
-        return cls(Where.grid(tile.cells.zoom_out(1 / PER_CELL)), PER_CELL)
+        return cls(Locations.grid(tile.cells.zoom_out(1 / PER_CELL)), PER_CELL)
 
     @classmethod
-    def cells(cls, eastings: Floats, northings: Floats) -> "Places":
+    def cells(cls, eastings: Floats, northings: Floats) -> "SimulationPoints":
         """The pixels of 40 m of cells with these middles, (n,): 64 of each, its rows from the north."""
         inside = FIELD_M * (np.arange(PER_CELL) + 0.5) - CELL_M / 2
         east, north = np.meshgrid(inside, -inside)
-        return cls(Where.points(np.add.outer(eastings, east).ravel(), np.add.outer(northings, north).ravel()), PER_CELL)
+        return cls(
+            Locations.points(np.add.outer(eastings, east).ravel(), np.add.outer(northings, north).ravel()), PER_CELL
+        )
 
     @classmethod
-    def points(cls, eastings: Floats, northings: Floats) -> "Places":
+    def points(cls, eastings: Floats, northings: Floats) -> "SimulationPoints":
         """Scattered points, each by itself."""
-        return cls(Where.points(eastings, northings), 1)
+        return cls(Locations.points(eastings, northings), 1)
 
     @cached_property
-    def units(self) -> Where:
+    def units(self) -> Locations:
         """Middles of the units, (unit,)."""
         east, north = (self.gathered(axis) for axis in self.where.mesh)
-        return Where.points(east, north)
+        return Locations.points(east, north)
 
     def gathered(self, values: Floats) -> Floats:
         """Means over units, (unit,), of values at the places."""

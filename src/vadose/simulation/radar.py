@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vadose.simulation.dielectric import permittivity, reflectivities
 from vadose.simulation.land import FOREST, URBAN, WATER, Land
-from vadose.simulation.state import Moment
+from vadose.simulation.state import SurfaceState
 
 Floats = NDArray[np.floating]
 WAVENUMBER = 2 * np.pi * 5.405e9 / 299_792_458
@@ -46,7 +46,7 @@ THAWING_C = 0.0
 """Temperature of the air above which snow melts and is wet."""
 
 
-def backscatter(now: Moment, land: Land, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
+def backscatter(now: SurfaceState, land: Land, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
     """Backscatter of the ground as it is at a moment, sigma naught of VV and VH, linear, without speckle.
 
     Args:
@@ -69,7 +69,7 @@ def backscatter(now: Moment, land: Land, angle_deg: ArrayLike) -> tuple[Floats, 
     return seen[0], seen[1]
 
 
-def unsteady(land: Land, orbit: int, day: int) -> tuple[Floats, Floats]:
+def scene_noise(land: Land, orbit: int, day: int) -> tuple[Floats, Floats]:
     """Factors on VV and VH by which a place differs from what its moisture and plants say, in one pass.
 
     Args:

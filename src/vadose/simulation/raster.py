@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from vadose.grid import PIXEL_M, to_lonlat
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.simulation.land import FIELD_M
 
 NOTICE = "SIMULATED by vadose: not an observation of the Earth"
@@ -38,14 +38,14 @@ def write_raster(path: Path, values: NDArray[Any], grid: GeoBox, nodata: float |
         nodata: value of missing pixels.
     """
     with (
-        replacing(path) as temporary,
+        atomic_write(path) as temporary,
         rasterio.open(temporary, "w", **_profile(grid, str(values.dtype), nodata)) as raster,
     ):
         raster.write(values, 1)
         raster.update_tags(NOTICE=NOTICE)
 
 
-def paint(path: Path, values: NDArray[Any], part: GeoBox, grid: GeoBox, nodata: float | None) -> None:
+def write_block(path: Path, values: NDArray[Any], part: GeoBox, grid: GeoBox, nodata: float | None) -> None:
     """Write a part of a band; the first part creates the file.
 
     Args:
@@ -110,7 +110,7 @@ def write_item(folder: Path, item: Mapping[str, Any], assets: Mapping[str, Any])
         "stac_extensions": _extensions(assets, properties),
     }
     whole |= {**item, "properties": properties, "links": [], "assets": assets}
-    with replacing(folder / f"{item['id']}.json") as temporary:
+    with atomic_write(folder / f"{item['id']}.json") as temporary:
         temporary.write_text(json.dumps(whole, indent=1))
 
 

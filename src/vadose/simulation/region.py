@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from vadose.grid import CELL_M
 from vadose.simulation.config import Region, WorldConfig
-from vadose.simulation.fields import Floats, Where
+from vadose.simulation.fields import Floats, Locations
 from vadose.simulation.ground_maps import write_elevation
 from vadose.simulation.in_situ import write_sensors
 from vadose.simulation.land import PER_CELL
 from vadose.simulation.land_cover_map import write_land_cover
-from vadose.simulation.points import Places
-from vadose.simulation.sentinel1 import Pass, passes
-from vadose.simulation.sentinel2 import Look, looks
-from vadose.simulation.simulator import BLOCK_CELLS, Nature
-from vadose.simulation.stations import place_probes
+from vadose.simulation.points import SimulationPoints
+from vadose.simulation.sentinel1 import RadarScene, radar_scenes
+from vadose.simulation.sentinel2 import OpticalScene, optical_scenes
+from vadose.simulation.simulator import BLOCK_CELLS, RegionSimulator
+from vadose.simulation.stations import place_stations
 from vadose.simulation.truth import begin_truth, truth_folder, write_block
 from vadose.simulation.weather import STEPS
 
-Picture = Pass | Look
+Picture = RadarScene | OpticalScene
 
 
 def blocks_of(region: Region) -> int:
@@ -34,15 +34,15 @@ def blocks_of(region: Region) -> int:
 
 def write_region(config: WorldConfig, number: int, archive: Path) -> Iterator[str]:
     """Write the terrain, the pictures, the sensors and the truth of a region; tells of every block that is done."""
-    nature = Nature.random(config, number)
-    pictures: list[Picture] = [*passes(nature, config), *looks(nature, config)]
+    nature = RegionSimulator.random(config, number)
+    pictures: list[Picture] = [*radar_scenes(nature, config), *optical_scenes(nature, config)]
     truth, total = truth_folder(archive, nature.region.name), blocks_of(nature.region)
     for begun in (*(picture.folder(archive) for picture in pictures), truth):
         shutil.rmtree(begun, ignore_errors=True)
     write_elevation(nature, archive)
     begin_truth(nature, _times(config), truth)
     for done, tile in enumerate(nature.blocks(), start=1):
-        world = nature.simulated(Places.block(tile))
+        world = nature.simulated(SimulationPoints.block(tile))
         write_block(nature, tile, world, truth)
         for picture in pictures:
             picture.paint(world, tile, archive)
@@ -54,18 +54,20 @@ def write_region(config: WorldConfig, number: int, archive: Path) -> Iterator[st
         yield f"{nature.region.name} {done}/{total}"
 
 
-def _write_sensors(nature: Nature, archive: Path) -> None:
+def _write_sensors(nature: RegionSimulator, archive: Path) -> None:
     """Simulate the cells of the sensors, and let these read their pixels."""
     rng = np.random.default_rng([nature.seed, nature.number, *b"probes"])
 
     def cover_of(eastings: Floats, northings: Floats) -> NDArray[np.intp]:
-        return nature.terrain.at(Where.points(eastings, northings)).cover
+        return nature.terrain.at(Locations.points(eastings, northings)).cover
 
-    probes = place_probes(nature.tile, nature.region.name, nature.region.sensors, cover_of, rng)
+    probes = place_stations(nature.tile, nature.region.name, nature.region.sensors, cover_of, rng)
     box = nature.tile.cells.boundingbox
     rows, columns = (np.array([getattr(probe, axis) for probe in probes]) for axis in ("row", "column"))
     world = nature.simulated(
-        Places.cells(box.left + CELL_M * (columns // PER_CELL + 0.5), box.top - CELL_M * (rows // PER_CELL + 0.5))
+        SimulationPoints.cells(
+            box.left + CELL_M * (columns // PER_CELL + 0.5), box.top - CELL_M * (rows // PER_CELL + 0.5)
+        )
     )
     inside = (rows % PER_CELL) * PER_CELL + columns % PER_CELL
     write_sensors(world.pick(np.arange(len(probes)) * PER_CELL**2 + inside), probes, archive)

@@ -49,7 +49,7 @@ HOURS_A_YEAR = 8766
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class SensorSoil:
     """What is true where a sensor lies, hour by hour.
 
     Attributes:
@@ -77,7 +77,7 @@ class Site:
         return cls(SITE_OFFSET * rng.standard_normal(), float(np.exp(SITE_GAIN * rng.standard_normal())))
 
 
-def read(ground: Ground, site: Site, rng: np.random.Generator) -> Floats:
+def read(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats:
     """What a sensor tells, (hour,), m3 m-3: the liquid water alone, as dielectric sensors do, with all that is wrong.
 
     Args:
@@ -95,7 +95,7 @@ def read(ground: Ground, site: Site, rng: np.random.Generator) -> Floats:
     return np.asarray(np.round(np.clip(told, *TOLD) / STEP) * STEP)
 
 
-def at_point(ground: Ground, site: Site, rng: np.random.Generator) -> Floats:
+def at_point(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats:
     """Water and ice at the sensor's own point, as its calibration has it, (hour,)."""
     middle = float(ground.moisture.mean())
     shrunk = min(1.0, middle / DRY)

@@ -13,9 +13,9 @@ from vadose.simulation.annotation import write_annotation
 from vadose.simulation.config import WorldConfig
 from vadose.simulation.fields import Floats
 from vadose.simulation.orbit import ORBITS, SENTINEL_1, Orbit, Satellite, flown_by
-from vadose.simulation.radar import backscatter, gamma_naught, received, unsteady
-from vadose.simulation.raster import COG, footprint, paint, projection, rounded, to_pixels, write_item
-from vadose.simulation.simulator import Nature
+from vadose.simulation.radar import backscatter, gamma_naught, received, scene_noise
+from vadose.simulation.raster import COG, footprint, projection, rounded, to_pixels, write_block, write_item
+from vadose.simulation.simulator import RegionSimulator
 from vadose.simulation.speckle import LOOKS, RESOLUTION_M, speckle
 from vadose.simulation.state import Simulated
 
@@ -32,7 +32,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Pass:
+class RadarScene:
     """One pass over a region.
 
     Attributes:
@@ -67,7 +67,7 @@ class Pass:
         powers = seen(world, self.tile, self.orbit, self.start)
         for band, power, noise in zip(TITLES, powers, speckle(block, key), strict=True):
             values = rounded(to_pixels(power) * noise, MANTISSA_BITS)
-            paint(self.folder(archive) / _band(band)["href"], values, block.pixels, self.tile.pixels, NODATA)
+            write_block(self.folder(archive) / _band(band)["href"], values, block.pixels, self.tile.pixels, NODATA)
 
     def describe(self, archive: Path) -> None:
         """Write the annotation and the item."""
@@ -92,20 +92,20 @@ class Pass:
         write_item(folder, item, assets)
 
 
-def passes(nature: Nature, config: WorldConfig) -> Iterator[Pass]:
+def radar_scenes(nature: RegionSimulator, config: WorldConfig) -> Iterator[RadarScene]:
     """Every pass over a region in the period."""
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     for orbit in ORBITS:
         hour = pd.Timedelta(hours=(orbit.local_hour - nature.region.lon / 15) % 24)
         for number, day in enumerate(days[orbit.first_day :: config.radar_days]):
             satellite = flown_by(SENTINEL_1, number * config.radar_days)
-            yield Pass(nature.tile, nature.number, orbit, satellite, (day + hour).floor("s"))
+            yield RadarScene(nature.tile, nature.number, orbit, satellite, (day + hour).floor("s"))
 
 
 def seen(world: Simulated, tile: Tile, orbit: Orbit, time: pd.Timestamp) -> tuple[Floats, Floats]:
     """Gamma naught of VV and VH with thermal noise and without speckle, linear power, at the places."""
     now, angle = world.at(time), orbit.incidence(tile, world.where.mesh[0])
-    changed = unsteady(world.land, orbit.key, time.toordinal())
+    changed = scene_noise(world.land, orbit.key, time.toordinal())
     vv, vh = (power * by for power, by in zip(backscatter(now, world.land, angle), changed, strict=True))
     return gamma_naught(received(vv), angle), gamma_naught(received(vh), angle)
 
@@ -116,7 +116,7 @@ def _band(band: str) -> dict[str, Any]:
     return {"href": href, "type": COG, "roles": ["data"], "title": TITLES[band], "raster:bands": [raster]}
 
 
-def _properties(one: Pass) -> dict[str, Any]:
+def _properties(one: RadarScene) -> dict[str, Any]:
     start, satellite = one.start, one.satellite
     middle, end = (start + pd.Timedelta(seconds=seconds) for seconds in (SECONDS / 2, SECONDS))
     return {

@@ -10,13 +10,23 @@ import numpy as np
 import pandas as pd
 
 from vadose.grid import Tile
-from vadose.simulation.clouds import BARE, CIRRUS, CLOUD, LIKELY_CLOUD, SHADOW, SNOW, VEGETATION, WATER, make_sky
+from vadose.simulation.clouds import (
+    BARE,
+    CIRRUS,
+    CLOUD,
+    LIKELY_CLOUD,
+    SHADOW,
+    SNOW,
+    VEGETATION,
+    WATER,
+    make_cloud_field,
+)
 from vadose.simulation.config import WorldConfig
 from vadose.simulation.fields import Floats
 from vadose.simulation.optics import BANDS, reflectance
 from vadose.simulation.orbit import SENTINEL_2, Satellite, flown_by
-from vadose.simulation.raster import COG, footprint, paint, projection, to_pixels, write_item
-from vadose.simulation.simulator import Nature
+from vadose.simulation.raster import COG, footprint, projection, to_pixels, write_block, write_item
+from vadose.simulation.simulator import RegionSimulator
 from vadose.simulation.state import Simulated
 from vadose.simulation.sun import Sun
 
@@ -59,7 +69,7 @@ SHARES = {
 
 
 @dataclass(frozen=True)
-class Look:
+class OpticalScene:
     """One look at a region.
 
     Attributes:
@@ -107,7 +117,7 @@ class Look:
         """Write what is seen of a block."""
         noise = world.rng("sentinel2", self.time.toordinal(), block.west, block.north)
         now = world.at(self.time)
-        sky = make_sky(world.where, self.cover, self.sun, np.random.default_rng(self.seed))
+        sky = make_cloud_field(world.where, self.cover, self.sun, np.random.default_rng(self.seed))
         classes = sky.classes(now, world.land)
         for band in BANDS:
             seen = to_pixels(sky.over(reflectance(band, now, world.land)))
@@ -148,7 +158,7 @@ class Look:
             height, width = part.shape
             values = np.round(values.reshape(height, 2, width, 2).mean(axis=(1, 3)))
         kind = np.uint8 if band == "SCL" else np.uint16
-        paint(self.folder(archive) / _href(band), values.astype(kind), part, grid, 0)
+        write_block(self.folder(archive) / _href(band), values.astype(kind), part, grid, 0)
 
     def _asset(self, band: str) -> Mapping[str, Any]:
         grid = self.tile.pixels if band in FINE else self.tile.pixels.zoom_out(2)
@@ -157,7 +167,7 @@ class Look:
         return known | {"gsd": float(_metres(band)), **placed}
 
 
-def looks(nature: Nature, config: WorldConfig) -> Iterator[Look]:
+def optical_scenes(nature: RegionSimulator, config: WorldConfig) -> Iterator[OpticalScene]:
     """Every look at a region in the period; none where the sun is too low."""
     region = nature.region
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
@@ -168,7 +178,7 @@ def looks(nature: Nature, config: WorldConfig) -> Iterator[Look]:
         sun = Sun.over(region.lon, region.lat, time)
         if sun.elevation_deg >= LOWEST_DEG:
             satellite = flown_by(SENTINEL_2, number * config.sentinel2_revisit_days)
-            yield Look(nature.tile, nature.number, satellite, time, sun, region.climate.cloud, seed)
+            yield OpticalScene(nature.tile, nature.number, satellite, time, sun, region.climate.cloud, seed)
 
 
 def _metres(band: str) -> int:

@@ -9,13 +9,13 @@ from vadose.grid import Tile
 from vadose.simulation.config import Region, WorldConfig
 from vadose.simulation.fields import Floats
 from vadose.simulation.land import Land, Terrain
-from vadose.simulation.points import Places
-from vadose.simulation.state import MOISTURE_UNIT, Kept, Simulated
+from vadose.simulation.points import SimulationPoints
+from vadose.simulation.state import MOISTURE_UNIT, Simulated, StateHistory
 from vadose.simulation.vegetation import TILLED_M, Calendar, northern_day
 from vadose.simulation.water import (
     Air,
-    Passed,
     State,
+    WaterFluxes,
     ice_share,
     irrigation,
     moistness,
@@ -23,7 +23,7 @@ from vadose.simulation.water import (
     soil_step,
     soil_temperature_step,
 )
-from vadose.simulation.weather import SPIN_UP_DAYS, STEPS, Skies, Weather
+from vadose.simulation.weather import SPIN_UP_DAYS, STEPS, Weather, WeatherField
 
 BLOCK_CELLS = 16
 """Largest side of ground that is simulated at once."""
@@ -36,7 +36,7 @@ WEARING_MM = 70.0
 
 
 @dataclass(frozen=True, eq=False)
-class Nature:
+class RegionSimulator:
     """A region before anything in it is asked.
 
     Attributes:
@@ -52,14 +52,14 @@ class Nature:
     seed: int
     tile: Tile
     terrain: Terrain
-    skies: Skies
+    skies: WeatherField
 
     @classmethod
-    def random(cls, config: WorldConfig, number: int) -> "Nature":
+    def random(cls, config: WorldConfig, number: int) -> "RegionSimulator":
         """A region of a world, by its seed."""
         region = config.regions[number]
         ground, air = (np.random.default_rng([config.seed, number, part]) for part in (0, 1))
-        skies = Skies.random(region.climate, region.lon, region.lat, config.days, air)
+        skies = WeatherField.random(region.climate, region.lon, region.lat, config.days, air)
         terrain = Terrain.random(region.climate, ground)
         return cls(region, number, config.seed, config.ground(region), terrain, skies)
 
@@ -76,9 +76,11 @@ class Nature:
         box = self.tile.cells.boundingbox
         rng = np.random.default_rng([self.seed, self.number, *b"afar"])
         east, north = rng.uniform(-AFAR_M, AFAR_M, (2, AFAR_POINTS))
-        return self.simulated(Places.points((box.left + box.right) / 2 + east, (box.bottom + box.top) / 2 + north))
+        return self.simulated(
+            SimulationPoints.points((box.left + box.right) / 2 + east, (box.bottom + box.top) / 2 + north)
+        )
 
-    def simulated(self, places: Places) -> Simulated:
+    def simulated(self, places: SimulationPoints) -> Simulated:
         """The region through the period at some places; the same whatever others are asked."""
         land, units = self.terrain.at(places.where), places.units
         weather = self.skies.at(units, places.gathered(land.elevation), self.terrain.mean_elevation_m)
@@ -94,7 +96,9 @@ class Nature:
         )
 
 
-def steps(region: Region, places: Places, land: Land, weather: Weather) -> Iterator[tuple[State, Passed]]:
+def steps(
+    region: Region, places: SimulationPoints, land: Land, weather: Weather
+) -> Iterator[tuple[State, WaterFluxes]]:
     """The state after every step from the start of the spin-up, and the water that passed in it."""
     calendar, warmth = Calendar.of(land, region.climate), np.float32(0.5)
     state = _first(places, land, weather, calendar)
@@ -114,8 +118,8 @@ def steps(region: Region, places: Places, land: Land, weather: Weather) -> Itera
 
 
 def _step(
-    places: Places, land: Land, weather: Weather, step: int, state: State, watered: Floats
-) -> tuple[State, Passed]:
+    places: SimulationPoints, land: Land, weather: Weather, step: int, state: State, watered: Floats
+) -> tuple[State, WaterFluxes]:
     day, part = divmod(step, STEPS)
     air = Air(
         weather.rain_mm[day] * weather.storm[day, part],
@@ -138,7 +142,7 @@ def _step(
     return State(surface, root, state.leaf_area, state.roughness_m, snow, temperature), passed
 
 
-def _first(places: Places, land: Land, weather: Weather, calendar: Calendar) -> State:
+def _first(places: SimulationPoints, land: Land, weather: Weather, calendar: Calendar) -> State:
     soil, units = land.water, np.zeros(len(weather.rain_mm[0]), np.float32)
     return State(
         surface=0.7 * soil.field_capacity,
@@ -150,10 +154,10 @@ def _first(places: Places, land: Land, weather: Weather, calendar: Calendar) -> 
     )
 
 
-def _kept(region: Region, places: Places, land: Land, weather: Weather) -> Kept:
+def _kept(region: Region, places: SimulationPoints, land: Land, weather: Weather) -> StateHistory:
     count, shape = (len(weather.days) - SPIN_UP_DAYS) * STEPS + 1, places.where.shape
     days, unit = (count - 1) // STEPS, weather.rain_mm.shape[1:]
-    kept = Kept(
+    kept = StateHistory(
         surface=np.empty((count, *shape), np.uint16),
         root=np.empty((days, *shape), np.uint16),
         leaf_area=np.empty((days, *shape), np.float16),

@@ -13,7 +13,7 @@ from vadose.simulation.config import WorldConfig
 from vadose.simulation.ease import EASE, Ease
 from vadose.simulation.smap_granule import write_granule
 from vadose.simulation.smap_orbit import HALVES
-from vadose.simulation.smap_retrieval import Look, Table
+from vadose.simulation.smap_retrieval import SmapScene, Table
 from vadose.simulation.state import Simulated
 
 NAMES = {36: "SMAP_L3_SM_P_{date}_R18290_001.h5", 9: "SMAP_L3_SM_P_E_{date}_R18290_001.h5"}
@@ -46,7 +46,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
 def _keep(region: Simulated, number: int, folder: Path, config: WorldConfig) -> None:
     """Write a region's part of the granules: a file a product and span of days."""
     for km in config.radiometer_km:
-        look = Look.of(region, EASE[km])
+        look = SmapScene.of(region, EASE[km])
         for first, last in _spans(len(region.weather.days)):
             columns: dict[str, Any] = dict(look.retrievals(first, last))
             np.savez(folder / f"{km}.{first}.{number:05d}.npz", **columns)

@@ -30,7 +30,7 @@ Flags = NDArray[np.uint16]
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class FootprintGround:
     """Conditions, broadcastable to (overpass, pixel).
 
     Attributes:
@@ -48,7 +48,7 @@ class Ground:
     plants: Floats
 
 
-def surface(ground: Ground) -> Flags:
+def surface(ground: FootprintGround) -> Flags:
     """The bits of surface_flag."""
     bits = (
         (ground.water > FLAGGED_SHARE, WATER_BIT),
@@ -64,7 +64,7 @@ def surface(ground: Ground) -> Flags:
     return flag
 
 
-def quality(ground: Ground, moisture: Floats) -> Flags:
+def quality(ground: FootprintGround, moisture: Floats) -> Flags:
     """The bits of retrieval_qual_flag.
 
     Args:

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.simulation.ease import EASE, Ease
 from vadose.simulation.raster import NOTICE
 from vadose.simulation.sparse import Scatter
@@ -74,7 +74,7 @@ def write_granule(path: Path, grid: Ease, halves: Mapping[str, Mapping[str, NDAr
         halves: by group, AM and PM: the values of each variable, (pixel,), EASE_row_index and EASE_column_index
             among them; no pixel twice.
     """
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(_empty(grid.km))
         with h5py.File(temporary, "r+") as granule:
             for half, values in halves.items():

@@ -20,9 +20,9 @@ from scipy.ndimage import uniform_filter1d
 
 from vadose.simulation.ease import Ease
 from vadose.simulation.fields import Floats
-from vadose.simulation.footprint import Pixels, gains, unit_noise
+from vadose.simulation.footprint import Pixels, antenna_weights, unit_noise
 from vadose.simulation.land import URBAN, WATER
-from vadose.simulation.smap_flags import LEAST, Ground, quality, surface
+from vadose.simulation.smap_flags import LEAST, FootprintGround, quality, surface
 from vadose.simulation.smap_orbit import CYCLE_DAYS, FIRST_CYCLE, HALVES, SWATH_M, Overpass, overpasses
 from vadose.simulation.state import Simulated
 from vadose.simulation.weather import autoregressive
@@ -55,7 +55,7 @@ Table = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class SmapScene:
     """A region as one of the products sees it.
 
     Attributes:
@@ -67,14 +67,14 @@ class Look:
     pixels: Pixels
 
     @classmethod
-    def of(cls, seen: Simulated, grid: Ease) -> "Look":
+    def of(cls, seen: Simulated, grid: Ease) -> "SmapScene":
         """A region on a grid."""
         return cls(seen, grid.around(seen))
 
     @cached_property
     def gain(self) -> Floats:
         """Weights of the points, (pixel, point)."""
-        return gains(self.seen, self.pixels, FOOTPRINT_M)
+        return antenna_weights(self.seen, self.pixels, FOOTPRINT_M)
 
     @cached_property
     def soil_gain(self) -> Floats:
@@ -183,10 +183,10 @@ class Look:
         ordinal = self.seen.weather.days[day].toordinal()
         return self.seen.rng("smap noise", ordinal, int(turn.seconds)).standard_normal(self.seen.where.shape)
 
-    def _ground(self, times: pd.DatetimeIndex, days: NDArray[np.intp]) -> Ground:
+    def _ground(self, times: pd.DatetimeIndex, days: NDArray[np.intp]) -> FootprintGround:
         land, gain = self.seen.land, self.gain
         height = gain @ land.elevation
-        return Ground(
+        return FootprintGround(
             water=gain @ (land.cover == WATER),
             urban=gain @ (land.cover == URBAN),
             relief_m=np.sqrt(np.maximum(gain @ land.elevation**2 - height**2, 0)),

@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.simulation.config import Region
-from vadose.simulation.fields import Floats, Where, picked
+from vadose.simulation.fields import Floats, Locations, picked
 from vadose.simulation.land import Land
-from vadose.simulation.points import Places
+from vadose.simulation.points import SimulationPoints
 from vadose.simulation.vegetation import plant_water
 from vadose.simulation.water import ice_share
 from vadose.simulation.weather import STEPS, Weather
@@ -21,7 +21,7 @@ MOISTURE_UNIT = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class SurfaceState:
     """What is true at a moment, each of the shape of the places.
 
     Attributes:
@@ -53,7 +53,7 @@ class Moment:
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class StateHistory:
     """States of all steps as they are kept: water contents in whole `MOISTURE_UNIT`.
 
     Attributes:
@@ -89,13 +89,13 @@ class Simulated:
     number: int
     seed: int
     epsg: int
-    places: Places
+    places: SimulationPoints
     land: Land
     weather: Weather
-    kept: Kept
+    kept: StateHistory
 
     @property
-    def where(self) -> Where:
+    def where(self) -> Locations:
         """The places."""
         return self.places.where
 
@@ -128,16 +128,16 @@ class Simulated:
         """Random numbers of a product, the same in whatever order products are made."""
         return np.random.default_rng([self.seed, self.number, *product.encode(), *more])
 
-    def at(self, time: pd.Timestamp) -> Moment:
+    def at(self, time: pd.Timestamp) -> SurfaceState:
         """What is true at a moment of the period; between steps on a straight line."""
         whole = self._through(pd.DatetimeIndex([time]))
-        return Moment(*(getattr(whole, field.name)[0] for field in fields(Moment)))
+        return SurfaceState(*(getattr(whole, field.name)[0] for field in fields(SurfaceState)))
 
     def series(self, times: pd.DatetimeIndex, name: str) -> Floats:
-        """A part of `Moment` at many times, (time, *places)."""
+        """A part of `SurfaceState` at many times, (time, *places)."""
         return np.asarray(getattr(self._through(times), name))
 
-    def _through(self, times: pd.DatetimeIndex) -> Moment:
+    def _through(self, times: pd.DatetimeIndex) -> SurfaceState:
         """What is true at many times, each array (time, *places)."""
         kept, step = self.kept, np.asarray((times - self.times[0]) / STEP, float)
         if step.min() < 0 or step.max() > len(self.times) - 1:
@@ -145,7 +145,7 @@ class Simulated:
         day = np.minimum(step.astype(int) // STEPS, len(kept.root) - 1)
         temperature = self.places.spread(_between(kept.temperature_c, step))
         leaf_area = kept.leaf_area[day].astype(np.float32)
-        return Moment(
+        return SurfaceState(
             moisture=MOISTURE_UNIT * _between(kept.surface, step),
             root=(MOISTURE_UNIT * kept.root[day]).astype(np.float32),
             frozen=ice_share(temperature),
@@ -167,7 +167,7 @@ class Simulated:
         """Some of scattered places, each by itself."""
         east, north = self.where.mesh
         unit = places // self.places.side**2
-        kept = Kept(
+        kept = StateHistory(
             surface=self.kept.surface[:, places],
             root=self.kept.root[:, places],
             leaf_area=self.kept.leaf_area[:, places],
@@ -177,7 +177,7 @@ class Simulated:
         )
         return replace(
             self,
-            places=Places.points(east[places], north[places]),
+            places=SimulationPoints.points(east[places], north[places]),
             land=picked(self.land, places),
             weather=self.weather.pick(unit),
             kept=kept,

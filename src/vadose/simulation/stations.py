@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import Tile
 from vadose.simulation.fields import Floats
 from vadose.simulation.land import FIELD_M, PER_CELL, URBAN, WATER
@@ -21,7 +21,7 @@ DRAWN, ROUNDS = 40, 25
 
 
 @dataclass(frozen=True)
-class Probe:
+class StationSite:
     """A station: its name, and its pixel of 40 m in the region, counted from the north-west corner."""
 
     station: str
@@ -34,13 +34,13 @@ class Probe:
         return float(east[0]), float(north[0])
 
 
-def place_probes(
+def place_stations(
     tile: Tile,
     name: str,
     count: int,
     cover_of: Callable[[Floats, Floats], NDArray[np.intp]],
     rng: np.random.Generator,
-) -> tuple[Probe, ...]:
+) -> tuple[StationSite, ...]:
     """Stations of a region, on open soil: never in water or in a town, and none at another's pixel.
 
     Args:
@@ -51,7 +51,7 @@ def place_probes(
         rng: of the places.
 
     Raises:
-        Refusal: the region has no room for them.
+        VadoseError: the region has no room for them.
     """
     found: list[tuple[int, int]] = []
     for _ in range(count):
@@ -64,12 +64,12 @@ def place_probes(
                 found.append(free[0])
                 break
     if len(found) < count:
-        raise Refusal(
+        raise VadoseError(
             f"world: {count} stations in the region {name}",
             f"Found room for {len(found)} on open soil, {MARGIN_CELLS} cells from its edge",
             "Ask for fewer sensors, or for a larger region",
         )
-    return tuple(Probe(f"{name.title()}-{number:02d}", *place) for number, place in enumerate(found, start=1))
+    return tuple(StationSite(f"{name.title()}-{number:02d}", *place) for number, place in enumerate(found, start=1))
 
 
 def _middles(tile: Tile, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Floats, Floats]:

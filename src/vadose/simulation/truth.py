@@ -15,7 +15,7 @@ from vadose.grid import Tile
 from vadose.simulation.fields import Floats
 from vadose.simulation.land import COVERS, PER_CELL
 from vadose.simulation.raster import NOTICE
-from vadose.simulation.simulator import BLOCK_CELLS, Nature
+from vadose.simulation.simulator import BLOCK_CELLS, RegionSimulator
 from vadose.simulation.state import MOISTURE_UNIT, Simulated
 from vadose.simulation.weather import STEPS
 from vadose.variables import SOIL_MOISTURE
@@ -29,7 +29,7 @@ def truth_folder(archive: Path, name: str) -> Path:
     return archive / "truth" / f"{name}.zarr"
 
 
-def begin_truth(nature: Nature, times: pd.DatetimeIndex, folder: Path) -> None:
+def begin_truth(nature: RegionSimulator, times: pd.DatetimeIndex, folder: Path) -> None:
     """Lay out the truth of a region, empty: its blocks are written one by one.
 
     Args:
@@ -60,7 +60,7 @@ def begin_truth(nature: Nature, times: pd.DatetimeIndex, folder: Path) -> None:
     _lay(fine, nature, folder, PIXELS, {SOIL_MOISTURE.name: moisture | {"chunks": chunks}}, "a")
 
 
-def write_block(nature: Nature, tile: Tile, world: Simulated, folder: Path) -> None:
+def write_block(nature: RegionSimulator, tile: Tile, world: Simulated, folder: Path) -> None:
     """Write the truth of a block of a region."""
     soil = world.land.soil
     noon = world.kept.surface[STEPS // 2 :: STEPS].astype(np.float32) * np.float32(MOISTURE_UNIT)
@@ -118,11 +118,11 @@ def _flags() -> dict[str, Any]:
     return {"long_name": "land cover", "flag_values": np.arange(len(COVERS), dtype=np.uint8), "flag_meanings": meanings}
 
 
-def _attrs(nature: Nature, what: str) -> dict[str, str]:
+def _attrs(nature: RegionSimulator, what: str) -> dict[str, str]:
     title = f"True soil moisture of the region {nature.region.name}, {what}"
     return {"Conventions": "CF-1.11", "title": title, "comment": NOTICE}
 
 
-def _lay(dataset: xr.Dataset, nature: Nature, folder: Path, group: str, encoding: Any, mode: Any) -> None:
+def _lay(dataset: xr.Dataset, nature: RegionSimulator, folder: Path, group: str, encoding: Any, mode: Any) -> None:
     whole: xr.Dataset = dataset.rio.write_crs(nature.tile.epsg)
     whole.to_zarr(folder, group=group, mode=mode, compute=False, encoding=encoding, zarr_format=3, consolidated=False)

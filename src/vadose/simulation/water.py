@@ -6,7 +6,7 @@ import numpy as np
 
 from vadose.simulation.fields import Floats
 from vadose.simulation.land import CROPS, URBAN, Land
-from vadose.simulation.points import Places
+from vadose.simulation.points import SimulationPoints
 from vadose.simulation.weather import STEPS
 
 SURFACE_MM, ROOT_MM = 50.0, 450.0
@@ -66,7 +66,7 @@ class Air:
 
 
 @dataclass(frozen=True, eq=False)
-class Passed:
+class WaterFluxes:
     """Water that passed the soil in a step, mm, fine: its storage changes by supply less all others."""
 
     supply: Floats
@@ -133,13 +133,13 @@ def moistness(land: Land, root: Floats, depletion: float = DEPLETION) -> Floats:
 
 def soil_step(
     land: Land,
-    places: Places,
+    places: SimulationPoints,
     surface: Floats,
     root: Floats,
     supply_mm: Floats,
     ice: Floats,
     demand: tuple[Floats, Floats],
-) -> tuple[Floats, Floats, Passed]:
+) -> tuple[Floats, Floats, WaterFluxes]:
     """Both layers after a step, and what passed them.
 
     Args:
@@ -155,7 +155,7 @@ def soil_step(
     surface, root, evaporated = _evaporated(land, surface, root, ice, demand)
     drained = _drainage(root, land, ROOT_MM, land.ease)
     root, spilled = _gathered(land, places, root - drained / ROOT_MM)
-    return surface, root, Passed(supply_mm, runoff + spilled, evaporated, drained)
+    return surface, root, WaterFluxes(supply_mm, runoff + spilled, evaporated, drained)
 
 
 def _infiltrated(
@@ -208,7 +208,7 @@ def _drainage(content: Floats, land: Land, depth_mm: float, ease: Floats) -> Flo
     return np.asarray(content * (1 - left) * depth_mm)
 
 
-def _gathered(land: Land, places: Places, root: Floats) -> tuple[Floats, Floats]:
+def _gathered(land: Land, places: SimulationPoints, root: Floats) -> tuple[Floats, Floats]:
     """Free water of the root zone moves to the hollows of its cell; what they cannot hold runs off, mm."""
     soil = land.water
     free = GATHERED * np.maximum(root - soil.field_capacity, 0)

@@ -11,7 +11,7 @@ from scipy.special import gammaincinv, ndtr, ndtri
 
 from vadose.grid import Period
 from vadose.simulation.climates import Climate
-from vadose.simulation.fields import Field, Floats, Where, random_field
+from vadose.simulation.fields import Field, Floats, Locations, random_field
 
 SPIN_UP_DAYS = 120
 """Days simulated before the period, so that the soil has forgotten how it began."""
@@ -81,7 +81,7 @@ class Weather:
 
 
 @dataclass(frozen=True, eq=False)
-class Skies:
+class WeatherField:
     """What chance made of a region's weather; `at` tells it at places."""
 
     climate: Climate
@@ -94,7 +94,9 @@ class Skies:
     storm: Floats
 
     @classmethod
-    def random(cls, climate: Climate, lon: float, lat: float, period: Period, rng: np.random.Generator) -> "Skies":
+    def random(
+        cls, climate: Climate, lon: float, lat: float, period: Period, rng: np.random.Generator
+    ) -> "WeatherField":
         """Weather of a climate, by chance.
 
         Rain is a Gaussian field in space that persists from day to day; it rains where the field exceeds a threshold
@@ -110,7 +112,7 @@ class Skies:
         storm = rng.dirichlet(np.full(STEPS, 0.35), len(days)).astype(np.float32)
         return cls(climate, lon, lat, days, waves, swell, drift, storm)
 
-    def at(self, where: Where, elevation_m: Floats, mean_elevation_m: float) -> Weather:
+    def at(self, where: Locations, elevation_m: Floats, mean_elevation_m: float) -> Weather:
         """The weather at points, (n,); it is colder where they lie higher."""
         season = season_of(self.days, self.lat)[:, np.newaxis]
         rain = self._rain(where, season)
@@ -132,7 +134,7 @@ class Skies:
             noon_step=noon,
         )
 
-    def _rain(self, where: Where, season: Floats) -> Floats:
+    def _rain(self, where: Locations, season: Floats) -> Floats:
         basis = np.exp(1j * (np.outer(where.eastings, self.waves.east) + np.outer(where.northings, self.waves.north)))
         field = np.asarray((self.swell @ (basis * np.abs(self.waves.amplitude)).T).real)
         share = np.clip(self.climate.wet_share * (1 + 0.95 * self.climate.rain_season * season), 0.005, 0.9)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 from vadose.sources.dem import Dem
@@ -12,12 +12,12 @@ from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.sentinel2 import Sentinel2
 from vadose.sources.smap import Smap, smap_surface
 from vadose.sources.soilgrids import SoilGrids
-from vadose.sources.source import Source, conform
+from vadose.sources.source import Source, validate_dataset
 from vadose.sources.worldcover import WorldCover
 
 REGISTRY: tuple[Callable[[Path], Source], ...] = (Sentinel1, Sentinel2, Dem, SoilGrids, Smap, Gldas)
 """The sources that are read from an archive folder; a new one is added here."""
-CONDITIONS: tuple[Callable[[Path], Source], ...] = (WorldCover, smap_surface)
+MASK_SOURCES: tuple[Callable[[Path], Source], ...] = (WorldCover, smap_surface)
 """What tells under which conditions a map was made; an archive may do without."""
 
 
@@ -25,24 +25,24 @@ def open_sources(archive: Path) -> tuple[Source, ...]:
     """Every source of an archive folder.
 
     Raises:
-        Refusal: there is no such folder.
+        VadoseError: there is no such folder.
     """
     return _opened(REGISTRY, archive)
 
 
-def open_conditions(archive: Path) -> tuple[Source, ...]:
+def open_mask_sources(archive: Path) -> tuple[Source, ...]:
     """What an archive folder tells of the ground's conditions.
 
     Raises:
-        Refusal: there is no such folder.
+        VadoseError: there is no such folder.
     """
-    return _opened(CONDITIONS, archive)
+    return _opened(MASK_SOURCES, archive)
 
 
 def _opened(sources: Iterable[Callable[[Path], Source]], archive: Path) -> tuple[Source, ...]:
     if not archive.is_dir():
-        raise Refusal(f"archive: {archive}", "There is no such folder", "Name the folder that holds the products")
+        raise VadoseError(f"archive: {archive}", "There is no such folder", "Name the folder that holds the products")
     return tuple(source(archive) for source in sources)
 
 
-__all__ = ["REGISTRY", "Ismn", "Sensor", "Source", "conform", "open_conditions", "open_sources"]
+__all__ = ["REGISTRY", "Ismn", "Sensor", "Source", "open_mask_sources", "open_sources", "validate_dataset"]

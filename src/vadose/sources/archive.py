@@ -12,19 +12,19 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import shapely
 
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period
 from vadose.io.folders import relative
 from vadose.sources.assets import MEASURED
 from vadose.sources.checks import check_item
 from vadose.sources.item_files import items_in
 from vadose.sources.left_out import LeftOut, Unfit
-from vadose.sources.records import Asset, Record
+from vadose.sources.records import Asset, SceneItem
 from vadose.sources.stac import SOURCE_OF, parse, product_of, source_of_item
 from vadose.sources.twins import APART, are_twins, newer, published_at
 from vadose.variables import LATENCY_DAYS
 
-Entry = tuple[Record, Path]
+Entry = tuple[SceneItem, Path]
 """A record, and the file that it was read from."""
 OLDER = "older processing"
 KEPT = f"{OLDER}, read only as of before the newer"
@@ -37,7 +37,7 @@ class Index:
 
     Attributes:
         folder: the archive.
-        product: of the records, see `Record`.
+        product: of the records, see `SceneItem`.
         records: sorted by time and id, with the file that each was read from.
         unread: the items and files that are not read for what their words say, each with the reason.
         twins: of a record the other processings of what it shows, where it is known when the newer ones came.
@@ -47,11 +47,11 @@ class Index:
     product: str
     records: tuple[Entry, ...]
     unread: tuple[LeftOut, ...]
-    twins: Mapping[Record, tuple[Entry, ...]] = field(default_factory=dict)
+    twins: Mapping[SceneItem, tuple[Entry, ...]] = field(default_factory=dict)
     _tree: shapely.STRtree = field(init=False, repr=False)
     _names: Counter[tuple[Path, str]] = field(init=False, repr=False)
-    _checked: dict[Record, Record | LeftOut] = field(init=False, repr=False, default_factory=dict)
-    _parts: dict[Record, tuple[LeftOut, ...]] = field(init=False, repr=False, default_factory=dict)
+    _checked: dict[SceneItem, SceneItem | LeftOut] = field(init=False, repr=False, default_factory=dict)
+    _parts: dict[SceneItem, tuple[LeftOut, ...]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_tree", shapely.STRtree([_footprint(record.bbox) for record, _ in self.records]))
@@ -65,11 +65,13 @@ class Index:
         where it is not known when that came.
 
         Raises:
-            Refusal: the folder is not there.
+            VadoseError: the folder is not there.
         """
         folder = Path(os.path.abspath(folder))  # noqa: PTH100 (links stay as they are, unlike with resolve)
         if not folder.is_dir():
-            raise Refusal(f"{product}: archive {folder}", "There is no such folder", "Give the folder of the archive")
+            raise VadoseError(
+                f"{product}: archive {folder}", "There is no such folder", "Give the folder of the archive"
+            )
         gathered = _Gathered(folder, product)
         for file, item in items_in(folder, gathered.failed):
             gathered.add(file, item)
@@ -86,7 +88,7 @@ class Index:
         """All that is not read in hindsight: what `unread` holds, and what was asked for and found unfit."""
         return tuple(sorted({*self.unread, *self.unfit, *(part for parts in self._parts.values() for part in parts)}))
 
-    def find(self, area: Area, period: Period | None, replaced: bool = False) -> tuple[Record, ...]:
+    def find(self, area: AreaOfInterest, period: Period | None, replaced: bool = False) -> tuple[SceneItem, ...]:
         """The records whose bounding box touches an area and whose time lies in a period (None: at any time).
 
         Their assets are the files that are there, with local paths. An item whose files contradict it is left out; see
@@ -97,12 +99,12 @@ class Index:
             replaced: whether processings that a newer one has replaced since are among them.
 
         Raises:
-            NothingFound: there is none; the message says what there is.
+            NoDataError: there is none; the message says what there is.
         """
         over = [self.records[i] for i in sorted(self._tree.query(area.geometry, predicate="intersects"))]
         found = [(record, file) for record, file in over if period is None or record.time in period]
         checked = [self._fit(record, file) for record, file in found]
-        fit = tuple(record for record in checked if isinstance(record, Record))
+        fit = tuple(record for record in checked if isinstance(record, SceneItem))
         fit = fit if replaced else tuple(record for record in fit if record.replaced_at is None)
         if not fit:
             unfit = [entry for entry in checked if isinstance(entry, LeftOut)]
@@ -120,12 +122,12 @@ class Index:
         unfit: list[LeftOut] = []
         for record, file in self.records[:most]:
             checked, _ = self._check(record, file)
-            if isinstance(checked, Record):
+            if isinstance(checked, SceneItem):
                 return ()
             unfit.append(checked)
         return tuple(unfit)
 
-    def nothing(self, area: Area, period: Period | None, but: str) -> NothingFound:
+    def nothing(self, area: AreaOfInterest, period: Period | None, but: str) -> NoDataError:
         """What to say when nothing was found.
 
         Args:
@@ -135,18 +137,18 @@ class Index:
         asked = f"{self.product}: items over '{area.name}'" + (f" in {period}" if period else "")
         if self.records:
             first, last = (np.datetime_as_string(self.records[i][0].time, "D") for i in (0, -1))
-            return NothingFound(
+            return NoDataError(
                 asked,
                 f"{self.folder} holds {len(self.records)} items of {first}..{last}, {but}",
                 "Choose an area and a period that the archive covers",
             )
         others = f"; {len(self.unread)} other items lie there, such as: {self.unread[0].reason}" if self.unread else ""
-        return NothingFound(asked, f"{self.folder} holds none{others}", f"Put items of {self.product} into the archive")
+        return NoDataError(asked, f"{self.folder} holds none{others}", f"Put items of {self.product} into the archive")
 
-    def _fit(self, record: Record, file: Path) -> Record | LeftOut:
+    def _fit(self, record: SceneItem, file: Path) -> SceneItem | LeftOut:
         """A record with local paths and the time in which it counts, or why it is left out; found once."""
         found = self._local_of(record, file)
-        twins = [one for one, where in self.twins.get(record, ()) if isinstance(self._local_of(one, where), Record)]
+        twins = [one for one, where in self.twins.get(record, ()) if isinstance(self._local_of(one, where), SceneItem)]
         if isinstance(found, LeftOut) or not twins:
             return found
         newer_ones = [one for one in twins if newer(one, record) is one]
@@ -157,25 +159,25 @@ class Index:
             replaced_at=min((at for one in newer_ones if (at := came[one]) is not None), default=None),
         )
 
-    def _local_of(self, record: Record, file: Path) -> Record | LeftOut:
+    def _local_of(self, record: SceneItem, file: Path) -> SceneItem | LeftOut:
         """A record with local paths, or why it is left out; found once."""
         if record not in self._checked:
             self._checked[record], self._parts[record] = self._check(record, file)
         return self._checked[record]
 
-    def _check(self, record: Record, file: Path) -> tuple[Record | LeftOut, tuple[LeftOut, ...]]:
+    def _check(self, record: SceneItem, file: Path) -> tuple[SceneItem | LeftOut, tuple[LeftOut, ...]]:
         """A record with local paths, or why it is left out; and which of its parts are."""
         place = relative(file, self.folder)
         try:
             local, absent = self._local(record, file)
             lost = {f"{record.id}/{asset.band}": reason for asset, reason in absent}
             notes = check_item(local, tuple(asset.band for asset, _ in absent))
-        except Refusal as reason:
+        except VadoseError as reason:
             return LeftOut.of(self.source, record.id, place, reason), ()
         lost |= {record.id: notes[0]} if notes else {}
         return local, tuple(LeftOut.of(self.source, name, place, why) for name, why in lost.items())
 
-    def _local(self, record: Record, file: Path) -> tuple[Record, list[tuple[Asset, Unfit]]]:
+    def _local(self, record: SceneItem, file: Path) -> tuple[SceneItem, list[tuple[Asset, Unfit]]]:
         """A record with the assets that are there, and those that are not.
 
         Raises:
@@ -203,7 +205,7 @@ class _Gathered:
     records: dict[str, list[Entry]] = field(default_factory=dict)
     unread: list[LeftOut] = field(default_factory=list)
 
-    def failed(self, file: Path, reason: Refusal, source: str = "", name: str = "") -> None:
+    def failed(self, file: Path, reason: VadoseError, source: str = "", name: str = "") -> None:
         """Leave out a file, or an item in it."""
         place = relative(file, self.folder)
         self.unread.append(LeftOut.of(source, name or place, place, reason))
@@ -222,10 +224,10 @@ class _Gathered:
                     f"It is of {product}; {self.product} is what is read",
                     f"Take the item of {self.product}",
                 )
-        except Refusal as reason:
+        except VadoseError as reason:
             self.failed(file, reason, source_of_item(item), name)
 
-    def _take(self, record: Record, file: Path) -> None:
+    def _take(self, record: SceneItem, file: Path) -> None:
         held = self.records.setdefault(record.id, [])
         if any(one == record for one, _ in held):
             return
@@ -241,17 +243,17 @@ class _Gathered:
                 return
         held.append((record, file))
 
-    def without_twins(self) -> tuple[tuple[Entry, ...], dict[Record, tuple[Entry, ...]]]:
+    def without_twins(self) -> tuple[tuple[Entry, ...], dict[SceneItem, tuple[Entry, ...]]]:
         """All records by time and id but those replaced at an unknown time, and the twins of each."""
         ordered = sorted(chain.from_iterable(self.records.values()), key=lambda entry: (entry[0].time, entry[0].id))
         dated = self.product.startswith("sentinel-")
-        twins: dict[Record, list[Entry]] = {}
+        twins: dict[SceneItem, list[Entry]] = {}
         for number, entry in enumerate(ordered):
             for other in _near(ordered, number):
                 if newer(entry[0], other[0]) and (dated or entry[0].id == other[0].id):
                     twins.setdefault(entry[0], []).append(other)
                     twins.setdefault(other[0], []).append(entry)
-        gone: set[Record] = set()
+        gone: set[SceneItem] = set()
         for record, file in ordered:
             replacing = [one for one, _ in twins.get(record, ()) if newer(one, record) is one]
             if replacing:
@@ -277,7 +279,7 @@ def _near(ordered: Sequence[Entry], number: int) -> Iterator[Entry]:
             yield entry
 
 
-def _older(record: Record, later: Record, kind: str) -> Unfit:
+def _older(record: SceneItem, later: SceneItem, kind: str) -> Unfit:
     marks = ((record.baseline, later.baseline), (record.generated, later.generated))
     told = next(((mine, theirs) for mine, theirs in marks if mine != theirs), (record.catalogued, later.catalogued))
     return Unfit(
@@ -293,7 +295,7 @@ def _told(unfit: list[LeftOut]) -> str:
     return f"left out: {unfit[0].name}{more}: {unfit[0].reason}"
 
 
-def find(folder: Path, product: str, area: Area, period: Period | None) -> tuple[Record, ...]:
+def find(folder: Path, product: str, area: AreaOfInterest, period: Period | None) -> tuple[SceneItem, ...]:
     """The records of a product in an archive folder that touch an area and a period: see `Index`."""
     return Index.of(folder, product).find(area, period)
 
@@ -342,7 +344,7 @@ def locate(href: str, beside: Path, folder: Path, item: str = "", alone: bool = 
     return path
 
 
-def _remote_names(records: Iterable[tuple[Record, Path]]) -> Counter[tuple[Path, str]]:
+def _remote_names(records: Iterable[tuple[SceneItem, Path]]) -> Counter[tuple[Path, str]]:
     """How many items of one JSON file name a remote file of each name."""
     named = Counter[tuple[Path, str]]()
     for record, file in records:

@@ -5,12 +5,12 @@ from vadose.sources.integrity import check_file, check_grid
 from vadose.sources.left_out import Unfit
 from vadose.sources.plausibility import check_numbers
 from vadose.sources.raster import Raster
-from vadose.sources.records import Record
+from vadose.sources.records import SceneItem
 
 _L2A, _CLASSES, _NO_RASTER = "sentinel-2-l2a", "scl", "annotation"
 
 
-def check_item(record: Record, absent: tuple[str, ...]) -> list[Unfit]:
+def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
     """Refuse an item whose files are not those that it describes.
 
     Args:
@@ -23,7 +23,7 @@ def check_item(record: Record, absent: tuple[str, ...]) -> list[Unfit]:
     Raises:
         Unfit: an L2A item has no scene classification; size, checksum, grid or projection of a file differ from what
             the item says, or its numbers do.
-        Refusal: a file cannot be opened.
+        VadoseError: a file cannot be opened.
     """
     if record.product == _L2A and record.asset(_CLASSES) is None:
         raise _without_classes(record, _CLASSES in absent)
@@ -38,7 +38,7 @@ def check_item(record: Record, absent: tuple[str, ...]) -> list[Unfit]:
     return [note for note in notes if note]
 
 
-def _without_classes(record: Record, named: bool) -> Unfit:
+def _without_classes(record: SceneItem, named: bool) -> Unfit:
     found = (
         "the file of its scene classification (SCL) is not there" if named else "it has no scene classification (SCL)"
     )
@@ -50,7 +50,7 @@ def _without_classes(record: Record, named: bool) -> Unfit:
     )
 
 
-def _check_projection(record: Record, raster: Raster) -> None:
+def _check_projection(record: SceneItem, raster: Raster) -> None:
     epsg = epsg_of(raster.grid.crs)
     if record.epsg and epsg and epsg != record.epsg:
         raise Unfit(

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import xarray as xr
 
-from vadose.grid import Area, Period
+from vadose.grid import AreaOfInterest, Period
 from vadose.sources.archive import Index
 from vadose.sources.heights import in_metres
 from vadose.sources.items import open_items, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
-from vadose.sources.records import Record
+from vadose.sources.records import SceneItem
 from vadose.sources.stac import DEM
 from vadose.variables import ELEVATION, SOURCES, Variable
 
@@ -35,17 +35,17 @@ class Dem:
         """What the archive holds."""
         return Index.of(self.archive, DEM)
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (ground does not change)
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (ground does not change)
         """The tiles over an area, whatever the period: elevation (y, x) in metres; voids (-32768) are NaN.
 
         Raises:
-            NothingFound: there is none.
-            Refusal: a file is there and cannot be read.
+            NoDataError: there is none.
+            VadoseError: a file is there and cannot be read.
         """
         return open_items(self.index, area, None, _parts, self.name)
 
 
-def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
+def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
     raster = in_metres(open_rasters(record, (ELEVATION.name,))[ELEVATION.name])
     window = raster.grid.window(area)
     if window:

@@ -10,8 +10,8 @@ import numpy as np
 import rioxarray  # noqa: F401  # gives datasets their `.rio`
 import xarray as xr
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Period
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Period
 from vadose.sources.gldas_granule import GRID, layout, read
 from vadose.sources.granules import (
     Granule,
@@ -20,13 +20,13 @@ from vadose.sources.granules import (
     Name,
     Naming,
     Stream,
-    by_blocks,
+    cached_blocks,
     instant,
     is_data,
     stacked,
 )
 from vadose.sources.left_out import LeftOut, Unfit
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, conform
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, validate_dataset
 from vadose.sources.window import Window
 from vadose.variables import GLDAS, LATENCY_DAYS, Variable
 
@@ -77,14 +77,14 @@ class Gldas:
         """Soil moisture alone."""
         return (GLDAS,)
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         """Soil moisture at the instants of a period, over an area and two pixels around it, a dataset for each stream.
 
         The header of each granule is read at once, the values when they are asked for. A granule that cannot be read,
         or contradicts its units, is left out; see `index`.
 
         Raises:
-            NothingFound: no granule that can be read lies in the period, or the area lies south of the product.
+            NoDataError: no granule that can be read lies in the period, or the area lies south of the product.
         """
         held = [granule for granule in self.index.granules if granule.time in period]
         granules = self.index.fit(held, layout)
@@ -124,7 +124,7 @@ class Gldas:
                 **GRID.centres(window),
             },
         ).rio.write_crs(GRID.epsg)
-        return conform(dataset, self.variables, self.name, f"{stream.name} {granules[0].version}")
+        return validate_dataset(dataset, self.variables, self.name, f"{stream.name} {granules[0].version}")
 
 
 def read_name(name: str) -> Name | None:
@@ -173,8 +173,8 @@ def _layer(index: GranuleIndex, parts: Sequence[Sequence[Granule]], window: Wind
     whole = np.full(window.shape, np.nan, np.float32)
     for granule in parts[number]:
         try:
-            layer = by_blocks(GRID, window, _BLOCK, partial(_kept, granule), partial(read, granule))
-        except Refusal as reason:
+            layer = cached_blocks(GRID, window, _BLOCK, partial(_kept, granule), partial(read, granule))
+        except VadoseError as reason:
             index.leave_out(granule, reason)
             continue
         whole = np.where(np.isnan(whole), layer, whole)

@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.errors import NothingFound, Refusal
-from vadose.grid import Area, Period, later, nanosecond
+from vadose.errors import NoDataError, VadoseError
+from vadose.grid import AreaOfInterest, Period, later, nanosecond
 from vadose.io.folders import relative, walk
 from vadose.io.untrusted import require_own_data
 from vadose.sources.left_out import LeftOut, Unfit
@@ -129,17 +129,17 @@ class GranuleIndex:
         """Read the names of all files in a folder and the folders in it.
 
         Raises:
-            Refusal: `folder` is no folder.
+            VadoseError: `folder` is no folder.
         """
         source = naming.source
         if not folder.is_dir():
-            raise Refusal(
+            raise VadoseError(
                 f"{source}: the archive {folder}", "There is no such folder", "Give the folder of the archive"
             )
         found: list[Granule] = []
         unread: list[LeftOut] = []
 
-        def left(path: Path, reason: Refusal) -> None:
+        def left(path: Path, reason: VadoseError) -> None:
             unread.append(LeftOut.of(source, path.name, relative(path, folder), reason))
 
         def odd(path: Path, reason: str) -> None:
@@ -152,7 +152,7 @@ class GranuleIndex:
                 if name is not None:
                     modified = path.stat().st_mtime_ns
                     found.append(Granule(path, modified, name.stream, name.time, name.version))
-            except Refusal as reason:
+            except VadoseError as reason:
                 left(path, reason)
             except OSError as error:
                 asked = f"{source}: {path}"
@@ -169,7 +169,7 @@ class GranuleIndex:
         """All that is not read: what `unread` holds, and the granules that were asked for and found unfit."""
         return tuple(sorted({*self.unread, *self._unfit.values()}))
 
-    def leave_out(self, granule: Granule, reason: Refusal) -> None:
+    def leave_out(self, granule: Granule, reason: VadoseError) -> None:
         """Read a granule no more."""
         self._unfit[granule] = LeftOut.of(self.source, granule.path.name, relative(granule.path, self.folder), reason)
 
@@ -182,7 +182,7 @@ class GranuleIndex:
             try:
                 check(granule)
                 kept.append(granule)
-            except Refusal as reason:
+            except VadoseError as reason:
                 self.leave_out(granule, reason)
         return kept
 
@@ -195,21 +195,21 @@ class GranuleIndex:
         found = ([published[key] for key in keys if key in published] for keys in better)
         return np.array([min(times, default=never) for times in found], "datetime64[ns]")
 
-    def nothing(self, area: Area, period: Period) -> NothingFound:
+    def nothing(self, area: AreaOfInterest, period: Period) -> NoDataError:
         """The answer of a source that has no granule in a period: what it has instead."""
         asked = f"{self.source}: no granules for {period} in '{area.name}'"
         if not self.granules:
             others = f"; {_some(self.unread)}" if self.unread else ""
-            return NothingFound(
+            return NoDataError(
                 asked, f"Found none at all under {self.folder}{others}", "Download some, or go on without this source"
             )
         span = Period(self.granules[0].time, self.granules[-1].time + np.timedelta64(1, "ns"))
         unfit = [told for granule, told in self._unfit.items() if granule.time in period]
         if unfit:
-            return NothingFound(asked, f"Found {span}; {_some(unfit)}", "Download them again, or pass another period")
+            return NoDataError(asked, f"Found {span}; {_some(unfit)}", "Download them again, or pass another period")
         if period.end <= span.start or period.start >= span.end:
-            return NothingFound(asked, f"Found {span}", "Pass a period inside it")
-        return NothingFound(asked, f"Found {span} with a gap there", "Pass another period inside it, or fill the gap")
+            return NoDataError(asked, f"Found {span}", "Pass a period inside it")
+        return NoDataError(asked, f"Found {span} with a gap there", "Pass another period inside it, or fill the gap")
 
 
 def is_data(rest: str) -> bool:
@@ -255,20 +255,20 @@ def reading(path: Path, source: str) -> Iterator[h5py.File]:
     """Open an HDF5 or NetCDF-4 file for reading.
 
     Raises:
-        Refusal: the file, or a part of it that is read meanwhile, is damaged; or its data lie in other files.
+        VadoseError: the file, or a part of it that is read meanwhile, is damaged; or its data lie in other files.
     """
     asked = f"{source}: {path}"
     try:
         require_own_data(path, asked)
         with h5py.File(path, "r") as file:
             yield file
-    except Refusal:
+    except VadoseError:
         raise
     except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
         raise _unreadable(path, asked, error) from error
 
 
-def by_blocks(grid: GlobalGrid, window: Window, side: int, kept: Reader, read: Reader) -> Layer:
+def cached_blocks(grid: GlobalGrid, window: Window, side: int, kept: Reader, read: Reader) -> Layer:
     """Read a window (..., y, x) block by block, so that windows that share a block read it once.
 
     Args:

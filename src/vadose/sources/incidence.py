@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.sources.raster import Floats, from_lonlat_to
 
 _FIELDS = ("longitude", "latitude", "incidenceAngle")
@@ -25,26 +25,26 @@ def tie_points(path: Path) -> NDArray[np.float64]:
         (point, 3): longitude, latitude and incidence angle, degrees.
 
     Raises:
-        Refusal: the file is not there, or holds no whole grid.
+        VadoseError: the file is not there, or holds no whole grid.
     """
     asked = f"{path}: incidence angles of the annotation"
     try:
         points = ElementTree.fromstring(_list_of_points(path.read_bytes()))  # noqa: S314 (the part holds no DTD)
         rows = [[float(point.findtext(field, "")) for field in _FIELDS] for point in points]
     except (OSError, ValueError, ElementTree.ParseError) as error:
-        raise Refusal(
+        raise VadoseError(
             asked, f"It holds no whole geolocationGridPointList ({error})", "Get the annotation/s1….xml of the product"
         ) from error
     table = np.array(rows)
     if len(table) < 2 * len(_TERMS) or not np.isfinite(table).all() or not np.ptp(table[:, :2], axis=0).all():
-        raise Refusal(
+        raise VadoseError(
             asked, f"It holds {len(table)} tie points, not all apart", f"A surface needs {2 * len(_TERMS)} of them"
         )
     return table
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class IncidenceModel:
     """A quadratic surface of the angle over a projection, fitted to tie points by least squares.
 
     Attributes:
@@ -59,7 +59,7 @@ class Surface:
     residual: float
 
     @classmethod
-    def fit(cls, points: NDArray[np.float64], crs: str) -> "Surface":
+    def fit(cls, points: NDArray[np.float64], crs: str) -> "IncidenceModel":
         """Fit tie points (longitude, latitude, angle) in a projection given as WKT."""
         x, y = from_lonlat_to(crs).transform(points[:, 0], points[:, 1])
         place = np.stack([x, y])

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.files import Unreadable, parse_json, read_bytes
 from vadose.io.folders import walk
 from vadose.sources.left_out import Unfit
 
 Item = Mapping[str, Any]
-Failed = Callable[[Path, Refusal], None]
+Failed = Callable[[Path, VadoseError], None]
 
 _WHOLE, _LINES = (".json", ".geojson"), (".ndjson", ".jsonl", ".geojsonl", ".ndgeojson")
 _LARGEST_BYTES = 256 * 2**20
@@ -44,8 +44,8 @@ def items_in(folder: Path, failed: Failed) -> Iterator[tuple[Path, Item]]:
             continue
         try:
             found = list(reader(file))
-        except Refusal as reason:
-            failed(file, Unfit("corrupt file", reason.asked, reason.found, reason.remedy))
+        except VadoseError as reason:
+            failed(file, Unfit("corrupt file", reason.context, reason.problem, reason.hint))
             continue
         yield from ((file, item) for item in found)
 
@@ -113,7 +113,7 @@ def _table(file: Path) -> Iterator[Item]:
         rows = pq.read_table(file).to_pylist()
         return iter([_item_of_row(row) for row in rows])
     except (OSError, pa.ArrowException, shapely.GEOSException, TypeError, ValueError) as error:
-        raise Refusal(f"{file}: reading Parquet", f"It is corrupt ({error})", _AGAIN) from error
+        raise VadoseError(f"{file}: reading Parquet", f"It is corrupt ({error})", _AGAIN) from error
 
 
 def _item_of_row(row: Mapping[str, Any]) -> Item:

@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterable
 
 import xarray as xr
 
-from vadose.grid import Area, Period
+from vadose.grid import AreaOfInterest, Period
 from vadose.sources.archive import Index
 from vadose.sources.raster import Raster
-from vadose.sources.records import Record
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, conform, times_or_never
-from vadose.variables import CONDITIONS, SOURCES, Variable
+from vadose.sources.records import SceneItem
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, times_or_never, validate_dataset
+from vadose.variables import MASK_VARIABLES, SOURCES, Variable
 
-Parts = Callable[[Record, Area], Iterable[xr.Dataset]]
+Parts = Callable[[SceneItem, AreaOfInterest], Iterable[xr.Dataset]]
 """Gives the datasets of an item over an area, one for each native grid that the area touches."""
 
 
-def open_items(index: Index, area: Area, period: Period | None, parts: Parts, source: str) -> tuple[xr.Dataset, ...]:
+def open_items(
+    index: Index, area: AreaOfInterest, period: Period | None, parts: Parts, source: str
+) -> tuple[xr.Dataset, ...]:
     """The datasets of every item over an area in a period.
 
     Args:
@@ -25,12 +27,12 @@ def open_items(index: Index, area: Area, period: Period | None, parts: Parts, so
         source: name of the source.
 
     Raises:
-        NothingFound: there is none.
-        Refusal: a file is there and cannot be read.
+        NoDataError: there is none.
+        VadoseError: a file is there and cannot be read.
     """
-    variables = (SOURCES | CONDITIONS)[source]
+    variables = (SOURCES | MASK_VARIABLES)[source]
     datasets = [
-        conform(_dated(part.assign_attrs(record.attrs), record), variables, source, record.id)
+        validate_dataset(_dated(part.assign_attrs(record.attrs), record), variables, source, record.id)
         for record in index.find(area, period, replaced=True)
         for part in parts(record, area)
     ]
@@ -39,7 +41,7 @@ def open_items(index: Index, area: Area, period: Period | None, parts: Parts, so
     return tuple(datasets)
 
 
-def _dated(part: xr.Dataset, record: Record) -> xr.Dataset:
+def _dated(part: xr.Dataset, record: SceneItem) -> xr.Dataset:
     """A dataset that carries when its processing counts, where there are several of the observation."""
     told = {AVAILABLE_AT: record.available_at, REPLACED_AT: record.replaced_at}
     if "time" not in part.dims or not any(at is not None for at in told.values()):
@@ -47,7 +49,7 @@ def _dated(part: xr.Dataset, record: Record) -> xr.Dataset:
     return part.assign_coords({name: ("time", times_or_never([at])) for name, at in told.items()})
 
 
-def open_rasters(record: Record, bands: Iterable[str], *missing: float) -> dict[str, Raster]:
+def open_rasters(record: SceneItem, bands: Iterable[str], *missing: float) -> dict[str, Raster]:
     """The files of some bands of an item, by band; those that the item lacks are left out.
 
     Args:
@@ -56,7 +58,7 @@ def open_rasters(record: Record, bands: Iterable[str], *missing: float) -> dict[
         missing: numbers that mean missing, besides those that the item and the files name.
 
     Raises:
-        Refusal: one cannot be read.
+        VadoseError: one cannot be read.
     """
     assets = [asset for asset in map(record.asset, bands) if asset]
     return {asset.band: Raster.open(asset, *missing) for asset in assets}

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 
-class Unfit(Refusal):
+class Unfit(VadoseError):
     """An item or a file that cannot be used; the rest of the archive is read without it.
 
     Args:
         kind: short reason, the same for all of its kind: what summaries count.
-        asked, found, remedy: as in `Refusal`.
+        asked, found, remedy: as in `VadoseError`.
     """
 
     def __init__(self, kind: str, asked: str, found: str, remedy: str) -> None:
@@ -40,7 +40,7 @@ class LeftOut:
     file: str
 
     @classmethod
-    def of(cls, source: str, name: str, file: str, reason: Refusal) -> "LeftOut":
+    def of(cls, source: str, name: str, file: str, reason: VadoseError) -> "LeftOut":
         """Leave out an item or a file for the reason of a refusal."""
         kind = reason.kind if isinstance(reason, Unfit) else "unreadable"
         return cls(source, name, kind, str(reason), file)

@@ -17,7 +17,7 @@ from vadose.sources.assets import REFLECTANCES
 from vadose.sources.heights import in_metres
 from vadose.sources.left_out import Unfit
 from vadose.sources.raster import Floats, Grid, Raster
-from vadose.sources.records import Record
+from vadose.sources.records import SceneItem
 from vadose.sources.window import Window
 from vadose.variables import BANDS, ELEVATION, INCIDENCE_ANGLE, VH, VV, Variable
 
@@ -72,7 +72,7 @@ class Sample:
         return f"scale {self.raster.scale:g} and offset {self.raster.offset:g}"
 
 
-def check_numbers(record: Record) -> None:
+def check_numbers(record: SceneItem) -> None:
     """Hold what an item says of its files against their numbers.
 
     Args:
@@ -92,13 +92,13 @@ def _stamp(path: str) -> int:
 
 
 @lru_cache(maxsize=1 << 16)
-def _fault(record: Record, _files: tuple[tuple[str, int], ...]) -> Unfit | None:
+def _fault(record: SceneItem, _files: tuple[tuple[str, int], ...]) -> Unfit | None:
     samples = dict(_samples(record))
     tests = (_decibel, _amplitude, _outside, _negative, _not_shifted, _too_dark)
     return next((fault for test in tests if (fault := test(record, samples))), None)
 
 
-def _samples(record: Record) -> Iterator[tuple[str, Sample]]:
+def _samples(record: SceneItem) -> Iterator[tuple[str, Sample]]:
     scl = record.asset("scl")
     classes = Raster.open(scl, 0.0) if scl else None
     for asset in record.assets:
@@ -154,7 +154,7 @@ def _extent(grid: Grid) -> tuple[int, ...]:
 Samples = Mapping[str, Sample]
 
 
-def _decibel(record: Record, samples: Samples) -> Unfit | None:
+def _decibel(record: SceneItem, samples: Samples) -> Unfit | None:
     for band in (VV.name, VH.name):
         values = samples[band].values if band in samples else np.empty(0)
         share = float(np.mean((values > -60) & (values < -1))) if values.size >= ENOUGH else 0.0
@@ -169,7 +169,7 @@ def _decibel(record: Record, samples: Samples) -> Unfit | None:
     return None
 
 
-def _amplitude(record: Record, samples: Samples) -> Unfit | None:
+def _amplitude(record: SceneItem, samples: Samples) -> Unfit | None:
     if not {VV.name, VH.name} <= samples.keys():
         return None
     above = [samples[band].values[samples[band].values > 0] for band in (VV.name, VH.name)]
@@ -187,7 +187,7 @@ def _amplitude(record: Record, samples: Samples) -> Unfit | None:
     )
 
 
-def _outside(record: Record, samples: Samples) -> Unfit | None:
+def _outside(record: SceneItem, samples: Samples) -> Unfit | None:
     for band, sample in samples.items():
         low, high = _VARIABLES[band].valid_range if band not in (VV.name, VH.name) else (-1.0, VV.valid_range[1])
         values = sample.values
@@ -205,7 +205,7 @@ def _outside(record: Record, samples: Samples) -> Unfit | None:
     return None
 
 
-def _negative(record: Record, samples: Samples) -> Unfit | None:
+def _negative(record: SceneItem, samples: Samples) -> Unfit | None:
     for band in ("B02", "B04", "B03"):
         sample = samples.get(band)
         land = sample.of(_LAND) if sample else np.empty(0)
@@ -221,7 +221,7 @@ def _negative(record: Record, samples: Samples) -> Unfit | None:
     return None
 
 
-def _not_shifted(record: Record, samples: Samples) -> Unfit | None:
+def _not_shifted(record: SceneItem, samples: Samples) -> Unfit | None:
     blue, nir = (samples[band].of(_VEGETATION) if band in samples else np.empty(0) for band in ("B02", "B08"))
     if min(blue.size, nir.size) < ENOUGH or not 0 < GREENER * np.median(blue) < np.median(nir):
         return None
@@ -244,7 +244,7 @@ def _not_shifted(record: Record, samples: Samples) -> Unfit | None:
     return None
 
 
-def _too_dark(record: Record, samples: Samples) -> Unfit | None:
+def _too_dark(record: SceneItem, samples: Samples) -> Unfit | None:
     bands = {band: sample for band, sample in samples.items() if band in REFLECTANCES and sample.values.size >= ENOUGH}
     if not bands:
         return None
@@ -266,7 +266,7 @@ def _unshifted(sample: Sample) -> NDArray[np.float32]:
     return sample.values - np.float32(sample.raster.offset)
 
 
-def _unlike(record: Record, sample: Sample, kind: str, found: str, remedy: str) -> Unfit:
+def _unlike(record: SceneItem, sample: Sample, kind: str, found: str, remedy: str) -> Unfit:
     baseline = f", processing baseline {record.baseline}" if record.baseline else ""
     return Unfit(
         kind,

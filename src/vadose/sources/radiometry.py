@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 SCALE = 1e-4
 OFFSET = -0.1
@@ -55,12 +55,12 @@ def offset_of(stated: float | None, baseline: str | None, properties: Mapping[st
         asked: what a refusal begins with.
 
     Raises:
-        Refusal: neither baseline nor offset is known, or they contradict each other.
+        VadoseError: neither baseline nor offset is known, or they contradict each other.
     """
     if any(properties.get(key) is True for key in _SHIFTED):
         return 0.0
     if baseline is None and stated is None:
-        raise Refusal(
+        raise VadoseError(
             asked,
             "It says neither its processing baseline nor an offset, so its numbers may be 1000 too high",
             "Add s2:processing_baseline to its properties",
@@ -69,7 +69,7 @@ def offset_of(stated: float | None, baseline: str | None, properties: Mapping[st
         return float(stated or 0.0)
     offset = OFFSET if baseline >= FIRST_WITH_OFFSET else 0.0
     if stated is not None and not abs(stated - offset) <= SCALE / 2:
-        raise Refusal(
+        raise VadoseError(
             asked,
             f"It states the offset {stated:g}, and the processing baseline {baseline}, which has {offset:g}",
             "Correct the one that is wrong, or say earthsearch:boa_offset_applied if the numbers were shifted already",

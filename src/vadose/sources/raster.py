@@ -16,8 +16,8 @@ from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.errors import RasterioError
 
-from vadose.errors import Refusal
-from vadose.grid import Area
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest
 from vadose.sources.crs import horizontal_wkt, metres_of_height
 from vadose.sources.left_out import Unfit
 from vadose.sources.records import Asset
@@ -47,7 +47,7 @@ class Grid:
     height: int
     width: int
 
-    def window(self, area: Area) -> Window | None:
+    def window(self, area: AreaOfInterest) -> Window | None:
         """The pixels under an area and a margin around them; None when the area does not touch the grid."""
         edge = shapely.get_coordinates(shapely.segmentize(area.geometry, EDGE_DEGREES))
         x, y = from_lonlat_to(self.crs).transform(*edge.T)
@@ -119,7 +119,8 @@ class Raster:
         Scale and offset are the asset's where it states them, else those of the file's own tags: never both.
 
         Raises:
-            Refusal: it cannot be read, has no CRS, is rotated, holds several bands, or its tags contradict the asset.
+            VadoseError: it cannot be read, has no CRS, is rotated, holds several bands, or its tags contradict the
+                asset.
         """
         path = Path(asset.href)
         with _opened(path) as file:
@@ -129,13 +130,15 @@ class Raster:
             units, overviews = asset.units or file.units[0] or "", bool(file.overviews(1))
         asked = f"{path}: opening it"
         if crs is None or transform == Affine.identity():
-            raise Refusal(
+            raise VadoseError(
                 asked,
                 "It has no coordinate reference system, or no place in it",
                 "Write CRS and transform into the file",
             )
         if bands != 1 or transform.b or transform.d:
-            raise Refusal(asked, "It holds several bands, or is rotated", "Give one file a band, its rows west to east")
+            raise VadoseError(
+                asked, "It holds several bands, or is rotated", "Give one file a band, its rows west to east"
+            )
         missing = missing if asset.nodata is None else (*missing, asset.nodata)
         wkt = crs.to_wkt()
         grid = Grid(horizontal_wkt(wkt), transform, height, width)
@@ -145,7 +148,7 @@ class Raster:
         """The physical values of a window, (y, x), NaN where missing.
 
         Raises:
-            Refusal: the file is gone or truncated.
+            VadoseError: the file is gone or truncated.
         """
         with _opened(self.path) as file:
             return self._physical(file.read(1, window=((window.top, window.bottom), (window.left, window.right))))
@@ -154,7 +157,7 @@ class Raster:
         """The physical values of the whole file at `shape` evenly spread places, from its overviews where it has them.
 
         Raises:
-            Refusal: as `read`.
+            VadoseError: as `read`.
         """
         with _opened(self.path) as file:
             return self._physical(file.read(1, out_shape=shape))
@@ -173,10 +176,10 @@ class Raster:
         """The values of the pixels that hold the pixel centres of a window of another grid, NaN beyond this one.
 
         Raises:
-            Refusal: the grids have different CRS, or as `read`.
+            VadoseError: the grids have different CRS, or as `read`.
         """
         if grid.crs != self.grid.crs:
-            raise Refusal(f"{self.path}: reading it", "Its CRS is not that of the other bands", "Mend the item")
+            raise VadoseError(f"{self.path}: reading it", "Its CRS is not that of the other bands", "Mend the item")
         columns = np.floor(self.grid.column(grid.x(window))).astype(int)
         rows = np.floor(self.grid.row(grid.y(window))).astype(int)
         inside = np.ix_((rows >= 0) & (rows < self.grid.height), (columns >= 0) & (columns < self.grid.width))
@@ -201,12 +204,12 @@ def from_lonlat_to(crs: str) -> Transformer:
     """Transformer from longitude and latitude to a projection given as WKT.
 
     Raises:
-        Refusal: no way leads there, as to a local grid.
+        VadoseError: no way leads there, as to a local grid.
     """
     try:
         return Transformer.from_crs(4326, crs, always_xy=True)
     except ProjError as error:
-        raise Refusal(
+        raise VadoseError(
             f"raster: the CRS {crs}", f"No way leads to it ({error})", "Give the file a CRS on Earth"
         ) from error
 
@@ -237,4 +240,6 @@ def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
         with rasterio.open(path, driver=driver) as file:
             yield file
     except (RasterioError, OSError) as error:
-        raise Refusal(f"{path}: reading it", f"It is no whole {driver} file ({error})", "Get the file again") from error
+        raise VadoseError(
+            f"{path}: reading it", f"It is no whole {driver} file ({error})", "Get the file again"
+        ) from error

@@ -38,7 +38,7 @@ class Asset:
 
 
 @dataclass(frozen=True)
-class Record:
+class SceneItem:
     """An item of a catalogue, in the same words whichever catalogue it came from.
 
     Attributes:

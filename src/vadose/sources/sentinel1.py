@@ -11,13 +11,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.grid import Area, Period, nanoseconds
+from vadose.grid import AreaOfInterest, Period, nanoseconds
 from vadose.sources.archive import Index
-from vadose.sources.incidence import Surface, tie_points
+from vadose.sources.incidence import IncidenceModel, tie_points
 from vadose.sources.items import open_items, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Grid, Raster, by_grid
-from vadose.sources.records import Record
+from vadose.sources.records import SceneItem
 from vadose.sources.stac import SENTINEL1_RTC
 from vadose.sources.window import Window
 from vadose.variables import INCIDENCE_ANGLE, SOURCES, VH, VV, Variable
@@ -46,21 +46,21 @@ class Sentinel1:
         """What the archive holds."""
         return Index.of(self.archive, SENTINEL1_RTC)
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         """The passes over an area in a period: vv and vh in linear power, incidence_angle in degrees.
 
         Raises:
-            NothingFound: there is none.
-            Refusal: a file is there and cannot be read.
+            NoDataError: there is none.
+            VadoseError: a file is there and cannot be read.
         """
         return open_items(self.index, area, period, _parts, self.name)
 
-    def passes(self, area: Area, period: Period) -> NDArray[np.datetime64]:
+    def passes(self, area: AreaOfInterest, period: Period) -> NDArray[np.datetime64]:
         """The times of what `open` gives, each once, in order; many times faster, as only headers are read.
 
         Raises:
-            NothingFound: there is none.
-            Refusal: a file is there and cannot be read.
+            NoDataError: there is none.
+            VadoseError: a file is there and cannot be read.
         """
         found = {record.time for record in self.index.find(area, period) if _touches(record, area)}
         if not found:
@@ -68,12 +68,12 @@ class Sentinel1:
         return nanoseconds(np.array(sorted(found), "datetime64"))
 
 
-def _touches(record: Record, area: Area) -> bool:
+def _touches(record: SceneItem, area: AreaOfInterest) -> bool:
     """Whether a raster of an item has a pixel in an area; mostly the first one tells."""
     return any(raster.grid.window(area) for band in BANDS for raster in open_rasters(record, (band,)).values())
 
 
-def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
+def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
     rasters = open_rasters(record, BANDS)
     annotation = None if INCIDENCE_ANGLE.name in rasters else record.asset("annotation")
     for grid, bands in by_grid(rasters).items():
@@ -94,5 +94,5 @@ def _positive(raster: Raster, window: Window) -> Floats:
 
 
 def _angle(annotation: Path, grid: Grid, window: Window) -> Floats:
-    surface = Surface.fit(tie_points(annotation), grid.crs)
+    surface = IncidenceModel.fit(tie_points(annotation), grid.crs)
     return surface.at(grid.x(window), grid.y(window))[np.newaxis]

@@ -9,18 +9,18 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
-from vadose.grid import Area, Period
+from vadose.grid import AreaOfInterest, Period
 from vadose.sources.archive import Index
 from vadose.sources.items import open_items, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Raster, by_grid
-from vadose.sources.records import Record
+from vadose.sources.records import SceneItem
 from vadose.sources.stac import SENTINEL2_L2A
 from vadose.sources.window import Window
 from vadose.variables import BANDS, SOURCES, Variable
 
 NODATA, SATURATED = 0.0, 65535.0
-GROUND = (2, 4, 5, 6, 7)
+VALID_SCL = (2, 4, 5, 6, 7)
 """Classes of the scene classification that are kept: dark, vegetation, bare, water, unclassified.
 
 Left out: no data (0), saturated or defective (1), cloud shadow (3), clouds (8, 9), cirrus (10), snow (11).
@@ -47,19 +47,19 @@ class Sentinel2:
         """What the archive holds."""
         return Index.of(self.archive, self.product)
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         """The scenes over an area in a period, one dataset for each resolution of each item.
 
         A pixel that was not seen, or not seen by one of the bands of its dataset, is NaN in all of them.
 
         Raises:
-            NothingFound: there is none.
-            Refusal: a file is there and cannot be read.
+            NoDataError: there is none.
+            VadoseError: a file is there and cannot be read.
         """
         return open_items(self.index, area, period, _parts, self.name)
 
 
-def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
+def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
     rasters = open_rasters(record, (band.name for band in BANDS), NODATA, SATURATED)
     classes = open_rasters(record, ("scl",)).get("scl")
     for grid, bands in by_grid(rasters).items():
@@ -75,5 +75,5 @@ def _seen(bands: tuple[Raster, ...], classes: Raster | None, window: Window) -> 
     values = np.stack([band.read(window) for band in bands])
     seen = np.isfinite(values).all(axis=0)
     if classes:
-        seen &= np.isin(classes.nearest(bands[0].grid, window), GROUND)
+        seen &= np.isin(classes.nearest(bands[0].grid, window), VALID_SCL)
     return np.where(seen, values, np.float32(np.nan))

@@ -13,12 +13,12 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.errors import NothingFound
-from vadose.grid import Area, Period
-from vadose.sources.granules import Granule, GranuleIndex, Layer, Name, Naming, by_blocks, instant, is_data, stacked
+from vadose.errors import NoDataError
+from vadose.grid import AreaOfInterest, Period
+from vadose.sources.granules import Granule, GranuleIndex, Layer, Name, Naming, cached_blocks, instant, is_data, stacked
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, SURFACE, Product, placement, read
-from vadose.sources.source import conform
+from vadose.sources.source import validate_dataset
 from vadose.sources.window import GlobalGrid, Window
 from vadose.variables import FROZEN, SMAP, Variable
 
@@ -64,7 +64,7 @@ class Smap:
         """Soil moisture alone, or its flags alone."""
         return (self.reads,)
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         """What the overpasses of a period saw, over the box of each part of an area and two pixels around it.
 
         One dataset for each product that has a day of the period. The time of a pixel is its own tb_time_seconds,
@@ -75,12 +75,12 @@ class Smap:
         once; the values are lazy.
 
         Raises:
-            NothingFound: no granule that can be read lies in the period, or none has a valid value there.
+            NoDataError: no granule that can be read lies in the period, or none has a valid value there.
         """
         datasets = []
         taken: set[np.datetime64] = set()
         for product in self._products:
-            look = _Look.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
+            look = _SmapReader.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
             near = [one for one in self._near(product, period) if one.time not in taken]
             fit = self.index.fit(near, look.times)
             taken |= {granule.time for granule in fit if look.covered_by(granule)}
@@ -110,7 +110,9 @@ class Smap:
         mine = (granule for granule in self.index.granules if granule.stream == product.stream)
         return [granule for granule in mine if _overlaps(granule, period, SPILL)]
 
-    def _dataset(self, product: Product, look: "_Look", granules: list[Granule], period: Period) -> xr.Dataset | None:
+    def _dataset(
+        self, product: Product, look: "_SmapReader", granules: list[Granule], period: Period
+    ) -> xr.Dataset | None:
         seen: dict[np.datetime64, list[Granule]] = {}
         for granule in granules:
             for time in look.times(granule):
@@ -119,14 +121,16 @@ class Smap:
         if not seen:
             return None
         releases = sorted({granule.version for sharing in seen.values() for granule in sharing})
-        return conform(look.dataset(seen), self.variables, self.name, f"{product.stream.name} {' '.join(releases)}")
+        return validate_dataset(
+            look.dataset(seen), self.variables, self.name, f"{product.stream.name} {' '.join(releases)}"
+        )
 
-    def _nothing(self, area: Area, period: Period) -> NothingFound:
+    def _nothing(self, area: AreaOfInterest, period: Period) -> NoDataError:
         left_out = {entry.name for entry in self.index.left_out}
         inside = [one for product in self._products for one in self._near(product, period) if _overlaps(one, period)]
         if not inside or all(granule.path.name in left_out for granule in inside):
             return self.index.nothing(area, period)
-        return NothingFound(
+        return NoDataError(
             f"smap: a valid value for {period} in '{area.name}'",
             f"Found none in {len(inside)} granules (quality: {self.quality})",
             "Pass a longer period, or go on without this source",
@@ -134,7 +138,7 @@ class Smap:
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
+class _SmapReader:
     """What is read of each granule.
 
     Attributes:
@@ -153,11 +157,11 @@ class _Look:
     reads: Variable
 
     @classmethod
-    def of(cls, grid: GlobalGrid, area: Area, quality: str, reads: Variable) -> "_Look":
+    def of(cls, grid: GlobalGrid, area: AreaOfInterest, quality: str, reads: Variable) -> "_SmapReader":
         window = grid.window(area, _MARGIN, "smap")
         near = np.zeros(window.shape, bool)
         for part in shapely.get_parts(area.geometry):
-            near[grid.window(Area(area.name, part), _MARGIN, "smap").within(window)] = True
+            near[grid.window(AreaOfInterest(area.name, part), _MARGIN, "smap").within(window)] = True
         return cls(grid, window, near, quality, reads)
 
     def times(self, granule: Granule) -> NDArray[np.datetime64]:
@@ -197,7 +201,7 @@ class _Look:
     def _day(self, granule: Granule) -> Layer:
         """What a granule holds of the window: see `read`."""
         key = (granule, self.grid, self.quality)
-        return by_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(_last, *key))
+        return cached_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(_last, *key))
 
 
 def smap_surface(archive: Path) -> Smap:

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
-from vadose.errors import NothingFound
-from vadose.grid import Area, Period
+from vadose.errors import NoDataError
+from vadose.grid import AreaOfInterest, Period
 from vadose.sources.items import units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.left_out import LeftOut, Unfit
@@ -18,7 +18,7 @@ from vadose.sources.plausibility import sampled
 from vadose.sources.raster import Floats, Raster, by_grid
 from vadose.sources.records import Asset
 from vadose.sources.soil_units import ENOUGH, density_factor, texture_factor
-from vadose.sources.source import conform
+from vadose.sources.source import validate_dataset
 from vadose.variables import BULK_DENSITY, CLAY, SAND, SILT, SOURCES, Variable
 
 FOLDER = "soilgrids"
@@ -47,21 +47,21 @@ class SoilGrids:
     name: ClassVar[str] = "soilgrids"
     variables: ClassVar[tuple[Variable, ...]] = SOURCES["soilgrids"]
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (soils do not change)
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (soils do not change)
         """The maps over an area, whatever the period: one dataset if they share a grid, else one for each grid.
 
         Dimensions are (y, x); sand, silt and clay are in kg kg-1, bulk_density is in kg m-3.
 
         Raises:
-            NothingFound: no map is there, or none covers the area.
-            Refusal: a file is there and cannot be read.
+            NoDataError: no map is there, or none covers the area.
+            VadoseError: a file is there and cannot be read.
         """
         rasters = self._rasters()
         if not rasters:
             raise self._nothing(area, f"{self.archive / FOLDER} holds {self._held()}")
         scaled = self._scaled(rasters, area)
         item = f"soilgrids_{self.depth}"
-        datasets = tuple(conform(part, self.variables, self.name, item) for part in _parts(scaled, area))
+        datasets = tuple(validate_dataset(part, self.variables, self.name, item) for part in _parts(scaled, area))
         if not datasets:
             unfit = "".join(f"; left out: {entry.reason}" for entry in self.left_out)
             raise self._nothing(area, f"The maps {', '.join(rasters)} have no pixel there{unfit}")
@@ -87,7 +87,7 @@ class SoilGrids:
         paths = {band: self._path(name) for band, name in MAPS.items()}
         return {band: _raster(band, path) for band, path in paths.items() if path.is_file()}
 
-    def _scaled(self, rasters: Mapping[str, Raster], area: Area) -> dict[str, Raster]:
+    def _scaled(self, rasters: Mapping[str, Raster], area: AreaOfInterest) -> dict[str, Raster]:
         """The maps that are fit, in kg kg-1 and kg m-3."""
         scaled: dict[str, Raster] = {}
         for bands in (tuple(band for band in TEXTURE if band in rasters), (BULK_DENSITY.name,)):
@@ -109,9 +109,9 @@ class SoilGrids:
     def _held(self) -> str:
         return ", ".join(sorted(path.name for path in (self.archive / FOLDER).glob("*.tif"))) or "no map"
 
-    def _nothing(self, area: Area, found: str) -> NothingFound:
+    def _nothing(self, area: AreaOfInterest, found: str) -> NoDataError:
         wanted = ", ".join(self._path(name).name for name in MAPS.values())
-        return NothingFound(
+        return NoDataError(
             f"{self.name}: maps of {self.depth} over '{area.name}'",
             found,
             f"Put {wanted} there, or choose an area that they cover",
@@ -123,7 +123,7 @@ def _raster(band: str, path: Path) -> Raster:
     return raster if raster.tag is not None else replace(raster, missing=(NODATA, 0.0))
 
 
-def _factor(group: Mapping[str, Raster], area: Area) -> float | None:
+def _factor(group: Mapping[str, Raster], area: AreaOfInterest) -> float | None:
     """What maps of one kind are multiplied with; None where too little of them is there to judge by.
 
     Raises:
@@ -142,7 +142,7 @@ def _factor(group: Mapping[str, Raster], area: Area) -> float | None:
 
 @lru_cache(maxsize=1024)
 def _judged(
-    group: tuple[tuple[str, Raster], ...], _stamps: tuple[int, ...], area: Area | None, asked: str
+    group: tuple[tuple[str, Raster], ...], _stamps: tuple[int, ...], area: AreaOfInterest | None, asked: str
 ) -> float | Unfit | None:
     maps = {band: _numbers(raster, area) for band, raster in group}
     try:
@@ -155,7 +155,7 @@ def _judged(
         return reason
 
 
-def _numbers(raster: Raster, area: Area | None) -> Floats:
+def _numbers(raster: Raster, area: AreaOfInterest | None) -> Floats:
     """Numbers of a map: a sample of all of it, or those over an area."""
     if area is None:
         return sampled(raster)[0]
@@ -163,7 +163,7 @@ def _numbers(raster: Raster, area: Area | None) -> Floats:
     return raster.read(window).ravel() if window else np.empty(0, np.float32)
 
 
-def _parts(rasters: dict[str, Raster], area: Area) -> Iterator[xr.Dataset]:
+def _parts(rasters: dict[str, Raster], area: AreaOfInterest) -> Iterator[xr.Dataset]:
     for grid, maps in by_grid(rasters).items():
         window = grid.window(area)
         if window:

@@ -8,8 +8,8 @@ import xarray as xr
 from dask.base import is_dask_collection
 from numpy.typing import NDArray
 
-from vadose.errors import Refusal
-from vadose.grid import Area, Period, nanoseconds
+from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest, Period, nanoseconds
 from vadose.variables import Variable
 
 AVAILABLE_AT, REPLACED_AT = "available_at", "replaced_at"
@@ -36,19 +36,19 @@ class Source(Protocol):
         """What it observes."""
         ...
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         """Everything observed over an area in a period: one dataset for each native grid of each item.
 
-        Each dataset is lazy and conforms: see `conform`. A static source disregards the period.
+        Each dataset is lazy and conforms: see `validate_dataset`. A static source disregards the period.
 
         Raises:
-            NothingFound: nothing lies in that area and period; the message says what does.
-            Refusal: a file is there and cannot be read.
+            NoDataError: nothing lies in that area and period; the message says what does.
+            VadoseError: a file is there and cannot be read.
         """
         ...
 
 
-def conform(dataset: xr.Dataset, variables: tuple[Variable, ...], source: str, item: str) -> xr.Dataset:
+def validate_dataset(dataset: xr.Dataset, variables: tuple[Variable, ...], source: str, item: str) -> xr.Dataset:
     """Bring an opened product to the one form that fusion reads, or refuse it.
 
     The form: variables of `variables` alone, float32, with their units and NaN where nothing was observed; dimensions
@@ -63,14 +63,16 @@ def conform(dataset: xr.Dataset, variables: tuple[Variable, ...], source: str, i
         item: what the dataset was read from, for provenance.
 
     Raises:
-        Refusal: unknown variable, wrong units, no CRS, uneven or repeated coordinates.
+        VadoseError: unknown variable, wrong units, no CRS, uneven or repeated coordinates.
     """
     asked = f"{source}: {item}"
     known = {variable.name: variable for variable in variables}
     if not dataset.data_vars or set(dataset.data_vars) - set(known):
-        raise Refusal(asked, f"It holds {sorted(map(str, dataset.data_vars))}", f"Name variables among {sorted(known)}")
+        raise VadoseError(
+            asked, f"It holds {sorted(map(str, dataset.data_vars))}", f"Name variables among {sorted(known)}"
+        )
     if dataset.rio.crs is None:
-        raise Refusal(asked, "It has no coordinate reference system", "Write the CRS into the file")
+        raise VadoseError(asked, "It has no coordinate reference system", "Write the CRS into the file")
     dataset = _ordered(dataset, asked)
     for name, array in dataset.data_vars.items():
         _check_units(str(name), array, known[str(name)], asked)
@@ -88,19 +90,21 @@ def _ordered(dataset: xr.Dataset, asked: str) -> xr.Dataset:
             dataset, values = dataset.isel({name: slice(None, None, -1)}), values[::-1]
         steps = np.diff(values) * sign
         if steps.size and (steps.min() <= 0 or np.ptp(steps) > 1e-3 * steps.mean()):
-            raise Refusal(asked, f"Its {name} coordinate is not evenly spaced", "Give a regular grid in the file's CRS")
+            raise VadoseError(
+                asked, f"Its {name} coordinate is not evenly spaced", "Give a regular grid in the file's CRS"
+            )
     if "time" in dataset.dims:
         if not dataset.indexes["time"].is_monotonic_increasing:
             dataset = dataset.sortby("time")
         if dataset.indexes["time"].has_duplicates:
-            raise Refusal(asked, "It holds the same time twice", "Remove one of the two")
+            raise VadoseError(asked, "It holds the same time twice", "Remove one of the two")
     return dataset
 
 
 def _check_units(name: str, array: xr.DataArray, variable: Variable, asked: str) -> None:
     units = array.attrs.get("units", "none")
     if units != variable.units:
-        raise Refusal(f"{asked}, variable {name}", f"Its units are {units}", f"Convert it to {variable.units}")
+        raise VadoseError(f"{asked}, variable {name}", f"Its units are {units}", f"Convert it to {variable.units}")
 
 
 def _as_float(array: xr.DataArray, variable: Variable) -> xr.DataArray:

@@ -12,12 +12,12 @@ import pandas as pd
 import shapely
 import shapely.geometry
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.sources.assets import CLASSES, ELEVATION, LAND_COVER, MEASURED, RADAR, REFLECTANCES, asset_of
 from vadose.sources.crs import epsg_of
 from vadose.sources.left_out import Unfit
 from vadose.sources.radiometry import SCALE, baseline_of, offset_of, product_names
-from vadose.sources.records import Asset, Record
+from vadose.sources.records import Asset, SceneItem
 from vadose.sources.twins import catalogued, generated
 
 SENTINEL1_RTC, SENTINEL2_L2A, SENTINEL2_L1C = "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c"
@@ -68,7 +68,7 @@ _LONGEST_OBSERVATION = np.timedelta64(1, "D")
 NOT_READ, INVALID = "collection is not read", "not a valid STAC item"
 
 
-def parse(item: Mapping[str, Any]) -> Record:
+def parse(item: Mapping[str, Any]) -> SceneItem:
     """Read a STAC item, as decoded from JSON.
 
     Raises:
@@ -78,8 +78,8 @@ def parse(item: Mapping[str, Any]) -> Record:
         return _record(item, product_of(item))
     except Unfit:
         raise
-    except Refusal as reason:
-        raise Unfit(INVALID, reason.asked, reason.found, reason.remedy) from reason
+    except VadoseError as reason:
+        raise Unfit(INVALID, reason.context, reason.problem, reason.hint) from reason
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise Unfit(
             INVALID,
@@ -144,12 +144,12 @@ def _unread(item: Mapping[str, Any], kind: str) -> Unfit:
     )
 
 
-def _record(item: Mapping[str, Any], product: str) -> Record:
+def _record(item: Mapping[str, Any], product: str) -> SceneItem:
     name, properties = _text(item["id"]), item["properties"]
     baseline = baseline_of(name, properties) if product in (SENTINEL2_L2A, SENTINEL2_L1C) else None
     names = product_names(properties)
     orbit = properties.get("sat:relative_orbit") or _number_after("_R", (name, *names))
-    return Record(
+    return SceneItem(
         id=name,
         collection=str(item.get("collection") or ""),
         product=product,

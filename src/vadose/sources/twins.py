@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.grid import later, nanosecond
-from vadose.sources.records import Record
+from vadose.sources.records import SceneItem
 
 APART = np.timedelta64(20, "m")
 """The same ground is not seen twice by one satellite within it, while catalogues time one scene differently: by the
@@ -31,7 +31,7 @@ _TEST_BASELINE = "99.99"
 """Of products that a user made with Sen2Cor: it orders nothing."""
 
 
-def are_twins(one: Record, other: Record) -> bool:
+def are_twins(one: SceneItem, other: SceneItem) -> bool:
     """Whether two items show one observation: same product, satellite, orbit, ground, and times 20 minutes apart."""
     known = ((one.platform, other.platform), (one.relative_orbit, other.relative_orbit))
     return (
@@ -42,7 +42,7 @@ def are_twins(one: Record, other: Record) -> bool:
     )
 
 
-def newer(one: Record, other: Record) -> Record | None:
+def newer(one: SceneItem, other: SceneItem) -> SceneItem | None:
     """The later processing of two: by baseline, else time of generation, else of the catalogue; None where unknown."""
     marks = (
         (_ordering(one.baseline), _ordering(other.baseline)),
@@ -55,7 +55,7 @@ def newer(one: Record, other: Record) -> Record | None:
     return None
 
 
-def published_at(record: Record, latency_days: float) -> np.datetime64 | None:
+def published_at(record: SceneItem, latency_days: float) -> np.datetime64 | None:
     """When a processing could be had: once it was made, and no sooner than a first one; None where that is not known.
 
     Args:
@@ -66,7 +66,7 @@ def published_at(record: Record, latency_days: float) -> np.datetime64 | None:
         return None
     try:
         made = nanosecond(record.generated)
-    except Refusal:
+    except VadoseError:
         return None
     return max(made, nanosecond(later(record.time, latency_days)[()]))
 

@@ -6,8 +6,8 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.errors import NothingFound
-from vadose.grid import Area, from_lonlat
+from vadose.errors import NoDataError
+from vadose.grid import AreaOfInterest, from_lonlat
 
 
 @dataclass(frozen=True)
@@ -64,19 +64,19 @@ class GlobalGrid:
         column = floor((x - self.west) / self.step)
         return floor((self.north - y) / self.step), min(column, self.columns - 1)
 
-    def window(self, area: Area, margin: int, source: str) -> Window:
+    def window(self, area: AreaOfInterest, margin: int, source: str) -> Window:
         """The pixels that hold the bounds of an area, and `margin` more on every side where there are as many.
 
         An area on both sides of the antimeridian has a window across the whole width.
 
         Raises:
-            NothingFound: the area lies beyond the grid; the message names `source`.
+            NoDataError: the area lies beyond the grid; the message names `source`.
         """
         west, south, east, north = area.geometry.bounds
         top, left = self.pixel_of(west, north)
         bottom, right = self.pixel_of(east, south)
         if top >= self.rows or bottom < 0:
-            raise NothingFound(
+            raise NoDataError(
                 f"{source}: '{area.name}'",
                 f"It spans {south:g}..{north:g} N, where the product ends",
                 f"Choose another area, or go on without {source}",

@@ -9,15 +9,15 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
-from vadose.grid import Area, Period
+from vadose.grid import AreaOfInterest, Period
 from vadose.sources.archive import Index
 from vadose.sources.items import open_items, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Raster
-from vadose.sources.records import Record
+from vadose.sources.records import SceneItem
 from vadose.sources.stac import WORLDCOVER
 from vadose.sources.window import Window
-from vadose.variables import BUILT_UP, CONDITIONS, OPEN_WATER, Variable
+from vadose.variables import BUILT_UP, MASK_VARIABLES, OPEN_WATER, Variable
 
 LAND_COVER = "land_cover"
 CLASSES = {BUILT_UP.name: 50, OPEN_WATER.name: 80}
@@ -34,29 +34,29 @@ class WorldCover:
 
     archive: Path
     name: ClassVar[str] = "worldcover"
-    variables: ClassVar[tuple[Variable, ...]] = CONDITIONS["worldcover"]
+    variables: ClassVar[tuple[Variable, ...]] = MASK_VARIABLES["worldcover"]
 
     @cached_property
     def index(self) -> Index:
         """What the archive holds."""
         return Index.of(self.archive, WORLDCOVER)
 
-    def open(self, area: Area, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (one map for all times)
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (one map for all times)
         """The maps over an area, the latest edition first, whatever the period: 1 where a pixel is of a class, or 0.
 
         Raises:
-            NothingFound: there is none.
-            Refusal: a file is there and cannot be read.
+            NoDataError: there is none.
+            VadoseError: a file is there and cannot be read.
         """
         return open_items(self.index, area, None, _parts, self.name)[::-1]
 
 
-def _parts(record: Record, area: Area) -> Iterator[xr.Dataset]:
+def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
     raster = open_rasters(record, (LAND_COVER,), NODATA)[LAND_COVER]
     window = raster.grid.window(area)
     if window:
         layers = lazy(partial(_shown, raster), tuple(CLASSES), window)
-        yield dataset(layers, units_of(CONDITIONS["worldcover"]), raster.grid, window)
+        yield dataset(layers, units_of(MASK_VARIABLES["worldcover"]), raster.grid, window)
 
 
 def _shown(raster: Raster, window: Window) -> Floats:

@@ -9,14 +9,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.dataset import Grouping
-from vadose.errors import NothingFound, Refusal
+from vadose.dataset import SpatialGroups
+from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.run import NETWORK, Run
-from vadose.fusion import Assembler, Windows
+from vadose.fusion import FeatureBuilder, TemporalPolicy
 from vadose.grid import Period, cell_centres, from_lonlat, nanoseconds
 from vadose.inference import Calibration, estimate_tile
 from vadose.inference.held_out import SENSOR, Member
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.io.outputs import Request
 from vadose.simulation import Region, WorldConfig, made
 from vadose.sources import Source, open_sources
@@ -27,7 +27,7 @@ MOMENTS = 12
 """Passes over each region that are mapped, evenly over those with readings."""
 
 
-def judge_by_truth(folder: Path, archive: Path, out: Path, report: Callable[[int, int, str], None]) -> str:
+def evaluate_against_truth(folder: Path, archive: Path, out: Path, report: Callable[[int, int, str], None]) -> str:
     """Map every region by networks that have not seen its sensors, and set the maps beside the truth.
 
     Args:
@@ -40,12 +40,12 @@ def judge_by_truth(folder: Path, archive: Path, out: Path, report: Callable[[int
         The tables.
 
     Raises:
-        Refusal: no run, no simulated world, or one whose sensors the run does not hold.
+        VadoseError: no run, no simulated world, or one whose sensors the run does not hold.
     """
     request = Request.of("simulate evaluate", out, run=folder, world=archive)
     with request.file(out) as held:
         text = _judged(folder, archive, report)
-        with replacing(held) as temporary:
+        with atomic_write(held) as temporary:
             temporary.write_text(f"{text.rstrip()}\n\n<!-- {request.mark} -->\n", encoding="utf-8")
     return text
 
@@ -55,12 +55,14 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
     readings = pd.read_parquet(run.folder / "predictions" / f"{NETWORK}.parquet")
     regions = [region for region in world.regions if network_of(region) in set(readings["network"])]
     if not regions:
-        raise Refusal(
+        raise VadoseError(
             f"truth: {archive} for the run {folder}", "No sensor of the run stands in it", "Give the run's own world"
         )
     experiment = run.experiment()
     members = [Member.load(path) for path in run.networks()]
-    judge = Judge(open_sources(archive), members, run.calibration(), experiment.split.grouping, experiment.windows)
+    judge = TruthEvaluation(
+        open_sources(archive), members, run.calibration(), experiment.split.grouping, experiment.windows
+    )
     maps, points = [], []
     for done, region in enumerate(regions, start=1):
         own = readings[readings["network"] == network_of(region)]
@@ -73,7 +75,7 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class TruthEvaluation:
     """Maps regions of a simulated world by networks that have not seen them.
 
     Attributes:
@@ -87,8 +89,8 @@ class Judge:
     sources: Sequence[Source]
     members: Sequence[Member]
     calibration: Calibration
-    grouping: Grouping
-    windows: Windows
+    grouping: SpatialGroups
+    windows: TemporalPolicy
 
     def maps(self, world: WorldConfig, region: Region, readings: pd.DataFrame, truth: xr.DataArray) -> pd.DataFrame:
         """A row a cell and moment: region, lat, lon, time, cell, truth, network, and the products where they spoke."""
@@ -97,7 +99,7 @@ class Judge:
         every = np.unique(nanoseconds(readings["time"].to_numpy()))
         times = every[np.linspace(0, len(every) - 1, min(len(every), MOMENTS)).round().astype(int)]
         if not models:
-            raise Refusal(
+            raise VadoseError(
                 f"truth: networks that have not seen {network_of(region)}",
                 "Every network of the run has learned from it",
                 "Give a run whose split holds out whole networks",
@@ -105,13 +107,13 @@ class Judge:
         needs = models[0].needs.met_by({variable.name for source in self.sources for variable in source.variables})
         tile = world.ground(region).with_halo(needs.halo)
         span = Period(times[0], times[-1] + np.timedelta64(1, "ns"))
-        assembler = Assembler.open(self.sources, tile, span, needs, self.windows)
+        assembler = FeatureBuilder.open(self.sources, tile, span, needs, self.windows)
         lon, lat = (float(part.mean()) for part in cell_centres(tile))
         tables = []
         for time in times:
             try:
                 inputs = assembler.at(time)
-            except NothingFound:
+            except NoDataError:
                 continue
             told = {NETWORK: estimate_tile(models, inputs, self.calibration).mean}
             told |= {name: inputs.cells[name].values for name in PRODUCTS if name in inputs.cells}

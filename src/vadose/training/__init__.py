@@ -2,17 +2,17 @@
 
 from vadose.training.baselines import fit_change, fit_climatology, fit_product, fit_rescaled, fit_trees
 from vadose.training.checkpoint import load, origin, save
-from vadose.training.compute import HERE, Machine
-from vadose.training.config import Schedule
-from vadose.training.fit import Places, fit_network
+from vadose.training.compute import DEFAULT, ComputeConfig
+from vadose.training.config import TrainingConfig
+from vadose.training.fit import TrainingRows, fit_network
 from vadose.training.loop import Progress
 
 __all__ = [
-    "HERE",
-    "Machine",
-    "Places",
+    "DEFAULT",
+    "ComputeConfig",
     "Progress",
-    "Schedule",
+    "TrainingConfig",
+    "TrainingRows",
     "fit_change",
     "fit_climatology",
     "fit_network",

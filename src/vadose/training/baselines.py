@@ -4,14 +4,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vadose.dataset import Grouping, SampleStore
+from vadose.dataset import SampleStore, SpatialGroups
 from vadose.dataset.layout import IDENTITY
-from vadose.fusion import Needs
+from vadose.fusion import InputSpec
 from vadose.models import Batch, ChangeDetection, Climatology, Product, Trees, by_own_record
 from vadose.models.baselines import Reads, table_of
 from vadose.models.change_detection import looks, saturation
 from vadose.models.climatology import waves
-from vadose.training.fit import Places
+from vadose.training.fit import TrainingRows
 from vadose.training.tuning import Learning, tuned
 
 Rows = NDArray[np.intp]
@@ -22,14 +22,14 @@ PRIOR_SAMPLES = 20.0
 """Samples of a place that count as much as the cycle of all places together."""
 
 
-def fit_product(places: Places, variable: str) -> Product:
+def fit_product(places: TrainingRows, variable: str) -> Product:
     """A product with the spread of its error over the training places."""
     values = places.store.cells((variable,), places.training)[:, 0]
     error = values - places.store.labels(places.training)
     return Product(variable, float(np.nanstd(error)))
 
 
-def fit_rescaled(places: Places, variable: str) -> Product:
+def fit_rescaled(places: TrainingRows, variable: str) -> Product:
     """A product on the line a + b x that is nearest, by least squares, to the labels of all training places."""
     rows = _all(places)
     values = places.store.cells((variable,), rows)[:, 0].astype(np.float64)
@@ -42,7 +42,7 @@ def fit_rescaled(places: Places, variable: str) -> Product:
     return Product(variable, float(error.std()), float(intercept), float(slope))
 
 
-def fit_trees(places: Places, needs: Needs, seed: int, grouping: Grouping | None = None) -> list[Trees]:
+def fit_trees(places: TrainingRows, needs: InputSpec, seed: int, grouping: SpatialGroups | None = None) -> list[Trees]:
     """Boosted trees, tuned by an inner cross-validation of the training places and fitted on all of them.
 
     The best choices of the search are meant to speak as one.
@@ -57,13 +57,13 @@ def fit_trees(places: Places, needs: Needs, seed: int, grouping: Grouping | None
     batch = _batch(places.store, rows, needs)
     kinds: tuple[Reads, ...] = ("steps", "columns", "both") if needs.history.variables else ("steps", "columns")
     tables = {reads: table_of(batch, needs, reads) for reads in kinds}
-    data = Learning(tables, places.store.labels(rows), places.store.index.iloc[rows], grouping or Grouping())
+    data = Learning(tables, places.store.labels(rows), places.store.index.iloc[rows], grouping or SpatialGroups())
     whole = np.arange(len(rows))
     best = tuned(data, seed, threads)
     return [Trees(needs, data.grow(choice, whole, seed, threads), rmse, choice.reads) for choice, rmse in best]
 
 
-def fit_change(places: Places, needs: Needs) -> ChangeDetection:
+def fit_change(places: TrainingRows, needs: InputSpec) -> ChangeDetection:
     """Change detection with one slope, and the linear fit of its index to the labels, of all training places."""
     rows = _all(places)
     batch, label = _batch(places.store, rows, needs), places.store.labels(rows).astype(np.float64)
@@ -77,14 +77,14 @@ def fit_change(places: Places, needs: Needs) -> ChangeDetection:
     return ChangeDetection(needs, slope, float(dry), float(gain), float(error.std()))
 
 
-def fit_climatology(places: Places) -> Climatology:
+def fit_climatology(places: TrainingRows) -> Climatology:
     """Yearly cycles of the training places; the validation places say how many neighbours speak.
 
     The sensors of a block of a degree speak as one place.
     """
     store = places.store
     truth = store.labels(places.validation).astype(np.float64)
-    batch = _batch(store, places.validation, Needs())
+    batch = _batch(store, places.validation, InputSpec())
 
     def error(neighbours: int) -> float:
         model = _climatology(store, places.training, neighbours, 0.0)
@@ -96,7 +96,7 @@ def fit_climatology(places: Places) -> Climatology:
 
 def _climatology(store: SampleStore, rows: Rows, neighbours: int, spread: float) -> Climatology:
     index, label = store.index.iloc[rows], store.labels(rows).astype(np.float64)
-    group = Grouping(by="block").of(index)
+    group = SpatialGroups(by="block").of(index)
     wave = waves(_day(store, rows))
     common = np.asarray(np.linalg.lstsq(wave, label, rcond=None)[0], np.float64)
     cycles = [_cycle(wave[group == one], label[group == one], common) for one in range(int(group.max()) + 1)]
@@ -110,7 +110,7 @@ def _cycle(wave: Numbers, label: Numbers, common: Numbers) -> tuple[float, ...]:
     return tuple((common + np.linalg.solve(normal, wave.T @ (label - wave @ common))).tolist())
 
 
-def _slope(batch: Batch, needs: Needs, sensor: Rows) -> float:
+def _slope(batch: Batch, needs: InputSpec, sensor: Rows) -> float:
     """Change of VV with the incidence angle within sensors, dB per degree; 0 where the angle never changes."""
     vv, angle = (values[:, 0, 0, 0].astype(np.float64) for values in looks(batch, needs))
     known = np.isfinite(vv) & np.isfinite(angle)
@@ -124,7 +124,7 @@ def _departures(values: Numbers, group: Rows) -> Numbers:
     return np.asarray(values - (np.bincount(group, values) / count)[group])
 
 
-def _all(places: Places) -> Rows:
+def _all(places: TrainingRows) -> Rows:
     return np.sort(np.concatenate([places.training, places.validation]))
 
 
@@ -136,7 +136,7 @@ def _day(store: SampleStore, rows: Rows) -> Numbers:
     return np.asarray(store.index["time"].iloc[rows].dt.day_of_year, np.float64)
 
 
-def _batch(store: SampleStore, rows: Rows, needs: Needs) -> Batch:
+def _batch(store: SampleStore, rows: Rows, needs: InputSpec) -> Batch:
     cells, history = store.cells(needs.cells, rows), store.history(needs.history, rows)
     index = store.index.iloc[rows]
     places = index[["lat", "lon"]].to_numpy(np.float64)

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from vadose.models import Batch, FusionNetwork
-from vadose.models.shape import Parts
-from vadose.training.objective import Truth
+from vadose.models.shape import NetworkOutput
+from vadose.training.objective import Labels
 
-Labelled = tuple[Batch, Truth]
+Labelled = tuple[Batch, Labels]
 
 
-class Told(NamedTuple):
-    """Rows of samples: three that a network says (`Parts`) and three that were measured (`Truth`)."""
+class LossInputs(NamedTuple):
+    """Rows of samples: three that a network says (`NetworkOutput`) and three that were measured (`Labels`)."""
 
     level: Tensor
     swing: Tensor
@@ -24,17 +24,17 @@ class Told(NamedTuple):
     alone: Tensor
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> NetworkOutput:
         """What the network says."""
-        return Parts(self.level, self.swing, self.spread)
+        return NetworkOutput(self.level, self.swing, self.spread)
 
     @property
-    def truth(self) -> Truth:
+    def truth(self) -> Labels:
         """What was measured."""
-        return Truth(self.label, self.sensor, self.alone)
+        return Labels(self.label, self.sensor, self.alone)
 
 
-class Given:
+class ModelInput:
     """A batch as it is: Fabric would round bare tensors, in physical units, to the precision of the layers."""
 
     def __init__(self, batch: Batch, sensor: Tensor | None) -> None:
@@ -54,13 +54,13 @@ class OneCell(nn.Module):
         self.network = network
         self.parts = torch.compile(network.parts) if compiled else network.parts
 
-    def forward(self, given: Given) -> Tensor:
+    def forward(self, given: ModelInput) -> Tensor:
         """Tell of a batch."""
         parts = self.parts(given.batch, given.sensor)
         return torch.stack([part[:, 0, 0].float() for part in (parts.level, parts.swing, parts.spread)])
 
 
-def rows_of(truth: Truth) -> Tensor:
+def rows_of(truth: Labels) -> Tensor:
     """What was measured as rows, (3, sample); the number of a sensor below 2^24 is itself in 32 bits."""
     return torch.stack([truth.label, truth.sensor.to(truth.label.dtype), truth.alone])
 
@@ -69,7 +69,7 @@ def pinned(given: Labelled) -> Labelled:
     """The same in pages that stay in memory, from which CUDA copies while it computes."""
     batch, truth = given
     parts = {one.name: getattr(batch, one.name).pin_memory() for one in fields(batch)}
-    return replace(batch, **parts), Truth(*(part.pin_memory() for part in (truth.label, truth.sensor, truth.alone)))
+    return replace(batch, **parts), Labels(*(part.pin_memory() for part in (truth.label, truth.sensor, truth.alone)))
 
 
 def some(batch: Batch, rows: Tensor | slice) -> Batch:

@@ -13,9 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as encoded
 
-from vadose.dataset.scaling import Scaling
-from vadose.errors import Refusal
-from vadose.fusion import Needs
+from vadose.dataset.scaling import ScalingStats
+from vadose.errors import VadoseError
+from vadose.fusion import InputSpec
 from vadose.io import files
 from vadose.models import ChangeDetection, Climatology, FusionNetwork, Model, NetworkShape, Product, Trees
 
@@ -31,7 +31,7 @@ UNREADABLE = (
 )
 
 
-def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: Scaling | None = None) -> None:
+def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: ScalingStats | None = None) -> None:
     """Write a model as a folder, whole or not at all.
 
     Args:
@@ -40,9 +40,9 @@ def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: Scal
         made_from: the experiment, the samples, the fold: all that the model was made from.
         scaling: of a network.
     """
-    with files.replacing(folder) as temporary:
+    with files.atomic_write(folder) as temporary:
         temporary.mkdir()
-        description = files.declaration("checkpoint", made_from) | {"model": _written(model, temporary, scaling)}
+        description = files.metadata("checkpoint", made_from) | {"model": _written(model, temporary, scaling)}
         files.write_json(temporary / DESCRIPTION, signed(description))
 
 
@@ -50,7 +50,7 @@ def load(folder: Path) -> Model:
     """Read a checkpoint.
 
     Raises:
-        Refusal: there is none, or it was changed or cut since it was written.
+        VadoseError: there is none, or it was changed or cut since it was written.
     """
     with _refusing(folder):
         model = _description(folder)["model"]
@@ -61,7 +61,7 @@ def origin(folder: Path) -> dict[str, Any]:
     """What a checkpoint was made from, as it was given to `save`, in the types of JSON.
 
     Raises:
-        Refusal: as `load`.
+        VadoseError: as `load`.
     """
     with _refusing(folder):
         return dict(_description(folder)["made_from"])
@@ -90,14 +90,14 @@ def _refusing(folder: Path) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise Refusal(
+        raise VadoseError(
             f"checkpoint: {folder}",
             f"It cannot be read ({type(error).__name__}: {error})",
             "Train again, or name another run",
         ) from error
 
 
-def _written(model: Model, folder: Path, scaling: Scaling | None) -> dict[str, Any]:
+def _written(model: Model, folder: Path, scaling: ScalingStats | None) -> dict[str, Any]:
     if isinstance(model, Product):
         return {"kind": "product", **asdict(model)}
     if isinstance(model, ChangeDetection):
@@ -116,8 +116,8 @@ def _written(model: Model, folder: Path, scaling: Scaling | None) -> dict[str, A
 
 def _network(model: dict[str, Any], folder: Path) -> Model:
     _check(folder / WEIGHTS, model)
-    needs, shape = TypeAdapter(Needs).validate_python(model["needs"]), _shape(model["shape"])
-    network = FusionNetwork(needs, shape, TypeAdapter(Scaling).validate_python(model["scaling"]))
+    needs, shape = TypeAdapter(InputSpec).validate_python(model["needs"]), _shape(model["shape"])
+    network = FusionNetwork(needs, shape, TypeAdapter(ScalingStats).validate_python(model["scaling"]))
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.eval()
 
@@ -131,7 +131,7 @@ def _trees(model: dict[str, Any], folder: Path) -> Model:
     except lightgbm.basic.LightGBMError as error:
         raise ValueError(str(error)) from error
     return Trees(
-        TypeAdapter(Needs).validate_python(model["needs"]), booster, model["spread"], model.get("reads", "steps")
+        TypeAdapter(InputSpec).validate_python(model["needs"]), booster, model["spread"], model.get("reads", "steps")
     )
 
 
@@ -144,7 +144,7 @@ def _product(model: dict[str, Any], folder: Path) -> Model:
 def _change(model: dict[str, Any], folder: Path) -> Model:
     del folder
     numbers = {name: float(model[name]) for name in ("slope", "dry", "gain", "spread")}
-    return ChangeDetection(TypeAdapter(Needs).validate_python(model["needs"]), **numbers)
+    return ChangeDetection(TypeAdapter(InputSpec).validate_python(model["needs"]), **numbers)
 
 
 def _climatology(model: dict[str, Any], folder: Path) -> Model:

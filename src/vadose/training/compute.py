@@ -9,7 +9,7 @@ import pydantic
 import torch
 from pydantic import Field
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -19,7 +19,7 @@ ASKED = "training: a machine with"
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
-class Machine:
+class ComputeConfig:
     """What trains, and how a step is laid out on it.
 
     Attributes:
@@ -45,11 +45,11 @@ class Machine:
     @classmethod
     def asked(
         cls, device: str, devices: int, precision: str, accumulate: int, compiled: bool, tensorboard: bool
-    ) -> "Machine":
+    ) -> "ComputeConfig":
         """A machine in the words of a user, checked.
 
         Raises:
-            Refusal: a device or a precision that is none; or as `check`.
+            VadoseError: a device or a precision that is none; or as `check`.
         """
         words = {"device": device, "precision": precision}
         numbers = {"devices": devices, "accumulate": accumulate, "compile": compiled, "tensorboard": tensorboard}
@@ -57,7 +57,9 @@ class Machine:
             machine = pydantic.TypeAdapter(cls).validate_python(words | numbers)
         except pydantic.ValidationError as error:
             found = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
-            raise Refusal(f"{ASKED} device {device}, precision {precision}", found, "Choose one of these") from error
+            raise VadoseError(
+                f"{ASKED} device {device}, precision {precision}", found, "Choose one of these"
+            ) from error
         machine.check()
         return machine
 
@@ -72,26 +74,28 @@ class Machine:
         """Make sure that this machine is here.
 
         Raises:
-            Refusal: a device, a precision or a program that is asked for is not there.
+            VadoseError: a device, a precision or a program that is asked for is not there.
         """
         if self.kind == "cuda" and not torch.cuda.is_available():
-            raise Refusal(f"{ASKED} CUDA", "PyTorch finds no CUDA device", "Ask for device cpu or auto")
+            raise VadoseError(f"{ASKED} CUDA", "PyTorch finds no CUDA device", "Ask for device cpu or auto")
         there = torch.cuda.device_count() if self.kind == "cuda" else processors()
         if self.devices > there:
             what = "CUDA devices" if self.kind == "cuda" else "processors"
-            raise Refusal(f"{ASKED} {self.devices} {what}", f"There are {there}", f"Ask for {there} devices or fewer")
+            raise VadoseError(
+                f"{ASKED} {self.devices} {what}", f"There are {there}", f"Ask for {there} devices or fewer"
+            )
         if self.kind == "cpu" and self.precision == "16-mixed":
-            raise Refusal(f"{ASKED} precision 16-mixed", "It is a CPU", "Ask for precision 32 or bf16-mixed")
+            raise VadoseError(f"{ASKED} precision 16-mixed", "It is a CPU", "Ask for precision 32 or bf16-mixed")
         if self.kind == "cpu" and self.compile and not _compiler():
-            raise Refusal(f"{ASKED} a C++ compiler", "There is none", "Install g++, or train without compile")
+            raise VadoseError(f"{ASKED} a C++ compiler", "There is none", "Install g++, or train without compile")
         if self.tensorboard and find_spec("tensorboard") is None:
-            raise Refusal(f"{ASKED} TensorBoard", "It is not installed", "Install vadose[tensorboard]")
+            raise VadoseError(f"{ASKED} TensorBoard", "It is not installed", "Install vadose[tensorboard]")
 
     def fabric(self) -> "Fabric":
         """Lightning Fabric on this machine.
 
         Raises:
-            Refusal: as `check`.
+            VadoseError: as `check`.
         """
         self.check()
         from lightning.fabric import Fabric  # noqa: PLC0415 - seconds of imports that other commands do without
@@ -100,7 +104,7 @@ class Machine:
         return Fabric(accelerator=self.kind, devices=self.devices, strategy=strategy, precision=self.precision)
 
 
-HERE = Machine()
+DEFAULT = ComputeConfig()
 """One device, in 32 bits."""
 
 

@@ -5,7 +5,7 @@ from math import cos, pi
 import pydantic
 from pydantic import Field
 
-from vadose.training.objective import Weights
+from vadose.training.objective import LossWeights
 
 LARGEST_SEED = 2**31 - 1
 """What every library that draws numbers takes."""
@@ -14,7 +14,7 @@ WARM = 0.1
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
-class Schedule:
+class TrainingConfig:
     """How a network is trained.
 
     Attributes:
@@ -41,7 +41,7 @@ class Schedule:
     weight_decay: float = Field(default=1e-2, ge=0, le=100)
     patience: int | None = Field(default=8, ge=1, le=100_000)
     per_sensor: int = Field(default=16, ge=1, le=1_000_000)
-    weights: Weights = Weights()
+    weights: LossWeights = LossWeights()
     block_degrees: float = Field(default=1.0, ge=1e-3, le=360)
     augment: bool = False
     source_dropout: float = Field(default=0.1, ge=0, le=1)

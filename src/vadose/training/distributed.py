@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.processes import ending_with_this
 from vadose.models import FusionNetwork
 
@@ -46,7 +46,7 @@ def gathered(fabric: "Fabric", values: Tensor) -> Tensor:
     return torch.cat(pieces, dim=1)
 
 
-def spread(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -> None:
+def launch(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -> None:
     """Do a job in all processes of a machine that has several.
 
     Args:
@@ -56,14 +56,14 @@ def spread(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -
         report: is told here.
 
     Raises:
-        Refusal: of the job.
+        VadoseError: of the job.
     """
     rows: SimpleQueue[Row | None] = get_context("spawn").SimpleQueue()
     teller = Thread(target=_tell, args=(rows, report))
     teller.start()
     try:
         with ending_with_this():
-            refusal: Refusal | None = fabric.launch(partial(_process, job=job, network=network, rows=rows))
+            refusal: VadoseError | None = fabric.launch(partial(_process, job=job, network=network, rows=rows))
     finally:
         rows.put(None)
         teller.join()
@@ -71,11 +71,11 @@ def spread(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -
         raise refusal
 
 
-def _process(fabric: "Fabric", job: Job, network: FusionNetwork, rows: "SimpleQueue[Row | None]") -> Refusal | None:
+def _process(fabric: "Fabric", job: Job, network: FusionNetwork, rows: "SimpleQueue[Row | None]") -> VadoseError | None:
     own = deepcopy(network)  # the tensors that processes are given lie in memory that they share
     try:
         job(fabric, own, rows.put if fabric.global_rank == 0 else _silent)
-    except Refusal as refusal:
+    except VadoseError as refusal:
         return refusal
     return None
 

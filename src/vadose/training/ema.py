@@ -7,7 +7,7 @@ import torch
 from vadose.models import FusionNetwork
 
 
-class Averaged:
+class EMA:
     """Exponential moving average of the weights (Polyak & Juditsky, SIAM J. Control Optim. 30:838-855, 1992).
 
     In the first steps it keeps less of what was, (1 + steps) / (10 + steps), so that it forgets the random beginning.

@@ -10,24 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vadose.dataset import Chips, SampleStore, Scaling, batches
+from vadose.dataset import ChipCache, SampleStore, ScalingStats, batches
 from vadose.dataset.layout import IDENTITY
-from vadose.errors import Refusal
-from vadose.fusion import Needs
+from vadose.errors import VadoseError
+from vadose.fusion import InputSpec
 from vadose.models import Batch, FusionNetwork, NetworkShape, by_own_record
 from vadose.training.batch_io import Labelled, pinned, some
-from vadose.training.compute import HERE, Machine
-from vadose.training.config import Schedule
+from vadose.training.compute import DEFAULT, ComputeConfig
+from vadose.training.config import TrainingConfig
 from vadose.training.distributed import Report, Share
 from vadose.training.loop import Progress, fit
-from vadose.training.objective import Truth
+from vadose.training.objective import Labels
 from vadose.variables import SOIL_MOISTURE
 
 Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class TrainingRows:
     """Samples of the places a model may learn from.
 
     Attributes:
@@ -42,7 +42,7 @@ class Places:
 
     def __post_init__(self) -> None:
         if not len(self.training) or not len(self.validation):
-            raise Refusal(
+            raise VadoseError(
                 "training: samples to learn from",
                 f"{len(self.training)} to fit and {len(self.validation)} of other sensors to validate",
                 "Give samples of more sensors, or fewer folds",
@@ -50,7 +50,7 @@ class Places:
 
 
 @dataclass(frozen=True, eq=False)
-class _Lessons:
+class _SampleModule:
     """Batches of training and validation samples; see `loop.Lessons`.
 
     Attributes:
@@ -60,19 +60,19 @@ class _Lessons:
         machine: that they are for.
     """
 
-    places: Places
-    needs: Needs
-    schedule: Schedule
-    machine: Machine = HERE
+    places: TrainingRows
+    needs: InputSpec
+    schedule: TrainingConfig
+    machine: ComputeConfig = DEFAULT
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: chips that were read stay behind."""
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
-    def chips(self) -> Chips:
+    def chips(self) -> ChipCache:
         """Of all samples, kept from epoch to epoch."""
-        return Chips(self.places.store, self.needs.pixels, self.needs.halo)
+        return ChipCache(self.places.store, self.needs.pixels, self.needs.halo)
 
     @cached_property
     def rows(self) -> Rows:
@@ -105,33 +105,33 @@ class _Lessons:
             raw = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
             batch = by_own_record(raw, self.needs)
             label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
-            given = _part(batch, Truth(label, sensor, alone[samples.rows]), share)
+            given = _part(batch, Labels(label, sensor, alone[samples.rows]), share)
             yield pinned(given) if self.machine.kind == "cuda" else given
 
 
 def fit_network(
-    places: Places,
-    needs: Needs,
+    places: TrainingRows,
+    needs: InputSpec,
     shape: NetworkShape,
-    schedule: Schedule,
+    schedule: TrainingConfig,
     state: Path,
     report: Report = lambda _: None,
-    machine: Machine = HERE,
-) -> tuple[FusionNetwork, Scaling, Progress]:
+    machine: ComputeConfig = DEFAULT,
+) -> tuple[FusionNetwork, ScalingStats, Progress]:
     """Fit the fusion network, or a smaller one of the same kind when `needs` are fewer; see `loop.fit`."""
     machine.check()
     scaling = _with_label(
-        Scaling.fit(places.store, places.training, needs).relative(needs.own_record.variables), places
+        ScalingStats.fit(places.store, places.training, needs).relative(needs.own_record.variables), places
     )
     torch.manual_seed(schedule.seed)
     network = FusionNetwork(needs, shape, scaling)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    lessons = _Lessons(places, needs, schedule, machine)
+    lessons = _SampleModule(places, needs, schedule, machine)
     network.fit_columns(batch for batch, _ in lessons.labelled(lessons.rows, None))
     return network, scaling, fit(network, lessons, schedule, state, report, machine)
 
 
-def _part(batch: Batch, truth: Truth, share: Share) -> Labelled:
+def _part(batch: Batch, truth: Labels, share: Share) -> Labelled:
     """The sensors of a batch that fall to one process, each of them whole."""
     rank, processes = share
     if processes == 1:
@@ -149,7 +149,7 @@ def _alone(store: SampleStore, rows: Rows, block_degrees: float) -> NDArray[np.f
     return (1 / sensor.groupby(block).transform("nunique")).to_numpy(np.float32)
 
 
-def _with_label(scaling: Scaling, places: Places) -> Scaling:
+def _with_label(scaling: ScalingStats, places: TrainingRows) -> ScalingStats:
     labels = places.store.labels(places.training).astype(np.float64)
     mean = {**scaling.mean, SOIL_MOISTURE.name: float(labels.mean())}
-    return Scaling(mean, {**scaling.std, SOIL_MOISTURE.name: float(labels.std()) or 1.0})
+    return ScalingStats(mean, {**scaling.std, SOIL_MOISTURE.name: float(labels.std()) or 1.0})

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io import files
 from vadose.models import FusionNetwork
 from vadose.training.batch_io import Labelled
-from vadose.training.compute import HERE, Machine
-from vadose.training.config import Schedule
-from vadose.training.distributed import Report, Row, Share, share, spread
-from vadose.training.trainer import BEGINNING, Student, Within
-from vadose.training.training_log import journal_of, tensorboard_of, write_journal, write_tensorboard
+from vadose.training.compute import DEFAULT, ComputeConfig
+from vadose.training.config import TrainingConfig
+from vadose.training.distributed import Report, Row, Share, launch, share
+from vadose.training.trainer import BEGINNING, EpochPosition, Trainer
+from vadose.training.training_log import tensorboard_of, training_log, write_tensorboard, write_training_log
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Weights = dict[str, Tensor]
 
 
-class Lessons(Protocol):
+class DataModule(Protocol):
     """Batches with what was measured; the sensors of training and validation lie apart.
 
     Can be pickled where several processes train.
@@ -61,11 +61,11 @@ class Progress:
 
 def fit(
     network: FusionNetwork,
-    lessons: Lessons,
-    schedule: Schedule,
+    lessons: DataModule,
+    schedule: TrainingConfig,
     state: Path,
     report: Report = lambda _: None,
-    machine: Machine = HERE,
+    machine: ComputeConfig = DEFAULT,
 ) -> Progress:
     """Train `network` in place; it ends with the weights of the epoch that validates best; without patience, the last.
 
@@ -82,14 +82,14 @@ def fit(
         machine: what trains.
 
     Raises:
-        Refusal: the machine is not there, the state cannot be read, or the validation loss was never finite.
+        VadoseError: the machine is not there, the state cannot be read, or the validation loss was never finite.
     """
     fabric = machine.fabric()
     job = partial(_trained, lessons=lessons, schedule=schedule, state=state, machine=machine)
     if machine.devices == 1:
         job(fabric, network, report)
     else:
-        spread(fabric, job, network, report)
+        launch(fabric, job, network, report)
     content = _read(state)
     network.cpu().load_state_dict(content["best"])
     return Progress(**content["progress"])
@@ -99,18 +99,18 @@ def _trained(
     fabric: "Fabric",
     network: FusionNetwork,
     report: Report,
-    lessons: Lessons,
-    schedule: Schedule,
+    lessons: DataModule,
+    schedule: TrainingConfig,
     state: Path,
-    machine: Machine,
+    machine: ComputeConfig,
 ) -> None:
     """What one process does; all of them come to the same, and the first writes it."""
-    student = Student(fabric, network, schedule, machine)
+    student = Trainer(fabric, network, schedule, machine)
     progress, best, within = _taken_up(state, student)
     part = share(fabric)
     while progress.epoch < schedule.epochs and not _tired(progress, schedule):
         began = time.perf_counter()
-        keeper = _Keeper(state, student, progress, best, machine.save_minutes)
+        keeper = _Checkpointer(state, student, progress, best, machine.save_minutes)
         train_loss, samples = student.learn(
             lessons.training(progress.epoch, part, within.batches),
             progress.epoch,
@@ -132,14 +132,14 @@ def _trained(
             _write(state, progress, machine)
         report(row | {"samples_per_second": fresh / seconds})
     if progress.best_epoch < 0:
-        raise Refusal(
+        raise VadoseError(
             f"training: a network of {progress.epoch} epochs",
             "Its validation loss was never finite",
             "Lower the learning rate",
         )
 
 
-def _tired(progress: Progress, schedule: Schedule) -> bool:
+def _tired(progress: Progress, schedule: TrainingConfig) -> bool:
     return schedule.patience is not None and progress.epoch - progress.best_epoch > schedule.patience
 
 
@@ -147,24 +147,24 @@ def _copy(network: FusionNetwork) -> Weights:
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def _write(state: Path, progress: Progress, machine: Machine) -> None:
-    write_journal(journal_of(state), progress.journal)
+def _write(state: Path, progress: Progress, machine: ComputeConfig) -> None:
+    write_training_log(training_log(state), progress.journal)
     if machine.tensorboard:
         write_tensorboard(tensorboard_of(state), progress.journal[-1])
 
 
 @dataclass
-class _Keeper:
+class _Checkpointer:
     """Keeps the state within a long epoch of one process; of several, each has random numbers of its own."""
 
     state: Path
-    student: Student
+    student: Trainer
     progress: Progress
     best: Weights
     minutes: float
     last: float = field(default_factory=time.monotonic)
 
-    def after(self, within: Within) -> None:
+    def after(self, within: EpochPosition) -> None:
         """Keep it when it is time."""
         if self.student.fabric.world_size == 1 and time.monotonic() - self.last >= 60 * self.minutes:
             between = self.student.state() | {"progress": asdict(self.progress), "best": self.best}
@@ -173,7 +173,7 @@ class _Keeper:
 
 
 def _keep(state: Path, content: Mapping[str, Any]) -> None:
-    with files.replacing(state) as temporary:
+    with files.atomic_write(state) as temporary:
         memory = io.BytesIO()  # the writer of PyTorch ends the process when a disk is full
         torch.save(dict(content), memory)
         temporary.write_bytes(memory.getbuffer())
@@ -184,7 +184,7 @@ def _read(state: Path) -> dict[str, Any]:
     return content
 
 
-def _taken_up(state: Path, student: Student) -> tuple[Progress, Weights, Within]:
+def _taken_up(state: Path, student: Trainer) -> tuple[Progress, Weights, EpochPosition]:
     if not state.exists():
         return Progress(), _copy(student.speaker), BEGINNING
     try:
@@ -193,8 +193,8 @@ def _taken_up(state: Path, student: Student) -> tuple[Progress, Weights, Within]
         if "within" not in content:
             return Progress(**content["progress"]), content["best"], BEGINNING
         student.draw_on(content["drawn"])
-        return Progress(**content["progress"]), content["best"], Within(**content["within"])
+        return Progress(**content["progress"]), content["best"], EpochPosition(**content["within"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
-        raise Refusal(
+        raise VadoseError(
             f"training: going on from {state}", f"It cannot be read ({error})", "Remove it to begin this model again"
         ) from error

@@ -7,11 +7,11 @@ import pydantic
 import torch
 from torch import Tensor
 
-from vadose.models.shape import Parts
+from vadose.models.shape import NetworkOutput
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
-class Weights:
+class LossWeights:
     """How much each part of the objective counts beside the error in time.
 
     Attributes:
@@ -26,7 +26,7 @@ class Weights:
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class Labels:
     """What was measured.
 
     Attributes:
@@ -39,17 +39,17 @@ class Truth:
     sensor: Tensor
     alone: Tensor
 
-    def to(self, device: torch.device) -> "Truth":
+    def to(self, device: torch.device) -> "Labels":
         """The same on another device."""
-        return Truth(self.label.to(device), self.sensor.to(device), self.alone.to(device))
+        return Labels(self.label.to(device), self.sensor.to(device), self.alone.to(device))
 
-    def some(self, rows: Tensor | slice) -> "Truth":
+    def some(self, rows: Tensor | slice) -> "Labels":
         """Of some samples."""
-        return Truth(self.label[rows], self.sensor[rows], self.alone[rows])
+        return Labels(self.label[rows], self.sensor[rows], self.alone[rows])
 
 
 @dataclass(frozen=True, eq=False)
-class Whole:
+class BatchTotals:
     """How much there is in a whole batch, of which a part may be told.
 
     Attributes:
@@ -63,7 +63,7 @@ class Whole:
     samples: int
 
     @classmethod
-    def of(cls, truth: Truth) -> "Whole":
+    def of(cls, truth: Labels) -> "BatchTotals":
         """Of all that was measured."""
         by = Sensors(truth.sensor)
         return cls(len(by.count), by.mean(truth.alone).sum(), len(truth.label))
@@ -73,7 +73,9 @@ ERROR_FLOOR, LEVEL_FLOOR, PRODUCT_FLOOR = 0.01, 0.25, 1e-4
 """Under the roots, in variances of the label: errors far below them gain nothing by becoming smaller still."""
 
 
-def objective(parts: Parts, truth: Truth, scale: Tensor, weights: Weights, whole: Whole | None = None) -> Tensor:
+def objective(
+    parts: NetworkOutput, truth: Labels, scale: Tensor, weights: LossWeights, whole: BatchTotals | None = None
+) -> Tensor:
     """Error in time, correlation, lasting error and likelihood of the spread, each a mean over sensors.
 
     A sensor's lasting error is its bias; it is large, says little of other places, and would drown the rest. RMSE^2 =
@@ -94,7 +96,7 @@ def objective(parts: Parts, truth: Truth, scale: Tensor, weights: Weights, whole
         whole: of the batch, where these samples are but some of it, whole sensors; what is returned is then their share
             of its objective.
     """
-    whole = whole or Whole.of(truth)
+    whole = whole or BatchTotals.of(truth)
     label, level, swing = truth.label / scale, parts.level / scale, parts.swing / scale
     by = Sensors(truth.sensor)
     error = swing + level.detach() - label

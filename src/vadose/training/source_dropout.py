@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor
 
-from vadose.fusion import Needs
-from vadose.models import Batch, sources_of, without
+from vadose.fusion import InputSpec
+from vadose.models import Batch, mask_sources, sources_of
 from vadose.models.pixel_scaler import is_decibel
 from vadose.variables import source_of
 
 
 def drop_sources(
-    batch: Batch, needs: Needs, probability: float, generator: torch.Generator, sensor: Tensor | None = None
+    batch: Batch, needs: InputSpec, probability: float, generator: torch.Generator, sensor: Tensor | None = None
 ) -> Batch:
     """Make each source missing, as a whole, in each sample with a probability; one that was observed always stays.
 
@@ -32,10 +32,10 @@ def drop_sources(
     rank = torch.rand((samples, len(sources)), generator=generator).to(device)[own]
     kept = (rank + _observed(batch, needs, sources)).argmax(dim=1, keepdim=True)
     lost.scatter_(1, kept, False)
-    return without(batch, needs, sources, lost)
+    return mask_sources(batch, needs, sources, lost)
 
 
-def _observed(batch: Batch, needs: Needs, sources: list[str]) -> Tensor:
+def _observed(batch: Batch, needs: InputSpec, sources: list[str]) -> Tensor:
     """Whether a source observed anything, (sample, source)."""
     seen = torch.zeros(batch.cells.shape[0], len(sources), dtype=torch.bool, device=batch.cells.device)
     parts = (

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from vadose.models import FusionNetwork
-from vadose.training.batch_io import Given, Labelled, OneCell, Told, rows_of, some
-from vadose.training.compute import Machine
-from vadose.training.config import Schedule
+from vadose.training.batch_io import Labelled, LossInputs, ModelInput, OneCell, rows_of, some
+from vadose.training.compute import ComputeConfig
+from vadose.training.config import TrainingConfig
 from vadose.training.distributed import gathered
-from vadose.training.ema import Averaged
-from vadose.training.objective import Truth, Whole, objective
+from vadose.training.ema import EMA
+from vadose.training.objective import BatchTotals, Labels, objective
 from vadose.training.source_dropout import drop_sources
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ LONGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
-class Within:
+class EpochPosition:
     """Where an epoch stands between two batches.
 
     Attributes:
@@ -38,10 +38,10 @@ class Within:
     loss: float = 0.0
 
 
-BEGINNING = Within()
+BEGINNING = EpochPosition()
 
 
-class Student:
+class Trainer:
     """A network on a machine, with its optimiser and the mean of its weights.
 
     Args:
@@ -51,13 +51,15 @@ class Student:
         machine: how a step is laid out.
     """
 
-    def __init__(self, fabric: "Fabric", network: FusionNetwork, schedule: Schedule, machine: Machine) -> None:
+    def __init__(
+        self, fabric: "Fabric", network: FusionNetwork, schedule: TrainingConfig, machine: ComputeConfig
+    ) -> None:
         self.fabric, self.network, self.schedule, self.accumulate = fabric, network, schedule, machine.accumulate
         if fabric.world_size > 1 and machine.kind == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         self.optimizer = torch.optim.AdamW(weight_groups(network, schedule.weight_decay), schedule.learning_rate)
         self.module, self.stepping = fabric.setup(OneCell(network, machine.compile), self.optimizer)
-        self.averaged = Averaged(network, schedule.ema_decay) if schedule.ema_decay else None
+        self.averaged = EMA(network, schedule.ema_decay) if schedule.ema_decay else None
         self.generator = torch.Generator()
 
     @property
@@ -70,8 +72,8 @@ class Student:
         batches: Iterable[Labelled],
         epoch: int,
         samples: int,
-        within: Within = BEGINNING,
-        after: Callable[[Within], None] = lambda _: None,
+        within: EpochPosition = BEGINNING,
+        after: Callable[[EpochPosition], None] = lambda _: None,
     ) -> tuple[float, int]:
         """Learn from an epoch of so many samples, or from the rest of it.
 
@@ -94,7 +96,7 @@ class Student:
             batch = drop_sources(whole, self.network.needs, self.schedule.source_dropout, self.generator, truth.sensor)
             loss, size = self._gradient((batch, truth))
             self._step((epoch + min((within.samples + size / 2) / samples, 1.0)) / self.schedule.epochs)
-            within = Within(within.batches + 1, within.samples + size, within.loss + loss * size)
+            within = EpochPosition(within.batches + 1, within.samples + size, within.loss + loss * size)
             after(within)
         return within.loss / max(within.samples, 1), within.samples
 
@@ -108,8 +110,8 @@ class Student:
     def validate(self, batches: Iterable[Labelled]) -> tuple[float, float]:
         """The objective of all samples together, and their root mean square error, m3 m-3."""
         voice, device = OneCell(self.speaker.eval(), compiled=False), self.fabric.device
-        found = [_told(voice(Given(batch.to(device), None)), truth.to(device)) for batch, truth in batches]
-        told = Told(*gathered(self.fabric, torch.cat(found, dim=1)))
+        found = [_told(voice(ModelInput(batch.to(device), None)), truth.to(device)) for batch, truth in batches]
+        told = LossInputs(*gathered(self.fabric, torch.cat(found, dim=1)))
         loss = objective(told.parts, told.truth, self.network.label_std, self.schedule.weights)
         return float(loss), float(((told.level + told.swing - told.label) ** 2).mean().sqrt())
 
@@ -154,22 +156,22 @@ class Student:
         for number, lot in enumerate(lots, start=1):
             given, truth = some(batch[0], lot), batch[1].some(lot)
             with self.fabric.no_backward_sync(self.module, enabled=number < len(lots)):
-                said = _told(self.module(Given(given, truth.sensor)), truth)
-                told = Told(*gathered(self.fabric, said))
+                said = _told(self.module(ModelInput(given, truth.sensor)), truth)
+                told = LossInputs(*gathered(self.fabric, said))
                 loss = objective(told.parts, told.truth, self.network.label_std, self.schedule.weights, whole)
                 self.fabric.backward(loss * self.fabric.world_size)  # the processes' gradients are averaged
             total, size = total + loss.detach(), size + len(told.label)
         return float(total), size
 
-    def _lots(self, truth: Truth) -> tuple[list[Tensor | slice], Whole | None]:
+    def _lots(self, truth: Labels) -> tuple[list[Tensor | slice], BatchTotals | None]:
         """The samples of each part that is taken at once: in all processes the same sensors, each of them whole."""
         if self.accumulate == 1:
             return [slice(None)], None
-        everyone = Truth(*gathered(self.fabric, rows_of(truth)))
+        everyone = Labels(*gathered(self.fabric, rows_of(truth)))
         sensors = torch.unique(everyone.sensor)
         count = min(self.accumulate, len(sensors))
         lot = torch.searchsorted(sensors, truth.sensor.to(sensors.dtype)) * count // len(sensors)
-        return [torch.nonzero(lot == number)[:, 0] for number in range(count)], Whole.of(everyone)
+        return [torch.nonzero(lot == number)[:, 0] for number in range(count)], BatchTotals.of(everyone)
 
     def _step(self, done: float) -> None:
         for group in self.optimizer.param_groups:
@@ -192,5 +194,5 @@ def weight_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any
     ]
 
 
-def _told(said: Tensor, truth: Truth) -> Tensor:
+def _told(said: Tensor, truth: Labels) -> Tensor:
     return torch.cat([said, rows_of(truth)])

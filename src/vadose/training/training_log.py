@@ -9,7 +9,7 @@ from vadose.io import files
 Row = dict[str, float]
 
 
-def journal_of(state: Path) -> Path:
+def training_log(state: Path) -> Path:
     """Where the journal lies beside the state of a training."""
     return state.with_suffix(".journal.csv")
 
@@ -19,9 +19,9 @@ def tensorboard_of(state: Path) -> Path:
     return state.with_suffix(".tensorboard")
 
 
-def write_journal(path: Path, rows: Sequence[Row]) -> None:
+def write_training_log(path: Path, rows: Sequence[Row]) -> None:
     """Write all epochs, one a row, over what was written before."""
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
+    with files.atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
         table.writerows(rows)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.dataset import Fold, Grouping, kfold
+from vadose.dataset import Fold, SpatialGroups, kfold
 from vadose.dataset.layout import IDENTITY
 from vadose.models.baselines import Reads
 
@@ -92,7 +92,7 @@ class Learning:
     tables: Mapping[Reads, NDArray[np.float32]]
     label: NDArray[np.float32]
     index: pd.DataFrame
-    grouping: Grouping
+    grouping: SpatialGroups
 
     def grow(self, choice: Choice, rows: Rows, seed: int, threads: int) -> "lightgbm.Booster":
         """Trees of a choice, fitted on some samples."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment.config import Experiment
-from vadose.fusion import History, Needs, OwnRecord
+from vadose.fusion import HistorySpec, InputSpec, OwnRecord
 from vadose.variables import SMAP_USDA, SOURCES, source_of
 
 WORDS = {"sentinel1": "S1", "sentinel2": "S2", "dem": "DEM", "soilgrids": "soil", "smap": "SMAP", "gldas": "GLDAS"}
@@ -56,7 +56,7 @@ def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]
         only: names of the rows that are wanted beside the full model; all of them when there are none.
 
     Raises:
-        Refusal: a name that is no row of this experiment.
+        VadoseError: a name that is no row of this experiment.
     """
     full = experiment.model_copy(update={"baselines": ()})
     every = [Row("full", "all of it", Group.FULL, full, "full")]
@@ -66,7 +66,7 @@ def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]
             every.append(replace(row, run=alike[0].run) if alike else row)
     unknown = sorted(set(only) - {row.name for row in every})
     if unknown:
-        raise Refusal(
+        raise VadoseError(
             f"ablation: the rows {', '.join(unknown)} of '{experiment.name}'",
             f"Its rows are {', '.join(row.name for row in every)}",
             "Name some of these",
@@ -79,7 +79,7 @@ def _paper(full: Experiment) -> Iterator[Row]:
     here = _sources(full.needs)
     for name, asked in PAPER:
         sources = [source for source in asked if source in here]
-        needs = replace(_only(full.needs, sources), history=History(), own_record=OwnRecord())
+        needs = replace(_only(full.needs, sources), history=HistorySpec(), own_record=OwnRecord())
         if needs.names:
             words = " + ".join(_words(source, full) for source in sources)
             yield Row(name, words, Group.PAPER, _changed(full, needs=needs), name)
@@ -93,13 +93,13 @@ def _ours(full: Experiment) -> Iterator[Row]:
         if left.names:
             yield _without(source, _words(source, full), _changed(full, needs=left))
     if needs.history.variables and (needs.cells or needs.pixels):
-        present = replace(needs, history=History(), own_record=OwnRecord())
+        present = replace(needs, history=HistorySpec(), own_record=OwnRecord())
         yield _without("history", "history", _changed(full, needs=present))
     if full.schedule.source_dropout:
         steady = replace(full.schedule, source_dropout=0.0)
         yield _without("dropout", "source dropout", _changed(full, schedule=steady))
     if needs.pixels:
-        cells = Needs(cells=full.cells, history=needs.history)
+        cells = InputSpec(cells=full.cells, history=needs.history)
         yield _without("chips", "chips: cells alone", _changed(full, needs=cells))
 
 
@@ -116,19 +116,19 @@ def _changed(full: Experiment, **parts: Any) -> Experiment:
     return full.model_copy(update=parts)
 
 
-def _sources(needs: Needs) -> list[str]:
+def _sources(needs: InputSpec) -> list[str]:
     """The sources of some needs, in the order of the vocabulary."""
     there = {source_of(name) for name in needs.names}
     return [source for source in SOURCES if source in there]
 
 
-def _only(needs: Needs, sources: Sequence[str]) -> Needs:
+def _only(needs: InputSpec, sources: Sequence[str]) -> InputSpec:
     """The needs that some sources meet."""
     pixels, cells, past = (
         tuple(name for name in names if source_of(name) in sources)
         for names in (needs.pixels, needs.cells, needs.history.variables)
     )
-    history = replace(needs.history, variables=past) if past else History()
+    history = replace(needs.history, variables=past) if past else HistorySpec()
     own = replace(needs.own_record, variables=tuple(name for name in needs.own_record.variables if name in past))
     return replace(needs, pixels=pixels, cells=cells, history=history, own_record=own if past else OwnRecord())
 

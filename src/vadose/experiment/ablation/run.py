@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from vadose.dataset import SampleStore
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.experiment.ablation.rows import Row, rows_of
 from vadose.experiment.ablation.table import write_ablation
 from vadose.experiment.build_samples import store_of
@@ -17,7 +17,7 @@ from vadose.experiment.config import Experiment
 from vadose.experiment.fold_trainer import Reporter
 from vadose.experiment.run import Run
 from vadose.experiment.train import train
-from vadose.io.locks import alone
+from vadose.io.locks import exclusive_lock
 from vadose.io.outputs import Request
 from vadose.io.processes import processes
 
@@ -52,7 +52,8 @@ def ablate(
         The table, `ablation.md`; beside it are `ablation.json` and `ablation.png`.
 
     Raises:
-        Refusal: the folder holds an ablation and `resume` was not asked, or one of another experiment; or as `train`.
+        VadoseError: the folder holds an ablation and `resume` was not asked, or one of another experiment; or as
+            `train`.
     """
     rows = rows_of(experiment, only)
     with Request.of("ablate", folder).folder(folder, ["ablation.json"], ["samples"]) as held:
@@ -70,7 +71,7 @@ def _ablate(
     samples: Path | None,
 ) -> Path:
     if (folder / "rows").exists() and not resume:
-        raise Refusal(
+        raise VadoseError(
             f"ablation: a new one in {folder}", "It holds one already", "Add --resume to go on with it, or give --out"
         )
     store = store_of(experiment, samples or folder / "samples", samples_report, workers)
@@ -89,7 +90,7 @@ def _trained(
     """Train some rows; the name of each when it is done."""
     if workers == 1 or len(rows) < 2:
         for row in rows:
-            with alone(runs[row].folder):
+            with exclusive_lock(runs[row].folder):
                 train(row.experiment, store, runs[row], partial(_told, report, row.name))
             yield row.name
         return
@@ -108,7 +109,7 @@ def _told(report: Reporter, name: str, what: str, figures: dict[str, float]) -> 
 def _apart(row: Row, store: Path, folder: Path, threads: int) -> str:
     """Train a row in a process of its own."""
     torch.set_num_threads(threads)
-    with alone(folder):
+    with exclusive_lock(folder):
         train(row.experiment, SampleStore.open(store), Run(folder), lambda *_: None)
     return row.name
 

@@ -16,7 +16,7 @@ from vadose.experiment.ablation.picture import save_picture
 from vadose.experiment.ablation.rows import Group, Row
 from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.run import NETWORK, Run
-from vadose.io.files import declaration, replacing
+from vadose.io.files import atomic_write, metadata
 from vadose.report.text import counted, effective, interval, markdown_table, number
 
 SHOWN = {"r": "R", "ubrmse": "ubRMSE", "rmse": "RMSE"}
@@ -29,17 +29,17 @@ def write_ablation(folder: Path, experiment: Experiment, rows: Mapping[Row, Run]
     """Score the rows on the samples that all of them have, and write table, figures and picture, all or none.
 
     Raises:
-        Refusal: a row has no estimates, or no sensor has enough samples.
+        VadoseError: a row has no estimates, or no sensor has enough samples.
     """
     estimates = {row.name: read(run.folder / "predictions" / f"{NETWORK}.parquet") for row, run in rows.items()}
     scores = score(estimates, min_samples=experiment.min_samples)
     records = [_record(row, of, scores) for row, of in zip(rows, scores.products, strict=True)]
     notice = SIMULATED if experiment.simulated else ""
     made_from = {"experiment": experiment.model_dump(mode="json"), "notice": notice} | asdict(scores.bootstrap)
-    content = declaration("ablation", made_from) | {"rows": records}
+    content = metadata("ablation", made_from) | {"rows": records}
     with ExitStack() as whole:
         page, data, drawn = (
-            whole.enter_context(replacing(folder / f"ablation.{kind}")) for kind in ("md", "json", "png")
+            whole.enter_context(atomic_write(folder / f"ablation.{kind}")) for kind in ("md", "json", "png")
         )
         page.write_text(_markdown(experiment, scores.bootstrap, records, notice), encoding="utf-8")
         data.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

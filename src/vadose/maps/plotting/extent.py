@@ -21,7 +21,7 @@ _KM_PER_DEGREE = 111.195
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class PlotExtent:
     """Corners of the drawn cells of each zone of a map.
 
     Attributes:
@@ -34,7 +34,7 @@ class Ground:
     step: int
 
     @classmethod
-    def of(cls, zones: Sequence[xr.Dataset]) -> "Ground":
+    def of(cls, zones: Sequence[xr.Dataset]) -> "PlotExtent":
         """Ground under the zones of a map."""
         step = max(1, *(-(-max(zone.sizes["y"], zone.sizes["x"]) // MOST_CELLS) for zone in zones))
         corners = [_corners(zone, step) for zone in zones]

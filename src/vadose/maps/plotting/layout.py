@@ -19,7 +19,7 @@ FOOT = 0.75
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class FigureLayout:
     """A page of rows of panels.
 
     Attributes:
@@ -33,7 +33,7 @@ class Sheet:
     figure: Figure
 
     @classmethod
-    def blank(cls, height: float, feet: Sequence[float]) -> "Sheet":
+    def blank(cls, height: float, feet: Sequence[float]) -> "FigureLayout":
         """A page of panels of `height` in units of their width, with a room of these heights below each row."""
         panel = _WIDTH * min(max(height, 0.4), 1.7)
         page = _HEAD + sum(_TITLE + panel + _TICKS + foot for foot in feet)

@@ -11,16 +11,16 @@ from matplotlib.colors import Colormap, ListedColormap, LogNorm
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from vadose.maps.layers import OUTSIDE
+from vadose.maps.layers import NODATA
 from vadose.maps.plotting import style
-from vadose.maps.plotting.extent import Array, Ground
+from vadose.maps.plotting.extent import Array, PlotExtent
 
 _LINE = 48
 """Letters in a line of the legend of flags."""
 
 
 def field(
-    axes: Axes, ground: Ground, values: Sequence[Array], cmap: str | Colormap, limits: tuple[float, float]
+    axes: Axes, ground: PlotExtent, values: Sequence[Array], cmap: str | Colormap, limits: tuple[float, float]
 ) -> QuadMesh:
     """Draw a layer of every zone in colours between two limits; ground without a value stays blank."""
     low, high = limits
@@ -33,7 +33,7 @@ def field(
 
 
 @dataclass(frozen=True)
-class Lack:
+class FlagCombination:
     """A combination of flags that is found in a map, with its colour and its share of the map's cells."""
 
     quality: int
@@ -47,22 +47,27 @@ class Lack:
         return textwrap.fill(f"{style.words(self.quality)} ({share})", _LINE)
 
 
-def lacks(quality: Sequence[NDArray[np.uint16]]) -> list[Lack]:
+def flag_combinations(quality: Sequence[NDArray[np.uint16]]) -> list[FlagCombination]:
     """The most frequent combinations of flags of a map's zones, those that lack nothing first."""
     every = np.concatenate([layer.ravel() for layer in quality])
-    found, counts = np.unique(every[every != OUTSIDE], return_counts=True)
+    found, counts = np.unique(every[every != NODATA], return_counts=True)
     order = sorted(zip(found.tolist(), counts.tolist(), strict=True), key=lambda pair: (pair[0] != 0, -pair[1]))
     colours = [style.COMPLETE, *style.LACKING] if 0 in found else style.LACKING
-    return [Lack(flag, colour, count / counts.sum()) for (flag, count), colour in zip(order, colours, strict=False)]
+    return [
+        FlagCombination(flag, colour, count / counts.sum())
+        for (flag, count), colour in zip(order, colours, strict=False)
+    ]
 
 
-def flags(axes: Axes, ground: Ground, quality: Sequence[NDArray[np.uint16]], found: Sequence[Lack]) -> None:
-    """Draw the quality flags in the colours of `lacks`."""
+def flags(
+    axes: Axes, ground: PlotExtent, quality: Sequence[NDArray[np.uint16]], found: Sequence[FlagCombination]
+) -> None:
+    """Draw the quality flags in the colours of `flag_combinations`."""
     cmap = ListedColormap([*(lack.colour for lack in found), style.OTHERS])
     field(axes, ground, [_index(layer, found) for layer in quality], cmap, (-0.5, len(found) + 0.5))
 
 
-def legend(axes: Axes, found: Sequence[Lack]) -> None:
+def legend(axes: Axes, found: Sequence[FlagCombination]) -> None:
     """Name the colours of `flags` on axes of their own."""
     keys = [(lack.colour, lack.text) for lack in found]
     if sum(lack.share for lack in found) < 1 - 1e-9:
@@ -101,8 +106,8 @@ def span(layers: Sequence[Array], outside: float) -> tuple[float, float]:
     return low, max(float(np.ceil(high * 100) / 100), low + 0.01)
 
 
-def _index(quality: NDArray[np.uint16], found: Sequence[Lack]) -> Array:
-    index = np.where(quality == OUTSIDE, np.nan, len(found))
+def _index(quality: NDArray[np.uint16], found: Sequence[FlagCombination]) -> Array:
+    index = np.where(quality == NODATA, np.nan, len(found))
     for number, lack in enumerate(found):
         index[quality == lack.quality] = number
     return index

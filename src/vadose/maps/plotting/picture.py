@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from vadose.errors import Refusal
-from vadose.io.files import replacing
+from vadose.errors import VadoseError
+from vadose.io.files import atomic_write
 from vadose.maps.plotting import style
-from vadose.maps.plotting.extent import Array, Ground
-from vadose.maps.plotting.layout import FOOT, Sheet
-from vadose.maps.plotting.panels import agreement, field, flags, lacks, legend, span
+from vadose.maps.plotting.extent import Array, PlotExtent
+from vadose.maps.plotting.layout import FOOT, FigureLayout
+from vadose.maps.plotting.panels import agreement, field, flag_combinations, flags, legend, span
 
 UNITS = "m³ m⁻³"
 _LINE = 0.17
@@ -42,17 +42,19 @@ def picture(
         `path`.
 
     Raises:
-        Refusal: no zone, or a truth that is not on the cells of every zone.
+        VadoseError: no zone, or a truth that is not on the cells of every zone.
     """
     if not zones:
-        raise Refusal(f"maps: the picture {path.name}", "The map has no zone", "Give the layers of at least one zone")
-    ground = Ground.of(zones)
+        raise VadoseError(
+            f"maps: the picture {path.name}", "The map has no zone", "Give the layers of at least one zone"
+        )
+    ground = PlotExtent.of(zones)
     mean, spread = (_values([zone[name] for zone in zones]) for name in ("soil_moisture", "soil_moisture_std"))
     true = _values(_on_cells(truth, zones)) if truth else []
     quality = [zone["quality"].values for zone in zones]
-    found = lacks(quality)
+    found = flag_combinations(quality)
     lines = sum(lack.text.count("\n") + 1 for lack in found) + 1
-    sheet = Sheet.blank(ground.height, [max(FOOT, _LINE * lines), *([FOOT] if true else [])])
+    sheet = FigureLayout.blank(ground.height, [max(FOOT, _LINE * lines), *([FOOT] if true else [])])
     sheet.heading(title, _about(zones), notice)
     moisture = sheet.panel(0, 0, "Soil moisture")
     sheet.bar(0, 0, field(moisture, ground, mean, style.MOISTURE, span([*mean, *true], _OUTSIDE)), UNITS)
@@ -65,12 +67,12 @@ def picture(
     legend(sheet.foot(0, 2), found)
     if true:
         _against_truth(sheet, ground, mean, true)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         sheet.figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
     return path
 
 
-def _against_truth(sheet: Sheet, ground: Ground, mean: Sequence[Array], true: Sequence[Array]) -> None:
+def _against_truth(sheet: FigureLayout, ground: PlotExtent, mean: Sequence[Array], true: Sequence[Array]) -> None:
     limits = span([*mean, *true], _OUTSIDE)
     sheet.bar(1, 0, field(sheet.panel(1, 0, "Truth"), ground, true, style.MOISTURE, limits), UNITS)
     error = [p - t for p, t in zip(mean, true, strict=True)]
@@ -100,11 +102,11 @@ def _on_cells(truth: Sequence[xr.DataArray], zones: Sequence[xr.Dataset]) -> lis
 def _cells_of(truth: xr.DataArray | None, zone: xr.Dataset) -> xr.DataArray:
     asked, remedy = f"maps: the truth in EPSG:{_epsg(zone)}", "Give it there, on a grid that holds the map's cells"
     if truth is None:
-        raise Refusal(asked, "None is given in that projection", remedy)
+        raise VadoseError(asked, "None is given in that projection", remedy)
     try:
         return truth.sel(x=zone["x"], y=zone["y"], method="nearest", tolerance=1.0).transpose("y", "x")
     except (KeyError, ValueError) as error:
-        raise Refusal(asked, f"It is not on the cells of the map ({error})", remedy) from error
+        raise VadoseError(asked, f"It is not on the cells of the map ({error})", remedy) from error
 
 
 def _epsg(array: xr.Dataset | xr.DataArray) -> int | None:

@@ -7,8 +7,8 @@ import jinja2
 from markupsafe import Markup
 
 from vadose import __version__
-from vadose.evaluation.literature import Beside
-from vadose.report.content import Content
+from vadose.evaluation.literature import LiteratureComparison
+from vadose.report.content import ReportData
 from vadose.report.diagram import stated
 from vadose.report.extra_scores import FURTHER
 from vadose.report.literature import CAUTION, OPEN, figure_table, open_row
@@ -36,7 +36,7 @@ from vadose.report.strata import MEANING, strata_tables
 _TEMPLATE = "scorecard.html.j2"
 
 
-def page(content: Content) -> str:
+def page(content: ReportData) -> str:
     """A scorecard as one HTML page: no script, and nothing that it would load.
 
     Args:
@@ -73,14 +73,14 @@ def page(content: Content) -> str:
     )
 
 
-def _extremes(content: Content) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+def _extremes(content: ReportData) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
     worst, best = extremes(content.scores.products[0])
     yield "Lowest R" if len(best) else "All sensors, lowest R first", sensor_rows(worst)
     if len(best):
         yield "Highest R", sensor_rows(best)
 
 
-def _spread(content: Content) -> dict[str, object]:
+def _spread(content: ReportData) -> dict[str, object]:
     speaking = stated(content.scores.products)
     if not speaking:
         return {}
@@ -91,7 +91,7 @@ def _spread(content: Content) -> dict[str, object]:
     }
 
 
-def _strata(content: Content) -> dict[str, object]:
+def _strata(content: ReportData) -> dict[str, object]:
     if not (content.strata["sensors"] > 0).any():
         return {}
     tables = [(title, table_html(header, rows)) for title, header, rows in strata_tables(content.strata)]
@@ -99,7 +99,7 @@ def _strata(content: Content) -> dict[str, object]:
     return {"meaning": MEANING, "picture": strata(content.strata, names), "tables": tables}
 
 
-def _benchmark(found: tuple[Beside, ...]) -> dict[str, object]:
+def _benchmark(found: tuple[LiteratureComparison, ...]) -> dict[str, object]:
     if not found:
         return {}
     rows = [open_row(one) for one in found if one.ours is None]

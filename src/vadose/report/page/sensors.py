@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vadose.evaluation.scores import ProductScores, Scores
-from vadose.evaluation.sensors import scored
+from vadose.evaluation.sensors import has_scores
 from vadose.evaluation.statistic import Floats
 from vadose.report.page.style import FAINT, SHADES, STEPS, WIDTH, Picture, colour, picture
 from vadose.report.text import counted, shown
@@ -20,7 +20,7 @@ _NAMES = ("below 0", "0 to 0.3", "0.3 to 0.5", "0.5 to 0.6", "0.6 to 0.7", "0.7 
 
 def distribution(scores: Scores) -> Picture:
     """How the scores of single sensors spread, a point a sensor, with median and quartiles."""
-    there = len(scored(scores.products[0].sensors))
+    there = len(has_scores(scores.products[0].sensors))
     return picture(
         lambda: _distribution(scores.products),
         "Scores of each sensor by product",
@@ -33,7 +33,7 @@ def _distribution(products: Sequence[ProductScores]) -> Figure:
     rng = np.random.default_rng(0)
     for axes, (name, title) in zip(figure.subplots(1, len(_PANELS), sharey=True), _PANELS, strict=True):
         for place, product in enumerate(products):
-            values = scored(product.sensors)[name].dropna().to_numpy()
+            values = has_scores(product.sensors)[name].dropna().to_numpy()
             axes.scatter(values, place + rng.uniform(-0.3, 0.3, len(values)), 5, colour(place), alpha=0.45, lw=0)
             _box(axes, values, place)
         axes.set_xlabel(title)
@@ -59,7 +59,7 @@ def _box(axes: Axes, values: Floats, place: int) -> None:
 def places(scores: Scores) -> Picture:
     """Where the sensors lie and how well each is met, with close views of the crowded places."""
     first = scores.products[0]
-    there = scored(first.sensors).dropna(subset="r")
+    there = has_scores(first.sensors).dropna(subset="r")
     return picture(
         lambda: _places(there, scores),
         f"Map of sensors by R of {first.name}",

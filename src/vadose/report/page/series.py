@@ -11,7 +11,7 @@ from vadose.evaluation.predictions import LABEL as READING
 from vadose.evaluation.predictions import SENSOR
 from vadose.evaluation.sensors import figures
 from vadose.evaluation.statistic import Floats
-from vadose.report.content import Content
+from vadose.report.content import ReportData
 from vadose.report.markdown import extremes
 from vadose.report.page.style import DENSITY, FAINT, LABEL, WIDTH, Picture, colour, picture
 from vadose.report.text import interval, number, shown
@@ -25,7 +25,7 @@ _GAP = 3.5
 """Median steps without a sample after which a line breaks."""
 
 
-def series(content: Content) -> Picture:
+def series(content: ReportData) -> Picture:
     """The sensors of lowest and of highest R with their readings and what each product says of them."""
     worst, best = extremes(content.scores.products[0], _SHOWN)
     both = pd.concat([worst, best[::-1]])
@@ -83,7 +83,7 @@ def _broken(values: Floats, breaks: "np.ndarray[tuple[int], np.dtype[np.intp]]")
     return np.insert(values, breaks, gap)
 
 
-def scatter(content: Content) -> Picture:
+def scatter(content: ReportData) -> Picture:
     """Estimate against reading of the networks with most samples, for the first two products."""
     networks = content.scores.samples[content.scores.products[0].name]["network"].value_counts().index[:_NETWORKS]
     return picture(
@@ -94,7 +94,7 @@ def scatter(content: Content) -> Picture:
     )
 
 
-def _scatter(content: Content, networks: list[str]) -> Figure:
+def _scatter(content: ReportData, networks: list[str]) -> Figure:
     products = content.scores.products[:2]
     across = max(len(networks), 3)
     size = WIDTH / across
@@ -130,7 +130,7 @@ def _density(axes: Axes, readings: Floats, estimates: Floats, top: float) -> Non
     axes.imshow(shade, cmap=DENSITY, origin="lower", extent=(0, top, 0, top), interpolation="none")
 
 
-def _told(content: Content, product: str, network: str) -> str:
+def _told(content: ReportData, product: str, network: str) -> str:
     strata = content.strata
     own = strata[(strata["stratum"] == "network") & (strata["class"] == network) & (strata["product"] == product)]
     if len(own):

@@ -7,7 +7,7 @@ from vadose.studies.realism.figures import PANELS
 from vadose.studies.realism.page import IMAGES, write_page
 from vadose.studies.realism.real import POINTS, RETRIEVALS, observe_real
 from vadose.studies.realism.simulated import observe_archive
-from vadose.studies.realism.statistics import Measured, measure
+from vadose.studies.realism.statistics import Statistics, statistics_of
 
 RECORDED = Path(__file__).with_name("real.json")
 """The figures of the real data: aggregates alone, for where the data themselves are not at hand."""
@@ -24,7 +24,7 @@ def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
         page: the Markdown file.
 
     Raises:
-        Refusal: the archive or the real data cannot be read; nothing is written.
+        VadoseError: the archive or the real data cannot be read; nothing is written.
     """
     request = Request.of("simulate compare", page, world=archive, real=real)
     images = page.parent / IMAGES
@@ -32,15 +32,15 @@ def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
     with request.file(page) as held:
         for panels in PANELS:
             request.require_own(images / panels.file)
-        known = Measured.read(RECORDED) if real is None else measure(observe_real(real))
-        write_page(held, measure(observe_archive(archive)), known, request.mark)
+        known = Statistics.read(RECORDED) if real is None else statistics_of(observe_real(real))
+        write_page(held, statistics_of(observe_archive(archive)), known, request.mark)
 
 
 def record_real(real: Path, path: Path = RECORDED) -> None:
     """Measure the real data and keep the figures.
 
     Raises:
-        Refusal: the data cannot be read; nothing is written.
+        VadoseError: the data cannot be read; nothing is written.
     """
     sources = {
         POINTS: "github.com/mitchellthomas1/SoilMoistureDownscalingEAEE4000; in-situ data of the ISMN",
@@ -48,4 +48,4 @@ def record_real(real: Path, path: Path = RECORDED) -> None:
         "scenes": "github.com/IBM/terramind, examples",
         "stac_items": "Earth Search, sentinel-2-c1-l2a, tile 13TDE, 2024-03-31 to 2024-04-22",
     }
-    measure(observe_real(real)).write(path, sources)
+    statistics_of(observe_real(real)).write(path, sources)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vadose.studies.realism.observations import REFLECTANCES, VISIBLE
-from vadose.studies.realism.statistics import Measured
+from vadose.studies.realism.statistics import Statistics
 
 NO_SAMPLE = (
     "The real figures are no sample of the Earth: 84 stations of the United States, two in five of them within one "
@@ -69,7 +69,7 @@ class Comparison:
     tolerance: float | None
     why: str
 
-    def verdict(self, simulated: Measured, real: Measured) -> str:
+    def verdict(self, simulated: Statistics, real: Statistics) -> str:
         """Whether the two are alike; "not measured" where one of them is missing, OTHER where they cannot be."""
         if self.tolerance is None:
             return OTHER

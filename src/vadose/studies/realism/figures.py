@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.studies.realism.observations import REFLECTANCES
-from vadose.studies.realism.statistics import HISTOGRAMS, Measured
+from vadose.studies.realism.statistics import HISTOGRAMS, Statistics
 
 SIMULATED_COLOUR, REAL_COLOUR = "#D55E00", "#0072B2"
 """Vermilion and blue of Okabe and Ito (2008), told apart by colour-blind readers and in print."""
@@ -67,7 +67,7 @@ PANELS = (
 """The figures of the page."""
 
 
-def draw(panels: Panels, simulated: Measured, real: Measured, folder: Path, request: str = "") -> Path:
+def draw(panels: Panels, simulated: Statistics, real: Statistics, folder: Path, request: str = "") -> Path:
     """Draw one figure as PNG, the simulated row above the real one on the same axes.
 
     Returns:
@@ -85,14 +85,14 @@ def draw(panels: Panels, simulated: Measured, real: Measured, folder: Path, requ
     for panel, (_, words) in zip(axes[1], panels.columns, strict=True):
         panel.set_xlabel(words, fontsize=8, color=_INK)
     path = folder / panels.file
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(
             temporary, format="png", dpi=130, metadata={"Software": None} | ({"Title": request} if request else {})
         )
     return path
 
 
-def _histogram(panel: Axes, name: str, world: Measured, colour: str) -> None:
+def _histogram(panel: Axes, name: str, world: Statistics, colour: str) -> None:
     edges, shares = HISTOGRAMS[name].edges, np.array(world.histograms[name])
     panel.tick_params(labelsize=7, colors=_INK)
     panel.spines[["top", "right"]].set_visible(False)

@@ -24,7 +24,7 @@ VALUES = ("soil_moisture", "smap", "vv_db", "vh_db", *REFLECTANCES)
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
+class Observations:
     """What was observed of a world, simulated or real.
 
     Attributes:

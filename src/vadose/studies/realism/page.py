@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 from vadose.report.text import markdown_table
 from vadose.studies.realism.comparisons import DB, OTHER, SECTIONS, Comparison
 from vadose.studies.realism.figures import PANELS, draw
 from vadose.studies.realism.series import LEAST
-from vadose.studies.realism.statistics import Measured
+from vadose.studies.realism.statistics import Statistics
 
 _HEADER = ("statistic", "units", "simulated", "real", "alike within", "verdict")
 _ABSENT = "—"
@@ -41,16 +41,16 @@ _SOURCES = """\
   collection sentinel-2-c1-l2a)."""
 
 
-def write_page(page: Path, simulated: Measured, real: Measured, request: str = "") -> None:
+def write_page(page: Path, simulated: Statistics, real: Statistics, request: str = "") -> None:
     """Write the page, and its figures into `images` beside it; all carry the mark of the request that made them."""
     for panels in PANELS:
         draw(panels, simulated, real, page.parent / IMAGES, request)
-    with replacing(page) as temporary:
+    with atomic_write(page) as temporary:
         told = f"\n<!-- {request} -->\n" if request else ""
         temporary.write_text(f"{markdown(simulated, real)}{told}", encoding="utf-8")
 
 
-def markdown(simulated: Measured, real: Measured) -> str:
+def markdown(simulated: Statistics, real: Statistics) -> str:
     """The text of the page."""
     verdicts = [c.verdict(simulated, real) for comparisons in SECTIONS.values() for c in comparisons]
     counts = simulated.counts
@@ -81,7 +81,7 @@ def _unmeasured(verdicts: list[str]) -> str:
     return f"; {missing} could not be measured, for want of values" if missing else ""
 
 
-def _section(heading: str, comparisons: tuple[Comparison, ...], simulated: Measured, real: Measured) -> str:
+def _section(heading: str, comparisons: tuple[Comparison, ...], simulated: Statistics, real: Statistics) -> str:
     rows = [
         (
             comparison.words,
@@ -106,7 +106,7 @@ def _number(value: float | None, comparison: Comparison) -> str:
     return (f"{value:.1f}" if comparison.units == DB else f"{value:.3f}").replace("-", "−")
 
 
-def _differences(simulated: Measured, real: Measured) -> list[str]:
+def _differences(simulated: Statistics, real: Statistics) -> list[str]:
     """The statistics that differ, those with one reason together."""
     by_reason: dict[str, list[str]] = {}
     for comparison in (c for comparisons in SECTIONS.values() for c in comparisons):
@@ -117,7 +117,7 @@ def _differences(simulated: Measured, real: Measured) -> list[str]:
     return [f"{why}\n\n" + "\n".join(f"- {line}" for line in lines) for why, lines in by_reason.items()]
 
 
-def _difference(comparison: Comparison, simulated: Measured, real: Measured) -> str:
+def _difference(comparison: Comparison, simulated: Statistics, real: Statistics) -> str:
     one, other = simulated.statistics[comparison.key] or 0.0, real.statistics[comparison.key] or 0.0
     told = "higher" if one > other else "lower"
     units = "" if comparison.units == "1" else f" {comparison.units}"

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import rasterio
 
-from vadose.errors import Refusal
+from vadose.errors import VadoseError
 from vadose.io.csv_tables import read_csv, utc_times
-from vadose.studies.realism.observations import KEY, REFLECTANCES, VALUES, Floats, Observed, cloud_cover
+from vadose.studies.realism.observations import KEY, REFLECTANCES, VALUES, Floats, Observations, cloud_cover
 
 POINTS = "points/conus_10day.csv.gz"
 RETRIEVALS = "points/australia_oznet_smap_era5_3day.csv.gz"
@@ -22,20 +22,20 @@ _BAND_OF_12 = {"B02": 2, "B03": 3, "B04": 4, "B08": 8, "B11": 11, "B12": 12}
 """Number of a band in a file of the twelve of level 2A, from 1."""
 
 
-def observe_real(folder: Path) -> Observed:
+def observe_real(folder: Path) -> Observations:
     """The real data in the form of the simulated ones.
 
     Args:
         folder: with both tables of points, `scenes/` and `stac_items/`.
 
     Raises:
-        Refusal: one of them is missing.
+        VadoseError: one of them is missing.
     """
     needed = [folder / POINTS, folder / RETRIEVALS, folder / ITEMS, *(folder / "scenes" / name for name in SCENES)]
     absent = [str(path.relative_to(folder)) for path in needed if not path.exists()]
     if absent:
-        raise Refusal(f"realism: real data in {folder}", f"It lacks {', '.join(absent)}", "Give the folder of all")
-    return Observed(
+        raise VadoseError(f"realism: real data in {folder}", f"It lacks {', '.join(absent)}", "Give the folder of all")
+    return Observations(
         _composites(folder / POINTS),
         _retrievals(folder / RETRIEVALS),
         _pixels(folder / "scenes"),

@@ -8,9 +8,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.errors import NothingFound
+from vadose.errors import NoDataError
 from vadose.fusion.publication import in_hindsight
-from vadose.grid import Area, Period, from_lonlat
+from vadose.grid import AreaOfInterest, Period, from_lonlat
 from vadose.insitu import Sensor
 from vadose.sources import Source
 from vadose.studies.realism.observations import Floats
@@ -29,7 +29,7 @@ Times = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class SensorCluster:
     """Sensors that stand near one another.
 
     Attributes:
@@ -42,10 +42,10 @@ class Neighbours:
     lat: Floats
 
     @property
-    def area(self) -> Area:
+    def area(self) -> AreaOfInterest:
         """The box around them."""
         low, high = (self.lon.min(), self.lat.min()), (self.lon.max(), self.lat.max())
-        return Area.from_bbox(*(x - _MARGIN_DEGREES for x in low), *(x + _MARGIN_DEGREES for x in high))
+        return AreaOfInterest.from_bbox(*(x - _MARGIN_DEGREES for x in low), *(x + _MARGIN_DEGREES for x in high))
 
     def places(self, dataset: xr.Dataset) -> tuple[Floats, Floats]:
         """Their x and y in the projection of a dataset."""
@@ -59,7 +59,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class SceneReader:
     """Scenes of the same bands, one after another.
 
     Attributes:
@@ -83,18 +83,18 @@ class Looks:
         return {name: values[np.isfinite(values)] for name, values in joined.items()}
 
 
-def neighbours(sensors: Sequence[Sensor]) -> Iterator[Neighbours]:
+def sensor_clusters(sensors: Sequence[Sensor]) -> Iterator[SensorCluster]:
     """All sensors, those within some 5 km of one another together; each is numbered by its place in `sensors`."""
     lon, lat = (np.array([getattr(sensor, name) for sensor in sensors]) for name in ("lon", "lat"))
     left = np.arange(len(sensors))
     while left.size:
         apart = np.maximum(np.abs(lon[left] - lon[left[0]]), np.abs(lat[left] - lat[left[0]]))
         group = left[apart < _TOGETHER_DEGREES]
-        yield Neighbours(tuple(group.tolist()), lon[group], lat[group])
+        yield SensorCluster(tuple(group.tolist()), lon[group], lat[group])
         left = left[apart >= _TOGETHER_DEGREES]
 
 
-def looks(source: Source, near: Neighbours, span: Period, names: Sequence[str]) -> Iterator[Looks]:
+def read_scenes(source: Source, near: SensorCluster, span: Period, names: Sequence[str]) -> Iterator[SceneReader]:
     """All scenes around some sensors in a period, those of the same bands together.
 
     Args:
@@ -107,10 +107,10 @@ def looks(source: Source, near: Neighbours, span: Period, names: Sequence[str]) 
         scenes = [_scene(scene, near) for dataset in datasets for scene in _each(dataset[list(held)])]
         times, means, middles = zip(*scenes, strict=True)
         around = {name: np.array([mean[name] for mean in means]) for name in held}
-        yield Looks(np.array(times), around, {name: [middle[name] for middle in middles] for name in held})
+        yield SceneReader(np.array(times), around, {name: [middle[name] for middle in middles] for name in held})
 
 
-def at_pixels(source: Source, near: Neighbours, span: Period, name: str) -> list[pd.DataFrame]:
+def at_pixels(source: Source, near: SensorCluster, span: Period, name: str) -> list[pd.DataFrame]:
     """Values of the pixels of a coarse product that hold some sensors, as rows of `Neighbours.rows`."""
     parts = []
     for dataset in _opened(source, near.area, span):
@@ -120,10 +120,10 @@ def at_pixels(source: Source, near: Neighbours, span: Period, name: str) -> list
     return parts
 
 
-def _opened(source: Source, area: Area, span: Period) -> tuple[xr.Dataset, ...]:
+def _opened(source: Source, area: AreaOfInterest, span: Period) -> tuple[xr.Dataset, ...]:
     try:
         return in_hindsight(source.open(area, span))
-    except NothingFound:
+    except NoDataError:
         return ()
 
 
@@ -140,7 +140,7 @@ def _each(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
     return (dataset.isel(time=number).load(scheduler="synchronous") for number in range(dataset.sizes["time"]))
 
 
-def _scene(scene: xr.Dataset, near: Neighbours) -> tuple[Times, dict[str, Floats], dict[str, Floats]]:
+def _scene(scene: xr.Dataset, near: SensorCluster) -> tuple[Times, dict[str, Floats], dict[str, Floats]]:
     """Time, mean of what was seen around each sensor, and the pixels in the middle; so that the rest can be let go."""
     x, y = near.places(scene)
     columns = np.abs(scene["x"].values - x[:, None]) <= REACH_M

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.errors import NothingFound, Refusal
+from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.build_samples import in_situ_archive
 from vadose.grid import Period
 from vadose.insitu import Ismn, Sensor
@@ -19,17 +19,17 @@ from vadose.studies.realism.observations import (
     RETRIEVAL_STEP,
     VALUES,
     Floats,
-    Observed,
+    Observations,
     cloud_cover,
 )
-from vadose.studies.realism.scenes import Neighbours, at_pixels, looks, neighbours
+from vadose.studies.realism.scenes import SensorCluster, at_pixels, read_scenes, sensor_clusters
 
 _TOP_M = 0.05
 _SCENES = {"sentinel1": ("vv", "vh"), "sentinel2": REFLECTANCES}
 _LINEAR = ("vv", "vh")
 
 
-def observe_archive(archive: Path) -> Observed:
+def observe_archive(archive: Path) -> Observations:
     """Ten-day values at every sensor of the top 5 cm, and pixels of scenes around them.
 
     Soil moisture is the mean of the hourly readings with flag G; backscatter the mean, in linear power, of the window
@@ -37,7 +37,7 @@ def observe_archive(archive: Path) -> Observed:
     the pixel that holds the sensor, also as means of three days of each week.
 
     Raises:
-        Refusal: the archive has no sensors or readings, or a file in it cannot be read.
+        VadoseError: the archive has no sensors or readings, or a file in it cannot be read.
     """
     ismn = Ismn(in_situ_archive(archive))
     sensors = ismn.sensors(deepest_m=_TOP_M)
@@ -46,13 +46,13 @@ def observe_archive(archive: Path) -> Observed:
     span = Period(periods[0].to_datetime64(), (periods[-1] + pd.Timedelta(days=PERIOD_DAYS)).to_datetime64())
     sources = {source.name: source for source in open_sources(archive)}
     values, pixels, retrieved = [readings], [], [readings]
-    for near in neighbours(sensors):
+    for near in sensor_clusters(sensors):
         retrieved += at_pixels(sources["smap"], near, span, "smap")
         for rows, clear in _scenes(sources, near, span):
             values += rows
             pixels.append(clear)
     values += retrieved[1:]
-    return Observed(
+    return Observations(
         _composites(pd.concat(values), sensors, periods),
         _retrievals(pd.concat(retrieved), sensors, periods[0]),
         _joined(pixels),
@@ -64,7 +64,7 @@ def _good(ismn: Ismn, sensor: Sensor, number: int) -> pd.DataFrame:
     """The readings of a sensor with flag G, as rows of sensor, time, name, value."""
     try:
         readings = ismn.read(sensor)
-    except NothingFound:
+    except NoDataError:
         return pd.DataFrame()
     good = readings.loc[readings["flag"] == "G", "soil_moisture"].dropna()
     return pd.DataFrame({"sensor": number, "time": good.index, "name": "soil_moisture", "value": good.to_numpy()})
@@ -74,7 +74,7 @@ def _ten_days(times: "pd.Series[pd.Timestamp]", archive: Path) -> pd.DatetimeInd
     """The starts of the whole ten-day periods from the first reading to the last."""
     days = (times.max().ceil("D") - times.min().floor("D")).days if len(times) else 0
     if days < PERIOD_DAYS:
-        raise Refusal(
+        raise VadoseError(
             f"realism: sensors of {archive}",
             f"Their good readings span {days} days",
             f"Give an archive of at least {PERIOD_DAYS} days",
@@ -83,10 +83,10 @@ def _ten_days(times: "pd.Series[pd.Timestamp]", archive: Path) -> pd.DatetimeInd
 
 
 def _scenes(
-    sources: Mapping[str, Source], near: Neighbours, span: Period
+    sources: Mapping[str, Source], near: SensorCluster, span: Period
 ) -> Iterator[tuple[list[pd.DataFrame], dict[str, Floats]]]:
     for name, variables in _SCENES.items():
-        for scenes in looks(sources[name], near, span, variables):
+        for scenes in read_scenes(sources[name], near, span, variables):
             rows = [near.rows(variable, scenes.times, values) for variable, values in scenes.around.items()]
             yield rows, scenes.clear_pixels()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.io.files import declaration, read_json, write_json
-from vadose.studies.realism.observations import REFLECTANCES, SENSOR, VALUES, VISIBLE, Floats, Observed
+from vadose.io.files import metadata, read_json, write_json
+from vadose.studies.realism.observations import REFLECTANCES, SENSOR, VALUES, VISIBLE, Floats, Observations
 from vadose.studies.realism.series import by_sensor, retrievals_by_sensor
 
 
@@ -51,7 +51,7 @@ HISTOGRAMS: Mapping[str, Bins] = {
 
 
 @dataclass(frozen=True)
-class Measured:
+class Statistics:
     """The figures of a world: aggregates alone.
 
     Attributes:
@@ -65,17 +65,17 @@ class Measured:
     histograms: dict[str, list[float]]
 
     @classmethod
-    def read(cls, path: Path) -> "Measured":
+    def read(cls, path: Path) -> "Statistics":
         """From a file that `write` wrote."""
         content = read_json(path, f"world: recorded figures {path}")
         return cls(content["counts"], content["statistics"], content["histograms"])
 
     def write(self, path: Path, made_from: Mapping[str, str]) -> None:
         """As JSON, atomically, with what it was made from."""
-        write_json(path, declaration("aggregates of ten-day values and scenes", made_from) | asdict(self))
+        write_json(path, metadata("aggregates of ten-day values and scenes", made_from) | asdict(self))
 
 
-def measure(observed: Observed) -> Measured:
+def statistics_of(observed: Observations) -> Statistics:
     """Measure a world.
 
     Figures of a sensor are those of its years (365 days from the first period on) with at least 20 ten-day values,
@@ -109,7 +109,7 @@ def measure(observed: Observed) -> Measured:
         "retrievals": int(observed.retrievals["smap"].notna().sum()),
         "items": int(cover.size),
     }
-    return Measured(
+    return Statistics(
         counts,
         {name: round(value, 5) if np.isfinite(value) else None for name, value in statistics.items()},
         {name: bins.shares(shown.get(name, np.empty(0))) for name, bins in HISTOGRAMS.items()},
