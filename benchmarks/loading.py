@@ -151,7 +151,7 @@ def beside_memory(folder: Path, images: list[Images]) -> None:
     memory, kept = list(given(None)), ChipCache(store, needs.pixels, needs.halo)
 
     def epoch(lessons: Callable[[], Iterable[Labelled]]) -> object:
-        return student.learn(lessons(), 0, len(store))
+        return student.train_epoch(lessons(), 0, len(store))
 
     ways: dict[str, Callable[[], object]] = {
         "training, batches in memory": lambda: epoch(lambda: memory),

@@ -97,7 +97,7 @@ def measured(name: str, shape: EncoderShape, machine: ComputeConfig, best: float
     work = operations(network)
     batch, truth = chips(network.needs, count).to(torch.device(device)), truth_of(count)
     student = Trainer(machine.fabric(), network, TrainingConfig(batch_size=count, epochs=1000), machine)
-    learning = count / seconds(lambda: student.learn([(batch, truth)], 0, count), device)
+    learning = count / seconds(lambda: student.train_epoch([(batch, truth)], 0, count), device)
     speaking = count / seconds(lambda: _told(network, batch, machine), device)
     parts = (
         f"{rate:9.1f} a second, {rate * cost / best:4.0%}" for rate, cost in ((speaking, work), (learning, 3 * work))

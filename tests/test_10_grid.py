@@ -51,7 +51,7 @@ def test_tiles_cover_an_area_once(west, south, width, size):
 
 def _inside(area, tile):
     lon, lat = cell_centres(tile)
-    held = area.holds(tile)
+    held = area.contains_cells(tile)
     return zip(np.round(lon[held], 6), np.round(lat[held], 6), strict=True)
 
 
@@ -65,7 +65,7 @@ def test_a_cell_at_a_zone_border_belongs_to_one_zone():
     area = AreaOfInterest.from_bbox(11.9, 55.0, 12.1, 55.1)
     for tile in area.tiles(32, 0):
         lon, _ = cell_centres(tile)
-        assert np.all((lon[area.holds(tile)] < 12) == (tile.epsg == 32632))
+        assert np.all((lon[area.contains_cells(tile)] < 12) == (tile.epsg == 32632))
 
 
 def test_an_area_across_the_antimeridian_has_tiles_on_both_sides():
@@ -147,7 +147,7 @@ def test_tiles_are_those_of_a_lattice_that_hold_a_cell(seed: int) -> None:
         x, y = from_lonlat(epsg).transform(*shapely.get_coordinates(area.geometry.envelope.segmentize(0.05)).T)
         for column in range(int(min(x) // 10240) - 1, int(max(x) // 10240) + 2):
             for row in range(int(min(y) // 10240) - 1, int(max(y) // 10240) + 2):
-                held = area.holds(Tile(epsg, column * 32, (row + 1) * 32, 32, 32))
+                held = area.contains_cells(Tile(epsg, column * 32, (row + 1) * 32, 32, 32))
                 rows, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
                 if held.any():
                     left, top = column * 32 + int(columns[0]), (row + 1) * 32 - int(rows[0])

@@ -68,7 +68,7 @@ def test_a_cell_has_one_estimate_in_a_chip_and_in_every_tile():
         for column in range(4):
             chip = made.estimate(part(whole, row, column, 1, 1))
             assert np.abs(chip.mean[:, 0, 0] - tile.mean[:, row, column]).max() < 1e-5
-            assert np.abs(chip.spread[:, 0, 0] - tile.spread[:, row, column]).max() < 1e-5
+            assert np.abs(chip.std[:, 0, 0] - tile.std[:, row, column]).max() < 1e-5
     half = made.estimate(part(whole, 1, 0, 2, 3))
     assert np.abs(half.mean - tile.mean[:, 1:, :3]).max() < 1e-5
 
@@ -102,7 +102,7 @@ def test_missing_values_never_reach_the_estimate(lost, seed):
             if name in lost:
                 values.select(axis, index).fill_(torch.nan)
     estimate = made.estimate(given_batch)
-    assert np.isfinite(estimate.mean).all() and (estimate.spread >= 0.005).all()
+    assert np.isfinite(estimate.mean).all() and (estimate.std >= 0.005).all()
     assert ((estimate.mean >= 0) & (estimate.mean <= 1)).all()
 
 
@@ -151,12 +151,12 @@ def test_what_is_usual_at_a_place_reaches_the_level_and_what_moves_does_not():
     before = made.parts(given_batch)
     given_batch.pixels[:, 0] += 1.0
     moved = made.parts(given_batch)
-    assert torch.equal(before.level, moved.level) and not torch.equal(before.swing, moved.swing)
+    assert torch.equal(before.static, moved.static) and not torch.equal(before.dynamic, moved.dynamic)
     given_batch.cells[:, 0] += 0.3
-    assert not torch.equal(before.level, made.parts(given_batch).level)
+    assert not torch.equal(before.static, made.parts(given_batch).static)
     mean, _ = made(given_batch)
     parts = made.parts(given_batch)
-    assert torch.allclose(mean, parts.level + parts.swing)
+    assert torch.allclose(mean, parts.static + parts.dynamic)
 
 
 def test_the_season_is_read_where_it_is_known():
@@ -235,8 +235,8 @@ def test_noise_on_what_lasts_is_one_for_a_sensor():
 def test_a_product_is_taken_at_its_word():
     values = torch.tensor([0.2, torch.nan]).reshape(2, 1, 1, 1)
     estimate = Product("smap", 0.05).estimate(Batch(torch.zeros(2, 0, 0, 0), values, torch.zeros(2, 0, 0, 1, 1)))
-    assert estimate.mean[0, 0, 0] == pytest.approx(0.2) and estimate.spread[0, 0, 0] == pytest.approx(0.05)
-    assert np.isnan(estimate.mean[1]) and np.isnan(estimate.spread[1])
+    assert estimate.mean[0, 0, 0] == pytest.approx(0.2) and estimate.std[0, 0, 0] == pytest.approx(0.05)
+    assert np.isnan(estimate.mean[1]) and np.isnan(estimate.std[1])
 
 
 def test_trees_read_one_row_a_cell():
@@ -260,7 +260,7 @@ def test_trees_estimate_what_they_learned():
         Batch(torch.zeros(400, 0, 0, 0), cells, torch.zeros(400, 0, 0, 1, 1))
     )
     assert np.corrcoef(estimate.mean.ravel(), values[:, 1])[0, 1] > 0.99
-    assert np.allclose(estimate.spread, 0.02)
+    assert np.allclose(estimate.std, 0.02)
 
 
 def test_needs_name_every_difference():

@@ -52,8 +52,8 @@ def test_an_old_look_or_a_short_or_a_flat_past_says_nothing():
     assert np.isnan(percent(looks(np.full(STEPS, -10.0))))
     model = ChangeDetection(LOOKS, 0.0, 0.1, 0.3, 0.05)
     blank, full = model.estimate(looks(short)), model.estimate(looks(past[::-1].copy()))
-    assert np.isnan(blank.mean).all() and np.isnan(blank.spread).all()
-    assert full.mean.item() == pytest.approx(0.4) and full.spread.item() == pytest.approx(0.05)
+    assert np.isnan(blank.mean).all() and np.isnan(blank.std).all()
+    assert full.mean.item() == pytest.approx(0.4) and full.std.item() == pytest.approx(0.05)
 
 
 def climatology(neighbours: int) -> Climatology:
@@ -79,7 +79,7 @@ def test_without_place_or_day_it_is_the_mean_of_all():
     nowhere = Batch(torch.zeros(2, 0, 0, 0), torch.zeros(2, 0, 3, 4), torch.zeros(2, 0, 0, 3, 4))
     estimate = climatology(1).estimate(nowhere)
     assert estimate.mean.shape == (2, 3, 4)
-    assert np.allclose(estimate.mean, 0.2) and np.allclose(estimate.spread, 0.07)
+    assert np.allclose(estimate.mean, 0.2) and np.allclose(estimate.std, 0.07)
 
 
 def test_each_cell_of_a_tile_has_its_own_place():

@@ -209,7 +209,7 @@ def three_sensors(requires_grad: bool = False) -> tuple[NetworkOutput, Labels]:
 def test_the_objective_weighs_time_place_and_spread_apart(weights):
     parts, truth = three_sensors()
     level, swing, spread, label = (
-        value.numpy() / 0.1 for value in (parts.level, parts.swing, parts.spread, truth.label)
+        value.numpy() / 0.1 for value in (parts.static, parts.dynamic, parts.std, truth.label)
     )
     frame = pd.DataFrame({"error": level + swing - label, "mean": level + swing, "label": label})
     groups = frame.groupby(truth.sensor.numpy(), sort=True)
@@ -226,12 +226,12 @@ def test_the_level_learns_the_bias_of_a_sensor_and_the_swing_what_moves():
     objective(parts, truth, torch.tensor(0.1), LossWeights(bias=0.0)).backward()
     for sensor in (7, 3, 11):
         own = truth.sensor == sensor
-        assert parts.swing.grad[own].sum().abs() < 1e-9 < parts.swing.grad[own].abs().max()
-        assert float(parts.level.grad[own].std()) == pytest.approx(0) and parts.level.grad[own].abs().min() > 1e-6
+        assert parts.dynamic.grad[own].sum().abs() < 1e-9 < parts.dynamic.grad[own].abs().max()
+        assert float(parts.static.grad[own].std()) == pytest.approx(0) and parts.static.grad[own].abs().min() > 1e-6
     told = three_sensors(requires_grad=True)[0]
     objective(told, truth, torch.tensor(0.1), LossWeights(bias=1.0)).backward()
-    assert torch.equal(told.level.grad, parts.level.grad)
-    assert told.swing.grad[truth.sensor == 7].sum().abs() > 1e-3
+    assert torch.equal(told.static.grad, parts.static.grad)
+    assert told.dynamic.grad[truth.sensor == 7].sum().abs() > 1e-3
 
 
 def test_the_spread_is_fitted_without_moving_the_mean():
@@ -241,16 +241,16 @@ def test_the_spread_is_fitted_without_moving_the_mean():
         return parts
 
     one, other = gradients(0.1), gradients(5.0)
-    assert torch.equal(one.swing.grad, other.swing.grad) and torch.equal(one.level.grad, other.level.grad)
-    assert torch.allclose(50 * one.spread.grad, other.spread.grad) and one.spread.grad.abs().min() > 0
+    assert torch.equal(one.dynamic.grad, other.dynamic.grad) and torch.equal(one.static.grad, other.static.grad)
+    assert torch.allclose(50 * one.std.grad, other.std.grad) and one.std.grad.abs().min() > 0
 
 
 def test_a_sensor_that_never_changes_is_learned_without_a_correlation():
     parts, truth = three_sensors(requires_grad=True)
-    still = Labels(torch.full_like(truth.label, 0.2), truth.sensor, truth.alone)
+    still = Labels(torch.full_like(truth.label, 0.2), truth.sensor, truth.site_weight)
     loss = objective(parts, still, torch.tensor(0.1), LossWeights())
     loss.backward()
-    assert torch.isfinite(loss) and torch.isfinite(parts.swing.grad).all()
+    assert torch.isfinite(loss) and torch.isfinite(parts.dynamic.grad).all()
 
 
 def test_without_patience_every_sample_is_learned_and_the_last_weights_stay(places, tmp_path):

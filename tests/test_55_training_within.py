@@ -95,7 +95,7 @@ def test_the_batches_that_are_left_are_those_of_the_whole_epoch(places, start, e
     for (batch, truth), (other, measured) in zip(every[start:], left, strict=True):
         for name in ("cells", "history", "day_of_year"):
             assert torch.equal(getattr(batch, name), getattr(other, name))
-        assert torch.equal(truth.label, measured.label) and torch.equal(truth.alone, measured.alone)
+        assert torch.equal(truth.label, measured.label) and torch.equal(truth.site_weight, measured.site_weight)
 
 
 def test_a_machine_that_keeps_before_it_begins_is_refused() -> None:

@@ -88,7 +88,7 @@ class Fixed:
 
     def estimate(self, batch: Batch) -> Estimate:
         shape = (len(batch.cells), *batch.cells.shape[2:])
-        return Estimate(np.full(shape, self.mean, np.float32), np.full(shape, self.spread, np.float32))
+        return Estimate(np.full(shape, self.mean, np.float32), np.full(shape, self.std, np.float32))
 
 
 def one_cell() -> Batch:
@@ -101,22 +101,22 @@ def test_members_speak_as_one():
     means, spreads = np.array([0.1, 0.2, 0.4]), np.array([0.02, 0.04, 0.06])
     second_moment = (spreads**2 + means**2).mean()
     assert said.mean[0, 0, 0] == pytest.approx(means.mean())
-    assert said.spread[0, 0, 0] == pytest.approx(np.sqrt(second_moment - means.mean() ** 2))
+    assert said.std[0, 0, 0] == pytest.approx(np.sqrt(second_moment - means.mean() ** 2))
     alone = combine(members[:1], one_cell())
-    assert (alone.mean[0, 0, 0], alone.spread[0, 0, 0]) == pytest.approx((0.1, 0.02))
+    assert (alone.mean[0, 0, 0], alone.std[0, 0, 0]) == pytest.approx((0.1, 0.02))
 
 
 def test_members_that_disagree_are_less_sure():
     agreed, torn = (combine([Fixed(0.2, 0.03), Fixed(other, 0.03)], one_cell()) for other in (0.2, 0.3))
-    assert agreed.spread[0, 0, 0] == pytest.approx(0.03)
-    assert torn.spread[0, 0, 0] == pytest.approx(np.hypot(0.03, 0.05))
+    assert agreed.std[0, 0, 0] == pytest.approx(0.03)
+    assert torn.std[0, 0, 0] == pytest.approx(np.hypot(0.03, 0.05))
 
 
 def test_nothing_is_flagged_where_every_source_spoke():
     estimate = estimate_tile([network()], inputs())
     assert (estimate.quality == 0).all()
-    assert np.isfinite(estimate.mean).all() and np.isfinite(estimate.spread).all()
-    assert estimate.mean.shape == estimate.spread.shape == (2, 3)
+    assert np.isfinite(estimate.mean).all() and np.isfinite(estimate.std).all()
+    assert estimate.mean.shape == estimate.std.shape == (2, 3)
     assert np.ptp(estimate.mean) > 1e-3
 
 
@@ -168,11 +168,11 @@ def test_a_history_is_short_when_fewer_than_half_of_its_steps_are_known(steps, s
 def test_without_any_source_there_is_no_estimate():
     everything = tuple(SOURCES)
     estimate = estimate_tile([network()], inputs(missing=everything))
-    assert np.isnan(estimate.mean).all() and np.isnan(estimate.spread).all()
+    assert np.isnan(estimate.mean).all() and np.isnan(estimate.std).all()
     assert (estimate.quality == sum(map(Quality.missing, SOURCES)) | Quality.HISTORY_SHORT).all()
     nothing = empty_estimate(TILE, NEEDS)
     assert np.array_equal(nothing.quality, estimate.quality)
-    assert np.isnan(nothing.mean).all() and np.isnan(nothing.spread).all()
+    assert np.isnan(nothing.mean).all() and np.isnan(nothing.std).all()
 
 
 def test_conditions_are_flagged_from_their_shares_on_and_nothing_where_nothing_tells():
@@ -283,9 +283,9 @@ def mosaic_of(archive: Path, model: FusionNetwork, size: int) -> dict[tuple[floa
     found = {}
     for tile in tiles:
         (estimate,) = estimate_times(tools(archive, model), tile, (REAL_TIME,)).estimates
-        held = REAL_AREA.holds(estimate.tile)
+        held = REAL_AREA.contains_cells(estimate.tile)
         x, y = np.meshgrid(*(estimate.tile.cells.coords[axis].values for axis in ("x", "y")))
-        layers = (layer[held].tolist() for layer in (x, y, estimate.mean, estimate.spread, estimate.quality))
+        layers = (layer[held].tolist() for layer in (x, y, estimate.mean, estimate.std, estimate.quality))
         found |= {(east, north): tuple(values) for east, north, *values in zip(*layers, strict=True)}
     return found
 

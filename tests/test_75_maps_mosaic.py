@@ -49,7 +49,7 @@ def test_every_cell_lies_where_it_was_painted(name):
         assert held.any(axis=1)[[0, -1]].all()
         assert held.any(axis=0)[[0, -1]].all()
         cells += held.sum()
-    assert cells == sum(area.holds(tile).sum() for tile in area.tiles(8, 0))
+    assert cells == sum(area.contains_cells(tile).sum() for tile in area.tiles(8, 0))
 
 
 @settings(deadline=None, max_examples=12)

@@ -177,7 +177,7 @@ def sensor(network: str, station: str, lat: float, lon: float) -> pd.DataFrame:
 def test_what_a_split_keeps_together_is_seen_together(grouping, asked, seen):
     learned = pd.concat([sensor("A", "1", 40.5, 10.5), sensor("C", "3", -40.0, 0.0)])
     both = pd.concat([sensor("Z", "9", -70.0, 50.0), asked])
-    assert Member(Product("smap", 0.1), learned).has_seen(both, grouping).tolist() == [False, seen]
+    assert Member(Product("smap", 0.1), learned).trained_on(both, grouping).tolist() == [False, seen]
 
 
 def test_each_sensor_hears_only_the_members_that_do_not_know_it(tmp_path):

@@ -128,7 +128,7 @@ def test_the_graph_says_what_the_estimates_say(needs, height, width):
     with torch.no_grad():
         mean, spread = released(*inputs)
     np.testing.assert_allclose(mean, np.where(seen, expected.mean, np.nan), atol=1e-6)
-    np.testing.assert_allclose(spread, np.where(seen, factor * expected.spread, np.nan), atol=1e-6)
+    np.testing.assert_allclose(spread, np.where(seen, factor * expected.std, np.nan), atol=1e-6)
     assert np.nanstd(mean) > 1e-3, "the networks have something to say"
 
 
@@ -163,7 +163,7 @@ def test_a_run_is_written_with_all_its_folds_and_a_card(run, tmp_path):
     mean, spread = program(torch.tensor(cells), torch.tensor(day))
     calibration = Run(run).calibration()
     assert calibration.sensors == 12 and calibration.whole != 1
-    for found, value in ((mean, expected.mean), (spread, calibration.whole * expected.spread)):
+    for found, value in ((mean, expected.mean), (spread, calibration.whole * expected.std)):
         assert found[3].isnan().all()
         np.testing.assert_allclose(np.delete(found.detach().numpy(), 3, 0), np.delete(value, 3, 0), atol=1e-5)
     said = json.loads(paths[1].read_text())

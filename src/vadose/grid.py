@@ -293,11 +293,11 @@ class AreaOfInterest:
                         "Divide it, such as by country, and map one part after the other",
                     )
         shapely.prepare(self.geometry)
-        held = ((tile, None if inside else self.holds(tile)) for tile, inside in whole.items())
+        held = ((tile, None if inside else self.contains_cells(tile)) for tile, inside in whole.items())
         tiles = [tile if cells is None else _cut(tile, cells) for tile, cells in held if cells is None or cells.any()]
         return tuple(sorted(tiles, key=lambda t: (t.epsg, -t.north, t.west)))
 
-    def holds(self, tile: Tile) -> NDArray[np.bool_]:
+    def contains_cells(self, tile: Tile) -> NDArray[np.bool_]:
         """Which cells of a tile, (y, x), have their centre in the area and in the tile's own zone."""
         lon, lat = cell_centres(tile)
         number = np.minimum(np.floor((lon + 180) / 6).astype(int) + 1, 60)
@@ -338,7 +338,7 @@ class Period:
         end = nanosecond(time, "period") + np.timedelta64(1, "ns")
         return cls(earlier(end, days), end)
 
-    def widened(self, days: float) -> "Period":
+    def extended_back(self, days: float) -> "Period":
         """The same period with `days` more at its start."""
         return Period(earlier(self.start, days), self.end)
 

@@ -64,7 +64,7 @@ class FeatureBuilder:
     tile: Tile
     needs: InputSpec
     windows: TemporalPolicy
-    owners: dict[str, str]
+    source_by_variable: dict[str, str]
     opened: dict[str, TileSource]
     absent: dict[str, NoDataError] = field(default_factory=dict)
     as_of: np.datetime64 | None = None
@@ -132,7 +132,7 @@ class FeatureBuilder:
         return {item for source in sources for item in self.opened[source].items(time, past, self._known_at(time))}
 
     def _owner(self, name: str) -> str:
-        return self.owners.get(name) or source_of(name)
+        return self.source_by_variable.get(name) or source_of(name)
 
     def _cells(self, source: str, moment: Composite | None) -> dict[str, Floats]:
         shape = self.tile.cells.shape
@@ -158,7 +158,7 @@ class FeatureBuilder:
         source = self.opened.get(owner)
         if source is None:
             return np.full((self.needs.history.steps, *self.tile.cells.shape), np.nan)
-        return source.steps(name, time, self.needs.history, self._known_at(time))
+        return source.lags(name, time, self.needs.history, self._known_at(time))
 
     def _known_at(self, time: np.datetime64) -> np.datetime64 | None:
         return self.windows.known_at(time, self.as_of)
@@ -176,7 +176,7 @@ def _open(
     days = max(windows.of(source.name), needs.history.steps * needs.history.step_days if past else 0.0)
     area = AreaOfInterest.from_tile(ground, name=str(tile))
     end = windows.until(source.name, period.end, as_of)
-    opened = source.open(area, _ending(period.widened(days), end, source.name))
+    opened = source.open(area, _ending(period.extended_back(days), end, source.name))
     dated = [windows.dated(dataset, source.name) for dataset in opened]
     last = windows.known_at(period.end, as_of)
     known = [dataset for dataset in dated if "time" not in dataset.dims or _published(dataset, last)]

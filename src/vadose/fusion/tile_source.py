@@ -51,7 +51,7 @@ class TileSource(Protocol):
         """The latest valid values not older than `max_age` days, of what counted at `known_at`."""
         ...
 
-    def steps(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
+    def lags(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
         """Means of one variable over cells and steps of time, (step, y, x)."""
         ...
 
@@ -112,7 +112,7 @@ class PixelSource:
         age, valid_fraction = self._mean(found.age)
         return Composite(found.values, means, valid_fraction, age, found.items)
 
-    def steps(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
+    def lags(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
         """Means over cells and steps of every look in reach, by the part of a cell that each look saw."""
         days = history.steps * history.step_days
         ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, known_at)]
@@ -227,7 +227,7 @@ class CellSource:
         valid_fraction = np.nan_to_num(found.values.pop("valid_fraction"))
         return Composite(None, found.values, valid_fraction, found.age, found.items)
 
-    def steps(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
+    def lags(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
         """Means over steps of every time in reach, by the part of a cell that was observed."""
         parts = [one for one in self.series if one.times.size and name in one.values]
         if not parts:

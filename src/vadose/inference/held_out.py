@@ -49,7 +49,7 @@ class Member:
             )
         return cls(load(folder), pd.DataFrame(learned)[SENSOR])
 
-    def has_seen(self, sensors: pd.DataFrame, grouping: SpatialGroups) -> NDArray[np.bool_]:
+    def trained_on(self, sensors: pd.DataFrame, grouping: SpatialGroups) -> NDArray[np.bool_]:
         """Whether it has learned from a sensor itself, or from one that a split must not part from it.
 
         Args:
@@ -96,7 +96,7 @@ def estimate_held_out(
     """
     number = store.index.groupby(SENSOR, sort=False).ngroup().to_numpy()
     sensors = sensors_of(store.index)
-    seen = np.stack([member.has_seen(sensors, grouping) for member in members])
+    seen = np.stack([member.trained_on(sensors, grouping) for member in members])
     by_all: NDArray[np.bool_] = np.logical_and.reduce(seen)
     speaking, which = np.unique(~seen | by_all, axis=1, return_inverse=True)
     parts: list[pd.DataFrame] = []

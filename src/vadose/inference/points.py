@@ -62,7 +62,7 @@ def estimate_points(
             sources = sources_of(needs)
             batch = mask_sources(batch, needs, sources, torch.tensor([[source == lacking for source in sources]]))
         estimate, silent = combine(models, batch), absent(batch, needs)
-        spread = estimate.spread * calibration.factor(silent)
+        spread = estimate.std * calibration.factor(silent)
         quality = quality_of(batch, needs) | out_of_distribution(models, batch)
         parts.append(_table(estimate.mean, spread, quality, silent, any_observed(batch, needs)))
         done += len(samples.rows)

@@ -49,7 +49,7 @@ def quality_of(batch: Batch, needs: InputSpec) -> Flags:
 
 def out_of_distribution(models: Sequence[Model], batch: Batch) -> Flags:
     """Where most of the networks read what is far from all they learned from, (batch, y, x), bits of `Quality`."""
-    told = [model.strange(batch) for model in models if isinstance(model, FusionNetwork)]
+    told = [model.out_of_distribution(batch) for model in models if isinstance(model, FusionNetwork)]
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
     most = np.mean(told, axis=0) > 0.5 if told else np.zeros(shape, bool)
     return _where(most, Quality.OUT_OF_DOMAIN)

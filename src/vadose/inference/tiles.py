@@ -28,7 +28,7 @@ class TileEstimate:
 
     tile: Tile
     mean: NDArray[np.float32]
-    spread: NDArray[np.float32]
+    std: NDArray[np.float32]
     quality: NDArray[np.uint16]
     ages: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ def estimate_tile(
     held = needs.met_by(set(map(str, inputs.history.data_vars)))
     batch = by_own_record(Batch.of_inputs(inputs, held), needs)
     estimate, quality = combine(models, batch), quality_of(batch, needs) | out_of_distribution(models, batch)
-    wider = estimate.spread * calibration.factor(absent(batch, needs))
+    wider = estimate.std * calibration.factor(absent(batch, needs))
     nothing = ~any_observed(batch, needs)
     mean, spread = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, wider))
     ages = ages_of(inputs, changing(needs))

@@ -95,7 +95,7 @@ class _Asked:
     @property
     def period(self) -> Period:
         """From the first moment's past to the last moment."""
-        return Period(self.moments[0], self.moments[-1] + np.timedelta64(1, "ns")).widened(self.days)
+        return Period(self.moments[0], self.moments[-1] + np.timedelta64(1, "ns")).extended_back(self.days)
 
     def met(self, source: str, seen: xr.Dataset, lasts: np.timedelta64) -> NDArray[np.bool_]:
         """Which of some times, with what is known of their publication, a moment reads.

@@ -69,7 +69,7 @@ def map_frames(folder: Path, plan: Plan, coverage: Coverage | None = None) -> It
         for task in tasks:
             if task.first <= number < task.first + len(task.moments):
                 estimate, used = tile_files.read(folder, task, number - task.first)
-                mosaic.put(estimate.tile, estimate.mean, estimate.spread, estimate.quality, estimate.ages)
+                mosaic.put(estimate.tile, estimate.mean, estimate.std, estimate.quality, estimate.ages)
                 items.update(used)
                 if coverage is not None:
                     coverage.add(estimate)

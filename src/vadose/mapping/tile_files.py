@@ -100,7 +100,7 @@ def read(folder: Path, task: Task, number: int) -> tuple[TileEstimate, tuple[str
         layers = {name: held[name][number] for name in held.files if name != "items"}
         items = parse_json(held["items"].tobytes(), f"map: the items of {arrays_of(folder, task)}")[number]
     ages = {name.removeprefix(_AGE): layers[name] for name in layers if name.startswith(_AGE)}
-    estimate = TileEstimate(task.tile, layers["mean"], layers["spread"], layers["quality"], ages)
+    estimate = TileEstimate(task.tile, layers["mean"], layers["std"], layers["quality"], ages)
     return estimate, tuple(items)
 
 
@@ -117,7 +117,7 @@ def task_record_of(folder: Path, task: Task) -> Path:
 def _encoded(finished: TaskResult) -> bytes:
     estimates = finished.estimates
     layers: dict[str, Any] = {
-        name: np.stack([getattr(estimate, name) for estimate in estimates]) for name in ("mean", "spread", "quality")
+        name: np.stack([getattr(estimate, name) for estimate in estimates]) for name in ("mean", "std", "quality")
     }
     layers |= {_AGE + source: np.stack([one.ages[source] for one in estimates]) for source in estimates[0].ages}
     layers["items"] = np.frombuffer(json.dumps(finished.items).encode(), np.uint8)

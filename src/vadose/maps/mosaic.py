@@ -66,7 +66,7 @@ class Mosaic:
                 "Put each tile of the map once",
             )
         self._zones[tile.epsg].put(
-            tile, map_dataset(tile.cells, mean, spread, quality, ages or {}), self._area.holds(tile)
+            tile, map_dataset(tile.cells, mean, spread, quality, ages or {}), self._area.contains_cells(tile)
         )
         self._waiting.remove(tile)
 
@@ -115,7 +115,7 @@ class _Zone:
         part = Tile(ground.epsg, ground.west + left, ground.north - top, right - left, bottom - top)
         cut = {name: array[window] for name, array in self.arrays.items()}
         ages = {name.removeprefix(AGE): array for name, array in cut.items() if name.startswith(AGE)}
-        return map_dataset(part.cells, cut["mean"], cut["spread"], cut["quality"], ages)
+        return map_dataset(part.cells, cut["mean"], cut["std"], cut["quality"], ages)
 
     def _blank(self, dtype: np.dtype[Any]) -> NDArray[Any]:
         nothing = NODATA if np.issubdtype(dtype, np.integer) else np.nan

@@ -93,7 +93,7 @@ class Estimate:
     """
 
     mean: NDArray[np.float32]
-    spread: NDArray[np.float32]
+    std: NDArray[np.float32]
 
 
 class Model(Protocol):

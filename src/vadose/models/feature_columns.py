@@ -58,7 +58,7 @@ class Column:
     span: float = 0.0
 
     @property
-    def lasting(self) -> bool:
+    def time_invariant(self) -> bool:
         """Whether it tells of the place and not of the moment."""
         return self.kind is Kind.STATIC or self.kind in LASTING
 

@@ -48,8 +48,10 @@ class Noise(nn.Module):
 
 def noise_of(columns: tuple[Column, ...], moving: float, lasting: float, static: float) -> Noise:
     """Noise by what a column tells of: the moment, the past of a place, or its ground."""
-    of_place = [static if column.kind is Kind.STATIC else lasting if column.lasting else 0.0 for column in columns]
-    return Noise(torch.tensor([0.0 if c.lasting else moving for c in columns]), torch.tensor(of_place))
+    of_place = [
+        static if column.kind is Kind.STATIC else lasting if column.time_invariant else 0.0 for column in columns
+    ]
+    return Noise(torch.tensor([0.0 if c.time_invariant else moving for c in columns]), torch.tensor(of_place))
 
 
 def add_group_noise(columns: Tensor, std: Tensor | float, sensor: Tensor | None) -> Tensor:

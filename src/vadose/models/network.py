@@ -74,7 +74,7 @@ class FusionNetwork(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean and spread, m3 m-3, each (batch, y, x)."""
         parts = self.parts(batch)
-        return parts.level + parts.swing, parts.spread
+        return parts.static + parts.dynamic, parts.std
 
     def parts(self, batch: Batch, sensor: Tensor | None = None) -> NetworkOutput:
         """Level, swing and spread; in training the noise of what lasts is the same for the samples of one sensor.
@@ -113,7 +113,7 @@ class FusionNetwork(nn.Module):
         return Estimate(mean.clamp(0, 1).cpu().numpy(), spread.cpu().numpy())
 
     @torch.inference_mode()
-    def strange(self, batch: Batch) -> NDArray[np.bool_]:
+    def out_of_distribution(self, batch: Batch) -> NDArray[np.bool_]:
         """Where a quantity is far from all that the network learned from, (batch, y, x)."""
         readings = FeatureExtractor.of(batch.to(self.label_mean.device), self.needs)
         return np.asarray((self.standard.farthest(readings.columns(self.columns)) > STRANGE).cpu().numpy())

@@ -66,6 +66,6 @@ class NetworkOutput:
         spread: one standard deviation of the error.
     """
 
-    level: Tensor
-    swing: Tensor
-    spread: Tensor
+    static: Tensor
+    dynamic: Tensor
+    std: Tensor

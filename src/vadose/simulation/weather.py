@@ -103,7 +103,7 @@ class WeatherField:
         (Wilks 1998). Its persistence gives the climate's chance of a wet day after a wet one (Richardson, Water
         Resources Research 17:182-190, 1981).
         """
-        days = pd.date_range(period.widened(SPIN_UP_DAYS).start, period.end, freq="D", inclusive="left")
+        days = pd.date_range(period.extended_back(SPIN_UP_DAYS).start, period.end, freq="D", inclusive="left")
         waves = random_field(rng, *STORM_M, 1.6)
         kept = persistence(climate.wet_share, climate.wet_after_wet)
         noise = rng.standard_normal((2, len(days), waves.east.size)) / np.sqrt(2)

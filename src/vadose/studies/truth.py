@@ -95,7 +95,7 @@ class TruthEvaluation:
     def maps(self, world: WorldConfig, region: Region, readings: pd.DataFrame, truth: xr.DataArray) -> pd.DataFrame:
         """A row a cell and moment: region, lat, lon, time, cell, truth, network, and the products where they spoke."""
         sensors = readings[SENSOR].drop_duplicates(ignore_index=True)
-        models = [one.model for one in self.members if not one.has_seen(sensors, self.grouping).any()]
+        models = [one.model for one in self.members if not one.trained_on(sensors, self.grouping).any()]
         every = np.unique(nanoseconds(readings["time"].to_numpy()))
         times = every[np.linspace(0, len(every) - 1, min(len(every), MOMENTS)).round().astype(int)]
         if not models:

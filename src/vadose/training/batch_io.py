@@ -16,22 +16,22 @@ Labelled = tuple[Batch, Labels]
 class LossInputs(NamedTuple):
     """Rows of samples: three that a network says (`NetworkOutput`) and three that were measured (`Labels`)."""
 
-    level: Tensor
-    swing: Tensor
-    spread: Tensor
+    static: Tensor
+    dynamic: Tensor
+    std: Tensor
     label: Tensor
     sensor: Tensor
-    alone: Tensor
+    site_weight: Tensor
 
     @property
     def parts(self) -> NetworkOutput:
         """What the network says."""
-        return NetworkOutput(self.level, self.swing, self.spread)
+        return NetworkOutput(self.static, self.dynamic, self.std)
 
     @property
     def truth(self) -> Labels:
         """What was measured."""
-        return Labels(self.label, self.sensor, self.alone)
+        return Labels(self.label, self.sensor, self.site_weight)
 
 
 class ModelInput:
@@ -57,19 +57,21 @@ class OneCell(nn.Module):
     def forward(self, given: ModelInput) -> Tensor:
         """Tell of a batch."""
         parts = self.parts(given.batch, given.sensor)
-        return torch.stack([part[:, 0, 0].float() for part in (parts.level, parts.swing, parts.spread)])
+        return torch.stack([part[:, 0, 0].float() for part in (parts.static, parts.dynamic, parts.std)])
 
 
 def rows_of(truth: Labels) -> Tensor:
     """What was measured as rows, (3, sample); the number of a sensor below 2^24 is itself in 32 bits."""
-    return torch.stack([truth.label, truth.sensor.to(truth.label.dtype), truth.alone])
+    return torch.stack([truth.label, truth.sensor.to(truth.label.dtype), truth.site_weight])
 
 
 def pinned(given: Labelled) -> Labelled:
     """The same in pages that stay in memory, from which CUDA copies while it computes."""
     batch, truth = given
     parts = {one.name: getattr(batch, one.name).pin_memory() for one in fields(batch)}
-    return replace(batch, **parts), Labels(*(part.pin_memory() for part in (truth.label, truth.sensor, truth.alone)))
+    return replace(batch, **parts), Labels(
+        *(part.pin_memory() for part in (truth.label, truth.sensor, truth.site_weight))
+    )
 
 
 def some(batch: Batch, rows: Tensor | slice) -> Batch:

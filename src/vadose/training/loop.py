@@ -111,7 +111,7 @@ def _trained(
     while progress.epoch < schedule.epochs and not _tired(progress, schedule):
         began = time.perf_counter()
         keeper = _Checkpointer(state, student, progress, best, machine.save_minutes)
-        train_loss, samples = student.learn(
+        train_loss, samples = student.train_epoch(
             lessons.training(progress.epoch, part, within.batches),
             progress.epoch,
             lessons.samples,
@@ -125,7 +125,7 @@ def _trained(
         progress.journal.append(row)
         if loss < progress.best_loss or (schedule.patience is None and isfinite(loss)):
             progress.best_loss, progress.best_epoch = loss, progress.epoch
-            best = _copy(student.speaker)
+            best = _copy(student.eval_model)
         progress.epoch += 1
         if fabric.is_global_zero:
             _keep(state, student.state() | {"progress": asdict(progress), "best": best})
@@ -168,7 +168,7 @@ class _Checkpointer:
         """Keep it when it is time."""
         if self.student.fabric.world_size == 1 and time.monotonic() - self.last >= 60 * self.minutes:
             between = self.student.state() | {"progress": asdict(self.progress), "best": self.best}
-            _keep(self.state, between | {"within": asdict(within), "drawn": self.student.drawn()})
+            _keep(self.state, between | {"within": asdict(within), "drawn": self.student.rng_state()})
             self.last = time.monotonic()
 
 
@@ -186,13 +186,13 @@ def _read(state: Path) -> dict[str, Any]:
 
 def _taken_up(state: Path, student: Trainer) -> tuple[Progress, Weights, EpochPosition]:
     if not state.exists():
-        return Progress(), _copy(student.speaker), BEGINNING
+        return Progress(), _copy(student.eval_model), BEGINNING
     try:
         content = _read(state)
         student.resume(content)
         if "within" not in content:
             return Progress(**content["progress"]), content["best"], BEGINNING
-        student.draw_on(content["drawn"])
+        student.restore_rng(content["drawn"])
         return Progress(**content["progress"]), content["best"], EpochPosition(**content["within"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
         raise VadoseError(

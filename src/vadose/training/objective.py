@@ -37,15 +37,15 @@ class Labels:
 
     label: Tensor
     sensor: Tensor
-    alone: Tensor
+    site_weight: Tensor
 
     def to(self, device: torch.device) -> "Labels":
         """The same on another device."""
-        return Labels(self.label.to(device), self.sensor.to(device), self.alone.to(device))
+        return Labels(self.label.to(device), self.sensor.to(device), self.site_weight.to(device))
 
     def some(self, rows: Tensor | slice) -> "Labels":
         """Of some samples."""
-        return Labels(self.label[rows], self.sensor[rows], self.alone[rows])
+        return Labels(self.label[rows], self.sensor[rows], self.site_weight[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +59,14 @@ class BatchTotals:
     """
 
     sensors: int
-    alone: Tensor
+    site_weight: Tensor
     samples: int
 
     @classmethod
     def of(cls, truth: Labels) -> "BatchTotals":
         """Of all that was measured."""
         by = Sensors(truth.sensor)
-        return cls(len(by.count), by.mean(truth.alone).sum(), len(truth.label))
+        return cls(len(by.count), by.mean(truth.site_weight).sum(), len(truth.label))
 
 
 ERROR_FLOOR, LEVEL_FLOOR, PRODUCT_FLOOR = 0.01, 0.25, 1e-4
@@ -97,17 +97,17 @@ def objective(
             of its objective.
     """
     whole = whole or BatchTotals.of(truth)
-    label, level, swing = truth.label / scale, parts.level / scale, parts.swing / scale
+    label, level, swing = truth.label / scale, parts.static / scale, parts.dynamic / scale
     by = Sensors(truth.sensor)
     error = swing + level.detach() - label
     lasting = by.mean(error)
     centred = by.mean((error - lasting[by.of]) ** 2)
     moving = (centred + ERROR_FLOOR).sqrt() + weights.correlation * (1 - by.correlation(swing + level.detach(), label))
     residual = by.mean(swing.detach() + level - label)
-    alone = by.mean(truth.alone)
-    usual = (alone * (residual**2 + LEVEL_FLOOR).sqrt()).sum() / whole.alone
+    alone = by.mean(truth.site_weight)
+    usual = (alone * (residual**2 + LEVEL_FLOOR).sqrt()).sum() / whole.site_weight
     mean = (swing + level).detach()
-    likelihood = negative_log_likelihood(mean, parts.spread / scale, label) * len(label) / whole.samples
+    likelihood = negative_log_likelihood(mean, parts.std / scale, label) * len(label) / whole.samples
     total: Tensor = (moving + weights.bias * lasting**2).sum() / whole.sensors + usual + weights.spread * likelihood
     return total
 

@@ -63,11 +63,11 @@ class Trainer:
         self.generator = torch.Generator()
 
     @property
-    def speaker(self) -> FusionNetwork:
+    def eval_model(self) -> FusionNetwork:
         """The network that is validated and kept: the mean of the weights where there is one."""
         return self.averaged.network if self.averaged else self.network
 
-    def learn(
+    def train_epoch(
         self,
         batches: Iterable[Labelled],
         epoch: int,
@@ -109,11 +109,11 @@ class Trainer:
     @torch.no_grad()
     def validate(self, batches: Iterable[Labelled]) -> tuple[float, float]:
         """The objective of all samples together, and their root mean square error, m3 m-3."""
-        voice, device = OneCell(self.speaker.eval(), compiled=False), self.fabric.device
+        voice, device = OneCell(self.eval_model.eval(), compiled=False), self.fabric.device
         found = [_told(voice(ModelInput(batch.to(device), None)), truth.to(device)) for batch, truth in batches]
         told = LossInputs(*gathered(self.fabric, torch.cat(found, dim=1)))
         loss = objective(told.parts, told.truth, self.network.label_std, self.schedule.weights)
-        return float(loss), float(((told.level + told.swing - told.label) ** 2).mean().sqrt())
+        return float(loss), float(((told.static + told.dynamic - told.label) ** 2).mean().sqrt())
 
     def state(self) -> dict[str, Any]:
         """All that changes while it learns."""
@@ -134,13 +134,13 @@ class Trainer:
             self.averaged.steps = int(state["averaged"]["steps"])
             self.averaged.network.load_state_dict(state["averaged"]["weights"])
 
-    def drawn(self) -> list[Tensor]:
+    def rng_state(self) -> list[Tensor]:
         """Where the random numbers of this process stand within an epoch."""
         device = self.fabric.device
         cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
         return [self.generator.get_state(), torch.get_rng_state(), *cuda]
 
-    def draw_on(self, drawn: Sequence[Tensor]) -> None:
+    def restore_rng(self, drawn: Sequence[Tensor]) -> None:
         """Go on with random numbers that stood so."""
         own, common, *cuda = drawn
         self.generator.set_state(own)

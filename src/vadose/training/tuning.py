@@ -42,7 +42,7 @@ class Choice:
     """
 
     reads: Reads = "columns"
-    voice: float = 0.5
+    group_weight_power: float = 0.5
     trees: int = 300
     num_leaves: int = 15
     min_data_in_leaf: int = 40
@@ -55,7 +55,7 @@ class Choice:
         """One at random, that reads one of some kinds."""
         return cls(
             reads=kinds[int(rng.integers(len(kinds)))],
-            voice=float(rng.choice([0.0, 0.5])),
+            group_weight_power=float(rng.choice([0.0, 0.5])),
             num_leaves=int(rng.choice([7, 15, 31])),
             min_data_in_leaf=int(rng.choice([20, 40, 100, 200])),
             learning_rate=float(rng.choice([0.03, 0.05, 0.08])),
@@ -99,7 +99,7 @@ class Learning:
         import lightgbm  # noqa: PLC0415 - a second of imports that networks do without
 
         group = self.grouping.of(self.index.iloc[rows])
-        weight = np.bincount(group)[group] ** -choice.voice
+        weight = np.bincount(group)[group] ** -choice.group_weight_power
         data = lightgbm.Dataset(
             self.tables[choice.reads][rows], self.label[rows], weight=weight, params={"verbosity": -1}
         )
