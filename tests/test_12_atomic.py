@@ -104,7 +104,7 @@ def hook(event, arguments):
 sys.addaudithook(hook)
 if twice:
     atomic.exchange = lambda *_: False
-with atomic.replacing(Path(sys.argv[1])) as temporary:
+with atomic.atomic_write(Path(sys.argv[1])) as temporary:
     temporary.mkdir()
     (temporary / "text").write_text("new")
 """

@@ -22,7 +22,7 @@ with getattr(locks, sys.argv[1])(Path(sys.argv[2]), *map(eval, sys.argv[3:])):
     print("held", flush=True)
     time.sleep(60)
 """
-WAYS = {"alone": (exclusive_lock, ()), "alone_in": (alone_in, (("card.md",),)), "alone_at": (alone_at, ())}
+WAYS = {"exclusive_lock": (exclusive_lock, ()), "alone_in": (alone_in, (("card.md",),)), "alone_at": (alone_at, ())}
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def test_leftovers_of_dead_runs_are_swept_and_those_of_a_live_one_are_not(tmp_pa
     folder, left = tmp_path / "map", tmp_path / "map" / "tiles" / ".a.npz.0a1b2c3d.npz"
     left.parent.mkdir(parents=True)
     left.write_text("half")
-    with another("alone", folder):
+    with another("exclusive_lock", folder):
         assert not left.exists()
         left.write_text("half")
         with pytest.raises(VadoseError), exclusive_lock(folder):

@@ -9,10 +9,10 @@ MAIN = """
 import resource
 import sys
 
-from vadose.io.memory import keep_freed
+from vadose.io.memory import tune_malloc
 
 if sys.argv[1] == "kept":
-    keep_freed()
+    tune_malloc()
 for _ in range(20):
     bytearray(b"x") * (64 << 20)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)

@@ -81,8 +81,8 @@ def test_a_layer_that_begins_at_5_cm_is_not_the_top_soil(root: Path, tmp_path: P
     stm(root, "Both", depths=("0.000000", "0.050000"), rows=(("2019/01/01 12:00", "0.2", "G"),))
     deep, both = merged(root, tmp_path, published("NET__Deep__Probe"), published("NET__Both__Probe")).itertuples()
     assert deep.reason == "no sensor of NET Deep within 0-0.05 m, only at 0.05-0.15 m"
-    assert np.isnan(deep.soil_moisture)
-    assert (both.soil_moisture, both.depth_from_m) == (0.2, 0.0)
+    assert np.isnan(deep.soil_moisture_in_situ)
+    assert (both.soil_moisture_in_situ, both.depth_from_m) == (0.2, 0.0)
 
 
 def test_only_good_readings_are_labels(root: Path, tmp_path: Path) -> None:

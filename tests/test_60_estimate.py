@@ -83,7 +83,7 @@ class Fixed:
     """A model that always says the same."""
 
     mean: float
-    spread: float
+    std: float
     needs: InputSpec = MOISTURE
 
     def estimate(self, batch: Batch) -> Estimate:

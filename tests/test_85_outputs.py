@@ -129,26 +129,26 @@ def test_what_is_a_fault_of_the_program_is_not_hidden():
 ENDED = """
 import sys, time
 from pathlib import Path
-from vadose.cli.console import fail_in_words
-from vadose.io.files import replacing
-from vadose.io.locks import alone
+from vadose.cli.console import report_errors
+from vadose.io.files import atomic_write
+from vadose.io.locks import exclusive_lock
 from vadose.io.processes import processes
 from half import write
 
 def app(**_):
-    with alone(Path(sys.argv[1])) as folder, processes(2) as pool, replacing(folder / "mine") as own:
+    with exclusive_lock(Path(sys.argv[1])) as folder, processes(2) as pool, atomic_write(folder / "mine") as own:
         own.write_text("half")
         list(pool.map(write, [folder / "a", folder / "b", folder / "c", folder / "d"]))
 
 if __name__ == "__main__":
-    sys.exit(fail_in_words(app))
+    sys.exit(report_errors(app))
 """
 HALF = """
 import time
-from vadose.io.files import replacing
+from vadose.io.files import atomic_write
 
 def write(path):
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("half")
         time.sleep(600)
 """

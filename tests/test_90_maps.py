@@ -226,8 +226,8 @@ def test_other_networks_in_the_same_folder_are_refused(ground, copied, tmp_path)
 
 def test_two_runs_on_one_folder_exclude_each_other(ground, tmp_path):
     holding = (
-        "import sys, time; from pathlib import Path; from vadose.io.locks import alone\n"
-        "with alone(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from vadose.io.locks import exclusive_lock\n"
+        "with exclusive_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", holding, tmp_path], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout and other.stdout.readline() == "held\n"

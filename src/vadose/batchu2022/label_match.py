@@ -85,7 +85,8 @@ class LabelMatcher:
                 readings = self.archive.read(sensor)
             except VadoseError as refusal:
                 raise Unmatched(f"{sensor.id} cannot be read: {refusal}") from refusal
-            self._read[sensor] = (clean(readings, self.rule)[0], readings.rename_axis("time").reset_index())
+            every = readings.rename(columns={"soil_moisture": LABEL}).rename_axis("time").reset_index()
+            self._read[sensor] = (clean(readings, self.rule)[0], every)
         return self._read[sensor]
 
     def _timed(self, rows: pd.DataFrame, good: pd.DataFrame, readings: pd.DataFrame, minutes: float) -> pd.DataFrame:
@@ -107,7 +108,7 @@ class LabelMatcher:
     def _why(self, readings: pd.DataFrame) -> list[str]:
         """Why readings, of which none is a label, are none."""
         faults = []
-        for value, flag in zip(readings["soil_moisture"], readings["flag"], strict=True):
+        for value, flag in zip(readings[LABEL], readings["flag"], strict=True):
             if pd.isna(value):
                 faults.append(f"the reading has no value, flag '{flag}'")
             elif not {part.strip() for part in str(flag).split(",")} <= set(self.rule.flags):
