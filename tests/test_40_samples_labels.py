@@ -174,7 +174,7 @@ def test_means_of_clean_real_readings_are_the_labels_of_the_real_table(real: Pat
     table = pd.read_csv(real / "points" / "conus_10day.csv.gz", parse_dates=["period_start"])
     table = table[(table["station"] == station) & (table["good_hours"] > 0)].set_index("period_start")
     period = (labels["time"] - table.index[0]) // pd.Timedelta("10D") * pd.Timedelta("10D") + table.index[0]
-    own = labels.groupby(period)["soil_moisture_in_situ"].agg(["soil_moisture", "size"]).reindex(table.index)
+    own = labels.groupby(period)["soil_moisture_in_situ"].agg(["mean", "size"]).reindex(table.index)
     assert own["mean"].corr(table["soil_moisture_m3m3"]) > 0.999
     assert (own["mean"] - table["soil_moisture_m3m3"]).abs().median() < 0.002
     assert (own["size"] - table["good_hours"]).abs().median() <= 1

@@ -133,7 +133,7 @@ def test_ten_day_means_of_a_real_archive_are_the_labels_of_the_real_table(real: 
     hourly = pd.concat(labels).groupby(["network", "station", "time"], as_index=False)["soil_moisture_in_situ"].mean()
     hourly["period_start"] = (hourly["time"] - first) // pd.Timedelta("10D") * pd.Timedelta("10D") + first
     keys = ["network", "station", "period_start"]
-    ours = hourly.groupby(keys)["soil_moisture_in_situ"].agg(["soil_moisture", "size"]).reset_index()
+    ours = hourly.groupby(keys)["soil_moisture_in_situ"].agg(["mean", "size"]).reset_index()
     assert len(ours.groupby(keys[:2])) == 49
     both = table.merge(ours, on=keys, how="left")
     both = both[both["network"].isin(ours["network"]) & (both["good_hours"] > 0)]

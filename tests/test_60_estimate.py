@@ -225,8 +225,8 @@ def test_points_and_tiles_go_one_road(missing, labelled, tmp_path):
         models, SampleStore.open(tmp_path / "store"), np.array([5, 0, 3]), 2, lambda *done: told.append(done)
     )
     assert points["station"].tolist() == [str(places[at]) for at in (5, 0, 3)]
-    for name in ("soil_moisture", "soil_moisture_std", "quality"):
-        expected = getattr(tile, name).ravel()[[5, 0, 3]]
+    for name, layer in (("soil_moisture", "mean"), ("soil_moisture_std", "std"), ("quality", "quality")):
+        expected = getattr(tile, layer).ravel()[[5, 0, 3]]
         assert np.abs(points[name].to_numpy(float) - expected).max() < 1e-4
     columns = [
         "network",

@@ -129,7 +129,7 @@ def test_a_source_that_is_taken_away_is_gone_from_the_moment_and_the_history(sto
     assert sorted(told.lacking) == ["smap", "soilgrids"] == [s for s in sources_of(NEEDS) if s != "dem"]
     assert not told.whole["absent"].any()
     assert (told.lacking["smap"]["absent"] == int(SMAP)).all()
-    assert (told.lacking["smap"]["mean"] != told.whole["mean"]).all()
+    assert (told.lacking["smap"]["soil_moisture"] != told.whole["soil_moisture"]).all()
 
 
 def test_a_store_that_is_empty_of_a_source_says_the_same(store: SampleStore, tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ def test_only_samples_that_all_have_are_kept():
     merged = a.merge(c, on=KEY, suffixes=("", "_c")).merge(
         b.dropna(subset="soil_moisture"), on=KEY, suffixes=("", "_b")
     )
-    np.testing.assert_array_equal(tables["c"]["soil_moisture"], merged.sort_values(KEY)["mean_c"])
-    np.testing.assert_array_equal(tables["b"]["soil_moisture"], merged.sort_values(KEY)["mean_b"])
+    np.testing.assert_array_equal(tables["c"]["soil_moisture"], merged.sort_values(KEY)["soil_moisture_c"])
+    np.testing.assert_array_equal(tables["b"]["soil_moisture"], merged.sort_values(KEY)["soil_moisture_b"])
 
 
 def test_the_same_station_of_another_network_is_another_sample():

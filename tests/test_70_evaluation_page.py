@@ -116,7 +116,7 @@ def test_every_part_is_there(page):
         "sensors",
         "extremes",
         "networks",
-        "soil_moisture_std",
+        "spread",
         "strata",
         "chapter-1",
         "works",

@@ -173,7 +173,11 @@ def test_nothing_is_written_when_there_is_nothing_to_score(tmp_path, products):
     assert "at least 61 matched samples" in caught.value.context
     assert "ask for fewer" in caught.value.hint
     with pytest.raises(VadoseError, match="predictions 'percent'"):
-        write_scorecard(folder, products | {"percent": products["SMAP"].eval("mean = mean * 100")}, title="A trial")
+        write_scorecard(
+            folder,
+            products | {"percent": products["SMAP"].eval("soil_moisture = soil_moisture * 100")},
+            title="A trial",
+        )
     assert not folder.exists()
 
 

@@ -189,7 +189,7 @@ def test_reliability_weighs_samples():
     assert stated.loc["coverage_90", "samples"] == 120
     assert stated.loc["coverage_90", "mean"] == pytest.approx(inside, abs=1e-12)
     assert stated.loc["coverage_50", "mean"] < stated.loc["coverage_80", "mean"] < stated.loc["coverage_95", "mean"]
-    nothing = reliability(per_sensor(frame.assign(spread=np.nan)))
+    nothing = reliability(per_sensor(frame.assign(soil_moisture_std=np.nan)))
     assert nothing["mean"].isna().all()
     assert (nothing["samples"] == 0).all()
 

@@ -226,13 +226,13 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from vadose.maps.layers import layers
+from vadose.maps.layers import map_dataset
 from vadose.maps.write import write_map
 
 grid = GeoBox((4, 5), Affine(320, 0, 512000, 0, -320, 6144000), "EPSG:32632")
 mean = np.linspace(0.1, 0.4, 20, dtype=np.float32).reshape(4, 5)
 mean[0] = np.nan
-zone = layers(grid, mean, mean, np.zeros((4, 5), np.uint16), {})
+zone = map_dataset(grid, mean, mean, np.zeros((4, 5), np.uint16), {})
 write_map(Path(sys.argv[1]), [zone], time=np.datetime64("2021-06-10"), made_from={})
 """
 

@@ -365,7 +365,7 @@ def test_samples_of_another_table_are_not_taken_for_those_of_this_one(vadose, tm
     assert vadose("samples", "build", experiment, "--out", tmp_path / "run" / "samples").status == 0
     before = contents(tmp_path / "run")
     write_experiment(tmp_path / "in", table().iloc[1:], mapping() | {"sensor": {"value": "a"}}, config())
-    refused(vadose("train", experiment, "--out", tmp_path / "run"), "another table, mapping", "vadose samples build")
+    refused(vadose("train", experiment, "--out", tmp_path / "run"), "another table, columns", "vadose samples build")
     assert contents(tmp_path / "run") == before
 
 

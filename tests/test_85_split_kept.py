@@ -62,7 +62,7 @@ def plan(**split: object) -> Experiment:
 
 
 def test_parts_of_a_split_by_year_are_apart_by_the_history(store):
-    asked = plan(places={"by": "year"}, test_years=[2021])
+    asked = plan(grouping={"by": "year"}, test_years=[2021])
     (fold,) = folds_of(asked.split, store, GAP_DAYS)
     times = store.index["time"].to_numpy()
     parts = [times[rows] for rows in (fold.train, fold.validation, fold.test)]
@@ -74,7 +74,7 @@ def test_parts_of_a_split_by_year_are_apart_by_the_history(store):
 
 
 def test_each_network_is_held_out_once(store):
-    folds = folds_of(plan(places={"by": "network"}, leave_one_out=True).split, store)
+    folds = folds_of(plan(grouping={"by": "network"}, leave_one_out=True).split, store)
     held = [set(store.index["network"].iloc[fold.test]) for fold in folds]
     assert sorted(name for names in held for name in names) == sorted(set(store.index["network"]))
     assert all(len(names) == 1 for names in held)
@@ -97,14 +97,14 @@ def test_a_plan_that_contradicts_itself_is_refused(split, said):
 
 def test_a_year_without_samples_is_refused(store):
     with pytest.raises(VadoseError, match="2030") as refusal:
-        folds_of(plan(places={"by": "year"}, test_years=[2030]).split, store)
+        folds_of(plan(grouping={"by": "year"}, test_years=[2030]).split, store)
     assert "2019" in str(refusal.value)
 
 
 def test_a_run_keeps_its_split_and_refuses_another(store, tmp_path):
     path = tmp_path / "split.parquet"
     tables = [
-        table_of(folds_of(plan(places={"by": "place"}, folds=folds).split, store), store.index) for folds in (2, 3)
+        table_of(folds_of(plan(grouping={"by": "place"}, folds=folds).split, store), store.index) for folds in (2, 3)
     ]
     save_or_verify(tables[0], path)
     save_or_verify(tables[0], path)
@@ -127,7 +127,7 @@ def test_a_torn_split_is_refused(store, tmp_path):
 def test_a_split_with_columns_of_another_kind_is_refused(column, value, store, tmp_path):
     """Whatever of it the samples of now contradict, or nobody can read, in words."""
     path = tmp_path / "split.parquet"
-    table = table_of(folds_of(plan(places={"by": "place"}, folds=2).split, store), store.index)
+    table = table_of(folds_of(plan(grouping={"by": "place"}, folds=2).split, store), store.index)
     save_or_verify(table, path)
     table.assign(**{column: [value] * len(table)}).to_parquet(path)
     times = ("first_time", "last_time")

@@ -85,7 +85,7 @@ def _import(table: Path, asked: TableMapping, path: Path, mark: str) -> Report:
     products, without_angle = _to_gamma0(columns, mapping.products)
     blanked += without_angle
     if mapping.label:
-        index = index.assign(**{LABEL: columns[LABEL]})
+        index = index.assign(**{LABEL: columns[SOIL_MOISTURE.name]})
     values = np.stack([columns[name] for name in mapping.predictors], axis=1)
     kept = index[LABEL].notna().to_numpy() if mapping.label else np.ones(len(index), bool)
     if not kept.any():

@@ -115,7 +115,7 @@ class _Zone:
         part = Tile(ground.epsg, ground.west + left, ground.north - top, right - left, bottom - top)
         cut = {name: array[window] for name, array in self.arrays.items()}
         ages = {name.removeprefix(AGE): array for name, array in cut.items() if name.startswith(AGE)}
-        return map_dataset(part.cells, cut["mean"], cut["std"], cut["quality"], ages)
+        return map_dataset(part.cells, cut["soil_moisture"], cut["soil_moisture_std"], cut["quality"], ages)
 
     def _blank(self, dtype: np.dtype[Any]) -> NDArray[Any]:
         nothing = NODATA if np.issubdtype(dtype, np.integer) else np.nan

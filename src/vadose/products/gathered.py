@@ -100,10 +100,10 @@ def _at_table(product: Product, reference: pd.DataFrame) -> tuple[pd.DataFrame, 
         rows = slice(ends[sensor], ends[sensor + 1])
         mean[rows] = nearest_valid(found, sensor, time[rows], product.window_hours)
     held = [*SENSOR, "lat", "lon", "time", LABEL, *(c for c in ("porosity",) if c in reference)]
-    return reference[held].assign(mean=mean, cell_distance_km=found.away_km[number]), found
+    return reference[held].assign(soil_moisture=mean, cell_distance_km=found.away_km[number]), found
 
 
 def _in_volume(table: pd.DataFrame, units: str, product: Product) -> tuple[pd.DataFrame, str]:
     mean, words = to_volume(table["soil_moisture"].to_numpy(np.float64), units, product)
-    table = table.assign(mean=mean)
+    table = table.assign(soil_moisture=mean)
     return rescaled(table, product) if is_saturation(product, units) else (table, words)

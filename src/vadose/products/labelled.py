@@ -67,6 +67,6 @@ def _at(
         sensor=f"{sensor.instrument} {sensor.depth_from_m:g}-{sensor.depth_to_m:g} m",
         lat=sensor.lat,
         lon=sensor.lon,
-        mean=mean[labels["time"]].to_numpy(),
+        soil_moisture=mean[labels["time"]].to_numpy(),
         cell_distance_km=found.away_km[number],
     )

@@ -33,7 +33,10 @@ def page(maps: pd.DataFrame, points: pd.DataFrame, min_samples: int) -> str:
     """
     names = [name for name in (NETWORK, *PRODUCTS) if name in maps]
     rows = [(name, *_of_maps(maps, name)) for name in names]
-    sensors = [("the network", points), ("the truth of the sensor's cell", points.assign(mean=points["truth"]))]
+    sensors = [
+        ("the network", points),
+        ("the truth of the sensor's cell", points.assign(soil_moisture=points["truth"])),
+    ]
     parts = [
         "# Estimates beside the simulated truth",
         f"> **{SIMULATED}**",
