@@ -238,8 +238,6 @@ def test_products_are_compared_and_set_beside_works(made, vadose, tmp_path):
     told = vadose("evaluate", predictions, f"worse={tmp_path / 'half.parquet'}", "--min-samples", "5")
     assert told.status == 0, told.err
     assert "network minus the others" in told.out and "worse" in told.out and "SIMULATED" in told.out
-    refused(vadose("evaluate", predictions), "nothing beside it", "vadose evaluate")
-    refused(vadose("evaluate", predictions, "--literature", "published"), "simulated samples", "--literature")
     refused(vadose("evaluate", predictions, "--literature", tmp_path / "nowhere"), "simulated")
     real = ours.assign(network="REAL")
     real.attrs = {}

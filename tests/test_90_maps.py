@@ -389,7 +389,7 @@ def test_many_moments_are_as_each_alone(ground, first):
     for number, moment in enumerate(moments):
         single = estimate_times(tools, tile, (moment,))
         one, other = single.estimates[0], together.estimates[number]
-        for name in ("soil_moisture", "soil_moisture_std", "quality"):
+        for name in ("mean", "std", "quality"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         np.testing.assert_array_equal(one.ages["sentinel1"], other.ages["sentinel1"])
         assert single.items[0] == together.items[number]
