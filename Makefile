@@ -27,8 +27,11 @@ check: setup  ## style, types and the import law
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -p no:randomly tests/test_99_architecture.py
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 
-docs: setup  ## run every command that the docs show
+docs: setup  ## build the documentation site in build/docs, and run its code blocks
+	$(BIN)/python docs/generate.py
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 	$(BIN)/pytest -q tests/test_95_docs.py
 
 clean:  ## remove what was made, but not the environment

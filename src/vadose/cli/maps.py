@@ -29,7 +29,9 @@ def map_(
     scheduler: Annotated[
         str, typer.Option(help="threads, processes, or a Dask scheduler, tcp://host:port.")
     ] = "threads",
-    workers: Annotated[int, typer.Option(min=1, help="Parallel tiles on this machine.")] = CORES,
+    workers: Annotated[
+        int, typer.Option(min=1, show_default="all processors", help="Parallel tiles on this machine.")
+    ] = CORES,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Device of the networks.")] = "cpu",
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw each time.")] = True,
     allow_unread: Annotated[

@@ -25,17 +25,16 @@ Moisture = Annotated[float, Field(ge=-1, le=2)]
 
 
 class LabelRule(BaseModel):
-    """Which readings are labels.
+    """Selection of the readings that become labels.
 
     Attributes:
-        deepest_m: the sensor must lie within 0 and this depth, metres.
-        flags: ISMN quality flags that are accepted: single codes such as "G", of which each of a reading's must be
-            one, or combinations such as "C03,D06", which a reading's must equal in any order. For their meaning see
-            `vadose.insitu.flags`.
-        drop_frozen: leave out readings of frozen soil: 0 degrees Celsius or less at the thermometer beside the sensor,
-            where there is one. (ISMN's flags of frost, D01 to D03, are left out as any flag that is not accepted.)
-        plausible: closed interval of soil moisture, m3 m-3.
-        window_minutes: how far a reading may lie from the time of a sample.
+        deepest_m: maximum depth of the sensor, m.
+        flags: accepted ISMN quality flags: single codes such as "G", which each code of a reading must equal, or
+            combinations such as "C03,D06", in any order; see `vadose.insitu.flags`.
+        drop_frozen: whether readings of frozen soil are dropped: 0 degrees Celsius or less at the thermometer beside
+            the sensor. (ISMN's flags D01 to D03 are dropped as any flag that is not accepted.)
+        plausible: closed interval of plausible soil moisture, m3 m-3.
+        window_minutes: maximum distance between a reading and the time of a sample, minutes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

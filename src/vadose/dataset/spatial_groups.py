@@ -19,12 +19,12 @@ Labels = NDArray[np.intp]
 
 
 class SpatialGroups(BaseModel):
-    """What samples stay together when they are split.
+    """Groups of samples that a split keeps together.
 
     Attributes:
-        by: "place" keeps each place together, "block" each block of degrees, "network" each network, "year" each year.
-        buffer_km: groups that have sensors within this distance become one; without meaning by year.
-        block_degrees: side of a block.
+        by: unit of a group: place, block of degrees, network, or year.
+        buffer_km: distance within which sensors of two groups join the groups, km; not by year.
+        block_degrees: side of a block, degrees.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -36,13 +36,22 @@ class _Closed(BaseModel):
 
 
 class CoordinateColumn(_Closed):
-    """A column of numbers in degrees."""
+    """A column of coordinates, degrees.
+
+    Attributes:
+        column: name of the column.
+    """
 
     column: str
 
 
 class NameColumn(_Closed):
-    """A column of names, or one name for all rows."""
+    """A column of names, or one name for all rows.
+
+    Attributes:
+        column: name of the column.
+        value: name for all rows.
+    """
 
     column: str | None = None
     value: str | None = None
@@ -55,7 +64,12 @@ class NameColumn(_Closed):
 
 
 class TimeColumn(_Closed):
-    """A column of times in UTC: ISO 8601, or of a strftime format."""
+    """A column of times, UTC.
+
+    Attributes:
+        column: name of the column.
+        format: strftime format; ISO 8601 by default.
+    """
 
     column: str
     format: str | None = None
@@ -78,11 +92,11 @@ class QuantityColumn(_Closed):
     """A column of a physical quantity: column * scale + offset is in `units`.
 
     Attributes:
-        column: its name in the table.
-        units: of the scaled values; the variable's own if not stated.
-        scale, offset: applied before the units are converted.
-        depth_mm: of the soil that holds a column of water in mm or kg m-2.
-        missing: numbers that stand for a missing value.
+        column: name of the column.
+        units: units of the scaled values; by default the variable's.
+        scale, offset: linear scaling, applied before the conversion of units.
+        depth_mm: depth of the soil layer that contains a water column in mm or kg m-2, mm.
+        missing: numbers that mark a missing value.
     """
 
     column: str
@@ -94,11 +108,11 @@ class QuantityColumn(_Closed):
 
 
 class Predictor(QuantityColumn):
-    """A predictor.
+    """A column of a predictor.
 
     Attributes:
-        product: of which product, level or convention it is, see `variables.PRODUCTS`; a soil map may have any name.
-        optional: whether a table may lack the column; its samples are then without this predictor.
+        product: product, level or convention, see `variables.PRODUCTS`; a soil map may have any name.
+        optional: whether a table may omit the column; its samples then have no such predictor.
     """
 
     product: str | None = None
@@ -106,22 +120,22 @@ class Predictor(QuantityColumn):
 
 
 class LabelColumn(QuantityColumn):
-    """The measured soil moisture.
+    """The column of in-situ soil moisture.
 
     Attributes:
-        optional: whether a table may lack the column; its rows are then imported without labels, to be estimated.
+        optional: whether a table may omit the column; its rows are then imported without labels.
     """
 
     optional: bool = False
 
 
 class HistoryColumns(_Closed):
-    """What each row knows of the rows of the same sensor before it.
+    """History of each row: earlier rows of the same sensor.
 
     Attributes:
-        steps: how many steps of time, the row's own the first of them.
-        step_days: length of a step, days; the value of a step is the mean of the rows in it.
-        variables: which of the predictors; empty for all.
+        steps: number of steps; the first contains the row itself.
+        step_days: length of a step, days; its value is the mean of the rows in it.
+        variables: predictors of the history; all by default.
     """
 
     steps: int = Field(gt=0, le=1000)
@@ -130,15 +144,16 @@ class HistoryColumns(_Closed):
 
 
 class TableMapping(_Closed):
-    """What a matched point table holds.
+    """Columns of a matched point table.
 
     Attributes:
-        network, station, sensor: who measured; the sensor is the station's own if not stated.
-        lat, lon, time: where and when.
-        label: measured soil moisture; without it the samples can be estimated, not learned from.
-        predictors: by the name of the variable.
-        history: what a row knows of earlier rows.
-        windows: how old a look may be to count at a later row, and whether it counts only once it was published.
+        network, station, sensor: names of the sensor; the sensor's name is the station's by default.
+        lat, lon: coordinates, degrees.
+        time: time of the row, UTC.
+        label: in-situ soil moisture; rows without it can be estimated, not trained on.
+        predictors: predictors, by the name of the variable.
+        history: history of each row.
+        windows: maximum age and latency of observations that are carried forward.
         simulated: whether the table is simulated.
     """
 

@@ -28,7 +28,13 @@ class _Closed(BaseModel):
 
 
 class Source(_Closed):
-    """Where the figures stand."""
+    """Reference of a publication.
+
+    Attributes:
+        cited: citation.
+        doi: DOI.
+        url: address, if there is no DOI.
+    """
 
     cited: str
     doi: str = ""
@@ -41,7 +47,12 @@ class Source(_Closed):
 
 
 class Region(_Closed):
-    """A box around the ground of a work: west, south, east, north in degrees."""
+    """Region of a publication.
+
+    Attributes:
+        name: name of the region.
+        box: west, south, east and north of the region, degrees.
+    """
 
     name: str
     box: tuple[Degrees, Degrees, Degrees, Degrees]
@@ -55,7 +66,12 @@ class Region(_Closed):
 
 
 class Split(_Closed):
-    """How what was judged was kept from what was learned."""
+    """Separation of evaluation and training samples.
+
+    Attributes:
+        way: what the model was not trained on.
+        text: the same in the publication's words.
+    """
 
     way: Way = "not told"
     text: str = ""
@@ -68,16 +84,17 @@ NOT_TOLD = Split()
 
 
 class Figure(_Closed):
-    """One figure.
+    """One published score.
 
     Attributes:
-        score: of `vadose.evaluation.METRICS`, anomaly_r or r2; m3 m-3 where it has units.
-        over: how sensors were put together.
-        value: the figure; the lower end where `to` is the upper one.
-        deviation: what the work gives behind a plus-minus sign.
-        product: which of the work's products.
-        part: which of its samples.
-        split: where it is another than the work's.
+        score: name of the score; m3 m-3 if it has a unit.
+        over: aggregation over sensors: mean or median over sensors, pooled samples, or across stations.
+        value: the score; the lower end of a range if `to` is given.
+        to: upper end of a range.
+        deviation: value behind the plus-minus sign.
+        product: product of the publication.
+        part: subset of its samples.
+        split: separation, if it differs from the publication's.
     """
 
     score: Score
@@ -91,20 +108,20 @@ class Figure(_Closed):
 
 
 class Publication(_Closed):
-    """A published work. What it does not tell, or what is not known of it, is empty.
+    """A published work; unknown values are empty.
 
     Attributes:
-        work: what tables call it.
-        source: where its figures stand.
-        checked: text of the source in which the figures were read again.
-        region: where its sensors lie.
-        networks: whose sensors it took.
-        sensors: how many.
-        period: of its samples, two ISO dates with a slash.
-        resolution: of its product.
-        split: how what was judged was kept from what was learned.
-        figures: one or more.
-        notes: what a reader must know beside.
+        work: name in tables.
+        source: reference.
+        checked: public text in which the scores were read a second time.
+        region: region of its sensors.
+        networks: networks of its sensors.
+        sensors: number of sensors.
+        period: period of its samples, two ISO dates with a slash.
+        resolution: resolution of its product.
+        split: separation of evaluation and training samples.
+        figures: scores, at least one.
+        notes: remarks for the reader.
     """
 
     work: str

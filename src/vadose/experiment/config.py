@@ -89,8 +89,8 @@ class TableSamples(Section):
     """Samples from a matched point table.
 
     Attributes:
-        table: CSV, CSV.gz or Parquet.
-        columns: YAML file of the columns.
+        table: CSV, CSV.gz or Parquet file.
+        columns: YAML file of its columns.
     """
 
     table: Beside
@@ -101,12 +101,12 @@ class ArchiveSamples(Section):
     """Samples collocated from an archive of products and its ISMN sensors.
 
     Attributes:
-        archive: folder of the products, with `ismn` or `ismn.zip` in it.
-        period: of the samples, "2021-07-01/2022-06-30".
-        sample_times: of the samples: the Sentinel-1 passes over the sensor, or a number of days between them.
-        max_samples_per_sensor: if a sensor has more moments, they are thinned evenly.
-        labels: which readings are labels.
-        allow_unread: whether samples are built without a source though something of it lies in the archive.
+        archive: folder of the products, with `ismn/` or `ismn.zip` in it.
+        period: period of the samples, such as "2021-07-01/2022-06-30".
+        sample_times: times of the samples: the Sentinel-1 passes over the sensor, or a constant step, days.
+        max_samples_per_sensor: maximum number of samples per sensor; more are thinned evenly.
+        labels: selection of the in-situ readings.
+        allow_unread: whether samples are built without a source whose files are all unreadable.
     """
 
     archive: Beside
@@ -124,10 +124,10 @@ class ArchiveSamples(Section):
 
 
 class StoreSamples(Section):
-    """Samples that lie in a store already, such as of published shards.
+    """Samples of an existing store.
 
     Attributes:
-        store: folder that 'vadose samples' wrote; it is read where it is.
+        store: folder that 'vadose samples' wrote; it is read in place.
     """
 
     store: Beside
@@ -150,7 +150,7 @@ class EnsemblePart(Section):
     """Members of one kind in the ensemble of a fold.
 
     Attributes:
-        kind: of the members.
+        kind: kind of the members.
         size: number of members, trained with different seeds.
     """
 
@@ -159,20 +159,20 @@ class EnsemblePart(Section):
 
 
 class SplitPlan(Section):
-    """Which sensors, or by year which times, the models never see until they are judged.
+    """Sensors, or by year times, that are held out.
 
-    One of `folds`, `leave_one_out`, `test_fraction` and `test_years` says how much is held out.
+    One of `folds`, `leave_one_out`, `test_fraction` and `test_years` determines how much is held out.
 
     Attributes:
-        grouping: which sensors stay in one part.
-        folds: of a cross-validation in which every sensor is held out once.
+        grouping: sensors that stay together.
+        folds: number of folds of a cross-validation in which every sensor is held out once.
         leave_one_out: whether every group, such as every network, is held out once.
-        test_fraction: the part of the samples that is held out.
-        test_years: the years that are held out, UTC; for a split by year.
-        validation_fraction: part of the training samples, of other places or by year of the last times, that says
-            when to stop.
-        gap_days: days that a split by year leaves out between its parts; the length of the history if not given.
-        seed: of the dealing.
+        test_fraction: fraction of the samples that is held out.
+        test_years: years that are held out, UTC; for a split by year.
+        validation_fraction: fraction of the training samples, at other places or, by year, at the latest times, for
+            early stopping.
+        gap_days: gap between the parts of a split by year, days; the length of the history by default.
+        seed: random seed of the assignment.
     """
 
     grouping: SpatialGroups = SpatialGroups()
@@ -211,20 +211,20 @@ LOOKS = ("vv", "incidence_angle")
 
 
 class Experiment(Section):
-    """Everything that a run is made from.
+    """An experiment: everything that a run is made from.
 
     Attributes:
-        name: of the run.
-        simulated: whether the samples come from a simulated world.
-        samples: where they come from.
-        needs: predictors of the network; the halo is that of its encoder.
-        windows: how old an observation may be.
-        split: which sensors are held out.
-        network: its size.
-        ensemble: members of each fold's ensemble, by kind.
-        schedule: of the training.
-        baselines: baselines that are fitted and judged beside the network.
-        min_samples: a sensor needs to be scored.
+        name: name of the run.
+        simulated: whether the samples come from a simulated Earth.
+        samples: origin of the samples.
+        needs: predictors of the network; the encoder determines the halo.
+        windows: maximum age and latency of observations.
+        split: held-out sensors.
+        network: size of the network.
+        ensemble: members of the ensemble of each fold, by kind.
+        schedule: training of the network.
+        baselines: baselines that are fitted and scored with the network.
+        min_samples: minimum number of samples of a scored sensor.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")

@@ -11,12 +11,12 @@ from vadose.variables import INTERCHANGED_NEVER
 
 @dataclass(frozen=True)
 class HistorySpec:
-    """What was known before: cell values in steps of time that end with the moment of the estimate.
+    """Earlier observations of a cell, in equal steps that end at the time of the estimate.
 
     Attributes:
         variables: names of the predictors.
-        steps: how many, the latest first.
-        step_days: length of one, days; the value of a step is the mean of what was observed in it.
+        steps: number of steps; the latest comes first.
+        step_days: length of a step, days; its value is the mean of its observations.
     """
 
     variables: tuple[str, ...] = ()
@@ -26,11 +26,11 @@ class HistorySpec:
 
 @dataclass(frozen=True)
 class OwnRecord:
-    """Predictors that are read independently of their product: (x - mean) / std over the history of the place itself.
+    """Predictors that are standardised by the history of their own cell: (x - mean) / std.
 
     Attributes:
-        variables: names of predictors that the history has.
-        min_steps: observed steps of the history below which the predictor counts as missing.
+        variables: names of predictors in the history.
+        min_steps: minimum number of observed steps; with fewer the predictor is missing.
     """
 
     variables: tuple[str, ...] = ()
@@ -42,11 +42,11 @@ class InputSpec:
     """The inputs of a model.
 
     Attributes:
-        pixels: names of the predictors read at 10 m, in the order of the channels; empty for a model of cells alone.
-        cells: names of the predictors read as means over a cell of 320 m, in order.
-        history: what is read of the time before.
-        halo: cells around the estimated ones that the pixels must cover.
-        own_record: predictors that are read relative to the place's own record.
+        pixels: names of the predictors at 10 m, in the order of the channels; empty for a model without an encoder.
+        cells: names of the predictors as means of 320 m cells, in order.
+        history: earlier observations.
+        halo: width of the border of pixels around the estimated ones, cells.
+        own_record: predictors that are standardised by the history of their own cell.
     """
 
     pixels: tuple[str, ...] = ()

@@ -22,14 +22,14 @@ Days = Annotated[float, pydantic.Field(ge=0, le=36_600)]
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class TemporalPolicy:
-    """How old an observation may be to count as what is known at a moment, and how late its product comes.
+    """Maximum age and latency of observations.
 
     Attributes:
-        max_age_days: by the name of the source; one that is not named has that of `MAX_AGE_DAYS`.
-        causal: whether every moment is seen as it was then, so that a product counts only when its latency is over;
-            otherwise it is seen in hindsight, with everything observed until then.
-        latency_days: by the name of the source, for all of its products; one that is not named has those that its
-            products tell, else that of `variables.LATENCY_DAYS`.
+        max_age_days: maximum age by source, days; `MAX_AGE_DAYS` for the other sources.
+        causal: whether an estimate uses only products that were published by its time; otherwise, all observations
+            until then.
+        latency_days: latency by source, for all of its products, days; by default as published, see
+            `variables.LATENCY_DAYS`.
     """
 
     max_age_days: dict[str, Days] = field(default_factory=dict)

@@ -53,7 +53,7 @@ def conformal_scale(
 ) -> float:
     """The factor of the spread that makes the central interval of 90 % hold 90 % of the truth.
 
-    It is the quantile of |truth - mean| / spread over that of a Gaussian: conformal prediction with locally weighted
+    It is the quantile of `|truth - mean|` / spread over that of a Gaussian: conformal prediction with locally weighted
     residuals (Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2), where each place weighs the same, and
     each sensor of a place (Dunn, Wasserman and Ramdas 2023, doi 10.1080/01621459.2022.2060112, pool groups so): a new
     place is to find in its interval what it says, not one more sensor of the most crowded site.

@@ -25,8 +25,8 @@ class EncoderShape:
     """Size of the encoder.
 
     Attributes:
-        width: features of the first stage; each later one has twice as many, at most `max_width`.
-        blocks: 3 x 3 convolutions in each stage; chosen so that whole cells are taken away at every border.
+        width: features of the first stage; each later stage has twice as many, at most `max_width`.
+        blocks: number of 3 x 3 convolutions per stage; whole cells are removed at every border.
         max_width: features of the widest stage.
     """
 

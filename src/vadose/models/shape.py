@@ -32,16 +32,18 @@ class NetworkShape:
     """Size of the network.
 
     Attributes:
-        encoder: of the pixels, a shape or a name of `ENCODERS`; its halo becomes the halo of the needs.
-        cell_features: of a layer between the cells' columns and what joins them with other branches; 0 for none.
-        gru_size: of a recurrent unit beside the fixed filters of the past; 0 for none.
+        encoder: encoder of the pixels: a shape, or standard, small or paper_size; it determines the halo.
+        cell_features: features of a layer between the cell columns and the joining layers; 0 for none.
+        gru_size: features of a GRU beside the fixed filters of the history; 0 for none.
         hidden_size: features of the layers that join the branches.
-        dropout: share of the joined features that is dropped in training.
-        season: whether the day of the year is read.
-        noise: added in training to what is of the moment, in standard deviations of each column.
-        time_invariant_noise: to what lasts, the same for all samples of a sensor, so that it does not name one.
-        static_noise: to what never changes, likewise.
-        head_noise: to what the level is told from, likewise.
+        dropout: fraction of the joined features that is dropped in training.
+        season: whether the day of the year is an input.
+        noise: noise on time-dependent inputs in training, standard deviations.
+        time_invariant_noise: noise on time-invariant inputs in training, the same for all samples of a sensor, standard
+            deviations.
+        static_noise: noise on static inputs in training, the same for all samples of a sensor, standard deviations.
+        head_noise: noise on the inputs of the static head in training, the same for all samples of a sensor, standard
+            deviations.
     """
 
     encoder: Annotated[EncoderShape, pydantic.BeforeValidator(_named)] = EncoderShape()

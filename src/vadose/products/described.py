@@ -13,19 +13,19 @@ TABLES = (".parquet", ".pq", ".csv", ".csv.gz")
 
 
 class Reading(BaseModel):
-    """How gridded files are read.
+    """Reading of gridded files.
 
     Attributes:
-        variable: of soil moisture; not needed where a file has one alone.
-        units: of it, where the file tells none, or another than it means: "m3 m-3", "%" (volumetric per cent),
-            "kg m-2" or "mm" (water in a layer), "saturation" (0..1 or 0..100, by its values).
-        layer_depth: depth of the layer that holds kg m-2 or mm, m.
-        rescale: what saturation is scaled by: the least and greatest reading of each sensor, or porosity.
-        porosity: m3 m-3 of every place; without it the table of sensors must have a column `porosity`.
-        select: of dimensions besides ground and time the value that is meant, such as {"depth": "0.05"}.
-        quality: of SMAP's retrievals those that are recommended, or all.
-        window_hours: how far the time of a grid may lie from that of a reading.
-        flags: of ISMN that readings of an archive may have, as in `vadose.dataset.labels.LabelRule`.
+        variable: variable of soil moisture; not needed if a file has only one.
+        units: units, if the file states none or wrong ones: "m3 m-3", "%" (volumetric per cent), "kg m-2" or "mm"
+            (water in a layer), "saturation" (0..1 or 0..100, by its values).
+        layer_depth: depth of the layer of kg m-2 or mm, m.
+        rescale: scaling of saturation: by the minimum and maximum reading of each sensor, or by porosity.
+        porosity: porosity of every place, m3 m-3; by default the column `porosity` of the table of sensors.
+        select: selected value of each dimension besides space and time, such as {"depth": "0.05"}.
+        quality: SMAP retrievals that are read: the recommended ones, or all that were retrieved.
+        window_hours: maximum distance between the time of a grid and of a reading, hours.
+        flags: accepted ISMN flags of the readings of an archive, as in `LabelRule`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -47,7 +47,12 @@ class Reading(BaseModel):
 
 
 class Product(Reading):
-    """A product: its name, its file or folder, and how that is read."""
+    """A product: its name, its file or folder, and how it is read.
+
+    Attributes:
+        name: name on the scorecard.
+        path: file or folder.
+    """
 
     name: str = Field(min_length=1)
     path: Path

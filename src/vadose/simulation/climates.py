@@ -11,7 +11,11 @@ Celsius = Annotated[float, Field(ge=-90, le=90)]
 
 
 class Covers(BaseModel):
-    """Shares of land cover; they add to 1."""
+    """Fractions of land cover; their sum is 1.
+
+    Attributes:
+        crops, grass, forest, bare, urban, water: fraction of the class.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -39,18 +43,19 @@ class Climate(BaseModel):
     """Weather and ground of a region.
 
     Attributes:
-        koeppen: class of Koeppen and Geiger that it is like.
-        rain_mm_day: mean rain of a wet day.
+        koeppen: similar class of Koeppen and Geiger.
+        rain_mm_day: mean rain of a wet day, mm.
         wet_after_dry, wet_after_wet: probability of a wet day after a dry and after a wet one (Richardson 1981).
-        rain_season: 1 where it rains in summer alone, -1 in winter alone, 0 where it rains all year.
-        temperature_c, swing_c: mean of the year, and half the difference of summer and winter.
-        range_c: mean difference of a day's highest and lowest temperature.
-        cloud: mean cloud cover.
-        clay, sand: mean mass fractions.
-        relief_m: standard deviation of the terrain over 12 km.
-        covers: of the land.
-        evergreen: share of the forest that keeps its leaves.
-        irrigated: whether crops are watered when the root zone is dry.
+        rain_season: season of the rain: 1 in summer only, -1 in winter only, 0 all year.
+        temperature_c: annual mean temperature, degrees Celsius.
+        swing_c: half the difference between summer and winter temperature, degrees Celsius.
+        range_c: mean difference between a day's maximum and minimum temperature, degrees Celsius.
+        cloud: mean cloud fraction.
+        clay, sand: mean mass fraction in fine earth.
+        relief_m: standard deviation of the terrain height over 12 km, m.
+        covers: fractions of land cover.
+        evergreen: evergreen fraction of the forest.
+        irrigated: whether crops are irrigated when the root zone is dry.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -29,11 +29,11 @@ class Region(BaseModel):
     """A square of simulated ground.
 
     Attributes:
-        name: also names its network, SIM-<NAME>.
-        lon, lat: of its middle, degrees.
-        climate: its weather and ground; in a file also by name, such as "humid".
-        side_cells: of the square, in cells of 320 m; sensors stand where a chip of 9 cells fits.
-        sensors: stations in it: several make a dense network, one is a lone station.
+        name: name; its network is SIM-<NAME>.
+        lon, lat: centre, degrees.
+        climate: weather and ground; in a file also by name, such as "humid".
+        side_cells: side of the square, cells; sensors are placed where a chip of 9 cells fits.
+        sensors: number of stations: several are a dense network, one is sparse.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -60,16 +60,16 @@ REGIONS = (
 
 
 class WorldConfig(BaseModel):
-    """A simulated world; the same configuration gives the same world.
+    """A simulated Earth; the same configuration gives the same bytes.
 
     Attributes:
-        regions: of ground.
-        period: of all products and readings, "2021-07-01/2022-06-30".
-        radar_days: between two Sentinel-1 passes of one orbit; there are two orbits.
-        sentinel2_revisit_days: between two Sentinel-2 passes.
-        model_hours: between two GLDAS granules; the real ones come every 3 hours.
-        radiometer_km: pixels of the SMAP granules, 36 and the enhanced 9.
-        seed: of all that is random.
+        regions: squares of ground.
+        period: period of all products and readings, such as "2021-07-01/2022-06-30".
+        radar_days: revisit time of each of the two Sentinel-1 orbits, days.
+        sentinel2_revisit_days: revisit time of Sentinel-2, days.
+        model_hours: step between two GLDAS granules, hours; 3 in reality.
+        radiometer_km: grids of the SMAP granules, km: 36, and 9 for the enhanced product.
+        seed: random seed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -15,24 +15,24 @@ WARM = 0.1
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class TrainingConfig:
-    """How a network is trained.
+    """Training of a network.
 
     Attributes:
-        epochs: at most.
-        batch_size: samples that one step learns from, whatever the machine.
-        learning_rate: the highest, reached after a tenth of all steps and brought to zero along a cosine.
-        weight_decay: of AdamW (Loshchilov & Hutter, ICLR 2019); biases and norms have none.
-        patience: epochs without a better validation loss after which training ends with the weights that had the best;
-            without a number, it runs through all epochs, on the samples of the validation as well, and keeps the last.
-        per_sensor: samples of one sensor that stand together in a batch, so that its bias can be told from the rest:
-            as many as memory allows. A batch then has batch_size // per_sensor sensors.
-        weights: of the parts of the objective.
-        block_degrees: side of the blocks in which the sensors share one voice on the level, degrees.
+        epochs: maximum number of epochs.
+        batch_size: samples per step, on all devices together.
+        learning_rate: peak learning rate, reached after a tenth of all steps, followed by a cosine to zero.
+        weight_decay: weight decay of AdamW (Loshchilov & Hutter, ICLR 2019); none on biases and norms.
+        patience: epochs without a lower validation loss before training stops and the best weights are restored;
+            without a number, all epochs run, on the validation samples too, and the last weights are kept.
+        per_sensor: consecutive samples of one sensor in a batch, which separate its bias from the rest; a batch has
+            batch_size // per_sensor sensors.
+        weights: weights of the terms of the loss.
+        block_degrees: side of the blocks whose sensors share one weight in the bias, degrees.
         augment: whether chips are rotated and mirrored in training.
-        source_dropout: probability that a source is taken from the samples of a sensor in a batch.
-        ema_decay: decay of the exponential moving average of the weights, such as 0.99; the average is validated and
-            kept instead of the weights themselves. Without a number there is none.
-        seed: of everything random.
+        source_dropout: probability that a source is removed from the samples of a sensor in a batch.
+        ema_decay: decay of the exponential moving average of the weights, such as 0.99, which is validated and kept
+            instead of the weights; none without a number.
+        seed: random seed.
     """
 
     epochs: int = Field(default=30, ge=1, le=100_000)

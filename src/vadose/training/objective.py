@@ -12,12 +12,12 @@ from vadose.models.shape import NetworkOutput
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class LossWeights:
-    """How much each part of the objective counts beside the error in time.
+    """Weights of the terms of the loss, relative to the error in time.
 
     Attributes:
-        correlation: of 1 - R of a sensor.
-        bias: of a sensor's lasting error, squared, that the swing is told of; the level is told of it in full.
-        spread: of the likelihood of the spread.
+        correlation: weight of 1 - R of a sensor.
+        bias: weight of a sensor's squared mean error in the dynamic head; in the static head it is 1.
+        spread: weight of the likelihood of the standard deviation.
     """
 
     correlation: float = pydantic.Field(default=1.0, ge=0, le=1e6)
