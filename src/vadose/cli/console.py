@@ -1,5 +1,6 @@
 """What a person at a terminal sees: progress, results, refusals."""
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -11,11 +12,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from vadose import __version__
 from vadose.errors import VadoseError
 from vadose.io.atomic import in_words
+from vadose.io.logs import PRINTED, ConsoleHandler, LogFormatter, begin_logging, end_logging
 from vadose.io.processes import tidy_ending
 
 ERRORS = Console(stderr=True)
+LOGGER = logging.getLogger(__name__)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)
 """What PyTorch says, on a GPU and on a CPU."""
@@ -26,20 +30,39 @@ AllowUnread = Annotated[
     typer.Option("--allow-unread", help="Continue without a source whose files in the archive are all unreadable."),
 ]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
-Workers = Annotated[int, typer.Option(min=1, help="Parallel processes; all processors by default.")]
+Workers = Annotated[int, typer.Option(min=1, show_default="all processors", help="Parallel processes.")]
+
+
+class Terminal(ConsoleHandler):
+    """Log records above the progress bar, if there is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(LogFormatter("%(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        ERRORS.print(self.format(record), markup=False, highlight=False, soft_wrap=True)
+
+
+def log_to(file: Path | None, verbose: bool, command: str) -> None:
+    """Log a command to a file, if one is given, and at INFO to the terminal if `verbose`."""
+    begin_logging(file, Terminal(), verbose)
+    LOGGER.info("vadose %s: %s", __version__, command)
 
 
 def echo(*lines: str) -> None:
     """Print results, as they are."""
     for line in lines:
         typer.echo(line)
+        LOGGER.info(line, extra=PRINTED)
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[..., None]]:
     """A bar that is told (done, total, name of the step); one line a step where there is no terminal."""
     if not ERRORS.is_terminal:
-        yield _plain(what)
+        yield _logged(what, _plain(what))
         return
     columns = (
         TextColumn("{task.description}"),
@@ -54,7 +77,7 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
         def report(done: int, total: int, step: str = "") -> None:
             bars.update(task, completed=done, total=total, description=f"{what} {step}".strip())
 
-        yield report
+        yield _logged(what, report)
 
 
 @contextmanager
@@ -64,6 +87,7 @@ def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
     def report(what: str, facts: dict[str, float]) -> None:
         shown = "  ".join(f"{name} {value:.4g}" for name, value in facts.items())
         typer.echo(f"{what}  {shown}", err=True)
+        LOGGER.info("%s  %s", what, shown, extra=PRINTED)
 
     yield report
 
@@ -81,7 +105,13 @@ def report_errors(app: typer.Typer) -> int:
         refusal = _refusal_of(error)
         for part in (refusal.context, refusal.problem, refusal.hint):
             typer.echo(" ".join(part.split()), err=True)
+        LOGGER.error("%s. %s. %s", refusal.context, refusal.problem, refusal.hint, extra=PRINTED)
         return 2
+    except Exception:
+        LOGGER.exception("Unexpected error", extra=PRINTED)
+        raise
+    finally:
+        end_logging()
     return 0
 
 
@@ -98,6 +128,21 @@ def _refusal_of(error: Exception) -> VadoseError:
             "Use fewer --workers or a smaller area, or a machine with more memory",
         )
     raise error
+
+
+def _logged(what: str, show: Callable[..., None]) -> Callable[..., None]:
+    """A report that is logged too, each step once."""
+    last = ""
+
+    def report(done: int, total: int, step: str = "") -> None:
+        nonlocal last
+        show(done, total, step)
+        text = f"{what} {done}/{total} {step}".rstrip()
+        if text != last:
+            last = text
+            LOGGER.info(text, extra=PRINTED)
+
+    return report
 
 
 def _plain(what: str) -> Callable[..., None]:

@@ -1,13 +1,15 @@
 """The command line of vadose."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from vadose import __version__
 from vadose.cli import evaluate, maps, samples, simulate, train
-from vadose.cli.console import CORES, echo, epochs, progress, report_errors
+from vadose.cli.console import CORES, echo, epochs, log_to, progress, report_errors
 from vadose.io.gdal import shut_gdal
 from vadose.io.memory import tune_malloc
 
@@ -30,6 +32,23 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("map")(maps.map_)
 app.command("series")(maps.series)
 app.command("export")(train.export_)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _globally(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to the terminal what is done and why.")] = False,
+    log_file: Annotated[Path | None, typer.Option(help="Append the log of all processes to this file.")] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    log_to(log_file, verbose, shlex.join(sys.argv[1:]))
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Where sensors and sources meet: for each sensor and time the nearest reading and everything that was known."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +27,8 @@ from vadose.insitu.headers import Sensor
 from vadose.io.outputs import Request
 from vadose.io.processes import processes
 from vadose.sources.left_out import LeftOut, summary
+
+LOGGER = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]
 """Told after each sensor: how many are done, of how many, and which."""
@@ -148,6 +151,8 @@ def _written(
     """The store of all parts, in the order of the sensors."""
     dropped = sum((staging.dropped(number) for number in range(sensors)), RejectionCounts())
     unread = tuple(sorted({entry for number in range(sensors) for entry in staging.unread(number)}))
+    for entry in unread:
+        LOGGER.info("left out: %s %s: %s", entry.source, entry.name, entry.reason)
     parts = (part for number in range(sensors) for part in staging.parts(number))
     first = next(parts, None)
     if first is None:
@@ -210,6 +215,8 @@ class _Search:
         """Stage all samples of a sensor."""
         dropped: Counter[str] = Counter()
         self.staging.put(number, self._parts(sensor, dropped), dropped, self.archive.left_out)
+        name = f"{sensor.network} {sensor.station} {sensor.instrument}"
+        LOGGER.info("sensor %s: left out: %s", name, RejectionCounts.of(dropped) if dropped else "nothing")
         return number
 
     def _parts(self, sensor: Sensor, dropped: Counter[str]) -> Iterator[SampleChunk]:

@@ -1,5 +1,6 @@
 """The models of one fold: taken from the run where they are done, fitted where they are not."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, takewhile
@@ -27,6 +28,8 @@ from vadose.training import (
     load,
     save,
 )
+
+LOGGER = logging.getLogger(__name__)
 
 Reporter = Callable[[str, dict[str, float]], None]
 """Is told what is being done, and the figures of its latest step."""
@@ -98,6 +101,7 @@ class FoldTrainer:
     def _member(self, name: str, needs: InputSpec, member: int) -> Model:
         folder = self.run.checkpoint(self.fold, name, member)
         if _done(folder):
+            LOGGER.info("fold %d: %s-%d is trained already", self.fold, name, member)
             return load(folder)
         schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + member)
         state = folder.with_name(f"{folder.name}.state")

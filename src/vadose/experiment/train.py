@@ -1,5 +1,6 @@
 """A run from samples to scorecard; what is done stays done."""
 
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from vadose.report.scorecard import console_summary, write_scorecard
 from vadose.report.text import counted
 from vadose.training import DEFAULT, ComputeConfig, TrainingRows
 from vadose.variables import INTERCHANGED_NEVER, PRODUCTS
+
+LOGGER = logging.getLogger(__name__)
 
 LACK = "What a missing source costs"
 RESULTS_OF_A_RUN = ("experiment.json", "scorecard.json")
@@ -104,6 +107,7 @@ def train(
     folds = folds_of(experiment.split, store, past.steps * past.step_days)
     check_observed(experiment.network_needs, store, folds)
     run.declare(experiment)
+    LOGGER.info("%d samples, %d folds", len(store.index), len(folds))
     save_or_verify(table_of(folds, store.index), run.split)
     products, calibration, cost = _judged(experiment, store, run, folds, report, machine)
     for name, table in products.items():
@@ -131,6 +135,8 @@ def _judged(
     network: list[HeldOut] = []
     estimates: dict[str, list[pd.DataFrame]] = {NETWORK: []}
     for number, fold in enumerate(folds):
+        sizes = len(fold.train), len(fold.validation), len(fold.test)
+        LOGGER.info("fold %d: %d training, %d validation and %d held-out samples", number, *sizes)
         fitting = FoldTrainer(
             experiment, run, number, TrainingRows(store, fold.train, fold.validation), report, machine
         )
@@ -138,6 +144,8 @@ def _judged(
         for baseline in experiment.scored_baselines:
             if members := fitting.baseline(baseline):
                 estimates.setdefault(baseline, []).append(estimate_points(members, store, fold.test))
+            else:
+                LOGGER.info("fold %d: %s left out, as the samples lack its predictors", number, baseline)
     calibration, of_folds = calibrations(network)
     network = [fold.with_spread_of(own) for fold, own in zip(network, of_folds, strict=True)]
     estimates[NETWORK] = [fold.whole for fold in network]

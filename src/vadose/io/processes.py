@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from vadose.errors import VadoseError
+from vadose.io.logs import log_in_worker
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -105,6 +106,7 @@ def _begin() -> None:
     """Ctrl-C is the parent's to tell of; it ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
+    log_in_worker()
     Thread(target=_wait_for_parent, daemon=True).start()
 
 

@@ -1,5 +1,6 @@
 """A map of an area at one moment or many, from a run and an archive."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from vadose.grid import AreaOfInterest, Period
 from vadose.inference import MASK_SPEC
 from vadose.io.atomic import is_full
 from vadose.io.files import write_json
+from vadose.io.logs import PRINTED
 from vadose.io.outputs import Request
 from vadose.mapping import tile_files
 from vadose.mapping.area_files import read_area
@@ -39,6 +41,8 @@ from vadose.sources.left_out import LeftOut
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.soilgrids import SoilGrids
 from vadose.variables import ARCHIVE_PRODUCTS
+
+LOGGER = logging.getLogger(__name__)
 
 MOST = 5_000_000
 """Tiles times moments of one map."""
@@ -119,6 +123,8 @@ def make_map(
     if not begun:
         _require_something(prepared)
     left_out = _left_out(prepared)
+    for entry in left_out:
+        LOGGER.info("left out: %s %s: %s", entry.source, entry.name, entry.reason)
     with MAP.folder(request.out, ["plan.json", "collection.json"]):
         prepared.plan.settle(request.out)
         _finish(prepared, report, crew)
@@ -278,12 +284,14 @@ def _finish(prepared: Prepared, report: Progress, crew: Executor) -> None:
     waiting = [task for task in tasks if tile_files.finished(out, task) is None]
     done, failed = len(tasks) - len(waiting), dict[str, str]()
     report(done, len(tasks), "mapped")
+    LOGGER.info("%d of %d tiles are finished; the others are computed by %s", done, len(tasks), crew)
     for task, error in crew.each(prepared.bench, prepared.tools, waiting):
         if error is None:
             done += 1
         else:
             _require_room(error, out, done, len(tasks))
             failed[str(task)] = _reason(error)
+            LOGGER.info("tile %s failed: %s", task, failed[str(task)], extra=PRINTED)
         report(done, len(tasks), "mapped")
     if failed:
         raise TilesFailed(out, len(tasks), dict(sorted(failed.items())))

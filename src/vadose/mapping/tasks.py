@@ -1,5 +1,6 @@
 """What a worker does: one tile at some moments, from the archive to a finished file."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,14 @@ from vadose.experiment.run import Run
 from vadose.fusion import FeatureBuilder, InputSpec, TemporalPolicy
 from vadose.grid import Period, Tile
 from vadose.inference import MASK_SPEC, Calibration, empty_estimate, estimate_tile, of_conditions
+from vadose.io.logs import log_in_worker
 from vadose.io.memory import peak_mb, tune_malloc
 from vadose.mapping import tile_files
 from vadose.mapping.tile_files import Task, TaskRecord, TaskResult
 from vadose.models import Model
 from vadose.sources import Source, open_mask_sources, open_sources
+
+LOGGER = logging.getLogger(__name__)
 
 RASTER_CACHE_MB = 64
 """Blocks of raster files that are kept in memory, however large the map."""
@@ -151,13 +155,16 @@ def run_task(tools: WorkerContext, bench: WorkerSpec, task: Task) -> TaskRecord:
     """
     begun = time.perf_counter()
     done = estimate_times(tools, task.tile, task.moments, bench.as_of)
-    return tile_files.write(bench.out, task, done, time.perf_counter() - begun, peak_mb())
+    seconds = time.perf_counter() - begun
+    LOGGER.info("tile %s: %d items, %.1f s", task, len(set().union(*done.items)), seconds)
+    return tile_files.write(bench.out, task, done, seconds, peak_mb())
 
 
 def run_task_in_process(bench: WorkerSpec, device: str, task: Task) -> TaskRecord:
     """As `run_task`, in a process of its own: it opens the tools itself, once, and reads without threads."""
     dask.config.set(scheduler="synchronous")
     tune_malloc()
+    log_in_worker()
     return run_task(context_of(bench, device), bench, task)
 
 

@@ -1,5 +1,6 @@
 """A whole world, product by product."""
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
 from functools import partial
@@ -16,6 +17,8 @@ from vadose.simulation.ground_maps import require_mapped, write_soils
 from vadose.simulation.raster import NOTICE
 from vadose.simulation.region import blocks_of, write_region
 from vadose.simulation.simulator import RegionSimulator
+
+LOGGER = logging.getLogger(__name__)
 
 DECLARATION = "world.json"
 MAKE = Request("simulate make", "")
@@ -58,6 +61,7 @@ def _make(config: WorldConfig, folder: Path, progress: Report | None, workers: i
     tasks = {name: task for name, task in _tasks(config, folder).items() if name not in finished}
     sizes = _sizes(config)
     done, total = sum(sizes[name] for name in finished), sum(sizes.values())
+    LOGGER.info("finished: %s; to do: %s", ", ".join(finished) or "nothing", ", ".join(tasks) or "nothing")
     for name, part in _run(tasks, workers):
         if part is None:
             finished.append(name)
@@ -141,7 +145,9 @@ def _run(tasks: dict[str, Task], workers: int) -> Iterator[tuple[str, str | None
 
 
 def _listed(task: Task) -> list[str]:
-    return list(task())
+    parts = list(task())
+    LOGGER.info("written: %s", ", ".join(parts))
+    return parts
 
 
 def _finished(config: WorldConfig, folder: Path) -> list[str] | None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vadose.errors import VadoseError
+from vadose.io.logs import log_in_worker
 from vadose.io.processes import ending_with_this
 from vadose.models import FusionNetwork
 
@@ -72,6 +73,7 @@ def launch(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -
 
 
 def _process(fabric: "Fabric", job: Job, network: FusionNetwork, rows: "SimpleQueue[Row | None]") -> VadoseError | None:
+    log_in_worker()
     own = deepcopy(network)  # the tensors that processes are given lie in memory that they share
     try:
         job(fabric, own, rows.put if fabric.global_rank == 0 else _silent)

@@ -1,5 +1,6 @@
 """An ablation at work: row after row, or several side by side; what is done stays done."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
@@ -20,6 +21,8 @@ from vadose.experiment.train import train
 from vadose.io.locks import exclusive_lock
 from vadose.io.outputs import Request
 from vadose.io.processes import processes
+
+LOGGER = logging.getLogger(__name__)
 
 Told = Callable[[int, int, str], None]
 
@@ -79,6 +82,7 @@ def _ablate(
     for row, run in runs.items():
         run.declare(row.experiment)
     lacking = list({row.run: row for row, run in runs.items() if not _finished(run)}.values())
+    LOGGER.info("%d of %d variants are trained already", len(runs) - len(lacking), len(runs))
     for done, name in enumerate(_trained(lacking, store, runs, report, workers), start=1):
         report(f"row {name}", {"rows": done, "of": len(lacking)})
     return write_ablation(folder, experiment, runs)

@@ -1,0 +1,85 @@
+"""Logging of the package and of its worker processes: to the terminal, and to one file."""
+
+import logging
+import os
+import re
+import time
+from pathlib import Path
+
+LOG_FILE = "VADOSE_LOG_FILE"
+"""Environment variable that names the log file to worker processes."""
+PRINTED = {"printed": True}
+"""`extra` of a record whose text is on the terminal already."""
+_LINE = "%(asctime)sZ %(process)d %(levelname)s %(name)s: %(message)s"
+_SIGNED = re.compile(r"(\w+://[^\s?'\"]+)\?[^\s'\"]+")
+_USER = re.compile(r"(\w+://)[^\s/@'\"]+@")
+
+
+def redacted(text: str) -> str:
+    """Remove queries (signatures, tokens) and user names with passwords from addresses in a text."""
+    return _USER.sub(r"\1…@", _SIGNED.sub(r"\1?…", text))
+
+
+class LogFormatter(logging.Formatter):
+    """Records with time in UTC, addresses without secrets."""
+
+    converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record."""
+        return redacted(super().format(record))
+
+
+class _LogFile(logging.FileHandler):
+    """The log file; each record is appended in one write, so that several processes share it."""
+
+
+def begin_logging(file: Path | None, console: logging.Handler | None = None, verbose: bool = False) -> None:
+    """Log to a file, and to the terminal.
+
+    Args:
+        file: appended to; records of the package at INFO, of other packages at WARNING.
+        console: warnings go to it, and if `verbose` the package's records at INFO, without those that are printed.
+        verbose: whether the terminal shows INFO.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    end_logging()
+    root = logging.getLogger()
+    if file is not None:
+        root.addHandler(_log_file(file))
+        os.environ[LOG_FILE] = str(file.absolute())
+    if console is not None:
+        console.setLevel(logging.INFO if verbose else logging.WARNING)
+        console.addFilter(lambda record: not getattr(record, "printed", False))
+        root.addHandler(console)
+    logging.getLogger("vadose").setLevel(logging.INFO if verbose or file else logging.WARNING)
+
+
+def end_logging() -> None:
+    """End what `begin_logging` began."""
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, _LogFile | ConsoleHandler)]:
+        root.removeHandler(handler)
+        handler.close()
+    os.environ.pop(LOG_FILE, None)
+    logging.getLogger("vadose").setLevel(logging.NOTSET)
+
+
+def log_in_worker() -> None:
+    """Log to the file of the process that started this one, if it has one."""
+    file, root = os.environ.get(LOG_FILE), logging.getLogger()
+    if file and not any(isinstance(one, _LogFile) for one in root.handlers):
+        root.addHandler(_log_file(Path(file)))
+        logging.getLogger("vadose").setLevel(logging.INFO)
+
+
+class ConsoleHandler(logging.Handler):
+    """Handler of the terminal."""
+
+
+def _log_file(file: Path) -> _LogFile:
+    handler = _LogFile(file, mode="a", encoding="utf-8")
+    handler.setFormatter(LogFormatter(_LINE, "%Y-%m-%dT%H:%M:%S"))
+    return handler
