@@ -53,7 +53,7 @@ def test_a_point_has_the_series_of_the_cell_that_holds_it(form, tile, maps):
     assert (table["time"].to_numpy("datetime64[s]") == np.tile(np.array(MOMENTS).astype("datetime64[s]"), 2)).all()
     expected = [lon[2, 3], lon[2, 3] + 1, lon[0, 0], lon[0, 0] + 1]
     np.testing.assert_allclose(table["soil_moisture"], expected, atol=1e-5)
-    np.testing.assert_allclose(table["soil_moisture_spread"], np.repeat([lat[2, 3], lat[0, 0]], 2), atol=1e-4)
+    np.testing.assert_allclose(table["soil_moisture_std"], np.repeat([lat[2, 3], lat[0, 0]], 2), atol=1e-4)
     assert table["quality"].tolist() == [64, 64, 1, 1]
     assert table["age_smap"].tolist() == [0.5, 1.5, 0.5, 1.5]
 

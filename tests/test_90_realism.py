@@ -174,9 +174,8 @@ def test_a_folder_without_the_real_data_is_refused(tmp_path):
 def test_scores_against_sensors_are_those_of_the_scorecard():
     table = table_of(np.random.default_rng(0))
     years = (table["period_start"] - table["period_start"].min()).dt.days // 365
-    predictions = table.assign(
-        sensor=years.astype(str), lat=1.0, lon=2.0, time=table["period_start"], soil_moisture=table["smap"]
-    )
+    known = {"soil_moisture": table["smap"], "soil_moisture_in_situ": table["soil_moisture"]}
+    predictions = table.assign(sensor=years.astype(str), lat=1.0, lon=2.0, time=table["period_start"], **known)
     scores = per_sensor(predictions, min_samples=20).groupby(["network", "station"])[["r", "bias", "ubrmse"]].mean()
     found = by_sensor(table)[["smap.r", "smap.bias", "smap.ubrmse"]]
     np.testing.assert_allclose(found.to_numpy(), scores.to_numpy(), atol=1e-9)
