@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import vadose
 from vadose.dataset import Samples, SampleStore, SampleWriter, SpatialGroups
 from vadose.errors import VadoseError
 from vadose.evaluation import read
@@ -16,7 +17,6 @@ from vadose.experiment import Experiment
 from vadose.experiment.build_samples import _around, _regular
 from vadose.experiment.predict import predict_store
 from vadose.experiment.run import Run
-from vadose.experiment.score import score_products
 from vadose.experiment.train import train
 from vadose.fusion import InputSpec
 from vadose.grid import Period
@@ -135,22 +135,24 @@ def test_where_every_network_has_seen_a_sensor_the_table_and_the_scores_say_so(t
     )
     seen = SENSORS - len(judged)
     said = f"all: {seen * MOMENTS} of 96 samples, {seen} of 12 sensors, seen in training; scores of these are not of"
-    assert said in score_products([tmp_path / "all.parquet"], tmp_path / "scores", 5)
+    assert said in str(vadose.evaluate([tmp_path / "all.parquet"], out=tmp_path / "scores", min_samples=5))
     assert said in (tmp_path / "scores" / "scorecard.md").read_text()
     assert said in json.loads((tmp_path / "scores" / "scorecard.json").read_text())["made_from"]["notes"][0]
 
 
 def test_scores_of_tables_that_do_not_tell_claim_nothing(run, tmp_path):
     predictions = run.folder / "predictions" / "network.parquet"
-    assert "network: 0 of 96 samples, 0 of 12 sensors, seen in training." in score_products([predictions], None, 5)
+    assert "network: 0 of 96 samples, 0 of 12 sensors, seen in training." in str(
+        vadose.evaluate([predictions], min_samples=5)
+    )
     table = read(predictions)
     table.drop(columns="seen_in_training").to_csv(tmp_path / "silent.csv", index=False)
-    assert "seen in training" not in score_products([tmp_path / "silent.csv"], None, 5)
+    assert "seen in training" not in str(vadose.evaluate([tmp_path / "silent.csv"], min_samples=5))
     table.to_csv(tmp_path / "told.csv", index=False)
-    assert "told: 0 of 96 samples" in score_products([tmp_path / "told.csv"], None, 5)
+    assert "told: 0 of 96 samples" in str(vadose.evaluate([tmp_path / "told.csv"], min_samples=5))
     table.assign(seen_in_training="perhaps").to_csv(tmp_path / "unclear.csv", index=False)
     with pytest.raises(VadoseError) as refused:
-        score_products([tmp_path / "unclear.csv"], tmp_path / "scores", 5)
+        vadose.evaluate([tmp_path / "unclear.csv"], out=tmp_path / "scores", min_samples=5)
     assert "column seen_in_training" in refused.value.context and "True or False" in refused.value.hint
     assert not (tmp_path / "scores").exists()
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import vadose
 from vadose.evaluation import DISTANCE, Setting, Split
-from vadose.experiment.score import score_products, setting_of
+from vadose.experiment.score import setting_of
 from vadose.experiment.training_distance import with_training_distance
 from vadose.products import Product
 
@@ -65,7 +66,7 @@ def test_estimates_in_the_folder_of_their_run_are_parted_by_distance(tmp_path):
     (tmp_path / "run" / "predictions").mkdir(parents=True)
     write_split(tmp_path / "run" / "folds.parquet", FOLDS)
     estimates().to_parquet(tmp_path / "run" / "predictions" / "network.parquet")
-    score_products([str(tmp_path / "run" / "predictions" / "network.parquet")], tmp_path / "card", 10)
+    vadose.evaluate([str(tmp_path / "run" / "predictions" / "network.parquet")], out=tmp_path / "card", min_samples=10)
     strata = json.loads((tmp_path / "card" / "scorecard.json").read_text())["strata"]
     held = {row["class"]: row["sensors"] for row in strata if row["stratum"].startswith("distance")}
     assert held == {"10 to 50 km": 1, "100 to 500 km": 2, "500 km and more": 1}
@@ -106,9 +107,8 @@ def test_errors_are_told_by_triple_collocation_where_asked(tmp_path):
     ).assign(lon=0.5, time=np.tile(days, 3), soil_moisture_in_situ=truth + rng.normal(0, 0.03, 1200))
     for name, noise in (("one", 0.02), ("two", 0.04)):
         index.assign(soil_moisture=truth + rng.normal(0, noise, 1200)).to_parquet(tmp_path / f"{name}.parquet")
-    told = score_products(
-        [str(tmp_path / "one.parquet"), str(tmp_path / "two.parquet")], tmp_path / "card", 10, triple=True
-    )
+    asked = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    told = str(vadose.evaluate(asked, out=tmp_path / "card", min_samples=10, triple=True))
     page = (tmp_path / "card" / "scorecard.html").read_text()
     assert "Triple collocation" in page and "in situ" in page
     rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in told.splitlines() if line.startswith("| ")}

@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from rio_cogeo.cogeo import cog_validate
 
 import real_archive
+import vadose
 from vadose.dataset import LabelRule, SampleStore, ScalingStats, SpatialGroups
 from vadose.errors import VadoseError
 from vadose.experiment import Experiment, read_experiment
@@ -22,7 +23,6 @@ from vadose.experiment.build_samples import build_samples, store_of
 from vadose.experiment.folds import folds_of
 from vadose.experiment.predict import predict_store
 from vadose.experiment.run import Run
-from vadose.experiment.score import score_products
 from vadose.experiment.train import train_in
 from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy, build_features
 from vadose.grid import AreaOfInterest, cell_centres, tile_around
@@ -144,7 +144,8 @@ def test_the_scorecard_says_what_it_is_of(walk, tmp_path):
         assert words in text
     scores = pd.read_csv(walk.run.folder / "scorecard.csv")
     assert len(scores) and scores["network"].str.startswith("SIM-").all()
-    told = score_products([walk.run.folder / "predictions" / "network.parquet"], tmp_path / "scores", 3)
+    path = walk.run.folder / "predictions" / "network.parquet"
+    told = str(vadose.evaluate([path], out=tmp_path / "scores", min_samples=3))
     assert "ubRMSE" in told and (tmp_path / "scores" / "scorecard.md").is_file()
 
 

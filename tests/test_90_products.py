@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
+import vadose
 from vadose.errors import NoDataError, VadoseError
-from vadose.experiment.score import score_products
 from vadose.insitu.conversion import archive_to_parquet
 from vadose.insitu.ismn import Ismn
 from vadose.products import Product, Reading, gathered
@@ -276,7 +276,7 @@ def test_several_products_are_compared_and_the_page_says_how_they_were_read(plac
     (tmp_path / "other.yaml").write_text("name: saturated\npath: sat.nc\nunits: saturation\nrescale: sensor\n")
     grid(scale=2).to_netcdf(tmp_path / "sat.nc")
     asked = [str(places), f"land={tmp_path / 'land.nc'}", str(tmp_path / "other.yaml")]
-    told = score_products(asked, tmp_path / "out", 10, reading=Reading(layer_depth=0.1))
+    told = str(vadose.evaluate(asked, out=tmp_path / "out", min_samples=10, reading=Reading(layer_depth=0.1)))
     assert "sensors minus the others" in told and "kg m-2, divided by a layer of 0.1 m" in told
     page = (tmp_path / "out" / "scorecard.html").read_text()
     for words in ("kg m-2, divided by a layer of 0.1 m", "saturated: sat.nc", "least and greatest reading", "km away"):
@@ -297,7 +297,7 @@ def test_products_that_cannot_be_told_apart_or_read_are_refused(places, tmp_path
         ([str(places), str(tmp_path / "empty")], "holds no NetCDF"),
     ):
         with pytest.raises(VadoseError) as caught:
-            score_products(asked, None, 10)
+            vadose.evaluate(asked, min_samples=10)
         assert words in str(caught.value), words
 
 

@@ -1,5 +1,54 @@
-"""Soil moisture of the top 5 cm at 320 m, with its uncertainty."""
+"""Soil moisture of the top 5 cm at 320 m, with its uncertainty.
 
-from importlib.metadata import version
+The functions of this package are the Python API; each is imported when it is first used.
+"""
 
-__version__ = version("vadose")
+_MODULES = {
+    "archive": ("Archive", "LoadSpec", "open_archive"),
+    "batchu2022": ("fit_batchu2022_units", "import_batchu2022"),
+    "evaluate": ("Scorecard", "evaluate"),
+    "maps": ("estimate_map_cost", "extract_series", "make_map", "open_map"),
+    "model": ("TrainedModel", "load_model"),
+    "samples": (
+        "append_samples",
+        "build_samples",
+        "convert_ismn",
+        "describe_samples",
+        "import_table",
+        "open_samples",
+        "verify_samples",
+    ),
+    "simulate": ("simulate",),
+    "studies": ("compare_simulation", "evaluate_simulation", "run_demo"),
+    "train": ("ablate", "open_run", "train"),
+}
+_OTHERS = {
+    "AreaOfInterest": "vadose.grid",
+    "ComputeConfig": "vadose.training.compute",
+    "Experiment": "vadose.experiment.config",
+    "InputSpec": "vadose.fusion.input_spec",
+    "HistorySpec": "vadose.fusion.input_spec",
+    "NoDataError": "vadose.errors",
+    "Quality": "vadose.variables",
+    "Run": "vadose.experiment.run",
+    "SampleStore": "vadose.dataset.store",
+    "TilesFailed": "vadose.mapping.request",
+    "VadoseError": "vadose.errors",
+    "read_experiment": "vadose.experiment.config",
+}
+_WHERE = _OTHERS | {name: f"vadose.api.{module}" for module, names in _MODULES.items() for name in names}
+__all__ = list(_WHERE)
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415 (the package itself imports nothing)
+
+    if name == "__version__":
+        return import_module("importlib.metadata").version("vadose")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'vadose' has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

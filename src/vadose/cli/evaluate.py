@@ -1,10 +1,11 @@
-"""The command that evaluates products. Heavy modules are imported by the command that needs them."""
+"""The command that evaluates products."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+import vadose
 from vadose.cli.console import echo
 
 Products = Annotated[
@@ -64,8 +65,18 @@ def evaluate(
 
     R, ubRMSE, RMSE and bias with 90 % intervals; with several products, the first is paired with each of the others.
     """
-    from vadose.experiment.score import score_products
     from vadose.products.described import reading_of
 
     reading = reading_of(variable, units, layer_depth, rescale or "", porosity, window_hours, select or (), quality)
-    echo(score_products(products, out, min_samples, sensors, reading, literature, triple))
+    card = vadose.evaluate(
+        products,
+        sensors=sensors,
+        out=out,
+        min_samples=min_samples,
+        literature=literature,
+        triple=triple,
+        reading=reading,
+    )
+    echo(str(card))
+    if out:
+        echo(f"Scorecard: {out / 'scorecard.md'}, and scorecard.html beside it")

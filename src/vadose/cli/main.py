@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadose import __version__
+import vadose
 from vadose.cli import evaluate, maps, samples, simulate, train
 from vadose.cli.console import CORES, echo, epochs, log_to, progress, report_errors
 from vadose.io.gdal import shut_gdal
@@ -36,7 +36,7 @@ app.command("export")(train.export_)
 
 def _print_version(asked: bool) -> None:
     if asked:
-        echo(__version__)
+        echo(vadose.__version__)
         raise typer.Exit
 
 
@@ -57,10 +57,8 @@ def demo(
     preset: Annotated[Literal["tiny", "small", "medium"], typer.Option(help="Size of the world.")] = "small",
 ) -> None:
     """Run the whole workflow on a simulated world: simulate, build samples, train, evaluate, map."""
-    from vadose.studies.demo import demonstrate
-
     with progress("demo") as report, epochs() as epoch_report:
-        shown = demonstrate(folder, preset, report, epoch_report, CORES)
+        shown = vadose.run_demo(folder, preset, workers=CORES, progress=report, epochs=epoch_report)
     echo(*shown)
 
 

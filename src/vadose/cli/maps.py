@@ -1,4 +1,4 @@
-"""Commands that make maps and read them. Heavy modules are imported by the command that needs them."""
+"""Commands that make maps and read them."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+import vadose
 from vadose.cli.console import CORES, RunFolder, echo, progress
+from vadose.report.text import counted
 
 
 class MapFormat(StrEnum):
@@ -43,22 +45,33 @@ def map_(
 
     An interrupted map resumes with the remaining tiles. Exit status 1 where tiles failed.
     """
-    from vadose.mapping import Executor, MapRequest, TilesFailed
-    from vadose.mapping.make import make_map
-
-    formats = tuple(map(str, form or ("cog",)))
-    request = MapRequest(run, archive, area, date, out, as_of, every, formats, pictures, allow_unread)
-    crew = Executor(scheduler, workers, device)
     if dry_run:
-        from vadose.mapping.cost import estimate_cost
-
-        echo(str(estimate_cost(request, crew)))
+        cost = vadose.estimate_map_cost(
+            run, archive, area, date, out, every=every, as_of=as_of, scheduler=scheduler, workers=workers, device=device
+        )
+        echo(str(cost))
         return
     told: list[str] = []
     try:
         with progress("tiles") as report:
-            written = make_map(request, report, crew=crew, tell=told.append)
-    except TilesFailed as failed:
+            written = vadose.make_map(
+                run,
+                archive,
+                area,
+                date,
+                out,
+                every=every,
+                as_of=as_of,
+                formats=tuple(map(str, form or ("cog",))),
+                pictures=pictures,
+                allow_unread=allow_unread,
+                scheduler=scheduler,
+                workers=workers,
+                device=device,
+                progress=report,
+                echo=told.append,
+            )
+    except vadose.TilesFailed as failed:
         for name, reason in failed.reasons.items():
             typer.echo(f"failed: {name}: {' '.join(reason.split())}", err=True)
         typer.echo(f"{failed.context} {len(failed.reasons)} of them failed. {failed.hint}", err=True)
@@ -74,8 +87,5 @@ def series(
     polygons: Annotated[Path | None, typer.Option(help="GeoJSON, GeoPackage or shapefile of polygons.")] = None,
 ) -> None:
     """Write time series of soil moisture at points, or means over polygons, from maps."""
-    from vadose.mapping.points import series_of
-    from vadose.report.text import counted
-
-    table = series_of(maps, out, point or (), points, polygons)
+    table = vadose.extract_series(maps, out, locations=point or (), points=points, polygons=polygons)
     echo(f"{counted(len(table), 'rows')} of {counted(table['place'].nunique(), 'places')} in {out}")

@@ -1,10 +1,11 @@
-"""Commands on sample stores. Heavy modules are imported by the command that needs them."""
+"""Commands on sample stores."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import vadose
 from vadose.cli.console import CORES, AllowUnread, Config, Out, Workers, echo, progress
 
 app = typer.Typer(no_args_is_help=True, help="Sample stores: predictors and readings per sensor and time.")
@@ -18,13 +19,8 @@ def build(config: Config, out: Out = None, workers: Workers = CORES, allow_unrea
 
     An interrupted build resumes with the remaining sensors.
     """
-    from vadose.experiment import read_experiment
-    from vadose.experiment.build_samples import build_samples
-
-    experiment = read_experiment(config).allowing_unread(allow_unread)
     with progress("samples") as report:
-        folder = out or Path("runs") / experiment.name / "samples"
-        echo(str(build_samples(experiment, folder, report, workers)))
+        vadose.build_samples(config, out, workers=workers, allow_unread=allow_unread, progress=report, echo=echo)
 
 
 @app.command("import-table")
@@ -34,9 +30,7 @@ def import_table_(
     out: Annotated[Path, typer.Option(help="Folder of the new store.")],
 ) -> None:
     """Import a matched point table, with labels or without, into a sample store."""
-    from vadose.dataset import TableMapping, import_table
-
-    echo(str(import_table(table, TableMapping.read(columns), out, columns)))
+    vadose.import_table(table, columns, out, echo=echo)
 
 
 @app.command("convert-ismn")
@@ -46,10 +40,8 @@ def convert_ismn(
     workers: Workers = CORES,
 ) -> None:
     """Convert an ISMN archive to Parquet tables; an interrupted run resumes."""
-    from vadose.insitu.conversion import archive_to_parquet
-
     with progress("sensors") as report:
-        echo(str(archive_to_parquet(archive, out, workers, report)))
+        vadose.convert_ismn(archive, out, workers=workers, progress=report, echo=echo)
 
 
 @app.command("append")
@@ -57,19 +49,15 @@ def append_(
     store: Store, other: Annotated[Path, typer.Argument(help="Store whose samples are appended to the first.")]
 ) -> None:
     """Append the samples of another store; duplicates are left out."""
-    from vadose.dataset import SampleStore, append
-
     with progress("samples") as report:
-        echo(str(append(store, SampleStore.open(other), report)))
+        vadose.append_samples(store, other, progress=report, echo=echo)
 
 
 @app.command("verify")
 def verify_(store: Store) -> None:
     """Verify every byte of a store: checksums, ranges, duplicates. Exit status 1 on a fault."""
-    from vadose.dataset import SampleStore, verify
-
     with progress("arrays") as report:
-        found = verify(SampleStore.open(store), report)
+        found = vadose.verify_samples(store, progress=report)
     echo(str(found))
     if found.faults:
         raise typer.Exit(1)
@@ -80,12 +68,7 @@ def describe_(
     store: Store, out: Annotated[Path | None, typer.Option(help="Where to draw places, times and labels, PNG.")] = None
 ) -> None:
     """Describe a store: sensors by network and year, readings, and missing values."""
-    from vadose.dataset import SampleStore, describe, picture
-
-    held = SampleStore.open(store)
-    echo(describe(held))
-    if out:
-        picture(held, out)
+    echo(vadose.describe_samples(store, out))
 
 
 @app.command("import-batchu2022")
@@ -101,10 +84,18 @@ def import_batchu2022(
     workers: Workers = CORES,
 ) -> None:
     """Import the published shards of Batchu et al. (2022) into a sample store; an interrupted import resumes."""
-    from vadose.batchu2022.commands import import_published
-
     with progress("shards") as report:
-        echo(import_published(folder, out, ismn, units, halo, simulated, report, workers))
+        vadose.import_batchu2022(
+            folder,
+            out,
+            ismn=ismn,
+            units=units,
+            halo=halo,
+            simulated=simulated,
+            workers=workers,
+            progress=report,
+            echo=echo,
+        )
 
 
 @app.command("fit-units")
@@ -115,7 +106,5 @@ def fit_units_(
     examples: Annotated[int, typer.Option(min=1, help="Largest number of examples.")] = 200,
 ) -> None:
     """Calibrate the published 0-255 numbers against real products of the same places and times."""
-    from vadose.batchu2022.commands import fit_units
-
     with progress("examples") as report:
-        echo(str(fit_units(folder, archive, out, examples, report)))
+        echo(str(vadose.fit_batchu2022_units(folder, archive, out, examples=examples, progress=report)))

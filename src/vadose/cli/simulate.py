@@ -1,10 +1,11 @@
-"""Commands on the simulated Earth. Heavy modules are imported by the command that needs them."""
+"""Commands on the simulated Earth."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+import vadose
 from vadose.cli.console import CORES, Workers, echo, progress
 
 app = typer.Typer(no_args_is_help=True, help="The simulated Earth: products, sensors and the known truth.")
@@ -19,12 +20,8 @@ def make_(
     workers: Workers = CORES,
 ) -> None:
     """Make a simulated Earth: six products in their real formats, STAC items, ISMN sensors, and the truth."""
-    from vadose.simulation import WorldConfig, make
-
-    chosen = WorldConfig.read(config) if config else WorldConfig.preset(preset)
-    seeded = chosen if seed is None else chosen.model_copy(update={"seed": seed})
     with progress("simulated world") as report:
-        make(seeded, folder, report, workers)
+        vadose.simulate(folder, preset, config=config, seed=seed, workers=workers, progress=report)
     echo(f"Simulated world in {folder}")
 
 
@@ -35,10 +32,7 @@ def compare(
     real: Annotated[Path | None, typer.Option(help="Folder of real data; without it recorded figures serve.")] = None,
 ) -> None:
     """Compare a simulated world with real data: histograms and statistics, where they differ and why."""
-    from vadose.studies.realism import compare_with_real
-
-    compare_with_real(folder, real, out)
-    echo(f"Page: {out}")
+    echo(f"Page: {vadose.compare_simulation(folder, out, real=real)}")
 
 
 @app.command("evaluate")
@@ -51,8 +45,6 @@ def evaluate(
 
     Each region is mapped by networks that were not trained on its sensors.
     """
-    from vadose.studies.truth import evaluate_against_truth
-
     with progress("regions") as report:
-        text = evaluate_against_truth(run, folder, out, report)
+        text = vadose.evaluate_simulation(run, folder, out, progress=report)
     echo(text, f"Tables: {out}")

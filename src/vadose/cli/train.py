@@ -1,4 +1,4 @@
-"""Commands that train networks and apply them to samples. Heavy modules are imported by the command that needs them."""
+"""Commands that train networks and apply them to samples."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import vadose
 from vadose.cli.console import CORES, AllowUnread, Config, Out, RunFolder, Workers, echo, epochs, progress
 
 
@@ -33,16 +34,20 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log too.")] = False,
 ) -> None:
     """Train the network and its baselines, and score them at held-out sensors."""
-    from vadose.experiment import read_experiment
-    from vadose.experiment.train import train_in
-    from vadose.training import ComputeConfig
-
-    experiment = read_experiment(config).allowing_unread(allow_unread)
-    machine = ComputeConfig.asked(device, devices, precision, accumulate, compiled, tensorboard)
-    folder = out or Path("runs") / experiment.name
+    compute = vadose.ComputeConfig.asked(device, devices, precision, accumulate, compiled, tensorboard)
     with progress("samples") as samples_report, epochs() as report:
-        scorecard = train_in(experiment, folder, resume, samples_report, report, workers, samples, machine)
-    echo(scorecard.summary, f"Scorecard: {scorecard.path}")
+        run = vadose.train(
+            config,
+            samples,
+            out,
+            resume=resume,
+            compute=compute,
+            workers=workers,
+            allow_unread=allow_unread,
+            progress=samples_report,
+            epochs=report,
+        )
+    echo(run.headline_text, f"Scorecard: {run.scorecard}")
 
 
 def ablate_(
@@ -55,12 +60,18 @@ def ablate_(
     variant: Annotated[list[str] | None, typer.Option(help="A variant beside the full model; all by default.")] = None,
 ) -> None:
     """Train variants of the network without each of its parts, on the same folds and seeds: a table and a figure."""
-    from vadose.experiment import read_experiment
-    from vadose.experiment.ablation import ablate
-
-    experiment = read_experiment(config).allowing_unread(allow_unread)
     with progress("samples") as samples_report, epochs() as report:
-        table = ablate(experiment, out, resume, samples_report, report, workers, samples, variant or ())
+        table = vadose.ablate(
+            config,
+            out,
+            store=samples,
+            variants=variant or (),
+            resume=resume,
+            workers=workers,
+            allow_unread=allow_unread,
+            progress=samples_report,
+            epochs=report,
+        )
     echo(table.read_text(encoding="utf-8"), f"Table: {table}")
 
 
@@ -74,11 +85,9 @@ def estimate(
     Each sensor is estimated by the networks that were not trained on its place; where all were, the column
     seen_in_training is true.
     """
-    from vadose.experiment.predict import predict_store
-
     told: list[str] = []
     with progress("estimates") as report:
-        table = predict_store(run, store, out, report, told.append)
+        table = vadose.load_model(run).predict(store, out, progress=report, echo=told.append)
     blank, seen = int(table["soil_moisture"].isna().sum()), int(table["seen_in_training"].sum())
     echo(
         *told,
@@ -92,6 +101,4 @@ def export_(
     form: Annotated[list[ModelFormat] | None, typer.Option("--format", help="onnx alone by default.")] = None,
 ) -> None:
     """Write the networks of a run as one model with the scaling inside, and its model card."""
-    from vadose.export.run import export_run
-
-    echo(*map(str, export_run(run, out, [*map(str, form or ("onnx",))])))
+    echo(*map(str, vadose.load_model(run).export(out, [*map(str, form or ("onnx",))])))

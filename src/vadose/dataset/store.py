@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from vadose.dataset.layout import (
     COLUMNS,
     DECLARATION,
     FORMAT,
+    IDENTITY,
     INDEX,
     KIND,
     LABEL,
@@ -31,11 +33,14 @@ from vadose.dataset.layout import (
     products_of,
 )
 from vadose.dataset.packing import Packing
+from vadose.dataset.store_dataset import to_dataset
 from vadose.errors import VadoseError
 from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL, nanoseconds
+from vadose.io.display import Summarised
 from vadose.io.files import read_json
 from vadose.io.locks import settle
+from vadose.io.paths import StrPath
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -44,8 +49,8 @@ HELD_BYTES = 2**25
 """Of an array that is kept in memory once it was asked for."""
 
 
-@dataclass(frozen=True, eq=False)
-class SampleStore:
+@dataclass(frozen=True, eq=False, repr=False)
+class SampleStore(Summarised):
     """Samples on disk: what was known at each sensor and time, and where known the label.
 
     Attributes:
@@ -67,12 +72,13 @@ class SampleStore:
     _held: dict[str, Floats] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: Path) -> "SampleStore":
+    def open(cls, path: StrPath) -> "SampleStore":
         """Open a store and check that it is whole: every array there, of the right shape, with all its files.
 
         Raises:
             VadoseError: no store, another kind, an unknown format, or a part that is missing or truncated.
         """
+        path = Path(path)
         settle(path)
         while True:
             stamp = _stamp(path)
@@ -111,6 +117,28 @@ class SampleStore:
     def rows(self) -> Rows:
         """All rows, in order."""
         return np.arange(len(self))
+
+    def to_xarray(self) -> xr.Dataset:
+        """View the samples as a CF dataset, chips read when they are asked for; see `store_dataset.to_dataset`."""
+        return to_dataset(self)
+
+    def _summary(self) -> tuple[str, Mapping[str, object]]:
+        index, holds = self.index, self.holds
+        sensors = len(index[list(IDENTITY)].drop_duplicates())
+        past = holds.history
+        networks = index["network"].nunique()
+        known = int(index[LABEL].notna().sum()) if LABEL in index else 0
+        rows: dict[str, object] = {
+            "samples": f"{len(self):,} of {sensors:,} sensors in {networks:,} network{'s' if networks != 1 else ''}",
+            "times": f"{index['time'].min():%Y-%m-%d}..{index['time'].max():%Y-%m-%d}" if len(self) else "none",
+            "readings": f"{known:,}",
+            "pixels of 10 m": f"{', '.join(holds.pixels)} with {holds.halo} cells around" if holds.pixels else "none",
+            "cells of 320 m": ", ".join(holds.cells) or "none",
+            "history": f"{', '.join(past.variables)}: {past.steps} steps of {past.step_days:g} days"
+            if past.variables
+            else "none",
+        }
+        return f"Samples {self.path}{' (simulated)' if self.simulated else ''}", rows
 
     @property
     def plans(self) -> tuple[ArraySpec, ...]:

@@ -14,6 +14,7 @@ from vadose.dataset.table_units import check
 from vadose.errors import VadoseError
 from vadose.fusion import TemporalPolicy
 from vadose.io.files import read_yaml
+from vadose.io.paths import StrPath
 from vadose.variables import (
     ENHANCED_SMAP,
     PREDICTORS,
@@ -170,14 +171,14 @@ class TableMapping(_Closed):
     simulated: bool = False
 
     @classmethod
-    def read(cls, path: Path) -> "TableMapping":
+    def read(cls, path: StrPath) -> "TableMapping":
         """Read a mapping from YAML.
 
         Raises:
             VadoseError: no such file, not YAML, or not a mapping; the message lists every fault.
         """
         asked = f"tables: the mapping {path}"
-        content = read_yaml(path, asked, f"Give a YAML file; {_EXAMPLES}")
+        content = read_yaml(Path(path), asked, f"Give a YAML file; {_EXAMPLES}")
         try:
             return cls.model_validate(content)
         except ValidationError as error:

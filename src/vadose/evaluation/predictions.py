@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vadose.errors import VadoseError
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST
 from vadose.io.csv_tables import read_csv, utc_times
+from vadose.io.paths import StrPath
 from vadose.variables import SOIL_MOISTURE
 
 SENSOR = ["network", "station", "sensor"]
@@ -23,7 +24,7 @@ PLAUSIBLE = (-0.5, 1.5)
 """Values in m3 m-3 beyond these are of other units, or fill values."""
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: StrPath) -> pd.DataFrame:
     """Read a table of predictions from Parquet or CSV and check it.
 
     Args:
@@ -35,6 +36,7 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         VadoseError: no such file, not readable as a table, or refused by `check`.
     """
+    path = Path(path)
     asked = f"predictions: {path}"
     if not path.is_file():
         raise VadoseError(asked, "There is no such file", "Give a Parquet or CSV file of predictions")

@@ -23,6 +23,7 @@ from vadose.dataset.spatial_groups import SpatialGroups
 from vadose.fusion import InputSpec, OwnRecord, TemporalPolicy
 from vadose.grid import Period
 from vadose.io.files import read_yaml, validated
+from vadose.io.paths import StrPath
 from vadose.models import NetworkShape
 from vadose.models.feature_columns import MOISTURE
 from vadose.training.config import LARGEST_SEED, TrainingConfig
@@ -297,13 +298,14 @@ class Experiment(Section):
         return InputSpec(cells=wanted) if set(wanted) <= set(self.cells) else None
 
 
-def read_experiment(path: Path) -> Experiment:
+def read_experiment(path: StrPath) -> Experiment:
     """Read a configuration; paths in it are relative to its folder.
 
     Raises:
         VadoseError: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
     """
     asked = f"experiment: the configuration {path}"
+    path = Path(path)
     content = read_yaml(path, asked, "Give one like those in configs/")
     folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 (links in circles are told by the reader above)
     return validated(Experiment, content, asked, "Mend these keys; configs/ has examples", folder=folder)

@@ -42,21 +42,25 @@ def predict_store(
             be written, or is something else than an earlier result of the same.
     """
     request = Request.of("estimate", out, run=folder, store=store)
-    with request.file(out) as held:
-        return _predict(folder, store, held, report, tell, request.mark)
-
-
-def _predict(
-    folder: Path,
-    store: Path,
-    out: Path,
-    report: Callable[[int, int], None],
-    tell: Callable[[str], None],
-    mark: str,
-) -> pd.DataFrame:
     run = Run(folder)
+    with request.file(out) as held:
+        table, inputs = estimate_store(run, SampleStore.open(store), report, tell)
+        write_estimates(held, table, run.experiment(), NETWORK, inputs, request.mark)
+        return table
+
+
+def estimate_store(
+    run: Run,
+    samples: SampleStore,
+    report: Callable[[int, int], None],
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Estimate every sample of a store as `predict_store` does; nothing is written.
+
+    Returns:
+        The estimates, and how the inputs differ from those of the training, one line each.
+    """
     experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
-    samples = SampleStore.open(store)
     require_same(run.input_calibrations(), samples, members[0].model.needs.names)
     needs, held = members[0].model.needs, samples.holds.names
     inputs = differences(needs, products_of_run(run.networks()), held, samples.products, "the store")
@@ -64,8 +68,7 @@ def _predict(
     table = estimate_held_out(members, wide, experiment.split.grouping, report, run.calibration())
     for line in (*inputs, shares_text(_coverage(table["quality"], needs), "samples")):
         tell(line)
-    write_estimates(out, table, experiment, NETWORK, inputs, mark)
-    return table
+    return table, inputs
 
 
 def _coverage(quality: pd.Series, needs: InputSpec) -> dict[str, float]:

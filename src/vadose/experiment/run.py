@@ -1,7 +1,7 @@
 """The folder of a run: what it was made from, its samples, its models, its estimates and its scorecard."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,18 +13,72 @@ from vadose.experiment import split_table
 from vadose.experiment.config import Experiment
 from vadose.inference import UNCALIBRATED, Calibration
 from vadose.io import files
+from vadose.io.display import Summarised
 from vadose.models import Model
+from vadose.report.scorecard import console_summary
 from vadose.training import load, origin
 
 NETWORK = "network"
 CALIBRATION = "calibration.json"
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Summarised):
     """A folder that holds all that came of an experiment."""
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+
+    def _summary(self) -> tuple[str, Mapping[str, object]]:
+        try:
+            experiment, headline = self.experiment(), self.headline
+        except VadoseError as error:
+            return f"Run {self.folder}", {"experiment": error.problem}
+        name = f"{experiment.name}{' (simulated)' if experiment.simulated else ''}"
+        scores = {
+            str(row["product"]): f"R {row['r']:.3f}, ubRMSE {row['ubrmse']:.4f} m3 m-3, {row['sensors']:,} sensors"
+            for _, row in headline.iterrows()
+        }
+        return f"Run {self.folder}", {"experiment": name, **(scores or {"scores": "none, the run is not complete"})}
+
+    @property
+    def headline(self) -> pd.DataFrame:
+        """Mean scores of each model at held-out sensors; empty while the run is not complete.
+
+        Raises:
+            VadoseError: the scorecard cannot be read.
+        """
+        path = self.folder / "scorecard.json"
+        return pd.DataFrame(files.read_json(path).get("headline") if path.exists() else [])
+
+    @property
+    def scorecard(self) -> Path:
+        """Markdown page of its scores."""
+        return self.folder / "scorecard.md"
+
+    @property
+    def headline_text(self) -> str:
+        """The scores as a table for a terminal.
+
+        Raises:
+            VadoseError: the run is not complete.
+        """
+        return console_summary(self.scorecard)
+
+    def estimates(self, model: str = NETWORK) -> pd.DataFrame:
+        """Read the estimates of a model at held-out sensors.
+
+        Raises:
+            VadoseError: the run has none of such a model.
+        """
+        path = self.folder / "predictions" / f"{model}.parquet"
+        if not path.is_file():
+            known = ", ".join(sorted(one.stem for one in path.parent.glob("*.parquet"))) or "none"
+            asked = f"run: estimates of '{model}'"
+            raise VadoseError(asked, f"{self.folder} has those of {known}", "Name one of these")
+        return pd.read_parquet(path)
 
     @property
     def store(self) -> Path:

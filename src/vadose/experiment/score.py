@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from dask.base import tokenize
 
 from vadose.errors import VadoseError
 from vadose.evaluation import (
@@ -22,104 +23,68 @@ from vadose.experiment.run import Run
 from vadose.experiment.training_distance import with_training_distance
 from vadose.io.files import renewing
 from vadose.io.outputs import Request
-from vadose.products import Gathered, Product, Reading, gathered
+from vadose.products import Product
+from vadose.products.gathered import Gathered, gathered
 from vadose.report.content import ReportData, ReportText
-from vadose.report.literature import benchmark_plain
-from vadose.report.markdown import difference_table
-from vadose.report.scorecard import CARD, headline_text, write_content
-from vadose.report.text import plain_table
+from vadose.report.scorecard import CARD, Scorecard, write_content
 from vadose.report.triple_collocation import TRIPLE, triple_markdown
 
 
 def score_products(
-    products: Sequence[str | Path],
+    products: Sequence[Product],
     out: Path | None,
     min_samples: int,
-    sensors: Path | None = None,
-    reading: Reading | None = None,
+    sensors: Path | pd.DataFrame | None = None,
     literature: str = "",
     triple: bool = False,
-) -> str:
-    """Score products on the samples that all of them have.
+) -> Scorecard:
+    """Score products on the samples that all of them have, and write the scorecard where a folder is given.
 
     Args:
-        products: tables of estimates or gridded files, each a path or name=path, or a YAML file of a `Product`.
+        products: tables of estimates or gridded ones; differences are to the first.
         out: folder of the scorecard; none is written without it.
         min_samples: a sensor needs to be scored.
         sensors: where gridded products are sampled, see `gathered`.
-        reading: of gridded files.
         literature: "published", or a folder of publications to compare the first product with; empty for none.
-        triple: whether errors are told by triple collocation too, of three products, or of two and the sensor.
-
-    Returns:
-        For a terminal: the headline, paired differences, published works, and what the figures rest on.
+        triple: whether errors are estimated by triple collocation too, of three products, or of two and the sensor.
 
     Raises:
-        VadoseError: as `gathered`, `score` and `publications`; or simulated samples are to be set beside published
-            works.
+        VadoseError: as `gathered`, `score` and `publications`; simulated samples are to be compared with publications;
+            or the folder holds another result.
     """
-    if out:
-        Request("evaluate", "").require_place(out, folder=True)
-    told = [Product.told(str(text), reading or Reading()) for text in products]
     if out is None:
-        return _judged(told, None, min_samples, sensors, literature, triple)
+        return _scored(products, min_samples, sensors, literature, triple)
     given = {
-        "products": [(one.name, one.path) for one in told],
-        "reading": reading.model_dump(mode="json", exclude_defaults=True) if reading else {},
-        "sensors": sensors,
+        "products": [(one.name, one.identity) for one in products],
+        "reading": [one.model_dump(mode="json", exclude_defaults=True, exclude={"name", "path"}) for one in products],
+        "sensors": tokenize(sensors) if isinstance(sensors, pd.DataFrame) else sensors,
     }
     asked = {"min_samples": min_samples, "literature": literature, "triple": triple}
     request = Request.of("evaluate", out, **given, **asked)
     with request.files(out, CARD, CARD[-1]) as held, renewing(held) as new:
-        return _judged(told, (new, out, request.mark), min_samples, sensors, literature, triple)
+        card = _scored(products, min_samples, sensors, literature, triple)
+        write_content(new, card.content, request.mark)
+        return card
 
 
-def _judged(
-    told: Sequence[Product],
-    card: tuple[Path, Path, str] | None,
-    min_samples: int,
-    sensors: Path | None,
-    literature: str,
-    triple: bool,
-) -> str:
-    """As `score_products`; `card` is where the scorecard is written, where it is in the end, and its mark."""
-    found = gathered(told, sensors)
-    simulated = any(is_simulated(path) for path in [*(one.path for one in told), *([sensors] if sensors else [])])
+def _scored(
+    products: Sequence[Product], min_samples: int, sensors: Path | pd.DataFrame | None, literature: str, triple: bool
+) -> Scorecard:
+    found = gathered(products, sensors)
+    beside = [Product(name="sensors", path=sensors)] if isinstance(sensors, Path) else []
+    simulated = any(one.attrs.get("simulated") for one in [*products, *beside])
     published = _works(literature, simulated)
-    tables, notes = _completed(found, told), [*found.notes, *seen_notes(found.tables)]
-    setting = setting_of(told[0], tables[told[0].name])
+    tables, notes = _completed(found, products), [*found.notes, *seen_notes(found.tables)]
+    setting = setting_of(products[0], tables[products[0].name])
     chapters = {TRIPLE: triple_markdown(tables)} if triple else {}
     words = ReportText(", ".join(tables), tuple(notes), SIMULATED if simulated else "", chapters)
-    content = ReportData.of(tables, words, min_samples, works=published, setting=setting)
-    if card:
-        new, out, mark = card
-        path = out / write_content(new, content, mark).name
-        notes = [*notes, f"Scorecard: {path}, and scorecard.html beside it"]
-    return "\n".join(filter(None, [words.title, words.notice, *_figures(content), *chapters.values(), *notes]))
-
-
-def _figures(content: ReportData) -> list[str]:
-    scores = content.scores
-    lines = [headline_text(scores)]
-    if scores.products[1:]:
-        first = scores.products[0].name
-        lines += [f"{first} minus the others, sensor by sensor", plain_table(*difference_table(scores))]
-    return lines + ([benchmark_plain(content.benchmark)] if content.benchmark else [])
-
-
-def is_simulated(table: Path) -> bool:
-    """Whether a table of estimates declares that it rests on a simulated world."""
-    parquet = table.is_file() and table.suffix.lower() in {".parquet", ".pq"}
-    return parquet and bool(pd.read_parquet(table, columns=["time"]).attrs.get("simulated"))
+    return Scorecard(ReportData.of(tables, words, min_samples, works=published, setting=setting))
 
 
 def setting_of(product: Product, table: pd.DataFrame) -> Setting:
-    """How the samples of a product were kept from its training, and its resolution, where its file declares them."""
-    if product.path.suffix.lower() not in {".parquet", ".pq"}:
-        return Setting()
-    declared = pd.read_parquet(product.path, columns=["time"]).attrs.get("made_from", {})
+    """How the samples of a product were kept from its training, and its resolution, where its table declares them."""
     try:
-        experiment = Experiment.model_validate(declared["experiment"])
+        experiment = Experiment.model_validate(product.attrs["made_from"]["experiment"])
     except (KeyError, TypeError, ValueError):
         return Setting()
     resolution = "points of a table" if "table" in type(experiment.samples).model_fields else "320 m"

@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
-from odc.geo.geobox import GeoBox
-from odc.geo.xr import xr_coords
 
 from vadose.errors import NoDataError, VadoseError
-from vadose.fusion.feature_cube import FeatureCube
+from vadose.fusion.feature_cube import FeatureCube, on_grid
 from vadose.fusion.input_spec import InputSpec
 from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats
@@ -18,7 +16,7 @@ from vadose.fusion.temporal_policy import TemporalPolicy
 from vadose.fusion.tile_source import Composite, TileSource, regrid_source
 from vadose.grid import AreaOfInterest, Period, Tile, nanosecond
 from vadose.sources.source import Source
-from vadose.variables import ELEVATION, PREDICTORS, source_of
+from vadose.variables import ELEVATION, source_of
 
 
 def build_features(
@@ -117,9 +115,9 @@ class FeatureBuilder:
         return FeatureCube(
             tile=self.tile,
             time=time,
-            pixels=_dataset(pixels, self.tile.pixels, ("y", "x")),
-            cells=_dataset(cells, self.tile.cells, ("y", "x")),
-            history=_dataset(steps, self.tile.cells, ("step", "y", "x")),
+            pixels=on_grid(pixels, self.tile.pixels, ("y", "x")),
+            cells=on_grid(cells, self.tile.cells, ("y", "x")),
+            history=on_grid(steps, self.tile.cells, ("step", "y", "x")),
             items=tuple(
                 sorted({item for moment in moments.values() for item in moment.items} | self._past_items(time))
             ),
@@ -205,16 +203,3 @@ def _unpublished(source: str, period: Period, last: np.datetime64) -> NoDataErro
         f"Nothing later than {np.datetime_as_string(last, 'm')} was published by then",
         "Allow older observations with max_age_days, or a longer history",
     )
-
-
-def _dataset(values: dict[str, Floats], grid: GeoBox, dims: tuple[str, ...]) -> xr.Dataset:
-    arrays = {name: (dims, np.asarray(array, np.float32), _attrs(name)) for name, array in values.items()}
-    return xr.Dataset(arrays, coords=xr_coords(grid))
-
-
-def _attrs(name: str) -> dict[str, str]:
-    if name in PREDICTORS:
-        return PREDICTORS[name].attrs
-    if name == SLOPE:
-        return {"units": "degree"}
-    return {"units": "day"} if name.endswith("_age") else {"units": "1"}

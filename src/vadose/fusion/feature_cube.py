@@ -1,11 +1,19 @@
 """Everything a model may see of a tile at a moment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
 
+from vadose.fusion.slope import SLOPE
 from vadose.grid import Tile
+from vadose.variables import MASK_VARIABLES, PREDICTORS
+
+_KNOWN = PREDICTORS | {variable.name: variable for group in MASK_VARIABLES.values() for variable in group}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,3 +38,20 @@ class FeatureCube:
     cells: xr.Dataset
     history: xr.Dataset
     items: tuple[str, ...] = ()
+
+
+def on_grid(values: Mapping[str, NDArray[np.floating]], grid: GeoBox, dims: tuple[str, ...]) -> xr.Dataset:
+    """Put arrays on a grid, with the attributes of their variables."""
+    arrays = {name: (dims, np.asarray(array, np.float32), attrs_of(name)) for name, array in values.items()}
+    return xr.Dataset(arrays, coords=xr_coords(grid))
+
+
+def attrs_of(name: str) -> dict[str, str]:
+    """CF attributes of a variable of a feature cube."""
+    if name in _KNOWN:
+        return _KNOWN[name].attrs
+    if name == SLOPE:
+        return {"units": "degree", "long_name": "mean slope within the cell"}
+    if name.endswith("_age"):
+        return {"units": "day", "long_name": f"age of the observation by {name.removesuffix('_age')}"}
+    return {"units": "1", "long_name": f"fraction of the cell observed by {name.removesuffix('_valid_fraction')}"}

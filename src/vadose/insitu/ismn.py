@@ -53,6 +53,9 @@ class Ismn:
     path: Path
     skip_malformed: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+
     def sensors(self, area: AreaOfInterest | None = None, deepest_m: float | None = None) -> tuple[Sensor, ...]:
         """The soil moisture sensors of the archive, sorted.
 

@@ -71,16 +71,24 @@ def read_shapes(path: Path) -> Any:
         VadoseError: it cannot be read, is of another format than its name says, or has no CRS.
     """
     asked = f"map: the shapes {path}"
-    layer = _layer(path, asked)
+    return in_degrees(_layer(path, asked), asked)
+
+
+def in_degrees(layer: Any, asked: str) -> Any:
+    """Carry the features of a GeoDataFrame into degrees; edges stay where they were.
+
+    Raises:
+        VadoseError: it has no CRS, or none that leads to degrees.
+    """
     if layer.crs is None:
         raise VadoseError(asked, "It has no coordinate reference system", "Write its CRS into the file")
     there = layer[layer.geometry.notna()]
-    in_degrees = bool(layer.crs.is_geographic)
+    geographic = bool(layer.crs.is_geographic)
     try:
-        if in_degrees:
+        if geographic:
             there = _within_degrees(there, asked)
-        there = there.set_geometry(there.geometry.segmentize(_LONGEST[in_degrees])).to_crs(4326)
-        return there if in_degrees else _within_degrees(there, asked)
+        there = there.set_geometry(there.geometry.segmentize(_LONGEST[geographic])).to_crs(4326)
+        return there if geographic else _within_degrees(there, asked)
     except VadoseError:
         raise
     except (ValueError, RuntimeError) as error:

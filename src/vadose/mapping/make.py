@@ -80,11 +80,17 @@ class Prepared:
         return WorkerSpec(run, archive, out, as_of, self.plan.digest)
 
     @property
+    def area(self) -> str:
+        """The area as it was asked: its text, or the box of its polygons."""
+        area = self.request.area
+        return ",".join(f"{edge:.15g}" for edge in area.bbox) if isinstance(area, AreaOfInterest) else area
+
+    @property
     def declared(self) -> dict[str, Any]:
         """What every file of the map says that it was made from."""
         experiment = self.tools.experiment
         as_of = self.plan.made_from["as_of"]
-        made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.request.area}
+        made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.area}
         return made | ({"as_of": as_of} if as_of else {}) | ({"inputs": list(self.inputs)} if self.inputs else {})
 
 
@@ -151,7 +157,7 @@ def prepare(request: MapRequest) -> Prepared:
     needs = tools.needs
     require_physical(run.input_calibrations(), needs.names)
     as_of = timestamp_of(request.as_of) if request.as_of else None
-    area = read_area(request.area)
+    area = request.area if isinstance(request.area, AreaOfInterest) else read_area(request.area)
     passes = Passes(lambda: Sentinel1(request.archive).index, area)
     moments = timestamps_of(request.date, request.every, passes)
     tiles = area.tiles(TILE_CELLS, needs.halo)

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest
 
 FORMATS = ("cog", "zarr", "netcdf")
 
@@ -16,8 +19,8 @@ class MapRequest:
     Attributes:
         run: folder of the trained networks.
         archive: folder of the products.
-        area: "west,south,east,north" in degrees, or a file of polygons: GeoJSON, GeoPackage, shapefile.
-        date: a day, which means its end, or a moment, UTC; or two days with a slash between, both included.
+        area: "west,south,east,north" in degrees, or a file of polygons: GeoJSON, GeoPackage, shapefile; or the area.
+        date: a day, which means its end, or a time, UTC; or two days with a slash between, both included; or times.
         out: folder of the files.
         as_of: a day, which means its end, or a moment, UTC: nothing that was published later is read; without it
             everything observed until the moment of the map is.
@@ -29,8 +32,8 @@ class MapRequest:
 
     run: Path
     archive: Path
-    area: str
-    date: str
+    area: str | AreaOfInterest
+    date: str | tuple[np.datetime64, ...]
     out: Path
     as_of: str | None = None
     every: str | None = None

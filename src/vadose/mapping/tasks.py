@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 
 from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.run import Run
-from vadose.fusion import FeatureBuilder, InputSpec, TemporalPolicy
+from vadose.fusion import FeatureBuilder, FeatureCube, InputSpec, TemporalPolicy
 from vadose.grid import Period, Tile
 from vadose.inference import MASK_SPEC, Calibration, empty_estimate, estimate_tile, of_conditions
 from vadose.io.logs import log_in_worker
@@ -120,30 +120,50 @@ def _estimated(
     tools: WorkerContext, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None
 ) -> TaskResult:
     needs = tools.needs
-    span = Period(moments[0], moments[-1] + np.timedelta64(1, "ns"))
     try:
-        opened = FeatureBuilder.open(tools.sources, tile, span, needs, tools.windows, as_of)
+        features = features_at(tools.sources, tools.conditions, tile, moments, needs, tools.windows, as_of)
     except NoDataError:
         return TaskResult((empty_estimate(tile, needs),) * len(moments), ((),) * len(moments))
-    conditions = _conditions(tools, tile, span, as_of)
     estimates, items = [], []
-    for moment in moments:
-        inputs = opened.at(moment)
+    for inputs, ground in features:
         estimate, used = estimate_tile(tools.models, inputs, tools.calibration, tools.windows), inputs.items
-        if conditions:
-            ground = conditions.at(moment)
+        if ground:
             estimate, used = estimate.flagged(of_conditions(ground)), tuple(sorted({*used, *ground.items}))
         estimates.append(estimate)
         items.append(used)
     return TaskResult(tuple(estimates), tuple(items))
 
 
-def _conditions(tools: WorkerContext, tile: Tile, span: Period, as_of: np.datetime64 | None) -> FeatureBuilder | None:
-    """What tells of the ground's conditions, if anything does."""
+def features_at(
+    sources: Sequence[Source],
+    mask_sources: Sequence[Source],
+    tile: Tile,
+    times: Sequence[np.datetime64],
+    spec: InputSpec,
+    policy: TemporalPolicy,
+    as_of: np.datetime64 | None = None,
+) -> Iterator[tuple[FeatureCube, FeatureCube | None]]:
+    """Build the features of a tile at several times, with those of the masks where there are any.
+
+    Args:
+        sources, mask_sources: of the archive.
+        tile: cells and halo.
+        times: in order, UTC.
+        spec: predictors, history and halo.
+        policy: age and publication of observations.
+        as_of: products published later are not read.
+
+    Raises:
+        NoDataError: no source holds anything there.
+        VadoseError: a file cannot be read.
+    """
+    span = Period(times[0], times[-1] + np.timedelta64(1, "ns"))
+    builder = FeatureBuilder.open(sources, tile, span, spec, policy, as_of)
     try:
-        return FeatureBuilder.open(tools.conditions, tile.with_halo(0), span, MASK_SPEC, tools.windows, as_of)
+        masks = FeatureBuilder.open(mask_sources, tile.with_halo(0), span, MASK_SPEC, policy, as_of)
     except NoDataError:
-        return None
+        masks = None
+    return ((builder.at(when), masks.at(when) if masks else None) for when in times)
 
 
 def run_task(tools: WorkerContext, bench: WorkerSpec, task: Task) -> TaskRecord:

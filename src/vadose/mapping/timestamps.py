@@ -41,17 +41,21 @@ def _no_date(date: str) -> VadoseError:
     )
 
 
-def timestamps_of(date: str, every: str | None, passes: "Passes") -> tuple[np.datetime64, ...]:
+def timestamps_of(
+    date: str | tuple[np.datetime64, ...], every: str | None, passes: "Passes"
+) -> tuple[np.datetime64, ...]:
     """The moments that are mapped, in order, UTC.
 
     Args:
-        date: a moment, a day, or two days with a slash between.
+        date: a moment, a day, or two days with a slash between; or the moments themselves.
         every: every how many days of a range, or "pass"; each day without it.
         passes: finds the passes of Sentinel-1.
 
     Raises:
         VadoseError: no dates, a range that ends before it starts, or an interval that is no number of days.
     """
+    if isinstance(date, tuple):
+        return date
     first, _, last = date.partition("/")
     begin, end = timestamp_of(first), timestamp_of(last or first)
     if every == PASS:

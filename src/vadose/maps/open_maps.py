@@ -7,6 +7,7 @@ import rioxarray  # noqa: F401  (gives datasets their `.rio`)
 import xarray as xr
 
 from vadose.errors import VadoseError
+from vadose.io.paths import StrPath
 from vadose.io.untrusted import netcdf_engine, require_own_codecs
 from vadose.maps.layers import NODATA
 from vadose.maps.read import read_map
@@ -14,7 +15,7 @@ from vadose.maps.read import read_map
 _BESIDE = ("_quality", "_age")
 
 
-def open_maps(path: Path) -> dict[int, xr.Dataset]:
+def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
     """The maps of a folder, or of one file of it.
 
     Args:
@@ -28,6 +29,7 @@ def open_maps(path: Path) -> dict[int, xr.Dataset]:
     Raises:
         VadoseError: there is no map, or one that cannot be read.
     """
+    path = Path(path)
     for suffix, opened in _READERS.items():
         files = [path] if path.suffix == suffix else sorted(path.glob(f"soil_moisture_*{suffix}"))
         files = [file for file in files if file.exists() and not file.stem.endswith(_BESIDE)]

@@ -12,10 +12,11 @@ from rasterio.errors import RasterioError
 
 from vadose.errors import VadoseError
 from vadose.grid import nanosecond
+from vadose.io.paths import StrPath
 from vadose.maps.layers import map_dataset
 
 
-def read_map(path: Path) -> xr.Dataset:
+def read_map(path: StrPath) -> xr.Dataset:
     """Read a written map of one zone, with its flags.
 
     Args:
@@ -28,6 +29,7 @@ def read_map(path: Path) -> xr.Dataset:
     Raises:
         VadoseError: a file is missing, cannot be read or is no such map.
     """
+    path = Path(path)
     flags = path.with_name(f"{path.stem}_quality.tif")
     (mean, spread), grid, tags, _ = _bands(path, ("soil_moisture", "soil_moisture_std"))
     (quality,), flag_grid, _, _ = _bands(flags, ("quality",))

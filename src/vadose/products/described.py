@@ -1,13 +1,19 @@
 """How a product is named and how its files are to be read."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+import pandas as pd
+import xarray as xr
+from dask.base import tokenize
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from vadose.errors import VadoseError
+from vadose.evaluation import check, read
 from vadose.io.files import read_yaml, validated
+from vadose.variables import SOIL_MOISTURE
 
 TABLES = (".parquet", ".pq", ".csv", ".csv.gz")
 
@@ -56,11 +62,69 @@ class Product(Reading):
 
     name: str = Field(min_length=1)
     path: Path
+    _held: pd.DataFrame | tuple[xr.Dataset, ...] | None = PrivateAttr(default=None)
+
+    @property
+    def held(self) -> pd.DataFrame | tuple[xr.Dataset, ...] | None:
+        """Table of predictions or gridded datasets in memory; None for those of files."""
+        return self._held
 
     @property
     def is_table(self) -> bool:
         """Whether it is a table of predictions."""
-        return str(self.path).lower().endswith(TABLES)
+        return isinstance(self.held, pd.DataFrame) or (self.held is None and str(self.path).lower().endswith(TABLES))
+
+    @property
+    def identity(self) -> str | Path:
+        """What tells it from another: its path, or a checksum of what is held in memory."""
+        return self.path if self.held is None else tokenize(self.held)
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """What a table says of itself: its attributes; empty for CSV and gridded files."""
+        if isinstance(self.held, pd.DataFrame):
+            return {str(name): one for name, one in self.held.attrs.items()}
+        parquet = self.held is None and self.path.is_file() and self.path.suffix.lower() in {".parquet", ".pq"}
+        told = pd.read_parquet(self.path, columns=["time"]).attrs if parquet else {}
+        return {str(name): one for name, one in told.items()}
+
+    def table(self) -> pd.DataFrame:
+        """Read the table of predictions and check it.
+
+        Raises:
+            VadoseError: it is none.
+        """
+        if isinstance(self.held, pd.DataFrame):
+            return check(self.held, f"predictions '{self.name}'")
+        return read(self.path)
+
+    @classmethod
+    def of(cls, name: str, what: object, reading: Reading) -> "Product":
+        """A product by its name: a path, a DataFrame, or an xarray object.
+
+        Raises:
+            VadoseError: it is none of these.
+        """
+        if isinstance(what, cls):
+            return what.model_copy(update={"name": name})
+        if isinstance(what, str | os.PathLike):
+            return cls.told(f"{name}={os.fspath(what)}", reading).model_copy(update={"name": name})
+        held: Any = what
+        if isinstance(what, xr.DataArray):
+            held = (what.to_dataset(name=what.name or SOIL_MOISTURE.name),)
+        elif isinstance(what, xr.DataTree):
+            held = tuple(node.to_dataset() for node in what.leaves)
+        elif isinstance(what, xr.Dataset):
+            held = (what,)
+        elif not isinstance(what, pd.DataFrame):
+            raise VadoseError(
+                f"evaluate: the product '{name}'",
+                f"It is a {type(what).__name__}",
+                "Give a path, a DataFrame of estimates, or a Dataset, DataArray or DataTree",
+            )
+        product = cls(name=name, path=Path(name), **reading.model_dump())
+        product._held = held
+        return product
 
     @classmethod
     def told(cls, text: str, reading: Reading) -> "Product":
@@ -81,7 +145,10 @@ class Product(Reading):
 
     @classmethod
     def _read(cls, path: Path) -> "Product":
-        asked, remedy = f"evaluate: the product {path}", f"Its keys are {', '.join(cls.model_fields)}"
+        asked, remedy = (
+            f"evaluate: the product {path}",
+            f"Its keys are {', '.join(cls.model_fields)}",
+        )
         content = read_yaml(path, asked, remedy)
         product = validated(cls, {"name": path.stem} | content, asked, remedy)
         return product.model_copy(update={"path": path.parent / product.path})

@@ -1,6 +1,6 @@
 """Gridded files, opened: NetCDF and HDF5, Zarr, GeoTIFF; one or a folder of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,14 @@ from vadose.products.times import Told, time_of_file, times_of_axis
 _NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".cdf"), (".tif", ".tiff")
 
 
-def files_of(product: Product) -> list[Path]:
-    """The files of a product, by name.
+def files_of(product: Product) -> Sequence[Path | xr.Dataset]:
+    """The files of a product, by name, or the datasets that it holds.
 
     Raises:
         VadoseError: a folder without any, or a file of another kind.
     """
+    if isinstance(product.held, tuple):
+        return product.held
     path = product.path
     if not path.is_dir() or _is_zarr(path):
         held = [path]
@@ -60,16 +62,17 @@ class Layers:
 
 
 @contextmanager
-def opened(product: Product, path: Path) -> Iterator[tuple[Layers, ...]]:
+def opened(product: Product, file: Path | xr.Dataset) -> Iterator[tuple[Layers, ...]]:
     """The layers of soil moisture of a file, of each of its variables that are meant.
 
     Raises:
         VadoseError: the file cannot be read, has no such variable, no time, or a dimension of which none is chosen.
     """
+    path = file if isinstance(file, Path) else product.path
     asked = f"{product.name}: {path}"
     with ExitStack() as stack:
         try:
-            root = stack.enter_context(_open(path, asked, ""))
+            root = stack.enter_context(_open(file, asked, "")) if isinstance(file, Path) else _stored(file)
             paths = chosen_paths(path, product.variable, _decoded(root), asked)
             held = [_held(path, one, root, stack, asked) for one in paths]
         except VadoseError:
@@ -93,6 +96,13 @@ def _open(path: Path, asked: str, group: str) -> xr.Dataset:
         require_own_codecs(path, asked)
         return xr.open_dataset(path, engine="zarr", chunks={}, decode_cf=False, group=group or None)
     return xr.open_dataset(path, engine=netcdf_engine(path, asked), decode_cf=False, group=group or None)
+
+
+def _stored(dataset: xr.Dataset) -> xr.Dataset:
+    """A dataset of memory with its numbers as they would be stored."""
+    variables, attrs = xr.conventions.encode_dataset_coordinates(dataset)
+    variables, attrs = xr.conventions.cf_encoder(variables, attrs)
+    return xr.Dataset(variables, attrs=attrs)
 
 
 def _decoded(dataset: xr.Dataset, stored: str = "") -> xr.Dataset:

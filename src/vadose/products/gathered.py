@@ -31,7 +31,7 @@ class Gathered:
     notes: tuple[str, ...]
 
 
-def gathered(products: Sequence[Product], sensors: Path | None = None) -> Gathered:
+def gathered(products: Sequence[Product], sensors: Path | pd.DataFrame | None = None) -> Gathered:
     """Products as tables of predictions.
 
     Gridded ones are sampled at the sensors and times of a table of predictions, or at the sensors of an ISMN archive,
@@ -50,7 +50,7 @@ def gathered(products: Sequence[Product], sensors: Path | None = None) -> Gather
         raise VadoseError(
             f"evaluate: {', '.join(names)}", "Two products have one name", "Name them: first=PATH second=PATH"
         )
-    tables = {product.name: read(product.path) for product in products if product.is_table}
+    tables = {product.name: product.table() for product in products if product.is_table}
     reference = _reference(sensors, tables) if len(tables) < len(products) else None
     notes: list[str] = []
     for product in products:
@@ -61,7 +61,9 @@ def gathered(products: Sequence[Product], sensors: Path | None = None) -> Gather
     return Gathered({name: tables[name] for name in names}, tuple(notes))
 
 
-def _reference(sensors: Path | None, tables: dict[str, pd.DataFrame]) -> pd.DataFrame | Path:
+def _reference(sensors: Path | pd.DataFrame | None, tables: dict[str, pd.DataFrame]) -> pd.DataFrame | Path:
+    if isinstance(sensors, pd.DataFrame):
+        return check(sensors, "evaluate: the table of sensors")
     if sensors is not None:
         is_table = Product(name="sensors", path=sensors).is_table
         return read(sensors) if is_table else sensors

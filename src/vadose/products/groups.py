@@ -14,6 +14,7 @@ from pyproj import CRS, Transformer
 from vadose.errors import VadoseError
 from vadose.io.untrusted import HDF5_MAGIC
 from vadose.products.axes import roles_of
+from vadose.variables import SOIL_MOISTURE
 
 Floats = NDArray[np.float64]
 
@@ -79,7 +80,8 @@ def paths_in_groups(path: Path) -> list[str]:
 
 
 def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[str]:
-    """Paths of the variables that are meant: the one that is named, or else the only gridded one, or SMAP's.
+    """Paths of the variables that are meant: the one that is named, or else the only gridded one, the
+    only one whose standard name is that of soil moisture, or SMAP's.
 
     Args:
         path: of the file.
@@ -92,6 +94,9 @@ def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[st
     """
     grids = [str(key) for key, held in root.data_vars.items() if {"x", "y"} <= set(roles_of(held)) or held.ndim > 1]
     name = name.strip("/")
+    stated = [key for key in grids if root[key].attrs.get("standard_name") == SOIL_MOISTURE.standard_name]
+    if not name and len(stated) == 1:
+        return stated
     if name in root.data_vars:
         return [name]
     if not name and len(grids) == 1:

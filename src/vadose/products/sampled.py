@@ -54,7 +54,7 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
         VadoseError: a file cannot be read, or files differ in units.
         NoDataError: no place lies within any of them.
     """
-    parts = [part for path in files_of(product) for part in _of_file(product, path, lat, lon)]
+    parts = [part for file in files_of(product) for part in _of_file(product, file, lat, lon)]
     units = {kind_of(part.units) if kind_of(part.units)[0] else part.units: part.units for part in parts}
     if len(units) > 1:
         several = sorted(units.values())
@@ -103,9 +103,10 @@ def _first_of(remarks: Iterable[str]) -> list[str]:
     return told[:_MOST_REMARKS] + more
 
 
-def _of_file(product: Product, path: Path, lat: Floats, lon: Floats) -> list[_Part]:
-    with opened(product, path) as held:
-        return [_one(layers, f"{product.name}: {path}", lat, lon) for layers in held]
+def _of_file(product: Product, file: Path | xr.Dataset, lat: Floats, lon: Floats) -> list[_Part]:
+    asked = f"{product.name}: {file if isinstance(file, Path) else product.path}"
+    with opened(product, file) as held:
+        return [_one(layers, asked, lat, lon) for layers in held]
 
 
 def _one(layers: Layers, asked: str, lat: Floats, lon: Floats) -> _Part:
@@ -187,8 +188,7 @@ def _read(
 
 def _swapped(product: Product, lat: Floats, lon: Floats) -> str:
     """What to say where places lie in the grid with latitude and longitude exchanged."""
-    path = files_of(product)[0]
-    with opened(product, path) as held:
+    with opened(product, files_of(product)[0]) as held:
         inside = np.isfinite(grid_of(held[0].variable, product.name).cells(lat.clip(-180, 180), lon.clip(-90, 90))[2])
     return "; with latitude and longitude exchanged they would: its axes are swapped" if inside.any() else ""
 

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,74 @@ from vadose.evaluation.publications import Publication
 from vadose.evaluation.scores import ProductScores, Scores
 from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.io.files import atomic_write, metadata, read_json
+from vadose.io.paths import StrPath
 from vadose.report.content import ReportData, ReportText
 from vadose.report.diagram import reliability_diagram, stated
 from vadose.report.extra_scores import with_intervals
-from vadose.report.literature import benchmark_records
-from vadose.report.markdown import DIAGRAM, scorecard_markdown
+from vadose.report.literature import benchmark_plain, benchmark_records
+from vadose.report.markdown import DIAGRAM, difference_table, scorecard_markdown
 from vadose.report.page import page
 from vadose.report.text import HEADER, headline_rows, plain_table
 
 CARD = ("scorecard.html", "scorecard.md", "scorecard.csv", DIAGRAM, "scorecard.json")
 """Names of its files."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scorecard:
+    """Scores of one product or several at in-situ sensors.
+
+    Attributes:
+        content: all that its files contain.
+    """
+
+    content: ReportData
+
+    @property
+    def headline(self) -> pd.DataFrame:
+        """One row for each product: counts, and the mean of each score over sensors and places with its interval."""
+        return self.content.scores.headline
+
+    @property
+    def sensors(self) -> pd.DataFrame:
+        """One row for each product and sensor, its scores on the matched samples."""
+        return _every_sensor(self.content)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the figures rest on."""
+        return tuple(self.content.words.notes)
+
+    def to_html(self, path: StrPath) -> Path:
+        """Write the page, all figures in it."""
+        return _written(Path(path), page(self.content))
+
+    def to_markdown(self, path: StrPath) -> Path:
+        """Write the page as Markdown."""
+        return _written(Path(path), _markdown(self.content))
+
+    def write(self, folder: StrPath) -> Path:
+        """Write all files of `write_scorecard` into a folder, and return the Markdown one."""
+        return write_content(Path(folder), self.content)
+
+    def __str__(self) -> str:
+        scores, words = self.content.scores, self.content.words
+        lines = [words.title, words.notice, headline_text(scores)]
+        if scores.products[1:]:
+            first = scores.products[0].name
+            lines += [f"{first} minus the others, sensor by sensor", plain_table(*difference_table(scores))]
+        lines += [benchmark_plain(self.content.benchmark)] if self.content.benchmark else []
+        return "\n".join(filter(None, [*lines, *words.chapters.values(), *words.notes]))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = headline_rows(_records(self.headline))
+        table = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        head = "".join(f"<th>{escape(name)}</th>" for name in HEADER)
+        words = self.content.words
+        title = f"<strong>{escape(words.title)}</strong> {escape(words.notice)}"
+        return f"<div>{title}<table><tr>{head}</tr>{table}</table></div>"
 
 
 def write_scorecard(
@@ -84,7 +143,7 @@ def write_content(folder: Path, content: ReportData, request: str = "") -> Path:
     figures = _figures(content) | ({"request": request} if request else {})
     texts = {
         "scorecard.html": page(content),
-        "scorecard.md": scorecard_markdown(scores, words.title, words.notes, words.notice, content.chapters),
+        "scorecard.md": _markdown(content),
         "scorecard.csv": _every_sensor(content).to_csv(index=False),
         "scorecard.json": json.dumps(figures, indent=2, allow_nan=False) + "\n",
     }
@@ -96,6 +155,17 @@ def write_content(folder: Path, content: ReportData, request: str = "") -> Path:
         else:
             (folder / DIAGRAM).unlink(missing_ok=True)
     return folder / "scorecard.md"
+
+
+def _markdown(content: ReportData) -> str:
+    words = content.words
+    return scorecard_markdown(content.scores, words.title, words.notes, words.notice, content.chapters)
+
+
+def _written(path: Path, text: str) -> Path:
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
 
 
 def console_summary(scorecard: Path) -> str:

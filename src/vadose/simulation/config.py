@@ -1,6 +1,6 @@
 """What world is simulated: where, when, how large, how often it is looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +12,7 @@ from pyproj import Geod
 from vadose.errors import VadoseError
 from vadose.grid import Period, Tile, tile_around
 from vadose.io.files import read_yaml, validated
+from vadose.io.paths import StrPath
 from vadose.simulation import climates
 from vadose.simulation.climates import Climate
 
@@ -109,14 +110,23 @@ class WorldConfig(BaseModel):
         return PRESETS[name]
 
     @classmethod
-    def read(cls, path: Path) -> "WorldConfig":
+    def read(cls, path: StrPath) -> "WorldConfig":
         """A world from a YAML file: the key `preset` names what the others differ from.
 
         Raises:
             VadoseError: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
         """
         asked = f"world: the configuration {path}"
-        content = read_yaml(path, asked, "Give one as in configs/worlds")
+        return cls.of(read_yaml(Path(path), asked, "Give one as in configs/worlds"), asked)
+
+    @classmethod
+    def of(cls, keys: Mapping[str, object], asked: str = "world: a mapping of keys") -> "WorldConfig":
+        """Read a world from keys, as `read` does from a file.
+
+        Raises:
+            VadoseError: a key is unknown, missing or of the wrong kind; each is named.
+        """
+        content = dict(keys)
         start = cls.preset(str(content.pop("preset", "small")))
         return validated(cls, dict(start) | content, asked, "Mend these keys; configs/worlds has an example")
 

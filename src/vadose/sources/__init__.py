@@ -6,6 +6,7 @@ from pathlib import Path
 from vadose.errors import VadoseError
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
+from vadose.io.paths import StrPath
 from vadose.sources.dem import Dem
 from vadose.sources.gldas import Gldas
 from vadose.sources.sentinel1 import Sentinel1
@@ -21,22 +22,22 @@ MASK_SOURCES: tuple[Callable[[Path], Source], ...] = (WorldCover, smap_surface)
 """What tells under which conditions a map was made; an archive may do without."""
 
 
-def open_sources(archive: Path) -> tuple[Source, ...]:
+def open_sources(archive: StrPath) -> tuple[Source, ...]:
     """Every source of an archive folder.
 
     Raises:
         VadoseError: there is no such folder.
     """
-    return _opened(REGISTRY, archive)
+    return _opened(REGISTRY, Path(archive))
 
 
-def open_mask_sources(archive: Path) -> tuple[Source, ...]:
+def open_mask_sources(archive: StrPath) -> tuple[Source, ...]:
     """What an archive folder tells of the ground's conditions.
 
     Raises:
         VadoseError: there is no such folder.
     """
-    return _opened(MASK_SOURCES, archive)
+    return _opened(MASK_SOURCES, Path(archive))
 
 
 def _opened(sources: Iterable[Callable[[Path], Source]], archive: Path) -> tuple[Source, ...]:

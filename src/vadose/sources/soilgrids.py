@@ -83,9 +83,14 @@ class SoilGrids:
     def _unfit(self) -> set[LeftOut]:
         return set()
 
-    def _rasters(self) -> dict[str, Raster]:
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Map files of the archive, by variable."""
         paths = {band: self._path(name) for band, name in MAPS.items()}
-        return {band: _raster(band, path) for band, path in paths.items() if path.is_file()}
+        return {band: path for band, path in paths.items() if path.is_file()}
+
+    def _rasters(self) -> dict[str, Raster]:
+        return {band: _raster(band, path) for band, path in self.paths.items()}
 
     def _scaled(self, rasters: Mapping[str, Raster], area: AreaOfInterest) -> dict[str, Raster]:
         """The maps that are fit, in kg kg-1 and kg m-3."""

@@ -1,0 +1,215 @@
+"""Archives: what they hold, and their features on the grid of 320 m."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from vadose.api.inputs import Area, Time, as_area, time_request, time_text
+from vadose.errors import VadoseError
+from vadose.experiment.config import SIMULATED
+from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy
+from vadose.fusion.feature_cube import attrs_of
+from vadose.fusion.feature_dataset import AREA, to_dataset
+from vadose.grid import AreaOfInterest, Tile
+from vadose.inference import MASK_SPEC
+from vadose.io.display import Summarised
+from vadose.io.files import metadata
+from vadose.io.paths import StrPath
+from vadose.mapping.plan import TILE_CELLS
+from vadose.mapping.tasks import features_at
+from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
+from vadose.sources import Source, open_mask_sources, open_sources
+from vadose.sources.sentinel1 import Sentinel1
+from vadose.sources.soilgrids import SoilGrids
+from vadose.variables import LATENCY_DAYS, PREDICTORS
+
+MOST_BYTES = 4 << 30
+"""Size of the largest dataset that is loaded."""
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """What `Archive.load` reads.
+
+    Attributes:
+        features: predictors by their form, history and halo.
+        policy: age and publication of observations.
+    """
+
+    features: InputSpec
+    policy: TemporalPolicy = field(default_factory=TemporalPolicy)
+
+
+class Archive(Summarised):
+    """A folder of the products' own files.
+
+    Args:
+        folder: of the files.
+
+    Raises:
+        VadoseError: the folder does not exist.
+    """
+
+    def __init__(self, folder: StrPath) -> None:
+        self.folder = Path(folder)
+        self.sources: tuple[Source, ...] = open_sources(self.folder)
+        self.mask_sources: tuple[Source, ...] = open_mask_sources(self.folder)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is a simulated Earth."""
+        return (self.folder / "world.json").exists()
+
+    @cached_property
+    def contents(self) -> pd.DataFrame:
+        """One row per source: number of items, first and last time (UTC), number of items left out."""
+        rows = [(source.name, *_counts(source)) for source in (*self.sources, *self.mask_sources)]
+        return pd.DataFrame(rows, columns=["source", "items", "first", "last", "left_out"]).set_index("source")
+
+    def load(
+        self,
+        area: Area,
+        time: Time,
+        spec: "LoadSpec | InputSpec | Iterable[str] | None" = None,
+        *,
+        as_of: Time | None = None,
+    ) -> xr.Dataset:
+        """Load the features of an area at one or many times.
+
+        The features are those that training samples and maps are made from: only what was observed at a time or before
+        it is used.
+
+        Args:
+            area: as in `vadose.api.inputs.as_area`; of one UTM zone.
+            time: as in `vadose.api.inputs.time_request`.
+            spec: `model.inputs`; an `InputSpec`; names of predictors, read as means over cells; or all predictors.
+            as_of: products published later are not read.
+
+        Returns:
+            The dataset of `vadose.fusion.feature_dataset`, with a coordinate `in_area` (y, x), and the fractions of
+            cells that are built up, water and frozen.
+
+        Raises:
+            NoDataError: the archive holds nothing there.
+            VadoseError: an area of several zones or of none, or a dataset of more than 4 GiB.
+        """
+        wanted, ground = _as_spec(spec), as_area(area)
+        names = {variable.name for source in self.sources for variable in source.variables}
+        features = wanted.features.met_by(names)
+        date, every = time_request(time)
+        times = timestamps_of(date, every, Passes(self._passes, ground))
+        until = None if as_of is None else timestamp_of(time_text(as_of))
+        tile = _tile_of(ground, features.halo if features.pixels else 0)
+        _require_small(tile, features, len(times))
+        with_masks = features_at(self.sources, self.mask_sources, tile, times, features, wanted.policy, until)
+        cubes = [_with_masks(cube, masks) for cube, masks in with_masks]
+        dataset = to_dataset(cubes, features.history.step_days)
+        inside = (("y", "x"), ground.contains_cells(tile), {"long_name": "cell centre lies in the area"})
+        made: dict[str, Any] = {"archive": str(self.folder.absolute()), "area": ground.name, "as_of": until}
+        made["items"] = sorted({item for cube in cubes for item in cube.items})
+        notice = {"comment": SIMULATED} if self.simulated else {}
+        return dataset.assign_coords({AREA: inside}).assign_attrs(
+            title="Features on cells of 320 m",
+            declaration=json.dumps(metadata("features", made), default=str),
+            **notice,
+        )
+
+    def _passes(self) -> Any:
+        return next(source for source in self.sources if isinstance(source, Sentinel1)).index
+
+    def _summary(self) -> tuple[str, Mapping[str, object]]:
+        rows = {}
+        for name, row in self.contents.iterrows():
+            span = "" if pd.isna(row["first"]) else f", {row['first']:%Y-%m-%d}..{row['last']:%Y-%m-%d}"
+            left_out = f", {row['left_out']:,} left out" if row["left_out"] else ""
+            rows[str(name)] = f"{row['items']:,} items{span}{left_out}"
+        return f"Archive {self.folder}{' (simulated)' if self.simulated else ''}", rows
+
+
+def open_archive(folder: StrPath) -> Archive:
+    """Open a folder of products; what it holds is found once.
+
+    Raises:
+        VadoseError: the folder does not exist.
+    """
+    return Archive(folder)
+
+
+def as_archive(archive: "Archive | StrPath") -> Archive:
+    """Open an archive that may be open already."""
+    return archive if isinstance(archive, Archive) else Archive(archive)
+
+
+def _as_spec(spec: "LoadSpec | InputSpec | Iterable[str] | None") -> LoadSpec:
+    if isinstance(spec, LoadSpec):
+        return spec
+    if isinstance(spec, InputSpec):
+        return LoadSpec(spec)
+    names = (spec,) if isinstance(spec, str) else tuple(PREDICTORS if spec is None else spec)
+    unknown = sorted(set(names) - PREDICTORS.keys())
+    if unknown or not names:
+        raise VadoseError(
+            f"load: the predictors {', '.join(unknown) or 'of an empty list'}",
+            f"Known are {', '.join(PREDICTORS)}",
+            "Name some of these",
+        )
+    return LoadSpec(InputSpec(cells=names))
+
+
+def _tile_of(area: AreaOfInterest, halo: int) -> Tile:
+    """The smallest rectangle of cells that holds an area of one zone."""
+    tiles = area.tiles(TILE_CELLS, 0)
+    zones = sorted({tile.epsg for tile in tiles})
+    if len(zones) != 1:
+        raise VadoseError(
+            f"load: the area '{area.name}'",
+            f"Its cells lie in the UTM zones EPSG:{', '.join(map(str, zones))}"
+            if zones
+            else "It holds no cell of 320 m",
+            "Load each zone by itself, or map the area with make_map" if zones else "Give a larger area",
+        )
+    west, north = min(tile.west for tile in tiles), max(tile.north for tile in tiles)
+    columns = max(tile.west + tile.columns for tile in tiles) - west
+    rows = north - min(tile.north - tile.rows for tile in tiles)
+    return Tile(zones[0], west, north, columns, rows, halo)
+
+
+def _require_small(tile: Tile, spec: InputSpec, times: int) -> None:
+    past = spec.history
+    cells = tile.rows * tile.columns * (len(spec.cells) + len(past.variables) * past.steps)
+    pixels = int(np.prod(tile.pixels.shape)) * len(spec.pixels)
+    size = 4 * times * (cells + pixels)
+    if size > MOST_BYTES:
+        raise VadoseError(
+            f"load: {times:,} times of {tile.columns} x {tile.rows} cells",
+            f"They are {size / 2**30:.1f} GiB; {MOST_BYTES / 2**30:g} are loaded at most",
+            "Load fewer times or a smaller area, or map it with make_map",
+        )
+
+
+def _with_masks(cube: FeatureCube, masks: FeatureCube | None) -> FeatureCube:
+    """The same with the fractions of cells that only flags are made from."""
+    blank = np.full(tuple(cube.tile.cells.shape), np.nan, np.float32)
+    found = {
+        name: (("y", "x"), blank if masks is None else masks.cells[name].values, attrs_of(name))
+        for name in MASK_SPEC.cells
+    }
+    items = cube.items if masks is None else tuple(sorted({*cube.items, *masks.items}))
+    return FeatureCube(cube.tile, cube.time, cube.pixels, cube.cells.assign(found), cube.history, items)
+
+
+def _counts(source: Source) -> tuple[int, object, object, int]:
+    """Items, their first and last time, and items that are not read."""
+    if isinstance(source, SoilGrids):
+        return len(source.paths), pd.NaT, pd.NaT, len(source.left_out)
+    index = getattr(source, "index", None)
+    held = getattr(index, "granules", None) or [record for record, _ in getattr(index, "records", ())]
+    times = pd.Series([one.time for one in held if source.name in LATENCY_DAYS], dtype="datetime64[ns]")
+    return len(held), times.min(), times.max(), len(getattr(index, "unread", ()))

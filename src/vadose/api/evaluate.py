@@ -1,0 +1,68 @@
+"""Evaluation of products at in-situ sensors."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vadose.experiment.score import score_products
+from vadose.io.files import validated
+from vadose.io.paths import StrPath
+from vadose.products import Product, Reading
+from vadose.report.scorecard import Scorecard as Scorecard  # noqa: PLC0414 (what `evaluate` returns)
+
+
+def evaluate(
+    products: Mapping[str, Any] | Sequence[StrPath] | StrPath | pd.DataFrame,
+    *,
+    sensors: StrPath | pd.DataFrame | None = None,
+    out: StrPath | None = None,
+    min_samples: int = 20,
+    literature: str = "",
+    triple: bool = False,
+    reading: Reading | Mapping[str, Any] | None = None,
+) -> Scorecard:
+    """Evaluate one product, or compare several on their common samples, at in-situ sensors.
+
+    Args:
+        products: by name, each a DataFrame of estimates (network, station, sensor, lat, lon, time, soil_moisture,
+            soil_moisture_in_situ, and where known soil_moisture_std and quality), a gridded Dataset, DataArray or
+            DataTree, or a path of either; or paths alone, each also as "name=path". Differences are to the first.
+        sensors: for gridded products: a table of estimates with readings, or an ISMN archive; without it the first
+            table among the products serves.
+        out: folder of the scorecard; not written without it.
+        min_samples: fewest samples of a scored sensor.
+        literature: "published", or a folder of publications, to compare the first product with.
+        triple: whether errors are estimated by triple collocation too.
+        reading: how gridded products are read, as keys of `vadose.products.Reading`: variable, units, layer_depth,
+            rescale, porosity, select, quality, window_hours, flags.
+
+    Returns:
+        The scorecard: `headline` and `sensors` (DataFrames), `to_html`, `to_markdown`, `write`.
+
+    Raises:
+        VadoseError: a product that cannot be read or has other units, or no sensor with enough samples.
+    """
+    how = reading if isinstance(reading, Reading) else _reading(reading or {})
+    place = sensors if sensors is None or isinstance(sensors, pd.DataFrame) else Path(sensors)
+    folder = None if out is None else Path(out)
+    return score_products(_products(products, how), folder, min_samples, place, literature, triple)
+
+
+def _products(
+    products: Mapping[str, Any] | Sequence[StrPath] | StrPath | pd.DataFrame, reading: Reading
+) -> tuple[Product, ...]:
+    if isinstance(products, pd.DataFrame):
+        products = {"estimates": products}
+    if isinstance(products, Mapping):
+        return tuple(Product.of(str(name), one, reading) for name, one in products.items())
+    several = (products,) if isinstance(products, str | os.PathLike) else products
+    return tuple(Product.told(str(one), reading) for one in several)
+
+
+def _reading(keys: Mapping[str, Any]) -> Reading:
+    return validated(
+        Reading, dict(keys), "evaluate: how gridded products are read", f"Known are {', '.join(Reading.model_fields)}"
+    )

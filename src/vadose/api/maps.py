@@ -1,0 +1,164 @@
+"""Maps: made, opened, and read at points and over polygons."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from vadose.api.archive import Archive
+from vadose.api.callbacks import Echo, Progress, silent
+from vadose.api.inputs import Area, Time, area_request, time_request, time_text
+from vadose.api.model import TrainedModel
+from vadose.experiment.run import Run
+from vadose.io.paths import StrPath
+from vadose.mapping import Executor, MapRequest
+from vadose.mapping.cost import CostEstimate, estimate_cost
+from vadose.mapping.make import make_map as _make_map
+from vadose.mapping.points import series_of
+from vadose.maps import open_maps
+
+
+def make_map(
+    model: TrainedModel | Run | StrPath,
+    archive: Archive | StrPath,
+    area: Area,
+    time: Time,
+    out: StrPath,
+    *,
+    every: int | str | None = None,
+    as_of: Time | None = None,
+    formats: Sequence[str] = ("cog",),
+    pictures: bool = True,
+    allow_unread: bool = False,
+    scheduler: str = "threads",
+    workers: int = 1,
+    device: str = "cpu",
+    truth: Sequence[xr.DataArray] = (),
+    progress: Progress = silent,
+    echo: Echo = silent,
+) -> tuple[Path, ...]:
+    """Map an area at one or many times; a map that was stopped resumes.
+
+    Args:
+        model: of `load_model`, a run or its folder.
+        archive: of `open_archive`, or its folder.
+        area: as in `vadose.api.inputs.as_area`.
+        time: as in `vadose.api.inputs.time_request`.
+        out: folder of the map.
+        every: interval of a range, days, or "pass": the times of Sentinel-1.
+        as_of: products published later are not read.
+        formats: of "cog", "zarr", "netcdf".
+        pictures: whether each time is drawn.
+        allow_unread: whether a source of which no file can be read is left out.
+        scheduler: "threads", "processes", or the address of a Dask scheduler.
+        workers: tiles estimated at once on this machine.
+        device: "cpu" or "cuda".
+        truth: soil moisture that pictures show beside the map.
+        progress: called with the number of tasks that are done, of all, and a name.
+        echo: called with each remark on inputs and on files that are not read.
+
+    Returns:
+        The files of soil moisture, those of all times together, and the pictures.
+
+    Raises:
+        VadoseError: no run, no such area or time, or `out` holds another map.
+        TilesFailed: some tiles could not be estimated; a repeated call resumes.
+    """
+    request = _request(model, archive, area, time, out, every, as_of, formats, pictures, allow_unread)
+    return _make_map(request, progress, truth, Executor(scheduler, workers, device), echo)
+
+
+def estimate_map_cost(
+    model: TrainedModel | Run | StrPath,
+    archive: Archive | StrPath,
+    area: Area,
+    time: Time,
+    out: StrPath = "map",
+    *,
+    every: int | str | None = None,
+    as_of: Time | None = None,
+    scheduler: str = "threads",
+    workers: int = 1,
+    device: str = "cpu",
+) -> CostEstimate:
+    """Estimate what a map would read, and its time and memory; nothing is written.
+
+    Args:
+        model, archive, area, time, out, every, as_of, scheduler, workers, device: as in `make_map`.
+    """
+    request = _request(model, archive, area, time, out, every, as_of, ("cog",), False, True)
+    return estimate_cost(request, Executor(scheduler, workers, device))
+
+
+def open_map(path: StrPath) -> xr.DataTree:
+    """Open a map.
+
+    Args:
+        path: folder that `make_map` wrote, or one of its Zarr stores, NetCDF files or GeoTIFFs.
+
+    Returns:
+        One node for each UTM zone, such as `utm32n`: soil_moisture and soil_moisture_std (m3 m-3), quality (bits of
+        `Quality`; 65535 outside the area) and the ages of the observations (days), (time, y, x).
+
+    Raises:
+        VadoseError: there is no map, or one that cannot be read.
+    """
+    return xr.DataTree.from_dict({_zone(epsg): dataset for epsg, dataset in open_maps(Path(path)).items()})
+
+
+def extract_series(
+    maps: StrPath,
+    out: StrPath | None = None,
+    *,
+    locations: Iterable[Sequence[float] | str] = (),
+    points: StrPath | pd.DataFrame | None = None,
+    polygons: StrPath | pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Extract time series at points, or means over polygons.
+
+    Args:
+        maps: folder of a map, or one of its files.
+        out: CSV, Parquet or NetCDF file; not written without it.
+        locations: points, (lon, lat) in degrees.
+        points: CSV file or DataFrame with columns lon, lat and perhaps place.
+        polygons: file of polygons or GeoDataFrame.
+
+    Returns:
+        One row for each place and time.
+
+    Raises:
+        VadoseError: no places, or none within the map.
+    """
+    pairs = [one if isinstance(one, str) else ",".join(f"{degrees:.15g}" for degrees in one) for one in locations]
+    places, shapes = (one if one is None or isinstance(one, pd.DataFrame) else Path(one) for one in (points, polygons))
+    return series_of(Path(maps), None if out is None else Path(out), pairs, places, shapes)
+
+
+def _request(
+    model: TrainedModel | Run | StrPath,
+    archive: Archive | StrPath,
+    area: Area,
+    time: Time,
+    out: StrPath,
+    every: int | str | None,
+    as_of: Time | None,
+    formats: Sequence[str],
+    pictures: bool,
+    allow_unread: bool,
+) -> MapRequest:
+    date, interval = time_request(time, every)
+    until = None if as_of is None else time_text(as_of)
+    run = (
+        model.run.folder if isinstance(model, TrainedModel) else model.folder if isinstance(model, Run) else Path(model)
+    )
+    folder = archive.folder if isinstance(archive, Archive) else Path(archive)
+    return MapRequest(
+        run, folder, area_request(area), date, Path(out), until, interval, tuple(formats), pictures, allow_unread
+    )
+
+
+def _zone(epsg: int) -> str:
+    """Name of a UTM zone; of another CRS its code."""
+    utm = {326: "n", 327: "s"}.get(epsg // 100)
+    return f"utm{epsg % 100:02d}{utm}" if utm and 1 <= epsg % 100 <= 60 else f"epsg{epsg}"

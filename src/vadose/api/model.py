@@ -1,0 +1,182 @@
+"""Trained models: estimates of datasets and of samples."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.api.archive import LoadSpec
+from vadose.api.callbacks import Echo, silent
+from vadose.api.inputs import as_store
+from vadose.dataset import SampleStore
+from vadose.dataset.calibrations import require_physical
+from vadose.experiment.predict import estimate_store, predict_store
+from vadose.experiment.run import Run
+from vadose.export.run import export_run
+from vadose.fusion.feature_dataset import AREA, cubes_of, held_by, tile_of
+from vadose.grid import Tile
+from vadose.inference import TileEstimate, estimate_tile, of_conditions
+from vadose.inference.calibration import Calibration
+from vadose.inference.quality import SHARES
+from vadose.io.display import Summarised
+from vadose.io.paths import StrPath
+from vadose.mapping.plan import TILE_CELLS
+from vadose.maps import NODATA, map_dataset
+from vadose.maps.cf import CONVENTIONS
+from vadose.models import Model
+
+Samples = Callable[[int, int], None]
+"""Called with the number of samples that are done, and of all."""
+
+
+class TrainedModel(Summarised):
+    """The networks of a run as one model.
+
+    Args:
+        run: folder of the run.
+
+    Raises:
+        VadoseError: the folder holds no run, or one that is not complete.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.experiment = run.experiment()
+        self.networks = run.networks()
+
+    @cached_property
+    def members(self) -> tuple[Model, ...]:
+        """Networks of all folds and seeds."""
+        return tuple(self.run.members())
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Calibration of the standard deviation."""
+        return self.run.calibration()
+
+    @property
+    def inputs(self) -> LoadSpec:
+        """What the model reads, for `Archive.load`."""
+        return LoadSpec(self.members[0].needs, self.experiment.windows)
+
+    @overload
+    def predict(self, data: xr.Dataset) -> xr.Dataset: ...
+    @overload
+    def predict(
+        self, data: SampleStore | StrPath, out: StrPath | None = ..., *, progress: Samples = ..., echo: Echo = ...
+    ) -> pd.DataFrame: ...
+    def predict(
+        self,
+        data: xr.Dataset | SampleStore | StrPath,
+        out: StrPath | None = None,
+        *,
+        progress: Samples = silent,
+        echo: Echo = silent,
+    ) -> xr.Dataset | pd.DataFrame:
+        """Estimate soil moisture.
+
+        Args:
+            data: features that `Archive.load` loaded with `model.inputs`, or a sample store.
+            out: Parquet file of the estimates of a store.
+            progress: called after each batch of samples.
+            echo: called with remarks on the inputs of a store.
+
+        Returns:
+            Of features: soil_moisture and soil_moisture_std (m3 m-3), quality (bits of `Quality`; 65535 outside the
+            area) and the ages of the observations (days), (time, y, x), as in a map.
+            Of a store: one row per sample, by the networks that were not trained on its sensor; the column
+            seen_in_training is true where all were.
+
+        Raises:
+            VadoseError: features or samples lack what the model reads, or have it in other units.
+        """
+        if isinstance(data, xr.Dataset):
+            return self._predict_dataset(data)
+        if out is not None:
+            path = data.path if isinstance(data, SampleStore) else Path(data)
+            return predict_store(self.run.folder, path, Path(out), progress, echo)
+        return estimate_store(self.run, as_store(data), progress, echo)[0]
+
+    def export(self, out: StrPath, formats: Sequence[str] = ("onnx",)) -> tuple[Path, ...]:
+        """Write the networks as one graph with the scaling inside, its inputs and its model card.
+
+        Args:
+            out: folder of the files.
+            formats: "onnx", "pt2" or both.
+
+        Raises:
+            VadoseError: an unknown format, or a graph whose estimates differ.
+        """
+        return export_run(self.run.folder, Path(out), formats)
+
+    def _predict_dataset(self, features: xr.Dataset) -> xr.Dataset:
+        spec = self.members[0].needs
+        require_physical(self.run.input_calibrations(), spec.names)
+        timed = features if "time" in features.dims else features.expand_dims("time")
+        ground = tile_of(timed)
+        held = spec.met_by(held_by(timed))
+        parts: dict[int, list[TileEstimate]] = {number: [] for number in range(timed.sizes["time"])}
+        for number, _, cube in cubes_of(timed, held, TILE_CELLS):
+            estimate = estimate_tile(self.members, cube, self.calibration, self.experiment.windows)
+            known = all(name in cube.cells for name in SHARES)
+            parts[number].append(estimate.flagged(of_conditions(cube)) if known else estimate)
+        inside = timed[AREA].values if AREA in timed.coords else np.ones(tuple(ground.cells.shape), bool)
+        maps = [_joined(ground.with_halo(0), of_time, inside) for of_time in parts.values()]
+        whole = xr.concat(
+            maps, "time", data_vars="all", coords="minimal", compat="override", join="exact", combine_attrs="override"
+        ).assign_coords(time=timed["time"])
+        kept = {name: text for name, text in features.attrs.items() if name in ("declaration", "comment")}
+        whole = whole.assign_attrs(Conventions=CONVENTIONS, title="Soil moisture of the top 5 cm", **kept)
+        return whole if "time" in features.dims else whole.isel(time=0)
+
+    def _summary(self) -> tuple[str, Mapping[str, object]]:
+        spec, experiment = self.experiment.network_needs, self.experiment
+        past = spec.history
+        rows: dict[str, object] = {
+            "run": self.run.folder,
+            "networks": len(self.networks),
+            "pixels of 10 m": ", ".join(spec.pixels) or "none",
+            "cells of 320 m": ", ".join(spec.cells) or "none",
+            "history": f"{', '.join(past.variables)}: {past.steps} steps of {past.step_days:g} days"
+            if past.variables
+            else "none",
+            "calibration": f"std x {self.calibration.whole:.2f} by {self.calibration.sensors} sensors",
+        }
+        return f"Model '{experiment.name}'{' (trained on a simulated Earth)' if experiment.simulated else ''}", rows
+
+
+def load_model(run: "Run | StrPath | TrainedModel") -> TrainedModel:
+    """Load the networks of a run.
+
+    Args:
+        run: folder that `train` made.
+
+    Raises:
+        VadoseError: the folder holds no run, or one that is not complete.
+    """
+    if isinstance(run, TrainedModel):
+        return run
+    return TrainedModel(run if isinstance(run, Run) else Run(Path(run)))
+
+
+def _joined(ground: Tile, parts: Sequence[TileEstimate], inside: NDArray[np.bool_]) -> xr.Dataset:
+    """The estimates of the tiles of one rectangle as the layers of a map."""
+    shape = tuple(ground.cells.shape)
+    mean, std = (np.full(shape, np.nan, np.float32) for _ in range(2))
+    quality = np.full(shape, NODATA, parts[0].quality.dtype)
+    ages = {source: np.full(shape, np.nan, np.float32) for source in parts[0].ages}
+    for part in parts:
+        top, left = ground.north - part.tile.north, part.tile.west - ground.west
+        window = np.s_[top : top + part.tile.rows, left : left + part.tile.columns]
+        mean[window], std[window], quality[window] = part.mean, part.std, part.quality
+        for source, age in part.ages.items():
+            ages[source][window] = age
+    for layer in (mean, std, *ages.values()):
+        layer[~inside] = np.nan
+    quality[~inside] = NODATA
+    return map_dataset(ground.cells, mean, std, quality, ages)

@@ -1,0 +1,124 @@
+"""Sample stores: built from archives, imported from tables, joined and checked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vadose.api.callbacks import Echo, Progress, silent
+from vadose.api.inputs import as_experiment, as_store
+from vadose.dataset import SampleStore, TableMapping, Verified, append, describe, picture, verify
+from vadose.dataset import import_table as _import_table
+from vadose.experiment.build_samples import build_samples as _build_samples
+from vadose.experiment.config import Experiment
+from vadose.insitu.conversion import archive_to_parquet
+from vadose.io.paths import StrPath
+
+
+def open_samples(store: StrPath) -> SampleStore:
+    """Open a sample store.
+
+    Raises:
+        VadoseError: no store, another format, or a part that is missing or truncated.
+    """
+    return SampleStore.open(store)
+
+
+def build_samples(
+    experiment: Experiment | StrPath | Mapping[str, Any],
+    out: StrPath | None = None,
+    *,
+    workers: int = 1,
+    allow_unread: bool = False,
+    progress: Progress = silent,
+    echo: Echo = silent,
+) -> SampleStore:
+    """Build the sample store of an experiment; an interrupted build resumes.
+
+    Args:
+        experiment: configuration, its YAML file or its keys.
+        out: folder of the store; runs/<name of the experiment>/samples without it.
+        workers: processes.
+        allow_unread: whether a source whose files are all unreadable is left out.
+        progress: called after each sensor.
+        echo: called with the numbers of samples and of rejected readings.
+
+    Raises:
+        VadoseError: the archive or table cannot be read or is empty; nothing is written.
+    """
+    chosen = as_experiment(experiment).allowing_unread(allow_unread)
+    folder = Path("runs") / chosen.name / "samples" if out is None else Path(out)
+    echo(str(_build_samples(chosen, folder, progress, workers)))
+    return SampleStore.open(folder)
+
+
+def import_table(table: StrPath, columns: StrPath, out: StrPath, *, echo: Echo = silent) -> SampleStore:
+    """Import a matched point table, with readings or without, into a sample store.
+
+    Args:
+        table: CSV, CSV.gz or Parquet: one row per sensor and time.
+        columns: YAML file that assigns the columns.
+        out: folder of the store.
+        echo: called with the numbers of samples and of rejected rows.
+
+    Raises:
+        VadoseError: the table or the columns cannot be read.
+    """
+    echo(str(_import_table(Path(table), TableMapping.read(columns), Path(out), Path(columns))))
+    return SampleStore.open(out)
+
+
+def convert_ismn(
+    archive: StrPath, out: StrPath, *, workers: int = 1, progress: Progress = silent, echo: Echo = silent
+) -> Path:
+    """Convert an ISMN archive to Parquet tables, a replacement for the archive; an interrupted run resumes.
+
+    Args:
+        archive: zip file, or folder with its files.
+        out: folder of the tables.
+        workers: processes.
+        progress: called after each sensor.
+        echo: called with the numbers of sensors and readings.
+
+    Returns:
+        The folder of the tables.
+    """
+    echo(str(archive_to_parquet(Path(archive), Path(out), workers, progress)))
+    return Path(out)
+
+
+def append_samples(
+    store: SampleStore | StrPath, other: SampleStore | StrPath, *, progress: Progress = silent, echo: Echo = silent
+) -> SampleStore:
+    """Append the samples of another store; duplicates are left out.
+
+    Raises:
+        VadoseError: the stores do not hold the same variables.
+    """
+    path = store.path if isinstance(store, SampleStore) else Path(store)
+    echo(str(append(path, as_store(other), progress)))
+    return SampleStore.open(path)
+
+
+def verify_samples(store: SampleStore | StrPath, *, progress: Progress = silent) -> Verified:
+    """Verify every byte of a store: checksums, ranges, duplicates.
+
+    Returns:
+        What was found; `faults` is empty for a sound store.
+    """
+    return verify(as_store(store), progress)
+
+
+def describe_samples(store: SampleStore | StrPath, out: StrPath | None = None) -> str:
+    """Describe a store: sensors by network and year, readings, and missing values.
+
+    Args:
+        store: samples.
+        out: PNG, PDF or SVG of places, times and readings; not drawn without it.
+
+    Returns:
+        Markdown.
+    """
+    held = as_store(store)
+    if out is not None:
+        picture(held, Path(out))
+    return describe(held)

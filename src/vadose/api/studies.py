@@ -1,0 +1,55 @@
+"""Studies on the simulated Earth."""
+
+from pathlib import Path
+
+from vadose.api.callbacks import Epochs, Progress, silent
+from vadose.io.paths import StrPath
+from vadose.studies.demo import demonstrate
+from vadose.studies.realism import compare_with_real
+from vadose.studies.truth import evaluate_against_truth
+
+
+def compare_simulation(world: StrPath, out: StrPath, *, real: StrPath | None = None) -> Path:
+    """Compare a simulated Earth with real data: histograms and statistics, where they differ and why.
+
+    Args:
+        world: folder of the simulated Earth.
+        out: Markdown page; its figures go to images/ beside it.
+        real: folder of real data; recorded figures serve without it.
+
+    Returns:
+        The page.
+    """
+    compare_with_real(Path(world), None if real is None else Path(real), Path(out))
+    return Path(out)
+
+
+def evaluate_simulation(run: StrPath, world: StrPath, out: StrPath, *, progress: Progress = silent) -> str:
+    """Evaluate maps of a run against the truth of its simulated Earth: in space, in time, and an upper bound on skill.
+
+    Args:
+        run: folder of a run on samples of the simulated Earth.
+        world: folder of the simulated Earth.
+        out: Markdown file of the tables.
+        progress: called after each region.
+
+    Returns:
+        The tables, Markdown.
+    """
+    return evaluate_against_truth(Path(run), Path(world), Path(out), progress)
+
+
+def run_demo(
+    folder: StrPath = "demo",
+    preset: str = "small",
+    *,
+    workers: int = 1,
+    progress: Progress = silent,
+    epochs: Epochs = silent,
+) -> tuple[str, ...]:
+    """Run the whole workflow on a simulated Earth: simulate, build samples, train, evaluate, map.
+
+    Returns:
+        Lines: the scores, and where the results are.
+    """
+    return demonstrate(Path(folder), preset, progress, epochs, workers)

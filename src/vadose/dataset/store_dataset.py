@@ -1,0 +1,80 @@
+"""A sample store as one CF dataset, chips read when they are asked for."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.dataset.layout import LABEL, attrs_of
+from vadose.variables import SOIL_MOISTURE
+
+if TYPE_CHECKING:
+    from vadose.dataset.store import SampleStore
+
+_SAMPLE = "sample"
+
+
+def to_dataset(store: "SampleStore") -> xr.Dataset:
+    """View samples as a dataset, in physical units, NaN where missing.
+
+    Returns:
+        <predictor> (sample), means over the sensor's cell; <predictor>_history (sample, step), the latest step first;
+        <predictor>_10m (sample, y_10m, x_10m), lazy, the sensor's cell and the halo around it; the columns of the index
+        as coordinates; the in-situ reading where it is known.
+    """
+    holds, rows = store.holds, store.rows
+    variables: dict[str, Any] = {
+        name: (_SAMPLE, store.cells([name], rows)[:, 0], attrs_of(name)) for name in holds.cells
+    }
+    for name in holds.history.variables:
+        variables[f"{name}_history"] = ((_SAMPLE, "step"), store.steps(name, rows), attrs_of(name))
+    for plan in store.plans:
+        if plan.group == "pixels":
+            chips = da.from_array(  # type: ignore[no-untyped-call]
+                _Chips(store, plan.name, (len(store), *plan.shape)), chunks=(plan.block, *plan.shape), asarray=False
+            )
+            variables[f"{plan.name}_10m"] = ((_SAMPLE, "y_10m", "x_10m"), chips, attrs_of(plan.name))
+    coordinates: dict[str, Any] = {}
+    for name in map(str, store.index.columns):
+        values = store.index[name].to_numpy()
+        held = (_SAMPLE, values.astype(str) if values.dtype == object else values)
+        if name == LABEL:
+            variables[LABEL] = (*held, SOIL_MOISTURE.attrs | {"long_name": "in-situ soil moisture of the top 5 cm"})
+        else:
+            coordinates[name] = held
+    if holds.history.variables:
+        steps = np.arange(holds.history.steps) * holds.history.step_days
+        coordinates["step"] = (
+            "step",
+            steps,
+            {"units": "day", "long_name": "time from the end of the step to the sample"},
+        )
+    return xr.Dataset(variables, coordinates, {"Conventions": "CF-1.11", "featureType": "point"})
+
+
+@dataclass(frozen=True, eq=False)
+class _Chips:
+    """Chips of one predictor as an array."""
+
+    store: "SampleStore"
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return np.dtype(np.float32)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __getitem__(self, key: tuple[slice | int, ...]) -> NDArray[np.float32]:
+        samples, *inner = key if isinstance(key, tuple) else (key,)
+        rows = self.store.rows[samples]
+        chips = self.store.pixels([self.name], np.atleast_1d(rows), self.store.holds.halo)[:, 0]
+        return np.asarray(chips[(slice(None) if rows.ndim else 0, *inner)])

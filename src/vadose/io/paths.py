@@ -1,0 +1,5 @@
+"""A path as a user gives it."""
+
+import os
+
+StrPath = str | os.PathLike[str]
