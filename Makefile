@@ -19,7 +19,7 @@ demo: setup  ## make the simulated world, train on it, score, and map it
 	$(BIN)/vadose demo
 
 test: setup check  ## every check and every test
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: setup  ## style, types and the import law
 	$(BIN)/ruff format --check .

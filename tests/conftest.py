@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
-settings.register_profile("vadose", deadline=None)  # speeds belong to benchmarks, not to tests
-settings.load_profile("vadose")
+settings.register_profile("quick", deadline=None, max_examples=25)  # speeds belong to benchmarks, not to tests
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=500)
+settings.load_profile("quick")
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,3 +21,16 @@ def real() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set VADOSE_REAL_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Archive of the preset `tiny`, simulated once for all tests and processes of a session; read only."""
+    from vadose.simulation import WorldConfig, make
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with FileLock(folder / "tiny.lock"):
+        make(WorldConfig.preset("tiny"), folder / "tiny")
+    return folder / "tiny"

@@ -15,11 +15,8 @@ from vadose.batchu2022.crop import pixel_in_cell
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec, TemporalPolicy, build_features
 from vadose.grid import AreaOfInterest, Period, tile_around
-from vadose.simulation import WorldConfig, make
 from vadose.sources import Source, open_sources
 from vadose.variables import PREDICTORS
-
-pytestmark = pytest.mark.xdist_group("world")
 
 LINES = {
     **{"vv": (0.11, -28.0), "vh": (0.13, -36.0), "incidence_angle": (0.08, 29.0)},
@@ -87,9 +84,9 @@ def images_of(sources: tuple[Source, ...], lon: float, lat: float, time: np.date
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+def published(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder = tmp_path_factory.mktemp("overlap")
-    make(WorldConfig.preset("tiny"), folder / "world")
+    (folder / "world").symlink_to(tiny_world)
     return write_published(folder)
 
 

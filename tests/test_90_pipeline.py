@@ -30,15 +30,13 @@ from vadose.inference import UNCALIBRATED, estimate_points
 from vadose.inference.held_out import Member
 from vadose.mapping.make import MapRequest, make_map
 from vadose.maps import read_map
-from vadose.simulation import COVERS, WorldConfig, cover_of, made, make
+from vadose.simulation import COVERS, cover_of, made
 from vadose.sources import open_sources
 from vadose.studies.truth import TruthEvaluation as TruthJudge
 from vadose.studies.truth import evaluate_against_truth, network_of, truth_at, truth_of
 from vadose.studies.truth_ground import COVER, FAR, ground_of
 from vadose.studies.truth_page import page
 from vadose.variables import BANDS, Quality
-
-pytestmark = pytest.mark.xdist_group("world")
 
 SENSOR = ["network", "station", "sensor"]
 EXPERIMENT = {
@@ -86,9 +84,9 @@ def quiet(*_: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+def walk(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Walk:
     folder = tmp_path_factory.mktemp("walk")
-    make(WorldConfig.preset("tiny"), folder / "world")
+    (folder / "world").symlink_to(tiny_world)
     (folder / "walk.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     experiment, run = read_experiment(folder / "walk.yaml"), Run(folder / "run")
     build_samples(experiment, run.store)

@@ -13,7 +13,6 @@ from vadose.errors import VadoseError
 from vadose.evaluation import per_sensor
 from vadose.experiment.build_samples import in_situ_archive
 from vadose.insitu import Ismn
-from vadose.simulation import WorldConfig, make
 from vadose.studies.realism import RECORDED, compare_with_real, record_real
 from vadose.studies.realism.comparisons import SECTIONS, Comparison
 from vadose.studies.realism.figures import PANELS
@@ -24,16 +23,12 @@ from vadose.studies.realism.series import by_sensor, retrievals_by_sensor
 from vadose.studies.realism.simulated import observe_archive
 from vadose.studies.realism.statistics import HISTOGRAMS, Bins, Statistics, statistics_of
 
-pytestmark = pytest.mark.xdist_group("world")
-
 COMPARISONS = [comparison for comparisons in SECTIONS.values() for comparison in comparisons]
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    path = tmp_path_factory.mktemp("realism") / "world"
-    make(WorldConfig.preset("tiny"), path)
-    return path
+def archive(tiny_world):
+    return tiny_world
 
 
 @pytest.fixture(scope="module")
