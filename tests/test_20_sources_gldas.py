@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.errors import NoDataError, VadoseError
@@ -90,7 +90,6 @@ def test_real_windows_anywhere_are_those_that_xarray_reads(real: Path) -> None:
     with xr.open_dataset(next((real / "gldas").glob("*.0300.*"))) as file:
         plain = file[VARIABLE][0].load()
 
-    @settings(max_examples=40)
     @given(lon=st.floats(-179.9, 179.8), lat=st.floats(-59.9, 83.8))
     def check(lon: float, lat: float) -> None:
         (dataset,) = source.open(around(lon, lat), morning)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.errors import VadoseError
@@ -33,7 +33,6 @@ def written(row: tuple, gap: str, layout: str) -> str:
     )
 
 
-@settings(deadline=None, max_examples=60)
 @given(rows, blanks, st.sampled_from(["\n", "\r\n", "\r", "\n\r"]), st.sampled_from(["header", "ceop"]), st.booleans())
 def test_every_line_is_read_as_it_stands(rows, gap, end, layout, last) -> None:
     lines = [written(row, gap, layout) for row in rows]
@@ -93,7 +92,6 @@ def test_a_line_of_another_place_is_refused() -> None:
         parse("file", text.encode(), layout_of(good))
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=300), st.sampled_from([PLACE, f"2019/01/01 00:00 2019/01/01 00:00 {PLACE} 0.1 G M"]))
 def test_any_bytes_are_read_or_refused(content: bytes, first: str) -> None:
     try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -386,7 +386,6 @@ def test_a_density_that_no_soil_has_is_left_out(tmp_path):
     assert [left.kind for left in source.left_out] == ["bulk density of unknown units"]
 
 
-@settings(max_examples=80)
 @given(
     clay=st.floats(0.02, 0.9),
     share=st.floats(0.05, 0.95),

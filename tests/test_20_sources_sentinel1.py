@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from real_archive import DATES, Layer, build, painted, write_item, write_raster
@@ -89,7 +89,6 @@ def test_a_file_with_its_south_first_is_turned_upright(tmp_path):
     np.testing.assert_allclose(found["vh"].values[0, :, 0], (5000000 - found["y"]) / 1000 + 1, rtol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     east=st.integers(-400, 5400),
     north=st.integers(-7400, 400),

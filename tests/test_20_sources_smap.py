@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Transformer
 
@@ -222,7 +222,6 @@ def moments(folder, box, period=DAY):
     return dataset["smap"].load().reindex(time=times.astype("datetime64[ns]"))
 
 
-@settings(max_examples=40)
 @given(west=st.floats(-1.4, 0.2), south=st.floats(40.9, 41.9), width=st.floats(1e-3, 0.8), height=st.floats(1e-3, 0.5))
 def test_what_a_pixel_holds_and_when_depends_on_no_window(meeting: Path, west, south, width, height) -> None:
     big = moments(meeting, (-2.0, 40.5, 1.0, 42.5))

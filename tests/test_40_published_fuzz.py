@@ -30,7 +30,7 @@ VALUES = {
     "sm_0_5": 0.25,
 }
 MIB = 2**20
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=120)
+SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 places = st.integers(0, 10**6)
 changes = st.lists(

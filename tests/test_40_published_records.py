@@ -126,7 +126,7 @@ def test_a_file_that_is_no_gzip_or_not_there_is_a_fault(tmp_path: Path) -> None:
         assert "cannot be read" in fault.reason
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=60), max_size=5), st.integers(0, 400), st.integers(0, 7), st.binary(max_size=30))
 def test_no_damage_gives_a_wrong_record(tmp_path: Path, texts: list[bytes], place: int, bit: int, tail: bytes) -> None:
     content = bytearray(b"".join(map(framed, texts)) + tail)
@@ -137,7 +137,7 @@ def test_no_damage_gives_a_wrong_record(tmp_path: Path, texts: list[bytes], plac
     assert all(one in left for one in got)  # a subsequence: what is read is right and in order
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300), st.sampled_from([NAME, f"{NAME}.gz"]))
 def test_arbitrary_bytes_are_faults(tmp_path: Path, content: bytes, name: str) -> None:
     (tmp_path / name).write_bytes(content)

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from published_writer import delimited, example, feature, varint
@@ -132,7 +132,6 @@ def test_floats_read_back(numbers: list[float]) -> None:
     assert floats(array(struct.pack(f"<{len(numbers)}f", *numbers))).tolist() == numbers
 
 
-@settings(max_examples=200)
 @given(st.data())
 def test_images_read_back_whatever_their_numbers(data: st.DataObject) -> None:
     low, high = data.draw(

@@ -1,7 +1,7 @@
 """The past of a table's rows: the same steps of time as fusion has."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -9,7 +9,6 @@ from vadose.dataset.history_features import history_features
 from vadose.fusion.history import step_means, steps_of
 
 
-@settings(deadline=None, max_examples=50)
 @given(
     hours=st.lists(st.integers(0, 24 * 60), min_size=1, max_size=25, unique=True).map(sorted),
     seed=st.integers(0, 99),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.dataset.labels import LabelRule, at_top, clean, nearest
@@ -117,7 +117,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
 @given(ROWS)
 def test_every_reading_is_kept_or_counted(rows: list[tuple[float, float, str]]) -> None:
     table = readings(*rows)

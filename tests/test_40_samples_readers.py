@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.dataset import Samples, SampleStore, SampleWriter, batches
@@ -34,7 +34,6 @@ def written(path: Path) -> SampleStore:
     return SampleStore.open(path)
 
 
-@settings(max_examples=40)
 @given(
     size=st.integers(1, 80),
     start=st.integers(0, 75),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.dataset import Samples, SampleStore, SampleWriter, ScalingStats
@@ -127,7 +127,6 @@ def test_a_scaling_that_cannot_be_is_refused(content: dict, found: str) -> None:
     assert "saved with the model" in refused.value.hint
 
 
-@settings(deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 999),
     sizes=st.lists(st.integers(0, 40), min_size=1, max_size=8),

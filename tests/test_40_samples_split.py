@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vadose.dataset import SampleStore
@@ -51,7 +51,6 @@ def apart_km(index: pd.DataFrame, one: np.ndarray, other: np.ndarray) -> float:
     return float(6371.0088 * np.arccos(cosine.clip(-1, 1)).min())
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     sensors=SENSORS | NEARBY,
     by=st.sampled_from(["place", "block", "network"]),
@@ -80,7 +79,6 @@ def test_folds_hold_every_row_once_and_are_farther_apart_than_the_buffer(
     assert all(np.array_equal(a, b) for a, b in zip(split.folds, again.folds, strict=True))
 
 
-@settings(deadline=None, max_examples=25)
 @given(sensors=SENSORS | NEARBY, by=st.sampled_from(["place", "block", "network", "year"]), seed=st.integers(0, 99))
 def test_groups_do_not_depend_on_the_order_of_the_samples(sensors: list, by: str, seed: int) -> None:
     index = drawn(sensors)
@@ -89,7 +87,6 @@ def test_groups_do_not_depend_on_the_order_of_the_samples(sensors: list, by: str
     np.testing.assert_array_equal(grouping.of(index)[order], grouping.of(index.iloc[order].reset_index(drop=True)))
 
 
-@settings(deadline=None, max_examples=25)
 @given(sensors=SENSORS | NEARBY, fraction=st.floats(0.05, 0.9), seed=st.integers(0, 99))
 def test_a_holdout_and_its_inner_part_are_whole_places(sensors: list, fraction: float, seed: int) -> None:
     index = drawn(sensors)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.dataset.augment import WAYS, augment, ways
@@ -14,7 +14,6 @@ def chips(count: int, cells: int = 3, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((count, 2, cells * CELL, cells * CELL), np.float32)
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.integers(0, WAYS - 1), st.sampled_from([1, 3, 5]), st.integers(0, 99))
 def test_a_turned_chip_has_the_same_pixels_and_the_same_middle_cell(way: int, cells: int, seed: int) -> None:
     before = chips(2, cells, seed)

@@ -6,7 +6,7 @@ import lightgbm
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from torch.utils.flop_counter import FlopCounterMode
@@ -90,7 +90,6 @@ def test_pixels_of_the_halo_matter():
 
 
 @given(st.sets(st.sampled_from(NAMES[:-1])), st.integers(0, 100))
-@settings(max_examples=25, deadline=None)
 def test_missing_values_never_reach_the_estimate(lost, seed):
     made, given_batch = network(), batch(1, 1, seed)
     for names, values, axis in (

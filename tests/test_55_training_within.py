@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -86,7 +86,6 @@ def test_a_state_within_an_epoch_that_lacks_its_random_numbers_is_refused(places
         trained(places, tmp_path)
 
 
-@settings(max_examples=25)
 @given(start=st.integers(0, 14), epoch=st.integers(0, 3), size=st.integers(1, 200), together=st.integers(1, 9))
 def test_the_batches_that_are_left_are_those_of_the_whole_epoch(places, start, epoch, size, together):
     lessons = _SampleModule(places, NEEDS, TrainingConfig(batch_size=size, per_sensor=together))

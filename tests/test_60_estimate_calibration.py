@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from small_training import NEEDS, write_store
@@ -42,7 +42,6 @@ def said(seed: int, truth_is_wider: float, sensors: int = 60, moments: int = 40,
     )
 
 
-@settings(max_examples=30)
 @given(st.floats(0.3, 4.0), st.integers(0, 1000))
 def test_the_factor_is_by_how_much_the_truth_scatters_wider(wider: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulated_series import simulated
@@ -121,7 +121,6 @@ def test_series_without_short_term_anomalies_have_none():
     assert summary(scores).loc["anomaly_r", "sensors"] == 0
 
 
-@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), max_size=40))
 def test_ranks_are_those_of_each_group(pairs):
     pairs = sorted(pairs, key=lambda pair: pair[0])
@@ -130,7 +129,6 @@ def test_ranks_are_those_of_each_group(pairs):
     np.testing.assert_array_equal(group_ranks(values, group), expected)
 
 
-@settings(max_examples=20)
 @given(st.integers(1, 50), st.integers(0, 1000), st.floats(0.5, 400))
 def test_anomalies_of_any_times_are_finite_and_take_a_constant_away(size, seed, days):
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, kstest
 
@@ -52,7 +52,6 @@ def test_effective_samples_are_those_of_the_process():
     assert np.isnan(effective_samples(np.full(50, 0.5), t[:50], one[:50], 1)[0])
 
 
-@settings(max_examples=25)
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(0, 99))
 def test_effective_samples_know_no_neighbour(sizes, seed):
     rng = np.random.default_rng(seed)
@@ -170,7 +169,6 @@ def test_one_place_has_intervals_of_sensors_and_none_of_their_mean():
     assert found.sensors["product 0"]["r_low"].notna().all()
 
 
-@settings(max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_between_the_p_value_and_bonferroni(p):
     p = np.array(p)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytesmo.metrics
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pytesmo.time_series.anomaly import calc_anomaly
@@ -39,7 +39,6 @@ def values(moments: Moments) -> dict[str, np.ndarray]:
     return {metric.name: metric.of(moments) for metric in METRICS}
 
 
-@settings(max_examples=50)
 @given(pairs(), st.data())
 def test_chunks_add_to_the_whole(series, data):
     p, t, group = series
@@ -53,7 +52,6 @@ def test_chunks_add_to_the_whole(series, data):
         np.testing.assert_allclose(getattr(total, name), getattr(whole, name), rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=50)
 @given(pairs())
 def test_adding_is_symmetric_and_nothing_adds_nothing(series):
     p, t, group = series
@@ -82,7 +80,6 @@ def test_means_of_millions_keep_their_digits():
     assert bias(m)[0] == pytest.approx(math.fsum(p) / p.size - 0.1, abs=1e-15)
 
 
-@settings(max_examples=50)
 @given(pairs(groups=1), st.floats(0.1, 10), st.floats(-1, 1))
 def test_scores_under_shift_and_scale(series, scale, shift):
     p, t, _ = series
@@ -98,7 +95,6 @@ def test_scores_under_shift_and_scale(series, scale, shift):
     assert std_ratio(one(scale * p, t)) == pytest.approx(scale * std_ratio(m), rel=1e-9)
 
 
-@settings(max_examples=50)
 @given(pairs(groups=1), st.randoms(use_true_random=False))
 def test_order_does_not_matter_and_ubrmse_is_below_rmse(series, random):
     p, t, _ = series
@@ -228,7 +224,6 @@ def test_anomalies_of_nothing():
     assert [len(a) for a in anomalies((np.array([]),), np.array([], "datetime64[ns]"), np.array([], np.intp))] == [0]
 
 
-@settings(max_examples=50)
 @given(st.floats(0, 0.5), st.floats(0.005, 0.2), st.floats(0, 0.6))
 def test_crps_is_its_integral(mean, spread, truth):
     below, _ = quad(lambda x: norm.cdf(x, mean, spread) ** 2, min(mean, truth) - 10 * spread, truth, limit=200)

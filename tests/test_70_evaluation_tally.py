@@ -10,7 +10,7 @@ import dask.bag
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulated_series import simulated
@@ -34,7 +34,6 @@ def same(found: pd.DataFrame, whole: pd.DataFrame) -> None:
     np.testing.assert_allclose(found[NUMBERS], whole[NUMBERS], rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=20)
 @given(st.lists(st.integers(0, len(TABLE)), max_size=6), st.randoms(use_true_random=False))
 def test_any_chunks_in_any_order_give_the_scores_of_the_whole(cuts, random):
     rows = list(range(len(TABLE)))

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.errors import VadoseError
@@ -61,7 +61,6 @@ def test_water_contents_of_any_soil_are_in_their_order(sand, clay, organic):
     assert soil.steepness > 3
 
 
-@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 99), column=st.integers(0, 40), row=st.integers(0, 40))
 def test_a_field_is_the_same_whichever_window_or_point_asks(seed, column, row):
     field, patches = random_field(np.random.default_rng(seed), 12_000, 80, 2.2), Patches(300, seed)

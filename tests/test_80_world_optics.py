@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import plain_ground as ground
@@ -132,7 +132,6 @@ def test_simulated_fields_lie_among_the_pixels_of_real_scenes(real):
         assert (seen < high).all()
 
 
-@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), cut=st.integers(1, 39), cover=st.floats(0.1, 0.9))
 def test_a_sky_asked_in_two_halves_equals_the_sky_asked_whole(seed, cut, cover):
     whole = ground.places(40, 50, step=120.0)

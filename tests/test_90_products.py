@@ -8,7 +8,7 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
@@ -113,7 +113,6 @@ def test_longitudes_from_0_to_360_and_the_seam(places):
 
 
 @given(st.floats(-179.9, 179.9), st.floats(-59, 59))
-@settings(max_examples=40)
 def test_no_other_cell_is_nearer(lon, lat):
     from vadose.products.axes import grid_of
 
