@@ -1,6 +1,5 @@
 """A day of SMAP L3: the two EASE-Grid 2.0 products, and what a granule holds of a window of them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -78,19 +77,22 @@ class Group:
 
     Attributes:
         name: of the group.
-        held: the variables.
+        held: the group of the file that holds the variables.
+        front: what stands before their names in it.
         asked: for messages.
         placement: of their rows and columns.
     """
 
     name: str
-    held: Mapping[str, h5py.Dataset]
+    held: h5py.Group
+    front: str
     asked: str
     placement: Placement
 
     def get(self, name: str) -> h5py.Dataset | None:
         """A variable; most releases give the evening's ones the suffix `_pm`."""
-        return self.held.get(name, self.held.get(f"{name}_pm"))
+        found = (self.held.get(f"{self.front}{name}{suffix}") for suffix in ("", "_pm"))
+        return next((part for part in found if isinstance(part, h5py.Dataset)), None)
 
     def variable(self, name: str) -> h5py.Dataset:
         """A variable that must be there.
@@ -183,8 +185,8 @@ def _groups(file: h5py.File, granule: Granule, place: Placement) -> list[Group |
     """
     found = []
     for names in _GROUPS:
-        held = next(((name, parts) for name in names if (parts := _variables(file, name))), None)
-        found.append(Group(held[0], held[1], f"smap: {granule.path}, group {held[0]}", place) if held else None)
+        held = next(((name, *where) for name in names if (where := _where(file, name))), None)
+        found.append(Group(*held, f"smap: {granule.path}, group {held[0]}", place) if held else None)
     if not any(found):
         raise Unfit(
             "no group with soil moisture",
@@ -195,15 +197,18 @@ def _groups(file: h5py.File, granule: Granule, place: Placement) -> list[Group |
     return found
 
 
-def _variables(file: h5py.File, group: str) -> dict[str, h5py.Dataset]:
-    """The variables of a group; OPeNDAP writes them with its name in front."""
-    if isinstance(file.get(group), h5py.Group):
-        return {name: part for name, part in file[group].items() if isinstance(part, h5py.Dataset)}
-    if not group.endswith(("_AM", "_PM")):
-        return {}
+def _where(file: h5py.File, group: str) -> tuple[h5py.Group, str] | None:
+    """The group of a file that holds the variables of an overpass, and what stands before their names in it.
+
+    OPeNDAP writes no groups, but their names before those of the variables. Variables are opened when they are read:
+    to open all of them takes longer than to read the few that are needed.
+    """
+    inside = file.get(group)
+    if isinstance(inside, h5py.Group):
+        return (inside, "") if any(isinstance(inside[name], h5py.Dataset) for name in inside) else None
     front = f"{group}_"
-    parts = ((name, part) for name, part in file.items() if name.startswith(front))
-    return {name.removeprefix(front): part for name, part in parts if isinstance(part, h5py.Dataset)}
+    named = (name for name in file if group.endswith(("_AM", "_PM")) and name.startswith(front))
+    return (file, front) if any(isinstance(file[name], h5py.Dataset) for name in named) else None
 
 
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -223,7 +228,7 @@ def _by_index(group: Group) -> Places | None:
 
 def _by_metres(group: Group, file: h5py.File, grid: GlobalGrid) -> Places | None:
     """By coordinates of the projection along each axis."""
-    parts = [group.held.get(name, file.get(name)) for name in ("y", "x")]
+    parts = [file.get(name) if (part := group.get(name)) is None else part for name in ("y", "x")]
     if any(not isinstance(part, h5py.Dataset) or part.ndim != 1 for part in parts):
         return None
     y, x = (np.asarray(part[()], np.float64) for part in parts if part is not None)
