@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vadose.dataset.table_columns import CoordinateColumn, NameColumn, QuantityColumn, TableMapping, TimeColumn, closest
+from vadose.dataset.table_columns import CoordinateColumn, NameColumn, QuantityColumn, TableMapping, TimeColumn
 from vadose.errors import VadoseError
 from vadose.io.csv_tables import read_csv, utc_times
+from vadose.io.files import closest
 
 
 def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:

@@ -3,17 +3,15 @@
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from vadose.dataset.table_units import check
-from vadose.errors import VadoseError
 from vadose.fusion import TemporalPolicy
-from vadose.io.files import read_yaml
+from vadose.io.files import closest, read_config
 from vadose.io.paths import StrPath
 from vadose.variables import (
     ENHANCED_SMAP,
@@ -178,12 +176,7 @@ class TableMapping(_Closed):
             VadoseError: no such file, not YAML, or not a mapping; the message lists every fault.
         """
         asked = f"tables: the mapping {path}"
-        content = read_yaml(Path(path), asked, f"Give a YAML file; {_EXAMPLES}")
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            faults = "; ".join(_fault(dict(one)) for one in error.errors())
-            raise VadoseError(asked, faults, f"Mend these; {_EXAMPLES}") from error
+        return read_config(cls, Path(path), asked, f"Correct it; {_EXAMPLES}")
 
     @model_validator(mode="after")
     def _known(self) -> "TableMapping":
@@ -231,13 +224,6 @@ class TableMapping(_Closed):
         return self.network, self.station, self.sensor or self.station
 
 
-def closest(name: str, known: list[str]) -> str:
-    """A hint at the most similar of some names, or nothing."""
-    lower = {other.lower(): other for other in known}
-    found = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    return f" (did you mean '{lower[found[0]]}'?)" if found else ""
-
-
 def _expect(name: str, known: list[str], what: str) -> None:
     if name not in known:
         raise ValueError(f"'{name}' is not {what}{closest(name, known)}; known are {', '.join(known)}")
@@ -271,16 +257,3 @@ def _expect_product(name: str, predictor: Predictor) -> None:
 
 def _enhanced(product: str | None) -> bool:
     return product is not None and product.strip().lower() == ENHANCED_SMAP.lower()
-
-
-def _fault(fault: dict[str, Any]) -> str:
-    where = ".".join(map(str, fault["loc"])) or "the whole"
-    if fault["type"] == "extra_forbidden":
-        fields = [
-            *TableMapping.model_fields,
-            *Predictor.model_fields,
-            *HistoryColumns.model_fields,
-            *TimeColumn.model_fields,
-        ]
-        return f"{where}: unknown key{closest(str(fault['loc'][-1]), fields)}"
-    return f"{where}: {str(fault['msg']).removeprefix('Value error, ')}"

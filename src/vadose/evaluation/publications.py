@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vadose.errors import VadoseError
 from vadose.grid import Period
-from vadose.io.files import read_yaml, validated
+from vadose.io.files import read_config
 
 Way = Literal["places", "random places", "times", "random samples", "no training", "not told"]
 """What a model had not seen of the samples that it was judged on."""
@@ -168,4 +168,4 @@ def _name(file: Traversable) -> str:
 def _read(file: Traversable) -> Publication:
     asked, remedy = f"published figures: {file}", "Write a work as those of vadose/evaluation/published are"
     with as_file(file) as path:
-        return validated(Publication, read_yaml(path, asked, remedy), asked, remedy)
+        return read_config(Publication, path, asked, remedy)

@@ -22,7 +22,7 @@ from vadose.dataset.labels import LabelRule
 from vadose.dataset.spatial_groups import SpatialGroups
 from vadose.fusion import InputSpec, OwnRecord, TemporalPolicy
 from vadose.grid import Period
-from vadose.io.files import read_yaml, validated
+from vadose.io.files import read_config
 from vadose.io.paths import StrPath
 from vadose.models import NetworkShape
 from vadose.models.feature_columns import MOISTURE
@@ -306,6 +306,5 @@ def read_experiment(path: StrPath) -> Experiment:
     """
     asked = f"experiment: the configuration {path}"
     path = Path(path)
-    content = read_yaml(path, asked, "Give one like those in configs/")
-    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 (links in circles are told by the reader above)
-    return validated(Experiment, content, asked, "Mend these keys; configs/ has examples", folder=folder)
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 (the reader reports links in circles)
+    return read_config(Experiment, path, asked, "Correct it; configs/ has examples", folder=folder)

@@ -5,8 +5,9 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -138,17 +139,47 @@ def read_yaml(path: Path, asked: str = "", remedy: str = "") -> dict[str, Any]:
     return value
 
 
-def validated(model: type[_Model], content: Any, asked: str, remedy: str, **context: Any) -> _Model:
-    """The content of a file as a pydantic model.
+def read_config(
+    model: type[_Model],
+    path: Path,
+    context: str,
+    hint: str,
+    complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    **validation: Any,
+) -> _Model:
+    """Read a YAML file as a pydantic model.
+
+    Args:
+        model: of the content.
+        path: of the file.
+        context: what is read, for the error.
+        hint: what to do, for the error.
+        complete: adds to the content what the file may leave out.
+        validation: context of the model's validators.
+
+    Raises:
+        VadoseError: as `read_yaml` and `validated`.
+    """
+    return validated(model, complete(read_yaml(path, context, hint)), context, hint, **validation)
+
+
+def validated(model: type[_Model], content: Any, context: str, hint: str, **validation: Any) -> _Model:
+    """Validate the content of a file as a pydantic model.
 
     Raises:
         VadoseError: a key is unknown, missing or of the wrong kind; each is named.
     """
     try:
-        return model.model_validate(content, context=context)
+        return model.model_validate(content, context=validation)
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())
-        raise VadoseError(asked, found, remedy) from error
+        raise VadoseError(context, "; ".join(_fault(model, dict(one)) for one in error.errors()), hint) from error
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Suggest the most similar of some names, or nothing."""
+    lower = {other.lower(): other for other in known}
+    found = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    return f" (did you mean '{lower[found[0]]}'?)" if found else ""
 
 
 def metadata(kind: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,6 +206,16 @@ class _Loader(yaml.SafeLoader):
             if name:
                 seen.add(name)
         return node
+
+
+def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
+    where = ".".join(map(str, fault["loc"])) or "the file"
+    if fault["type"] == "extra_forbidden":
+        schema = model.model_json_schema()
+        parts = [schema, *schema.get("$defs", {}).values()]
+        keys = [key for part in parts for key in part.get("properties", ())]
+        return f"{where}: unknown key{closest(str(fault['loc'][-1]), keys)}"
+    return f"{where}: {str(fault['msg']).removeprefix('Value error, ')}"
 
 
 def _line(node: yaml.Node) -> int:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from vadose.errors import VadoseError
 from vadose.evaluation import check, read
-from vadose.io.files import read_yaml, validated
+from vadose.io.files import read_config, validated
 from vadose.variables import SOIL_MOISTURE
 
 TABLES = (".parquet", ".pq", ".csv", ".csv.gz")
@@ -145,12 +145,8 @@ class Product(Reading):
 
     @classmethod
     def _read(cls, path: Path) -> "Product":
-        asked, remedy = (
-            f"evaluate: the product {path}",
-            f"Its keys are {', '.join(cls.model_fields)}",
-        )
-        content = read_yaml(path, asked, remedy)
-        product = validated(cls, {"name": path.stem} | content, asked, remedy)
+        asked, remedy = f"evaluate: the product {path}", f"Its keys are {', '.join(cls.model_fields)}"
+        product = read_config(cls, path, asked, remedy, lambda content: {"name": path.stem} | content)
         return product.model_copy(update={"path": path.parent / product.path})
 
 
