@@ -279,10 +279,9 @@ def tools(archive: Path, model: FusionNetwork) -> WorkerContext:
 
 def mosaic_of(archive: Path, model: FusionNetwork, size: int) -> dict[tuple[float, float], tuple[float, float, int]]:
     """Mean, spread and quality of every cell by its centre, estimated in tiles of a size."""
-    tiles = REAL_AREA.tiles(size, REAL_NEEDS.halo)
-    found = {}
-    for tile in tiles:
-        (estimate,) = estimate_times(tools(archive, model), tile, (REAL_TIME,)).estimates
+    context, found = tools(archive, model), {}
+    for tile in REAL_AREA.tiles(size, REAL_NEEDS.halo):
+        (estimate,) = estimate_times(context, tile, (REAL_TIME,)).estimates
         held = REAL_AREA.contains_cells(estimate.tile)
         x, y = np.meshgrid(*(estimate.tile.cells.coords[axis].values for axis in ("x", "y")))
         layers = (layer[held].tolist() for layer in (x, y, estimate.mean, estimate.std, estimate.quality))

@@ -46,13 +46,13 @@ def items(archive: Path, collection: str) -> list[pystac.Item]:
 def test_the_seed_decides_every_byte_however_many_work_on_it(archive, tmp_path):
     make(CONFIG, tmp_path / "again", workers=2)
     assert bytes_of(tmp_path / "again") == bytes_of(archive)
-    make(CONFIG.model_copy(update={"seed": 1}), tmp_path / "other")
+    make(CONFIG.model_copy(update={"seed": 1, "regions": CONFIG.regions[:1]}), tmp_path / "other")
     here, there = bytes_of(archive), bytes_of(tmp_path / "other")
-    assert any(here[name] != there.get(name) for name in here if name.startswith("truth"))
+    assert any(here[name] != there[name] for name in there if name.startswith("truth") and name in here)
 
 
 def test_a_region_of_several_blocks_is_that_of_one(tmp_path, monkeypatch):
-    region = CONFIG.regions[0].model_copy(update={"side_cells": 20, "sensors": 1})
+    region = CONFIG.regions[0].model_copy(update={"side_cells": 18, "sensors": 1})
     config = CONFIG.model_copy(update={"regions": (region,), "period": "2022-01-10/2022-01-19"})
     make(config, tmp_path / "four")
     monkeypatch.setattr("vadose.simulation.simulator.BLOCK_CELLS", 20)
@@ -65,13 +65,13 @@ def test_a_region_of_several_blocks_is_that_of_one(tmp_path, monkeypatch):
         for of in ("four", "one")
     ]
     moisture = [truth["soil_moisture"].values for truth in truths]
-    assert moisture[0].shape[1:] == (160, 160)
+    assert moisture[0].shape[1:] == (144, 144)
     np.testing.assert_allclose(*moisture, atol=1.1e-5)
     (look,) = {path.parent.name for path in (tmp_path / "one" / "sentinel-2-l2a").rglob("*.json")}
     bands = []
     for of in ("four", "one"):
         with rasterio.open(tmp_path / of / "sentinel-2-l2a" / look / "R10m" / "B04_10m.tif") as raster:
-            assert raster.shape == (640, 640)
+            assert raster.shape == (576, 576)
             bands.append(raster.read(1).astype(float))
     assert np.abs(bands[0] - bands[1]).mean() < 40  # the noise of a pixel is 20, and each block's own
     assert (bands[0] > 0).all()
@@ -100,7 +100,7 @@ PLACES = ("begin_truth", "write_block", "write_land_cover", "_write_sensors")
 
 def test_a_region_that_was_broken_off_anywhere_is_made_anew_to_the_same_bytes(tmp_path, monkeypatch):
     """Of several blocks, so that pictures, elevation and cover are painted into files that are there already."""
-    region = CONFIG.regions[0].model_copy(update={"side_cells": 20, "sensors": 1})
+    region = CONFIG.regions[0].model_copy(update={"side_cells": 18, "sensors": 1})
     config = CONFIG.model_copy(update={"regions": (region,), "period": "2022-01-10/2022-01-14"})
     make(config, tmp_path / "whole")
     for name in PLACES:
