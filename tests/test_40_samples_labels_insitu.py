@@ -1,7 +1,6 @@
 """In-situ tables made of ISMN archives, and labels made of both: real archives, and ones written here."""
 
 import csv
-import importlib.util
 import json
 import os
 import signal
@@ -20,7 +19,6 @@ from ismn.interface import ISMN_Interface
 from pydantic import ValidationError
 
 from test_20_sources_ismn import REAL, ROWS, stm, texts, zipped
-from vadose.dataset.insitu_checks import checked
 from vadose.dataset.labels import LabelRule, at_top, clean
 from vadose.errors import NoDataError, VadoseError
 from vadose.insitu.conversion import archive_to_parquet
@@ -338,24 +336,3 @@ def test_combinations_of_flags_are_accepted_by_name() -> None:
     assert dict(dropped.counts) == {"flag C03": 1, "flag D06": 1}
     with pytest.raises(ValidationError, match="'good': no flag of ISMN; those are C01, C02"):
         LabelRule(flags=("good",))
-
-
-def test_checks_without_their_package_are_refused() -> None:
-    if importlib.util.find_spec("flagit") and int(pd.__version__.split(".")[0]) < 3:
-        pytest.skip("flagit runs here")
-    with pytest.raises(VadoseError, match=r"by the package flagit\. .* pip install \"vadose\[flagit\]\""):
-        checked(readings([1.0, 2.0, 3.0, 4.0]), 0.05)
-
-
-def test_checks_find_a_spike_and_frost() -> None:
-    pytest.importorskip("flagit.flagit", reason="flagit is not installed")
-    if int(pd.__version__.split(".")[0]) >= 3:
-        pytest.skip("flagit does not run with pandas 3")
-    times = pd.date_range("2020-01-01", periods=400, freq="h")
-    value = 0.2 + np.cumsum(np.random.default_rng(0).normal(0, 0.0005, 400))
-    value[[100, 200]] = 0.45, np.nan
-    series = pd.DataFrame({"soil_moisture": value, "soil_temperature": np.linspace(-1, 9, 400)}, index=times)
-    flags = checked(series, 0.05)
-    assert flags.iloc[[0, 100, 200, 300]].tolist() == ["D01", "D06", "M", "G"]
-    with pytest.raises(VadoseError, match=r"Its \d+ readings are not hourly\. Give hourly readings"):
-        checked(series.iloc[::2], 0.05)

@@ -13,10 +13,9 @@ from small_training import MOMENTS, NEEDS, SCHEDULE, SHAPE, SmallLessons, small_
 from vadose.dataset import ScalingStats
 from vadose.errors import VadoseError
 from vadose.models import FusionNetwork, NetworkShape
-from vadose.training import ComputeConfig, Progress, TrainingConfig, TrainingRows, fit_network
+from vadose.training import ComputeConfig, Progress, TrainingConfig, TrainingRows, ema, fit_network
 from vadose.training.batch_io import LossInputs
 from vadose.training.compute import processors
-from vadose.training.ema import EMA
 from vadose.training.loop import fit
 from vadose.training.objective import BatchTotals, Labels, LossWeights, objective
 from vadose.training.trainer import weight_groups
@@ -107,15 +106,15 @@ def test_an_interrupted_training_goes_on_to_the_same_numbers(tmp_path, average, 
 
 def test_the_mean_of_the_weights_follows_them_and_is_what_is_kept(tmp_path):
     network = small_network()
-    averaged = EMA(network, 0.5)
+    average = ema.averaged(network, 0.5)
     first, mean = network.head.weight.detach().clone(), network.head.weight.detach().clone()
     for step in range(1, 6):
         with torch.no_grad():
             network.head.weight.add_(1.0)
-        averaged.follow(network)
+        average.update_parameters(network)
         keep = min(0.5, (1 + step) / (10 + step))
         mean = keep * mean + (1 - keep) * (first + step)
-    assert torch.allclose(averaged.network.head.weight, mean, atol=1e-6)
+    assert torch.allclose(average.module.head.weight, mean, atol=1e-6)
     schedule = TrainingConfig(epochs=4, batch_size=32, learning_rate=3e-2, patience=None, ema_decay=0.9)
     fit(network, SmallLessons(), schedule, tmp_path / "state")
     kept = torch.load(tmp_path / "state", weights_only=True)

@@ -14,8 +14,6 @@ class Resampling(StrEnum):
     """Between the four native centres around a point, where the native pixel that holds it is valid."""
     NEAREST = "nearest"
     """The native pixel that holds the point."""
-    MODE = "mode"
-    """The class that covers most of a cell."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Nothing of it is in physical units but times, places, elevations and labels: the
 from vadose.batchu2022.batches import PublishedBatch, index_of, label_of, published_batches
 from vadose.batchu2022.calibration import ASSUMED_RANGES
 from vadose.batchu2022.features import CENTRE, FEATURES, IMAGES, PUBLISHED, SCALARS, SIDE, Feature, Form
-from vadose.batchu2022.import_log import ImportLog
 from vadose.batchu2022.label_match import LabelMatcher
 from vadose.batchu2022.records import Fault, TFRecord, records
 from vadose.batchu2022.shards import Example, ShardReport, absent, examples, shards
@@ -26,7 +25,6 @@ __all__ = [
     "Fault",
     "Feature",
     "Form",
-    "ImportLog",
     "LabelMatcher",
     "PublishedBatch",
     "SensorId",

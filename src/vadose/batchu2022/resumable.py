@@ -12,7 +12,7 @@ import zarr
 from vadose.batchu2022.batches import PublishedBatch, published_batches
 from vadose.batchu2022.crop import AGES, RawChips, crop_to_grid, kept_for
 from vadose.batchu2022.features import IMAGES, SCALARS
-from vadose.batchu2022.import_log import ImportLog
+from vadose.batchu2022.import_log import read_report, write_report
 from vadose.batchu2022.label_match import LabelMatcher
 from vadose.batchu2022.shards import ShardReport
 from vadose.dataset.layout import IDENTITY, LABEL
@@ -51,7 +51,7 @@ class Shards:
             folder.mkdir()
             for place, found in enumerate(self._read(shard)):
                 if isinstance(found, ShardReport):
-                    ImportLog((found,)).write(folder / LEDGER)
+                    write_report(folder / LEDGER, found)
                     continue
                 reasons = reasons_of(found.index)
                 _write(folder / str(place), crop_to_grid(found, np.flatnonzero(reasons == ""), self.halo))
@@ -61,7 +61,7 @@ class Shards:
 
     def tally(self, number: int) -> ShardReport:
         """What became of a shard's records."""
-        return ImportLog.load(self._of(number) / LEDGER).tallies[0]
+        return read_report(self._of(number) / LEDGER)
 
     def left_out(self, number: int) -> pd.DataFrame:
         """The examples of a shard that give no sample, each with its reason."""

@@ -86,7 +86,6 @@ def merged(parts: Iterable[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray
 _METHODS: dict[Resampling, Callable[..., Floats]] = {
     Resampling.AREA_MEAN: nearest,
     Resampling.NEAREST: nearest,
-    Resampling.MODE: nearest,
     Resampling.BILINEAR: bilinear,
 }
 

@@ -55,16 +55,6 @@ class CloudField:
         """Where there is cloud."""
         return self.thickness > 0
 
-    @property
-    def shadow(self) -> NDArray[np.bool_]:
-        """Where a cloud shades ground that is seen."""
-        return self.shade > 0
-
-    @property
-    def cirrus(self) -> NDArray[np.bool_]:
-        """Where thin cirrus brightens the ground."""
-        return self.veil > 0
-
     def over(self, reflectance: Floats) -> Floats:
         """What is seen of a ground through this sky: clouds are white and thin at their edges, shadows dim."""
         lit = reflectance * (1 - SHADE * np.clip(FULL * self.shade, 0, 1))

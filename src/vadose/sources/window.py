@@ -24,11 +24,6 @@ class Window:
         """Number of rows and columns."""
         return self.bottom - self.top, self.right - self.left
 
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Rows and columns in an array of the whole grid."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
     def shared(self, other: "Window") -> "Window":
         """The rows and columns that two windows have in common."""
         rows = max(self.top, other.top), min(self.bottom, other.bottom)

@@ -1,32 +1,31 @@
-"""The running mean of a network's weights."""
+"""The exponential moving average of a network's weights."""
 
-from copy import deepcopy
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from vadose.models import FusionNetwork
 
+BEGINNING = 1
+"""Count of averaged weights before the first step: from 0, PyTorch would copy the first ones instead."""
 
-class EMA:
-    """Exponential moving average of the weights (Polyak & Juditsky, SIAM J. Control Optim. 30:838-855, 1992).
 
-    In the first steps it keeps less of what was, (1 + steps) / (10 + steps), so that it forgets the random beginning.
+def averaged(network: FusionNetwork, decay: float) -> AveragedModel:
+    """Average weights exponentially (Polyak & Juditsky, SIAM J. Control Optim. 30:838-855, 1992); copy buffers.
+
+    In the first steps the decay is less, (1 + steps) / (10 + steps), so that the random beginning is forgotten.
 
     Args:
         network: whose weights are followed.
-        keep: share of the mean that stays at each step.
+        decay: share of the average that stays at each step.
     """
 
-    def __init__(self, network: FusionNetwork, keep: float) -> None:
-        self.network = deepcopy(network).requires_grad_(False)
-        self.keep, self.steps = keep, 0
+    def step(mine: Sequence[Tensor], theirs: Sequence[Tensor], steps: Tensor) -> None:
+        kept = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        torch._foreach_lerp_(mine, theirs, 1 - kept)
 
-    @torch.no_grad()
-    def follow(self, network: FusionNetwork) -> None:
-        """Take one step towards a network; what it counts (buffers) is taken over."""
-        self.steps += 1
-        keep = min(self.keep, (1 + self.steps) / (10 + self.steps))
-        mine, theirs = ([weight.detach() for weight in one.parameters()] for one in (self.network, network))
-        torch._foreach_lerp_(mine, theirs, 1 - keep)
-        for held, given in zip(self.network.buffers(), network.buffers(), strict=True):
-            held.copy_(given)
+    average = AveragedModel(network, multi_avg_fn=step)  # type: ignore[no-untyped-call]
+    average.n_averaged.fill_(BEGINNING)
+    return average

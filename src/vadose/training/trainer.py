@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from vadose.models import FusionNetwork
+from vadose.training import ema
 from vadose.training.batch_io import Labelled, LossInputs, ModelInput, OneCell, rows_of, some
 from vadose.training.compute import ComputeConfig
 from vadose.training.config import TrainingConfig
 from vadose.training.distributed import gathered
-from vadose.training.ema import EMA
 from vadose.training.objective import BatchTotals, Labels, objective
 from vadose.training.source_dropout import drop_sources
 
@@ -59,13 +59,13 @@ class Trainer:
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         self.optimizer = torch.optim.AdamW(weight_groups(network, schedule.weight_decay), schedule.learning_rate)
         self.module, self.stepping = fabric.setup(OneCell(network, machine.compile), self.optimizer)
-        self.averaged = EMA(network, schedule.ema_decay) if schedule.ema_decay else None
+        self.average = ema.averaged(network, schedule.ema_decay) if schedule.ema_decay else None
         self.generator = torch.Generator()
 
     @property
     def eval_model(self) -> FusionNetwork:
         """The network that is validated and kept: the mean of the weights where there is one."""
-        return self.averaged.network if self.averaged else self.network
+        return self.average.module if self.average else self.network
 
     def train_epoch(
         self,
@@ -117,12 +117,13 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """All that changes while it learns."""
-        mean = {"steps": self.averaged.steps, "weights": self.averaged.network.state_dict()} if self.averaged else None
+        average = self.average
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "precision": self.fabric.strategy.precision.state_dict(),
-            "averaged": mean,
+            "averaged": average
+            and {"steps": int(average.n_averaged) - ema.BEGINNING, "weights": average.module.state_dict()},
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
@@ -130,9 +131,9 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.fabric.strategy.precision.load_state_dict(state["precision"])
-        if self.averaged:
-            self.averaged.steps = int(state["averaged"]["steps"])
-            self.averaged.network.load_state_dict(state["averaged"]["weights"])
+        if self.average:
+            self.average.n_averaged.fill_(ema.BEGINNING + int(state["averaged"]["steps"]))
+            self.average.module.load_state_dict(state["averaged"]["weights"])
 
     def rng_state(self) -> list[Tensor]:
         """Where the random numbers of this process stand within an epoch."""
@@ -178,8 +179,8 @@ class Trainer:
             group["lr"] = self.schedule.rate(done)
         self.fabric.clip_gradients(self.module, self.stepping, max_norm=LONGEST_GRADIENT, error_if_nonfinite=False)
         self.stepping.step()
-        if self.averaged:
-            self.averaged.follow(self.network)
+        if self.average:
+            self.average.update_parameters(self.network)
 
 
 def weight_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
