@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.fusion import HistorySpec, InputSpec
+from vadose.grid import distances_km
 from vadose.models import Batch, ChangeDetection, Climatology
 from vadose.models.change_detection import FEWEST_STEPS, saturation
-from vadose.models.climatology import distances_km, waves
+from vadose.models.climatology import waves
 
 STEPS = 21
 LOOKS = InputSpec(history=HistorySpec(("vv", "incidence_angle"), STEPS, 6.0))

@@ -28,6 +28,8 @@ CELL_M = 320
 PIXELS_PER_CELL = CELL_M // PIXEL_M
 SOUTHERNMOST, NORTHERNMOST = -80.0, 84.0
 """Latitudes between which UTM is defined."""
+EARTH_RADIUS_KM = 6371.0088
+"""Mean radius of the Earth, IUGG."""
 MOST_TILES = 200_000
 """Tiles of one area: 21 million square kilometres in tiles of 32 x 32 cells, more than South America."""
 FIRST, LAST = date(1678, 1, 1), date(2262, 1, 1)
@@ -360,6 +362,21 @@ def to_lonlat(epsg: int) -> Transformer:
 def from_lonlat(epsg: int) -> Transformer:
     """Transformer from longitude and latitude to a projection's easting and northing."""
     return Transformer.from_crs(4326, epsg, always_xy=True)
+
+
+def distances_km(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+    """Great-circle distances, (first, second), of places given as (place, 2), lat and lon in degrees; haversine."""
+    (lat, lon), (lat_2, lon_2) = (np.radians(np.asarray(places, np.float64)).T for places in (first, second))
+    dlat, dlon = lat[:, np.newaxis] - lat_2, lon[:, np.newaxis] - lon_2
+    chord = np.sin(dlat / 2) ** 2 + np.cos(lat)[:, np.newaxis] * np.cos(lat_2) * np.sin(dlon / 2) ** 2
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(chord, 0, 1))))
+
+
+def nearest_in_time(known: NDArray[np.datetime64], asked: NDArray[np.datetime64]) -> NDArray[np.intp]:
+    """Index of the known time, of some that ascend, nearest to each asked one; of two as near the earlier."""
+    after = np.searchsorted(known, asked).clip(max=known.size - 1)
+    before = (after - 1).clip(min=0)
+    return np.where(abs(asked - known[before]) <= abs(known[after] - asked), before, after)
 
 
 def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime64]:

@@ -8,8 +8,8 @@ import pandas as pd
 from vadose.batchu2022.station_match import SensorId, Unmatched, matching
 from vadose.dataset.labels import LabelRule, clean, nearest
 from vadose.dataset.layout import LABEL
-from vadose.dataset.spatial_groups import distance_km
 from vadose.errors import VadoseError
+from vadose.grid import distances_km
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 
@@ -72,10 +72,10 @@ class LabelMatcher:
             self._timed(part, good, all_readings, float(minutes)) for minutes, part in rows.groupby(windows, sort=True)
         ]
         part = pd.concat(parts)
-        far = self._distances(sensor, rows) > self.farthest_km
-        part.loc[far[far].index, [LABEL, "lag_minutes"]] = np.nan
-        part.loc[far[far].index, ["flag", "label_from"]] = ""
-        part.loc[far[far].index, "reason"] = f"{sensor.id} lies more than {self.farthest_km:g} km from the example"
+        far = rows.index[distances_km([(sensor.lat, sensor.lon)], rows[["lat", "lon"]])[0] > self.farthest_km]
+        part.loc[far, [LABEL, "lag_minutes"]] = np.nan
+        part.loc[far, ["flag", "label_from"]] = ""
+        part.loc[far, "reason"] = f"{sensor.id} lies more than {self.farthest_km:g} km from the example"
         return part.assign(depth_from_m=sensor.depth_from_m, depth_to_m=sensor.depth_to_m)
 
     def _readings(self, sensor: Sensor) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -116,14 +116,6 @@ class LabelMatcher:
             else:
                 faults.append(f"the reading {value:g} is not plausible, or others at its time differ")
         return faults
-
-    @staticmethod
-    def _distances(sensor: Sensor, rows: pd.DataFrame) -> pd.Series:
-        distances = [
-            distance_km(np.array([sensor.lat, lat]), np.array([sensor.lon, lon]))
-            for lat, lon in zip(rows["lat"], rows["lon"], strict=True)
-        ]
-        return pd.Series(distances, index=rows.index)
 
 
 def _at(times: np.ndarray, readings: pd.DataFrame, minutes: float) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from vadose.dataset.layout import LABEL
 from vadose.dataset.rejections import RejectionCounts
-from vadose.grid import nanoseconds
+from vadose.grid import nanoseconds, nearest_in_time
 from vadose.insitu.flags import MEANINGS, accepted, codes
 from vadose.variables import SOIL_MOISTURE
 
@@ -110,9 +110,7 @@ def nearest(
     asked = nanoseconds(times)
     known = nanoseconds(labels["time"].to_numpy())
     if known.size:
-        after = np.searchsorted(known, asked).clip(max=known.size - 1)
-        before = (after - 1).clip(min=0)
-        place = np.where(abs(asked - known[before]) <= abs(known[after] - asked), before, after)
+        place = nearest_in_time(known, asked)
         lag = (known[place] - asked) / np.timedelta64(1, "m")
     else:
         place, lag = np.zeros(asked.size, np.intp), np.full(asked.size, np.inf)

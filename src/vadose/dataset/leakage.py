@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.dataset.layout import IDENTITY
-from vadose.dataset.spatial_groups import distance_km, pairs_within
+from vadose.dataset.spatial_groups import pairs_within
 from vadose.errors import VadoseError
-from vadose.grid import nanoseconds
+from vadose.grid import distances_km, nanoseconds, nearest_in_time
 
 Rows = NDArray[np.intp]
 Times = NDArray[np.datetime64]
@@ -42,9 +42,7 @@ def days_apart(times: Times, others: Times) -> NDArray[np.float64]:
     if not len(others):
         return np.full(len(times), np.inf)
     known = np.unique(others)
-    after = np.searchsorted(known, times).clip(max=len(known) - 1)
-    before = (after - 1).clip(min=0)
-    return np.asarray(np.minimum(abs(times - known[before]), abs(times - known[after])) / DAY)
+    return np.asarray(abs(times - known[nearest_in_time(known, times)]) / DAY)
 
 
 def _check_places(index: pd.DataFrame, parts: Sequence[Rows], buffer_km: float) -> None:
@@ -56,7 +54,8 @@ def _check_places(index: pd.DataFrame, parts: Sequence[Rows], buffer_km: float) 
     torn = pairs[part[pairs[:, 0]] != part[pairs[:, 1]]]
     if len(torn):
         one, other = (sensors.iloc[number] for number in torn[0])
-        apart = distance_km(*(sensors[axis].to_numpy(np.float64)[torn[0]] for axis in ("lat", "lon")))
+        (places,) = sensors[["lat", "lon"]].to_numpy(np.float64)[torn[:1]]
+        apart = distances_km(places[:1], places[1:]).item()
         raise VadoseError(
             f"split: parts whose sensors are more than {buffer_km:g} km apart",
             f"{_name(one)} in part {one.part} and {_name(other)} in part {other.part} are {apart:.3f} km apart, "

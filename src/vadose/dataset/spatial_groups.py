@@ -11,9 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from vadose.dataset.layout import IDENTITY
-
-EARTH_RADIUS_KM = 6371.0088
-"""Mean radius of the Earth, IUGG."""
+from vadose.grid import EARTH_RADIUS_KM
 
 Labels = NDArray[np.intp]
 
@@ -57,13 +55,6 @@ def pairs_within(lat: NDArray[np.float64], lon: NDArray[np.float64], distance_km
     """Pairs of points, (pair, 2), at most a distance apart along the great circle, degrees and kilometres."""
     chord = 2 * np.sin(min(distance_km / EARTH_RADIUS_KM, np.pi) / 2)
     return np.asarray(cKDTree(_on_sphere(lat, lon)).query_pairs(chord + 1e-9, output_type="ndarray"), np.intp)
-
-
-def distance_km(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> float:
-    """Great-circle distance of two points, each array of length 2, degrees; haversine formula."""
-    phi, lam = np.radians(lat), np.radians(lon)
-    a = np.sin(np.diff(phi) / 2) ** 2 + np.cos(phi[0]) * np.cos(phi[1]) * np.sin(np.diff(lam) / 2) ** 2
-    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(a, 0, 1))).item())
 
 
 def _links(place: Labels, tie: Labels) -> Labels:

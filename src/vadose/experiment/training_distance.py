@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.dataset.spatial_groups import EARTH_RADIUS_KM
 from vadose.evaluation import DISTANCE
 from vadose.evaluation.predictions import SENSOR
 from vadose.experiment.split_table import read
+from vadose.grid import distances_km
 
 
 def with_training_distance(table: pd.DataFrame, split: Path) -> pd.DataFrame:
@@ -38,7 +38,4 @@ def _nearest_km(places: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.float6
     """Great-circle distance from each place to the nearest other one; NaN where some of those are not known."""
     if others.empty or others["lat"].isna().any():
         return np.full(len(places), np.nan)
-    (lat, lon), (there_lat, there_lon) = (np.radians(table[["lat", "lon"]].to_numpy().T) for table in (places, others))
-    half = np.sin((lat[:, np.newaxis] - there_lat) / 2) ** 2
-    half += np.cos(lat)[:, np.newaxis] * np.cos(there_lat) * np.sin((lon[:, np.newaxis] - there_lon) / 2) ** 2
-    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(half.min(axis=1).clip(0, 1))))
+    return distances_km(places[["lat", "lon"]], others[["lat", "lon"]]).min(axis=1)

@@ -5,6 +5,7 @@ That is why two tilings agree: no approximated transform over a window, no resam
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -107,10 +108,10 @@ def block_mean(values: Floats, factor: int) -> tuple[Floats, Floats]:
     Returns:
         means and valid fractions, each (..., y, x); the mean is NaN where the fraction is 0.
     """
-    blocks = _blocks(values, factor)
-    valid = np.isfinite(blocks)
+    pixels = blocks(values, factor)
+    valid = np.isfinite(pixels)
     count = valid.sum(axis=(-3, -1))
-    total = np.where(valid, blocks, 0.0).sum(axis=(-3, -1), dtype=np.float64)
+    total = np.where(valid, pixels, 0.0).sum(axis=(-3, -1), dtype=np.float64)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan), count / factor**2
 
 
@@ -127,11 +128,12 @@ def block_mode(values: Floats, factor: int) -> Floats:
     classes = np.unique(values[np.isfinite(values)])
     if not classes.size:
         return np.full(tuple(size // factor for size in values.shape), np.nan)
-    counts = np.stack([(_blocks(values, factor) == value).sum(axis=(-3, -1)) for value in classes])
+    counts = np.stack([(blocks(values, factor) == value).sum(axis=(-3, -1)) for value in classes])
     return np.where(counts.max(axis=0) > 0, classes[counts.argmax(axis=0)], np.nan)
 
 
-def _blocks(values: Floats, factor: int) -> Floats:
+def blocks(values: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Blocks of `factor` x `factor` pixels, (..., y, row, x, column), of pixels (..., y * factor, x * factor)."""
     *lead, height, width = values.shape
     return values.reshape(*lead, height // factor, factor, width // factor, factor)
 

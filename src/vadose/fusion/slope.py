@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vadose.fusion.regrid import Floats
+from vadose.fusion.regrid import Floats, blocks
 from vadose.grid import PIXEL_M, PIXELS_PER_CELL
 
 SLOPE = "dem_slope"
@@ -24,9 +24,9 @@ def mean_slope(elevation: Floats, cells: tuple[int, ...]) -> Floats:
     side = PIXELS_PER_CELL
     edge = (elevation.shape[0] - cells[0] * side) // 2
     inner = elevation[edge : elevation.shape[0] - edge, edge : elevation.shape[1] - edge]
-    blocks = inner.reshape(cells[0], side, cells[1], side).swapaxes(1, 2).astype(np.float64)
-    east = np.diff(blocks, axis=3)[:, :, :-1] / PIXEL_M
-    south = np.diff(blocks, axis=2)[:, :, :, :-1] / PIXEL_M
+    pixels = blocks(inner, side).swapaxes(1, 2).astype(np.float64)
+    east = np.diff(pixels, axis=3)[:, :, :-1] / PIXEL_M
+    south = np.diff(pixels, axis=2)[:, :, :, :-1] / PIXEL_M
     angle = np.degrees(np.arctan(np.hypot(east, south)))
     known = np.isfinite(angle)
     count = known.sum(axis=(2, 3))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy
+from vadose.fusion.regrid import blocks
 from vadose.fusion.slope import SLOPE
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork, Model
@@ -148,5 +149,4 @@ def _observed(values: Tensor) -> Presence:
 def _any_pixel(observed: Presence, halo: int) -> Presence:
     edge, side = halo * PIXELS_PER_CELL, PIXELS_PER_CELL
     inner = observed[..., edge : observed.shape[-2] - edge, edge : observed.shape[-1] - edge]
-    *lead, height, width = inner.shape
-    return np.asarray(inner.reshape(*lead, height // side, side, width // side, side).any(axis=(-3, -1)))
+    return np.asarray(blocks(inner, side).any(axis=(-3, -1)))

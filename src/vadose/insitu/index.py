@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.errors import VadoseError
+from vadose.grid import nearest_in_time
 from vadose.insitu.archive import ArchiveReader
 from vadose.insitu.flags import codes
 from vadose.insitu.headers import Name, Sensor, ascii_of, layout_of, name_of, sensor_of, without_mark
@@ -200,8 +201,6 @@ def _at(warmth: pd.DataFrame, times: NDArray[np.datetime64]) -> NDArray[np.float
     if warmth.empty:
         return np.full(times.size, np.nan)
     known = warmth.index.to_numpy()
-    after = np.searchsorted(known, times).clip(max=known.size - 1)
-    before = (after - 1).clip(min=0)
-    place = np.where(abs(times - known[before]) <= abs(known[after] - times), before, after)
+    place = nearest_in_time(known, times)
     value = warmth["value"].to_numpy()[place]
     return np.where(abs(known[place] - times) <= TIME_APART, value, np.nan)

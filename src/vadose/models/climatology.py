@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.fusion import InputSpec
+from vadose.grid import distances_km
 from vadose.models.batch import Batch, Estimate
 from vadose.models.feature_extractor import YEAR_DAYS
 
@@ -14,7 +15,6 @@ HARMONICS = 2
 """Waves of a year and of half a year beside the mean."""
 NEAREST_KM = 25.0
 """Places within this distance count alike."""
-EARTH_RADIUS_KM = 6371.0088
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Climatology:
 
     def _weights(self, place: NDArray[np.float32]) -> NDArray[np.float64]:
         """Weight of each training place for each cell, (cell, place), of sum 1."""
-        apart = distances_km(place.astype(np.float64), np.asarray(self.places))
+        apart = distances_km(place, self.places)
         farthest = np.sort(apart, axis=1)[:, [min(self.neighbours, len(self.places)) - 1]]
         weights = np.where(apart <= farthest, 1 / np.maximum(apart, NEAREST_KM), 0.0)
         weights = np.where(np.isfinite(apart), weights, 1.0)
@@ -63,11 +63,3 @@ def waves(day: NDArray[np.floating]) -> NDArray[np.float64]:
     angles = tau * np.asarray(day, np.float64)[:, np.newaxis] * np.arange(1, HARMONICS + 1) / YEAR_DAYS
     parts = [np.ones((len(angles), 1)), np.sin(angles), np.cos(angles)]
     return np.asarray(np.nan_to_num(np.concatenate(parts, axis=1)))
-
-
-def distances_km(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Great-circle distances, (first, second), of places given as (place, 2) in degrees; haversine formula."""
-    (lat, lon), (lat_2, lon_2) = (np.radians(places).T for places in (first, second))
-    dlat, dlon = lat[:, np.newaxis] - lat_2, lon[:, np.newaxis] - lon_2
-    chord = np.sin(dlat / 2) ** 2 + np.cos(lat)[:, np.newaxis] * np.cos(lat_2) * np.sin(dlon / 2) ** 2
-    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(chord, 0, 1))))

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.errors import NoDataError, VadoseError
+from vadose.grid import nearest_in_time
 from vadose.products.axes import Grid, grid_of
 from vadose.products.decoded import Decoded, decode
 from vadose.products.described import Product
@@ -199,8 +200,6 @@ def nearest_valid(sampled_: Sampled, sensor: int, asked: Times, window_hours: fl
     times, values = sampled_.times[there], sampled_.values[there, sensor]
     if not len(times):
         return np.full(len(asked), np.nan)
-    after = np.searchsorted(times, asked).clip(max=len(times) - 1)
-    before = (after - 1).clip(min=0)
-    place = np.where(abs(asked - times[before]) <= abs(times[after] - asked), before, after)
+    place = nearest_in_time(times, asked)
     away = abs(asked - times[place]) / np.timedelta64(1, "h")
     return np.where(away <= window_hours, values[place], np.nan)
