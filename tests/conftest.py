@@ -1,6 +1,8 @@
 """What every test may ask for."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,16 @@ def real() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set VADOSE_REAL_DATA)")
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_pages(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave the pictures of HTML pages undrawn where a module does not look at them: they take longer than its tests."""
+    style = sys.modules.get("vadose.report.page.style")
+    with pytest.MonkeyPatch.context() as patch:
+        if style and not getattr(request.module, "LOOKS_AT_PAGES", False):
+            patch.setattr(style, "svg_of", lambda _: b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from vadose.evaluation import publications
 from vadose.report.page.markup import html_of, table_html
+from vadose.report.page.style import svg_of
 from vadose.report.scorecard import write_scorecard
 from vadose.report.text import shown
 
+LOOKS_AT_PAGES = True
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -107,6 +110,16 @@ def test_pictures_are_drawings_without_links(page):
         drawing = base64.b64decode(source).decode()
         assert "<script" not in drawing and "<image" not in drawing.replace('<image xlink:href="data:', "")
         assert not re.findall(r'href="(?!#|data:)', drawing)
+
+
+def test_a_picture_has_the_same_bytes_each_time():
+    def drawn() -> Figure:
+        figure = Figure()
+        figure.subplots().scatter([1, 2], [3, 4], label="Fühler")
+        figure.legend()
+        return figure
+
+    assert svg_of(drawn) == svg_of(drawn) and b"<path" in svg_of(drawn)
 
 
 def test_every_part_is_there(page):

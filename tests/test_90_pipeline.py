@@ -38,6 +38,7 @@ from vadose.studies.truth_ground import COVER, FAR, ground_of
 from vadose.studies.truth_page import page
 from vadose.variables import BANDS, Quality
 
+LOOKS_AT_PAGES = True
 SENSOR = ["network", "station", "sensor"]
 EXPERIMENT = {
     "name": "walk",

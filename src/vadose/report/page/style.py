@@ -52,15 +52,17 @@ class Picture:
 
 
 def picture(draw: Callable[[], Figure], says: str, caption: str) -> Picture:
-    """Draw a figure as SVG, the same bytes for the same input.
+    """Draw a figure as SVG; in the page it is an image, so that nothing in it can act."""
+    return Picture(f"data:image/svg+xml;base64,{base64.b64encode(svg_of(draw)).decode()}", says, caption)
 
-    It stands in the page as an image, so that nothing in it can act.
-    """
+
+def svg_of(draw: Callable[[], Figure]) -> bytes:
+    """Draw a figure as SVG, the same bytes for the same input."""
     with mpl.rc_context(_LOOK), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         bytes_ = BytesIO()
         draw().savefig(bytes_, format="svg", dpi=160, metadata={"Date": None, "Creator": None})
-    return Picture(f"data:image/svg+xml;base64,{base64.b64encode(bytes_.getvalue()).decode()}", says, caption)
+    return bytes_.getvalue()
 
 
 def colour(place: int) -> str:
