@@ -27,7 +27,7 @@ def real() -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def plain_pages(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Leave the pictures of HTML pages undrawn where a module does not look at them: they take longer than its tests."""
+    """Leave pictures of HTML pages undrawn in modules that do not look at them: they take longer than the tests."""
     style = sys.modules.get("vadose.report.page.style")
     with pytest.MonkeyPatch.context() as patch:
         if style and not getattr(request.module, "LOOKS_AT_PAGES", False):
