@@ -12,7 +12,7 @@ setup: $(VENV)/.ok  ## install everything into .venv
 $(VENV)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV) || python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
-	UV_FIND_LINKS="$${UV_FIND_LINKS-$${PIP_FIND_LINKS-}}" $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[test,check]"
+	UV_FIND_LINKS="$${UV_FIND_LINKS-$${PIP_FIND_LINKS-}}" $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[test,check]"
 	touch $@
 
 demo: setup  ## make the simulated world, train on it, score, and map it
