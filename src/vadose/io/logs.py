@@ -23,7 +23,7 @@ def redacted(text: str) -> str:
 class LogFormatter(logging.Formatter):
     """Records with time in UTC, addresses without secrets."""
 
-    converter = time.gmtime
+    converter = time.gmtime  # type: ignore[assignment]
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record."""
