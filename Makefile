@@ -32,7 +32,7 @@ check: setup  ## style, types and the import law
 docs: setup  ## build the documentation site in build/docs, and run its code blocks
 	$(BIN)/python docs/generate.py
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
-	$(BIN)/pytest -q tests/test_95_docs.py
+	$(BIN)/pytest -q tests/test_95_docs.py tests/test_95_tutorials.py $(wildcard tests/test_86_api_pages.py)
 
 clean:  ## remove what was made, but not the environment
 	rm -rf demo runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -79,12 +79,14 @@ def test_each_line_is_on_the_terminal_once(tmp_path, capsys, verbose):
     log_to(tmp_path / "log.txt", verbose, "map a b")
     LOGGER.info("read [1] of 2 files")
     LOGGER.warning("odd")
+    logging.getLogger("another.package").warning("of another package")
     echo("a result")
     out, err = capsys.readouterr()
     assert out == "a result\n"
+    assert "of another package" not in err
     assert ("read [1] of 2 files" in err) == verbose and "result" not in err and err.count("odd") == 1
     told = (tmp_path / "log.txt").read_text()
-    assert [told.count(text) for text in ("map a b", "read [1]", "odd", "a result")] == [1, 1, 1, 1]
+    assert [told.count(text) for text in ("map a b", "read [1]", "odd", "of another", "a result")] == [1] * 5
 
 
 def test_without_options_only_warnings_are_shown(capsys):

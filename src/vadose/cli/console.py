@@ -105,7 +105,7 @@ def report_errors(app: typer.Typer) -> int:
         refusal = _refusal_of(error)
         for part in (refusal.context, refusal.problem, refusal.hint):
             typer.echo(" ".join(part.split()), err=True)
-        LOGGER.error("%s. %s. %s", refusal.context, refusal.problem, refusal.hint, extra=PRINTED)
+        LOGGER.error("%s | %s | %s", refusal.context, refusal.problem, refusal.hint, extra=PRINTED)
         return 2
     except Exception:
         LOGGER.exception("Unexpected error", extra=PRINTED)

@@ -39,32 +39,33 @@ def begin_logging(file: Path | None, console: logging.Handler | None = None, ver
 
     Args:
         file: appended to; records of the package at INFO, of other packages at WARNING.
-        console: warnings go to it, and if `verbose` the package's records at INFO, without those that are printed.
+        console: the package's warnings go to it, and if `verbose` its records at INFO, without those that are printed.
         verbose: whether the terminal shows INFO.
 
     Raises:
         OSError: the file cannot be written.
     """
     end_logging()
-    root = logging.getLogger()
+    package = logging.getLogger("vadose")
     if file is not None:
-        root.addHandler(_log_file(file))
+        logging.getLogger().addHandler(_log_file(file))
         os.environ[LOG_FILE] = str(file.absolute())
     if console is not None:
         console.setLevel(logging.INFO if verbose else logging.WARNING)
         console.addFilter(lambda record: not getattr(record, "printed", False))
-        root.addHandler(console)
-    logging.getLogger("vadose").setLevel(logging.INFO if verbose or file else logging.WARNING)
+        package.addHandler(console)
+    package.setLevel(logging.INFO if verbose or file else logging.WARNING)
 
 
 def end_logging() -> None:
     """End what `begin_logging` began."""
-    root = logging.getLogger()
-    for handler in [one for one in root.handlers if isinstance(one, _LogFile | ConsoleHandler)]:
-        root.removeHandler(handler)
-        handler.close()
+    package = logging.getLogger("vadose")
+    for logger in (logging.getLogger(), package):
+        for handler in [one for one in logger.handlers if isinstance(one, _LogFile | ConsoleHandler)]:
+            logger.removeHandler(handler)
+            handler.close()
     os.environ.pop(LOG_FILE, None)
-    logging.getLogger("vadose").setLevel(logging.NOTSET)
+    package.setLevel(logging.NOTSET)
 
 
 def log_in_worker() -> None:
@@ -82,4 +83,5 @@ class ConsoleHandler(logging.Handler):
 def _log_file(file: Path) -> _LogFile:
     handler = _LogFile(file, mode="a", encoding="utf-8")
     handler.setFormatter(LogFormatter(_LINE, "%Y-%m-%dT%H:%M:%S"))
+    handler.addFilter(lambda record: "GDAL_SKIP" not in record.getMessage())  # drivers that this GDAL lacks anyway
     return handler
