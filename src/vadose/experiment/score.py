@@ -1,5 +1,6 @@
 """Scores of finished estimates, and of any product that lies on a grid."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from vadose.products.gathered import Gathered, gathered
 from vadose.report.content import ReportData, ReportText
 from vadose.report.scorecard import CARD, Scorecard, write_content
 from vadose.report.triple_collocation import TRIPLE, triple_markdown
+
+LOGGER = logging.getLogger(__name__)
 
 
 def score_products(
@@ -75,6 +78,8 @@ def _scored(
     simulated = any(one.attrs.get("simulated") for one in [*products, *beside])
     published = _works(literature, simulated)
     tables, notes = _completed(found, products), [*found.notes, *seen_notes(found.tables)]
+    for product in products:
+        LOGGER.info("product %s: %d rows of %s", product.name, len(tables[product.name]), product.path)
     setting = setting_of(products[0], tables[products[0].name])
     chapters = {TRIPLE: triple_markdown(tables)} if triple else {}
     words = ReportText(", ".join(tables), tuple(notes), SIMULATED if simulated else "", chapters)

@@ -1,5 +1,6 @@
 """The places of series: points and polygons from the command line and from files."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from vadose.mapping.area_files import in_degrees, read_shapes
 from vadose.maps import at_points, open_maps, over_polygons, write_series
 from vadose.maps.series import is_series, require_suffix
 
+LOGGER = logging.getLogger(__name__)
 _NAMES = ("name", "id", "place")
 
 
@@ -69,6 +71,7 @@ def _series(
     points: Path | pd.DataFrame | None,
     polygons: Path | pd.DataFrame | None,
 ) -> pd.DataFrame:
+    LOGGER.info("maps of UTM zones %s", ", ".join(map(str, zones)))
     if polygons is not None:
         return over_polygons(zones, read_polygons(polygons))
     named = pd.DataFrame([_point(text) for text in at], columns=["place", "lon", "lat"])
