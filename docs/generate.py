@@ -79,7 +79,7 @@ def meanings(name: str, schema: Schema) -> dict[str, str]:
     found = attributes(schema.get("description", ""))
     for one in _models():
         if one.__name__ == name and one.model_fields.keys() == schema["properties"].keys():
-            for parent in one.__mro__:
+            for parent in one.__mro__[: one.__mro__.index(BaseModel)]:
                 found = attributes(parent.__doc__ or "") | found
     return found
 

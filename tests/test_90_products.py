@@ -322,7 +322,7 @@ def test_a_real_archive_and_the_tables_made_of_it_give_the_sensors(real, tmp_pat
     np.testing.assert_allclose(
         first["soil_moisture"], 0.1 + 0.005 * ((first["time"] - days[0]) / pd.Timedelta("12h")), atol=1e-9
     )
-    good = readings[readings["flag"] == "U"]["soil_moisture_in_situ"]
+    good = readings[readings["flag"] == "U"]["soil_moisture"]
     same = good.reindex(first["time"])
     np.testing.assert_allclose(first["soil_moisture_in_situ"][same.notna().to_numpy()], same.dropna())
     with pytest.raises(NoDataError, match="none has a reading with flag G"):
