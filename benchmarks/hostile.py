@@ -207,7 +207,7 @@ def results(work: Path) -> list[Kind]:
 
     tile = tile_around(9.0, 40.0, 0)
     task = Task(tile, (np.datetime64("2020-01-01", "ns"),), 0)
-    one, flags = np.full((1, 1), 0.2, np.float32), np.zeros((1, 1), np.uint16)
+    one, flags = np.full((1, 1), 0.2, np.float32), np.zeros((1, 1), np.uint32)
     (work / "tile").mkdir()
     tile_files.write(work / "tile", task, TaskResult((TileEstimate(tile, one, one, flags, {}),), ((),)), 1.0, 100.0)
     parts = tuple(

@@ -30,13 +30,14 @@ from vadose.dataset import ChipCache, Samples, SampleStore, SampleWriter, Scalin
 from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork
+from vadose.registry import PREDICTORS
 from vadose.simulation import WorldConfig
 from vadose.studies.demo import demo_experiment
 from vadose.training.batch_io import Labelled
 from vadose.training.compute import ComputeConfig
 from vadose.training.objective import Labels
 from vadose.training.trainer import Trainer
-from vadose.variables import PREDICTORS, SOIL_MOISTURE
+from vadose.variables import SOIL_MOISTURE
 
 Images = dict[str, np.ndarray]
 REPEATS = 5

@@ -21,11 +21,11 @@ from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL
 from vadose.io.memory import tune_malloc
 from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkShape
+from vadose.registry import PREDICTORS
 from vadose.training import TrainingConfig
 from vadose.training.compute import ComputeConfig
 from vadose.training.objective import Labels
 from vadose.training.trainer import Trainer
-from vadose.variables import PREDICTORS
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
 CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")

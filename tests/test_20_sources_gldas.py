@@ -559,7 +559,7 @@ TILE = tile_around(-0.4, 41.4, 0)
 NOON = np.datetime64("2016-01-01T12:00", "ns")
 
 
-THE_EARLY, THE_MAIN = "GLDAS_NOAH025_3H_EP 021", "GLDAS_NOAH025_3H 021"
+THE_EARLY, THE_MAIN = (f"GLDAS_NOAH025_3H{kind}.A20160101.0300.021.nc4" for kind in ("_EP", ""))
 
 
 @pytest.mark.parametrize(("days", "item"), [(44, None), (46, THE_EARLY), (121, THE_EARLY), (123, THE_MAIN)])
@@ -589,7 +589,7 @@ def test_hindsight_reads_the_main_stream_and_early_products_where_it_ends(tmp_pa
     write_early(tmp_path, "0300", offset=5.0)
     write_early(tmp_path, "0600", offset=5.0)
     inputs = build_features([Gldas(tmp_path)], TILE, NOON, NEEDS)
-    assert inputs.items == (THE_MAIN, THE_EARLY)
+    assert inputs.items == (THE_MAIN, THE_EARLY.replace("0300", "0600"))
     assert float(inputs.cells["gldas_age"].max()) == 0.25
     at_five = build_features([Gldas(tmp_path)], TILE, np.datetime64("2016-01-01T05:00", "ns"), NEEDS)
     main = float(at_five.cells["gldas"].mean())

@@ -12,8 +12,19 @@ from odc.geo.geobox import GeoBox
 from vadose.errors import NoDataError, VadoseError
 from vadose.fusion import FeatureBuilder, HistorySpec, InputSpec, TemporalPolicy, build_features
 from vadose.grid import AreaOfInterest, Period, Tile
+from vadose.registry import LATENCY_DAYS
 from vadose.sources.source import validate_dataset
-from vadose.variables import CLAY, ELEVATION, GLDAS, LATENCY_DAYS, SAND, SMAP, VH, VV, Resampling, Variable
+from vadose.variables import (
+    CLAY,
+    ELEVATION,
+    GLDAS,
+    SAND,
+    SMAP,
+    VH,
+    VV,
+    Resampling,
+    Variable,
+)
 
 TILE = Tile(32632, 1600, 19200, 3, 2, 1)
 NOON = np.datetime64("2021-06-10T12:00", "ns")

@@ -72,7 +72,7 @@ def test_as_of_reads_the_processing_that_there_was(tmp_path: Path, as_of: str | 
     source = three(tmp_path)
     assert seen_at(source, as_of) == ((expected[0],), expected[1])
     moment = None if as_of is None else np.datetime64(as_of, "ns")
-    held = inventory(tmp_path, [source], AREA, [NOON], NEEDS["B04"], TemporalPolicy(), moment)
+    held = inventory([source], AREA, [NOON], NEEDS["B04"], TemporalPolicy(), moment)
     assert [one.name for one in held] == [expected[0]], "a map names what it reads"
 
 

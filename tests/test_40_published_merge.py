@@ -1,6 +1,7 @@
 """Labels of published examples from an ISMN archive: whole names, depth intervals, flags, times, and every reason."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,14 @@ import pytest
 from published_writer import example, write_shard
 from vadose.batchu2022 import LabelMatcher, PublishedBatch, published_batches
 from vadose.batchu2022.station_match import SensorId, Unmatched, matching
+from vadose.dataset import collocate
+from vadose.dataset.labels import LabelRule
 from vadose.errors import VadoseError
+from vadose.insitu.conversion import archive_to_parquet
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
+from vadose.products import labelled
+from vadose.variables import IDENTITY
 
 LAT, LON = 43.15, -2.9567
 NOON = pd.Timestamp("2019-01-01 12:00")
@@ -211,3 +217,21 @@ def test_real_stations_are_labelled_as_their_readings_say(real: Path, tmp_path: 
     assert (table["label_from"] == "ismn").tolist() == good.tolist()
     assert np.array_equal(table["soil_moisture_in_situ"][good], readings["soil_moisture"].iloc[100:160][good])
     assert (table["reason"][~good] != "").all()
+
+
+def test_a_sensor_has_one_identity_by_every_route(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stm(root, "Hill-1")
+    asked = [published("NET__Hill1__Probe"), published("NET__Hill1__Probe", sm_5_5=0.5), published("NET__Hill1__Other")]
+    matched = merged(root, tmp_path, *asked)[list(IDENTITY)]
+    archive_to_parquet(root, tmp_path / "tables")
+    grid = SimpleNamespace(times=np.array([NOON], "datetime64[ns]"), values=np.array([[0.2]]), away_km=np.zeros(1))
+    monkeypatch.setattr(labelled, "sampled", lambda *_: grid)
+    table, _ = labelled.at_archive(SimpleNamespace(name="grid", window_hours=1.0), root, LabelRule())
+    expected = ("NET", "Hill-1", "Probe_0.05_0.05")
+    for held in (Ismn(root), Ismn(tmp_path / "tables")):
+        (one,) = held.sensors()
+        assert tuple(one.identity.values()) == expected and one.id == "NET/Hill-1/Probe_0.05_0.05"
+        assert tuple(collocate._identity(one)[name] for name in IDENTITY) == expected
+    assert [tuple(row) for row in table[list(IDENTITY)].to_numpy()] == [expected]
+    rows = [tuple(row) for row in matched.to_numpy()]
+    assert rows == [expected, expected, ("NET", "Hill1", "Other")], "another instrument is not taken for it"

@@ -15,8 +15,8 @@ from vadose.batchu2022.crop import pixel_in_cell
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec, TemporalPolicy, build_features
 from vadose.grid import AreaOfInterest, Period, tile_around
+from vadose.registry import PREDICTORS
 from vadose.sources import Source, open_sources
-from vadose.variables import PREDICTORS
 
 LINES = {
     **{"vv": (0.11, -28.0), "vh": (0.13, -36.0), "incidence_angle": (0.08, 29.0)},

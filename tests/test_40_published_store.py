@@ -23,7 +23,7 @@ from vadose.dataset.packing import Packing
 from vadose.errors import VadoseError
 from vadose.grid import from_lonlat, tile_around
 from vadose.insitu.ismn import Ismn
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 NAME = "sim-0000{}-of-00004.tfrecord.gz"
 LAT, LON = 43.15, -2.9567

@@ -10,7 +10,14 @@ from pydantic import ValidationError
 from vadose.dataset.table_columns import TableMapping, TimeColumn
 from vadose.dataset.table_units import accepted, check, convert
 from vadose.errors import VadoseError
-from vadose.variables import BULK_DENSITY, PREDICTORS, SAND, SMAP, SOIL_MOISTURE, VV
+from vadose.registry import PREDICTORS
+from vadose.variables import (
+    BULK_DENSITY,
+    SAND,
+    SMAP,
+    SOIL_MOISTURE,
+    VV,
+)
 
 MAPPING = {
     "network": {"column": "net"},

@@ -13,7 +13,8 @@ from vadose.dataset import Samples, SampleStore, SampleWriter, batches
 from vadose.dataset.chip_cache import ChipCache
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
-from vadose.variables import INCIDENCE_ANGLE, PREDICTORS
+from vadose.registry import PREDICTORS
+from vadose.variables import INCIDENCE_ANGLE
 
 HOLDS = InputSpec(pixels=("vv",), cells=("vv",))
 COUNT, BLOCK = 70, 32

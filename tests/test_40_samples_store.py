@@ -14,7 +14,7 @@ from vadose.dataset import Samples, SampleStore, SampleWriter
 from vadose.dataset.packing import packing_of
 from vadose.errors import VadoseError
 from vadose.fusion import HistorySpec, InputSpec
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 HOLDS = InputSpec(("vv", "B04"), ("vv", "smap", "smap_age"), HistorySpec(("smap", "vv"), 5, 2.0), halo=1)
 SIDE = 96

@@ -19,8 +19,14 @@ from vadose.inference.quality import presence, quality_of
 from vadose.mapping.make import timestamp_of
 from vadose.mapping.tasks import WorkerContext, estimate_times
 from vadose.models import Batch, EncoderShape, Estimate, FusionNetwork, NetworkShape, Product
+from vadose.registry import (
+    PREDICTORS,
+    SOURCES,
+    Quality,
+    source_of,
+)
 from vadose.sources import open_sources
-from vadose.variables import BANDS, PREDICTORS, SOURCES, Quality, source_of
+from vadose.variables import BANDS
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B08", "elevation")
 CELLS = ("sand", "clay", "smap", "gldas")
@@ -242,7 +248,7 @@ def test_points_and_tiles_go_one_road(missing, labelled, tmp_path):
         "absent",
     ]
     assert [name for name in columns if name in points] == list(points)
-    assert points["quality"].dtype == np.uint16 and points["soil_moisture"].dtype == np.float32
+    assert points["quality"].dtype == np.uint32 and points["soil_moisture"].dtype == np.float32
     known = points.get("soil_moisture_in_situ")
     assert np.allclose(known, np.linspace(0.1, 0.3, 6)[[5, 0, 3]]) if labelled else known is None or known.isna().all()
     assert told == [(2, 3), (3, 3)]

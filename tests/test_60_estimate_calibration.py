@@ -14,7 +14,7 @@ from vadose.evaluation import per_sensor, reliability
 from vadose.experiment.calibrate import HeldOut, calibrated, calibrations, cost_of_lack, held_out
 from vadose.inference import UNCALIBRATED, Calibration, conformal_scale, estimate_points
 from vadose.models import Product, sources_of
-from vadose.variables import Quality
+from vadose.registry import Quality
 
 SMAP, DEM = Quality.SMAP_MISSING, Quality.DEM_MISSING
 
@@ -36,8 +36,8 @@ def said(seed: int, truth_is_wider: float, sensors: int = 60, moments: int = 40,
             "soil_moisture": mean,
             "soil_moisture_std": spread,
             "soil_moisture_in_situ": (mean + truth_is_wider * spread * rng.normal(size=sensor.size)).clip(0, 0.9),
-            "quality": np.uint16(0),
-            "absent": np.uint16(absent),
+            "quality": np.uint32(0),
+            "absent": np.uint32(absent),
         }
     )
 
@@ -81,7 +81,7 @@ def test_too_few_sensors_say_nothing_of_a_spread() -> None:
 
 def test_of_several_missing_sources_the_largest_factor_counts() -> None:
     calibration = Calibration(1.2, {"smap": 1.5, "dem": 1.1}, 30)
-    absent = np.array([[0, SMAP, DEM, SMAP | DEM, Quality.GLDAS_MISSING]], np.uint16)
+    absent = np.array([[0, SMAP, DEM, SMAP | DEM, Quality.GLDAS_MISSING]], np.uint32)
     np.testing.assert_allclose(calibration.factor(absent), [[1.2, 1.5, 1.2, 1.5, 1.2]])
     assert (UNCALIBRATED.factor(absent) == 1).all()
 

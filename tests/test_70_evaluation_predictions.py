@@ -21,7 +21,7 @@ def table(rows: int = 6) -> pd.DataFrame:
             "time": pd.date_range("2020-01-01", periods=rows, freq="D"),
             "soil_moisture": np.linspace(0.1, 0.3, rows),
             "soil_moisture_std": 0.05,
-            "quality": np.uint16(2),
+            "quality": np.uint32(2),
             "soil_moisture_in_situ": np.linspace(0.12, 0.28, rows),
         }
     )
@@ -44,7 +44,7 @@ def test_the_one_form():
         )
     ]
     assert checked["time"].dtype == "datetime64[ns]"
-    assert checked["quality"].dtype == "uint16"
+    assert checked["quality"].dtype == "uint32"
     assert (
         checked.dtypes[["lat", "lon", "soil_moisture", "soil_moisture_std", "soil_moisture_in_situ"]] == "float64"
     ).all()
@@ -109,7 +109,7 @@ BAD = {
     "text time": (lambda f: f.assign(time="2020-01-01"), "type is", "a time in every row"),
     "no time": (lambda f: f.assign(time=f["time"].where(f["time"] > f["time"].min())), "1 rows", "a time in every row"),
     "float quality": (lambda f: f.assign(quality=0.5), "type is float64", "whole numbers"),
-    "large quality": (lambda f: f.assign(quality=70_000), "type is int64", "0..65535"),
+    "large quality": (lambda f: f.assign(quality=2**32), "type is int64", "0..4294967295"),
     "no place": (lambda f: f.assign(lat=np.nan), "6 rows have no place", "Give degrees"),
     "swapped place": (lambda f: f.assign(lat=f["lon"], lon=f["lat"]), "no place", "Give degrees"),
     "infinite": (lambda f: f.assign(soil_moisture=np.inf), "6 values are infinite", "Write NaN"),

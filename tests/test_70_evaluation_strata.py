@@ -71,8 +71,8 @@ def test_columns_that_are_there_become_strata():
     table = check(
         product().assign(
             land_cover=np.repeat(["130", "10", "", "999", "190", "50", "60", "120"], 120),
-            absent=bits.astype(np.uint16),
-            quality=bits.astype(np.uint16),
+            absent=bits.astype(np.uint32),
+            quality=bits.astype(np.uint32),
             elevation=np.repeat([10.0, 400, 1500, 2500, np.nan, 20, 30, 40], 120),
             slope=np.repeat([1.0, 3, 7, 20, 0, 0, 0, 0], 120),
             urban_share=np.repeat([0.0, 0.05, 0.5, 0, 0, 0, 0, 0], 120),

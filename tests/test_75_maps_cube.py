@@ -16,7 +16,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Tile, cell_centres
 from vadose.maps import NODATA, Scene, cubes, map_dataset, write_catalogue, write_map
-from vadose.variables import Quality
+from vadose.registry import Quality
 
 TILE = Tile(32718, 1500, 17000, 150, 140)
 OTHER = Tile(32632, 1600, 19000, 20, 10)

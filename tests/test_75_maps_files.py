@@ -21,7 +21,7 @@ from vadose import __version__
 from vadose.errors import VadoseError
 from vadose.grid import Tile, cell_centres
 from vadose.maps import NODATA, map_dataset, read_map, write_map
-from vadose.variables import Quality
+from vadose.registry import Quality
 
 TIME = np.datetime64("2021-06-10T23:59:59", "ns")
 SOUTH = Tile(32718, 1500, 17000, 9, 7)
@@ -88,7 +88,7 @@ def test_bands_say_what_they_are(large):
         "made_from": {"area": "here", "items": ["S1A", "S2B"]},
     }
     with rasterio.open(flags_of(large)) as file:
-        assert file.dtypes == ("uint16",)
+        assert file.dtypes == ("uint32",)
         assert file.nodata == NODATA
         tags = file.tags(1)
     masks = [int(mask) for mask in tags["flag_masks"].split()]
@@ -135,6 +135,19 @@ def test_overviews_are_means_of_moisture_and_samples_of_flags(large):
     with rasterio.open(flags_of(large), overview_level=0) as half:
         flags = half.read(1)
     assert set(np.unique(flags)) <= {4, 65, NODATA}
+
+
+def test_flags_of_16_bits_stay_readable(tmp_path):
+    zone = painted(SOUTH)
+    (path,) = write(tmp_path, zone)
+    with rasterio.open(flags_of(path)) as file:
+        flags, profile, tags = file.read(1), file.profile, file.tags()
+    profile.update(driver="GTiff", dtype="uint16", nodata=65535)
+    with rasterio.open(flags_of(path), "w", **profile) as file:
+        file.write(np.where(flags == NODATA, 65535, flags).astype(np.uint16), 1)
+        file.set_band_description(1, "quality")
+        file.update_tags(**tags)
+    np.testing.assert_array_equal(read_map(path)["quality"], zone["quality"])
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -232,7 +245,7 @@ from vadose.maps.write import write_map
 grid = GeoBox((4, 5), Affine(320, 0, 512000, 0, -320, 6144000), "EPSG:32632")
 mean = np.linspace(0.1, 0.4, 20, dtype=np.float32).reshape(4, 5)
 mean[0] = np.nan
-zone = map_dataset(grid, mean, mean, np.zeros((4, 5), np.uint16), {})
+zone = map_dataset(grid, mean, mean, np.zeros((4, 5), np.uint32), {})
 write_map(Path(sys.argv[1]), [zone], time=np.datetime64("2021-06-10"), made_from={})
 """
 

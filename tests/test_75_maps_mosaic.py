@@ -13,7 +13,8 @@ from pyproj import Transformer
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Tile, cell_centres
 from vadose.maps import NODATA, Mosaic, map_dataset
-from vadose.variables import SOIL_MOISTURE, Quality
+from vadose.registry import Quality
+from vadose.variables import SOIL_MOISTURE
 
 AREAS = {
     "one zone": AreaOfInterest.from_bbox(9.0, 55.0, 9.1, 55.06),
@@ -71,7 +72,7 @@ def test_layers_are_on_the_grid_with_cf_attributes():
     assert (zone["soil_moisture"].dtype, zone["soil_moisture_std"].dtype, zone["quality"].dtype) == (
         "float32",
         "float32",
-        "uint16",
+        "uint32",
     )
     assert zone["quality"].rio.nodata == NODATA
     meanings = zone["quality"].attrs["flag_meanings"].split()

@@ -14,7 +14,7 @@ from vadose.maps import NODATA, Mosaic, map_dataset, picture
 from vadose.maps.plotting.extent import PlotExtent
 from vadose.maps.plotting.panels import field, flag_combinations, flags
 from vadose.maps.plotting.style import COMPLETE, LACKING, MOISTURE, OTHERS, words
-from vadose.variables import Quality
+from vadose.registry import Quality
 
 
 def a_map(area: AreaOfInterest | None = None) -> tuple[xr.Dataset, ...]:
@@ -84,7 +84,7 @@ def test_large_maps_are_thinned():
 
 
 def test_flags_have_names_and_shares():
-    quality = np.full((10, 10), NODATA, np.uint16)
+    quality = np.full((10, 10), NODATA, np.uint32)
     quality[:5] = 0
     quality[5:8] = Quality.SENTINEL2_MISSING
     quality[8] = Quality.SENTINEL2_MISSING | Quality.SMAP_MISSING
@@ -97,7 +97,7 @@ def test_flags_have_names_and_shares():
 
 
 def test_rare_combinations_share_a_colour():
-    quality = np.repeat(np.arange(1, 21, dtype=np.uint16), 5).reshape(10, 10)
+    quality = np.repeat(np.arange(1, 21, dtype=np.uint32), 5).reshape(10, 10)
     found = flag_combinations([quality])
     assert len(found) == len(LACKING)
     tile = Tile(32632, 1600, 19000, 10, 10)

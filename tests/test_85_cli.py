@@ -20,7 +20,7 @@ from affine import Affine
 
 import real_archive
 from vadose.cli.main import app, main
-from vadose.variables import Quality
+from vadose.registry import Quality
 
 UTM, NORTH_WEST = "EPSG:32632", Affine(10, 0, 512_000, 0, -10, 6_144_000)
 AREA = "9.19,55.40,9.22,55.44"

@@ -28,9 +28,9 @@ from vadose.grid import tile_around
 from vadose.inference import estimate_points, estimate_tile
 from vadose.io.files import write_json
 from vadose.models import Batch, by_own_record
+from vadose.registry import ARCHIVE_PRODUCTS, Quality
 from vadose.training import TrainingRows, fit_product, fit_rescaled, load
 from vadose.training.checkpoint import DESCRIPTION, signed
-from vadose.variables import ARCHIVE_PRODUCTS, Quality
 
 SENSORS, MOMENTS, STEPS = 10, 20, 6
 COLUMNS = {"smap_usda": {"column": "wet"}, "sand": {"column": "sand", "product": "HWSD"}}

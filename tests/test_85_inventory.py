@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from test_20_sources_smap import write as smap_granule
 from vadose.fusion import HistorySpec, InputSpec, TemporalPolicy
 from vadose.grid import AreaOfInterest
 from vadose.mapping.inventory import inventory
@@ -19,11 +20,11 @@ FINE, COARSE = "SMAP_L3_SM_P_E_{}_R19240_001.h5", "SMAP_L3_SM_P_{}_R19240_001.h5
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """An archive of names: nothing is read but those."""
+    """An archive of names; of SMAP one day is there in both resolutions, and the finer one is opened."""
     for name in (MAIN.format("0300"), EARLY.format("0300"), EARLY.format("0900"), EARLY.format("1500")):
         (tmp_path / name).touch()
+    smap_granule(tmp_path, "9km", day="2021-06-09")
     for name in (
-        FINE.format("20210609"),
         COARSE.format("20210609"),
         COARSE.format("20210610"),
         COARSE.format("20210501"),
@@ -33,9 +34,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def names(archive, source, needs, as_of=None, windows=None, moments=(NOON,)):
-    return [
-        held.name for held in inventory(archive, [source], AREA, moments, needs, windows or TemporalPolicy(), as_of)
-    ]
+    return [held.name for held in inventory([source], AREA, moments, needs, windows or TemporalPolicy(), as_of)]
 
 
 def days_later(days):
@@ -78,3 +77,18 @@ def test_a_day_of_smap_is_its_finest_granule(archive, source):
 def test_a_history_looks_back(archive):
     needs = InputSpec(cells=("smap",), history=HistorySpec(("smap",), 50, 1.0))
     assert COARSE.format("20210501") in names(archive, Smap(archive), needs)
+
+
+def test_a_damaged_finer_granule_takes_no_place(archive):
+    (archive / FINE.format("20210609")).write_bytes(b"damaged")
+    found = names(archive, Smap(archive), InputSpec(cells=("smap",)))
+    assert found == [COARSE.format("20210609"), COARSE.format("20210610")]
+
+
+def test_granules_of_the_days_beside_are_listed(tmp_path):
+    """A granule may hold observations two hours beyond its day."""
+    (tmp_path / COARSE.format("20210611")).touch()
+    late = NOON.astype("datetime64[D]").astype("datetime64[ns]") + np.timedelta64(23, "h")
+    needs = InputSpec(cells=("smap",))
+    assert names(tmp_path, Smap(tmp_path), needs, moments=(late,)) == [COARSE.format("20210611")]
+    assert names(tmp_path, Smap(tmp_path), needs, moments=(NOON,)) == []

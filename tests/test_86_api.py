@@ -22,7 +22,7 @@ from vadose.api.inputs import area_request, as_area, time_request
 from vadose.cli.main import app
 from vadose.fusion.feature_dataset import cubes_of, tile_of, to_dataset
 from vadose.maps import NODATA
-from vadose.variables import PREDICTORS, Quality
+from vadose.registry import PREDICTORS, Quality
 
 TIMES = ("2021-06-10", "2021-06-12")
 BOX = tuple(map(float, small_map.AREA.split(",")))

@@ -24,7 +24,7 @@ from vadose.fusion import HistorySpec, InputSpec, OwnRecord
 from vadose.inference import Calibration, quality
 from vadose.inference.ensemble import combine
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape, by_own_record
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 SMALL = EncoderShape(width=4, max_width=8, blocks=(2, 1, 1, 1))
 CHIPS = InputSpec(("vv", "B04"), ("sand",), HistorySpec(("smap",), 3, 1.0), SMALL.halo)

@@ -34,8 +34,8 @@ from vadose.mapping import make as mapping
 from vadose.mapping.area_files import read_area
 from vadose.mapping.make import make_map, prepare
 from vadose.mapping.tasks import WorkerContext, estimate_times
-from vadose.maps import read_map
-from vadose.variables import Quality
+from vadose.maps import NODATA, read_map
+from vadose.registry import Quality
 
 Told = list[tuple[int, int]]
 
@@ -125,8 +125,8 @@ def test_ages_cloud_and_steep_ground_are_told(first):
         quality[made["y"].values > small_map.CORNER[1]],
         quality[made["y"].values < small_map.CORNER[1] - 800],
     )
-    assert (south & Quality.STEEP > 0).any() and not ((north & Quality.STEEP > 0) & (north != 65535)).any()
-    cloud = (quality & Quality.CLOUD > 0) & (quality != 65535)
+    assert (south & Quality.STEEP > 0).any() and not ((north & Quality.STEEP > 0) & (north != NODATA)).any()
+    cloud = (quality & Quality.CLOUD > 0) & (quality != NODATA)
     assert not cloud[-1].any(), "the clouds lie in the north-west"
 
 
@@ -141,7 +141,7 @@ def test_towns_and_water_are_flagged_where_the_land_cover_shows_them(ground, fir
     plain, made = (read_map(next(folder.glob("soil_moisture_*_32632.tif"))) for folder in (first, tmp_path / "map"))
     south = np.broadcast_to((made["y"] < small_map.CORNER[1]).values[:, np.newaxis], made["soil_moisture"].shape)
     east = np.broadcast_to((made["x"] > small_map.CORNER[0]).values, made["soil_moisture"].shape)
-    there = made["quality"].values != 65535
+    there = made["quality"].values != NODATA
     flags = np.where(south, Quality.WATER, np.where(east, Quality.URBAN, 0))
     assert (made["quality"].values[there] == (plain["quality"].values | flags)[there]).all()
     assert {0, int(Quality.WATER), int(Quality.URBAN)} == set(np.unique(flags[there]).tolist())

@@ -30,13 +30,14 @@ from vadose.inference import UNCALIBRATED, estimate_points
 from vadose.inference.held_out import Member
 from vadose.mapping.make import MapRequest, make_map
 from vadose.maps import read_map
+from vadose.registry import Quality
 from vadose.simulation import COVERS, cover_of, made
 from vadose.sources import open_sources
 from vadose.studies.truth import TruthEvaluation as TruthJudge
 from vadose.studies.truth import evaluate_against_truth, network_of, truth_at, truth_of
 from vadose.studies.truth_ground import COVER, FAR, ground_of
 from vadose.studies.truth_page import page
-from vadose.variables import BANDS, Quality
+from vadose.variables import BANDS
 
 LOOKS_AT_PAGES = True
 SENSOR = ["network", "station", "sensor"]
@@ -162,7 +163,7 @@ def test_estimates_are_a_table_of_sensors_and_times(walk, tmp_path):
     } <= set(table)
     pd.testing.assert_frame_equal(table[[*SENSOR, "time"]], walk.store.index[[*SENSOR, "time"]])
     assert table["soil_moisture"].between(0, 1).all() and (table["soil_moisture_std"] > 0).all()
-    assert table["quality"].dtype == np.uint16
+    assert table["quality"].dtype == np.uint32
     assert (table["quality"].to_numpy() & Quality.SENTINEL1_MISSING == 0).all(), "samples stand at passes of Sentinel-1"
 
 
@@ -282,7 +283,7 @@ def test_a_real_scene_becomes_a_map_that_tells_what_was_missing(name, walk, real
     expected = LACKING if name == "denmark" else LACKING | Quality.GLDAS_MISSING
     of_the_ground = Quality.STALE | Quality.CLOUD | Quality.STEEP
     others = Quality.OUT_OF_DOMAIN | of_the_ground  # a made-up network knows no domain
-    lacking = made["quality"].values & ~np.uint16(others)
+    lacking = made["quality"].values & ~np.uint32(others)
     assert (lacking == expected).all()
     items = json.loads(made.attrs["declaration"])["made_from"]["items"]
     assert {f"{name}_rtc", f"{name}_l2a", f"{name}_dem"} <= set(items)

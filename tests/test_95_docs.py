@@ -12,7 +12,7 @@ import yaml
 from click import Command, Context, Group
 
 from vadose.cli.main import app
-from vadose.variables import Quality
+from vadose.registry import Quality
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(

@@ -29,7 +29,7 @@ _OTHERS = {
     "InputSpec": "vadose.fusion.input_spec",
     "HistorySpec": "vadose.fusion.input_spec",
     "NoDataError": "vadose.errors",
-    "Quality": "vadose.variables",
+    "Quality": "vadose.registry",
     "Run": "vadose.experiment.run",
     "SampleStore": "vadose.dataset.store",
     "TilesFailed": "vadose.mapping.request",

@@ -35,7 +35,7 @@ from vadose.fusion.input_spec import HistorySpec as HistorySpec
 from vadose.fusion.input_spec import InputSpec as InputSpec
 from vadose.grid import AreaOfInterest as AreaOfInterest
 from vadose.mapping.request import TilesFailed as TilesFailed
+from vadose.registry import Quality as Quality
 from vadose.training.compute import ComputeConfig as ComputeConfig
-from vadose.variables import Quality as Quality
 
 __version__: str

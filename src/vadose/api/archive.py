@@ -18,17 +18,18 @@ from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy
 from vadose.fusion.feature_cube import attrs_of
 from vadose.fusion.feature_dataset import AREA, to_dataset
 from vadose.grid import AreaOfInterest, Tile
-from vadose.inference import MASK_SPEC
+from vadose.inference import mask_spec
 from vadose.io.display import Summarised
 from vadose.io.files import metadata
 from vadose.io.paths import StrPath
 from vadose.mapping.plan import TILE_CELLS
 from vadose.mapping.tasks import features_at
 from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
+from vadose.registry import LATENCY_DAYS, PREDICTORS
+from vadose.sources import Archive as ArchiveScan
 from vadose.sources import Source, open_mask_sources, open_sources
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.soilgrids import SoilGrids
-from vadose.variables import LATENCY_DAYS, PREDICTORS
 
 MOST_BYTES = 4 << 30
 """Size of the largest dataset that is loaded."""
@@ -59,8 +60,9 @@ class Archive(Summarised):
 
     def __init__(self, folder: StrPath) -> None:
         self.folder = Path(folder)
-        self.sources: tuple[Source, ...] = open_sources(self.folder)
-        self.mask_sources: tuple[Source, ...] = open_mask_sources(self.folder)
+        scan = ArchiveScan.of(self.folder)
+        self.sources: tuple[Source, ...] = open_sources(scan)
+        self.mask_sources: tuple[Source, ...] = open_mask_sources(scan)
 
     @property
     def simulated(self) -> bool:
@@ -199,7 +201,7 @@ def _with_masks(cube: FeatureCube, masks: FeatureCube | None) -> FeatureCube:
     blank = np.full(tuple(cube.tile.cells.shape), np.nan, np.float32)
     found = {
         name: (("y", "x"), blank if masks is None else masks.cells[name].values, attrs_of(name))
-        for name in MASK_SPEC.cells
+        for name in mask_spec().cells
     }
     items = cube.items if masks is None else tuple(sorted({*cube.items, *masks.items}))
     return FeatureCube(cube.tile, cube.time, cube.pixels, cube.cells.assign(found), cube.history, items)

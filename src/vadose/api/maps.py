@@ -99,7 +99,7 @@ def open_map(path: StrPath) -> xr.DataTree:
 
     Returns:
         One node for each UTM zone, such as `utm32n`: soil_moisture and soil_moisture_std (m3 m-3), quality (bits of
-        `Quality`; 65535 outside the area) and the ages of the observations (days), (time, y, x).
+        `Quality`; 4294967295 outside the area) and the ages of the observations (days), (time, y, x).
 
     Raises:
         VadoseError: there is no map, or one that cannot be read.

@@ -22,13 +22,13 @@ from vadose.fusion.feature_dataset import AREA, cubes_of, held_by, tile_of
 from vadose.grid import Tile
 from vadose.inference import TileEstimate, estimate_tile, of_conditions
 from vadose.inference.calibration import Calibration
-from vadose.inference.quality import SHARES
 from vadose.io.display import Summarised
 from vadose.io.paths import StrPath
 from vadose.mapping.plan import TILE_CELLS
 from vadose.maps import NODATA, map_dataset
 from vadose.maps.cf import CONVENTIONS
 from vadose.models import Model
+from vadose.registry import masks
 
 Samples = Callable[[int, int], None]
 """Called with the number of samples that are done, and of all."""
@@ -87,8 +87,8 @@ class TrainedModel(Summarised):
             echo: called with remarks on the inputs of a store.
 
         Returns:
-            Of features: soil_moisture and soil_moisture_std (m3 m-3), quality (bits of `Quality`; 65535 outside the
-            area) and the ages of the observations (days), (time, y, x), as in a map.
+            Of features: soil_moisture and soil_moisture_std (m3 m-3), quality (bits of `Quality`; 4294967295
+            outside the area) and the ages of the observations (days), (time, y, x), as in a map.
             Of a store: one row per sample, by the networks that were not trained on its sensor; the column
             seen_in_training is true where all were.
 
@@ -123,7 +123,7 @@ class TrainedModel(Summarised):
         parts: dict[int, list[TileEstimate]] = {number: [] for number in range(timed.sizes["time"])}
         for number, _, cube in cubes_of(timed, held, TILE_CELLS):
             estimate = estimate_tile(self.members, cube, self.calibration, self.experiment.windows)
-            known = all(name in cube.cells for name in SHARES)
+            known = all(name in cube.cells for name in masks())
             parts[number].append(estimate.flagged(of_conditions(cube)) if known else estimate)
         inside = timed[AREA].values if AREA in timed.coords else np.ones(tuple(ground.cells.shape), bool)
         maps = [_joined(ground.with_halo(0), of_time, inside) for of_time in parts.values()]

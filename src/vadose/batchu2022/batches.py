@@ -15,6 +15,7 @@ from vadose.batchu2022.shards import Example, ShardReport, examples
 from vadose.dataset.layout import LABEL
 from vadose.errors import VadoseError
 from vadose.grid import nanoseconds
+from vadose.variables import IDENTITY as SENSOR
 
 Labels = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -85,7 +86,7 @@ def index_of(read: Collection[Example]) -> pd.DataFrame:
             "shard": [one.shard for one in read],
             "record": np.array([one.record for one in read], np.int64),
             "sensor_id": ids,
-            **{name: [part[place] for part in parts] for place, name in enumerate(("network", "station", "sensor"))},
+            **{name: [part[place] for part in parts] for place, name in enumerate(SENSOR)},
             "lat": np.array([one.values["center_lat"] for one in read], np.float64),
             "lon": np.array([one.values["center_long"] for one in read], np.float64),
             "time": nanoseconds(stamps.astype(np.float64).round().astype("datetime64[ms]"), "published: timestamp"),
@@ -126,7 +127,9 @@ def _batch(
 ) -> PublishedBatch:
     index = index_of(group)
     if labels is not None:
-        index = index.drop(columns=[LABEL, "label_from"]).join(labels(index))
+        told = labels(index)
+        index = index.assign(**{name: told[name] for name in SENSOR})
+        index = index.drop(columns=[LABEL, "label_from"]).join(told.drop(columns=list(SENSOR)))
     return PublishedBatch(
         index,
         {name: _pixels(group, name, kept) for name in images},

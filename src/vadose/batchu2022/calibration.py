@@ -12,7 +12,7 @@ from vadose.batchu2022.features import FEATURES, MISSING, PUBLISHED
 from vadose.batchu2022.units import HIGHEST, LOWEST, UnitFit
 from vadose.dataset.calibrations import LinearCalibration
 from vadose.errors import VadoseError
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 ASSUMED_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {

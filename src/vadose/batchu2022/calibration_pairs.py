@@ -33,8 +33,8 @@ from vadose.grid import (
     nanoseconds,
     tile_around,
 )
+from vadose.registry import PREDICTORS
 from vadose.sources.source import Source
-from vadose.variables import PREDICTORS
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]

@@ -1,13 +1,14 @@
 """Labels for published examples: their own where they have one, else readings of an ISMN archive."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from vadose.batchu2022.station_match import SensorId, Unmatched, matching
+from vadose.batchu2022.station_match import SensorId, Unmatched, is_instrument, matching
 from vadose.dataset.labels import LabelRule, clean, nearest
-from vadose.dataset.layout import LABEL
+from vadose.dataset.layout import IDENTITY, LABEL
 from vadose.errors import VadoseError
 from vadose.grid import distances_km
 from vadose.insitu.headers import Sensor
@@ -15,7 +16,7 @@ from vadose.insitu.ismn import Ismn
 
 RULE = LabelRule(window_minutes=3.0)
 """The release's window and depth, and only readings that ISMN calls good."""
-COLUMNS = (LABEL, "flag", "lag_minutes", "depth_from_m", "depth_to_m", "label_from", "reason")
+COLUMNS = (*IDENTITY, LABEL, "flag", "lag_minutes", "depth_from_m", "depth_to_m", "label_from", "reason")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,17 +33,20 @@ class LabelMatcher:
     rule: LabelRule = RULE
     farthest_km: float = 1.0
     _read: dict[Sensor, tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict, repr=False)
+    _matched: dict[str, Sensor | Unmatched] = field(default_factory=dict, repr=False)
 
     def labels(self, examples: pd.DataFrame) -> pd.DataFrame:
         """The label of each example, or why it has none.
 
         Args:
-            examples: as `batches.index_of` gives them: sensor_id, lat, lon, time, rounding_s,
+            examples: as `batches.index_of` gives them: sensor_id, network, station, sensor, lat, lon, time, rounding_s,
                 soil_moisture_in_situ (NaN where nothing was published), label_from.
 
         Returns:
             The columns `COLUMNS` for every example, with its index: label_from is "sm_0_5", "sm_5_5" or "ismn", or ""
-            where reason tells why there is no label; lag_minutes is the time of the reading minus that of the example.
+            where reason tells why there is no label; lag_minutes is the time of the reading minus that of the example;
+            network, station and sensor are those of the archive where it has the published instrument, so that tables
+            can be joined.
 
         Raises:
             VadoseError: the archive cannot be read, or holds no soil moisture.
@@ -51,21 +55,43 @@ class LabelMatcher:
             **{name: np.full(len(examples), np.nan) for name in ("lag_minutes", "depth_from_m", "depth_to_m")},
             flag="",
             reason="",
+            **{name: examples[name] for name in IDENTITY},
             **{LABEL: examples[LABEL].astype(np.float64)},
             label_from=examples["label_from"],
         )
+        for sensor_id, rows in examples.groupby("sensor_id"):
+            with suppress(Unmatched):
+                sensor = self._match(str(sensor_id))
+                if is_instrument(SensorId.of(str(sensor_id)), sensor):
+                    found.loc[rows.index, list(IDENTITY)] = [*sensor.identity.values()]
         unlabelled = examples[examples["label_from"] == ""]
         for sensor_id, rows in unlabelled.groupby("sensor_id"):
             try:
-                part = self._of_sensor(SensorId.of(str(sensor_id)), rows)
+                part = self._of_sensor(self._match(str(sensor_id)), rows)
             except Unmatched as unmatched:
                 found.loc[rows.index, "reason"] = str(unmatched)
             else:
                 found.loc[rows.index, part.columns] = part
         return found
 
-    def _of_sensor(self, wanted: SensorId, rows: pd.DataFrame) -> pd.DataFrame:
-        sensor = matching(wanted, self.archive.sensors(), self.rule.deepest_m)
+    def _match(self, sensor_id: str) -> Sensor:
+        """The archive's sensor that a published one is, found once.
+
+        Raises:
+            Unmatched: there is none, or more than one.
+        """
+        if sensor_id not in self._matched:
+            try:
+                wanted = SensorId.of(sensor_id)
+                self._matched[sensor_id] = matching(wanted, self.archive.sensors(), self.rule.deepest_m)
+            except Unmatched as reason:
+                self._matched[sensor_id] = reason
+        found = self._matched[sensor_id]
+        if isinstance(found, Unmatched):
+            raise found
+        return found
+
+    def _of_sensor(self, sensor: Sensor, rows: pd.DataFrame) -> pd.DataFrame:
         good, all_readings = self._readings(sensor)
         windows = self.rule.window_minutes + rows["rounding_s"] / 60
         parts = [

@@ -53,13 +53,18 @@ def matching(wanted: SensorId, sensors: Iterable[Sensor], deepest_m: float) -> S
     if not top:
         depths = ", ".join(sorted(f"{one.depth_from_m:g}-{one.depth_to_m:g} m" for one in station))
         raise Unmatched(f"no sensor of {wanted.network} {wanted.station} within 0-{deepest_m:g} m, only at {depths}")
-    own = [sensor for sensor in top if _signs(sensor.instrument) == _signs(wanted.instrument)]
+    own = [sensor for sensor in top if is_instrument(wanted, sensor)]
     best = min(map(_preference, own or top))
     found = [sensor for sensor in own or top if _preference(sensor) == best]
     if len(found) > 1:
         names = ", ".join(sorted(sensor.id for sensor in found))
         raise Unmatched(f"several sensors could be '{wanted.instrument}': {names}")
     return found[0]
+
+
+def is_instrument(wanted: SensorId, sensor: Sensor) -> bool:
+    """Whether a sensor is of the published instrument."""
+    return _signs(sensor.instrument) == _signs(wanted.instrument)
 
 
 def _named(name: str, sensors: Iterable[Sensor], of: Callable[[Sensor], str], what: str) -> list[Sensor]:

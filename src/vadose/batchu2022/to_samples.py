@@ -6,18 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadose.batchu2022.calibration import FEATURE_OF, PIXELS
-from vadose.batchu2022.crop import RawChips
+from vadose.batchu2022.crop import AGES, RawChips
 from vadose.dataset.calibrations import LinearCalibration
 from vadose.dataset.packing import Packing
 from vadose.dataset.writer import Samples
 from vadose.fusion import InputSpec
 from vadose.fusion.regrid import block_mean
 from vadose.grid import PIXELS_PER_CELL
-from vadose.variables import PREDICTORS, SOURCES
+from vadose.registry import PREDICTORS, SOURCES
 
 Floats = NDArray[np.float32]
-VALID = tuple(f"{source}_valid_fraction" for source in SOURCES)
-AGE = tuple(f"{source}_age" for source in SOURCES)
+VALID = tuple(age.replace("_age", "_valid_fraction") for age in AGES)
 
 
 def held(halo: int) -> InputSpec:
@@ -27,7 +26,7 @@ def held(halo: int) -> InputSpec:
         halo: cells around the sensor's cell.
     """
     cells = (*PIXELS, *(name for name in FEATURE_OF if name not in PIXELS))
-    return InputSpec(pixels=PIXELS, cells=(*cells, *sorted(VALID + AGE)), halo=halo)
+    return InputSpec(pixels=PIXELS, cells=(*cells, *sorted((*VALID, *AGES))), halo=halo)
 
 
 def packings(lines: Mapping[str, LinearCalibration]) -> dict[str, Packing]:
@@ -52,7 +51,7 @@ def samples_of(numbers: RawChips, lines: Mapping[str, LinearCalibration], halo: 
     cells = {name: _means(name, image, halo if name in PIXELS else 0) for name, image in images.items()}
     for name in numbers.scalars.keys() & lines.keys():
         cells[name] = _within(name, lines[name].values(numbers.scalars[name]))
-    for source in SOURCES:
+    for source in (age.removesuffix("_age") for age in AGES):
         seen = _present(source, images, cells, halo)
         age = np.where(seen > 0, numbers.scalars[f"{source}_age"], np.nan).astype(np.float32)
         cells |= {f"{source}_valid_fraction": seen, f"{source}_age": age}

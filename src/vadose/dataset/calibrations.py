@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vadose.dataset.packing import Packing
 from vadose.errors import VadoseError
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 if TYPE_CHECKING:
     from vadose.dataset.store import SampleStore

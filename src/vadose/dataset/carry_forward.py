@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from vadose.dataset.history_features import history_features
 from vadose.fusion import HistorySpec, TemporalPolicy
 from vadose.grid import nanosecond, nanoseconds
-from vadose.variables import INCIDENCE_ANGLE, LATENCY_DAYS, source_of
+from vadose.registry import LATENCY_DAYS, source_of
+from vadose.variables import INCIDENCE_ANGLE
 
 DAY_NS = 86_400e9
 Floats = NDArray[np.float64]

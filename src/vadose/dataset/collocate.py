@@ -260,9 +260,7 @@ def _without(dropped: Counter[str], reason: str) -> pd.DataFrame:
 
 def _identity(sensor: Sensor) -> dict[str, Any]:
     return {
-        "network": sensor.network,
-        "station": sensor.station,
-        "sensor": f"{sensor.instrument}_{sensor.depth_from_m:g}_{sensor.depth_to_m:g}",
+        **sensor.identity,
         "lat": sensor.lat,
         "lon": sensor.lon,
         "depth_from_m": sensor.depth_from_m,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vadose.dataset.writer import Samples
 from vadose.fusion import InputSpec
-from vadose.variables import PREDICTORS, source_of
+from vadose.registry import PREDICTORS, source_of
 
 
 def observed(samples: Samples, holds: InputSpec) -> Counter[str]:

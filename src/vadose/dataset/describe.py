@@ -10,7 +10,7 @@ from vadose.dataset.store import SampleStore
 from vadose.errors import VadoseError
 from vadose.io.files import atomic_write
 from vadose.io.outputs import Request
-from vadose.variables import source_of
+from vadose.registry import source_of
 
 PICTURES = (".png", ".pdf", ".svg")
 

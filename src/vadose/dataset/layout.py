@@ -15,7 +15,12 @@ from vadose.dataset.packing import UNCHANGED, Packing, packing_of
 from vadose.errors import VadoseError
 from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL
-from vadose.variables import PREDICTORS, PRODUCTS, SOIL_MOISTURE, product_of
+from vadose.registry import (
+    PREDICTORS,
+    PRODUCTS,
+    product_of,
+)
+from vadose.variables import IDENTITY, SOIL_MOISTURE
 
 KIND = "samples"
 NO_PRODUCTS: Mapping[str, str] = MappingProxyType({})
@@ -25,7 +30,6 @@ LISTS = ("unmatched.parquet", "faults.parquet")
 """What a store may have beside its index: rows that were left out, with their reasons, and records that are damaged."""
 LABEL = f"{SOIL_MOISTURE.name}_in_situ"
 """Column of the sensor's reading, m3 m-3."""
-IDENTITY = ("network", "station", "sensor")
 REQUIRED = (*IDENTITY, "lat", "lon", "time")
 TEXTS = (*IDENTITY, "flag", "land_cover", "climate")
 NUMBERS = ("lat", "lon", "depth_from_m", "depth_to_m", "lag_minutes", LABEL)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 Floats = NDArray[np.float32]
 Stored = NDArray[np.integer[Any]]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vadose.dataset.store import Rows, SampleStore
 from vadose.errors import VadoseError
 from vadose.fusion import HistorySpec, InputSpec
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 CONSTANT = 1e-6
 """A standard deviation below this part of the mean is rounding: the variable is constant."""

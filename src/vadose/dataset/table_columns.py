@@ -13,16 +13,19 @@ from vadose.dataset.table_units import check
 from vadose.fusion import TemporalPolicy
 from vadose.io.files import closest, read_config
 from vadose.io.paths import StrPath
-from vadose.variables import (
-    ENHANCED_SMAP,
+from vadose.registry import (
     PREDICTORS,
     PRODUCTS,
+    SPECS,
+    source_of,
+)
+from vadose.variables import (
+    ENHANCED_SMAP,
     SMAP,
     SMAP_USDA,
     SOIL_MOISTURE,
     SPL3SMP,
     Variable,
-    source_of,
 )
 
 _EXAMPLES = "examples lie in configs/tables"
@@ -110,7 +113,7 @@ class Predictor(QuantityColumn):
     """A column of a predictor.
 
     Attributes:
-        product: product, level or convention, see `variables.PRODUCTS`; a soil map may have any name.
+        product: product, level or convention, see `registry.PRODUCTS`; a soil map may have any name.
         optional: whether a table may omit the column; its samples then have no such predictor.
     """
 
@@ -209,7 +212,7 @@ class TableMapping(_Closed):
 
     @property
     def products(self) -> dict[str, str]:
-        """The product of each predictor that states one, in the words of `variables.PRODUCTS` where it is there."""
+        """The product of each predictor that states one, in the words of `registry.PRODUCTS` where it is there."""
         stated = {name: predictor.product for name, predictor in self.predictors.items()}
         return {name: _product(name, product) for name, product in stated.items() if product}
 
@@ -250,7 +253,7 @@ def _expect_product(name: str, predictor: Predictor) -> None:
         return
     if not known:
         raise ValueError(f"{name} has no products that would be told apart: leave its product out")
-    if source_of(name) != "soilgrids" and _product(name, predictor.product) not in known:
+    if not SPECS[source_of(name)].any_product and _product(name, predictor.product) not in known:
         hint = closest(predictor.product, known)
         raise ValueError(f"'{predictor.product}' is no product of {name}{hint}; known are {', '.join(known)}")
 

@@ -23,13 +23,16 @@ from vadose.errors import VadoseError
 from vadose.fusion import HistorySpec, InputSpec
 from vadose.io.files import sha256
 from vadose.io.outputs import Request
+from vadose.registry import (
+    LATENCY_DAYS,
+    NOT_STATED,
+    PRODUCTS,
+    source_of,
+)
 from vadose.variables import (
     ENHANCED_SMAP,
     GAMMA0,
     INCIDENCE_ANGLE,
-    LATENCY_DAYS,
-    NOT_STATED,
-    PRODUCTS,
     SIGMA0,
     SMAP,
     SMAP_USDA,
@@ -37,7 +40,6 @@ from vadose.variables import (
     VH,
     VV,
     Variable,
-    source_of,
 )
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,8 @@ import pandas as pd
 from vadose.dataset.layout import IDENTITY, LABEL, ArraySpec
 from vadose.dataset.store import Floats, SampleStore
 from vadose.errors import VadoseError
-from vadose.variables import PREDICTORS, SOIL_MOISTURE
+from vadose.registry import PREDICTORS
+from vadose.variables import SOIL_MOISTURE
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class SampleWriter:
             simulated: whether any of it is simulated.
             onto: a store whose samples come first; it holds the same, packed alike.
             packings: of pixels that are packed otherwise than `packing_of` says.
-            products: of which each predictor is, where that is known, see `variables.PRODUCTS`.
+            products: of which each predictor is, where that is known, see `registry.PRODUCTS`.
 
         Raises:
             VadoseError: something else lies at `path`, or no sample came.

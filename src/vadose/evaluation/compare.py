@@ -114,7 +114,7 @@ def own_mean(predictions: pd.DataFrame) -> pd.DataFrame:
     frame = check(predictions)
     group, sensors = by_sensor(frame)
     mean = group_mean(frame[LABEL].to_numpy(), group, len(sensors))
-    return frame.assign(soil_moisture=mean[group], soil_moisture_std=np.nan, quality=np.uint16(0))
+    return frame.assign(soil_moisture=mean[group], soil_moisture_std=np.nan, quality=np.uint32(0))
 
 
 def _numbered(tables: list[pd.DataFrame]) -> list[NDArray[np.int64]]:

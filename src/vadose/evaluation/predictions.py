@@ -11,9 +11,9 @@ from vadose.errors import VadoseError
 from vadose.grid import NORTHERNMOST, SOUTHERNMOST
 from vadose.io.csv_tables import read_csv, utc_times
 from vadose.io.paths import StrPath
-from vadose.variables import SOIL_MOISTURE
+from vadose.variables import IDENTITY, SOIL_MOISTURE
 
-SENSOR = ["network", "station", "sensor"]
+SENSOR = list(IDENTITY)
 SAMPLE = [*SENSOR, "time"]
 ESTIMATE, STD, LABEL = SOIL_MOISTURE.name, f"{SOIL_MOISTURE.name}_std", f"{SOIL_MOISTURE.name}_in_situ"
 """Columns of a product's estimate, its standard deviation and the sensor's reading, m3 m-3."""
@@ -58,14 +58,14 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
 
     Args:
         predictions: one row a sensor and time, with `network, station, sensor, lat, lon, time, soil_moisture` (m3 m-3)
-            and, where known, `soil_moisture_std` (m3 m-3), `quality` (bits of `vadose.variables.Quality`) and the
+            and, where known, `soil_moisture_std` (m3 m-3), `quality` (bits of `vadose.registry.Quality`) and the
             reading `soil_moisture_in_situ` (m3 m-3).
             NaN says that there is no estimate or no label. Other columns are kept as they are. Where rows of one sensor
             and time lie at several places, the places become part of the sensors' names.
         asked: how messages call the table.
 
     Returns:
-        The same rows sorted by sensor and time: text, float64, quality uint16, time datetime64[ns] in UTC without zone.
+        The same rows sorted by sensor and time: text, float64, quality uint32, time datetime64[ns] in UTC without zone.
 
     Raises:
         VadoseError: no rows, a column missing or of the wrong type, a place that is none, a sample twice, infinite
@@ -158,9 +158,9 @@ def _number(column: "pd.Series[Any]", asked: str) -> "pd.Series[float]":
 
 
 def _bits(column: "pd.Series[Any]", asked: str) -> "pd.Series[int]":
-    if not pd.api.types.is_integer_dtype(column) or not column.between(0, 65535).all():
-        raise _wrong(asked, column, "whole numbers within 0..65535")
-    return column.astype("uint16")
+    if not pd.api.types.is_integer_dtype(column) or not column.between(0, 2**32 - 1).all():
+        raise _wrong(asked, column, "whole numbers within 0..4294967295")
+    return column.astype("uint32")
 
 
 def _utc(column: "pd.Series[Any]", asked: str) -> "pd.Series[pd.Timestamp]":

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vadose.errors import VadoseError
 from vadose.evaluation.predictions import LABEL, by_sensor
 from vadose.evaluation.texture import texture_class
-from vadose.variables import SOURCES, Quality
+from vadose.registry import SOURCES, SPECS, Quality
 
 DISTANCE = "distance_to_training_km"
 """Column that a table may have: how far the nearest place lies that the model of this row learned from."""
@@ -140,27 +140,25 @@ _TITLES = {
     "urban_share": "share of urban ground",
     "water_share": "share of water",
 }
-_NAMES = {
-    "sentinel1": "Sentinel-1",
-    "sentinel2": "Sentinel-2",
-    "dem": "elevation",
-    "soilgrids": "SoilGrids",
-    "smap": "SMAP",
-    "gldas": "GLDAS",
-}
-_BITS = {Quality.missing(source).value: _NAMES.get(source, source) for source in SOURCES}
+
+
+def _titles() -> dict[int, str]:
+    """Titles of the sources by the flag of their absence."""
+    return {Quality.missing(source).value: SPECS[source].title for source in SOURCES}
 
 
 def _sources(column: str) -> Callable[[pd.DataFrame], pd.Categorical]:
     def of(table: pd.DataFrame) -> pd.Categorical:
-        bits, code = np.unique(_numbers(table[column], whole=True).astype(np.int64) & sum(_BITS), return_inverse=True)
+        bits, code = np.unique(
+            _numbers(table[column], whole=True).astype(np.int64) & sum(_titles()), return_inverse=True
+        )
         return _coded(code, [_lacking(int(held)) for held in bits])
 
     return of
 
 
 def _lacking(bits: int) -> str:
-    return "all there" if not bits else "without " + ", ".join(name for bit, name in _BITS.items() if bits & bit)
+    return "all there" if not bits else "without " + ", ".join(name for bit, name in _titles().items() if bits & bit)
 
 
 DIMENSIONS = (

@@ -19,10 +19,10 @@ from vadose.grid import AreaOfInterest, Period, Tile, nanoseconds, tile_around
 from vadose.insitu import Ismn, Sensor
 from vadose.io.files import sha256
 from vadose.io.outputs import Request
+from vadose.registry import ARCHIVE_PRODUCTS
 from vadose.sources import Source, open_sources
 from vadose.sources.left_out import LeftOut
 from vadose.sources.sentinel1 import Sentinel1
-from vadose.variables import ARCHIVE_PRODUCTS
 
 Progress = Callable[[int, int, str], None]
 BUILD = Request("samples build", "")

@@ -13,8 +13,8 @@ from vadose.evaluation import Bootstrap, per_sensor, reliability, summary
 from vadose.evaluation.sensors import coverage_by, figures
 from vadose.inference import UNCALIBRATED, Calibration, conformal_scale, estimate_points
 from vadose.models import Model, sources_of
+from vadose.registry import SOURCES
 from vadose.report.text import interval, markdown_table, number
-from vadose.variables import SOURCES
 
 MOST = 5000
 """Samples of a fold that are estimated without each source in turn."""
@@ -68,7 +68,7 @@ def calibrations(folds: Sequence[HeldOut]) -> tuple[Calibration, tuple[Calibrati
 
 def calibrated(table: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
     """Estimates whose spread is as it should be; its column `absent` says what was missing."""
-    factor = calibration.factor(table["absent"].to_numpy(np.uint16))
+    factor = calibration.factor(table["absent"].to_numpy(np.uint32))
     return table.assign(soil_moisture_std=(table["soil_moisture_std"].to_numpy() * factor).astype(np.float32))
 
 

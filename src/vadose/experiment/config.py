@@ -25,9 +25,9 @@ from vadose.grid import Period
 from vadose.io.files import read_config
 from vadose.io.paths import StrPath
 from vadose.models import NetworkShape
-from vadose.models.feature_columns import MOISTURE
+from vadose.models.feature_columns import carries_past
+from vadose.registry import PREDICTORS, SOURCES
 from vadose.training.config import LARGEST_SEED, TrainingConfig
-from vadose.variables import PREDICTORS, SOURCES
 
 SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."
 """What stands on everything that comes from a simulated world."""
@@ -59,9 +59,9 @@ def _readable(needs: InputSpec) -> InputSpec:
 
 def _own_record(needs: InputSpec) -> None:
     own, past = needs.own_record, needs.history
-    unfit = sorted(set(own.variables) - set(MOISTURE))
+    unfit = sorted(name for name in own.variables if not carries_past(name))
     if unfit:
-        raise ValueError(f"own_record is for {', '.join(MOISTURE)}, not for {', '.join(unfit)}")
+        raise ValueError(f"own_record is for {', '.join(filter(carries_past, PREDICTORS))}, not for {', '.join(unfit)}")
     lacking = sorted(set(own.variables) - set(past.variables))
     if lacking:
         raise ValueError(f"own_record of {', '.join(lacking)}, of which the history has nothing")

@@ -28,6 +28,7 @@ from vadose.training import (
     load,
     save,
 )
+from vadose.variables import IDENTITY
 
 LOGGER = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class FoldTrainer:
             "fold": self.fold,
             "training_samples": len(self.places.training),
             "validation_samples": len(self.places.validation),
-            "held_out_sensors": len(held_out[["network", "station", "sensor"]].drop_duplicates()),
+            "held_out_sensors": len(held_out[list(IDENTITY)].drop_duplicates()),
             CHECKPOINT_PRODUCTS: self._products(),
             LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
         } | provenance_of(self.places.store)

@@ -13,7 +13,7 @@ from vadose.experiment.run import NETWORK, Run, write_estimates
 from vadose.fusion import InputSpec
 from vadose.inference.held_out import Member, estimate_held_out
 from vadose.io.outputs import Request
-from vadose.variables import Quality, source_of
+from vadose.registry import Quality, source_of
 
 
 def predict_store(

@@ -5,8 +5,13 @@ from pathlib import Path
 
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
+from vadose.registry import Quality, distinct_roles, product_of, source_of
 from vadose.training import origin
-from vadose.variables import GAMMA0, GAMMA0_RTC, INTERCHANGED_NEVER, SIGMA0, Quality, product_of, source_of
+from vadose.variables import (
+    GAMMA0,
+    GAMMA0_RTC,
+    SIGMA0,
+)
 
 Products = Mapping[str, str]
 CHECKPOINT_PRODUCTS = "products"
@@ -59,7 +64,7 @@ def differences(
 
 
 def _stand_in(name: str, held: Collection[str]) -> str:
-    others = (other for role in INTERCHANGED_NEVER if name in role for other in sorted(role & set(held)))
+    others = (other for role in distinct_roles() if name in role for other in sorted(role & set(held)))
     return next(others, "")
 
 

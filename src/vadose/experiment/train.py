@@ -22,10 +22,11 @@ from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.split_table import save_or_verify, table_of
 from vadose.inference import Calibration, estimate_points
 from vadose.io.outputs import Request
+from vadose.registry import PRODUCTS, distinct_roles
 from vadose.report.scorecard import console_summary, write_scorecard
 from vadose.report.text import counted
 from vadose.training import DEFAULT, ComputeConfig, TrainingRows
-from vadose.variables import INTERCHANGED_NEVER, PRODUCTS
+from vadose.variables import IDENTITY
 
 LOGGER = logging.getLogger(__name__)
 
@@ -165,14 +166,14 @@ def _as_they_are(product: str) -> str:
 
 def _stood_for(baseline: str, met: Collection[str]) -> bool:
     """Whether another product of the same role is judged."""
-    return any(baseline in role and role & set(met) for role in INTERCHANGED_NEVER)
+    return any(baseline in role and role & set(met) for role in distinct_roles())
 
 
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:
     """What a reader of the scorecard must know."""
     plan = experiment.split
     tested = np.concatenate([fold.test for fold in folds])
-    sensors = len(store.index.iloc[tested][["network", "station", "sensor"]].drop_duplicates())
+    sensors = len(store.index.iloc[tested][list(IDENTITY)].drop_duplicates())
     unseen = "of times that" if plan.by_year else "that"
     notes = [
         f"Split: {way_of(plan)}; {counted(len(tested), 'samples')} of {counted(sensors, 'sensors')}, "

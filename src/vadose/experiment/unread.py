@@ -17,7 +17,7 @@ def left_out_of(sources: Iterable[Source]) -> tuple[LeftOut, ...]:
     found: set[LeftOut] = set()
     for source in sources:
         index = getattr(source, "index", None)
-        found.update(index.left_out if isinstance(index, Index) else getattr(source, "left_out", ()))
+        found.update(index.left_out if isinstance(index, Index | GranuleIndex) else getattr(source, "left_out", ()))
     return tuple(sorted(found))
 
 

@@ -16,10 +16,11 @@ from vadose.export.module import OUTPUTS, inputs_of
 from vadose.fusion import InputSpec
 from vadose.io.files import read_json
 from vadose.models import FusionNetwork
+from vadose.registry import PREDICTORS
 from vadose.report.text import HEADER, counted, headline_rows, markdown_table, number
-from vadose.variables import PREDICTORS
+from vadose.variables import IDENTITY
 
-SENSOR = ["network", "station", "sensor"]
+SENSOR = list(IDENTITY)
 OTHER_PRODUCTS = (
     "A predictor is its product, level and convention: another SMAP product is another input and is to be left "
     "missing; another level of reflectance, soil map or convention of backscatter under the same name is at your own "

@@ -18,7 +18,7 @@ from vadose.errors import VadoseError
 from vadose.export.module import OUTPUTS, ExportModule
 from vadose.grid import PIXELS_PER_CELL
 from vadose.io import files
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 Format = Literal["onnx", "pt2"]
 Inputs = tuple[Tensor, ...]

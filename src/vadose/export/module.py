@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from vadose.fusion import InputSpec
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork, by_own_record
-from vadose.variables import source_of
+from vadose.registry import source_of
 
 OUTPUTS = ("soil_moisture", "soil_moisture_std")
 Shape = tuple[str | int, ...]

@@ -14,7 +14,7 @@ from vadose.export.module import OUTPUTS, ExportModule
 from vadose.io import files
 from vadose.io.outputs import Request
 from vadose.models import FusionNetwork
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 INPUTS = "inputs.json"
 """What the model reads; written with the others, it says which request made them."""

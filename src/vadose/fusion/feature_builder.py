@@ -15,8 +15,9 @@ from vadose.fusion.slope import SLOPE, mean_slope
 from vadose.fusion.temporal_policy import TemporalPolicy
 from vadose.fusion.tile_source import Composite, TileSource, regrid_source
 from vadose.grid import AreaOfInterest, Period, Tile, nanosecond
+from vadose.registry import source_of
 from vadose.sources.source import Source
-from vadose.variables import ELEVATION, source_of
+from vadose.variables import ELEVATION
 
 
 def build_features(

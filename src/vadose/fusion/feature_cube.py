@@ -11,9 +11,7 @@ from odc.geo.xr import xr_coords
 
 from vadose.fusion.slope import SLOPE
 from vadose.grid import Tile
-from vadose.variables import MASK_VARIABLES, PREDICTORS
-
-_KNOWN = PREDICTORS | {variable.name: variable for group in MASK_VARIABLES.values() for variable in group}
+from vadose.registry import VARIABLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +46,8 @@ def on_grid(values: Mapping[str, NDArray[np.floating]], grid: GeoBox, dims: tupl
 
 def attrs_of(name: str) -> dict[str, str]:
     """CF attributes of a variable of a feature cube."""
-    if name in _KNOWN:
-        return _KNOWN[name].attrs
+    if name in VARIABLES:
+        return VARIABLES[name].attrs
     if name == SLOPE:
         return {"units": "degree", "long_name": "mean slope within the cell"}
     if name.endswith("_age"):

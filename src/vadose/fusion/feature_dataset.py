@@ -20,7 +20,7 @@ from vadose.errors import VadoseError
 from vadose.fusion.feature_cube import FeatureCube, on_grid
 from vadose.fusion.input_spec import InputSpec
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 GRID, AREA = "spatial_ref", "in_area"
 PIXELS, HISTORY = "_10m", "_history"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vadose.variables import INTERCHANGED_NEVER
+from vadose.registry import distinct_roles
 
 
 @dataclass(frozen=True)
@@ -99,5 +99,5 @@ class InputSpec:
 
 def _stand_in(name: str, held: Collection[str]) -> str:
     """A predictor of the same role among those that are held; "" where there is none."""
-    roles = (role for role in INTERCHANGED_NEVER if name in role)
+    roles = (role for role in distinct_roles() if name in role)
     return next((other for role in roles for other in sorted(role) if other in held), "")

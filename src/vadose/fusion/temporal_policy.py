@@ -1,7 +1,6 @@
 """Which observations count at a moment: how old they may be, and whether they were published by then."""
 
 from dataclasses import field
-from types import MappingProxyType
 from typing import Annotated
 
 import numpy as np
@@ -10,12 +9,9 @@ import xarray as xr
 
 from vadose.fusion.publication import Publication
 from vadose.grid import earlier, later, nanosecond
+from vadose.registry import LATENCY_DAYS, OTHER_MAX_AGE_DAYS, SPECS
 from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
-from vadose.variables import LATENCY_DAYS
 
-MAX_AGE_DAYS = MappingProxyType({"sentinel1": 12.0, "sentinel2": 30.0, "smap": 3.0, "smap_surface": 3.0, "gldas": 1.0})
-"""How old an observation of each source may be, in days."""
-OTHER_MAX_AGE_DAYS = 10.0
 Days = Annotated[float, pydantic.Field(ge=0, le=36_600)]
 """At most a century."""
 
@@ -25,11 +21,11 @@ class TemporalPolicy:
     """Maximum age and latency of observations.
 
     Attributes:
-        max_age_days: maximum age by source, days; `MAX_AGE_DAYS` for the other sources.
+        max_age_days: maximum age by source, days; that of its `SourceSpec` for the other sources.
         causal: whether an estimate uses only products that were published by its time; otherwise, all observations
             until then.
         latency_days: latency by source, for all of its products, days; by default as published, see
-            `variables.LATENCY_DAYS`.
+            `registry.LATENCY_DAYS`.
     """
 
     max_age_days: dict[str, Days] = field(default_factory=dict)
@@ -38,7 +34,7 @@ class TemporalPolicy:
 
     def of(self, source: str) -> float:
         """The oldest age that counts, days."""
-        return self.max_age_days.get(source, MAX_AGE_DAYS.get(source, OTHER_MAX_AGE_DAYS))
+        return self.max_age_days.get(source, SPECS[source].max_age_days if source in SPECS else OTHER_MAX_AGE_DAYS)
 
     def until(self, source: str, time: np.datetime64, as_of: np.datetime64 | None = None) -> np.datetime64:
         """The latest time of observation that may count at a moment; whether one does its own publication tells.

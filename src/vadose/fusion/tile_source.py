@@ -16,6 +16,7 @@ from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats, block_mean
 from vadose.fusion.scene import Scene, merged, resample_to, scenes_of
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
+from vadose.sources.source import ITEMS
 from vadose.variables import Variable
 
 Known = np.datetime64 | None
@@ -163,6 +164,7 @@ class CellSeries:
         valid_fraction: part of each cell that was observed, (time, y, x); of what does not change, that of the
             variable which shows most.
         publication: of each time.
+        named: identifiers of what each time was read from; empty where all of it was read from `items`.
     """
 
     items: tuple[str, ...]
@@ -170,6 +172,7 @@ class CellSeries:
     values: dict[str, Floats]
     valid_fraction: Floats
     publication: Publication
+    named: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def of(cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> "CellSeries":
@@ -191,7 +194,13 @@ class CellSeries:
             values = {name: np.where(fraction > 0, mean, np.nan) for name, mean in values.items()}
         times = datasets[0]["time"].values if timed else np.empty(0, "datetime64[ns]")
         items = tuple(sorted({_item(dataset) for dataset in datasets}))
-        return cls(items, times, values, fraction, Publication.of(datasets[0]))
+        told = datasets[0].coords.get(ITEMS)
+        named = () if told is None else tuple(tuple(str(names).split("\n")) for names in told.values)
+        return cls(items, times, values, fraction, Publication.of(datasets[0]), named)
+
+    def items_at(self, number: int) -> tuple[str, ...]:
+        """Identifiers of what one time was read from."""
+        return self.named[number] if self.named else self.items
 
     def reach(self, time: np.datetime64, days: float, known_at: Known) -> list[tuple[np.datetime64 | None, int]]:
         """Times at the moment not older than `days` that counted at `known_at`, with their numbers."""
@@ -214,7 +223,7 @@ class CellSource:
         """The latest valid cell values not older than `max_age` days."""
         looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, known_at)]
         looks.sort(key=lambda look: (age_days(time, look[0]), look[2].items))
-        ages = [(one.items, age_days(time, when)) for when, _, one in looks]
+        ages = [(one.items_at(number), age_days(time, when)) for when, number, one in looks]
         names = (*(variable.name for variable in self.variables), "valid_fraction")
 
         def values_of(rank: int) -> dict[str, Floats]:
@@ -242,7 +251,10 @@ class CellSource:
     def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
         """Series with a time in reach of the steps."""
         days = history.steps * history.step_days
-        return {item for one in self.series if one.times.size and one.reach(time, days, known_at) for item in one.items}
+        reached = (
+            (one, number) for one in self.series if one.times.size for _, number in one.reach(time, days, known_at)
+        )
+        return {item for one, number in reached for item in one.items_at(number)}
 
 
 def _in_reach(look: Scene, time: np.datetime64, days: float, known_at: Known) -> bool:

@@ -3,11 +3,10 @@
 from vadose.inference.calibration import UNCALIBRATED, Calibration, conformal_scale
 from vadose.inference.ensemble import combine
 from vadose.inference.points import estimate_points
-from vadose.inference.quality import MASK_SPEC, of_conditions
+from vadose.inference.quality import mask_spec, of_conditions
 from vadose.inference.tiles import TileEstimate, empty_estimate, estimate_tile
 
 __all__ = [
-    "MASK_SPEC",
     "UNCALIBRATED",
     "Calibration",
     "TileEstimate",
@@ -16,5 +15,6 @@ __all__ = [
     "empty_estimate",
     "estimate_points",
     "estimate_tile",
+    "mask_spec",
     "of_conditions",
 ]

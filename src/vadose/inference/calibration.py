@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from vadose.variables import Quality
+from vadose.registry import Quality
 
-Flags = NDArray[np.uint16]
+Flags = NDArray[np.uint32]
 Floats = NDArray[np.float64]
 PERCENT = 90
 """The central interval that is made true."""

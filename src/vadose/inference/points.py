@@ -14,8 +14,9 @@ from vadose.inference.calibration import UNCALIBRATED, Calibration
 from vadose.inference.ensemble import combine
 from vadose.inference.quality import Flags, absent, any_observed, out_of_distribution, quality_of
 from vadose.models import Batch, Model, by_own_record, mask_sources, sources_of
+from vadose.variables import IDENTITY
 
-KEYS = ("network", "station", "sensor", "lat", "lon", "time")
+KEYS = (*IDENTITY, "lat", "lon", "time")
 
 
 def estimate_points(
@@ -80,7 +81,7 @@ def _table(
         {
             "soil_moisture": np.where(blank, np.nan, mean)[:, 0, 0].astype(np.float32),
             "soil_moisture_std": np.where(blank, np.nan, spread)[:, 0, 0].astype(np.float32),
-            "quality": quality[:, 0, 0].astype(np.uint16),
+            "quality": quality[:, 0, 0].astype(np.uint32),
             "absent": silent[:, 0, 0],
         }
     )

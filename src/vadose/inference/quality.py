@@ -11,9 +11,9 @@ from vadose.fusion.regrid import blocks
 from vadose.fusion.slope import SLOPE
 from vadose.grid import PIXELS_PER_CELL
 from vadose.models import Batch, FusionNetwork, Model
-from vadose.variables import BUILT_UP, FROZEN, OPEN_WATER, SOURCES, Quality, source_of
+from vadose.registry import SOURCES, SPECS, Quality, QualityFlag, masks, source_of
 
-Flags = NDArray[np.uint16]
+Flags = NDArray[np.uint32]
 Presence = NDArray[np.bool_]
 Layer = tuple[str, Presence]
 Ages = Mapping[str, NDArray[np.float32]]
@@ -21,16 +21,7 @@ Ages = Mapping[str, NDArray[np.float32]]
 STEEP_DEGREES = 15.0
 """Mean slope of a cell from which its backscatter tells of the relief more than of the soil."""
 CLEAR = 0.5
-"""Part of a cell that Sentinel-2 should see."""
-SHARES = {
-    BUILT_UP.name: (0.25, Quality.URBAN),
-    OPEN_WATER.name: (0.05, Quality.WATER),
-    FROZEN.name: (0.5, Quality.FROZEN),
-}
-"""Part of a cell from which its condition is flagged; of towns and water as SMAP flags its own pixels (Chan & Dunbar,
-SMAP Level 3 Passive Soil Moisture Product Specification Document, JPL)."""
-MASK_SPEC = InputSpec(cells=tuple(SHARES))
-"""What has to be assembled for `of_conditions`."""
+"""Part of a cell that a source which clouds obscure should see."""
 
 
 def quality_of(batch: Batch, needs: InputSpec) -> Flags:
@@ -44,7 +35,7 @@ def quality_of(batch: Batch, needs: InputSpec) -> Flags:
     flags = _missing(batch, _by_source(_layers_before(batch, needs)) | now)
     if needs.history.variables:
         steps = _observed(batch.history).any(axis=2).mean(axis=1)
-        flags |= np.where(steps < 0.5, int(Quality.HISTORY_SHORT), 0).astype(np.uint16)
+        flags |= np.where(steps < 0.5, int(Quality.HISTORY_SHORT), 0).astype(np.uint32)
     return flags
 
 
@@ -70,26 +61,33 @@ def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags
         ages: of its sources.
         windows: how old an observation may be.
     """
-    flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint16)
+    flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint32)
     for source, age in ages.items():
         flags |= _where(age > windows.of(source) / 2, Quality.STALE)
-    if "sentinel2" in ages:
-        seen = inputs.cells["sentinel2_valid_fraction"].values
-        flags |= _where((seen > 0) & (seen < CLEAR), Quality.CLOUD)
+    for source in ages:
+        obscured = SPECS[source].obscured
+        if obscured is not None:
+            seen = inputs.cells[f"{source}_valid_fraction"].values
+            flags |= _where((seen > 0) & (seen < CLEAR), obscured)
     if SLOPE in inputs.cells:
         flags |= _where(inputs.cells[SLOPE].values >= STEEP_DEGREES, Quality.STEEP)
     return flags
+
+
+def mask_spec() -> InputSpec:
+    """What has to be assembled for `of_conditions`."""
+    return InputSpec(cells=tuple(masks()))
 
 
 def of_conditions(inputs: FeatureCube) -> Flags:
     """What is frozen, water or urban, (y, x), bits of `Quality`; no flag where nothing tells.
 
     Args:
-        inputs: of a tile, assembled to `MASK_SPEC`.
+        inputs: of a tile, assembled to `mask_spec`.
     """
-    flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint16)
-    for name, (share, flag) in SHARES.items():
-        flags |= _where(inputs.cells[name].values >= share, flag)
+    flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint32)
+    for name, mask in masks().items():
+        flags |= _where(inputs.cells[name].values >= mask.share, mask.flag)
     return flags
 
 
@@ -110,15 +108,15 @@ def any_observed(batch: Batch, needs: InputSpec) -> Presence:
     return np.asarray(np.logical_or.reduce(found)) if found else np.ones(shape, bool)
 
 
-def _where(there: Presence, flag: Quality) -> Flags:
-    return np.where(there, int(flag), 0).astype(np.uint16)
+def _where(there: Presence, flag: QualityFlag) -> Flags:
+    return np.where(there, int(flag), 0).astype(np.uint32)
 
 
 def _missing(batch: Batch, there: Mapping[str, Presence]) -> Flags:
-    flags = np.zeros((batch.cells.shape[0], *batch.cells.shape[2:]), np.uint16)
+    flags = np.zeros((batch.cells.shape[0], *batch.cells.shape[2:]), np.uint32)
     for source, present in there.items():
         if source in SOURCES:
-            flags |= np.where(present, 0, int(Quality.missing(source))).astype(np.uint16)
+            flags |= np.where(present, 0, int(Quality.missing(source))).astype(np.uint32)
     return flags
 
 

@@ -12,7 +12,12 @@ from vadose.inference.calibration import UNCALIBRATED, Calibration
 from vadose.inference.ensemble import combine
 from vadose.inference.quality import absent, ages_of, any_observed, of_ground, out_of_distribution, quality_of
 from vadose.models import Batch, Model, by_own_record
-from vadose.variables import LATENCY_DAYS, SOURCES, Quality, source_of
+from vadose.registry import (
+    LATENCY_DAYS,
+    SOURCES,
+    Quality,
+    source_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,17 +27,17 @@ class TileEstimate:
     Attributes:
         tile: the ground.
         mean, spread: m3 m-3; NaN where no needed source had anything to say, neither for the moment nor in the history.
-        quality: bits of `vadose.variables.Quality`.
+        quality: bits of `vadose.registry.Quality`.
         ages: by each needed source that changes, days from its observation to the moment; NaN where there is none.
     """
 
     tile: Tile
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
-    quality: NDArray[np.uint16]
+    quality: NDArray[np.uint32]
     ages: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
-    def flagged(self, flags: NDArray[np.uint16]) -> "TileEstimate":
+    def flagged(self, flags: NDArray[np.uint32]) -> "TileEstimate":
         """The same with further bits of quality, (y, x)."""
         return replace(self, quality=self.quality | flags)
 
@@ -70,7 +75,7 @@ def empty_estimate(tile: Tile, needs: InputSpec) -> TileEstimate:
     flags = sum(missing) | (Quality.HISTORY_SHORT if needs.history.variables else 0)
     nothing = np.full(shape, np.nan, np.float32)
     ages = {source: nothing.copy() for source in changing(needs)}
-    return TileEstimate(tile, nothing, nothing.copy(), np.full(shape, flags, np.uint16), ages)
+    return TileEstimate(tile, nothing, nothing.copy(), np.full(shape, flags, np.uint32), ages)
 
 
 def changing(needs: InputSpec) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from vadose.errors import VadoseError
+from vadose.variables import IDENTITY
 
 _NAME = re.compile(
     r"(?P<place>.+)_(?P<variable>[a-z]+(?:_h)?)_(?P<depth_from>-?\d+\.\d+)_(?P<depth_to>-?\d+\.\d+)"
@@ -44,9 +45,19 @@ class Sensor:
     depth_to_m: float
 
     @property
+    def name(self) -> str:
+        """Name at its station: instrument and depths in metres, `instrument_from_to`."""
+        return f"{self.instrument}_{self.depth_from_m:g}_{self.depth_to_m:g}"
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What identifies it in tables: the same by every route, so that tables can be joined."""
+        return dict(zip(IDENTITY, (self.network, self.station, self.name), strict=True))
+
+    @property
     def id(self) -> str:
-        """A readable name: network/station/instrument and depths in metres."""
-        return f"{self.network}/{self.station}/{self.instrument}/{self.depth_from_m:g}-{self.depth_to_m:g}m"
+        """The same in one text, for messages: network/station/sensor."""
+        return "/".join(self.identity.values())
 
 
 @dataclass(frozen=True)

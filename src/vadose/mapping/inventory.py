@@ -3,29 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.errors import NoDataError
 from vadose.fusion import InputSpec, TemporalPolicy
 from vadose.fusion.publication import Publication
 from vadose.grid import AreaOfInterest, Period, earlier, nanoseconds
+from vadose.registry import source_of
 from vadose.sources import Source
-from vadose.sources.archive import Index
-from vadose.sources.dem import Dem
-from vadose.sources.gldas import Gldas
-from vadose.sources.sentinel1 import Sentinel1
-from vadose.sources.sentinel2 import Sentinel2
-from vadose.sources.smap import Smap
-from vadose.sources.soilgrids import FOLDER
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, times_or_never
-from vadose.sources.worldcover import WorldCover
-from vadose.variables import source_of
-
-_DAY = np.timedelta64(1, "D")
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, SourceFile, times_or_never
 
 
 @dataclass(frozen=True)
@@ -44,7 +32,6 @@ class ArchiveFile:
 
 
 def inventory(
-    archive: Path,
     sources: Sequence[Source],
     area: AreaOfInterest,
     moments: Sequence[np.datetime64],
@@ -55,8 +42,7 @@ def inventory(
     """What meets an area and the time that a map looks back on; only of sources that are needed.
 
     Args:
-        archive: folder of the products.
-        sources: of the archive.
+        sources: of an archive.
         area: of the map.
         moments: of the map, in order.
         needs: of the networks.
@@ -73,13 +59,10 @@ def inventory(
             continue
         days = needs.history.steps * needs.history.step_days if source.name in past else 0.0
         asked = _Asked(area, tuple(moments), max(days, windows.of(source.name)), windows, as_of)
-        found += _of_source(archive, source, asked)
+        files = source.files(area, asked.period)
+        met = compress(files, asked.met(source.name, files)) if files else ()
+        found += sorted((ArchiveFile(source.name, one.name, one.size) for one in met), key=lambda one: one.name)
     return tuple(found)
-
-
-def index_of(source: Source) -> Index | None:
-    """The index of a source of items; None of another one."""
-    return source.index if isinstance(source, Sentinel1 | Sentinel2 | Dem | WorldCover) else None
 
 
 @dataclass(frozen=True)
@@ -97,69 +80,27 @@ class _Asked:
         """From the first moment's past to the last moment."""
         return Period(self.moments[0], self.moments[-1] + np.timedelta64(1, "ns")).extended_back(self.days)
 
-    def met(self, source: str, seen: xr.Dataset, lasts: np.timedelta64) -> NDArray[np.bool_]:
-        """Which of some times, with what is known of their publication, a moment reads.
+    def met(self, source: str, files: Sequence[SourceFile]) -> NDArray[np.bool_]:
+        """Which of some files a moment reads; those of a source that does not change always.
 
         Args:
             source: name.
-            seen: without variables.
-            lasts: how long after its time a product may still hold observations.
+            files: of the source.
         """
-        times, publication = seen["time"].values, Publication.of(self.windows.dated(seen, source))
-        met = np.zeros(times.shape, bool)
+        times = nanoseconds([self.moments[0] if one.time is None else one.time for one in files])
+        told = {
+            "time": times,
+            AVAILABLE_AT: ("time", times_or_never(one.available_at for one in files)),
+            REPLACED_AT: ("time", times_or_never(one.replaced_at for one in files)),
+        }
+        publication = Publication.of(self.windows.dated(xr.Dataset(coords=told), source))
+        first, last = (
+            np.array([time if at is None else at for time, at in zip(times, ends, strict=True)], "datetime64[ns]")
+            for ends in ([one.first for one in files], [one.last for one in files])
+        )
+        met = np.array([one.time is None for one in files], bool)
         for moment in self.moments:
             oldest = earlier(moment, self.days)
             counts = publication.counts(self.windows.known_at(moment, self.as_of))
-            met |= (times <= moment) & (times + lasts >= oldest) & counts
+            met |= (first <= moment) & (last >= oldest) & counts
         return met
-
-
-def _of_source(archive: Path, source: Source, asked: _Asked) -> list[ArchiveFile]:
-    if isinstance(source, Gldas | Smap):
-        return _granules(source, asked)
-    index = index_of(source)
-    if index is None:
-        return [_held(source.name, path) for path in sorted((archive / FOLDER).glob("*.tif"))]
-    return _items(index, source, asked)
-
-
-def _items(index: Index, source: Source, asked: _Asked) -> list[ArchiveFile]:
-    static = isinstance(source, Dem | WorldCover)
-    try:
-        records = index.find(asked.area, None if static else asked.period, replaced=True)
-    except NoDataError:
-        return []
-    if not static:
-        coords = {
-            "time": nanoseconds([record.time for record in records]),
-            AVAILABLE_AT: ("time", times_or_never(record.available_at for record in records)),
-            REPLACED_AT: ("time", times_or_never(record.replaced_at for record in records)),
-        }
-        records = tuple(compress(records, asked.met(source.name, xr.Dataset(coords=coords), _DAY * 0)))
-    held = (ArchiveFile(source.name, one.id, sum(_size(Path(asset.href)) for asset in one.assets)) for one in records)
-    return sorted(held, key=lambda one: one.name)
-
-
-def _granules(source: Gldas | Smap, asked: _Asked) -> list[ArchiveFile]:
-    """Granules that a moment reads; one of a day holds observations of all of it."""
-    held = source.index.granules
-    if not held:
-        return []
-    coords = {
-        "time": np.array([granule.time for granule in held]),
-        AVAILABLE_AT: ("time", np.array([granule.available_at for granule in held])),
-        REPLACED_AT: ("time", source.index.replaced_at(held)),
-    }
-    met = asked.met(source.name, xr.Dataset(coords=coords), _DAY if isinstance(source, Smap) else _DAY * 0)
-    return sorted((_held(source.name, one.path) for one in compress(held, met)), key=lambda one: one.name)
-
-
-def _held(source: str, path: Path) -> ArchiveFile:
-    return ArchiveFile(source, path.name, _size(path))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except OSError:  # a name too long, links in circles
-        return 0

@@ -19,7 +19,7 @@ from vadose.experiment.run import Run
 from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, told
 from vadose.fusion import FeatureBuilder
 from vadose.grid import AreaOfInterest, Period
-from vadose.inference import MASK_SPEC
+from vadose.inference import mask_spec
 from vadose.io.atomic import is_full
 from vadose.io.files import write_json
 from vadose.io.logs import PRINTED
@@ -34,13 +34,13 @@ from vadose.mapping.request import MapRequest, TilesFailed
 from vadose.mapping.tasks import WorkerContext, WorkerSpec
 from vadose.mapping.tile_files import Task
 from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
+from vadose.registry import ARCHIVE_PRODUCTS
 from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.granules import GranuleIndex
 from vadose.sources.left_out import LeftOut
 from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.soilgrids import SoilGrids
-from vadose.variables import ARCHIVE_PRODUCTS
 
 LOGGER = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ def prepare(request: MapRequest) -> Prepared:
     require_physical(run.input_calibrations(), needs.names)
     as_of = timestamp_of(request.as_of) if request.as_of else None
     area = request.area if isinstance(request.area, AreaOfInterest) else read_area(request.area)
-    passes = Passes(lambda: Sentinel1(request.archive).index, area)
+    passes = Passes(lambda: next(one.index for one in tools.sources if isinstance(one, Sentinel1)), area)
     moments = timestamps_of(request.date, request.every, passes)
     tiles = area.tiles(TILE_CELLS, needs.halo)
     if not tiles:
@@ -168,7 +168,7 @@ def prepare(request: MapRequest) -> Prepared:
             "Give a larger area, or widen it to the cell around its middle",
         )
     _require_few(area, len(tiles), len(moments))
-    held = _held(request, tools, area, moments, as_of)
+    held = _held(tools, area, moments, as_of)
     names = [f"{one.source} {one.name}" for one in held]
     plan = Plan(area, moments, tiles, made_from(request, run, names, as_of))
     notice = notice_of(experiment.simulated, request.archive)
@@ -190,17 +190,16 @@ def _require_few(area: AreaOfInterest, tiles: int, moments: int) -> None:
 
 
 def _held(
-    request: MapRequest,
     tools: WorkerContext,
     area: AreaOfInterest,
     moments: Sequence[np.datetime64],
     as_of: np.datetime64 | None,
 ) -> tuple[ArchiveFile, ...]:
     """What networks and flags are made from, each file once."""
-    asked = ((tools.sources, tools.needs), (tools.conditions, MASK_SPEC))
+    asked = ((tools.sources, tools.needs), (tools.conditions, mask_spec()))
     found: dict[str, ArchiveFile] = {}
     for sources, needs in asked:
-        for one in inventory(request.archive, sources, area, moments, needs, tools.windows, as_of):
+        for one in inventory(sources, area, moments, needs, tools.windows, as_of):
             found.setdefault(one.name, one)
     return tuple(found.values())
 

@@ -16,13 +16,13 @@ from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.run import Run
 from vadose.fusion import FeatureBuilder, FeatureCube, InputSpec, TemporalPolicy
 from vadose.grid import Period, Tile
-from vadose.inference import MASK_SPEC, Calibration, empty_estimate, estimate_tile, of_conditions
+from vadose.inference import Calibration, empty_estimate, estimate_tile, mask_spec, of_conditions
 from vadose.io.logs import log_in_worker
 from vadose.io.memory import peak_mb, tune_malloc
 from vadose.mapping import tile_files
 from vadose.mapping.tile_files import Task, TaskRecord, TaskResult
 from vadose.models import Model
-from vadose.sources import Source, open_mask_sources, open_sources
+from vadose.sources import Archive, Source, open_mask_sources, open_sources
 
 LOGGER = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ class WorkerContext:
         """
         experiment = run.experiment()
         members = tuple(run.members())
-        sources, conditions = open_sources(archive), open_mask_sources(archive)
+        shared = Archive.of(archive)
+        sources, conditions = open_sources(shared), open_mask_sources(shared)
         return cls(experiment.name, members, sources, conditions, experiment.windows, run.calibration())
 
     def on(self, device: str) -> "WorkerContext":
@@ -160,7 +161,7 @@ def features_at(
     span = Period(times[0], times[-1] + np.timedelta64(1, "ns"))
     builder = FeatureBuilder.open(sources, tile, span, spec, policy, as_of)
     try:
-        masks = FeatureBuilder.open(mask_sources, tile.with_halo(0), span, MASK_SPEC, policy, as_of)
+        masks = FeatureBuilder.open(mask_sources, tile.with_halo(0), span, mask_spec(), policy, as_of)
     except NoDataError:
         masks = None
     return ((builder.at(when), masks.at(when) if masks else None) for when in times)

@@ -12,9 +12,10 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from vadose.errors import VadoseError
-from vadose.variables import SOIL_MOISTURE, Quality
+from vadose.registry import Quality
+from vadose.variables import SOIL_MOISTURE
 
-NODATA = 65535
+NODATA = 2**32 - 1
 """Quality of a cell that is not in the mapped area; no combination of flags reaches it."""
 
 STD_ATTRS = {
@@ -41,11 +42,11 @@ def map_dataset(
         ages: by source, days from its observation to the moment of the map (y, x), NaN where there is none.
 
     Returns:
-        `soil_moisture` and `soil_moisture_std` (float32), `quality` (uint16) and `age_<source>` (float32), with
+        `soil_moisture` and `soil_moisture_std` (float32), `quality` (uint32) and `age_<source>` (float32), with
         coordinates, CRS, nodata and CF attributes.
 
     Raises:
-        VadoseError: arrays of another shape than the grid, or flags that are not whole numbers of 16 bits.
+        VadoseError: arrays of another shape than the grid, or flags that are not whole numbers of 32 bits.
     """
     y, x = cells.dimensions
     named = [AGE + source for source in ages]
@@ -76,12 +77,12 @@ def map_dataset(
     return dataset.rename({y: "y", x: "x"}) if (y, x) != ("y", "x") else dataset
 
 
-def flag_attrs() -> dict[str, NDArray[np.uint16] | str]:
+def flag_attrs() -> dict[str, NDArray[np.uint32] | str]:
     """CF attributes of quality flags: `flag_masks` and `flag_meanings` in the same order."""
     return {
         "long_name": "what the estimate lacked",
-        "flag_masks": np.array([flag.value for flag in Quality], np.uint16),
-        "flag_meanings": " ".join(flag.name.lower() for flag in Quality if flag.name),
+        "flag_masks": np.array([flag.value for flag in Quality], np.uint32),
+        "flag_meanings": " ".join(flag.name.lower() for flag in Quality),
     }
 
 
@@ -90,13 +91,13 @@ def age_attrs(source: str) -> dict[str, Any]:
     return {"units": "day", "long_name": f"time from the observation of {source} to the moment of the map"}
 
 
-def _flags(quality: NDArray[np.generic]) -> NDArray[np.uint16]:
+def _flags(quality: NDArray[np.generic]) -> NDArray[np.uint32]:
     if not np.issubdtype(quality.dtype, np.integer) or (
         quality.size and not 0 <= quality.min() <= quality.max() <= NODATA
     ):
         raise VadoseError(
             "maps: the layer quality",
             f"Its type is {quality.dtype}, or it holds numbers beyond 0..{NODATA}",
-            "Give bits of Quality as whole numbers of 16 bits",
+            "Give bits of Quality as whole numbers of 32 bits",
         )
-    return quality.astype(np.uint16)
+    return quality.astype(np.uint32)

@@ -23,7 +23,7 @@ def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
             Zarr stores are taken, else the NetCDF files, else the GeoTIFFs.
 
     Returns:
-        By EPSG code of the zone: soil_moisture, soil_moisture_std, quality (uint16, 65535 outside the area) and
+        By EPSG code of the zone: soil_moisture, soil_moisture_std, quality (uint32, 4294967295 outside the area) and
         ages, (time, y, x), lazy where the file allows it.
 
     Raises:
@@ -59,7 +59,7 @@ def _decoded(path: Path, engine: str, consolidated: bool | None = None) -> xr.Da
         raise VadoseError(f"maps: the cube {path}", f"It cannot be read ({error})", "Run the map again") from error
     if not {"soil_moisture", "soil_moisture_std", "quality"} <= set(cube.data_vars):
         raise VadoseError(f"maps: the cube {path}", "It holds no map", "Give a file that 'vadose map' wrote")
-    return cube.assign(quality=cube["quality"].fillna(NODATA).astype("uint16"))
+    return cube.assign(quality=cube["quality"].astype("float64").fillna(NODATA).astype("uint32"))
 
 
 def _geotiff(path: Path) -> xr.Dataset:

@@ -13,7 +13,9 @@ from rasterio.errors import RasterioError
 from vadose.errors import VadoseError
 from vadose.grid import nanosecond
 from vadose.io.paths import StrPath
-from vadose.maps.layers import map_dataset
+from vadose.maps.layers import NODATA, map_dataset
+
+_NODATA_16 = 65535
 
 
 def read_map(path: StrPath) -> xr.Dataset:
@@ -41,7 +43,13 @@ def read_map(path: StrPath) -> xr.Dataset:
     attrs = {name: tags[name] for name in ("declaration", "notice") if name in tags}
     time = nanosecond(tags["time"].removesuffix("Z"), f"map: {path}")
     ages = dict(zip(sources, days, strict=True))
-    return map_dataset(grid, mean, spread, quality, ages).assign_coords(time=time).assign_attrs(attrs)
+    return map_dataset(grid, mean, spread, _widened(quality), ages).assign_coords(time=time).assign_attrs(attrs)
+
+
+def _widened(quality: NDArray[np.generic]) -> NDArray[np.uint32]:
+    """Quality of 32 bits; cells outside the map were 65535 in files of 16 bits."""
+    wide = quality.astype(np.uint32)
+    return np.where(wide == _NODATA_16, np.uint32(NODATA), wide) if quality.dtype == np.uint16 else wide
 
 
 def _bands(path: Path, names: tuple[str, ...] = ()) -> tuple[NDArray[Any], GeoBox, dict[str, str], tuple[str, ...]]:

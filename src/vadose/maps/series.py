@@ -33,7 +33,7 @@ def at_points(zones: Zones, points: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row a place and time (UTC): place, lon, lat, time, soil_moisture and soil_moisture_std (m3 m-3), quality,
-        ages (days). A place outside the mapped area has NaN, and 65535 as quality.
+        ages (days). A place outside the mapped area has NaN, and 4294967295 as quality.
 
     Raises:
         VadoseError: none of the points lies within the maps.
@@ -139,7 +139,7 @@ def _mean(zones: Zones, name: str, polygon: shapely.Geometry) -> pd.DataFrame:
     known = cells[MOISTURE].notnull()  # noqa: PD004 (of xarray)
     means = cells.drop_vars("quality").where(known).mean("cell")
     flags = cells["quality"].values
-    quality = reduce(np.bitwise_or, np.where(flags == NODATA, 0, flags), np.zeros(flags.shape[1], np.uint16))
+    quality = reduce(np.bitwise_or, np.where(flags == NODATA, 0, flags), np.zeros(flags.shape[1], np.uint32))
     columns = {str(layer): values.values for layer, values in means.data_vars.items()}
     columns |= {"quality": quality, "cells": known.sum("cell").values}
     middle = _middle(polygon)

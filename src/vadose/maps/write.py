@@ -62,7 +62,11 @@ MOISTURE = _File(
         ),
     ),
 )
-FLAGS = _File("_quality", "uint16", NODATA, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
+
+
+def _flags() -> _File:
+    """The file of quality flags, with those of every source that is registered."""
+    return _File("_quality", "uint32", NODATA, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
 
 
 def _ages(zone: xr.Dataset) -> tuple[_File, ...]:
@@ -86,8 +90,8 @@ def write_map(
     """Write a map of one time as Cloud Optimized GeoTIFFs, all of them or none.
 
     For each zone `soil_moisture_<time>_<epsg>.tif`, float32, band 1 `soil_moisture` and band 2 `soil_moisture_std` in
-    m3 m-3, NaN where there is none, overviews by average; and `..._quality.tif`, uint16 bits of
-    `vadose.variables.Quality` with their meanings in the band's tags, 65535 outside the area, overviews by nearest;
+    m3 m-3, NaN where there is none, overviews by average; and `..._quality.tif`, uint32 bits of
+    `vadose.registry.Quality` with their meanings in the band's tags, 4294967295 outside the area, overviews by nearest;
     and, where the layers have ages,
     `..._age.tif`, float32, one band a source, in days. Tags of all: `time` (UTC), `notice`, and `metadata` (JSON:
     package version and `made_from`).
@@ -117,7 +121,7 @@ def write_map(
         )
     with ExitStack() as whole:
         for path, zone in zip(paths, zones, strict=True):
-            for file in (MOISTURE, FLAGS, *_ages(zone)):
+            for file in (MOISTURE, _flags(), *_ages(zone)):
                 target = path.with_name(f"{path.stem}{file.suffix}.tif")
                 whole.enter_context(atomic_write(target)).write_bytes(_encoded(zone, file, tags))
     return paths

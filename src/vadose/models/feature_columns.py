@@ -6,12 +6,9 @@ from enum import StrEnum
 
 from vadose.fusion import InputSpec
 from vadose.models.derived_variables import INDICES, derived_variables
-from vadose.variables import source_of
+from vadose.registry import LATENCY_DAYS, PREDICTORS, source_of
+from vadose.variables import SOIL_MOISTURE
 
-STATIC = ("dem", "soilgrids")
-"""Sources whose values do not change with time."""
-MOISTURE = ("smap", "smap_usda", "gldas")
-"""Quantities that carry their past with them."""
 MEMORY_DAYS = (5.0, 10.0, 20.0, 40.0, 60.0, 120.0)
 """Times over which a filter of the past forgets, days."""
 LAGS = (1, 2, 3)
@@ -66,9 +63,15 @@ class Column:
     def of_level(self) -> bool:
         """Whether the level of a place is told from it."""
         if self.kind is Kind.STD:
-            return self.quantity in MOISTURE
-        bare = self.quantity in MOISTURE or self.quantity == "B11" or self.quantity in INDICES
+            return carries_past(self.quantity)
+        bare = carries_past(self.quantity) or self.quantity == "B11" or self.quantity in INDICES
         return self.kind is Kind.STATIC or (self.kind is Kind.MEAN and bare)
+
+
+def carries_past(quantity: str) -> bool:
+    """Whether a quantity is soil moisture, which carries its past with it."""
+    variable = PREDICTORS.get(quantity)
+    return variable is not None and variable.standard_name == SOIL_MOISTURE.standard_name
 
 
 def feature_columns(needs: InputSpec, season: bool) -> tuple[Column, ...]:
@@ -90,7 +93,7 @@ def feature_columns(needs: InputSpec, season: bool) -> tuple[Column, ...]:
 
 def _now(names: tuple[str, ...], past: tuple[str, ...]) -> Iterator[Column]:
     for quantity in names:
-        if quantity not in INDICES and source_of(quantity) in STATIC:
+        if quantity not in INDICES and source_of(quantity) not in LATENCY_DAYS:
             yield Column(quantity, Kind.STATIC)
         elif quantity not in past or TOLD_BY_DEPARTURE.get(quantity) not in names:
             yield Column(quantity, Kind.NOW)
@@ -102,7 +105,7 @@ def _before(quantity: str, past: tuple[str, ...]) -> Iterator[Column]:
         yield from (Column(quantity, kind) for kind in LASTING)
     if quantity == "vv":
         yield Column(quantity, Kind.FILTERED_DEPARTURE, 20.0)
-    if quantity in MOISTURE:
+    if carries_past(quantity):
         yield Column(quantity, Kind.WITHIN)
         yield from (Column(quantity, Kind.FILTERED, days) for days in MEMORY_DAYS)
         yield from (Column(quantity, Kind.FILTERED_DEPARTURE, days) for days in (20.0, 60.0))

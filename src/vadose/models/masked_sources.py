@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vadose.fusion import InputSpec
 from vadose.models.batch import Batch
-from vadose.variables import source_of
+from vadose.registry import source_of
 
 
 def sources_of(needs: InputSpec) -> list[str]:

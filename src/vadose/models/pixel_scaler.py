@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from vadose.dataset.scaling import ScalingStats
-from vadose.variables import PREDICTORS
+from vadose.registry import PREDICTORS
 
 FARTHEST = 8.0
 """Standard deviations from the mean beyond which a value is taken for no farther."""

@@ -62,9 +62,7 @@ def _at(
     labels, _ = nearest(clean(readings, rule)[0], times, 60 * window_hours)
     mean = pd.Series(found.values[there, number][first], index=times)
     return labels.assign(
-        network=sensor.network,
-        station=sensor.station,
-        sensor=f"{sensor.instrument} {sensor.depth_from_m:g}-{sensor.depth_to_m:g} m",
+        **sensor.identity,
         lat=sensor.lat,
         lon=sensor.lon,
         soil_moisture=mean[labels["time"]].to_numpy(),

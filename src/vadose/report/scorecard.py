@@ -25,6 +25,7 @@ from vadose.report.literature import benchmark_plain, benchmark_records
 from vadose.report.markdown import DIAGRAM, difference_table, scorecard_markdown
 from vadose.report.page import page
 from vadose.report.text import HEADER, headline_rows, plain_table
+from vadose.variables import IDENTITY
 
 CARD = ("scorecard.html", "scorecard.md", "scorecard.csv", DIAGRAM, "scorecard.json")
 """Names of its files."""
@@ -236,7 +237,7 @@ def _of_product(product: ProductScores) -> dict[str, Any]:
         "spread": _records(product.spread.reset_index()),
         "coverage_90_by": _records(product.by_place.rename_axis("of_each").reset_index()),
         "first_minus_this": _records(product.behind.reset_index()),
-        "sensors_left_out": _records(few[["network", "station", "sensor", "n", "left_out"]]),
+        "sensors_left_out": _records(few[[*IDENTITY, "n", "left_out"]]),
     }
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.collocation import MIN_COLLOCATED, triple_collocation
 from vadose.report.text import counted, interval, markdown_table
+from vadose.variables import IDENTITY
 
 TRIPLE = "Triple collocation"
 _MEANING = (
@@ -26,7 +27,7 @@ def triple_markdown(products: Mapping[str, pd.DataFrame], min_samples: int = MIN
     """
     found = triple_collocation(products, min_samples)
     rows = [_row(str(name), table) for name, table in found.groupby("product", sort=False)]
-    reasons = found[found["left_out"] != ""].drop_duplicates(["network", "station", "sensor"])
+    reasons = found[found["left_out"] != ""].drop_duplicates(list(IDENTITY))
     left = f"Without figures: {counted(len(reasons), 'sensors')}, of too few samples or a variance below zero."
     meaning = _MEANING.format(least=min_samples, first=next(iter(products)))
     table = markdown_table(("product", "sensors", "error", "signal to noise", "R"), rows)

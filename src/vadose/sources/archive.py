@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -15,14 +14,15 @@ import shapely
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import AreaOfInterest, Period
 from vadose.io.folders import relative
-from vadose.sources.assets import MEASURED
+from vadose.registry import LATENCY_DAYS
 from vadose.sources.checks import check_item
-from vadose.sources.item_files import items_in
+from vadose.sources.item_files import holds_items
+from vadose.sources.kept_scan import FoundItem, footprint
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.records import Asset, SceneItem
-from vadose.sources.stac import SOURCE_OF, parse, product_of, source_of_item
+from vadose.sources.scan import Archive
+from vadose.sources.stac import ITEM_PRODUCTS, SOURCE_OF
 from vadose.sources.twins import APART, are_twins, newer, published_at
-from vadose.variables import LATENCY_DAYS
 
 Entry = tuple[SceneItem, Path]
 """A record, and the file that it was read from."""
@@ -54,12 +54,12 @@ class Index:
     _parts: dict[SceneItem, tuple[LeftOut, ...]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_tree", shapely.STRtree([_footprint(record.bbox) for record, _ in self.records]))
+        object.__setattr__(self, "_tree", shapely.STRtree([footprint(record.bbox) for record, _ in self.records]))
         object.__setattr__(self, "_names", _remote_names(self.records))
 
     @classmethod
-    def of(cls, folder: Path, product: str) -> "Index":
-        """Read every STAC item in a folder and the folders in it, see `items_in`.
+    def of(cls, archive: Path | Archive, product: str) -> "Index":
+        """Take the items of a product from the scan of an archive.
 
         An item that cannot be read is left out by name, and so is one whose newer processing lies there too: for good
         where it is not known when that came.
@@ -67,16 +67,16 @@ class Index:
         Raises:
             VadoseError: the folder is not there.
         """
-        folder = Path(os.path.abspath(folder))  # noqa: PTH100 (links stay as they are, unlike with resolve)
-        if not folder.is_dir():
-            raise VadoseError(
-                f"{product}: archive {folder}", "There is no such folder", "Give the folder of the archive"
-            )
-        gathered = _Gathered(folder, product)
-        for file, item in items_in(folder, gathered.failed):
-            gathered.add(file, item)
+        archive = Archive.of(archive)
+        gathered = _Gathered(archive.folder, product)
+        for file, found in archive.items():
+            gathered.add(file, found)
+        for path, reason in archive.skipped:
+            if path.is_dir() or holds_items(path):
+                asked = f"{path}: reading it"
+                gathered.failed(path, Unfit("not a readable file or folder", asked, reason, "Remove or mend it"))
         records, twins = gathered.without_twins()
-        return cls(folder, product, records, tuple(gathered.unread), twins)
+        return cls(archive.folder, product, records, tuple(gathered.unread), twins)
 
     @property
     def source(self) -> str:
@@ -191,7 +191,7 @@ class Index:
                 there.append(replace(asset, href=str(locate(asset.href, file, self.folder, record.id, own))))
             except Unfit as reason:
                 absent.append((asset, reason))
-        if not any(asset.band in MEASURED for asset in there):
+        if not any(asset.band in ITEM_PRODUCTS[self.product].measured for asset in there):
             raise absent[0][1]
         return replace(record, assets=tuple(there)), absent
 
@@ -210,22 +210,20 @@ class _Gathered:
         place = relative(file, self.folder)
         self.unread.append(LeftOut.of(source, name or place, place, reason))
 
-    def add(self, file: Path, item: Mapping[str, Any]) -> None:
+    def add(self, file: Path, found: FoundItem) -> None:
         """Take an item of the product; leave it out where it cannot be read."""
-        name = str(item.get("id"))
-        try:
-            product = product_of(item)
-            if product == self.product:
-                self._take(parse(item), file)
-            elif SOURCE_OF[product] == SOURCE_OF[self.product]:
-                raise Unfit(
-                    f"{product} is not read beside {self.product}",
-                    f"stac: item {name!r}",
-                    f"It is of {product}; {self.product} is what is read",
-                    f"Take the item of {self.product}",
-                )
-        except VadoseError as reason:
-            self.failed(file, reason, source_of_item(item), name)
+        if found.product == self.product and found.item is not None:
+            self._take(found.item, file)
+        elif found.reason is not None and found.product in ("", self.product):
+            self.failed(file, found.reason, found.source, found.name)
+        elif found.product and SOURCE_OF[found.product] == SOURCE_OF[self.product]:
+            reason = Unfit(
+                f"{found.product} is not read beside {self.product}",
+                f"stac: item {found.name!r}",
+                f"It is of {found.product}; {self.product} is what is read",
+                f"Take the item of {self.product}",
+            )
+            self.failed(file, reason, found.source, found.name)
 
     def _take(self, record: SceneItem, file: Path) -> None:
         held = self.records.setdefault(record.id, [])
@@ -362,10 +360,3 @@ def _path_in(href: str) -> tuple[str, bool]:
     if parts.scheme not in ("", "file") or parts.netloc:
         return unquote(parts.path).rpartition("/")[2], True
     return unquote(parts.path) if parts.scheme else href, False
-
-
-def _footprint(bbox: tuple[float, float, float, float]) -> shapely.Geometry:
-    west, south, east, north = bbox
-    if west <= east:
-        return shapely.box(west, south, east, north)
-    return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])

@@ -15,15 +15,6 @@ REFLECTANCES = {
     "B12": ("B12", "B12_20m", "swir22"),
 }
 CLASSES = {"scl": ("SCL", "SCL_20m", "scl")}
-RADAR = {
-    "vv": ("vv", "gamma0_vv"),
-    "vh": ("vh", "gamma0_vh"),
-    "incidence_angle": ("incidence",),
-    "annotation": ("schema-product-vv", "schema-product-vh", "product_iw_vv", "product_iw_vh"),
-}
-ELEVATION = {"elevation": ("elevation", "data")}
-LAND_COVER = {"land_cover": ("map", "ESA_WORLDCOVER_10M_MAP")}
-MEASURED = frozenset({"vv", "vh", "elevation", "land_cover", *REFLECTANCES})
 
 _RASTER = re.compile(r"\.(tiff?|jp2)$", re.IGNORECASE)
 _SIZE = re.compile(r"(?<![\d.])(10|20|60) ?m(?![a-z])", re.IGNORECASE)

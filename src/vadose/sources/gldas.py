@@ -12,26 +12,25 @@ import xarray as xr
 
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Period
+from vadose.registry import GranuleName, GranuleNaming, SourceSpec, Stream
 from vadose.sources.gldas_granule import GRID, layout, read
+from vadose.sources.granule_names import instant, is_data
 from vadose.sources.granules import (
     Granule,
     GranuleIndex,
     Layer,
-    Name,
-    Naming,
-    Stream,
     cached_blocks,
-    instant,
-    is_data,
+    item_names,
     stacked,
 )
 from vadose.sources.left_out import LeftOut, Unfit
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, validate_dataset
+from vadose.sources.scan import Archive
+from vadose.sources.source import AVAILABLE_AT, ITEMS, REPLACED_AT, SourceFile, size_of, validate_dataset
 from vadose.sources.window import Window
-from vadose.variables import GLDAS, LATENCY_DAYS, Variable
+from vadose.variables import GLDAS, Variable
 
 MAIN = Stream("GLDAS_NOAH025_3H", 122.0)
-EARLY = Stream("GLDAS_NOAH025_3H_EP", LATENCY_DAYS["gldas"])
+EARLY = Stream("GLDAS_NOAH025_3H_EP", 45.0)
 """The main stream is forced with rain of GPCP 1.3, which comes after 3 to 4 months: the longer of the two, four months.
 The early products are made without it, after about 1.5 months, and replaced by the main stream (GES DISC, summary of
 the dataset GLDAS_NOAH025_3H 2.1, https://cmr.earthdata.nasa.gov/search/concepts/C1342986035-GES_DISC.html)."""
@@ -65,7 +64,7 @@ class Gldas:
         archive: folder that holds the granules, or folders with them.
     """
 
-    archive: Path
+    archive: Path | Archive
 
     @property
     def name(self) -> str:
@@ -86,14 +85,25 @@ class Gldas:
         Raises:
             NoDataError: no granule that can be read lies in the period, or the area lies south of the product.
         """
-        held = [granule for granule in self.index.granules if granule.time in period]
-        granules = self.index.fit(held, layout)
+        granules = self.index.fit(self._within(period), layout)
         if not granules:
             raise self.index.nothing(area, period)
         window = GRID.window(area, _MARGIN, self.name)
         replaced = dict(zip(granules, self.index.replaced_at(granules), strict=True))
         streams = ([granule for granule in granules if granule.stream == stream] for stream in _STREAMS)
         return tuple(self._dataset(part, window, replaced) for part in streams if part)
+
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (global files)
+        """Granules that `open` reads."""
+        granules = self.index.fit(self._within(period), lambda _: None)
+        replaced = self.index.replaced_at(granules)
+        return tuple(
+            SourceFile(one.path.name, size_of(one.path), one.time, available_at=one.available_at, replaced_at=at)
+            for one, at in zip(granules, replaced, strict=True)
+        )
+
+    def _within(self, period: Period) -> list[Granule]:
+        return [granule for granule in self.index.granules if granule.time in period]
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -103,7 +113,7 @@ class Gldas:
     @cached_property
     def index(self) -> GranuleIndex:
         """What the archive holds."""
-        return GranuleIndex.of(self.archive, Naming(self.name, _STREAMS, read_name, _LIKE))
+        return GranuleIndex.of(self.archive, _NAMING)
 
     def _dataset(
         self, granules: Sequence[Granule], window: Window, replaced: dict[Granule, np.datetime64]
@@ -121,13 +131,14 @@ class Gldas:
                 "time": np.array(list(at)),
                 AVAILABLE_AT: ("time", np.array([part[0].available_at for part in parts])),
                 REPLACED_AT: ("time", np.array([replaced[part[0]] for part in parts], "datetime64[ns]")),
+                ITEMS: ("time", item_names(parts)),
                 **GRID.centres(window),
             },
         ).rio.write_crs(GRID.epsg)
         return validate_dataset(dataset, self.variables, self.name, f"{stream.name} {granules[0].version}")
 
 
-def read_name(name: str) -> Name | None:
+def read_name(name: str) -> GranuleName | None:
     """What the name of a file says, be it a whole granule, a subset, or the address of one.
 
     Raises:
@@ -147,7 +158,7 @@ def read_name(name: str) -> Name | None:
             "Download GLDAS_NOAH025_3H 2.1",
         )
     stream = EARLY if match["early"] else MAIN
-    return Name(stream, instant(name, match["date"], match["clock"]), match["version"])
+    return GranuleName(stream, instant(name, match["date"], match["clock"]), match["version"])
 
 
 def _refuse_other(name: str) -> None:
@@ -184,3 +195,16 @@ def _layer(index: GranuleIndex, parts: Sequence[Sequence[Granule]], window: Wind
 
 
 _kept = lru_cache(maxsize=8192)(read)
+
+_NAMING = GranuleNaming("gldas", _STREAMS, read_name, _LIKE)
+SPEC = SourceSpec(
+    name="gldas",
+    title="GLDAS",
+    variables=(GLDAS,),
+    open=Gldas,
+    missing=5,
+    latency_days=EARLY.latency_days,
+    max_age_days=1.0,
+    granules=_NAMING,
+    products={GLDAS.name: ("GLDAS-2.1 Noah",)},
+)

@@ -1,13 +1,11 @@
 """Files that each hold the whole Earth, or a part of it, at a time: found by name, read by windows, stacked lazily."""
 
-import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote
 
 import dask.array as da
 import h5py
@@ -16,9 +14,11 @@ from numpy.typing import NDArray
 
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import AreaOfInterest, Period, later, nanosecond
-from vadose.io.folders import relative, walk
+from vadose.io.folders import relative
 from vadose.io.untrusted import require_own_data
+from vadose.registry import GranuleNaming, Stream
 from vadose.sources.left_out import LeftOut, Unfit
+from vadose.sources.scan import Archive
 from vadose.sources.window import GlobalGrid, Window
 
 Layer = NDArray[np.float32]
@@ -26,44 +26,6 @@ Reader = Callable[[Window], Layer]
 
 PER_CHUNK = 32
 """Layers that are read together, in one chunk."""
-
-_DATA = re.compile(r"|.*\.(nc4?|h5|hdf5?|he5)", re.IGNORECASE | re.DOTALL)
-_ASIDE = re.compile(
-    r".*\.(xml|met|json|geojson|txt|md|md5|sha\d*|png|jpe?g|gif|pdf|html?|log|csv|qa|iso|dmr|dmrpp|idx|py|sh|ya?ml|aux)",
-    re.IGNORECASE | re.DOTALL,
-)
-"""Files that data centres put beside a granule, and what users do."""
-_UNFINISHED = re.compile(r".*\.(part|partial|crdownload|download|tmp|aria2|filepart|incomplete)", re.I | re.DOTALL)
-_COPY = re.compile(r"\s*\(\d+\)")
-"""What browsers add to the name of a file that they save a second time."""
-
-
-@dataclass(frozen=True)
-class Stream:
-    """A line of production of a product.
-
-    Attributes:
-        name: short name of its granules, for provenance.
-        latency_days: days from the time of a granule until it is published.
-    """
-
-    name: str
-    latency_days: float
-
-
-@dataclass(frozen=True)
-class Name:
-    """What the name of a granule says.
-
-    Attributes:
-        stream: line of production.
-        time: the instant, or the start of the day, UTC.
-        version: release; of two files of one stream for one time the later release counts.
-    """
-
-    stream: Stream
-    time: np.datetime64
-    version: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +35,7 @@ class Granule:
     Attributes:
         path: where it lies.
         modified: when it was last written, ns; with the path it tells one content from another.
-        stream, time, version: as in `Name`.
+        stream, time, version: as in `GranuleName`.
     """
 
     path: Path
@@ -86,24 +48,6 @@ class Granule:
     def available_at(self) -> np.datetime64:
         """When the stream publishes it, UTC."""
         return nanosecond(later(self.time, self.stream.latency_days)[()])
-
-
-@dataclass(frozen=True)
-class Naming:
-    """How a source finds its granules.
-
-    Attributes:
-        source: name of the source.
-        streams: its lines of production; of two granules of one time that of the earlier one counts, once it is there.
-        read: what the name of a file says; None for the name of anything else, `Unfit` for that of a granule which is
-            not read.
-        like: names that look like those of the product's family.
-    """
-
-    source: str
-    streams: tuple[Stream, ...]
-    read: Callable[[str], Name | None]
-    like: re.Pattern[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,45 +63,35 @@ class GranuleIndex:
     """
 
     folder: Path
-    naming: Naming
+    naming: GranuleNaming
     granules: tuple[Granule, ...]
     unread: tuple[LeftOut, ...]
     _unfit: dict[Granule, LeftOut] = field(init=False, repr=False, default_factory=dict)
 
     @classmethod
-    def of(cls, folder: Path, naming: Naming) -> "GranuleIndex":
-        """Read the names of all files in a folder and the folders in it.
+    def of(cls, archive: Path | Archive, naming: GranuleNaming) -> "GranuleIndex":
+        """Take the granules of a source from the scan of an archive.
 
         Raises:
-            VadoseError: `folder` is no folder.
+            VadoseError: there is no such folder.
         """
-        source = naming.source
-        if not folder.is_dir():
-            raise VadoseError(
-                f"{source}: the archive {folder}", "There is no such folder", "Give the folder of the archive"
-            )
+        archive = Archive.of(archive)
         found: list[Granule] = []
         unread: list[LeftOut] = []
 
         def left(path: Path, reason: VadoseError) -> None:
-            unread.append(LeftOut.of(source, path.name, relative(path, folder), reason))
+            unread.append(LeftOut.of(naming.source, path.name, relative(path, archive.folder), reason))
 
-        def odd(path: Path, reason: str) -> None:
+        for path, modified, granule in archive.granules(naming.source):
+            if granule.name is not None:
+                name = granule.name
+                found.append(Granule(path, modified, name.stream, name.time, name.version))
+            elif granule.reason is not None:
+                left(path, granule.reason)
+        for path, reason in archive.skipped:
             if naming.like.search(path.name):
-                left(path, Unfit("no regular file", f"{source}: {path}", reason, "Put the file itself there"))
-
-        for path in walk(folder, odd):
-            try:
-                name = _name_of(path, folder, naming)
-                if name is not None:
-                    modified = path.stat().st_mtime_ns
-                    found.append(Granule(path, modified, name.stream, name.time, name.version))
-            except VadoseError as reason:
-                left(path, reason)
-            except OSError as error:
-                asked = f"{source}: {path}"
-                left(path, Unfit("unreadable", asked, f"It cannot be read: {error}", "Restore or remove it"))
-        return cls(folder, naming, _latest(found), tuple(unread))
+                left(path, Unfit("no regular file", f"{naming.source}: {path}", reason, "Put the file itself there"))
+        return cls(archive.folder, naming, _latest(found), tuple(unread))
 
     @property
     def source(self) -> str:
@@ -212,44 +146,6 @@ class GranuleIndex:
         return NoDataError(asked, f"Found {span} with a gap there", "Pass another period inside it, or fill the gap")
 
 
-def is_data(rest: str) -> bool:
-    """Whether what follows the version in a granule's name is that of a data file, not of one that lies beside it.
-
-    Raises:
-        Unfit: the file is of a format that is not read, or its download was not finished.
-    """
-    ending = _COPY.sub("", re.split(r"[?&]", rest, maxsplit=1)[0])
-    if _DATA.fullmatch(ending):
-        return True
-    if _ASIDE.fullmatch(ending):
-        return False
-    if _UNFINISHED.fullmatch(ending):
-        raise Unfit("unfinished download", f"a file ending with '{ending}'", "Its download stopped", "Finish it")
-    raise Unfit(
-        "another format",
-        f"a file ending with '{ending}'",
-        "HDF5 and NetCDF-4 are read (.nc4, .nc, .h5)",
-        "Unpack or convert it, or download it as HDF5 or NetCDF-4",
-    )
-
-
-def instant(name: str, date: str, clock: str = "0000") -> np.datetime64:
-    """The time in a name, from YYYYMMDD and HHMM.
-
-    Raises:
-        Unfit: there is no such day or time of day.
-    """
-    try:
-        return nanosecond(f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:]}")
-    except ValueError as error:
-        raise Unfit(
-            "no date in its name",
-            f"a file named {name}",
-            f"Its name holds no date: {date} {clock}",
-            "Rename or remove it",
-        ) from error
-
-
 @contextmanager
 def reading(path: Path, source: str) -> Iterator[h5py.File]:
     """Open an HDF5 or NetCDF-4 file for reading.
@@ -289,6 +185,11 @@ def cached_blocks(grid: GlobalGrid, window: Window, side: int, kept: Reader, rea
     return whole
 
 
+def item_names(parts: Iterable[Sequence[Granule]]) -> NDArray[np.str_]:
+    """The values of the coordinate `items`: the names of the granules of each time."""
+    return np.array(["\n".join(granule.path.name for granule in part) for part in parts])
+
+
 def stacked(read: Callable[[int], Layer], count: int, shape: tuple[int, int]) -> da.Array:
     """A lazy array (time, y, x) of `count` layers, `read(index)` giving each."""
     name = f"layers-{uuid.uuid4().hex}"
@@ -301,30 +202,6 @@ def stacked(read: Callable[[int], Layer], count: int, shape: tuple[int, int]) ->
 
 def _layers(read: Callable[[int], Layer], part: range) -> Layer:
     return np.stack([read(index) for index in part])
-
-
-def _name_of(path: Path, folder: Path, naming: Naming) -> Name | None:
-    """What the name of a file says; subset services write addresses with percent signs into it.
-
-    Raises:
-        Unfit: it looks like a granule, or lies where granules do, and is not read.
-    """
-    name = unquote(path.name)
-    told = naming.read(name)
-    if told is not None or not (path.suffix and _DATA.fullmatch(path.suffix)):
-        return told
-    beside = any(part.lower().startswith(naming.source) for part in path.relative_to(folder).parts[:-1])
-    if naming.like.search(name) or (beside and not _FAMILIES.search(name)):
-        raise Unfit(
-            "not named as a granule",
-            f"{naming.source}: {path}",
-            "It looks like one of the product by its name or its folder, but its name is not that of a granule",
-            "Give it the name that its data centre gave it, or remove it",
-        )
-    return None
-
-
-_FAMILIES = re.compile(r"GLDAS|SMAP", re.IGNORECASE)
 
 
 def _latest(found: Sequence[Granule]) -> tuple[Granule, ...]:

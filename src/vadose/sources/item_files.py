@@ -10,11 +10,8 @@ import shapely
 
 from vadose.errors import VadoseError
 from vadose.io.files import Unreadable, parse_json, read_bytes
-from vadose.io.folders import walk
-from vadose.sources.left_out import Unfit
 
 Item = Mapping[str, Any]
-Failed = Callable[[Path, VadoseError], None]
 
 _WHOLE, _LINES = (".json", ".geojson"), (".ndjson", ".jsonl", ".geojsonl", ".ndgeojson")
 _LARGEST_BYTES = 256 * 2**20
@@ -22,32 +19,21 @@ _LARGEST_BYTES = 256 * 2**20
 _AGAIN = "Get the file again, or remove it"
 
 
-def items_in(folder: Path, failed: Failed) -> Iterator[tuple[Path, Item]]:
-    """Every STAC item in a folder and the folders in it, with its file.
+def holds_items(file: Path) -> bool:
+    """Whether a file may hold STAC items, by the ending of its name."""
+    return file.suffix.lower() in _READERS
+
+
+def items_of(file: Path) -> list[Item]:
+    """Every STAC item in a file; none in a file that holds something else.
 
     An item is a GeoJSON feature with assets or a `stac_version`. Items may stand alone, in a FeatureCollection or a
-    list (`.json`, `.geojson`), a line each (`.ndjson`, `.jsonl`, `.geojsonl`), or as rows of STAC GeoParquet. Files
-    that hold something else are passed over.
+    list (`.json`, `.geojson`), a line each (`.ndjson`, `.jsonl`, `.geojsonl`), or as rows of STAC GeoParquet.
 
-    Args:
-        folder: the archive.
-        failed: told of each file or folder that cannot be read, and why.
+    Raises:
+        VadoseError: it cannot be read.
     """
-
-    def unread(path: Path, reason: str) -> None:
-        if path.is_dir() or path.suffix.lower() in _READERS:
-            failed(path, Unfit("not a readable file or folder", f"{path}: reading it", reason, "Remove or mend it"))
-
-    for file in walk(folder, unread):
-        reader = _READERS.get(file.suffix.lower())
-        if reader is None:
-            continue
-        try:
-            found = list(reader(file))
-        except VadoseError as reason:
-            failed(file, Unfit("corrupt file", reason.context, reason.problem, reason.hint))
-            continue
-        yield from ((file, item) for item in found)
+    return list(_READERS[file.suffix.lower()](file))
 
 
 def _whole(file: Path) -> Iterator[Item]:

@@ -1,22 +1,31 @@
 """From the records of an archive to datasets that conform: what the sources of items have in common."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import xarray as xr
 
+from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period
 from vadose.sources.archive import Index
 from vadose.sources.raster import Raster
 from vadose.sources.records import SceneItem
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, times_or_never, validate_dataset
-from vadose.variables import MASK_VARIABLES, SOURCES, Variable
+from vadose.sources.source import (
+    AVAILABLE_AT,
+    REPLACED_AT,
+    SourceFile,
+    size_of,
+    times_or_never,
+    validate_dataset,
+)
+from vadose.variables import Variable
 
 Parts = Callable[[SceneItem, AreaOfInterest], Iterable[xr.Dataset]]
 """Gives the datasets of an item over an area, one for each native grid that the area touches."""
 
 
 def open_items(
-    index: Index, area: AreaOfInterest, period: Period | None, parts: Parts, source: str
+    index: Index, area: AreaOfInterest, period: Period | None, parts: Parts, variables: tuple[Variable, ...]
 ) -> tuple[xr.Dataset, ...]:
     """The datasets of every item over an area in a period.
 
@@ -24,21 +33,39 @@ def open_items(
         index: of the archive.
         area, period: what is asked; no period for a static product.
         parts: opens one item.
-        source: name of the source.
+        variables: of the source.
 
     Raises:
         NoDataError: there is none.
         VadoseError: a file is there and cannot be read.
     """
-    variables = (SOURCES | MASK_VARIABLES)[source]
     datasets = [
-        validate_dataset(_dated(part.assign_attrs(record.attrs), record), variables, source, record.id)
+        validate_dataset(_dated(part.assign_attrs(record.attrs), record), variables, index.source, record.id)
         for record in index.find(area, period, replaced=True)
         for part in parts(record, area)
     ]
     if not datasets:
         raise index.nothing(area, period, "none of them with a pixel in the area")
     return tuple(datasets)
+
+
+def item_files(index: Index, area: AreaOfInterest, period: Period | None) -> tuple[SourceFile, ...]:
+    """The items that `open_items` reads, with the sizes of their files."""
+    try:
+        records = index.find(area, period, replaced=True)
+    except NoDataError:
+        return ()
+    sizes = (sum(size_of(Path(asset.href)) for asset in record.assets) for record in records)
+    return tuple(
+        SourceFile(
+            record.id,
+            size,
+            None if period is None else record.time,
+            available_at=record.available_at,
+            replaced_at=record.replaced_at,
+        )
+        for record, size in zip(records, sizes, strict=True)
+    )
 
 
 def _dated(part: xr.Dataset, record: SceneItem) -> xr.Dataset:

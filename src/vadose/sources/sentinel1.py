@@ -1,5 +1,6 @@
 """Sentinel-1 backscatter with terrain correction (RTC): gamma0 in linear power, and the incidence angle."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,15 +13,26 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.grid import AreaOfInterest, Period, nanoseconds
+from vadose.registry import ItemProduct, SourceSpec
 from vadose.sources.archive import Index
 from vadose.sources.incidence import IncidenceModel, tie_points
-from vadose.sources.items import open_items, open_rasters, units_of
+from vadose.sources.items import item_files, open_items, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Grid, Raster, by_grid
 from vadose.sources.records import SceneItem
+from vadose.sources.scan import Archive
+from vadose.sources.source import SourceFile
 from vadose.sources.stac import SENTINEL1_RTC
 from vadose.sources.window import Window
-from vadose.variables import INCIDENCE_ANGLE, SOURCES, VH, VV, Variable
+from vadose.variables import (
+    GAMMA0,
+    GAMMA0_RTC,
+    INCIDENCE_ANGLE,
+    SIGMA0,
+    VH,
+    VV,
+    Variable,
+)
 
 BANDS = (VV.name, VH.name, INCIDENCE_ANGLE.name)
 """Rasters that an item may have."""
@@ -37,9 +49,9 @@ class Sentinel1:
         archive: folder of the items.
     """
 
-    archive: Path
+    archive: Path | Archive
     name: ClassVar[str] = "sentinel1"
-    variables: ClassVar[tuple[Variable, ...]] = SOURCES["sentinel1"]
+    variables: ClassVar[tuple[Variable, ...]] = (VV, VH, INCIDENCE_ANGLE)
 
     @cached_property
     def index(self) -> Index:
@@ -53,7 +65,11 @@ class Sentinel1:
             NoDataError: there is none.
             VadoseError: a file is there and cannot be read.
         """
-        return open_items(self.index, area, period, _parts, self.name)
+        return open_items(self.index, area, period, _parts, self.variables)
+
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
+        """Items that `open` reads."""
+        return item_files(self.index, area, period)
 
     def passes(self, area: AreaOfInterest, period: Period) -> NDArray[np.datetime64]:
         """The times of what `open` gives, each once, in order; many times faster, as only headers are read.
@@ -85,7 +101,7 @@ def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
             layers |= lazy(partial(_positive, raster), (name,), window)
         if annotation:
             layers |= lazy(partial(_angle, Path(annotation.href), grid), (INCIDENCE_ANGLE.name,), window)
-        yield dataset(layers, units_of(SOURCES["sentinel1"]), grid, window, record.time)
+        yield dataset(layers, units_of(Sentinel1.variables), grid, window, record.time)
 
 
 def _positive(raster: Raster, window: Window) -> Floats:
@@ -96,3 +112,31 @@ def _positive(raster: Raster, window: Window) -> Floats:
 def _angle(annotation: Path, grid: Grid, window: Window) -> Floats:
     surface = IncidenceModel.fit(tie_points(annotation), grid.crs)
     return surface.at(grid.x(window), grid.y(window))[np.newaxis]
+
+
+_ASSETS = {
+    VV.name: ("vv", "gamma0_vv"),
+    VH.name: ("vh", "gamma0_vh"),
+    INCIDENCE_ANGLE.name: ("incidence",),
+    "annotation": ("schema-product-vv", "schema-product-vh", "product_iw_vv", "product_iw_vh"),
+}
+SPEC = SourceSpec(
+    name=Sentinel1.name,
+    title="Sentinel-1",
+    label="S1",
+    variables=Sentinel1.variables,
+    open=Sentinel1,
+    missing=0,
+    latency_days=1.0,  # GRD within 24 hours of sensing: timeliness of ESA's systematic production
+    max_age_days=12.0,
+    items=(
+        ItemProduct(
+            SENTINEL1_RTC,
+            ("sentinel-1-rtc", "sentinel1-rtc-aws"),
+            _ASSETS,
+            auxiliary=frozenset({INCIDENCE_ANGLE.name, "annotation"}),
+        ),
+    ),
+    item_words=re.compile(r"(^|[^a-z0-9])(s1[a-d]?|sentinel-?1\w*)([^a-z0-9]|$)|backscatter|gamma0"),
+    products=dict.fromkeys((VV.name, VH.name), (GAMMA0_RTC, GAMMA0, SIGMA0)),
+)

@@ -1,5 +1,6 @@
 """Sentinel-2 reflectance, where the ground was seen."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,14 +11,18 @@ import numpy as np
 import xarray as xr
 
 from vadose.grid import AreaOfInterest, Period
+from vadose.registry import ItemProduct, QualityFlag, SourceSpec
 from vadose.sources.archive import Index
-from vadose.sources.items import open_items, open_rasters, units_of
+from vadose.sources.assets import CLASSES, REFLECTANCES
+from vadose.sources.items import item_files, open_items, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Raster, by_grid
 from vadose.sources.records import SceneItem
-from vadose.sources.stac import SENTINEL2_L2A
+from vadose.sources.scan import Archive
+from vadose.sources.source import SourceFile
+from vadose.sources.stac import SENTINEL2_L1C, SENTINEL2_L2A
 from vadose.sources.window import Window
-from vadose.variables import BANDS, SOURCES, Variable
+from vadose.variables import BANDS, Variable
 
 NODATA, SATURATED = 0.0, 65535.0
 VALID_SCL = (2, 4, 5, 6, 7)
@@ -37,10 +42,10 @@ class Sentinel2:
             has no scene classification and so shows the clouds.
     """
 
-    archive: Path
+    archive: Path | Archive
     product: str = SENTINEL2_L2A
     name: ClassVar[str] = "sentinel2"
-    variables: ClassVar[tuple[Variable, ...]] = SOURCES["sentinel2"]
+    variables: ClassVar[tuple[Variable, ...]] = BANDS
 
     @cached_property
     def index(self) -> Index:
@@ -56,7 +61,11 @@ class Sentinel2:
             NoDataError: there is none.
             VadoseError: a file is there and cannot be read.
         """
-        return open_items(self.index, area, period, _parts, self.name)
+        return open_items(self.index, area, period, _parts, self.variables)
+
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
+        """Items that `open` reads."""
+        return item_files(self.index, area, period)
 
 
 def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
@@ -67,7 +76,7 @@ def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
         if window is None:
             continue
         layers = lazy(partial(_seen, tuple(bands.values()), classes), tuple(bands), window)
-        yield dataset(layers, units_of(SOURCES["sentinel2"]), grid, window, record.time)
+        yield dataset(layers, units_of(BANDS), grid, window, record.time)
 
 
 def _seen(bands: tuple[Raster, ...], classes: Raster | None, window: Window) -> Floats:
@@ -77,3 +86,27 @@ def _seen(bands: tuple[Raster, ...], classes: Raster | None, window: Window) -> 
     if classes:
         seen &= np.isin(classes.nearest(bands[0].grid, window), VALID_SCL)
     return np.where(seen, values, np.float32(np.nan))
+
+
+SPEC = SourceSpec(
+    name=Sentinel2.name,
+    title="Sentinel-2",
+    label="S2",
+    variables=BANDS,
+    open=Sentinel2,
+    missing=1,
+    obscured=QualityFlag(9, "CLOUD", "cloud"),
+    latency_days=1.0,  # within 24 hours of sensing: timeliness of ESA's systematic production
+    max_age_days=30.0,
+    items=(
+        ItemProduct(
+            SENTINEL2_L2A,
+            ("sentinel-2-l2a", "sentinel-2-c1-l2a", "sentinel-s2-l2a", "sentinel-s2-l2a-cogs"),
+            REFLECTANCES | CLASSES,
+            auxiliary=frozenset(CLASSES),
+        ),
+        ItemProduct(SENTINEL2_L1C, ("sentinel-2-l1c", "sentinel-s2-l1c"), REFLECTANCES),
+    ),
+    item_words=re.compile(r"(^|[^a-z0-9])(s2[a-d]?|sentinel-?2\w*|hls2?)([^a-z0-9]|$)|s2msi"),
+    products={band.name: ("Sentinel-2 L2A", "Sentinel-2 L1C") for band in BANDS},
+)

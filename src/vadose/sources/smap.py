@@ -1,7 +1,7 @@
 """SMAP L3 radiometer soil moisture: SPL3SMP at 36 km, SPL3SMP_E at 9 km."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period
-from vadose.sources.granules import Granule, GranuleIndex, Layer, Name, Naming, cached_blocks, instant, is_data, stacked
+from vadose.registry import GranuleName, GranuleNaming, Mask, QualityFlag, SourceSpec
+from vadose.sources.granule_names import instant, is_data
+from vadose.sources.granules import Granule, GranuleIndex, Layer, cached_blocks, item_names, stacked
 from vadose.sources.left_out import LeftOut, Unfit
-from vadose.sources.smap_granule import DAY, PRODUCTS, SPILL, SURFACE, Product, placement, read
-from vadose.sources.source import validate_dataset
+from vadose.sources.scan import Archive
+from vadose.sources.smap_granule import DAY, LATENCY_DAYS, PRODUCTS, SPILL, SURFACE, Product, placement, read
+from vadose.sources.source import ITEMS, SourceFile, size_of, validate_dataset
 from vadose.sources.window import GlobalGrid, Window
-from vadose.variables import FROZEN, SMAP, Variable
+from vadose.variables import ENHANCED_SMAP, FROZEN, SMAP, SMAP_USDA, SPL3SMP, Variable
 
 _NAME = re.compile(
     r"SMAP_L3_SM_P(?P<fine>_E)?_(?P<date>\d{8})_(?P<version>R\d+_\d+)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
@@ -49,7 +52,7 @@ class Smap:
         reads: soil moisture; or whether the ground was flagged as frozen or under snow, whatever the quality.
     """
 
-    archive: Path
+    archive: Path | Archive
     quality: Literal["recommended", "retrieved"] = "recommended"
     grid: Literal["auto", "9km", "36km"] = "auto"
     reads: Variable = SMAP
@@ -77,18 +80,53 @@ class Smap:
         Raises:
             NoDataError: no granule that can be read lies in the period, or none has a valid value there.
         """
-        datasets = []
-        taken: set[np.datetime64] = set()
-        for product in self._products:
-            look = _SmapReader.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
-            near = [one for one in self._near(product, period) if one.time not in taken]
-            fit = self.index.fit(near, look.times)
-            taken |= {granule.time for granule in fit if look.covered_by(granule)}
-            if (dataset := self._dataset(product, look, fit, period)) is not None:
-                datasets.append(dataset)
+        chosen = self._chosen(area, period, _SmapReader.times)
+        found = [self._dataset(product, look, fit, period) for product, look, fit in chosen]
+        datasets = tuple(dataset for dataset in found if dataset is not None)
         if not datasets:
             raise self._nothing(area, period)
-        return tuple(datasets)
+        return datasets
+
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
+        """Granules that `open` reads, those of the days beside the period included."""
+        granules = [one for _, _, fit in self._chosen(area, period, None) for one in fit]
+        return tuple(
+            SourceFile(
+                one.path.name,
+                size_of(one.path),
+                one.time,
+                one.time - SPILL,
+                one.time + DAY + SPILL,
+                available_at=one.available_at,
+            )
+            for one in granules
+        )
+
+    def _chosen(
+        self, area: AreaOfInterest, period: Period, read: Callable[["_SmapReader", Granule], object] | None
+    ) -> Iterator[tuple[Product, "_SmapReader", list[Granule]]]:
+        """The granules of each product that may hold observations of a period, of every day those of one product.
+
+        Args:
+            area, period: what is asked.
+            read: refuses a granule that cannot be read; without it only those are opened that another could replace.
+        """
+        near = {product: self._near(product, period) for product in self._products}
+        taken: set[np.datetime64] = set()
+        for place, product in enumerate(near):
+            look = _SmapReader.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
+            others = {granule.time for later in list(near)[place + 1 :] for granule in near[later]}
+
+            def check(granule: Granule, look: _SmapReader = look, others: set[np.datetime64] = others) -> None:
+                if read is not None:
+                    read(look, granule)
+                elif granule.time in others:
+                    look.covered_by(granule)
+
+            fit = self.index.fit((one for one in near[product] if one.time not in taken), check)
+            covering = {one.time for one in fit if one.time in others and look.covered_by(one)}
+            taken |= covering
+            yield product, look, [one for one in fit if one.time not in others or one.time in covering]
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -98,7 +136,7 @@ class Smap:
     @cached_property
     def index(self) -> GranuleIndex:
         """What the archive holds."""
-        return GranuleIndex.of(self.archive, Naming("smap", _STREAMS, read_name, _LIKE))
+        return GranuleIndex.of(self.archive, _NAMING)
 
     @property
     def _products(self) -> tuple[Product, ...]:
@@ -183,7 +221,11 @@ class _SmapReader:
         values = stacked(partial(self._layer, [(time, seen[time]) for time in times]), len(times), self.window.shape)
         dataset: xr.Dataset = xr.Dataset(
             {self.reads.name: (("time", "y", "x"), values, self.reads.attrs)},
-            coords={"time": np.array(times), **self.grid.centres(self.window)},
+            coords={
+                "time": np.array(times),
+                ITEMS: ("time", item_names(seen[time] for time in times)),
+                **self.grid.centres(self.window),
+            },
         ).rio.write_crs(self.grid.epsg)
         return dataset
 
@@ -204,12 +246,12 @@ class _SmapReader:
         return cached_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(_last, *key))
 
 
-def smap_surface(archive: Path) -> Smap:
+def smap_surface(archive: Path | Archive) -> Smap:
     """Where SMAP found the ground frozen or under snow, a source."""
     return Smap(archive, reads=FROZEN)
 
 
-def read_name(name: str) -> Name | None:
+def read_name(name: str) -> GranuleName | None:
     """What the name of a file says, be it a whole granule, a subset, or the address of one.
 
     Raises:
@@ -220,7 +262,7 @@ def read_name(name: str) -> Name | None:
         if not is_data(match["rest"]):
             return None
         stream = PRODUCTS["9km" if match["fine"] else "36km"].stream
-        return Name(stream, instant(name, match["date"]), match["version"].upper())
+        return GranuleName(stream, instant(name, match["date"]), match["version"].upper())
     other = _KIND.search(name)
     if other is not None and is_data(re.sub(r"^[^.]*", "", other["rest"], count=1)):
         raise Unfit(
@@ -238,3 +280,27 @@ def _overlaps(granule: Granule, period: Period, spill: np.timedelta64 = DAY * 0)
 
 _kept = lru_cache(maxsize=8192)(read)
 _last = lru_cache(maxsize=1)(read)
+
+_NAMING = GranuleNaming("smap", _STREAMS, read_name, _LIKE)
+SPEC = SourceSpec(
+    name="smap",
+    title="SMAP",
+    variables=(SMAP,),
+    open=Smap,
+    missing=4,
+    latency_days=LATENCY_DAYS,
+    max_age_days=3.0,
+    granules=_NAMING,
+    table_variables=(SMAP_USDA,),
+    products={SMAP.name: (SPL3SMP,), SMAP_USDA.name: (ENHANCED_SMAP,)},
+    distinct=(frozenset({SMAP.name, SMAP_USDA.name}),),
+)
+SURFACE_SPEC = SourceSpec(
+    name="smap_surface",
+    title="SMAP surface flags",
+    variables=(FROZEN,),
+    open=smap_surface,
+    masks=(Mask(FROZEN, 0.5, QualityFlag(11, "FROZEN", "frost or snow")),),
+    latency_days=LATENCY_DAYS,
+    max_age_days=3.0,
+)

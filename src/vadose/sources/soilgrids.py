@@ -11,15 +11,24 @@ import xarray as xr
 
 from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period
+from vadose.registry import SourceSpec
 from vadose.sources.items import units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.plausibility import sampled
 from vadose.sources.raster import Floats, Raster, by_grid
 from vadose.sources.records import Asset
+from vadose.sources.scan import Archive
 from vadose.sources.soil_units import ENOUGH, density_factor, texture_factor
-from vadose.sources.source import validate_dataset
-from vadose.variables import BULK_DENSITY, CLAY, SAND, SILT, SOURCES, Variable
+from vadose.sources.source import SourceFile, size_of, validate_dataset
+from vadose.variables import (
+    BULK_DENSITY,
+    CLAY,
+    ORGANIC_CARBON,
+    SAND,
+    SILT,
+    Variable,
+)
 
 FOLDER = "soilgrids"
 NODATA = -32768.0
@@ -42,10 +51,10 @@ class SoilGrids:
         depth: the layer, in the words of the files' names.
     """
 
-    archive: Path
+    archive: Path | Archive
     depth: str = "0-5cm"
     name: ClassVar[str] = "soilgrids"
-    variables: ClassVar[tuple[Variable, ...]] = SOURCES["soilgrids"]
+    variables: ClassVar[tuple[Variable, ...]] = (SAND, SILT, CLAY, BULK_DENSITY)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (soils do not change)
         """The maps over an area, whatever the period: one dataset if they share a grid, else one for each grid.
@@ -58,7 +67,7 @@ class SoilGrids:
         """
         rasters = self._rasters()
         if not rasters:
-            raise self._nothing(area, f"{self.archive / FOLDER} holds {self._held()}")
+            raise self._nothing(area, f"{self.folder} holds {self._held()}")
         scaled = self._scaled(rasters, area)
         item = f"soilgrids_{self.depth}"
         datasets = tuple(validate_dataset(part, self.variables, self.name, item) for part in _parts(scaled, area))
@@ -66,6 +75,10 @@ class SoilGrids:
             unfit = "".join(f"; left out: {entry.reason}" for entry in self.left_out)
             raise self._nothing(area, f"The maps {', '.join(rasters)} have no pixel there{unfit}")
         return datasets
+
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (all maps, always)
+        """The maps."""
+        return tuple(SourceFile(raster.path.name, size_of(raster.path)) for raster in self._rasters().values())
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -78,6 +91,11 @@ class SoilGrids:
         return bool(self._unfit) and {entry.name for entry in self._unfit} >= {
             r.path.name for r in self._rasters().values()
         }
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the maps."""
+        return (self.archive.folder if isinstance(self.archive, Archive) else self.archive) / FOLDER
 
     @cached_property
     def _unfit(self) -> set[LeftOut]:
@@ -109,10 +127,10 @@ class SoilGrids:
         return scaled
 
     def _path(self, name: str) -> Path:
-        return self.archive / FOLDER / f"{name}_{self.depth}_mean.tif"
+        return self.folder / f"{name}_{self.depth}_mean.tif"
 
     def _held(self) -> str:
-        return ", ".join(sorted(path.name for path in (self.archive / FOLDER).glob("*.tif"))) or "no map"
+        return ", ".join(sorted(path.name for path in (self.folder).glob("*.tif"))) or "no map"
 
     def _nothing(self, area: AreaOfInterest, found: str) -> NoDataError:
         wanted = ", ".join(self._path(name).name for name in MAPS.values())
@@ -173,4 +191,17 @@ def _parts(rasters: dict[str, Raster], area: AreaOfInterest) -> Iterator[xr.Data
         window = grid.window(area)
         if window:
             layers = {band: lazy(raster.layer, (band,), window)[band] for band, raster in maps.items()}
-            yield dataset(layers, units_of(SOURCES["soilgrids"]), grid, window)
+            yield dataset(layers, units_of(SoilGrids.variables), grid, window)
+
+
+SPEC = SourceSpec(
+    name=SoilGrids.name,
+    title="SoilGrids",
+    label="soil",
+    variables=SoilGrids.variables,
+    open=SoilGrids,
+    missing=3,
+    table_variables=(ORGANIC_CARBON,),
+    products={soil.name: ("SoilGrids 2.0", "HWSD") for soil in (*SoilGrids.variables, ORGANIC_CARBON)},
+    any_product=True,
+)

@@ -1,6 +1,8 @@
 """What every source is, and the form in which every source gives its data."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +23,32 @@ def times_or_never(times: Iterable[np.datetime64 | None]) -> NDArray[np.datetime
     """Times along those of a dataset, NaT for None."""
     never = np.datetime64("NaT", "ns")
     return nanoseconds([never if time is None else time for time in times])
+
+
+ITEMS = "items"
+"""Coordinate along the times of a dataset that is made of several files: the names of those of each time, a line each;
+a dataset without it is made of its attribute `item`."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of an archive, or all files of an item, that a source reads.
+
+    Attributes:
+        name: of the item or of the file.
+        size: bytes; 0 of what is not there.
+        time: of the observation; None for a source that does not change.
+        first, last: span of its observations; the time itself if None.
+        available_at, replaced_at: as the coordinates of a dataset; None where they are not known.
+    """
+
+    name: str
+    size: int
+    time: np.datetime64 | None = None
+    first: np.datetime64 | None = None
+    last: np.datetime64 | None = None
+    available_at: np.datetime64 | None = None
+    replaced_at: np.datetime64 | None = None
 
 
 class Source(Protocol):
@@ -47,6 +75,18 @@ class Source(Protocol):
         """
         ...
 
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
+        """What `open` reads for an area and a period; as much of it is opened as the choice takes."""
+        ...
+
+
+def size_of(path: Path) -> int:
+    """Size of a file, bytes; 0 where there is none."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:  # a name too long, links in circles
+        return 0
+
 
 def validate_dataset(dataset: xr.Dataset, variables: tuple[Variable, ...], source: str, item: str) -> xr.Dataset:
     """Bring an opened product to the one form that fusion reads, or refuse it.
@@ -54,7 +94,7 @@ def validate_dataset(dataset: xr.Dataset, variables: tuple[Variable, ...], sourc
     The form: variables of `variables` alone, float32, with their units and NaN where nothing was observed; dimensions
     (time, y, x), or (y, x) for a static product; x ascending, y descending, evenly spaced pixel centres in the
     dataset's CRS (`.rio.crs`); time ascending, datetime64[ns], UTC; attributes `source` and `item`. A product whose
-    latency is not that of its source (`variables.LATENCY_DAYS`) carries the coordinates `available_at`, `replaced_at`.
+    latency is not that of its source (`registry.LATENCY_DAYS`) carries the coordinates `available_at`, `replaced_at`.
 
     Args:
         dataset: with a `units` attribute on every variable, and a CRS.

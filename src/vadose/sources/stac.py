@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ import shapely
 import shapely.geometry
 
 from vadose.errors import VadoseError
-from vadose.sources.assets import CLASSES, ELEVATION, LAND_COVER, MEASURED, RADAR, REFLECTANCES, asset_of
+from vadose.registry import SPECS, ItemProduct, View, source_specs
+from vadose.sources.assets import REFLECTANCES, asset_of
 from vadose.sources.crs import epsg_of
 from vadose.sources.left_out import Unfit
 from vadose.sources.radiometry import SCALE, baseline_of, offset_of, product_names
@@ -23,47 +23,16 @@ from vadose.sources.twins import catalogued, generated
 SENTINEL1_RTC, SENTINEL2_L2A, SENTINEL2_L1C = "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c"
 DEM, WORLDCOVER = "dem", "esa-worldcover"
 
-COLLECTIONS = MappingProxyType(
-    {
-        "sentinel-1-rtc": SENTINEL1_RTC,
-        "sentinel1-rtc-aws": SENTINEL1_RTC,
-        "sentinel-2-l2a": SENTINEL2_L2A,
-        "sentinel-2-c1-l2a": SENTINEL2_L2A,
-        "sentinel-s2-l2a": SENTINEL2_L2A,
-        "sentinel-s2-l2a-cogs": SENTINEL2_L2A,
-        "sentinel-2-l1c": SENTINEL2_L1C,
-        "sentinel-s2-l1c": SENTINEL2_L1C,
-        "cop-dem-glo-30": DEM,
-        "nasadem": DEM,
-        "esa-worldcover": WORLDCOVER,
-    }
+ITEM_PRODUCTS: Mapping[str, ItemProduct] = View(
+    lambda specs: {product.name: product for spec in specs for product in spec.items}
+)
+"""Products that are read from items, by name."""
+SOURCE_OF: Mapping[str, str] = View(lambda specs: {product.name: spec.name for spec in specs for product in spec.items})
+"""Source that reads each product."""
+COLLECTIONS: Mapping[str, str] = View(
+    lambda specs: {name: product.name for spec in specs for product in spec.items for name in product.collections}
 )
 """Product of each collection that is read; a Sentinel-2 item of any other one is known by its type or its name."""
-
-_BANDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    SENTINEL1_RTC: RADAR,
-    SENTINEL2_L2A: REFLECTANCES | CLASSES,
-    SENTINEL2_L1C: REFLECTANCES,
-    DEM: ELEVATION,
-    WORLDCOVER: LAND_COVER,
-}
-SOURCE_OF = MappingProxyType(
-    {
-        SENTINEL1_RTC: "sentinel1",
-        SENTINEL2_L2A: "sentinel2",
-        SENTINEL2_L1C: "sentinel2",
-        DEM: "dem",
-        WORLDCOVER: "worldcover",
-    }
-)
-"""Source that reads each product."""
-_KINDS = {
-    "sentinel1": re.compile(r"(^|[^a-z0-9])(s1[a-d]?|sentinel-?1\w*)([^a-z0-9]|$)|backscatter|gamma0"),
-    "sentinel2": re.compile(r"(^|[^a-z0-9])(s2[a-d]?|sentinel-?2\w*|hls2?)([^a-z0-9]|$)|s2msi"),
-    "dem": re.compile(r"(^|[^a-z])(\w*dem|dsm|dtm|srtm\w*|3dep|elevation)([^a-z]|$)"),
-    "worldcover": re.compile(r"worldcover"),
-}
-_STATIC = (DEM, WORLDCOVER)
 _LONGEST_OBSERVATION = np.timedelta64(1, "D")
 NOT_READ, INVALID = "collection is not read", "not a valid STAC item"
 
@@ -118,8 +87,9 @@ def source_of_item(item: Mapping[str, Any]) -> str:
         if value
     ).replace("_", "-")
     if any(str(key).startswith("sar:") for key in _properties(item)):
-        return "sentinel1" if _KINDS["sentinel1"].search(words) else ""
-    return next((source for source, pattern in _KINDS.items() if pattern.search(words)), "")
+        radar = SPECS["sentinel1"].item_words
+        return "sentinel1" if radar and radar.search(words) else ""
+    return next((spec.name for spec in source_specs() if spec.item_words and spec.item_words.search(words)), "")
 
 
 def _properties(item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -167,22 +137,22 @@ def _record(item: Mapping[str, Any], product: str) -> SceneItem:
 
 
 def _assets(item: Mapping[str, Any], product: str, baseline: str | None) -> tuple[Asset, ...]:
-    held = item["assets"]
-    keys = {band: asset_of(band, keys, held) for band, keys in _BANDS[product].items()}
+    held, measured = item["assets"], ITEM_PRODUCTS[product].measured
+    keys = {band: asset_of(band, keys, held) for band, keys in ITEM_PRODUCTS[product].bands.items()}
     found = tuple(
         _asset(band, held[key], item["properties"], baseline, f"{_asked(item)}, asset {key}")
         for band, key in keys.items()
         if key
     )
-    if not any(asset.band in MEASURED for asset in found):
+    if not any(asset.band in measured for asset in found):
         raise Unfit(
             "no band that is read",
             _asked(item),
             f"None of its assets ({', '.join(held)}) is a band of {product} that is read",
-            f"Take one with any of {', '.join(sorted(MEASURED & set(keys)))}",
+            f"Take one with any of {', '.join(sorted(measured))}",
         )
     if product in (SENTINEL1_RTC, DEM):
-        found = tuple(_with_shape(asset, item["properties"]) if asset.band in MEASURED else asset for asset in found)
+        found = tuple(_with_shape(asset, item["properties"]) if asset.band in measured else asset for asset in found)
     return found
 
 
@@ -260,7 +230,7 @@ def _time(properties: Mapping[str, Any], product: str) -> np.datetime64:
     """
     texts = [properties.get(key) for key in ("datetime", "start_datetime", "end_datetime")]
     stated, start, end = (_moment(text) if text else None for text in texts)
-    if product in _STATIC:
+    if ITEM_PRODUCTS[product].static:
         return next((time for time in (stated, start, end) if time is not None), np.datetime64(0, "ns"))
     if stated is None and start is not None and end is not None and end - start > _LONGEST_OBSERVATION:
         raise ValueError(f"no datetime, and {texts[1]} to {texts[2]} is a composite, no observation")

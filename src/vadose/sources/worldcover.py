@@ -1,5 +1,6 @@
 """Land cover: ESA WorldCover, 10 m (Zanaga et al. 2022, doi 10.5281/zenodo.7254221)."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,14 +11,21 @@ import numpy as np
 import xarray as xr
 
 from vadose.grid import AreaOfInterest, Period
+from vadose.registry import ItemProduct, Mask, QualityFlag, SourceSpec
 from vadose.sources.archive import Index
-from vadose.sources.items import open_items, open_rasters, units_of
+from vadose.sources.items import item_files, open_items, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Raster
 from vadose.sources.records import SceneItem
+from vadose.sources.scan import Archive
+from vadose.sources.source import SourceFile
 from vadose.sources.stac import WORLDCOVER
 from vadose.sources.window import Window
-from vadose.variables import BUILT_UP, MASK_VARIABLES, OPEN_WATER, Variable
+from vadose.variables import (
+    BUILT_UP,
+    OPEN_WATER,
+    Variable,
+)
 
 LAND_COVER = "land_cover"
 CLASSES = {BUILT_UP.name: 50, OPEN_WATER.name: 80}
@@ -32,9 +40,9 @@ class WorldCover:
         archive: folder of the items.
     """
 
-    archive: Path
+    archive: Path | Archive
     name: ClassVar[str] = "worldcover"
-    variables: ClassVar[tuple[Variable, ...]] = MASK_VARIABLES["worldcover"]
+    variables: ClassVar[tuple[Variable, ...]] = (BUILT_UP, OPEN_WATER)
 
     @cached_property
     def index(self) -> Index:
@@ -48,7 +56,11 @@ class WorldCover:
             NoDataError: there is none.
             VadoseError: a file is there and cannot be read.
         """
-        return open_items(self.index, area, None, _parts, self.name)[::-1]
+        return open_items(self.index, area, None, _parts, self.variables)[::-1]
+
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (the same at all times)
+        """Items that `open` reads."""
+        return item_files(self.index, area, None)
 
 
 def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
@@ -56,7 +68,7 @@ def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
     window = raster.grid.window(area)
     if window:
         layers = lazy(partial(_shown, raster), tuple(CLASSES), window)
-        yield dataset(layers, units_of(MASK_VARIABLES["worldcover"]), raster.grid, window)
+        yield dataset(layers, units_of(WorldCover.variables), raster.grid, window)
 
 
 def _shown(raster: Raster, window: Window) -> Floats:
@@ -64,3 +76,24 @@ def _shown(raster: Raster, window: Window) -> Floats:
     cover = raster.read(window)
     there = np.stack([cover == number for number in CLASSES.values()]).astype(np.float32)
     return np.where(np.isfinite(cover), there, np.float32(np.nan))
+
+
+SPEC = SourceSpec(
+    name=WorldCover.name,
+    title="WorldCover",
+    variables=WorldCover.variables,
+    open=WorldCover,
+    masks=(  # shares from which SMAP flags its own pixels (Chan & Dunbar, SMAP L3_SM_P Product Specification, JPL)
+        Mask(BUILT_UP, 0.25, QualityFlag(13, "URBAN", "urban")),
+        Mask(OPEN_WATER, 0.05, QualityFlag(12, "WATER", "open water")),
+    ),
+    items=(
+        ItemProduct(
+            WORLDCOVER,
+            ("esa-worldcover",),
+            {LAND_COVER: ("map", "ESA_WORLDCOVER_10M_MAP")},
+            static=True,
+        ),
+    ),
+    item_words=re.compile(r"worldcover"),
+)

@@ -6,7 +6,7 @@ from torch import Tensor
 from vadose.fusion import InputSpec
 from vadose.models import Batch, mask_sources, sources_of
 from vadose.models.pixel_scaler import is_decibel
-from vadose.variables import source_of
+from vadose.registry import source_of
 
 
 def drop_sources(

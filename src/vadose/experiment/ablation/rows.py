@@ -8,15 +8,15 @@ from typing import Any
 from vadose.errors import VadoseError
 from vadose.experiment.config import Experiment
 from vadose.fusion import HistorySpec, InputSpec, OwnRecord
-from vadose.variables import SMAP_USDA, SOURCES, source_of
+from vadose.registry import SOURCES, SPECS, source_of
+from vadose.variables import SMAP_USDA
 
-WORDS = {"sentinel1": "S1", "sentinel2": "S2", "dem": "DEM", "soilgrids": "soil", "smap": "SMAP", "gldas": "GLDAS"}
 PAPER = (
     ("paper_coarse", ("smap", "gldas")),
     ("paper_s1_dem", ("sentinel1", "dem")),
     ("paper_s2", ("sentinel1", "dem", "sentinel2")),
     ("paper_soil", ("sentinel1", "dem", "sentinel2", "soilgrids")),
-    ("paper_all", tuple(SOURCES)),
+    ("paper_all", ("sentinel1", "sentinel2", "dem", "soilgrids", "smap", "gldas")),
 )
 """Sources of the paper's rows (Batchu et al., J. Hydrometeorology 24(10), 2023, doi 10.1175/JHM-D-22-0118.1)."""
 
@@ -105,7 +105,11 @@ def _ours(full: Experiment) -> Iterator[Row]:
 
 def _words(source: str, full: Experiment) -> str:
     """A source in a table's words; NASA-USDA Enhanced SMAP by its own name."""
-    return "Enhanced SMAP" if source == "smap" and SMAP_USDA.name in full.needs.names else WORDS[source]
+    return (
+        "Enhanced SMAP"
+        if source == "smap" and SMAP_USDA.name in full.needs.names
+        else SPECS[source].label or SPECS[source].title
+    )
 
 
 def _without(name: str, words: str, experiment: Experiment) -> Row:

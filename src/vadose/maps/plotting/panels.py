@@ -47,7 +47,7 @@ class FlagCombination:
         return textwrap.fill(f"{style.words(self.quality)} ({share})", _LINE)
 
 
-def flag_combinations(quality: Sequence[NDArray[np.uint16]]) -> list[FlagCombination]:
+def flag_combinations(quality: Sequence[NDArray[np.uint32]]) -> list[FlagCombination]:
     """The most frequent combinations of flags of a map's zones, those that lack nothing first."""
     every = np.concatenate([layer.ravel() for layer in quality])
     found, counts = np.unique(every[every != NODATA], return_counts=True)
@@ -60,7 +60,7 @@ def flag_combinations(quality: Sequence[NDArray[np.uint16]]) -> list[FlagCombina
 
 
 def flags(
-    axes: Axes, ground: PlotExtent, quality: Sequence[NDArray[np.uint16]], found: Sequence[FlagCombination]
+    axes: Axes, ground: PlotExtent, quality: Sequence[NDArray[np.uint32]], found: Sequence[FlagCombination]
 ) -> None:
     """Draw the quality flags in the colours of `flag_combinations`."""
     cmap = ListedColormap([*(lack.colour for lack in found), style.OTHERS])
@@ -106,7 +106,7 @@ def span(layers: Sequence[Array], outside: float) -> tuple[float, float]:
     return low, max(float(np.ceil(high * 100) / 100), low + 0.01)
 
 
-def _index(quality: NDArray[np.uint16], found: Sequence[FlagCombination]) -> Array:
+def _index(quality: NDArray[np.uint32], found: Sequence[FlagCombination]) -> Array:
     index = np.where(quality == NODATA, np.nan, len(found))
     for number, lack in enumerate(found):
         index[quality == lack.quality] = number

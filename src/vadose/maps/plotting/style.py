@@ -1,9 +1,6 @@
 """How maps look: colours that are even to the eye and safe for colour-blind readers, and words for flags."""
 
-from functools import reduce
-from operator import or_
-
-from vadose.variables import Quality
+from vadose.registry import Quality
 
 MOISTURE = "YlGnBu"
 """Dry yellow to wet blue, darker with moisture (Brewer 2003, safe for colour-blind readers and in print)."""
@@ -21,20 +18,9 @@ OTHERS = "#000000"
 """Combinations beyond these colours."""
 NOTICE = "#A33200"
 
-_SOURCES = {"SENTINEL1": "Sentinel-1", "SENTINEL2": "Sentinel-2", "SOILGRIDS": "SoilGrids", "HISTORY": "history"}
-_STATES = {"MISSING": "no {}", "SHORT": "short {}"}
-_WORDS = {"STALE": "old data", "STEEP": "steep ground", "FROZEN": "frost or snow", "WATER": "open water"}
-
 
 def words(quality: int) -> str:
     """What an estimate lacked, in words: "no Sentinel-2, short history"; "nothing" for 0."""
-    known = [_word(flag.name) for flag in Quality if quality & flag and flag.name]
-    unknown = quality & ~reduce(or_, (flag.value for flag in Quality))
+    known = [flag.words for flag in Quality if quality & flag]
+    unknown = quality & ~sum(Quality)
     return ", ".join(known + ([f"unknown flags {unknown}"] if unknown else [])) or "nothing"
-
-
-def _word(name: str) -> str:
-    source, _, state = name.rpartition("_")
-    if state in _STATES:
-        return _STATES[state].format(_SOURCES.get(source, source))
-    return _WORDS.get(name, name.lower().replace("_", " "))

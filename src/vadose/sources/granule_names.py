@@ -1,0 +1,81 @@
+"""Names of granules: which files are granules of a product, and what their names say."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+
+from vadose.grid import nanosecond
+from vadose.registry import GranuleName, GranuleNaming
+from vadose.sources.left_out import Unfit
+
+_DATA = re.compile(r"|.*\.(nc4?|h5|hdf5?|he5)", re.IGNORECASE | re.DOTALL)
+_ASIDE = re.compile(
+    r".*\.(xml|met|json|geojson|txt|md|md5|sha\d*|png|jpe?g|gif|pdf|html?|log|csv|qa|iso|dmr|dmrpp|idx|py|sh|ya?ml|aux)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Files that data centres put beside a granule, and what users do."""
+_UNFINISHED = re.compile(r".*\.(part|partial|crdownload|download|tmp|aria2|filepart|incomplete)", re.I | re.DOTALL)
+_COPY = re.compile(r"\s*\(\d+\)")
+"""What browsers add to the name of a file that they save a second time."""
+_FAMILIES = re.compile(r"GLDAS|SMAP", re.IGNORECASE)
+
+
+def name_of(path: Path, folder: Path, naming: GranuleNaming) -> GranuleName | None:
+    """What the name of a file says; subset services write addresses with percent signs into it.
+
+    Raises:
+        Unfit: it looks like a granule, or lies where granules do, and is not read.
+    """
+    name = unquote(path.name)
+    told = naming.read(name)
+    if told is not None or not (path.suffix and _DATA.fullmatch(path.suffix)):
+        return told
+    beside = any(part.lower().startswith(naming.source) for part in path.relative_to(folder).parts[:-1])
+    if naming.like.search(name) or (beside and not _FAMILIES.search(name)):
+        raise Unfit(
+            "not named as a granule",
+            f"{naming.source}: {path}",
+            "It looks like one of the product by its name or its folder, but its name is not that of a granule",
+            "Give it the name that its data centre gave it, or remove it",
+        )
+    return None
+
+
+def is_data(rest: str) -> bool:
+    """Whether what follows the version in a granule's name is that of a data file, not of one that lies beside it.
+
+    Raises:
+        Unfit: the file is of a format that is not read, or its download was not finished.
+    """
+    ending = _COPY.sub("", re.split(r"[?&]", rest, maxsplit=1)[0])
+    if _DATA.fullmatch(ending):
+        return True
+    if _ASIDE.fullmatch(ending):
+        return False
+    if _UNFINISHED.fullmatch(ending):
+        raise Unfit("unfinished download", f"a file ending with '{ending}'", "Its download stopped", "Finish it")
+    raise Unfit(
+        "another format",
+        f"a file ending with '{ending}'",
+        "HDF5 and NetCDF-4 are read (.nc4, .nc, .h5)",
+        "Unpack or convert it, or download it as HDF5 or NetCDF-4",
+    )
+
+
+def instant(name: str, date: str, clock: str = "0000") -> np.datetime64:
+    """The time in a name, from YYYYMMDD and HHMM.
+
+    Raises:
+        Unfit: there is no such day or time of day.
+    """
+    try:
+        return nanosecond(f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:]}")
+    except ValueError as error:
+        raise Unfit(
+            "no date in its name",
+            f"a file named {name}",
+            f"Its name holds no date: {date} {clock}",
+            "Rename or remove it",
+        ) from error
