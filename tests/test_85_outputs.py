@@ -240,6 +240,6 @@ def test_libraries_that_do_not_say_that_a_disk_is_full_are_told_apart(small):
 
 def test_a_table_of_yaml_is_untouched_by_a_refusal(vadose, here):
     """A mapping named as --out by mistake is a file of the user's own."""
-    told = vadose("estimate", "run", "store", "--out", "mapping.yaml")
+    told = vadose("simulate", "evaluate", "run", "world", "--out", "mapping.yaml")
     assert told.status == 2 and "was not made by this command" in told.err
     assert yaml.safe_load((here / "mapping.yaml").read_text())["simulated"] is True

@@ -140,8 +140,8 @@ def test_every_command_that_builds_samples_may_go_on_without_a_source(archive, t
         asked.append(told)
         raise VadoseError("asked", "that is all", "stop")
 
-    for where in ("build_samples.build_samples", "train.store_of", "ablation.run.store_of"):
-        monkeypatch.setattr(f"vadose.experiment.{where}", built)
+    for where in ("api.samples._build_samples", "experiment.train.store_of", "experiment.ablation.run.store_of"):
+        monkeypatch.setattr(f"vadose.{where}", built)
     monkeypatch.chdir(tmp_path)
     for allowed in ([], ["--allow-unread"]):
         CliRunner().invoke(app, [*command, *allowed, str(config)])

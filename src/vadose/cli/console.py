@@ -16,10 +16,12 @@ from vadose import __version__
 from vadose.errors import VadoseError
 from vadose.io.atomic import in_words
 from vadose.io.logs import PRINTED, ConsoleHandler, LogFormatter, begin_logging, end_logging
+from vadose.io.outputs import Request
 from vadose.io.processes import tidy_ending
 
 ERRORS = Console(stderr=True)
 LOGGER = logging.getLogger(__name__)
+logging.getLogger("vadose").addHandler(logging.NullHandler())  # else Python prints errors a second time
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)
 """What PyTorch says, on a GPU and on a CPU."""
@@ -90,6 +92,17 @@ def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
         LOGGER.info("%s  %s", what, shown, extra=PRINTED)
 
     yield report
+
+
+def output_of(command: str, folder: bool) -> Callable[[Path | None], Path | None]:
+    """Make the callback of an output option: a place that cannot be written is refused before any work."""
+
+    def checked(path: Path | None) -> Path | None:
+        if path is not None:
+            Request(command, "").require_place(path, folder)
+        return path
+
+    return checked
 
 
 def report_errors(app: typer.Typer) -> int:

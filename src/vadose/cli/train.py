@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 import vadose
-from vadose.cli.console import CORES, AllowUnread, Config, Out, RunFolder, Workers, echo, epochs, progress
+from vadose.cli.console import CORES, AllowUnread, Config, Out, RunFolder, Workers, echo, epochs, output_of, progress
 
 
 class ModelFormat(StrEnum):
@@ -78,7 +78,9 @@ def ablate_(
 def estimate(
     run: RunFolder,
     store: Annotated[Path, typer.Argument(help="Sample store, with or without readings.")],
-    out: Annotated[Path, typer.Option(help="Parquet file of the estimates.")],
+    out: Annotated[
+        Path, typer.Option(help="Parquet file of the estimates.", callback=output_of("estimate", folder=False))
+    ],
 ) -> None:
     """Estimate soil moisture, its standard deviation and quality flags for every sample of a store.
 
@@ -97,7 +99,9 @@ def estimate(
 
 def export_(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="Folder of the model and its card.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder of the model and its card.", callback=output_of("export", folder=True))
+    ],
     form: Annotated[list[ModelFormat] | None, typer.Option("--format", help="onnx alone by default.")] = None,
 ) -> None:
     """Write the networks of a run as one model with the scaling inside, and its model card."""
