@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vadose.batchu2022 import LabelMatcher, UnitFit, absent, import_shards, shards
+from vadose.batchu2022 import LabelMatcher, UnitFit, absent, import_shards
 from vadose.batchu2022.calibration import lines
 from vadose.batchu2022.calibration_pairs import pairs_of
+from vadose.batchu2022.shards import shards
 from vadose.batchu2022.units import read, write
 from vadose.dataset.calibrations import units_note
 from vadose.errors import VadoseError

@@ -20,7 +20,8 @@ from vadose.registry import (
     PRODUCTS,
     product_of,
 )
-from vadose.variables import IDENTITY, SOIL_MOISTURE
+from vadose.variables import IDENTITY as IDENTITY  # noqa: PLC0414 - part of the layout
+from vadose.variables import SOIL_MOISTURE
 
 KIND = "samples"
 NO_PRODUCTS: Mapping[str, str] = MappingProxyType({})

@@ -15,9 +15,9 @@ from vadose.evaluation import (
     Publication,
     Setting,
     Split,
-    publications,
     seen_notes,
 )
+from vadose.evaluation.publications import publications
 from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.folds import way_of
 from vadose.experiment.run import Run

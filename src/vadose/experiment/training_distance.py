@@ -38,4 +38,5 @@ def _nearest_km(places: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.float6
     """Great-circle distance from each place to the nearest other one; NaN where some of those are not known."""
     if others.empty or others["lat"].isna().any():
         return np.full(len(places), np.nan)
-    return distances_km(places[["lat", "lon"]], others[["lat", "lon"]]).min(axis=1)
+    nearest: NDArray[np.float64] = distances_km(places[["lat", "lon"]], others[["lat", "lon"]]).min(axis=1)
+    return nearest

@@ -12,7 +12,15 @@ from vadose.simulation.land import WATER as WATER_COVER
 from vadose.simulation.state import SurfaceState
 from vadose.simulation.sun import Sun
 
-SHADOW, VEGETATION, BARE, WATER, UNCLASSIFIED, LIKELY_CLOUD, CLOUD, CIRRUS, SNOW = 3, 4, 5, 6, 7, 8, 9, 10, 11
+SHADOW: int = 3
+VEGETATION: int = 4
+BARE: int = 5
+WATER: int = 6
+UNCLASSIFIED: int = 7
+LIKELY_CLOUD: int = 8
+CLOUD: int = 9
+CIRRUS: int = 10
+SNOW: int = 11
 """Classes of the scene classification of level 2A."""
 CLOUD_M, CIRRUS_M = (60_000.0, 300.0), (150_000.0, 4_000.0)
 """Longest and shortest waves of the clouds."""

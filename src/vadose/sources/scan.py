@@ -10,6 +10,7 @@ from typing import Any
 
 from vadose.errors import VadoseError
 from vadose.io.folders import relative, walk
+from vadose.io.paths import StrPath
 from vadose.registry import GranuleNaming, source_specs
 from vadose.sources import kept_scan
 from vadose.sources.granule_names import name_of
@@ -33,7 +34,7 @@ class Archive:
     folder: Path
 
     @classmethod
-    def of(cls, archive: "Path | str | Archive") -> "Archive":
+    def of(cls, archive: "StrPath | Archive") -> "Archive":
         """Take an archive, or the one in a folder.
 
         Raises:
@@ -98,13 +99,13 @@ def _granule(path: Path, folder: Path, naming: GranuleNaming) -> FoundGranule | 
         name = name_of(path, folder, naming)
         if name is not None:
             path.stat()
-        return name and FoundGranule(naming.source, name)
+        return FoundGranule(naming.source, name) if name is not None else None
     except Unfit as reason:
         return FoundGranule(naming.source, None, reason)
     except OSError as error:
         asked = f"{naming.source}: {path}"
-        reason = Unfit("unreadable", asked, f"It cannot be read: {error}", "Restore or remove it")
-        return FoundGranule(naming.source, None, reason)
+        unread = Unfit("unreadable", asked, f"It cannot be read: {error}", "Restore or remove it")
+        return FoundGranule(naming.source, None, unread)
 
 
 def _items(path: Path) -> tuple[tuple[FoundItem, ...], bool]:

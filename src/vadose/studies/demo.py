@@ -13,7 +13,8 @@ from vadose.experiment.train import train_in
 from vadose.io.files import write_json
 from vadose.io.outputs import Request
 from vadose.mapping.make import MapRequest, make_map
-from vadose.simulation import WorldConfig, make
+from vadose.simulation.config import WorldConfig
+from vadose.simulation.make import make
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
 CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")

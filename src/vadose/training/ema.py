@@ -1,13 +1,12 @@
 """The exponential moving average of a network's weights."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from vadose.models import FusionNetwork
 
+Weights = tuple[Tensor, ...] | list[Tensor]
 BEGINNING = 1
 """Count of averaged weights before the first step: from 0, PyTorch would copy the first ones instead."""
 
@@ -22,10 +21,10 @@ def averaged(network: FusionNetwork, decay: float) -> AveragedModel:
         decay: share of the average that stays at each step.
     """
 
-    def step(mine: Sequence[Tensor], theirs: Sequence[Tensor], steps: Tensor) -> None:
+    def step(mine: Weights, theirs: Weights, steps: Tensor | int) -> None:
         kept = min(decay, (1 + int(steps)) / (10 + int(steps)))
         torch._foreach_lerp_(mine, theirs, 1 - kept)
 
-    average = AveragedModel(network, multi_avg_fn=step)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=step)
     average.n_averaged.fill_(BEGINNING)
     return average

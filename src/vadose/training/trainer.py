@@ -65,7 +65,11 @@ class Trainer:
     @property
     def eval_model(self) -> FusionNetwork:
         """The network that is validated and kept: the mean of the weights where there is one."""
-        return self.average.module if self.average else self.network
+        if self.average is None:
+            return self.network
+        kept = self.average.module
+        assert isinstance(kept, FusionNetwork)
+        return kept
 
     def train_epoch(
         self,

@@ -18,8 +18,8 @@ RETRIEVAL_DAYS, RETRIEVAL_STEP = 3, 7
 """Length of the means in which SMAP L3 is compared with sensors, and from the start of one to the next, days."""
 SENSOR = ["network", "station"]
 KEY = [*SENSOR, "period_start"]
-REFLECTANCES = tuple(band.name for band in BANDS)
-VISIBLE = REFLECTANCES[:3]
+REFLECTANCES: tuple[str, ...] = tuple(band.name for band in BANDS)
+VISIBLE: tuple[str, ...] = REFLECTANCES[:3]
 VALUES = ("soil_moisture", "smap", "vv_db", "vh_db", *REFLECTANCES)
 
 
