@@ -71,7 +71,7 @@ def write(folder: Path, items: int, granules: int) -> None:
 
 
 def item(collection: str, name: str, number: int) -> dict[str, object]:
-    """A STAC item with the properties and assets of the Planetary Computer's."""
+    """Return a STAC item with the properties and assets of the Planetary Computer's."""
     west, south = -120 + number % 600 * 0.1, 30 + number // 600 * 0.1
     asset = {"type": "image/tiff; application=geotiff; profile=cloud-optimized", "roles": ["data"], "gsd": 10.0}
     grid = {"proj:shape": [10980, 10980], "proj:transform": [10.0, 0.0, 499980.0, 0.0, -10.0, 4200000.0]}

@@ -58,7 +58,7 @@ def skill(experiment: Experiment, learned: SampleStore, judged: SampleStore, see
 
 
 def shuffled(store: SampleStore) -> SampleStore:
-    """The same samples with their labels dealt out anew."""
+    """Return the same samples with their labels dealt out anew."""
     labels = np.random.default_rng(0).permutation(store.index[LABEL].to_numpy())
     return replace(store, index=store.index.assign(**{LABEL: labels}))
 

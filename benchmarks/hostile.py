@@ -143,7 +143,7 @@ def granules(world: Path, work: Path) -> list[Kind]:
 
 
 def stations(world: Path, work: Path) -> list[Kind]:
-    """Readings of one sensor, packed and unpacked."""
+    """Return readings of one sensor, packed and unpacked."""
     found = []
     text = next((world / "ismn").rglob("*_sm_*.stm"))
     inside = work / "ismn" / text.relative_to(world / "ismn").parent
@@ -164,7 +164,7 @@ def stations(world: Path, work: Path) -> list[Kind]:
 
 
 def learned(work: Path) -> list[Kind]:
-    """A store of samples and a checkpoint."""
+    """Return a store of samples and a checkpoint."""
     found = []
     days = pd.date_range("2020-01-01", periods=40).astype(str)
     table = pd.DataFrame({"net": "N", "sta": "S", "lat": 40.0, "lon": 9.0, "when": days})
@@ -234,7 +234,7 @@ def _covers(item: Path, lon: float, lat: float) -> bool:
 
 
 def outcome(read: Callable[[], object], expected: object = None) -> str:
-    """What comes of a reading: same, told, differs, traceback or hangs."""
+    """Return what comes of a reading: same, told, differs, traceback or hangs."""
     signal.alarm(PATIENCE_S)
     try:
         return "same" if read() == expected else "differs"

@@ -28,20 +28,20 @@ ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "ismn_uscrn.zip"
 
 
 def theirs(archive: Path) -> ISMN_Interface:
-    """The archive as the ismn package opens it."""
+    """Return the archive as the ismn package opens it."""
     silent = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
     with tempfile.TemporaryDirectory() as folder, silent[0], silent[1]:
         return ISMN_Interface(archive, meta_path=folder, temp_root=tempfile.gettempdir(), parallel=False)
 
 
 def read_theirs(archive: ISMN_Interface) -> int:
-    """Readings of every station's sensors, one by one."""
+    """Return readings of every station's sensors, one by one."""
     stations = (station for network in archive.collection.iter_networks() for station in network.iter_stations())
     return sum(len(sensor.read_data()) for station in stations for sensor in station.iter_sensors())
 
 
 def read_ours(archive: Ismn) -> int:
-    """Readings of every sensor, one by one."""
+    """Return readings of every sensor, one by one."""
     return sum(len(archive.read(sensor)) for sensor in archive.sensors())
 
 

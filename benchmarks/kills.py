@@ -299,7 +299,7 @@ def _kill_after(child: int, seconds: float) -> None:
 
 
 def contents(path: Path) -> dict[str, str]:
-    """What lies at a path, by name: checksums, in JSON without the times that work took."""
+    """Return what lies at a path, by name: checksums, in JSON without the times that work took."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     return {str(file.relative_to(path.parent)): _sum(file) for file in files if file.is_file()}
 
@@ -414,7 +414,7 @@ def _copied(source: Path, target: Path) -> None:
 
 
 def _laid(inputs: Path, work: Path) -> None:
-    """The inputs, anew; files are shared, as no command changes one in place but by a rename."""
+    """Return the inputs, anew; files are shared, as no command changes one in place but by a rename."""
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(inputs, work, copy_function=os.link)
 

@@ -49,7 +49,7 @@ PREDICTOR = {FEATURES[name].predictor: name for name in IMAGES}
 
 
 def physical(name: str, images: Images, side: int) -> np.ndarray:
-    """The middle of an image of published 0-255 units, stretched over what a variable can be."""
+    """Return the middle of an image of published 0-255 units, stretched over what a variable can be."""
     edge, variable = (SIDE - side) // 2, PREDICTORS[name]
     image = images[PREDICTOR[name]][edge : edge + side, edge : edge + side] / 255
     if variable.decibel:
@@ -59,7 +59,7 @@ def physical(name: str, images: Images, side: int) -> np.ndarray:
 
 
 def written(path: Path, holds: InputSpec, images: list[Images], sensors: int, moments: int) -> SampleStore:
-    """A store of simulated samples, of which each `len(images)`th has the same chips."""
+    """Return a store of simulated samples, of which each `len(images)`th has the same chips."""
     side, rng = (1 + 2 * holds.halo) * PIXELS_PER_CELL, np.random.default_rng(1)
     chips = [np.stack([physical(name, one, side) for name in holds.pixels]).astype(np.float32) for one in images]
     sensor = np.repeat(np.arange(sensors), moments)
@@ -79,7 +79,7 @@ def written(path: Path, holds: InputSpec, images: list[Images], sensors: int, mo
 
 
 def shard_of(path: Path, images: list[Images], sensors: int, moments: int) -> tuple[Path, int]:
-    """A shard of so many sensors and moments, and its bytes before they are compressed."""
+    """Return a shard of so many sensors and moments, and its bytes before they are compressed."""
     scalars = {"center_lat": 40.0, "center_long": -100.0, "smap_sm": 60, "gldas_sm": 55, "sm_0_5": 0.2}
     shared = [example(scalars | one) for one in images]
     own = [
@@ -92,7 +92,7 @@ def shard_of(path: Path, images: list[Images], sensors: int, moments: int) -> tu
 
 
 def rates(count: int, ways: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Samples a second of each way, round by round; the first round warms up and is not told."""
+    """Return samples a second of each way, round by round; the first round warms up and is not told."""
     found = [{name: count / seconds(run) for name, run in ways.items()} for _ in range(REPEATS + 1)][1:]
     return {name: [one[name] for one in found] for name in ways}
 

@@ -49,13 +49,13 @@ class Asked:
     date: str
 
     def tile(self, side_km: float) -> Tile:
-        """A square of cells around the middle."""
+        """Return a square of cells around the middle."""
         cells = round(side_km * 1000 / CELL_M)
         middle = tile_around(self.lon, self.lat, 0)
         return Tile(middle.epsg, middle.west - cells // 2, middle.north + cells // 2, cells, cells)
 
     def request(self, side_km: float, out: Path) -> MapRequest:
-        """A map of a square, by its outline."""
+        """Return a map of a square, by its outline."""
         outline = out.with_suffix(".geojson")
         box = self.tile(side_km).cells.boundingbox
         corners = [(box.left, box.bottom), (box.right, box.bottom), (box.right, box.top), (box.left, box.top)]

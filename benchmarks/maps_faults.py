@@ -18,7 +18,7 @@ VADOSE = str(Path(sys.executable).with_name("vadose"))
 
 
 def command(told: argparse.Namespace, out: Path) -> list[str]:
-    """The command of the map, all formats of it."""
+    """Return the command of the map, all formats of it."""
     asked = ["map", str(told.run), str(told.archive), f"--area={told.area}", "--date", told.date, "--out", str(out)]
     formats = [part for form in ("cog", "zarr", "netcdf") for part in ("--format", form)]
     return [VADOSE, *asked, *formats, "--scheduler", told.scheduler, "--workers", "2"]

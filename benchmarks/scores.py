@@ -32,7 +32,7 @@ COMPARED = ("pearson_r", "bias", "msd", "rmsd", "ubrmsd")
 
 
 def chunks(sensors: int, products: int) -> Iterator[dict[str, pd.DataFrame]]:
-    """Simulated tables of a few sensors at a time, each chunk a network of its own."""
+    """Return simulated tables of a few sensors at a time, each chunk a network of its own."""
     for place in range(sensors // CHUNK):
         tables = simulated(0.7, 0.9, samples=SAMPLES, sensors=CHUNK, products=products, seed=place)
         yield {name: table.assign(network=f"N{place:03d}") for name, table in tables.items()}

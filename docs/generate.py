@@ -47,7 +47,7 @@ Schema = Mapping[str, Any]
 
 
 def configuration() -> str:
-    """Reference of every key of every configuration file, in Markdown."""
+    """Return reference of every key of every configuration file, in Markdown."""
     intro = (
         "# Configuration\n\n"
         "Every configuration file is YAML. Unknown keys are errors; the message names each of them. Relative paths are "
@@ -58,7 +58,7 @@ def configuration() -> str:
 
 
 def command_line() -> str:
-    """Reference of every command, in Markdown."""
+    """Return reference of every command, in Markdown."""
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=Context(command, info_name="vadose"), name="vadose", title="Commands")
     return f"{GENERATED}{text.strip()}\n"

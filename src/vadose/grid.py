@@ -71,7 +71,7 @@ class Tile:
         return GeoBox(shape, Affine(PIXEL_M, 0, west, 0, -PIXEL_M, north), f"EPSG:{self.epsg}")
 
     def with_halo(self, halo: int) -> "Tile":
-        """The same cells with another halo."""
+        """Return the same cells with another halo."""
         return replace(self, halo=halo)
 
     @property
@@ -102,7 +102,7 @@ def utm_epsg(lon: float, lat: float) -> int:
 
 
 def tile_around(lon: float, lat: float, halo: int) -> Tile:
-    """The one cell that holds a place, with `halo` cells on every side: a sensor's chip."""
+    """Return the one cell that holds a place, with `halo` cells on every side: a sensor's chip."""
     epsg = utm_epsg(lon, lat)
     x, y = from_lonlat(epsg).transform(lon, lat)
     return Tile(epsg, floor(x / CELL_M), floor(y / CELL_M) + 1, 1, 1, halo)
@@ -131,14 +131,15 @@ def bbox_of(geometry: shapely.Geometry) -> tuple[float, float, float, float]:
 
 
 def polygons_of(shape: shapely.Geometry) -> list[shapely.Polygon]:
-    """The polygons of a shape, also of one within collections within collections; lines and points have none."""
+    """Return the polygons of a shape, also of one within collections within collections; lines and points have none."""
     if isinstance(shape, shapely.Polygon):
         return [] if shape.is_empty else [shape]
     return [part for one in getattr(shape, "geoms", ()) for part in polygons_of(one)]
 
 
 def within_degrees(polygon: shapely.Polygon, asked: str = "grid: a polygon") -> shapely.Geometry:
-    """A polygon within -180..180 degrees: cut where it crosses the antimeridian, made valid where it crosses itself.
+    """Return a polygon within -180..180 degrees: cut where it crosses the antimeridian, made valid where it crosses
+    itself.
 
     It crosses the antimeridian where it goes on beyond 180 degrees, or where two corners that follow each other lie
     more than 180 degrees apart: the way between them is the short one.
@@ -213,7 +214,7 @@ class AreaOfInterest:
 
     @classmethod
     def from_bbox(cls, west: float, south: float, east: float, north: float, name: str = "box") -> "AreaOfInterest":
-        """A box in degrees; `west` greater than `east` means that it crosses the antimeridian."""
+        """Return a box in degrees; `west` greater than `east` means that it crosses the antimeridian."""
         if not (np.isfinite([west, south, east, north]).all() and south < north and west != east):
             raise VadoseError(
                 f"grid: the box {west:g} {south:g} {east:g} {north:g}",
@@ -227,7 +228,7 @@ class AreaOfInterest:
 
     @classmethod
     def from_geojson(cls, content: Mapping[str, Any], name: str = "area") -> "AreaOfInterest":
-        """The polygons of a GeoJSON geometry, feature or feature collection, in degrees (RFC 7946).
+        """Return the polygons of a GeoJSON geometry, feature or feature collection, in degrees (RFC 7946).
 
         Features without a place (`geometry: null`) count for nothing. Outlines across the antimeridian are read as
         `from_shapes` reads them.
@@ -244,7 +245,7 @@ class AreaOfInterest:
 
     @classmethod
     def from_shapes(cls, shapes: Iterable[shapely.Geometry], name: str = "area", asked: str = "") -> "AreaOfInterest":
-        """The union of the polygons among some shapes in degrees, wherever in collections they stand.
+        """Return the union of the polygons among some shapes in degrees, wherever in collections they stand.
 
         An outline that goes on beyond 180 degrees, or leaps from one side of the Earth to the other between two
         corners, crosses the antimeridian and is cut there (RFC 7946, section 3.1.9). One that crosses itself is read
@@ -261,7 +262,7 @@ class AreaOfInterest:
 
     @classmethod
     def from_tile(cls, tile: Tile, name: str = "tile") -> "AreaOfInterest":
-        """The ground under a tile and its halo, a little widened so that nothing at the edge is lost."""
+        """Return the ground under a tile and its halo, a little widened so that nothing at the edge is lost."""
         box = tile.pixels.boundingbox
         edge = shapely.box(box.left, box.bottom, box.right, box.top).buffer(PIXELS_PER_CELL).segmentize(5 * CELL_M)
         lon, lat = to_lonlat(tile.epsg).transform(*shapely.get_coordinates(edge).T)
@@ -336,12 +337,12 @@ class Period:
 
     @classmethod
     def before(cls, time: np.datetime64, days: float) -> "Period":
-        """The `days` that end with `time`, `time` itself included."""
+        """Return the `days` that end with `time`, `time` itself included."""
         end = nanosecond(time, "period") + np.timedelta64(1, "ns")
         return cls(earlier(end, days), end)
 
     def extended_back(self, days: float) -> "Period":
-        """The same period with `days` more at its start."""
+        """Return the same period with `days` more at its start."""
         return Period(earlier(self.start, days), self.end)
 
     def __contains__(self, time: np.datetime64) -> bool:
@@ -354,13 +355,13 @@ class Period:
 
 @lru_cache(maxsize=256)
 def to_lonlat(epsg: int) -> Transformer:
-    """Transformer from a projection's easting and northing to longitude and latitude."""
+    """Return transformer from a projection's easting and northing to longitude and latitude."""
     return Transformer.from_crs(epsg, 4326, always_xy=True)
 
 
 @lru_cache(maxsize=256)
 def from_lonlat(epsg: int) -> Transformer:
-    """Transformer from longitude and latitude to a projection's easting and northing."""
+    """Return transformer from longitude and latitude to a projection's easting and northing."""
     return Transformer.from_crs(4326, epsg, always_xy=True)
 
 
@@ -380,7 +381,7 @@ def nearest_in_time(known: NDArray[np.datetime64], asked: NDArray[np.datetime64]
 
 
 def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime64]:
-    """Times as datetime64[ns]; numpy wraps what lies beyond, silently, into other centuries.
+    """Return times as datetime64[ns]; numpy wraps what lies beyond, silently, into other centuries.
 
     Args:
         times: of any unit, or ISO 8601 text; NaT stays.
@@ -412,7 +413,7 @@ def nanosecond(time: ArrayLike, asked: str = "a time") -> np.datetime64:
 
 
 def earlier(time: np.datetime64, days: float) -> np.datetime64:
-    """A time some days before another.
+    """Return a time some days before another.
 
     Raises:
         VadoseError: it lies before `FIRST`.
@@ -428,7 +429,7 @@ def earlier(time: np.datetime64, days: float) -> np.datetime64:
 
 
 def later(times: ArrayLike, days: float) -> NDArray[np.datetime64]:
-    """Times some days after others; the last nanosecond that 64 bits count where one lies beyond. NaT stays."""
+    """Return times some days after others; the last nanosecond that 64 bits count where one lies beyond. NaT stays."""
     delay = np.timedelta64(round(days * 86400e9), "ns")
     return np.asarray(np.minimum(nanoseconds(times), np.datetime64(_LAST_NS, "ns") - delay) + delay)
 

@@ -371,7 +371,7 @@ def distinct_roles() -> tuple[frozenset[str], ...]:
 
 
 def masks() -> dict[str, Mask]:
-    """What flags cells of maps, by the name of its variable."""
+    """Return what flags cells of maps, by the name of its variable."""
     return {mask.variable.name: mask for spec in source_specs() for mask in spec.masks}
 
 

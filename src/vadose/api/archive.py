@@ -166,7 +166,7 @@ def _as_spec(spec: "LoadSpec | InputSpec | Iterable[str] | None") -> LoadSpec:
 
 
 def _tile_of(area: AreaOfInterest, halo: int) -> Tile:
-    """The smallest rectangle of cells that holds an area of one zone."""
+    """Return the smallest rectangle of cells that holds an area of one zone."""
     tiles = area.tiles(TILE_CELLS, 0)
     zones = sorted({tile.epsg for tile in tiles})
     if len(zones) != 1:
@@ -197,7 +197,7 @@ def _require_small(tile: Tile, spec: InputSpec, times: int) -> None:
 
 
 def _with_masks(cube: FeatureCube, masks: FeatureCube | None) -> FeatureCube:
-    """The same with the fractions of cells that only flags are made from."""
+    """Return the same with the fractions of cells that only flags are made from."""
     blank = np.full(tuple(cube.tile.cells.shape), np.nan, np.float32)
     found = {
         name: (("y", "x"), blank if masks is None else masks.cells[name].values, attrs_of(name))

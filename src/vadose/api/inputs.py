@@ -99,7 +99,7 @@ def time_text(time: Any) -> str:
 
 
 def _listed(times: Any) -> list[Any]:
-    """Times of a list, an array, an index or a DataArray."""
+    """Return times of a list, an array, an index or a DataArray."""
     try:
         return list(np.atleast_1d(times.to_numpy()) if hasattr(times, "to_numpy") else times)
     except TypeError:

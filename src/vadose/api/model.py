@@ -165,7 +165,7 @@ def load_model(run: "Run | StrPath | TrainedModel") -> TrainedModel:
 
 
 def _joined(ground: Tile, parts: Sequence[TileEstimate], inside: NDArray[np.bool_]) -> xr.Dataset:
-    """The estimates of the tiles of one rectangle as the layers of a map."""
+    """Return the estimates of the tiles of one rectangle as the layers of a map."""
     shape = tuple(ground.cells.shape)
     mean, std = (np.full(shape, np.nan, np.float32) for _ in range(2))
     quality = np.full(shape, NODATA, parts[0].quality.dtype)

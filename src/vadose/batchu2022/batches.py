@@ -48,7 +48,7 @@ def published_batches(
     labels: Labels | None = None,
     loose: Sequence[str] = (),
 ) -> Iterator[PublishedBatch | ShardReport]:
-    """The examples of some shards in batches, and behind the last batch of each shard its account.
+    """Yield the examples of some shards in batches, and behind the last batch of each shard its account.
 
     A batch never reaches beyond its shard, so what was written up to an account is whole.
 
@@ -98,7 +98,7 @@ def index_of(read: Collection[Example]) -> pd.DataFrame:
 
 
 def label_of(example: Example) -> tuple[float, str]:
-    """The published label of an example and the feature it is from; NaN and "" where it has none.
+    """Return the published label of an example and the feature it is from; NaN and "" where it has none.
 
     A label is missing where the example lacks the feature. A reading of zero is a reading, unless another label says
     that it only stands for a missing one.

@@ -35,13 +35,13 @@ FEATURE_OF: Mapping[str, str] = MappingProxyType(
 
 
 def units_of(predictor: str) -> str:
-    """The units in which its published numbers are fitted."""
+    """Return the units in which its published numbers are fitted."""
     variable = PREDICTORS[predictor]
     return "dB" if variable.decibel else variable.units
 
 
 def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, LinearCalibration]:
-    """The line of every predictor that the release publishes in units of its own: fitted where there is a fit.
+    """Return the line of every predictor that the release publishes in units of its own: fitted where there is a fit.
 
     Args:
         fits: by feature.

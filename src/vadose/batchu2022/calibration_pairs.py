@@ -65,13 +65,13 @@ class CalibrationPairs:
             self._parts.setdefault(feature, []).append((numbers[paired], values[paired]))
 
     def of(self, feature: str) -> Pair:
-        """The pairs of a feature."""
+        """Return the pairs of a feature."""
         parts = self._parts.get(feature, [])
         none = np.empty(0)
         return np.concatenate([none, *(one for one, _ in parts)]), np.concatenate([none, *(one for _, one in parts)])
 
     def fits(self) -> tuple[dict[str, UnitFit], dict[str, str]]:
-        """The fit of every feature that can be fitted, and why each of the others cannot."""
+        """Return the fit of every feature that can be fitted, and why each of the others cannot."""
         fitted, lacking = {}, {}
         for name in ASSUMED_RANGES:
             feature = FEATURE_OF[name]
@@ -142,7 +142,7 @@ class _Example:
         return replace(cell, west=cell.west - MOST_HALO, north=cell.north + MOST_HALO, columns=side, rows=side)
 
     def image(self, feature: str) -> Floats:
-        """A published image over the tile; NaN where it says nothing."""
+        """Return a published image over the tile; NaN where it says nothing."""
         at = np.array([pixel_in_cell(self.told["lon"], self.told["lat"])])
         pixels = chips_of(self.batch.pixels[feature][self.row : self.row + 1], at, MOST_HALO)[0]
         return np.where((pixels > LOWEST) & (pixels < HIGHEST), pixels, np.nan).astype(np.float64)
@@ -161,7 +161,7 @@ def _of_example(example: _Example, sources: Sequence[Source]) -> dict[str, Pair]
 
 
 def _nearest(source: Source, example: _Example, names: Sequence[str]) -> FeatureCube | None:
-    """What a source saw nearest in time to an example, before or after it; None where it saw nothing."""
+    """Return what a source saw nearest in time to an example, before or after it; None where it saw nothing."""
     fine = tuple(name for name in names if name in PIXELS)
     needs = InputSpec(pixels=fine, cells=tuple(name for name in names if name not in fine))
     reach = np.timedelta64(round(TemporalPolicy().of(source.name) * 86_400), "s")

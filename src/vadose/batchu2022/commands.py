@@ -45,7 +45,7 @@ class FittedUnits:
 
 
 def told(lacking: int) -> str:
-    """That a set of shards is not whole."""
+    """Return that a set of shards is not whole."""
     return f"; {lacking} shards of the set are absent" if lacking else ""
 
 

@@ -53,7 +53,7 @@ class RawChips:
     scalars: Mapping[str, NDArray[np.float32]]
 
     def of(self, rows: NDArray[np.intp]) -> "RawChips":
-        """Some of the samples."""
+        """Return some of the samples."""
         return RawChips(
             self.index.iloc[rows].reset_index(drop=True),
             {name: image[rows] for name, image in self.images.items()},
@@ -67,7 +67,7 @@ def kept_for(halo: int) -> int:
 
 
 def pixel_in_cell(lon: float, lat: float) -> tuple[int, int]:
-    """The pixel, (y, x) from its upper left corner, of the cell of 320 m in which a place lies.
+    """Return the pixel, (y, x) from its upper left corner, of the cell of 320 m in which a place lies.
 
     Raises:
         VadoseError: no cell holds it.
@@ -79,7 +79,7 @@ def pixel_in_cell(lon: float, lat: float) -> tuple[int, int]:
 
 
 def chips_of(images: Pixels, at: NDArray[np.intp], halo: int) -> Pixels:
-    """The chips of images, each moved by whole pixels.
+    """Return the chips of images, each moved by whole pixels.
 
     Args:
         images: (sample, y, x), the middles of published images, at least of the size that `kept_for` says.
@@ -93,7 +93,7 @@ def chips_of(images: Pixels, at: NDArray[np.intp], halo: int) -> Pixels:
 
 
 def crop_to_grid(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> RawChips:
-    """Some examples of a batch on vadose's grid.
+    """Return some examples of a batch on vadose's grid.
 
     Ages are `<source>_time_millis_diff` without its sign, of which the release tells nothing.
 
@@ -119,7 +119,7 @@ def crop_to_grid(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> Ra
 
 
 def _missing_marked(batch: PublishedBatch, name: str, feature: str) -> Pixels:
-    """An image that is absent is 0 everywhere, which says so of all but elevations."""
+    """Return an image that is absent is 0 everywhere, which says so of all but elevations."""
     pixels = batch.pixels[feature]
     if name != "elevation":
         return pixels

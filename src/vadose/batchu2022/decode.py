@@ -15,7 +15,7 @@ Value = float | str | Pixels
 
 
 def decoded(feature: Feature, raw: Raw, data: Bytes, kept: int = CENTRE) -> Value | None:
-    """The value of a feature; None where it is missing.
+    """Return the value of a feature; None where it is missing.
 
     Args:
         feature: which one.

@@ -140,7 +140,7 @@ IMAGES = (
 
 
 def chosen(names: Iterable[str]) -> tuple[Feature, ...]:
-    """The features of these names.
+    """Return the features of these names.
 
     Raises:
         VadoseError: the release has no feature of a name.

@@ -34,12 +34,12 @@ class Inflater:
     damage: tuple[type[Exception], ...]
 
     def open(self, path: Path) -> BinaryIO:
-        """A stream of a file's bytes, inflated where its name ends in .gz."""
+        """Return a stream of a file's bytes, inflated where its name ends in .gz."""
         return cast(BinaryIO, self.module.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
 
 
 def inflater(name: str) -> Inflater:
-    """The decompressor of this name.
+    """Return the decompressor of this name.
 
     Raises:
         VadoseError: it is not installed, or there is none of this name.
@@ -59,7 +59,7 @@ def installed() -> tuple[str, ...]:
 
 
 def fastest() -> Inflater:
-    """The fastest decompressor that is installed."""
+    """Return the fastest decompressor that is installed."""
     return inflater(installed()[0])
 
 

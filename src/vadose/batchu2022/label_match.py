@@ -36,7 +36,7 @@ class LabelMatcher:
     _matched: dict[str, Sensor | Unmatched] = field(default_factory=dict, repr=False)
 
     def labels(self, examples: pd.DataFrame) -> pd.DataFrame:
-        """The label of each example, or why it has none.
+        """Return the label of each example, or why it has none.
 
         Args:
             examples: as `batches.index_of` gives them: sensor_id, network, station, sensor, lat, lon, time, rounding_s,
@@ -75,7 +75,7 @@ class LabelMatcher:
         return found
 
     def _match(self, sensor_id: str) -> Sensor:
-        """The archive's sensor that a published one is, found once.
+        """Return the archive's sensor that a published one is, found once.
 
         Raises:
             Unmatched: there is none, or more than one.
@@ -105,7 +105,7 @@ class LabelMatcher:
         return part.assign(depth_from_m=sensor.depth_from_m, depth_to_m=sensor.depth_to_m)
 
     def _readings(self, sensor: Sensor) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The readings that may be labels, and all of them, in order of time."""
+        """Return the readings that may be labels, and all of them, in order of time."""
         if sensor not in self._read:
             try:
                 readings = self.archive.read(sensor)
@@ -145,6 +145,6 @@ class LabelMatcher:
 
 
 def _at(times: np.ndarray, readings: pd.DataFrame, minutes: float) -> pd.DataFrame:
-    """The nearest reading to each time, row by row; NaN where there is none."""
+    """Return the nearest reading to each time, row by row; NaN where there is none."""
     found, _ = nearest(readings, np.unique(times), minutes)
     return found.set_index("time").reindex(pd.DatetimeIndex(times))

@@ -83,7 +83,7 @@ class _Walk:
         self._data, self._left = data, MOST_FIELDS
 
     def messages(self, span: Span, number: int) -> list[Span]:
-        """The embedded messages of this number."""
+        """Return the embedded messages of this number."""
         return [found for one, wire, found in self._fields(span) if one == number and self._delimited(wire)]
 
     def entry(self, span: Span) -> tuple[bytes, list[Span]]:
@@ -97,7 +97,7 @@ class _Walk:
         return name, values
 
     def feature(self, values: list[Span]) -> Raw | None:
-        """The list that a Feature holds; of lists of different kinds the last."""
+        """Return the list that a Feature holds; of lists of different kinds the last."""
         kind: Kind | None = None
         spans: list[Span] = []
         for value in values:
@@ -116,7 +116,7 @@ class _Walk:
                 yield found
 
     def _fields(self, span: Span) -> Iterator[tuple[int, int, Span]]:
-        """Number, wire type and content of each field."""
+        """Yield number, wire type and content of each field."""
         at, end = span
         while at < end:
             self._left -= 1

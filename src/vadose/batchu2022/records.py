@@ -107,7 +107,7 @@ def records(path: Path, longest: int = LONGEST, inflater: Inflater | None = None
 
 
 def masked_crc32c(crc: int) -> int:
-    """A CRC-32C as TFRecord stores it."""
+    """Return a CRC-32C as TFRecord stores it."""
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
 
 
@@ -120,7 +120,7 @@ class _Shard:
         self.offset = 0
 
     def next(self) -> Bytes | None:
-        """The content of the next record; None behind the last one.
+        """Return the content of the next record; None behind the last one.
 
         Raises:
             _Broken: it cannot be read.

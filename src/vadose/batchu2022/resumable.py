@@ -60,15 +60,15 @@ class Shards:
         return number
 
     def tally(self, number: int) -> ShardReport:
-        """What became of a shard's records."""
+        """Return what became of a shard's records."""
         return read_report(self._of(number) / LEDGER)
 
     def left_out(self, number: int) -> pd.DataFrame:
-        """The examples of a shard that give no sample, each with its reason."""
+        """Return the examples of a shard that give no sample, each with its reason."""
         return pd.read_parquet(self._of(number) / LEFT_OUT)
 
     def parts(self, number: int) -> Iterator[RawChips]:
-        """The others, in their order."""
+        """Yield the others, in their order."""
         folders = (path for path in self._of(number).iterdir() if path.is_dir())
         return map(_part, sorted(folders, key=lambda path: int(path.name)))
 

@@ -54,7 +54,7 @@ class ShardReport:
 
 
 def shards(folder: Path) -> tuple[Path, ...]:
-    """The shards in a folder, by name.
+    """Return the shards in a folder, by name.
 
     Raises:
         VadoseError: there is none.

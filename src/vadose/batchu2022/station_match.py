@@ -22,7 +22,7 @@ class SensorId:
 
     @classmethod
     def of(cls, text: str) -> "SensorId":
-        """The parts of a published id.
+        """Return the parts of a published id.
 
         Raises:
             Unmatched: it has not three.
@@ -38,7 +38,7 @@ class Unmatched(ValueError):
 
 
 def matching(wanted: SensorId, sensors: Iterable[Sensor], deepest_m: float) -> Sensor:
-    """The one sensor of an archive that a published one is.
+    """Return the one sensor of an archive that a published one is.
 
     Names are the same when they are equal, or, where none is, when their letters and digits are: published names lack
     some of ISMN's signs. A part of a name is no match. Of the sensors of the station within the top soil, the one of

@@ -153,7 +153,7 @@ class _Import:
         return Report(path, samples, dropped, notes=(shares_text(made_from["coverage"], "samples"),))
 
     def _fresh(self) -> Iterator[RawChips]:
-        """The samples of all shards, the first alone of those of one sensor and time."""
+        """Yield the samples of all shards, the first alone of those of one sensor and time."""
         for number in range(self.count):
             for part in self.shards.parts(number):
                 keys = list(part.index[[*IDENTITY, "time"]].itertuples(index=False, name=None))

@@ -20,7 +20,7 @@ VALID = tuple(age.replace("_age", "_valid_fraction") for age in AGES)
 
 
 def held(halo: int) -> InputSpec:
-    """What every sample of a published store has: no history, which the release does not tell.
+    """Return what every sample of a published store has: no history, which the release does not tell.
 
     Args:
         halo: cells around the sensor's cell.
@@ -35,7 +35,7 @@ def packings(lines: Mapping[str, LinearCalibration]) -> dict[str, Packing]:
 
 
 def samples_of(numbers: RawChips, lines: Mapping[str, LinearCalibration], halo: int) -> Samples:
-    """Samples in physical units, or in those of nominal lines.
+    """Return samples in physical units, or in those of nominal lines.
 
     Cell values are means over the pixels of the sensor's cell that are present, of powers in linear power, kept within
     the range that the variable can have. Pixels are kept as their line has them, so that the published numbers can be
@@ -89,7 +89,7 @@ def _within(name: str, values: NDArray[np.floating]) -> Floats:
 
 
 def _present(source: str, images: Mapping[str, Floats], cells: Mapping[str, Floats], halo: int) -> Floats:
-    """The part of the sensor's cell of which a source says anything."""
+    """Return the part of the sensor's cell of which a source says anything."""
     names = [variable.name for variable in SOURCES[source]]
     seen = [~np.isnan(_cell(images[name], halo if name in PIXELS else 0)) for name in names if name in images]
     seen = seen or [~np.isnan(cells[name])[:, None, None] for name in names]

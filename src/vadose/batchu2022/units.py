@@ -45,7 +45,7 @@ class UnitFit:
         return self.residual / abs(self.scale)
 
     def physical(self, published: ArrayLike) -> NDArray[np.float64]:
-        """Published numbers in physical units."""
+        """Return published numbers in physical units."""
         return np.asarray(published, np.float64) * self.scale + self.offset
 
     def published(self, physical: ArrayLike) -> NDArray[np.float64]:
@@ -93,7 +93,7 @@ def to_dict(fits: Mapping[str, UnitFit]) -> dict[str, dict[str, Any]]:
 
 
 def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, UnitFit]:
-    """The inverse of `to_dict`.
+    """Return the inverse of `to_dict`.
 
     Raises:
         VadoseError: something is absent, unknown, or no finite line.
@@ -114,7 +114,7 @@ def write(path: Path, fits: Mapping[str, UnitFit], made_from: Mapping[str, Any])
 
 
 def read(path: Path) -> dict[str, UnitFit]:
-    """What `write` wrote.
+    """Return what `write` wrote.
 
     Raises:
         VadoseError: it cannot be read, or holds no fits.

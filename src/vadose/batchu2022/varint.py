@@ -46,7 +46,7 @@ def floats(packed: Bytes) -> NDArray[np.float32]:
 
 
 def image(packed: Bytes, side: int, kept: int) -> NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int64]:
-    """The middle of a square image of packed varints; of the rows above and below it numbers are only counted.
+    """Return the middle of a square image of packed varints; of the rows above and below it numbers are only counted.
 
     Args:
         packed: all of the image, row by row.

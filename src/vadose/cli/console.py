@@ -62,7 +62,7 @@ def echo(*lines: str) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[..., None]]:
-    """A bar that is told (done, total, name of the step); one line a step where there is no terminal."""
+    """Yield a bar that is told (done, total, name of the step); one line a step where there is no terminal."""
     if not ERRORS.is_terminal:
         yield _logged(what, _plain(what))
         return
@@ -84,7 +84,7 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
-    """A line for each epoch of training."""
+    """Yield a line for each epoch of training."""
 
     def report(what: str, facts: dict[str, float]) -> None:
         shown = "  ".join(f"{name} {value:.4g}" for name, value in facts.items())
@@ -129,7 +129,7 @@ def report_errors(app: typer.Typer) -> int:
 
 
 def _refusal_of(error: Exception) -> VadoseError:
-    """An error in three parts; what is no fault of the user's or the system's is raised again."""
+    """Return an error in three parts; what is no fault of the user's or the system's is raised again."""
     if isinstance(error, VadoseError):
         return error
     if isinstance(error, OSError):
@@ -144,7 +144,7 @@ def _refusal_of(error: Exception) -> VadoseError:
 
 
 def _logged(what: str, show: Callable[..., None]) -> Callable[..., None]:
-    """A report that is logged too, each step once."""
+    """Return a report that is logged too, each step once."""
     last = ""
 
     def report(done: int, total: int, step: str = "") -> None:

@@ -92,7 +92,7 @@ def calibrations_of(store: "SampleStore") -> dict[str, LinearCalibration]:
 
 
 def provenance_of(store: "SampleStore") -> dict[str, Any]:
-    """The entry of a checkpoint's provenance; empty for a store of products."""
+    """Return the entry of a checkpoint's provenance; empty for a store of products."""
     return {CALIBRATIONS: dict(store.calibrations)} if store.calibrations else {}
 
 
@@ -137,7 +137,7 @@ def require_same(calibrations: InputCalibrations, store: "SampleStore", names: C
 
 
 def units_note(calibrations: InputCalibrations, names: Iterable[str]) -> str:
-    """A note on the units of predictors beside their scores; "" where all are in the units of products."""
+    """Return a note on the units of predictors beside their scores; "" where all are in the units of products."""
     wanted = set(names)
     methods: dict[str, list[str]] = {"assumed": [], "fitted": []}
     for name, one in calibrations.items():

@@ -31,7 +31,7 @@ class Looks:
     values: Floats
 
     def carried(self, windows: TemporalPolicy) -> tuple[Floats, dict[str, Floats]]:
-        """What is known at the time of each row: the latest look of each source, not older than its window.
+        """Return what is known at the time of each row: the latest look of each source, not older than its window.
 
         The predictors of a source come from one look, so that no row mixes two moments. A row is a look of a source
         where it has any of its predictors; the incidence angle alone is none. What never changes stays in its row.

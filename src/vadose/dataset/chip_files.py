@@ -105,7 +105,7 @@ class ChipFiles:
 
 
 def _checked(data: bytes, length: int) -> memoryview:
-    """What stands before a checksum that is right.
+    """Return what stands before a checksum that is right.
 
     Raises:
         ValueError: the data are too short, or others than were written.

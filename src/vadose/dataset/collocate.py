@@ -148,7 +148,7 @@ def _written(
     products: Mapping[str, str],
     require: Require,
 ) -> Report:
-    """The store of all parts, in the order of the sensors."""
+    """Return the store of all parts, in the order of the sensors."""
     dropped = sum((staging.dropped(number) for number in range(sensors)), RejectionCounts())
     unread = tuple(sorted({entry for number in range(sensors) for entry in staging.unread(number)}))
     for entry in unread:

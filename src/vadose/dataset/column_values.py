@@ -17,7 +17,7 @@ from vadose.io.files import closest
 
 
 def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
-    """The mapped columns of a CSV (also compressed) or Parquet file; names and times of a CSV stay text.
+    """Return the mapped columns of a CSV (also compressed) or Parquet file; names and times of a CSV stay text.
 
     Raises:
         VadoseError: no such file, another format, truncated, empty, or without a mapped column.
@@ -57,7 +57,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
 
 
 def names(table: pd.DataFrame, name: NameColumn) -> NDArray[np.object_]:
-    """A column of names without blanks around them.
+    """Return a column of names without blanks around them.
 
     Raises:
         VadoseError: a row without one.
@@ -72,7 +72,7 @@ def names(table: pd.DataFrame, name: NameColumn) -> NDArray[np.object_]:
 
 
 def times(table: pd.DataFrame, moment: TimeColumn) -> NDArray[np.datetime64]:
-    """A column of times, UTC, datetime64[ns].
+    """Return a column of times, UTC, datetime64[ns].
 
     Raises:
         VadoseError: a value that is no time.
@@ -81,7 +81,7 @@ def times(table: pd.DataFrame, moment: TimeColumn) -> NDArray[np.datetime64]:
 
 
 def degrees(table: pd.DataFrame, place: CoordinateColumn, limit: float) -> NDArray[np.float64]:
-    """A column of degrees between -limit and limit, none missing.
+    """Return a column of degrees between -limit and limit, none missing.
 
     Raises:
         VadoseError: a value beyond, or missing.
@@ -94,7 +94,7 @@ def degrees(table: pd.DataFrame, place: CoordinateColumn, limit: float) -> NDArr
 
 
 def quantity(table: pd.DataFrame, given: QuantityColumn) -> NDArray[np.float64]:
-    """A column of a physical quantity, scaled and offset, NaN where missing.
+    """Return a column of a physical quantity, scaled and offset, NaN where missing.
 
     Raises:
         VadoseError: a value that is no number.

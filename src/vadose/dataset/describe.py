@@ -16,7 +16,7 @@ PICTURES = (".png", ".pdf", ".svg")
 
 
 def describe(store: SampleStore) -> str:
-    """Counts by network and year, labels, and the share of samples that lack each source: lines of Markdown."""
+    """Return counts by network and year, labels, and the share of samples that lack each source: lines of Markdown."""
     index = store.index
     sensors = len(index[list(IDENTITY)].drop_duplicates())
     networks = index["network"].nunique()

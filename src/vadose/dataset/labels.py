@@ -63,7 +63,7 @@ def at_top(depth_from_m: float, depth_to_m: float, deepest_m: float = 0.05) -> b
 
 
 def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, RejectionCounts]:
-    """The readings of one sensor that may be labels, in order of time, each time once.
+    """Return the readings of one sensor that may be labels, in order of time, each time once.
 
     Of two good readings at one time with the same value one is kept; with different values neither is.
 
@@ -96,7 +96,7 @@ def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Reject
 def nearest(
     labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes: float
 ) -> tuple[pd.DataFrame, RejectionCounts]:
-    """The reading nearest to each requested time; of two as near, the earlier one.
+    """Return the reading nearest to each requested time; of two as near, the earlier one.
 
     Args:
         labels: as `clean` gives them.
@@ -121,7 +121,7 @@ def nearest(
 
 
 def _flags(flags: pd.Series) -> pd.Series:
-    """Flags without blanks around them, "" where there is none."""
+    """Return flags without blanks around them, "" where there is none."""
     held = flags.astype("category").cat
     names = pd.Index([str(name).strip() for name in held.categories] + [""], dtype=object)
     return pd.Series(names[held.codes.to_numpy()], dtype=object)

@@ -73,7 +73,7 @@ class ArraySpec:
 
 
 def plans(holds: InputSpec, packings: Mapping[str, Packing] = UNCHANGED) -> tuple[ArraySpec, ...]:
-    """The arrays of a store: cells, history and pixels, each in the order of `holds`.
+    """Return the arrays of a store: cells, history and pixels, each in the order of `holds`.
 
     Args:
         holds: what every sample has.
@@ -115,7 +115,7 @@ def attrs_of(name: str) -> dict[str, str]:
 
 
 def products_of(holds: InputSpec, stated: Mapping[str, str]) -> dict[str, str]:
-    """The product of each predictor that several products, levels or conventions go by the name of."""
+    """Return the product of each predictor that several products, levels or conventions go by the name of."""
     return {name: product_of(name, stated.get(name)) for name in sorted(holds.names) if name in PRODUCTS}
 
 
@@ -126,7 +126,7 @@ def described(
     packings: Mapping[str, Packing] = UNCHANGED,
     products: Mapping[str, str] = NO_PRODUCTS,
 ) -> dict[str, Any]:
-    """What a store's declaration says of its contents; of packings only those that are its own."""
+    """Return what a store's declaration says of its contents; of packings only those that are its own."""
     own = {name: asdict(one) for name, one in packings.items() if name in holds.pixels and one != packing_of(name)}
     return ({"packings": own} if own else {}) | {
         "format": FORMAT,
@@ -139,7 +139,7 @@ def described(
 
 
 def needs_from(described: Mapping[str, Any]) -> InputSpec:
-    """The inverse of `asdict` on Needs.
+    """Return the inverse of `asdict` on Needs.
 
     Raises:
         KeyError, TypeError: something is absent or of another type.
@@ -154,7 +154,7 @@ def needs_from(described: Mapping[str, Any]) -> InputSpec:
 
 
 def packings_from(described: Mapping[str, Any]) -> dict[str, Packing]:
-    """The packings that a declaration names as the store's own.
+    """Return the packings that a declaration names as the store's own.
 
     Raises:
         KeyError, TypeError, ValueError: one of them is none.

@@ -91,7 +91,7 @@ def batches(
 
 
 def _dealt(sensor: Rows, batch_size: int, rng: np.random.Generator, shuffle: bool, per_sensor: int) -> list[Rows]:
-    """The samples of each batch."""
+    """Return the samples of each batch."""
     if shuffle and per_sensor > 1:
         return _grouped(sensor, per_sensor, batch_size, rng)
     order = rng.permutation(len(sensor)) if shuffle else np.arange(len(sensor))
@@ -116,7 +116,7 @@ def _grouped(sensor: Rows, together: int, batch_size: int, rng: np.random.Genera
 def _ahead(
     batch: Callable[[NDArray[np.intp]], SampleBatch], parts: list[NDArray[np.intp]], readers: int
 ) -> Iterator[SampleBatch]:
-    """The batches in order; beside the one in use each reader has one in hand or done."""
+    """Yield the batches in order; beside the one in use each reader has one in hand or done."""
     with ThreadPoolExecutor(max_workers=readers) as pool:
         waiting = deque(pool.submit(batch, part) for part in parts[:readers])
         for part in parts[readers:]:

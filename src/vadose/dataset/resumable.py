@@ -100,18 +100,18 @@ class ResumableBuild:
             write_json(folder / UNREAD, {"unread": [asdict(entry) for entry in unread()]})
 
     def parts(self, number: int) -> Iterator[SampleChunk]:
-        """The samples of a sensor that is done."""
+        """Yield the samples of a sensor that is done."""
         folders = sorted(
             (path for path in self._of(number).iterdir() if path.is_dir()), key=lambda path: int(path.name)
         )
         return map(_read, folders)
 
     def dropped(self, number: int) -> RejectionCounts:
-        """What of a sensor gave no sample."""
+        """Return what of a sensor gave no sample."""
         return RejectionCounts.of(read_json(self._of(number) / REPORT))
 
     def unread(self, number: int) -> tuple[LeftOut, ...]:
-        """What of the archive was not read when a sensor was done."""
+        """Return what of the archive was not read when a sensor was done."""
         path = self._of(number) / UNREAD
         return tuple(LeftOut(**entry) for entry in read_json(path)["unread"]) if path.exists() else ()
 

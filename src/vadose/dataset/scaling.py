@@ -57,7 +57,7 @@ class ScalingStats:
         return cls(mean, std)
 
     def relative(self, names: Collection[str]) -> "ScalingStats":
-        """The same, with no scaling for what is already relative to a place's own record."""
+        """Return the same, with no scaling for what is already relative to a place's own record."""
         return ScalingStats(dict(self.mean) | dict.fromkeys(names, 0.0), dict(self.std) | dict.fromkeys(names, 1.0))
 
     def to_dict(self) -> dict[str, dict[str, float]]:
@@ -66,7 +66,7 @@ class ScalingStats:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ScalingStats":
-        """The inverse of `to_dict`.
+        """Return the inverse of `to_dict`.
 
         Raises:
             VadoseError: a mean or a standard deviation is absent, not finite, or not positive.
@@ -83,7 +83,8 @@ class ScalingStats:
 
 
 def never_observed(store: SampleStore, rows: Rows, needs: InputSpec) -> list[str]:
-    """The variables that a network can learn nothing of from some samples, as it has not one value of them there.
+    """Return the variables that a network can learn nothing of from some samples, as it has not one value of them
+    there.
 
     Raises:
         VadoseError: the store does not meet the needs.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def link(source: Path, target: Path) -> None:
-    """The same file or tree of files under another name, copied where the file system has no links."""
+    """Link a file or tree of files under another name; copy it where the file system has no links."""
     if source.is_dir():
         shutil.copytree(source, target, copy_function=_link)
     else:

@@ -81,7 +81,7 @@ def kfold(index: pd.DataFrame, grouping: SpatialGroups, folds: int, seed: int) -
 
 
 def leave_one_out(index: pd.DataFrame, grouping: SpatialGroups) -> Split:
-    """A fold for every group, however small, in the order of the groups.
+    """Return a fold for every group, however small, in the order of the groups.
 
     Args:
         index: of a sample store.
@@ -148,7 +148,7 @@ def holdout(index: pd.DataFrame, grouping: SpatialGroups, fraction: float, seed:
 
 
 def validation_split(index: pd.DataFrame, fold: Fold, grouping: SpatialGroups, fraction: float, seed: int) -> Fold:
-    """The same fold with whole groups of its training rows set aside for validation.
+    """Return the same fold with whole groups of its training rows set aside for validation.
 
     Args:
         index: of the whole sample store.
@@ -163,7 +163,7 @@ def validation_split(index: pd.DataFrame, fold: Fold, grouping: SpatialGroups, f
 
 
 def temporal_split(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> Fold:
-    """The same fold with its three parts apart in time, the last of the training rows set aside for validation.
+    """Return the same fold with its three parts apart in time, the last of the training rows set aside for validation.
 
     Training rows within the gap of a test row's time are in no part, and so are those within the gap of the first
     validation row: with a gap of the length of its history, a model looks back on nothing of the times that another

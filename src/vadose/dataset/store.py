@@ -175,7 +175,8 @@ class SampleStore(Summarised):
             )
 
     def widened(self, needs: InputSpec) -> "SampleStore":
-        """The same samples, with everything missing that a model needs and the store does not hold, as in an archive.
+        """Return the same samples, with everything missing that a model needs and the store does not hold, as in an
+        archive.
 
         Steps of the history before those that the store holds are missing too.
 
@@ -264,7 +265,7 @@ class SampleStore(Summarised):
         return chips
 
     def _span(self, path: str, rows: Rows) -> Floats:
-        """Some rows of an array that has few numbers a sample; small arrays are read once."""
+        """Return some rows of an array that has few numbers a sample; small arrays are read once."""
         if path not in self._arrays:
             shape = (self.holds.history.steps,) if path.startswith("history/") else ()
             return np.full((len(rows), *shape), np.nan, np.float32)
@@ -328,7 +329,7 @@ _DECLARED = {"simulated": bool, "made_from": dict, "needs": dict, "count": int, 
 
 
 def _conformed(index: pd.DataFrame) -> pd.DataFrame:
-    """The index with numbers as numbers and times as times, whoever wrote it."""
+    """Return the index with numbers as numbers and times as times, whoever wrote it."""
     numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
     for name in ("lat", "lon"):
         if name in numbers and not np.isfinite(numbers[name]).all():
@@ -341,7 +342,7 @@ def _also(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _of_length(steps: Floats, count: int) -> Floats:
-    """The latest steps, (sample, count); NaN before the first."""
+    """Return the latest steps, (sample, count); NaN before the first."""
     short = max(count - steps.shape[1], 0)
     return np.pad(steps[:, :count], ((0, 0), (0, short)), constant_values=np.nan)
 

@@ -194,7 +194,9 @@ class TableMapping(_Closed):
         return self
 
     def of_columns(self, columns: Collection[str]) -> "TableMapping":
-        """The mapping of a table with these columns: without what is optional and absent; one predictor stays."""
+        """Return the mapping of a table with these columns: without what is optional and absent; one predictor
+        stays.
+        """
         label = None if self.label and self.label.optional and self.label.column not in columns else self.label
         held = {name: one for name, one in self.predictors.items() if not one.optional or one.column in columns}
         predictors = held or self.predictors
@@ -233,7 +235,7 @@ def _expect(name: str, known: list[str], what: str) -> None:
 
 
 def _product(name: str, product: str) -> str:
-    """A product in the words of `PRODUCTS`; SMAP L3 may be named by either of its grids."""
+    """Return a product in the words of `PRODUCTS`; SMAP L3 may be named by either of its grids."""
     same = [
         one for one in PRODUCTS.get(name, ()) if product.strip().lower() in (one.lower(), *one.lower().split(" or "))
     ]

@@ -20,7 +20,7 @@ _WATER_COLUMN = ("mm", "kg m-2")
 
 
 def accepted(variable: Variable) -> tuple[str, ...]:
-    """The units from which a variable can be converted; DN are reflectances times 10000."""
+    """Return the units from which a variable can be converted; DN are reflectances times 10000."""
     if variable.decibel:
         return ("1", "dB")
     return (*_FACTORS[variable.units], *(_WATER_COLUMN if variable.units == "m3 m-3" else ()))

@@ -177,7 +177,7 @@ def _to_gamma0(columns: dict[str, Floats], products: Mapping[str, str]) -> tuple
 
 
 def _notes(asked: TableMapping, mapping: TableMapping, products: Mapping[str, str]) -> tuple[str, ...]:
-    """What whoever imports a table should know of the columns that it lacks, and of its products."""
+    """Return what whoever imports a table should know of the columns that it lacks, and of its products."""
     absent = [f"{name} ('{one.column}')" for name, one in asked.predictors.items() if name not in mapping.predictors]
     notes = (f"The table has no {', '.join(absent)}: estimated as missing",) if absent else ()
     silent = [name for name, product in products_of(_holds(mapping), products).items() if product == NOT_STATED]

@@ -50,7 +50,7 @@ class Bootstrap:
             )
 
     def blocks(self, lat: Floats, lon: Floats) -> NDArray[np.intp]:
-        """Number of the block that holds each place (degrees)."""
+        """Return number of the block that holds each place (degrees)."""
         corner = np.column_stack([np.floor(lat / self.block_degrees), np.floor((lon % 360) / self.block_degrees)])
         return np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1)
 

@@ -18,7 +18,7 @@ SAME_LABEL = 1e-4
 
 
 def matched(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The samples on which every product has an estimate and that have a label.
+    """Return the samples on which every product has an estimate and that have a label.
 
     Samples are one where network, station, sensor and time are. A product without labels is given those of the others.
 
@@ -42,7 +42,7 @@ def matched(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def aligned(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The samples on which every product has an estimate, each with its own labels or none.
+    """Return the samples on which every product has an estimate, each with its own labels or none.
 
     Args:
         products: table of predictions of each product, at least one, as `check` describes.

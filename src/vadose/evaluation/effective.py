@@ -16,7 +16,7 @@ _BATCH = 2_000_000
 
 
 def effective_samples(p: Floats, t: Floats, group: NDArray[np.intp], groups: int) -> Floats:
-    """Number of independent pairs that would tell the correlation of two series as well as all pairs do.
+    """Return number of independent pairs that would tell the correlation of two series as well as all pairs do.
 
     n* with 1 / n* = 1 / n + 2 / n sum_j (n - j) / n rho_p(j) rho_t(j) over lags j = 1 .. n / 5, where rho are the
     autocorrelations of the series, their products summed over n - j pairs and divided by n - j (Bartlett 1935, doi
@@ -42,7 +42,8 @@ def effective_samples(p: Floats, t: Floats, group: NDArray[np.intp], groups: int
 
 
 def independent_means(values: Floats, group: NDArray[np.intp], groups: int) -> Floats:
-    """Number of independent samples that would tell the mean of a series as well as all do: n (1 - rho) / (1 + rho).
+    """Return number of independent samples that would tell the mean of a series as well as all do: n (1 - rho) / (1 +
+    rho).
 
     rho is the autocorrelation at lag 1, within 0..0.99, of a first-order process (Wilks 1997, doi
     10.1175/1520-0442(1997)010<0065:RHTFAF>2.0.CO;2).
@@ -62,7 +63,7 @@ def independent_means(values: Floats, group: NDArray[np.intp], groups: int) -> F
 
 
 def block_length(n: NDArray[np.intp], effective: Floats) -> NDArray[np.intp]:
-    """Samples in a block of a bootstrap in time: the L that solves L = (n - L + 1)^((2/3) (1 - n* / n)).
+    """Return samples in a block of a bootstrap in time: the L that solves L = (n - L + 1)^((2/3) (1 - n* / n)).
 
     Wilks (1997, doi 10.1175/1520-0442(1997)010<0065:RHTFAF>2.0.CO;2) with n* effective samples. Blocks are at least so
     long that no more than 150 fill the series, and at most half of it; a series without n* is taken in tenths.
@@ -94,7 +95,7 @@ def common_block_length(series: Sequence[Floats], group: NDArray[np.intp], group
 
 
 def _batches(order: NDArray[np.intp], size: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Groups of like length together, so that their padded rows fit in memory."""
+    """Return groups of like length together, so that their padded rows fit in memory."""
     batches, start = [], 0
     while start < len(order):
         stop = len(order)
@@ -125,7 +126,7 @@ def _effective(p: Floats, t: Floats, size: NDArray[np.intp]) -> Floats:
 
 
 def _autocorrelation(rows: Floats, longest: int) -> Floats:
-    """Sums of products over the sum of squares of each row at lags 1 .. `longest`."""
+    """Return sums of products over the sum of squares of each row at lags 1 .. `longest`."""
     length = next_fast_len(rows.shape[1] + longest, real=True)
     sums = irfft(np.abs(rfft(rows, length, axis=1)) ** 2, length, axis=1)[:, : longest + 1]
     with np.errstate(divide="ignore", invalid="ignore"):

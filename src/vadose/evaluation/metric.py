@@ -80,12 +80,12 @@ def kge(m: Moments) -> Floats:
 
 
 def constant_estimate(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Groups whose estimate does not vary."""
+    """Return groups whose estimate does not vary."""
     return np.asarray(np.sqrt(_ratio(m.pp, m.n)) <= CONSTANT * np.abs(m.p))
 
 
 def constant_label(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Groups whose label does not vary."""
+    """Return groups whose label does not vary."""
     return np.asarray(np.sqrt(_ratio(m.tt, m.n)) <= CONSTANT * np.abs(m.t))
 
 

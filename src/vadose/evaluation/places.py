@@ -39,7 +39,7 @@ class OverPlaces:
     effective: float
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Ends of the confidence interval, NaN with fewer than `FEWEST` effective places."""
+        """Return ends of the confidence interval, NaN with fewer than `FEWEST` effective places."""
         if not self._enough:
             return np.nan, np.nan
         t = float(stdtrit(self.freedom, (1 + level) / 2))
@@ -65,7 +65,7 @@ class OverPlaces:
         return t + self.bend * t * t + self.bend**2 * t**3 / 3 + self.shift
 
     def _bent(self, x: float) -> float:
-        """The statistic that `_straight` makes `x`."""
+        """Return the statistic that `_straight` makes `x`."""
         if abs(self.bend) < 1e-9:
             return x - self.shift
         return float((np.cbrt(1 + 3 * self.bend * (x - self.shift)) - 1) / self.bend)

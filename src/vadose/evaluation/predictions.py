@@ -93,7 +93,7 @@ def is_complete(predictions: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def by_sensor(table: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
-    """Number of each row's sensor, and one row for each sensor with its mean `lat` and `lon` in degrees.
+    """Return number of each row's sensor, and one row for each sensor with its mean `lat` and `lon` in degrees.
 
     Sensors are numbered in the order of their names. Rows of one sensor that follow one another are looked at once.
     """

@@ -147,7 +147,7 @@ PUBLISHED = "published"
 
 
 def publications(folder: Path | None = None) -> tuple[Publication, ...]:
-    """The works of a folder, by the names of their files; those that come with the package without one.
+    """Return the works of a folder, by the names of their files; those that come with the package without one.
 
     Raises:
         VadoseError: the folder holds none, or a file is no work.

@@ -124,7 +124,7 @@ def _same(table: pd.DataFrame, common: pd.DataFrame) -> bool:
 
 
 def _with_absent(sensors: pd.DataFrame, every: pd.DataFrame, min_samples: int) -> pd.DataFrame:
-    """The scores of sensors, and a row for each of `every` sensor that is not among them."""
+    """Return the scores of sensors, and a row for each of `every` sensor that is not among them."""
     absent = every[~every.set_index(SENSOR).index.isin(sensors.set_index(SENSOR).index)]
     rows = absent.assign(n=0, n_spread=0, left_out=f"0 samples, {min_samples} needed", note="")
     return pd.concat([sensors, rows]).sort_values(SENSOR, ignore_index=True)
@@ -152,7 +152,7 @@ def _product(
 
 
 def _corrected(products: Sequence[ProductScores]) -> list[ProductScores]:
-    """The same, p-values of each score corrected over products."""
+    """Return the same, p-values of each score corrected over products."""
     corrected = {
         f"{name}_holm": _holm(np.stack([product.behind[name].to_numpy() for product in products]))
         for name in ("p", "p_over_places")

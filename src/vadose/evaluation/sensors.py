@@ -81,7 +81,7 @@ def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict
 
 
 def has_scores(sensors: pd.DataFrame) -> pd.DataFrame:
-    """The sensors that have scores."""
+    """Return the sensors that have scores."""
     return sensors[sensors["left_out"] == ""]
 
 
@@ -128,7 +128,7 @@ def reliability(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd
 
 
 def figures(table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """The figures of a summary by the names of its rows and columns."""
+    """Return the figures of a summary by the names of its rows and columns."""
     return {str(name): {str(c): float(v) for c, v in row.items()} for name, row in table.to_dict("index").items()}
 
 

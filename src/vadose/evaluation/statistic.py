@@ -17,7 +17,9 @@ class Statistic:
     n: Floats
 
     def placed(self, at: NDArray[np.intp], groups: int) -> Self:
-        """The same among `groups` groups, its own at the numbers `at`; the others hold nothing, which is zeros."""
+        """Return the same among `groups` groups, its own at the numbers `at`; the others hold nothing, which is
+        zeros.
+        """
         return type(self)(*(_scattered(values, at, groups) for values in self._arrays()))
 
     def __eq__(self, other: object) -> bool:
@@ -44,13 +46,13 @@ class Means(Statistic):
 
     @classmethod
     def of(cls, values: Floats, group: NDArray[np.intp], groups: int) -> Self:
-        """Sums of values, each of which belongs to one of `groups` groups."""
+        """Return sums of values, each of which belongs to one of `groups` groups."""
         there = np.isfinite(values)
         n = np.bincount(group[there], minlength=groups).astype(np.float64)
         return cls(n, np.bincount(group[there], values[there], groups).astype(np.float64))
 
     def __add__(self, other: Self) -> Self:
-        """Sums of the values of both, group by group."""
+        """Return sums of the values of both, group by group."""
         return type(self)(self.n + other.n, self.total + other.total)
 
     @property

@@ -179,7 +179,7 @@ DIMENSIONS = (
 
 
 def classes_of(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
-    """The class of each row in every dimension whose columns a checked table has and that parts it at all.
+    """Return the class of each row in every dimension whose columns a checked table has and that parts it at all.
 
     Returns:
         By the titles of the dimensions: categorical in the order of the classes, NaN where a row has none.

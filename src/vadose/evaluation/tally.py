@@ -118,7 +118,7 @@ class Tally:
         return type(self)(self.sensors, *places, self.moments + other.moments, spread)
 
     def _placed(self, at: NDArray[np.intp], sensors: pd.DataFrame) -> Self:
-        """The same among more sensors."""
+        """Return the same among more sensors."""
         places = (self.rows, self.lat, self.lon)
         rows, lat, lon = (np.bincount(at, values, len(sensors)).astype(np.float64) for values in places)
         spread = {name: means.placed(at, len(sensors)) for name, means in self.spread.items()}

@@ -8,7 +8,8 @@ from vadose.evaluation.statistic import Floats
 
 
 def texture_class(sand: Floats, silt: Floats, clay: Floats) -> "pd.Series[str]":
-    """The twelve classes of the USDA (Soil Survey Manual, 2017, chapter 3), "" where the three do not add up to one.
+    """Return the twelve classes of the USDA (Soil Survey Manual, 2017, chapter 3), "" where the three do not add up to
+    one.
 
     Args:
         sand, silt, clay: mass fractions of fine earth, kg kg-1.

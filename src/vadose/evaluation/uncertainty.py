@@ -10,7 +10,7 @@ LEVELS = (50, 80, 90, 95)
 
 
 def spread_scores(mean: Floats, spread: Floats, truth: Floats) -> dict[str, Floats]:
-    """The scores of each sample by their names: `crps` and the coverage of each of `LEVELS`."""
+    """Return the scores of each sample by their names: `crps` and the coverage of each of `LEVELS`."""
     coverage = {f"coverage_{level}": covered(mean, spread, truth, level) for level in LEVELS}
     return {"crps": crps_gaussian(mean, spread, truth)} | coverage
 

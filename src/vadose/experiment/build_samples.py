@@ -61,7 +61,7 @@ def build_samples(
 
 
 def store_of(experiment: Experiment, store: Path, progress: Progress | None = None, workers: int = 1) -> SampleStore:
-    """The sample store of an experiment, built when it is not there, or the one that the experiment names.
+    """Return the sample store of an experiment, built when it is not there, or the one that the experiment names.
 
     Raises:
         VadoseError: as `build_samples`; or the store that is there was built from another table, period or other rules,
@@ -83,7 +83,7 @@ def store_of(experiment: Experiment, store: Path, progress: Progress | None = No
 
 
 def mapping_of(experiment: Experiment, samples: TableSamples) -> TableMapping:
-    """The mapping of a table, with the windows of the experiment.
+    """Return the mapping of a table, with the windows of the experiment.
 
     Raises:
         VadoseError: the mapping cannot be read, or it has windows of its own that are others.
@@ -99,7 +99,7 @@ def mapping_of(experiment: Experiment, samples: TableSamples) -> TableMapping:
 
 
 def _named(experiment: Experiment, named: Path, given: Path) -> SampleStore:
-    """The store that an experiment names, where it lies."""
+    """Return the store that an experiment names, where it lies."""
     asked = f"samples: {named} for the experiment '{experiment.name}'"
     if given.exists() and given.resolve() != named.resolve():
         raise VadoseError(asked, f"Others are given: {given}", "Leave those out, or name them in the configuration")
@@ -111,7 +111,9 @@ def _named(experiment: Experiment, named: Path, given: Path) -> SampleStore:
 
 
 def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
-    """What of the samples' origin differs from the experiment; where an archive or a table lies does not matter."""
+    """Return what of the samples' origin differs from the experiment; where an archive or a table lies does not
+    matter.
+    """
     samples = experiment.samples
     if isinstance(samples, TableSamples):
         mapping = mapping_of(experiment, samples).model_dump(mode="json", exclude_defaults=True)
@@ -156,7 +158,7 @@ class ArchiveSource:
         return Period.parse(self.samples.period)
 
     def read(self, sensor: Sensor) -> pd.DataFrame:
-        """Readings near the moments of the period."""
+        """Return readings near the moments of the period."""
         return self.insitu.read(sensor, _around(self.period, self.samples.labels.window_minutes))
 
     def times_of(self, sensor: Sensor) -> NDArray[np.datetime64]:
@@ -175,7 +177,7 @@ class ArchiveSource:
         return needed(self.sources, self.needs.names, also)
 
     def left_out(self) -> tuple[LeftOut, ...]:
-        """What of the needed products has not been read so far."""
+        """Return what of the needed products has not been read so far."""
         return left_out_of(self.needed)
 
     def assemble(self, tile: Tile, span: Period) -> FeatureBuilder:
@@ -209,7 +211,7 @@ def _allowed(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:
 
 
 def in_situ_archive(archive: Path) -> Path:
-    """The ISMN archive in a folder of products: `ismn`, or any zip archive whose name begins so.
+    """Return the ISMN archive in a folder of products: `ismn`, or any zip archive whose name begins so.
 
     Raises:
         VadoseError: there is none.

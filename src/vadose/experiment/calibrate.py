@@ -37,7 +37,7 @@ class HeldOut:
     lacking: Mapping[str, pd.DataFrame]
 
     def with_spread_of(self, calibration: Calibration) -> "HeldOut":
-        """The same with the spread calibrated."""
+        """Return the same with the spread calibrated."""
         lacking = {source: calibrated(table, calibration) for source, table in self.lacking.items()}
         return HeldOut(calibrated(self.whole, calibration), lacking)
 
@@ -102,13 +102,13 @@ def _cell(row: Mapping[str, float], name: str) -> str:
 
 
 def chapter_of(cost: pd.DataFrame) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     said = "Estimates of held-out samples by the same networks, with all that a source says taken away from them."
     return f"{said}\n\n{markdown_table(HEADER, [tuple(row) for row in cost.itertuples(index=False)])}"
 
 
 def _same(fold: HeldOut) -> pd.DataFrame:
-    """The whole estimates of the samples that were estimated without each source, too."""
+    """Return the whole estimates of the samples that were estimated without each source, too."""
     lacking = next(iter(fold.lacking.values()), fold.whole)
     keys = [*IDENTITY, "time"]
     return fold.whole[fold.whole.set_index(keys).index.isin(lacking.set_index(keys).index)]

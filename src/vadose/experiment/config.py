@@ -241,7 +241,7 @@ class Experiment(Section):
     min_samples: int = Field(default=20, ge=2, le=10_000_000)
 
     def allowing_unread(self, allowed: bool = True) -> "Experiment":
-        """The same, where it is allowed with samples that do without a source that cannot be read."""
+        """Return the same, where it is allowed with samples that do without a source that cannot be read."""
         if not allowed or not isinstance(self.samples, ArchiveSamples):
             return self
         return self.model_copy(update={"samples": self.samples.model_copy(update={"allow_unread": True})})
@@ -285,7 +285,7 @@ class Experiment(Section):
         )
 
     def baseline_needs(self, baseline: str) -> InputSpec | None:
-        """What a baseline reads; None when the experiment lacks any of its predictors."""
+        """Return what a baseline reads; None when the experiment lacks any of its predictors."""
         past = self.needs.history
         match baseline:
             case "trees":

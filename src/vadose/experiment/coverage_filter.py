@@ -13,7 +13,7 @@ ENOUGH = 0.95
 
 
 def coverage_filter(products: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """The products that have an estimate for nearly all samples, the first of all among them, and the others."""
+    """Return the products that have an estimate for nearly all samples, the first of all among them, and the others."""
     first = next(iter(products))
     dense = {
         name for name, table in products.items() if name == first or table["soil_moisture"].notna().mean() >= ENOUGH
@@ -25,7 +25,7 @@ def coverage_filter(products: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.
 
 
 def note_of(name: str, table: pd.DataFrame, first: str, judged: pd.DataFrame, min_samples: int) -> str:
-    """What a sparse baseline scores on its own samples, and the first product on the same."""
+    """Return what a sparse baseline scores on its own samples, and the first product on the same."""
     part = f"{name} has an estimate for {table['soil_moisture'].notna().mean():.0%} of the samples, and stands apart"
     try:
         both = matched({first: judged, name: table})

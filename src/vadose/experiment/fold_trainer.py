@@ -57,11 +57,11 @@ class FoldTrainer:
     machine: ComputeConfig = DEFAULT
 
     def network(self) -> list[Model]:
-        """The fusion network, each member of it."""
+        """Return the fusion network, each member of it."""
         return self._networks(NETWORK, self.experiment.network_needs, self.experiment.ensemble_size)
 
     def baseline(self, baseline: str) -> list[Model]:
-        """A baseline; none, when the experiment or its samples lack any of its predictors."""
+        """Return a baseline; none, when the experiment or its samples lack any of its predictors."""
         needs = needs_met(self.experiment, baseline, self.places.store)
         if needs is None:
             return []
@@ -133,7 +133,7 @@ class FoldTrainer:
 
 
 def needs_met(experiment: Experiment, baseline: str, store: SampleStore) -> InputSpec | None:
-    """What a baseline reads; None when the experiment or its samples lack any of it."""
+    """Return what a baseline reads; None when the experiment or its samples lack any of it."""
     needs = experiment.baseline_needs(baseline)
     return None if needs is None or needs.differences(store.holds) else needs
 

@@ -25,7 +25,7 @@ from vadose.fusion import InputSpec
 
 
 def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> list[Fold]:
-    """The folds of the labelled samples, each proved to share no place, or by year no time, between its parts.
+    """Return the folds of the labelled samples, each proved to share no place, or by year no time, between its parts.
 
     Args:
         plan: of the split.
@@ -49,7 +49,7 @@ def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> 
 
 
 def way_of(plan: SplitPlan) -> str:
-    """The way of the split in words."""
+    """Return the way of the split in words."""
     if plan.test_years:
         return f"{', '.join(map(str, plan.test_years))} held out"
     apart = f"{plan.grouping.block_degrees:g} degree block" if plan.grouping.by == "block" else plan.grouping.by
@@ -81,7 +81,7 @@ def check_observed(needs: InputSpec, store: SampleStore, folds: Sequence[Fold]) 
 
 
 def _held_out(plan: SplitPlan, index: pd.DataFrame) -> list[Fold]:
-    """What each fold tests on, and all else to train on."""
+    """Return what each fold tests on, and all else to train on."""
     if plan.test_years:
         return [years(index, plan.test_years)]
     if plan.test_fraction:
@@ -91,7 +91,7 @@ def _held_out(plan: SplitPlan, index: pd.DataFrame) -> list[Fold]:
 
 
 def _apart(plan: SplitPlan, index: pd.DataFrame, fold: Fold, gap_days: float) -> Fold:
-    """A fold with its validation rows, proved to have its parts apart."""
+    """Return a fold with its validation rows, proved to have its parts apart."""
     if plan.by_year:
         fold = temporal_split(index, fold, plan.validation_fraction, gap_days)
         check_leakage(index, (fold.train, fold.validation, fold.test), buffer_km=None, gap_days=gap_days)

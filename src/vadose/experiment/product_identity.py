@@ -40,7 +40,7 @@ def products_of_run(networks: Iterable[Path]) -> dict[str, str]:
 def differences(
     needs: InputSpec, learned: Products, held: Collection[str], met: Products, where: str
 ) -> tuple[str, ...]:
-    """What differs between what networks learned and what they meet, a line each, and what is done about it.
+    """Return what differs between what networks learned and what they meet, a line each, and what is done about it.
 
     A SMAP product never stands for another, unless the network reads it relative to the place's own record. Another
     level, convention or soil map under the same name is used as it is.

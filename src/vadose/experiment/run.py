@@ -118,7 +118,7 @@ class Run(Summarised):
         return asked
 
     def members(self) -> list[Model]:
-        """The fusion networks of all folds.
+        """Return the fusion networks of all folds.
 
         Raises:
             VadoseError: as `networks`; or one of them cannot be read.
@@ -134,7 +134,7 @@ class Run(Summarised):
         return merged(origin(path) for path in self.networks())
 
     def experiment(self) -> Experiment:
-        """What the run was made from.
+        """Return what the run was made from.
 
         Raises:
             VadoseError: the folder holds no run.

@@ -113,7 +113,7 @@ def _works(literature: str, simulated: bool) -> tuple[Publication, ...]:
 
 
 def _completed(found: Gathered, told: Sequence[Product]) -> dict[str, pd.DataFrame]:
-    """The tables, those of a run with the distance to its places of training."""
+    """Return the tables, those of a run with the distance to its places of training."""
     tables = dict(found.tables)
     for product in told:
         split = Run(product.path.parent.parent).split

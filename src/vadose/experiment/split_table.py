@@ -18,7 +18,7 @@ SHOWN = 5
 
 
 def table_of(folds: Sequence[Fold], index: pd.DataFrame) -> pd.DataFrame:
-    """A row for each sensor and year in each part of each fold.
+    """Return a row for each sensor and year in each part of each fold.
 
     Args:
         folds: of the samples of `index`.
@@ -55,7 +55,7 @@ def save_or_verify(table: pd.DataFrame, path: Path) -> None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The split of a run.
+    """Return the split of a run.
 
     Raises:
         VadoseError: it cannot be read.

@@ -132,7 +132,9 @@ def train(
 def _judged(
     experiment: Experiment, store: SampleStore, run: Run, folds: list[Fold], report: Reporter, machine: ComputeConfig
 ) -> tuple[dict[str, pd.DataFrame], Calibration, pd.DataFrame]:
-    """What every model says of the sensors held out, the calibration of the network, the cost of a missing source."""
+    """Return what every model says of the sensors held out, the calibration of the network, the cost of a missing
+    source.
+    """
     network: list[HeldOut] = []
     estimates: dict[str, list[pd.DataFrame]] = {NETWORK: []}
     for number, fold in enumerate(folds):
@@ -170,7 +172,7 @@ def _stood_for(baseline: str, met: Collection[str]) -> bool:
 
 
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:
-    """What a reader of the scorecard must know."""
+    """Return what a reader of the scorecard must know."""
     plan = experiment.split
     tested = np.concatenate([fold.test for fold in folds])
     sensors = len(store.index.iloc[tested][list(IDENTITY)].drop_duplicates())

@@ -13,7 +13,7 @@ from vadose.grid import distances_km
 
 
 def with_training_distance(table: pd.DataFrame, split: Path) -> pd.DataFrame:
-    """A table of estimates with the distance to the nearest place of training, km, in its own fold.
+    """Return a table of estimates with the distance to the nearest place of training, km, in its own fold.
 
     Args:
         table: of the sensors that the folds held out.

@@ -22,7 +22,7 @@ def left_out_of(sources: Iterable[Source]) -> tuple[LeftOut, ...]:
 
 
 def needed(sources: Iterable[Source], names: frozenset[str] | set[str], also: Sequence[str] = ()) -> list[Source]:
-    """The sources that observe some predictors, and those that are named."""
+    """Return the sources that observe some predictors, and those that are named."""
     return [s for s in sources if s.name in also or any(variable.name in names for variable in s.variables)]
 
 
@@ -66,5 +66,5 @@ def require_seen(archive: Path, seen: Mapping[str, bool], left_out: Iterable[Lef
 
 
 def told(left_out: Sequence[LeftOut], where: Path) -> list[str]:
-    """A line of what was not read, and where the list is; no line when everything was."""
+    """Return a line of what was not read, and where the list is; no line when everything was."""
     return [f"Not read: {summary(left_out)}; each with its reason in {where}"] if left_out else []

@@ -29,7 +29,7 @@ OTHER_PRODUCTS = (
 
 
 def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, float]) -> str:
-    """What the networks of a run are, what they learned from, how they were judged, and where they end.
+    """Return what the networks of a run are, what they learned from, how they were judged, and where they end.
 
     Args:
         run: that is finished.

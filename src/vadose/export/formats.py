@@ -32,7 +32,7 @@ PROGRAMS: dict[Format, tuple[str, ...]] = {"onnx": ("onnx", "onnxscript", "onnxr
 
 
 def format_of(name: str) -> Format:
-    """The format that a name means.
+    """Return the format that a name means.
 
     Raises:
         VadoseError: none, or what writes it is not installed.

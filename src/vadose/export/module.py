@@ -76,7 +76,7 @@ class ExportModule(nn.Module):
 
 
 def inputs_of(needs: InputSpec, season: bool) -> dict[str, Shape]:
-    """The inputs of a graph, in order: a number for an axis that is fixed, a name for one that is not.
+    """Return the inputs of a graph, in order: a number for an axis that is fixed, a name for one that is not.
 
     The axes of the pixels are `32 y + 64 halo` and `32 x + 64 halo` long; the halo is in cells.
     """

@@ -104,7 +104,7 @@ class FeatureBuilder:
         return cls(tile, needs, windows, owners, opened, absent, as_of)
 
     def at(self, time: np.datetime64) -> FeatureCube:
-        """The inputs at one moment."""
+        """Return the inputs at one moment."""
         moments = {
             name: source.at(time, self.windows.of(name), self._known_at(time)) for name, source in self.opened.items()
         }
@@ -125,7 +125,7 @@ class FeatureBuilder:
         )
 
     def _past_items(self, time: np.datetime64) -> set[str]:
-        """Identifiers of what the history is made from."""
+        """Return identifiers of what the history is made from."""
         past = self.needs.history
         sources = {self._owner(name) for name in past.variables} & self.opened.keys()
         return {item for source in sources for item in self.opened[source].items(time, past, self._known_at(time))}
@@ -191,7 +191,7 @@ def _published(dataset: xr.Dataset, last: np.datetime64 | None) -> bool:
 
 
 def _ending(period: Period, end: np.datetime64, source: str) -> Period:
-    """The period, but nothing later than `end`, which is part of it."""
+    """Return the period, but nothing later than `end`, which is part of it."""
     after = end + np.timedelta64(1, "ns")
     if after <= period.start:
         raise _unpublished(source, period, end)

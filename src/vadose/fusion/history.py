@@ -8,7 +8,7 @@ from vadose.fusion.regrid import Floats
 
 
 def steps_of(times: NDArray[np.datetime64], moment: np.datetime64, steps: int, step_days: float) -> NDArray[np.intp]:
-    """The step in which each time lies: 0 for the `step_days` that end with `moment`; -1 for none of them."""
+    """Return the step in which each time lies: 0 for the `step_days` that end with `moment`; -1 for none of them."""
     age = (moment - times) / np.timedelta64(1, "ns") / DAY_NS
     step = np.floor(age / step_days).astype(int)
     return np.where((age >= 0) & (step < steps), step, -1)

@@ -73,7 +73,8 @@ class InputSpec:
         return tuple(lacks)
 
     def met_by(self, held: Collection[str]) -> "InputSpec":
-        """The same needs by the names of what is held: another product of a role for what the own record is enough for.
+        """Return the same needs by the names of what is held: another product of a role for what the own record is
+        enough for.
 
         Args:
             held: names of the predictors that there are.
@@ -98,6 +99,6 @@ class InputSpec:
 
 
 def _stand_in(name: str, held: Collection[str]) -> str:
-    """A predictor of the same role among those that are held; "" where there is none."""
+    """Return a predictor of the same role among those that are held; "" where there is none."""
     roles = (role for role in distinct_roles() if name in role)
     return next((other for role in roles for other in sorted(role) if other in held), "")

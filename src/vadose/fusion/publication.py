@@ -25,7 +25,7 @@ class Publication:
 
     @classmethod
     def of(cls, dataset: xr.Dataset) -> "Publication":
-        """That of a dataset, or of one time of it; what it does not tell never was."""
+        """Return that of a dataset, or of one time of it; what it does not tell never was."""
         shape = dataset["time"].shape if "time" in dataset.coords else ()
         never = np.full(shape, "NaT", "datetime64[ns]")
         coords = (dataset.coords.get(name) for name in (AVAILABLE_AT, REPLACED_AT))

@@ -38,13 +38,13 @@ class Positions:
         return rows & ((self.columns >= -0.5) & (self.columns < width - 0.5))
 
     def window(self) -> tuple[slice, slice] | None:
-        """The rows and columns of the native grid that the targets touch, one neighbour more; None if none."""
+        """Return the rows and columns of the native grid that the targets touch, one neighbour more; None if none."""
         if not self.inside.any():
             return None
         return _span(self.rows, self.shape[0]), _span(self.columns, self.shape[1])
 
     def within(self, window: tuple[slice, slice]) -> "Positions":
-        """The same places on the native grid cut to `window`."""
+        """Return the same places on the native grid cut to `window`."""
         rows, columns = window
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         return Positions(self.rows - rows.start, self.columns - columns.start, shape)
@@ -58,7 +58,7 @@ def positions(native: xr.Dataset, target: GeoBox) -> Positions:
 
 
 def nearest(values: Floats, at: Positions) -> Floats:
-    """The native pixel that holds each target centre.
+    """Return the native pixel that holds each target centre.
 
     Args:
         values: (..., row, column).
@@ -116,7 +116,7 @@ def block_mean(values: Floats, factor: int) -> tuple[Floats, Floats]:
 
 
 def block_mode(values: Floats, factor: int) -> Floats:
-    """The class that is most frequent in each block of `factor` x `factor`; the smaller one of two as frequent.
+    """Return the class that is most frequent in each block of `factor` x `factor`; the smaller one of two as frequent.
 
     Args:
         values: (y * factor, x * factor) of classes, NaN where missing.
@@ -159,8 +159,8 @@ def _span(index: Floats, size: int) -> slice:
 
 @lru_cache(maxsize=4)
 def _centres(target: GeoBox, crs: str) -> tuple[Floats, Floats]:
-    """The pixel centres of a grid in another projection, or its axes in its own; those of the latest grids are kept,
-    since one look after the other is carried onto the same one.
+    """Return the pixel centres of a grid in another projection, or its axes in its own; those of the latest grids are
+    kept, since one look after the other is carried onto the same one.
     """
     x, y = target.coords["x"].values, target.coords["y"].values
     if _same_crs(str(target.crs), crs):

@@ -46,7 +46,9 @@ class Scene:
 
 
 def scenes_of(datasets: Iterable[xr.Dataset]) -> tuple[Scene, ...]:
-    """The looks in a source's datasets, the latest first; of equal times the later processing first, then by item."""
+    """Return the looks in a source's datasets, the latest first; of equal times the later processing first, then by
+    item.
+    """
     single = [look for dataset in datasets for look in _split(dataset)]
     single.sort(key=_identity)
     grouped = groupby(single, key=_identity)
@@ -56,7 +58,7 @@ def scenes_of(datasets: Iterable[xr.Dataset]) -> tuple[Scene, ...]:
 
 
 def resample_to(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
-    """The variables that a dataset holds on the grid of `target`, each (..., y, x), by name.
+    """Return the variables that a dataset holds on the grid of `target`, each (..., y, x), by name.
 
     Only the native pixels that the target touches are read, and those of all variables at once.
     """
@@ -102,7 +104,7 @@ def _split(dataset: xr.Dataset) -> list[Scene]:
 
 
 def _identity(look: Scene) -> tuple[int, str, str]:
-    """What the native grids of one look share; two processings may bear one name."""
+    """Return what the native grids of one look share; two processings may bear one name."""
     return _order(look.time), look.item, look.processed
 
 

@@ -33,11 +33,11 @@ class TemporalPolicy:
     latency_days: dict[str, Days] = field(default_factory=dict)
 
     def of(self, source: str) -> float:
-        """The oldest age that counts, days."""
+        """Return the oldest age that counts, days."""
         return self.max_age_days.get(source, SPECS[source].max_age_days if source in SPECS else OTHER_MAX_AGE_DAYS)
 
     def until(self, source: str, time: np.datetime64, as_of: np.datetime64 | None = None) -> np.datetime64:
-        """The latest time of observation that may count at a moment; whether one does its own publication tells.
+        """Return the latest time of observation that may count at a moment; whether one does its own publication tells.
 
         Args:
             source: its name; one without a latency, which does not change, counts always.
@@ -60,7 +60,7 @@ class TemporalPolicy:
         return as_of if as_of is not None else (time if self.causal else None)
 
     def dated(self, dataset: xr.Dataset, source: str) -> xr.Dataset:
-        """A dataset whose times tell when the product of each was published, and when it was replaced.
+        """Return a dataset whose times tell when the product of each was published, and when it was replaced.
 
         Args:
             dataset: of a source; one that does not change is given back as it is.

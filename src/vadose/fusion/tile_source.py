@@ -49,7 +49,7 @@ class TileSource(Protocol):
     """A source on a tile, asked at one moment after another."""
 
     def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
-        """The latest valid values not older than `max_age` days, of what counted at `known_at`."""
+        """Return the latest valid values not older than `max_age` days, of what counted at `known_at`."""
         ...
 
     def lags(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
@@ -57,7 +57,7 @@ class TileSource(Protocol):
         ...
 
     def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
-        """Identifiers of what the steps are made from."""
+        """Return identifiers of what the steps are made from."""
         ...
 
 
@@ -103,7 +103,7 @@ class PixelSource:
     _means: dict[int, dict[str, tuple[Floats, Floats]]] = field(default_factory=dict)
 
     def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
-        """The latest valid pixels not older than `max_age` days, and their means over cells."""
+        """Return the latest valid pixels not older than `max_age` days, and their means over cells."""
         ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age, known_at)]
         self._forget_all_but(ranks)
         ages = [((self.looks[rank].item,), age_days(time, self.looks[rank].time)) for rank in ranks]
@@ -127,7 +127,7 @@ class PixelSource:
         return step_means(values, step, history.steps, shares)
 
     def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
-        """Looks in reach of the steps."""
+        """Return looks in reach of the steps."""
         days = history.steps * history.step_days
         return {look.item for look in self.looks if _in_reach(look, time, days, known_at)}
 
@@ -199,11 +199,11 @@ class CellSeries:
         return cls(items, times, values, fraction, Publication.of(datasets[0]), named)
 
     def items_at(self, number: int) -> tuple[str, ...]:
-        """Identifiers of what one time was read from."""
+        """Return identifiers of what one time was read from."""
         return self.named[number] if self.named else self.items
 
     def reach(self, time: np.datetime64, days: float, known_at: Known) -> list[tuple[np.datetime64 | None, int]]:
-        """Times at the moment not older than `days` that counted at `known_at`, with their numbers."""
+        """Return times at the moment not older than `days` that counted at `known_at`, with their numbers."""
         if not self.times.size:
             return [(None, 0)]
         oldest = time - np.timedelta64(round(days * DAY_NS), "ns")
@@ -220,7 +220,7 @@ class CellSource:
     tile: Tile
 
     def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
-        """The latest valid cell values not older than `max_age` days."""
+        """Return the latest valid cell values not older than `max_age` days."""
         looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, known_at)]
         looks.sort(key=lambda look: (age_days(time, look[0]), look[2].items))
         ages = [(one.items_at(number), age_days(time, when)) for when, number, one in looks]

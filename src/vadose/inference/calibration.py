@@ -51,7 +51,7 @@ UNCALIBRATED = Calibration()
 def conformal_scale(
     mean: Floats, spread: Floats, truth: Floats, sensor: NDArray[np.intp], place: NDArray[np.intp] | None = None
 ) -> float:
-    """The factor of the spread that makes the central interval of 90 % hold 90 % of the truth.
+    """Return the factor of the spread that makes the central interval of 90 % hold 90 % of the truth.
 
     It is the quantile of `|truth - mean|` / spread over that of a Gaussian: conformal prediction with locally weighted
     residuals (Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2), where each place weighs the same, and

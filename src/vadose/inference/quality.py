@@ -54,7 +54,7 @@ def ages_of(inputs: FeatureCube, sources: Sequence[str]) -> dict[str, NDArray[np
 
 
 def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags:
-    """What is stale, cloudy or steep, (y, x), bits of `Quality`, each told by the cell alone.
+    """Return what is stale, cloudy or steep, (y, x), bits of `Quality`, each told by the cell alone.
 
     Args:
         inputs: of a tile.
@@ -75,12 +75,12 @@ def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags
 
 
 def mask_spec() -> InputSpec:
-    """What has to be assembled for `of_conditions`."""
+    """Return what has to be assembled for `of_conditions`."""
     return InputSpec(cells=tuple(masks()))
 
 
 def of_conditions(inputs: FeatureCube) -> Flags:
-    """What is frozen, water or urban, (y, x), bits of `Quality`; no flag where nothing tells.
+    """Return what is frozen, water or urban, (y, x), bits of `Quality`; no flag where nothing tells.
 
     Args:
         inputs: of a tile, assembled to `mask_spec`.

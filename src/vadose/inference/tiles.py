@@ -38,7 +38,7 @@ class TileEstimate:
     ages: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def flagged(self, flags: NDArray[np.uint32]) -> "TileEstimate":
-        """The same with further bits of quality, (y, x)."""
+        """Return the same with further bits of quality, (y, x)."""
         return replace(self, quality=self.quality | flags)
 
 
@@ -69,7 +69,7 @@ def estimate_tile(
 
 
 def empty_estimate(tile: Tile, needs: InputSpec) -> TileEstimate:
-    """A tile of which no source said anything: no estimate, and every needed source flagged as missing."""
+    """Return a tile of which no source said anything: no estimate, and every needed source flagged as missing."""
     shape = tuple(tile.cells.shape)
     missing = {Quality.missing(source_of(name)) for name in needs.names if source_of(name) in SOURCES}
     flags = sum(missing) | (Quality.HISTORY_SHORT if needs.history.variables else 0)
@@ -79,6 +79,6 @@ def empty_estimate(tile: Tile, needs: InputSpec) -> TileEstimate:
 
 
 def changing(needs: InputSpec) -> tuple[str, ...]:
-    """The needed sources that are observed again and again, in the order of the vocabulary."""
+    """Return the needed sources that are observed again and again, in the order of the vocabulary."""
     needed = {source_of(name) for name in needs.names}
     return tuple(source for source in SOURCES if source in needed & LATENCY_DAYS.keys())

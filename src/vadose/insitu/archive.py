@@ -90,7 +90,7 @@ class ArchiveReader:
             raise malformed(path, f"It cannot be read: {error}") from error
 
     def first_line(self, path: str) -> str:
-        """The first line of a file that is not blank, whatever ends it and in whatever 8-bit encoding it is.
+        """Return the first line of a file that is not blank, whatever ends it and in whatever 8-bit encoding it is.
 
         Raises:
             VadoseError: the file is no text or cannot be read.

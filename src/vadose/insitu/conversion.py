@@ -105,7 +105,9 @@ def _tables(archive: Path, out: Path, workers: int, report: Progress | None) -> 
 
 
 def _begin(out: Path, told: Mapping[str, Any]) -> Path:
-    """The folder in which the tables grow, new or as an earlier run left it; what that run left half done is gone."""
+    """Return the folder in which the tables grow, new or as an earlier run left it; what that run left half done is
+    gone.
+    """
     staging = out.with_name(f"{out.name}.building")
     begun = _read(staging / PLAN) or _read(staging / DECLARATION)
     if not begun:
@@ -148,7 +150,7 @@ class _Readers:
             yield cls(files, pool, 4 * workers)
 
     def read(self, series: Sequence[tuple[int, Series]]) -> Iterator[SensorCounts]:
-        """The sensors in their order; few of them wait in memory."""
+        """Yield the sensors in their order; few of them wait in memory."""
         if self.pool is None:
             yield from (gather(self.files, number, one) for number, one in series)
             return
@@ -173,7 +175,7 @@ def _opened(archive: Path, digest: str) -> ArchiveReader:  # noqa: ARG001 - anot
 def _write_network(
     folder: Path, gathered: Iterable[SensorCounts], report: Progress | None, place: tuple[int, int]
 ) -> None:
-    """The readings of a network, and what its sensors hold: whole or not at all."""
+    """Write the readings of a network and the counts of its sensors, atomically."""
     sensors: list[dict[str, Any]] = []
     unreadable: list[Fault] = []
     with atomic_write(folder) as temporary:
@@ -200,7 +202,7 @@ _PACKED = {"time": "DELTA_BINARY_PACKED"}
 
 
 def _finish(staging: Path, out: Path, told: Mapping[str, Any], unreadable: list[Fault]) -> InsituReport:
-    """The table of sensors and the declaration, from what each network tells of itself."""
+    """Return the table of sensors and the declaration, from what each network tells of itself."""
     networks = [_read(path) for path in sorted(staging.glob(f"{READINGS}/*/{NETWORK}"))]
     sensors = sorted((row for network in networks for row in network["sensors"]), key=lambda row: int(row["sensor"]))
     unreadable = sorted(

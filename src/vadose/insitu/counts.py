@@ -63,7 +63,7 @@ def gather(files: ArchiveReader, number: int, series: Series) -> SensorCounts:
 
 
 def counted(sensors: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Counts over sensors.
+    """Return counts over sensors.
 
     Args:
         sensors: what `gather` told of each.
@@ -102,7 +102,7 @@ def _grouped(sensors: Sequence[Mapping[str, Any]], label: str) -> dict[str, dict
 
 
 def _counts(readings: pd.DataFrame) -> dict[str, Any]:
-    """Counts of the readings of a sensor.
+    """Return counts of the readings of a sensor.
 
     A repeated reading agrees in time, value and flag with an earlier one; conflicting ones agree in their time only.
     """
@@ -132,7 +132,7 @@ def _in_range(value: float) -> bool:
 
 
 def _table(number: int, series: Series, readings: pd.DataFrame) -> pa.Table:
-    """Readings as READINGS_SCHEMA; what is the same in every row is a dictionary of one."""
+    """Return readings as READINGS_SCHEMA; what is the same in every row is a dictionary of one."""
     sensor, size = series.sensor, len(readings)
     flags = readings["flag"].cat
     columns = {

@@ -32,12 +32,12 @@ FROZEN: Final = frozenset({"D01", "D02", "D03"})
 
 
 def codes(flag: str) -> frozenset[str]:
-    """The single codes of what stands in a file, such as "D03,D05"."""
+    """Return the single codes of what stands in a file, such as "D03,D05"."""
     return frozenset(code.strip() for code in flag.split(","))
 
 
 def explained(flag: str) -> str:
-    """What a flag, or several joined by commas, means."""
+    """Return what a flag, or several joined by commas, means."""
     return "; ".join(MEANINGS.get(code, f"{code or 'none'}: unknown to ISMN") for code in sorted(codes(flag)))
 
 

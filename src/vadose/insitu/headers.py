@@ -97,7 +97,7 @@ def name_of(file: str) -> Name:
 
 
 def sensor_of(file: str, first_line: str) -> Sensor:
-    """The sensor of a file.
+    """Return the sensor of a file.
 
     The first line tells the place; the name tells the station and the instrument without blanks, and the depths with
     all their digits. The two write blanks and underscores differently, and must agree otherwise.
@@ -145,7 +145,7 @@ class Layout:
 
 
 def layout_of(first_line: str) -> Layout:
-    """The layout of a file by its first line: a header or, in the CEOP layout, a reading with its place.
+    """Return the layout of a file by its first line: a header or, in the CEOP layout, a reading with its place.
 
     Raises:
         VadoseError: it is of neither layout.
@@ -163,7 +163,7 @@ def layout_of(first_line: str) -> Layout:
 
 
 def without_mark(file: str, content: bytes) -> bytes:
-    """The text of a file without a byte order mark of UTF-8.
+    """Return the text of a file without a byte order mark of UTF-8.
 
     Raises:
         VadoseError: it is UTF-16 or UTF-32, or no text: ISMN's columns are counted in single bytes.
@@ -184,12 +184,12 @@ def decoded(content: bytes) -> str:
 
 
 def ascii_of(line: bytes) -> str:
-    """A line with one sign for each of its bytes, so that columns are counted alike in every encoding."""
+    """Return a line with one sign for each of its bytes, so that columns are counted alike in every encoding."""
     return line.decode("ascii", "replace")
 
 
 def malformed(file: str, found: str) -> VadoseError:
-    """The answer to a file that cannot be trusted."""
+    """Return the answer to a file that cannot be trusted."""
     return VadoseError(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
 
 

@@ -56,7 +56,7 @@ class Series:
     static: str | None = None
 
     def read(self, files: ArchiveReader) -> Reading:
-        """The readings.
+        """Return the readings.
 
         Args:
             files: of the archive.
@@ -127,7 +127,7 @@ class IsmnIndex:
 
 
 def read_file(files: ArchiveReader, path: str) -> pd.DataFrame:
-    """The readings of one data file, as they stand.
+    """Return the readings of one data file, as they stand.
 
     Args:
         files: of the archive.
@@ -153,7 +153,7 @@ def _flags(flags: tuple[str, ...]) -> pd.CategoricalDtype:
 
 
 def _in_order(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """A table in the order of time, and how many of its rows stood after a later one."""
+    """Return a table in the order of time, and how many of its rows stood after a later one."""
     if table.index.is_monotonic_increasing:
         return table, 0
     times = table.index.to_numpy()
@@ -162,7 +162,7 @@ def _in_order(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """The files of one sensor as one series; what two of them repeat stands there once."""
+    """Return the files of one sensor as one series; what two of them repeat stands there once."""
     if len(tables) == 1:
         return tables[0]
     both = pd.concat([table.astype({"flag": object}) for table in tables]).sort_index(kind="stable")
@@ -171,7 +171,8 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _nearest(sensor: Sensor, thermometers: list[tuple[Name, str]]) -> tuple[str, ...]:
-    """The files of the thermometer at the most similar depth, of the sensor's own instrument where there are several.
+    """Return the files of the thermometer at the most similar depth, of the sensor's own instrument where there are
+    several.
 
     Depths are similar when upper and lower ends each lie no more than 5 cm apart.
     """
@@ -197,7 +198,7 @@ def _plausible(warmth: pd.DataFrame) -> pd.DataFrame:
 
 
 def _at(warmth: pd.DataFrame, times: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """The temperature nearest to each time, within an hour; NaN where there is none."""
+    """Return the temperature nearest to each time, within an hour; NaN where there is none."""
     if warmth.empty:
         return np.full(times.size, np.nan)
     known = warmth.index.to_numpy()

@@ -57,7 +57,7 @@ class Ismn:
         object.__setattr__(self, "path", Path(self.path))
 
     def sensors(self, area: AreaOfInterest | None = None, deepest_m: float | None = None) -> tuple[Sensor, ...]:
-        """The soil moisture sensors of the archive, sorted.
+        """Return the soil moisture sensors of the archive, sorted.
 
         Args:
             area: only those in it.
@@ -85,7 +85,7 @@ class Ismn:
         return self._holdings.malformed
 
     def read(self, sensor: Sensor, period: Period | None = None) -> pd.DataFrame:
-        """The readings of a sensor.
+        """Return the readings of a sensor.
 
         Args:
             sensor: one of `sensors()`.

@@ -86,7 +86,7 @@ class ParquetReader:
         return ()
 
     def read(self, sensor: Sensor) -> pd.DataFrame:
-        """The readings of a sensor, as `Ismn.read` gives them.
+        """Return the readings of a sensor, as `Ismn.read` gives them.
 
         Args:
             sensor: one of `sensors`.

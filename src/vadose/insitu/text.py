@@ -105,7 +105,7 @@ class _Text:
         return self._bytes(self.start, offset, _WORD).view("<u8")
 
     def bytes_of(self, lines: Places, offset: int, width: int) -> NDArray[np.uint8]:
-        """Some bytes of some lines from an offset on, whatever they belong to, (line, byte)."""
+        """Return some bytes of some lines from an offset on, whatever they belong to, (line, byte)."""
         return self._bytes(self.start[lines], offset, width).view(np.uint8).reshape(-1, width)
 
     def line(self, number: int) -> str:
@@ -194,7 +194,7 @@ def _distinct(words: list[Words]) -> tuple[Places, Places]:
 
 
 def _split(rows: NDArray[np.uint8]) -> tuple[NDArray[np.float64], Places, tuple[str, ...]]:
-    """Endings, (ending, byte): of each the value, NaN where none can be read, and a place in the flags."""
+    """Return endings, (ending, byte): of each the value, NaN where none can be read, and a place in the flags."""
     ink = rows > ord(" ")
     token = np.cumsum(ink[:, 1:] & ~ink[:, :-1], axis=1, dtype=np.uint8)
     ink = ink[:, 1:] & ~ink[:, :1]

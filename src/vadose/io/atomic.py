@@ -74,7 +74,9 @@ def renewing(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """A hidden folder beside `path`, removed in the end; what a killed run leaves of it counts as its leftovers."""
+    """Yield a hidden folder beside `path`, removed in the end; what a killed run leaves of it counts as its
+    leftovers.
+    """
     folder = _beside(path)
     folder.mkdir(parents=True)
     try:
@@ -143,7 +145,7 @@ _REMEDIES = {
 
 
 def in_words(error: OSError) -> VadoseError:
-    """An error of the system in three parts."""
+    """Return an error of the system in three parts."""
     names = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
     found = error.strerror or str(error) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0, "Look at it and its permissions, and run the same command again")
@@ -160,7 +162,7 @@ def _beside(path: Path) -> Path:
 
 
 def _prefix(path: Path) -> str:
-    """What the names of temporary files of a path begin with."""
+    """Return what the names of temporary files of a path begin with."""
     longest = _LONGEST_NAME - 10 - len(os.fsencode(path.suffix + OLD))
     name = (
         path.name if len(os.fsencode(path.name)) <= longest else hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]

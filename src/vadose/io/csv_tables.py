@@ -23,7 +23,9 @@ _YEARS: Final = (1678, 2261)
 
 
 def read_csv(path: Path, texts: Collection[str], **options: Any) -> pd.DataFrame:
-    """A CSV file, also compressed: some columns as text to the letter, words for missing numbers only in the others."""
+    """Return a CSV file, also compressed: some columns as text to the letter, words for missing numbers only in the
+    others.
+    """
     columns = [*pd.read_csv(path, nrows=0).columns]
     table: pd.DataFrame = pd.read_csv(
         path,
@@ -37,7 +39,8 @@ def read_csv(path: Path, texts: Collection[str], **options: Any) -> pd.DataFrame
 
 
 def utc_times(column: "pd.Series[Any]", asked: str, form: str | None = None) -> NDArray[np.datetime64]:
-    """Times of a column, datetime64[ns] in UTC; what has no offset is UTC, and offsets may differ from row to row.
+    """Return times of a column, datetime64[ns] in UTC; what has no offset is UTC, and offsets may differ from row to
+    row.
 
     Args:
         column: times, or text of ISO 8601: a day at least, the year first.

@@ -183,7 +183,7 @@ def closest(name: str, known: Iterable[str]) -> str:
 
 
 def metadata(kind: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file says of itself: its kind, the package version and all that it was made from."""
+    """Return what a file says of itself: its kind, the package version and all that it was made from."""
     return {"kind": kind, "vadose_version": __version__, "made_from": dict(made_from)}
 
 

@@ -63,5 +63,5 @@ def _silently(_path: Path, _reason: str) -> None:
 
 
 def relative(path: Path, folder: Path) -> str:
-    """A path as it stands in lists: relative to a folder where it lies in it."""
+    """Return a path as it stands in lists: relative to a folder where it lies in it."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else os.fspath(path)

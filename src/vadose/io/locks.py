@@ -119,7 +119,7 @@ def is_vacant(folder: Path) -> bool:
 
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """A folder with those above it; those that were made for this and stay empty are removed again."""
+    """Yield a folder with those above it; those that were made for this and stay empty are removed again."""
     lacking = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -143,7 +143,7 @@ def _held(lock: Path, target: Path) -> Iterator[None]:
 
 
 def _taken(lock: Path, target: Path) -> int:
-    """The open file of a lock that this process holds now."""
+    """Return the open file of a lock that this process holds now."""
     while True:
         descriptor = _opened(lock)
         try:

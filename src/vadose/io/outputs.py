@@ -44,7 +44,7 @@ class Request:
 
     @classmethod
     def of(cls, command: str, out: Path, **asked: Any) -> "Request":
-        """The request of a command; paths count from where it writes, so that all of it may be moved.
+        """Return the request of a command; paths count from where it writes, so that all of it may be moved.
 
         Args:
             command: its words.

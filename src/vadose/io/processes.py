@@ -24,7 +24,8 @@ _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of their own interpreter. If this process ends by an error they end too; if it is killed, at once.
+    """Yield processes of their own interpreter. If this process ends by an error they end too; if it is killed, at
+    once.
 
     Args:
         workers: how many.
@@ -50,7 +51,7 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def ending_with_this() -> Iterator[None]:
-    """Processes that are begun within are ended when this ends by an error: asked first, killed if they do not."""
+    """End the processes that are begun within, if this ends by an error: terminate, then kill."""
     before = set(active_children())
     try:
         yield

@@ -15,7 +15,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def netcdf_engine(path: Path, asked: str) -> str:
-    """The engine of xarray for a NetCDF or HDF5 file that holds its own data.
+    """Return the engine of xarray for a NetCDF or HDF5 file that holds its own data.
 
     Raises:
         VadoseError: it is neither, or its data lie in other files.

@@ -33,7 +33,7 @@ _LONGEST = {True: 0.05, False: 5000.0}
 
 
 def read_area(where: str) -> AreaOfInterest:
-    """An area from the command line: "west,south,east,north" in degrees, or a file of polygons.
+    """Return an area from the command line: "west,south,east,north" in degrees, or a file of polygons.
 
     GeoJSON is in degrees (RFC 7946) unless it names another CRS; GeoPackage, shapefile, FlatGeobuf and GeoParquet say
     what they are in. All polygons together are the area; their holes are not in it.
@@ -65,7 +65,7 @@ def _of_geojson(path: Path) -> AreaOfInterest:
 
 
 def read_shapes(path: Path) -> Any:
-    """The features of a file with their columns, a GeoDataFrame in degrees; edges stay where they were.
+    """Return the features of a file with their columns, a GeoDataFrame in degrees; edges stay where they were.
 
     Raises:
         VadoseError: it cannot be read, is of another format than its name says, or has no CRS.
@@ -96,7 +96,7 @@ def in_degrees(layer: Any, asked: str) -> Any:
 
 
 def _within_degrees(layer: Any, asked: str) -> Any:
-    """The polygons of a layer, cut at the antimeridian."""
+    """Return the polygons of a layer, cut at the antimeridian."""
     shapes = [[within_degrees(one, asked) for one in polygons_of(shape)] for shape in layer.geometry]
     return layer.set_geometry([shapely.union_all(parts) for parts in shapes], crs=layer.crs)
 
@@ -106,7 +106,7 @@ def _of_layer(path: Path) -> AreaOfInterest:
 
 
 def _layer(path: Path, asked: str) -> Any:
-    """The features of a file, whose format is that of its name: GDAL is not asked to guess."""
+    """Return the features of a file, whose format is that of its name: GDAL is not asked to guess."""
     if path.suffix.lower() in _GEOJSON:
         return _features(path, asked)
     geopandas = importlib.import_module("geopandas")  # heavy, and seldom needed
@@ -172,7 +172,7 @@ def _require_magic(path: Path, asked: str) -> None:
 
 @contextmanager
 def _unpacked(path: Path, asked: str) -> Iterator[Path]:
-    """The one file of polygons of a zip file, unpacked with what belongs to it into a folder of its own."""
+    """Yield the one file of polygons of a zip file, unpacked with what belongs to it into a folder of its own."""
     with zipfile.ZipFile(path) as packed, tempfile.TemporaryDirectory() as folder:
         members = [one for one in packed.infolist() if PurePosixPath(one.filename).suffix.lower() in _BESIDE]
         if sum(one.file_size for one in members) > _LARGEST_UNPACKED:

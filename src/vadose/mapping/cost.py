@@ -61,7 +61,7 @@ class CostEstimate:
 
 
 def estimate_cost(request: MapRequest, crew: Executor) -> CostEstimate:
-    """What a map would cost; nothing is written.
+    """Return what a map would cost; nothing is written.
 
     Time and memory are those of the tasks that are finished in the folder, if there are any; otherwise one moment of
     one tile in the middle of the map is estimated, and its result thrown away.

@@ -93,7 +93,7 @@ class Executor:
             yield client
 
     def _far(self, distributed: Any) -> Any:
-        """A client of a scheduler that runs already."""
+        """Return a client of a scheduler that runs already."""
         try:
             client = _within(2 * PATIENCE_S + 5, partial(_reached, distributed, self.scheduler))
         except Exception as error:  # junk in answer gives any error, MemoryError among them
@@ -119,7 +119,7 @@ def _reached(distributed: Any, address: str) -> Any:
 
 
 def _within(seconds: float, ask: Callable[[], Any]) -> Any:
-    """What a call gives, or its error; TimeoutError when it does not end, in a thread that holds up nobody."""
+    """Return what a call gives, or its error; TimeoutError when it does not end, in a thread that holds up nobody."""
     answer: Future[Any] = Future()
 
     def run() -> None:

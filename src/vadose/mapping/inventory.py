@@ -39,7 +39,7 @@ def inventory(
     windows: TemporalPolicy,
     as_of: np.datetime64 | None = None,
 ) -> tuple[ArchiveFile, ...]:
-    """What meets an area and the time that a map looks back on; only of sources that are needed.
+    """Return what meets an area and the time that a map looks back on; only of sources that are needed.
 
     Args:
         sources: of an archive.

@@ -195,7 +195,7 @@ def _held(
     moments: Sequence[np.datetime64],
     as_of: np.datetime64 | None,
 ) -> tuple[ArchiveFile, ...]:
-    """What networks and flags are made from, each file once."""
+    """Return what networks and flags are made from, each file once."""
     asked = ((tools.sources, tools.needs), (tools.conditions, mask_spec()))
     found: dict[str, ArchiveFile] = {}
     for sources, needs in asked:
@@ -205,14 +205,14 @@ def _held(
 
 
 def notice_of(trained_on_simulated: bool, archive: Path) -> str:
-    """What of a map is simulated: all of it, the training of its networks, or nothing."""
+    """Return what of a map is simulated: all of it, the training of its networks, or nothing."""
     if (archive / "world.json").exists():
         return SIMULATED
     return "Of real products, by networks trained on a SIMULATED world." if trained_on_simulated else ""
 
 
 def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
-    """What of the archive a map does not read.
+    """Return what of the archive a map does not read.
 
     Raises:
         VadoseError: it is all that there is of a source that the networks need.
@@ -238,7 +238,7 @@ def _judge_units(source: SoilGrids, area: AreaOfInterest) -> None:
 
 
 def _meeting(source: Source) -> tuple[LeftOut, ...]:
-    """What of a source would meet a map, or is all that the archive holds of it, and is not read."""
+    """Return what of a source would meet a map, or is all that the archive holds of it, and is not read."""
     index = getattr(source, "index", None)
     if not isinstance(index, Index | GranuleIndex):
         return left_out_of((source,))

@@ -56,7 +56,8 @@ class MapFrame:
 
 
 def map_frames(folder: Path, plan: Plan, coverage: Coverage | None = None) -> Iterator[MapFrame]:
-    """The map at one moment after another, put together from its finished tiles; one moment is in memory at a time.
+    """Yield the map at one moment after another, put together from its finished tiles; one moment is in memory at a
+    time.
 
     Args:
         folder: of the map.

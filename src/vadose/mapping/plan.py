@@ -84,7 +84,7 @@ class Plan:
 
 
 def made_from(request: MapRequest, run: Run, items: Sequence[str], as_of: np.datetime64 | None) -> dict[str, Any]:
-    """What a map is made from, besides area, moments and tiles: by value where it may change."""
+    """Return what a map is made from, besides area, moments and tiles: by value where it may change."""
     return {
         "run": str(run.folder.absolute()),
         "archive": str(request.archive.absolute()),
@@ -115,7 +115,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """What differs, a line each."""
+    """Return what differs, a line each."""
     found = []
     if held["vadose_version"] != asked["vadose_version"]:
         found.append(f"vadose {held['vadose_version']}, now {asked['vadose_version']}")

@@ -61,7 +61,7 @@ def series_of(
 
 
 def _identity(places: Path | pd.DataFrame | None) -> Path | str | None:
-    """A path, or a checksum of a table."""
+    """Return a path, or a checksum of a table."""
     return tokenize(places) if isinstance(places, pd.DataFrame) else places
 
 
@@ -79,7 +79,7 @@ def _series(
 
 
 def read_points(path: Path | pd.DataFrame | None) -> pd.DataFrame:
-    """The points of a CSV file or a table: place, lon, lat; none without a file.
+    """Return the points of a CSV file or a table: place, lon, lat; none without a file.
 
     Raises:
         VadoseError: it cannot be read, or has no lon and lat.
@@ -105,7 +105,7 @@ def _table(points: Path | pd.DataFrame) -> pd.DataFrame:
 
 
 def read_polygons(path: Path | pd.DataFrame) -> dict[str, shapely.Geometry]:
-    """The polygons of a file or a GeoDataFrame, by their names or else their numbers, in degrees.
+    """Return the polygons of a file or a GeoDataFrame, by their names or else their numbers, in degrees.
 
     Raises:
         VadoseError: it cannot be read, has no CRS or no polygon, or two of one name.

@@ -89,7 +89,7 @@ class WorkerContext:
         return cls(experiment.name, members, sources, conditions, experiment.windows, run.calibration())
 
     def on(self, device: str) -> "WorkerContext":
-        """The same, its networks moved to a device.
+        """Return the same, its networks moved to a device.
 
         Raises:
             VadoseError: this machine has no such device.

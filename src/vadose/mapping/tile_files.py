@@ -86,7 +86,7 @@ def write(folder: Path, task: Task, finished: TaskResult, seconds: float, peak_m
 
 
 def finished(folder: Path, task: Task) -> TaskRecord | None:
-    """The receipt of a task whose arrays are there as they were written; None if they are not."""
+    """Return the receipt of a task whose arrays are there as they were written; None if they are not."""
     try:
         receipt = TaskRecord(**read_json(task_record_of(folder, task)))
         return receipt if sha256(arrays_of(folder, task)) == receipt.sha256 else None
@@ -95,7 +95,7 @@ def finished(folder: Path, task: Task) -> TaskRecord | None:
 
 
 def read(folder: Path, task: Task, number: int) -> tuple[TileEstimate, tuple[str, ...]]:
-    """The estimate of a finished task at one of its moments, and what it was made from."""
+    """Return the estimate of a finished task at one of its moments, and what it was made from."""
     with np.load(arrays_of(folder, task)) as held:
         layers = {name: held[name][number] for name in held.files if name != "items"}
         items = parse_json(held["items"].tobytes(), f"map: the items of {arrays_of(folder, task)}")[number]

@@ -19,7 +19,7 @@ _DAY = np.timedelta64(1, "D")
 
 
 def timestamp_of(date: str) -> np.datetime64:
-    """A moment from the command line; a day means its last moment.
+    """Return a moment from the command line; a day means its last moment.
 
     Raises:
         VadoseError: it is no ISO date, or one without its day.
@@ -44,7 +44,7 @@ def _no_date(date: str) -> VadoseError:
 def timestamps_of(
     date: str | tuple[np.datetime64, ...], every: str | None, passes: "Passes"
 ) -> tuple[np.datetime64, ...]:
-    """The moments that are mapped, in order, UTC.
+    """Return the moments that are mapped, in order, UTC.
 
     Args:
         date: a moment, a day, or two days with a slash between; or the moments themselves.
@@ -90,7 +90,7 @@ class Passes:
     area: AreaOfInterest
 
     def within(self, period: Period) -> tuple[np.datetime64, ...]:
-        """The last scene of each pass in a period.
+        """Return the last scene of each pass in a period.
 
         Raises:
             NoDataError: there is none.

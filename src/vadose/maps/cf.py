@@ -72,7 +72,7 @@ def layer_attrs(zone: xr.Dataset, layer: str) -> dict[str, Any]:
 
 
 def fill_of(zone: xr.Dataset, layer: str) -> Any:
-    """The number that means missing in a layer, of the layer's type."""
+    """Return the number that means missing in a layer, of the layer's type."""
     return zone[layer].dtype.type(zone[layer].rio.nodata)
 
 

@@ -175,7 +175,7 @@ def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encoded(fill: Any) -> Any:
-    """A number that means missing, as xarray writes it into the attributes of Zarr arrays."""
+    """Return a number that means missing, as xarray writes it into the attributes of Zarr arrays."""
     return xr.backends.zarr.FillValueCoder.encode(fill, fill.dtype)
 
 

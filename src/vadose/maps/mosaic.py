@@ -71,7 +71,7 @@ class Mosaic:
         self._waiting.remove(tile)
 
     def zones(self) -> tuple[xr.Dataset, ...]:
-        """The whole map: for each UTM zone the layers on the smallest grid that holds its cells.
+        """Return the whole map: for each UTM zone the layers on the smallest grid that holds its cells.
 
         Raises:
             VadoseError: tiles are still awaited.

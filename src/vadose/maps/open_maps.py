@@ -16,7 +16,7 @@ _BESIDE = ("_quality", "_age")
 
 
 def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
-    """The maps of a folder, or of one file of it.
+    """Return the maps of a folder, or of one file of it.
 
     Args:
         path: a folder that `vadose map` wrote, or one of its Zarr stores, NetCDF files or GeoTIFFs. Of a folder the

@@ -25,7 +25,7 @@ Zones = Mapping[int, xr.Dataset]
 
 
 def at_points(zones: Zones, points: pd.DataFrame) -> pd.DataFrame:
-    """The series of the cells that hold some points.
+    """Return the series of the cells that hold some points.
 
     Args:
         zones: as `open_maps` gives them.
@@ -50,7 +50,7 @@ def at_points(zones: Zones, points: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_polygons(zones: Zones, polygons: Mapping[str, shapely.Geometry]) -> pd.DataFrame:
-    """The series of means over the cells that have their centres in some polygons.
+    """Return the series of means over the cells that have their centres in some polygons.
 
     The spread is the mean of the cells' spreads: that of the mean if the errors of all cells go together, and an upper
     bound otherwise. The quality holds every flag that any of the cells has.
@@ -147,7 +147,7 @@ def _mean(zones: Zones, name: str, polygon: shapely.Geometry) -> pd.DataFrame:
 
 
 def _middle(polygon: shapely.Geometry) -> shapely.Point:
-    """The centroid of a polygon in degrees, which may be cut at the antimeridian."""
+    """Return the centroid of a polygon in degrees, which may be cut at the antimeridian."""
     west, _, east, _ = bbox_of(polygon)
     if west <= east:
         return polygon.centroid
@@ -157,7 +157,7 @@ def _middle(polygon: shapely.Geometry) -> shapely.Point:
 
 
 def _within(zone: xr.Dataset, epsg: int, polygon: shapely.Geometry) -> xr.Dataset | None:
-    """The cells of a zone whose centres lie in a polygon, (cell, time)."""
+    """Return the cells of a zone whose centres lie in a polygon, (cell, time)."""
     inside = _centres_in(zone, epsg, polygon)
     if not inside.any():
         return None

@@ -50,7 +50,7 @@ class Scene:
     picture: Path | None = None
 
     def item(self, made_from: Mapping[str, Any], notice: str) -> pystac.Item:
-        """The STAC item."""
+        """Return the STAC item."""
         grid = self.zone.odc.geobox
         outline = _outline(grid.geographic_extent.json)
         item = pystac.Item(
@@ -132,7 +132,7 @@ def write_catalogue(
 
 
 def _outline(extent: Mapping[str, Any]) -> shapely.Geometry:
-    """The ground of a grid in degrees, cut at the antimeridian (RFC 7946, section 3.1.9)."""
+    """Return the ground of a grid in degrees, cut at the antimeridian (RFC 7946, section 3.1.9)."""
     parts = [within_degrees(one) for one in polygons_of(shapely.geometry.shape(extent))]
     return shapely.union_all(parts).simplify(_FINE_ENOUGH)
 

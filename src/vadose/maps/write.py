@@ -65,12 +65,12 @@ MOISTURE = _File(
 
 
 def _flags() -> _File:
-    """The file of quality flags, with those of every source that is registered."""
+    """Return the file of quality flags, with those of every source that is registered."""
     return _File("_quality", "uint32", NODATA, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
 
 
 def _ages(zone: xr.Dataset) -> tuple[_File, ...]:
-    """The file of the ages of sources; none where the map has none."""
+    """Return the file of the ages of sources; none where the map has none."""
     bands = tuple(
         _Band(str(name), source, "day", {"meaning": age_attrs(source)["long_name"]})
         for name in zone.data_vars
@@ -145,7 +145,7 @@ def name_of(zone: xr.Dataset, time: np.datetime64) -> str:
 
 
 def _encoded(zone: xr.Dataset, file: _File, tags: Mapping[str, str]) -> bytes:
-    """The bytes of one file; made in memory, so that a failure leaves nothing on disk."""
+    """Return the bytes of one file; made in memory, so that a failure leaves nothing on disk."""
     grid = zone.odc.geobox
     profile = {"driver": "GTiff", "crs": str(grid.crs), "transform": grid.transform, "width": grid.shape.x}
     shape = {"height": grid.shape.y, "count": len(file.bands), "dtype": file.dtype, "nodata": file.nodata}
@@ -162,7 +162,9 @@ def _encoded(zone: xr.Dataset, file: _File, tags: Mapping[str, str]) -> bytes:
 
 
 def _statistics(values: NDArray[Any], nodata: float) -> dict[str, float]:
-    """What GDAL keeps of a band, by its names; its own way to them needs the driver of virtual files, which is shut."""
+    """Return what GDAL keeps of a band, by its names; its own way to them needs the driver of virtual files, which
+    is shut.
+    """
     there = values[(values != nodata) & ~np.isnan(values)].astype(np.float64)
     if not there.size:
         return {}

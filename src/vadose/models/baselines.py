@@ -41,7 +41,7 @@ class Product:
         return InputSpec(cells=(self.variable,))
 
     def estimate(self, batch: Batch) -> Estimate:
-        """The product's value on its line; NaN where it has none."""
+        """Return the product's value on its line; NaN where it has none."""
         mean = np.asarray(self.intercept + self.slope * batch.cells[:, 0].numpy(), np.float32)
         return Estimate(mean, np.where(np.isfinite(mean), np.float32(self.spread), np.float32(np.nan)))
 
@@ -92,7 +92,7 @@ def _steps(batch: Batch, needs: InputSpec) -> NDArray[np.float32]:
 
 
 def _columns(batch: Batch, needs: InputSpec) -> NDArray[np.float32]:
-    """The numbers of a cell that the network's heads read: the moment, filters of the past, the season."""
+    """Return the numbers of a cell that the network's heads read: the moment, filters of the past, the season."""
     columns = feature_columns(needs, season=True)
     values = FeatureExtractor.of(batch, needs).columns(columns).numpy()
     return np.moveaxis(values, 1, -1).reshape(-1, len(columns))

@@ -48,7 +48,7 @@ class Batch:
         times: NDArray[np.datetime64] | None = None,
         places: NDArray[np.float64] | None = None,
     ) -> "Batch":
-        """A batch of single cells.
+        """Return a batch of single cells.
 
         Args:
             pixels: (sample, channel, y, x) or None.
@@ -68,7 +68,7 @@ class Batch:
 
     @classmethod
     def of_inputs(cls, inputs: FeatureCube, needs: InputSpec) -> "Batch":
-        """A batch of one tile."""
+        """Return a batch of one tile."""
         return cls(
             torch.from_numpy(_stacked(inputs.pixels, needs.pixels, 0))[None],
             torch.from_numpy(_stacked(inputs.cells, needs.cells, 0))[None],
@@ -78,7 +78,7 @@ class Batch:
         )
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device; copied while others compute where it lies in pinned memory."""
+        """Return the same batch on another device; copied while others compute where it lies in pinned memory."""
         parts = (self.pixels, self.cells, self.history, self.day_of_year, self.place)
         return Batch(*(part.to(device, non_blocking=True) for part in parts))
 

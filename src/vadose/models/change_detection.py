@@ -48,7 +48,7 @@ class ChangeDetection:
     spread: float
 
     def estimate(self, batch: Batch) -> Estimate:
-        """The fitted index; NaN where the latest look is too old, or the past too short for references."""
+        """Return the fitted index; NaN where the latest look is too old, or the past too short for references."""
         mean = (self.dry + self.gain / 100 * saturation(batch, self.needs, self.slope)).astype(np.float32).clip(0, 1)
         return Estimate(mean, np.where(np.isfinite(mean), np.float32(self.spread), np.float32(np.nan)))
 
@@ -80,6 +80,6 @@ def _references(levelled: Floats) -> tuple[Floats, Floats]:
 
 
 def _first(values: Floats) -> Floats:
-    """The first finite value along axis 1; NaN where there is none."""
+    """Return the first finite value along axis 1; NaN where there is none."""
     there = np.isfinite(values)
     return np.asarray(np.take_along_axis(values, there.argmax(axis=1)[:, np.newaxis], axis=1)[:, 0], np.float32)

@@ -41,7 +41,7 @@ class Climatology:
         return InputSpec()
 
     def estimate(self, batch: Batch) -> Estimate:
-        """The mean cycle of the neighbours on the day; of all places where the cell's place is not known."""
+        """Return the mean cycle of the neighbours on the day; of all places where the cell's place is not known."""
         samples, _, *cells = batch.cells.shape
         place = np.moveaxis(np.broadcast_to(batch.place.numpy(), (samples, 2, *cells)), 1, -1).reshape(-1, 2)
         day = np.broadcast_to(batch.day_of_year.numpy()[:, np.newaxis], (samples, len(place) // samples)).ravel()

@@ -54,13 +54,13 @@ INDICES: Mapping[str, Index] = {
 
 
 def formed(names: Iterable[str]) -> tuple[str, ...]:
-    """The indices that some variables are enough for."""
+    """Return the indices that some variables are enough for."""
     there = set(names)
     return tuple(name for name, index in INDICES.items() if there.issuperset(index.of))
 
 
 def derived_variables(names: Iterable[str]) -> tuple[str, ...]:
-    """What is read of some variables: themselves, less those that an index stands for, and the indices."""
+    """Return what is read of some variables: themselves, less those that an index stands for, and the indices."""
     there = dict.fromkeys(names)
     indices = formed(there)
     spoken_for = {name for index in indices for name in INDICES[index].instead_of}
@@ -68,7 +68,7 @@ def derived_variables(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def read(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Readings of variables and of all indices that they are enough for.
+    """Return readings of variables and of all indices that they are enough for.
 
     Args:
         values: by name, physical units, NaN where missing.

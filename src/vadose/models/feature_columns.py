@@ -75,7 +75,7 @@ def carries_past(quantity: str) -> bool:
 
 
 def feature_columns(needs: InputSpec, season: bool) -> tuple[Column, ...]:
-    """The columns that needs are enough for.
+    """Return the columns that needs are enough for.
 
     Args:
         needs: of the network.

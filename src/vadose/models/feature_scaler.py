@@ -78,7 +78,7 @@ def _nominal(column: Column, scaling: ScalingStats) -> tuple[float, float]:
 
 
 def _telling(columns: tuple[Column, ...]) -> list[int]:
-    """The columns whose presence is told: the first of each quantity, and the mean of its past."""
+    """Return the columns whose presence is told: the first of each quantity, and the mean of its past."""
     first = {column.quantity: number for number, column in reversed(list(enumerate(columns)))}
     means = [number for number, column in enumerate(columns) if column.kind is Kind.MEAN]
     return sorted({*first.values(), *means})

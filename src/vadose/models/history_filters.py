@@ -60,7 +60,7 @@ class HistoryFilters:
         return (self.steps.nan_to_num(0.0) * weights).sum(dim=1) / weights.sum(dim=1)
 
     def before(self, steps: int) -> Tensor:
-        """The value so many steps before the latest; NaN where the history is shorter."""
+        """Return the value so many steps before the latest; NaN where the history is shorter."""
         inside = steps < self.steps.shape[1]
         return self.steps[:, steps] if inside else torch.full_like(self.steps[:, 0], torch.nan)
 

@@ -12,7 +12,7 @@ from vadose.registry import source_of
 
 
 def sources_of(needs: InputSpec) -> list[str]:
-    """The sources of some needs, by name."""
+    """Return the sources of some needs, by name."""
     return sorted({source_of(name) for name in needs.names})
 
 

@@ -119,5 +119,5 @@ class FusionNetwork(nn.Module):
         return np.asarray((self.standard.farthest(readings.columns(self.columns)) > STRANGE).cpu().numpy())
 
     def describe(self) -> dict[str, Any]:
-        """What is needed, beside the weights, to build the same network."""
+        """Return what is needed, beside the weights, to build the same network."""
         return {"needs": asdict(self.needs), "shape": asdict(self.shape)}

@@ -44,7 +44,7 @@ def _record(steps: Tensor, min_steps: int) -> tuple[Tensor, Tensor]:
 
 
 def _replaced(values: Tensor, axis: int, place: int, by: Tensor) -> Tensor:
-    """The same values with one variable replaced."""
+    """Return the same values with one variable replaced."""
     parts = list(values.unbind(axis))
     parts[place] = by.to(values.dtype)
     return torch.stack(parts, dim=axis)

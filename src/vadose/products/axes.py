@@ -62,7 +62,7 @@ class Grid:
 
 
 def grid_of(variable: xr.DataArray, asked: str) -> Grid:
-    """The grid of a variable.
+    """Return the grid of a variable.
 
     Raises:
         VadoseError: it has no two axes on the ground, axes that are swapped, or a projection that is not told.

@@ -81,7 +81,7 @@ class _Stamp:
 
 
 def in_name(stem: str) -> Clock | None:
-    """The time in the name of a file, UTC; None where there is none.
+    """Return the time in the name of a file, UTC; None where there is none.
 
     Days are YYYYMMDD or YYYYDDD, also with hyphens, dots or underscores in them; hours, minutes and seconds follow in
     any usual way, or all in a row. Of start and stop the middle counts. Of several times that counts which is marked
@@ -108,7 +108,8 @@ def in_name(stem: str) -> Clock | None:
 
 
 def in_text(text: str) -> Clock | None:
-    """The time that stands alone in an attribute or a tag: ISO 8601, or as TIFF writes it; None where it is another.
+    """Return the time that stands alone in an attribute or a tag: ISO 8601, or as TIFF writes it; None where it is
+    another.
 
     Raises:
         Doubtful: it tells a day but no sound clock.
@@ -177,7 +178,7 @@ def _clock(day: np.datetime64, seconds: np.timedelta64) -> Clock:
 
 
 def _day_of(parts: dict[str, str | None]) -> np.datetime64 | None:
-    """A day; None where the calendar has none such."""
+    """Return a day; None where the calendar has none such."""
     if parts.get("doy"):
         first, number = np.datetime64(f"{parts['year']}-01-01", "D"), int(parts["doy"] or 0)
         day: np.datetime64 = first + np.timedelta64(number - 1, "D")

@@ -101,7 +101,7 @@ def _missing(stored: Numbers, values: Floats, attrs: Mapping[str, Any]) -> Place
 
 
 def _as_stored(number: float, dtype: np.dtype[Any]) -> Any:
-    """A number in the type of the stored ones; None where that cannot hold it, so that it means unpacked ones.
+    """Return a number in the type of the stored ones; None where that cannot hold it, so that it means unpacked ones.
 
     A negative number for an unsigned type, or a large one for a signed, are those of the same bits.
     """
@@ -136,7 +136,7 @@ def _flagged(stored: Numbers, attrs: Mapping[str, Any]) -> Places:
 
 
 def _stated_range(stored: Numbers, attrs: Mapping[str, Any]) -> tuple[_Range, tuple[str, ...]]:
-    """The valid range, and what was stated but is none."""
+    """Return the valid range, and what was stated but is none."""
     remarks: list[str] = []
     found: dict[str, float] = {"valid_min": -np.inf, "valid_max": np.inf}
     dtypes, texts = [], []
@@ -202,7 +202,7 @@ def _outside(numbers: Floats, stated: _Range, half_step: float) -> Places:
 
 
 def _numbers(value: Any) -> tuple[Floats, np.dtype[Any] | None]:
-    """An attribute as numbers, with their type; text that holds numbers alone has none."""
+    """Return an attribute as numbers, with their type; text that holds numbers alone has none."""
     if value is None:
         return np.empty(0), None
     parts = np.atleast_1d(np.asarray(value)).ravel()

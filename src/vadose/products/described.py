@@ -100,7 +100,7 @@ class Product(Reading):
 
     @classmethod
     def of(cls, name: str, what: object, reading: Reading) -> "Product":
-        """A product by its name: a path, a DataFrame, or an xarray object.
+        """Return a product by its name: a path, a DataFrame, or an xarray object.
 
         Raises:
             VadoseError: it is none of these.
@@ -128,7 +128,7 @@ class Product(Reading):
 
     @classmethod
     def told(cls, text: str, reading: Reading) -> "Product":
-        """A product of the command line: a path, name=path, or a YAML file of this class.
+        """Return a product of the command line: a path, name=path, or a YAML file of this class.
 
         Raises:
             VadoseError: there is no such file, or the YAML file tells something else.
@@ -160,7 +160,7 @@ def reading_of(
     select: Sequence[str] = (),
     quality: str = "recommended",
 ) -> Reading:
-    """The options of the command line, checked; see `Reading`. Each of `select` is NAME=VALUE.
+    """Return the options of the command line, checked; see `Reading`. Each of `select` is NAME=VALUE.
 
     Raises:
         VadoseError: a value is out of its range, or no NAME=VALUE.

@@ -15,7 +15,7 @@ _SAME = 1e-6
 def layers_of(
     variable: xr.DataArray, ground_and_time: Sequence[str], select: Mapping[str, str], asked: str
 ) -> tuple[xr.DataArray, ...]:
-    """A variable at what was chosen of its other dimensions; of ERA5's versions all, the final one first.
+    """Return a variable at what was chosen of its other dimensions; of ERA5's versions all, the final one first.
 
     Args:
         variable: with any dimensions.

@@ -21,7 +21,7 @@ _NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".cdf"), (".tif", ".tif
 
 
 def files_of(product: Product) -> Sequence[Path | xr.Dataset]:
-    """The files of a product, by name, or the datasets that it holds.
+    """Return the files of a product, by name, or the datasets that it holds.
 
     Raises:
         VadoseError: a folder without any, or a file of another kind.
@@ -63,7 +63,7 @@ class Layers:
 
 @contextmanager
 def opened(product: Product, file: Path | xr.Dataset) -> Iterator[tuple[Layers, ...]]:
-    """The layers of soil moisture of a file, of each of its variables that are meant.
+    """Yield the layers of soil moisture of a file, of each of its variables that are meant.
 
     Raises:
         VadoseError: the file cannot be read, has no such variable, no time, or a dimension of which none is chosen.
@@ -85,7 +85,7 @@ def opened(product: Product, file: Path | xr.Dataset) -> Iterator[tuple[Layers, 
 
 
 def _open(path: Path, asked: str, group: str) -> xr.Dataset:
-    """A group of a file, the root by the name "", its numbers as they are stored."""
+    """Return a group of a file, the root by the name "", its numbers as they are stored."""
     path = path.absolute()
     if path.suffix.lower() in _TIFF:
         driver = {"driver": "GTiff"}
@@ -99,14 +99,14 @@ def _open(path: Path, asked: str, group: str) -> xr.Dataset:
 
 
 def _stored(dataset: xr.Dataset) -> xr.Dataset:
-    """A dataset of memory with its numbers as they would be stored."""
+    """Return a dataset of memory with its numbers as they would be stored."""
     variables, attrs = xr.conventions.encode_dataset_coordinates(dataset)
     variables, attrs = xr.conventions.cf_encoder(variables, attrs)
     return xr.Dataset(variables, attrs=attrs)
 
 
 def _decoded(dataset: xr.Dataset, stored: str = "") -> xr.Dataset:
-    """A dataset with all decoded but the variable `stored`; times that are none stay numbers."""
+    """Return a dataset with all decoded but the variable `stored`; times that are none stay numbers."""
     masked: Any = {stored: False} if stored else True
     try:
         return xr.decode_cf(dataset, mask_and_scale=masked, decode_coords="all")

@@ -121,7 +121,7 @@ def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[st
 
 
 def with_axes(variable: xr.DataArray, held: Held, asked: str) -> xr.DataArray:
-    """A variable of two axes without coordinates with those that its file tells elsewhere.
+    """Return a variable of two axes without coordinates with those that its file tells elsewhere.
 
     These are SMAP's EASE-Grid 2.0 by its size, axes in a group above, or places of two dimensions where rows and
     columns have one latitude and one longitude each.
@@ -184,7 +184,7 @@ def _require_near(degrees: Floats, metres: Floats, axis: int, step: float, asked
 
 
 def _places(held: Held, role: str, shape: tuple[int, int]) -> list[xr.DataArray]:
-    """What a file says of its rows or columns: axes, or places of two dimensions; the nearest group first."""
+    """Return what a file says of its rows or columns: axes, or places of two dimensions; the nearest group first."""
     length = shape[0] if role == "y" else shape[1]
     found = []
     for group in (held.group, *held.above):
@@ -221,7 +221,7 @@ def _listed(names: list[str]) -> str:
 
 
 def groups_above(path: str) -> Iterator[str]:
-    """The groups that hold a variable's own, the nearest first; the root is empty."""
+    """Yield the groups that hold a variable's own, the nearest first; the root is empty."""
     parts = path.split("/")[:-2]
     if "/" in path:
         yield from ("/".join(parts[:count]) for count in range(len(parts), -1, -1))

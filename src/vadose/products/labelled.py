@@ -15,7 +15,7 @@ from vadose.products.sampled import Sampled, sampled
 
 
 def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.DataFrame, Sampled]:
-    """A product at the sensors of an archive: a row for each layer and sensor that has both.
+    """Return a product at the sensors of an archive: a row for each layer and sensor that has both.
 
     The reading nearest to the time of the layer is its label.
 

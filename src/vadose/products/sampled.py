@@ -49,7 +49,7 @@ class Sampled:
 
 
 def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
-    """The values of a product in the cells nearest to places (degrees).
+    """Return the values of a product in the cells nearest to places (degrees).
 
     Raises:
         VadoseError: a file cannot be read, or files differ in units.
@@ -90,7 +90,7 @@ class _Part:
 
 
 def _summed(parts: Sequence[Mapping[str, int]], stored: int) -> list[str]:
-    """What was left out of all files, for each reason."""
+    """Return what was left out of all files, for each reason."""
     total = Counter[str]()
     for part in parts:
         total.update(part)
@@ -145,7 +145,9 @@ def _one(layers: Layers, asked: str, lat: Floats, lon: Floats) -> _Part:
 
 
 def _by_acquisition(day: np.datetime64, values: Floats, seconds: Floats) -> tuple[Times, Floats]:
-    """A layer parted by the minutes of acquisition of its pixels; those that tell none within two days keep its own."""
+    """Return a layer parted by the minutes of acquisition of its pixels; those that tell none within two days keep
+    its own.
+    """
     moments = np.full(values.shape, day)
     told = np.isfinite(seconds) & (abs(seconds) < _MOST_SECONDS)
     moments[told] = _J2000 + np.round(seconds[told] / 60).astype("timedelta64[m]")
@@ -161,7 +163,7 @@ def _decoded(variable: xr.DataArray, at: Places, asked: str) -> Decoded:
 
 
 def _packed_as(variable: xr.DataArray) -> dict[str, Any]:
-    """The attributes by which stored numbers are unpacked; each band of a raster has its own."""
+    """Return the attributes by which stored numbers are unpacked; each band of a raster has its own."""
     attrs = dict(variable.attrs)
     band = variable.coords.get("band")
     if band is not None and band.ndim == 0:
@@ -178,7 +180,7 @@ def _numbers(variable: xr.DataArray, at: Places) -> NDArray[Any]:
 def _read(
     variable: xr.DataArray, grid: Grid, row: NDArray[np.intp], column: NDArray[np.intp]
 ) -> Iterator[NDArray[Any]]:
-    """Stored numbers of layers at the cells; a window around them is read, some layers at a time."""
+    """Yield stored numbers of layers at the cells; a window around them is read, some layers at a time."""
     top, left = int(row.min()), int(column.min())
     window = variable.isel({grid.y: slice(top, int(row.max()) + 1), grid.x: slice(left, int(column.max()) + 1)})
     window = window.transpose(..., grid.y, grid.x)
@@ -188,14 +190,14 @@ def _read(
 
 
 def _swapped(product: Product, lat: Floats, lon: Floats) -> str:
-    """What to say where places lie in the grid with latitude and longitude exchanged."""
+    """Return what to say where places lie in the grid with latitude and longitude exchanged."""
     with opened(product, files_of(product)[0]) as held:
         inside = np.isfinite(grid_of(held[0].variable, product.name).cells(lat.clip(-180, 180), lon.clip(-90, 90))[2])
     return "; with latitude and longitude exchanged they would: its axes are swapped" if inside.any() else ""
 
 
 def nearest_valid(sampled_: Sampled, sensor: int, asked: Times, window_hours: float) -> Floats:
-    """The value nearest in time to each moment that is asked, NaN where none lies within the window."""
+    """Return the value nearest in time to each moment that is asked, NaN where none lies within the window."""
     there = np.isfinite(sampled_.values[:, sensor])
     times, values = sampled_.times[there], sampled_.values[there, sensor]
     if not len(times):

@@ -61,7 +61,8 @@ def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: 
 
 
 def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked: str) -> Told:
-    """The one time of a file without an axis of it: of a coordinate, an attribute, a STAC item beside it, its name.
+    """Return the one time of a file without an axis of it: of a coordinate, an attribute, a STAC item beside it, its
+    name.
 
     The first of these that tells one counts, and the others are held against it.
 
@@ -129,7 +130,7 @@ def _are_months(times: Times) -> bool:
 
 
 def _beside_name(times: Times, path: Path) -> tuple[str, ...]:
-    """What the name of a file with one layer says, where it is another day."""
+    """Return what the name of a file with one layer says, where it is another day."""
     if times.size != 1 or np.isnat(times[0]):
         return ()
     try:
@@ -170,7 +171,7 @@ def _clock_of(attrs: Mapping[str, Any], name: str, asked: str) -> _Claim | None:
 
 
 def _of_item(path: Path, asked: str) -> Iterator[_Claim]:
-    """The time of a STAC item of the same name beside the file."""
+    """Yield the time of a STAC item of the same name beside the file."""
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return
@@ -200,7 +201,7 @@ def _from_to(begun: _Claim, ended: _Claim) -> _Claim:
 
 
 def _agreed(claims: list[_Claim], asked: str) -> _Claim:
-    """The first claim, or one that agrees with it and tells a clock where the first tells a day."""
+    """Return the first claim, or one that agrees with it and tells a clock where the first tells a day."""
     chosen = claims[0]
     for other in claims[1:]:
         if not _agree(chosen.clock, other.clock):
@@ -221,7 +222,9 @@ def _agree(one: Clock, other: Clock) -> bool:
 
 
 def _with_tag(chosen: _Claim, made: _Claim, asked: str) -> tuple[_Claim, tuple[str, ...]]:
-    """A time beside TIFF's own tag, which may be that of the acquisition, or a later one of the file's making."""
+    """Return a time beside TIFF's own tag, which may be that of the acquisition, or a later one of the file's
+    making.
+    """
     if _agree(chosen.clock, made.clock):
         return (chosen if chosen.clock.has_clock else made), ()
     if made.clock.end < chosen.clock.start:

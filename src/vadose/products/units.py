@@ -51,7 +51,7 @@ _GUESS = (
 
 
 def kind_of(units: str) -> tuple[str, float]:
-    """What a spelling of units means: volume, per cent, volumetric per cent, saturation or water in a layer.
+    """Return what a spelling of units means: volume, per cent, volumetric per cent, saturation or water in a layer.
 
     Returns:
         The kind, empty where it is unknown, and its multiple. Powers are read in any way of writing them: `m^3 m-3`,
@@ -88,7 +88,7 @@ def to_volume(values: Floats, units: str, product: Product) -> tuple[Floats, str
 
 
 def rescaled(table: pd.DataFrame, product: Product) -> tuple[pd.DataFrame, str]:
-    """A table whose mean is saturation, scaled to m3 m-3, and how that was done.
+    """Return a table whose mean is saturation, scaled to m3 m-3, and how that was done.
 
     Raises:
         VadoseError: no way was named, or the table lacks the porosity.
@@ -119,7 +119,7 @@ def is_saturation(product: Product, units: str) -> bool:
 
 
 def _powers(units: str) -> tuple[tuple[str, int], ...]:
-    """The units of a product of powers, each with its power; empty where it is no such product."""
+    """Return the units of a product of powers, each with its power; empty where it is no such product."""
     text = _MULTIPLIED.sub(" ", units)
     parts = _PART.findall(text)
     if _PART.sub("", text).strip(" .*·()"):

@@ -17,7 +17,7 @@ STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D")
 
 
 def stated(products: Sequence[ProductScores]) -> list[ProductScores]:
-    """The products that state a spread."""
+    """Return the products that state a spread."""
     return [product for product in products if figures(product.spread)["crps"]["samples"]]
 
 

@@ -34,7 +34,7 @@ IN_TIME = (
 
 
 def extra_scores_markdown(scores: Scores, across: Mapping[str, Spatial], time: TemporalIntervals) -> str:
-    """The chapter's text.
+    """Return the chapter's text.
 
     Args:
         scores: what `score` gives.

@@ -46,7 +46,9 @@ def own_text(value: Interval | None) -> str:
 
 
 def figure_table(found: LiteratureComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A column for each score in their definition; ours above theirs, which are a row for each product and part."""
+    """Return a column for each score in their definition; ours above theirs, which are a row for each product and
+    part.
+    """
     columns = list(dict.fromkeys((f.over, f.score) for f in found.work.figures))
     titles = (TITLES[score] + (f", {over}" if over != "not told" else "") for over, score in columns)
     header = ("", *titles, CHECKED)

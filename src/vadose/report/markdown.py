@@ -35,7 +35,7 @@ CRPS and coverage are means over samples."""
 def scorecard_markdown(
     scores: Scores, title: str, notes: Sequence[str], notice: str, chapters: Mapping[str, str]
 ) -> str:
-    """The whole scorecard.
+    """Return the whole scorecard.
 
     Args:
         scores: what `score` gives.
@@ -66,7 +66,7 @@ def scorecard_markdown(
 
 
 def basis(scores: Scores) -> str:
-    """What the figures of the first product rest on: samples, sensors, places, and what the brackets are."""
+    """Return what the figures of the first product rest on: samples, sensors, places, and what the brackets are."""
     first = has_scores(scores.products[0].sensors)
     worth = first["n_effective"].median()
     row = scores.headline.iloc[0]
@@ -182,7 +182,9 @@ def _reliability(product: ProductScores) -> tuple[str, ...]:
 
 
 def extremes(product: ProductScores, number: int = EXTREMES) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The sensors of lowest R, worst first, and of highest R, best first; all of them and none where they are few."""
+    """Return the sensors of lowest R, worst first, and of highest R, best first; all of them and none where they are
+    few.
+    """
     ranked = has_scores(product.sensors).dropna(subset="r").sort_values("r")
     if len(ranked) <= 2 * number:
         return ranked, ranked.iloc[:0]
@@ -208,7 +210,7 @@ def sensor_rows(sensors: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def left_out(scores: Scores) -> list[str]:
-    """What became of the rows, and the sensors that have no scores, Markdown."""
+    """Return what became of the rows, and the sensors that have no scores, Markdown."""
     header = ("product", *scores.products[0].rows)
     rows = [(product.name, *(f"{count:,}" for count in product.rows.values())) for product in scores.products]
     first = scores.products[0].sensors

@@ -170,7 +170,7 @@ def _written(path: Path, text: str) -> Path:
 
 
 def console_summary(scorecard: Path) -> str:
-    """The headline of a written scorecard as a table for a terminal.
+    """Return the headline of a written scorecard as a table for a terminal.
 
     Args:
         scorecard: its Markdown file, or the folder that holds it.
@@ -192,7 +192,7 @@ def console_summary(scorecard: Path) -> str:
 
 
 def headline_text(scores: Scores) -> str:
-    """The headline of scores as a table for a terminal."""
+    """Return the headline of scores as a table for a terminal."""
     return _headline_text(_records(scores.headline), scores.min_samples, scores.bootstrap.level)
 
 

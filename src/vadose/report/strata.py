@@ -19,7 +19,7 @@ MEANING = (
 
 
 def strata_tables(strata: pd.DataFrame) -> list[tuple[str, Sequence[str], list[tuple[str, ...]]]]:
-    """A table for each dimension: title, header and cells; the product is not named where there is one alone."""
+    """Return a table for each dimension: title, header and cells; the product is not named where there is one alone."""
     several = len(set(strata["product"])) > 1
     keep = [place for place, name in enumerate(HEADER) if several or name != "product"]
     return [

@@ -27,7 +27,7 @@ class TiePoint:
     incidence_angle: float
 
     def xml(self, time: pd.Timestamp) -> str:
-        """The point as ESA's annotation has it, at height 0."""
+        """Return the point as ESA's annotation has it, at height 0."""
         return f"""
       <geolocationGridPoint>
         <azimuthTime>{time.isoformat(timespec="microseconds")}</azimuthTime>

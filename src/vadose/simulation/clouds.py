@@ -64,7 +64,7 @@ class CloudField:
         return self.thickness > 0
 
     def over(self, reflectance: Floats) -> Floats:
-        """What is seen of a ground through this sky: clouds are white and thin at their edges, shadows dim."""
+        """Return what is seen of a ground through this sky: clouds are white and thin at their edges, shadows dim."""
         lit = reflectance * (1 - SHADE * np.clip(FULL * self.shade, 0, 1))
         veiled = lit + CIRRUS_WHITE * np.clip(self.veil, 0, 1) * (1 - lit)
         thin, more = CLOUD_WHITE
@@ -88,7 +88,8 @@ class CloudField:
 
 
 def make_cloud_field(where: Locations, mean_cover: float, sun: Sun, rng: np.random.Generator) -> CloudField:
-    """A sky by chance: often nearly clear or nearly closed, patchy between; the same whichever window of it is asked.
+    """Return a sky by chance: often nearly clear or nearly closed, patchy between; the same whichever window of it is
+    asked.
 
     Args:
         where: the places below.

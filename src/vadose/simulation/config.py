@@ -22,7 +22,7 @@ APART_KM = 150.0
 
 
 def _by_name(climate: object) -> object:
-    """A climate by the name that it has in this package, or as it is."""
+    """Return a climate by the name that it has in this package, or as it is."""
     return getattr(climates, climate.upper(), climate) if isinstance(climate, str) else climate
 
 
@@ -100,7 +100,7 @@ class WorldConfig(BaseModel):
 
     @classmethod
     def preset(cls, name: str) -> "WorldConfig":
-        """A world by the name of its size.
+        """Return a world by the name of its size.
 
         Raises:
             VadoseError: no such size.
@@ -111,7 +111,7 @@ class WorldConfig(BaseModel):
 
     @classmethod
     def read(cls, path: StrPath) -> "WorldConfig":
-        """A world from a YAML file: the key `preset` names what the others differ from.
+        """Return a world from a YAML file: the key `preset` names what the others differ from.
 
         Raises:
             VadoseError: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
@@ -136,7 +136,7 @@ class WorldConfig(BaseModel):
         return Period.parse(self.period)
 
     def ground(self, region: Region) -> Tile:
-        """The cells of a region, its middle in their midst."""
+        """Return the cells of a region, its middle in their midst."""
         middle = tile_around(region.lon, region.lat, halo=0)
         side = region.side_cells
         return Tile(middle.epsg, middle.west - side // 2, middle.north + side // 2, side, side)

@@ -28,7 +28,7 @@ class Ease:
     columns: int
 
     def around(self, seen: Simulated) -> Pixels:
-        """The pixels around a region; towards the poles they are narrow and tall."""
+        """Return the pixels around a region; towards the poles they are narrow and tall."""
         x, y = from_lonlat(EPSG).transform(seen.region.lon, seen.region.lat)
         row, column = int((NORTH - y) // self.step_m), int((x - WEST) // self.step_m)
         narrow = np.cos(np.radians(seen.region.lat)) / np.cos(np.radians(TRUE_LATITUDE))

@@ -56,7 +56,7 @@ class Locations:
         return east, north
 
     def moved(self, east_m: float, north_m: float) -> "Locations":
-        """The same places, so far to the east and to the north."""
+        """Return the same places, so far to the east and to the north."""
         return replace(self, eastings=self.eastings + east_m, northings=self.northings + north_m)
 
 
@@ -64,7 +64,7 @@ Arrays = TypeVar("Arrays")
 
 
 def picked(value: Arrays, places: NDArray[np.integer]) -> Arrays:
-    """A dataclass of arrays, (place,) each, or of such dataclasses, cut to some of the places."""
+    """Return a dataclass of arrays, (place,) each, or of such dataclasses, cut to some of the places."""
     parts = (getattr(value, field.name) for field in fields(value))  # type: ignore[arg-type]
     return type(value)(*(part[places] if isinstance(part, np.ndarray) else picked(part, places) for part in parts))
 
@@ -83,7 +83,7 @@ class Field:
     amplitude: NDArray[np.complexfloating]
 
     def at(self, where: Locations) -> Floats:
-        """The field at places, of their shape."""
+        """Return the field at places, of their shape."""
         if not where.gridded and len(where.eastings) > POINTS:
             pieces = np.arange(POINTS, len(where.eastings), POINTS)
             parts = zip(np.split(where.eastings, pieces), np.split(where.northings, pieces), strict=True)
@@ -118,7 +118,7 @@ class Field:
 
 
 def random_field(rng: np.random.Generator, longest_m: float, shortest_m: float, exponent: float) -> Field:
-    """A field of unit variance whose amplitude falls as wavenumber to the power `exponent`.
+    """Return a field of unit variance whose amplitude falls as wavenumber to the power `exponent`.
 
     Natural terrain has an exponent of about 2 in two dimensions (Turcotte, Fractals and Chaos in Geology and
     Geophysics, 2nd ed., 1997, ch. 7).
@@ -152,7 +152,7 @@ class Patch:
     northings: Floats
 
     def normal(self, name: str) -> Floats:
-        """A standard normal number of each patch, another for another name."""
+        """Return a standard normal number of each patch, another for another name."""
         return np.asarray(ndtri(_uniform(_mixed(self.ids ^ np.uint64(zlib.crc32(name.encode()) * 0x9E3779B1)))))
 
 
@@ -169,7 +169,7 @@ class Patches:
     seed: int
 
     def of(self, where: Locations) -> Patch:
-        """The patches of places."""
+        """Return the patches of places."""
         east, north = where.mesh
         column, row = np.floor(east / self.size_m), np.floor(north / self.size_m)
         nearest, found = np.full(where.shape, np.inf), Patch(np.zeros(where.shape, np.uint64), east * 0, north * 0)

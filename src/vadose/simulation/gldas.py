@@ -75,7 +75,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
 
 
 def _table(modelled: Modelled, hours: int, folder: Path) -> _Table:
-    """A region's part of the granules, kept in a nameless file of a folder."""
+    """Return a region's part of the granules, kept in a nameless file of a folder."""
     kept = np.flatnonzero(modelled.times.hour % hours == 0)
     with TemporaryFile(dir=folder) as file:
         for index in kept:
@@ -87,7 +87,7 @@ def _table(modelled: Modelled, hours: int, folder: Path) -> _Table:
 
 
 def _layers(modelled: Modelled, index: int) -> NDArray[np.float32]:
-    """The product's variables at an instant, (variable, pixel); the rain is that of the step before."""
+    """Return the product's variables at an instant, (variable, pixel); the rain is that of the step before."""
     state, forcing = modelled.state, modelled.forcing
     layers = {
         "SoilMoi0_10cm_inst": state.top[index] * TOP_MM,
@@ -101,7 +101,7 @@ def _layers(modelled: Modelled, index: int) -> NDArray[np.float32]:
 
 
 def modelled_moisture(seen: Simulated) -> Modelled:
-    """The model's run over the whole period, at the instants of the product: 00, 03, ... 21 h UTC.
+    """Return the model's run over the whole period, at the instants of the product: 00, 03, ... 21 h UTC.
 
     Args:
         seen: a region at scattered points around it.
@@ -127,7 +127,7 @@ def modelled_moisture(seen: Simulated) -> Modelled:
 
 
 def around(seen: Simulated) -> Pixels:
-    """The product's pixels around a region."""
+    """Return the product's pixels around a region."""
     side = 1 / np.cos(np.radians(min(abs(seen.region.lat), 85.0)))
     tall, wide = 3, int(3 * side) + 1
     row, column = round((seen.region.lat - SOUTH) / STEP), round((seen.region.lon - WEST) / STEP)
@@ -138,7 +138,7 @@ def around(seen: Simulated) -> Pixels:
 
 
 def _lasting(rng: np.random.Generator, weights: Floats) -> Floats:
-    """A lasting error of pixels: most of it shared by the region."""
+    """Return a lasting error of pixels: most of it shared by the region."""
     return np.asarray(0.8 * rng.standard_normal() + 0.6 * unit_noise(weights, rng.standard_normal(weights.shape[1:])))
 
 

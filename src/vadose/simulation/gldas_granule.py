@@ -61,7 +61,7 @@ def write_granule(
 
 @lru_cache
 def _empty() -> bytes:
-    """A granule without a pixel."""
+    """Return a granule without a pixel."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "empty.nc4"
         with netCDF4.Dataset(path, "w") as granule:

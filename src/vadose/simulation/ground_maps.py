@@ -60,7 +60,7 @@ def write_elevation(nature: RegionSimulator, archive: Path) -> None:
 
 
 def _elevation(nature: RegionSimulator, grid: GeoBox) -> Floats:
-    """The terrain at the pixels of a grid, between points 20 m apart."""
+    """Return the terrain at the pixels of a grid, between points 20 m apart."""
     where = centres(grid, nature.tile)
     west, north = where.eastings.min() - TERRAIN_M, where.northings.max() + TERRAIN_M
     columns, rows = (where.eastings - west) / TERRAIN_M, (north - where.northings) / TERRAIN_M
@@ -87,7 +87,7 @@ class SoilMap:
 
     @classmethod
     def of(cls, nature: RegionSimulator) -> "SoilMap":
-        """The survey of a region, by chance."""
+        """Return the survey of a region, by chance."""
         rng = np.random.default_rng([nature.seed, nature.number, *b"soilgrids"])
         smooth = replace(
             nature,
@@ -101,7 +101,7 @@ class SoilMap:
         return cls(smooth, {name: random_field(rng, 60_000, MAPPED_M, 1.4) for name in SOIL_ERROR})
 
     def on(self, window: Window) -> dict[str, NDArray[np.int16]]:
-        """The maps in SoilGrids' units, g kg-1 and cg cm-3, on a window of its grid."""
+        """Return the maps in SoilGrids' units, g kg-1 and cg cm-3, on a window of its grid."""
         corner = SOIL_AFFINE @ rasterio.Affine.translation(window.col_off, window.row_off)
         where = centres(GeoBox((window.height, window.width), corner, HOMOLOSINE), self.nature.tile)
         land = self.nature.terrain.at(where)

@@ -101,7 +101,7 @@ def write_sensors(seen: Simulated, probes: Sequence[StationSite], archive: Path)
 
 
 def _sensors(record: _Record, rng: np.random.Generator) -> Iterator[Series]:
-    """The sensors of a station; what its logger does not send, none of them tells."""
+    """Yield the sensors of a station; what its logger does not send, none of them tells."""
     upper = POINT if rng.random() < 0.5 else LAYER
     sent = ~_gaps(len(record.hours), GAPS_A_YEAR, rng)
     sent[[0, -1]] = True
@@ -122,7 +122,9 @@ def _moisture(record: _Record, depth: Depth, instrument: str, sent: Marks, rng: 
 
 
 def _ground(record: _Record, depth: Depth) -> SensorSoil:
-    """What is true at a depth: a point below the surface layer follows it slowly, and more like the root zone."""
+    """Return what is true at a depth: a point below the surface layer follows it slowly, and more like the root
+    zone.
+    """
     below = sum(depth) / 2 - SURFACE_M
     share = below / (ROOT_M - SURFACE_M)
     mixed = record.moisture + share * (record.root - record.moisture)
@@ -131,7 +133,9 @@ def _ground(record: _Record, depth: Depth) -> SensorSoil:
 
 
 def _delayed(values: Floats, hours: float) -> Floats:
-    """The exponential filter of Wagner et al., Remote Sens. Environ. 70:191-207, 1999, begun at the first value."""
+    """Return the exponential filter of Wagner et al., Remote Sens. Environ. 70:191-207, 1999, begun at the first
+    value.
+    """
     kept = np.exp(-1 / hours) if hours > 0 else 0.0
     return np.asarray(values[0] + lfilter([1 - kept], [1, -kept], values - values[0]))
 

@@ -114,7 +114,7 @@ def _lines(station: Station, series: Series) -> list[str]:
 
 
 def _static(station: Station) -> list[str]:
-    """The static variables by the names that ISMN gives them, so that its readers find them."""
+    """Return the static variables by the names that ISMN gives them, so that its readers find them."""
     soil, (number, cover) = station.soil, station.land_cover
     quantities = {
         "saturation": ("m^3*m^-3", soil.saturation),

@@ -92,7 +92,7 @@ class Terrain:
         )
 
     def at(self, where: Locations) -> Land:
-        """The ground at places."""
+        """Return the ground at places."""
         height, hills, patch = self.height.at(where), self.height.longer_than(HILL_M), self.patches.of(where)
         texture = 0.85 * self.texture.at(where) - 0.5 * height
         clay = np.clip(self.climate.clay * np.exp(0.30 * texture), 0.03, 0.55).astype(np.float32)

@@ -46,7 +46,7 @@ def write_land_cover(nature: RegionSimulator, archive: Path) -> None:
 
 
 def _shown(truth: Classes, tile: Tile, grid: GeoBox) -> Classes:
-    """The classes of pixels of the ground at the pixels of a grid of degrees, empty beyond the region."""
+    """Return the classes of pixels of the ground at the pixels of a grid of degrees, empty beyond the region."""
     box, where = tile.cells.boundingbox, centres(grid, tile)
     columns = np.floor((where.eastings - box.left) / FIELD_M).astype(int)
     rows = np.floor((box.top - where.northings) / FIELD_M).astype(int)
@@ -56,6 +56,6 @@ def _shown(truth: Classes, tile: Tile, grid: GeoBox) -> Classes:
 
 
 def _tile_of(lon: float, lat: float) -> str:
-    """The product's name of the tile around a place, by its corner in the south-west."""
+    """Return the product's name of the tile around a place, by its corner in the south-west."""
     west, south = (int(np.floor(value / TILE_DEGREES)) * TILE_DEGREES for value in (lon, lat))
     return f"{'NS'[south < 0]}{abs(south):02d}{'EW'[west < 0]}{abs(west):03d}"

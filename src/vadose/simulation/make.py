@@ -74,7 +74,7 @@ def _make(config: WorldConfig, folder: Path, progress: Report | None, workers: i
 
 
 def made(folder: Path) -> WorldConfig:
-    """The configuration of a world that was made.
+    """Return the configuration of a world that was made.
 
     Raises:
         VadoseError: the folder holds no simulated world, or not a whole one.
@@ -96,7 +96,7 @@ def made(folder: Path) -> WorldConfig:
 
 
 def _tasks(config: WorldConfig, folder: Path) -> dict[str, Task]:
-    """What there is to do, each by its name; a task tells what it has done."""
+    """Return what there is to do, each by its name; a task tells what it has done."""
     tasks: dict[str, Task] = {
         region.name: partial(write_region, config, number, folder) for number, region in enumerate(config.regions)
     }
@@ -151,7 +151,7 @@ def _listed(task: Task) -> list[str]:
 
 
 def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
-    """The tasks that an earlier run finished; None where the world is whole."""
+    """Return the tasks that an earlier run finished; None where the world is whole."""
     if is_vacant(folder):
         return []
     try:

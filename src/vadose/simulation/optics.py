@@ -97,7 +97,7 @@ def reflectance(band: str, now: SurfaceState, land: Land) -> Floats:
 
 
 def _ground(band: str, now: SurfaceState, land: Land) -> Floats:
-    """What lies under the green leaves: soil, and the more straw the fewer leaves are left."""
+    """Return what lies under the green leaves: soil, and the more straw the fewer leaves are left."""
     soil = bare(band, now.moisture, land.water.saturation, brightness(land))
     straw = np.array(STRAW_SHARE)[land.cover] * np.exp(-now.leaf_area)
     return np.asarray(soil + (SPECTRA[band].straw - soil) * straw)

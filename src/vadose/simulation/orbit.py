@@ -29,11 +29,11 @@ class Satellite:
     first: int
 
     def absolute(self, time: pd.Timestamp) -> int:
-        """Number since launch of the orbit at a moment, UTC."""
+        """Return number since launch of the orbit at a moment, UTC."""
         return int((time - self.launch) / pd.Timedelta(days=self.cycle_days) * self.cycle_orbits // 1)
 
     def relative(self, time: pd.Timestamp) -> int:
-        """Number within the cycle of the orbit at a moment, from 1."""
+        """Return number within the cycle of the orbit at a moment, from 1."""
         return (self.absolute(time) - self.first) % self.cycle_orbits + 1
 
 
@@ -51,7 +51,7 @@ those of the orbits and times that real items state, to about a minute, the seco
 
 
 def flown_by(pair: tuple[Satellite, Satellite], days: int) -> Satellite:
-    """The satellite of a look that comes some days after one of the first of the pair."""
+    """Return the satellite of a look that comes some days after one of the first of the pair."""
     first, second = pair
     return second if days % first.cycle_days == first.cycle_days // 2 else first
 

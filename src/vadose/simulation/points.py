@@ -24,12 +24,12 @@ class SimulationPoints:
 
     @classmethod
     def block(cls, tile: Tile) -> "SimulationPoints":
-        """The pixels of 40 m of a tile."""
+        """Return the pixels of 40 m of a tile."""
         return cls(Locations.grid(tile.cells.zoom_out(1 / PER_CELL)), PER_CELL)
 
     @classmethod
     def cells(cls, eastings: Floats, northings: Floats) -> "SimulationPoints":
-        """The pixels of 40 m of cells with these middles, (n,): 64 of each, its rows from the north."""
+        """Return the pixels of 40 m of cells with these middles, (n,): 64 of each, its rows from the north."""
         inside = FIELD_M * (np.arange(PER_CELL) + 0.5) - CELL_M / 2
         east, north = np.meshgrid(inside, -inside)
         return cls(

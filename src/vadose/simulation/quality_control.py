@@ -148,12 +148,12 @@ def _plateaus(values: Floats) -> Marks:
 
 
 def _runs(marks: Marks) -> NDArray[np.intp]:
-    """A number for each stretch of equal marks."""
+    """Return a number for each stretch of equal marks."""
     return np.cumsum(np.diff(marks, prepend=False))
 
 
 def _lasting(marks: Marks, hours: int) -> Marks:
-    """Marks and the hours after them."""
+    """Return marks and the hours after them."""
     return pd.Series(marks).rolling(hours, min_periods=1).max().to_numpy().astype(bool)
 
 

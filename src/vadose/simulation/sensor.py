@@ -73,12 +73,13 @@ class Site:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Site":
-        """A site by chance."""
+        """Return a site by chance."""
         return cls(SITE_OFFSET * rng.standard_normal(), float(np.exp(SITE_GAIN * rng.standard_normal())))
 
 
 def read(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats:
-    """What a sensor tells, (hour,), m3 m-3: the liquid water alone, as dielectric sensors do, with all that is wrong.
+    """Return what a sensor tells, (hour,), m3 m-3: the liquid water alone, as dielectric sensors do, with all that is
+    wrong.
 
     Args:
         ground: of the pixel.
@@ -106,7 +107,7 @@ def at_point(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats
 
 
 def _daily(soil_c: Floats, rng: np.random.Generator) -> Floats:
-    """What the daily course of temperature, and what goes with it, adds to readings."""
+    """Return what the daily course of temperature, and what goes with it, adds to readings."""
     gain = DAILY * float(np.exp(DAILY_SPREAD * rng.standard_normal()))
     return np.asarray(gain * (soil_c - uniform_filter1d(soil_c, 24)))
 
@@ -120,7 +121,7 @@ def stretches(hours: int, a_year: float, length: float, rng: np.random.Generator
 
 
 def _wander(moisture: Floats, rng: np.random.Generator) -> Floats:
-    """A series of unit variance that forgets as it rains: the wetting of the pixel is its clock."""
+    """Return a series of unit variance that forgets as it rains: the wetting of the pixel is its clock."""
     clock = np.cumsum(np.maximum(np.diff(moisture, prepend=moisture[0]), 0)) * FINELY / WETTING
     kept, steps = np.exp(-1 / FINELY), int(clock[-1]) + 2
     walk, _ = lfilter([np.sqrt(1 - kept**2)], [1, -kept], rng.standard_normal(steps), zi=[kept * rng.standard_normal()])

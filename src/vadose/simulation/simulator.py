@@ -56,7 +56,7 @@ class RegionSimulator:
 
     @classmethod
     def random(cls, config: WorldConfig, number: int) -> "RegionSimulator":
-        """A region of a world, by its seed."""
+        """Return a region of a world, by its seed."""
         region = config.regions[number]
         ground, air = (np.random.default_rng([config.seed, number, part]) for part in (0, 1))
         skies = WeatherField.random(region.climate, region.lon, region.lat, config.days, air)
@@ -64,7 +64,7 @@ class RegionSimulator:
         return cls(region, number, config.seed, config.ground(region), terrain, skies)
 
     def blocks(self) -> Iterator[Tile]:
-        """The region in pieces, row by row."""
+        """Yield the region in pieces, row by row."""
         tile = self.tile
         for south in range(0, tile.rows, BLOCK_CELLS):
             for east in range(0, tile.columns, BLOCK_CELLS):
@@ -72,7 +72,9 @@ class RegionSimulator:
                 yield Tile(tile.epsg, tile.west + east, tile.north - south, columns, rows)
 
     def seen_from_afar(self) -> Simulated:
-        """The region through the period at points around it, as a radiometer's footprint or a model's pixels see it."""
+        """Return the region through the period at points around it, as a radiometer's footprint or a model's pixels
+        see it.
+        """
         box = self.tile.cells.boundingbox
         rng = np.random.default_rng([self.seed, self.number, *b"afar"])
         east, north = rng.uniform(-AFAR_M, AFAR_M, (2, AFAR_POINTS))
@@ -81,7 +83,7 @@ class RegionSimulator:
         )
 
     def simulated(self, places: SimulationPoints) -> Simulated:
-        """The region through the period at some places; the same whatever others are asked."""
+        """Return the region through the period at some places; the same whatever others are asked."""
         land, units = self.terrain.at(places.where), places.units
         weather = self.skies.at(units, places.gathered(land.elevation), self.terrain.mean_elevation_m)
         return Simulated(
@@ -99,7 +101,7 @@ class RegionSimulator:
 def steps(
     region: Region, places: SimulationPoints, land: Land, weather: Weather
 ) -> Iterator[tuple[State, WaterFluxes]]:
-    """The state after every step from the start of the spin-up, and the water that passed in it."""
+    """Yield the state after every step from the start of the spin-up, and the water that passed in it."""
     calendar, warmth = Calendar.of(land, region.climate), np.float32(0.5)
     state = _first(places, land, weather, calendar)
     for day, date in enumerate(weather.days):

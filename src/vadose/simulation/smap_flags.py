@@ -49,7 +49,7 @@ class FootprintGround:
 
 
 def surface(ground: FootprintGround) -> Flags:
-    """The bits of surface_flag."""
+    """Return the bits of surface_flag."""
     bits = (
         (ground.water > FLAGGED_SHARE, WATER_BIT),
         (ground.urban > URBAN_SHARE, URBAN_BIT),
@@ -65,7 +65,7 @@ def surface(ground: FootprintGround) -> Flags:
 
 
 def quality(ground: FootprintGround, moisture: Floats) -> Flags:
-    """The bits of retrieval_qual_flag.
+    """Return the bits of retrieval_qual_flag.
 
     Args:
         ground: conditions.

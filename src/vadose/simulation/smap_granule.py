@@ -45,7 +45,7 @@ class Variable:
 
 @lru_cache
 def variables(km: int) -> tuple[Variable, ...]:
-    """What each group of a product holds."""
+    """Return what each group of a product holds."""
     grid = EASE[km]
     meanings = " ".join(f"{km}_km_{name}" for name in SURFACE.split())
     return (
@@ -87,7 +87,7 @@ def write_granule(path: Path, grid: Ease, halves: Mapping[str, Mapping[str, NDAr
 
 @lru_cache
 def _empty(km: int) -> bytes:
-    """A granule without a pixel."""
+    """Return a granule without a pixel."""
     memory, grid = io.BytesIO(), EASE[km]
     with h5py.File(memory, "w") as granule:
         granule.attrs["NOTICE"] = NOTICE

@@ -57,7 +57,7 @@ class Overpass:
 
 
 def overpasses(lon: float, lat: float, margin_m: float = 0.0) -> list[Overpass]:
-    """The passings of a place in a cycle, those nearest to their local time last.
+    """Return the passings of a place in a cycle, those nearest to their local time last.
 
     Args:
         lon, lat: of the place, degrees.
@@ -69,7 +69,9 @@ def overpasses(lon: float, lat: float, margin_m: float = 0.0) -> list[Overpass]:
 
 
 def _abeam(lon: float, lat: float, half: str, turn: int) -> Overpass | None:
-    """The passing in one turn; None where that half of the turn ends before the satellite is abeam of the place."""
+    """Return the passing in one turn; None where that half of the turn ends before the satellite is abeam of the
+    place.
+    """
     hour, direction = HALVES[half]
     crossing_s = turn * TURN_S + (TURN_S / 2 if half == "PM" else 0.0)
     angle = np.linspace(-np.pi / 2, np.pi / 2, 361)

@@ -68,7 +68,7 @@ class SmapScene:
 
     @classmethod
     def of(cls, seen: Simulated, grid: Ease) -> "SmapScene":
-        """A region on a grid."""
+        """Return a region on a grid."""
         return cls(seen, grid.around(seen))
 
     @cached_property
@@ -135,7 +135,7 @@ class SmapScene:
         return range(first + from_start, last, CYCLE_DAYS)
 
     def _columns(self, found: list[tuple[int, Overpass]]) -> Table:
-        """The variables at each overpass, broadcastable to (overpass, pixel)."""
+        """Return the variables at each overpass, broadcastable to (overpass, pixel)."""
         pixels, days = self.pixels, np.array([day for day, _ in found])
         starts = self.seen.weather.days[days]
         times = starts + pd.to_timedelta([turn.seconds for _, turn in found], unit="s")
@@ -167,7 +167,9 @@ class SmapScene:
     def _moisture(
         self, times: pd.DatetimeIndex, found: list[tuple[int, Overpass]], days: NDArray[np.intp]
     ) -> tuple[Floats, Floats]:
-        """What the retrieval makes of the brightness temperatures, and the standard deviation of its noise, m3 m-3."""
+        """Return what the retrieval makes of the brightness temperatures, and the standard deviation of its noise,
+        m3 m-3.
+        """
         lasting, assumed = self.seen.rng("smap"), self.assumed_plants[days]
         slope, bias = np.exp(SLOPE * lasting.standard_normal()), BIAS * lasting.standard_normal()
         local = PIXEL_BIAS * unit_noise(self.gain, lasting.standard_normal(self.seen.where.shape))

@@ -78,7 +78,7 @@ def _kernel(width_m: float) -> Noise:
 
 @lru_cache
 def _normals() -> Noise:
-    """Standard normal number of each word of 16 bits."""
+    """Return standard normal number of each word of 16 bits."""
     return np.asarray(ndtri((np.arange(2**16) + 0.5) / 2**16), np.float32)
 
 

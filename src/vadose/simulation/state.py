@@ -129,16 +129,16 @@ class Simulated:
         return np.random.default_rng([self.seed, self.number, *product.encode(), *more])
 
     def at(self, time: pd.Timestamp) -> SurfaceState:
-        """What is true at a moment of the period; between steps on a straight line."""
+        """Return what is true at a moment of the period; between steps on a straight line."""
         whole = self._through(pd.DatetimeIndex([time]))
         return SurfaceState(*(getattr(whole, field.name)[0] for field in fields(SurfaceState)))
 
     def series(self, times: pd.DatetimeIndex, name: str) -> Floats:
-        """A part of `SurfaceState` at many times, (time, *places)."""
+        """Return a part of `SurfaceState` at many times, (time, *places)."""
         return np.asarray(getattr(self._through(times), name))
 
     def _through(self, times: pd.DatetimeIndex) -> SurfaceState:
-        """What is true at many times, each array (time, *places)."""
+        """Return what is true at many times, each array (time, *places)."""
         kept, step = self.kept, np.asarray((times - self.times[0]) / STEP, float)
         if step.min() < 0 or step.max() > len(self.times) - 1:
             raise ValueError(f"{times.min()} to {times.max()} lies outside of {self.times[0]} to {self.times[-1]}")
@@ -164,7 +164,7 @@ class Simulated:
         return np.stack([self.weather.at_step(int(one)) for one in steps])[member]
 
     def pick(self, places: NDArray[np.integer]) -> "Simulated":
-        """Some of scattered places, each by itself."""
+        """Return some of scattered places, each by itself."""
         east, north = self.where.mesh
         unit = places // self.places.side**2
         kept = StateHistory(

@@ -20,7 +20,7 @@ class Sun:
 
     @classmethod
     def over(cls, lon: float, lat: float, time: pd.Timestamp) -> "Sun":
-        """The sun over a place, within about half a degree (Spencer, Search 2(5):172, 1971).
+        """Return the sun over a place, within about half a degree (Spencer, Search 2(5):172, 1971).
 
         Args:
             lon, lat: degrees.

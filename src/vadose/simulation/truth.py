@@ -81,7 +81,7 @@ def write_block(nature: RegionSimulator, tile: Tile, world: Simulated, folder: P
 
 
 def cover_of(archive: Path, name: str) -> NDArray[np.uint8]:
-    """The land cover of a region whose truth is written, on pixels of 40 m, index of `COVERS`, (y, x)."""
+    """Return the land cover of a region whose truth is written, on pixels of 40 m, index of `COVERS`, (y, x)."""
     with xr.open_zarr(truth_folder(archive, name), group=PIXELS, consolidated=False) as store:
         cover: NDArray[np.uint8] = store["land_cover"].to_numpy()
         return cover

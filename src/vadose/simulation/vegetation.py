@@ -48,7 +48,7 @@ class Calendar:
 
     @classmethod
     def of(cls, land: Land, climate: Climate) -> "Calendar":
-        """The year of a land: two crops, each field its own sowing date, some woods evergreen."""
+        """Return the year of a land: two crops, each field its own sowing date, some woods evergreen."""
         patch, woods = land.patch, land.cover == FOREST
         winter, sown = patch.normal("rotation") > 0.3, 8 * patch.normal("sowing")
         evergreen = patch.normal("evergreen") < ndtri(climate.evergreen)
@@ -94,7 +94,7 @@ class Calendar:
 
 
 def northern_day(day_of_year: int, lat: float) -> float:
-    """The day of the year at which the northern hemisphere has this season."""
+    """Return the day of the year at which the northern hemisphere has this season."""
     return float(day_of_year if lat >= 0 else (day_of_year + 182.6) % 365.25)
 
 
@@ -105,5 +105,5 @@ def plant_water(cover: NDArray[np.intp], leaf_area: Floats) -> Floats:
 
 
 def _grown(day: np.float32, first: Floats, last: Floats) -> Floats:
-    """A double logistic curve (Zhang et al., Remote Sensing of Environment 84:471-475, 2003)."""
+    """Return a double logistic curve (Zhang et al., Remote Sensing of Environment 84:471-475, 2003)."""
     return np.asarray(1 / (1 + np.exp((first - day) / 12)) - 1 / (1 + np.exp((last - day) / 9)))

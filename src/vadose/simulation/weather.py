@@ -50,7 +50,7 @@ class Weather:
     noon_step: float
 
     def pick(self, places: NDArray[np.integer]) -> "Weather":
-        """The weather at some of its places."""
+        """Return the weather at some of its places."""
         return replace(
             self,
             rain_mm=self.rain_mm[:, places],
@@ -60,7 +60,7 @@ class Weather:
         )
 
     def after(self, days: int) -> "Weather":
-        """The same weather without its first days."""
+        """Return the same weather without its first days."""
         cut = slice(days, None)
         return replace(
             self,
@@ -113,7 +113,7 @@ class WeatherField:
         return cls(climate, lon, lat, days, waves, swell, drift, storm)
 
     def at(self, where: Locations, elevation_m: Floats, mean_elevation_m: float) -> Weather:
-        """The weather at points, (n,); it is colder where they lie higher."""
+        """Return the weather at points, (n,); it is colder where they lie higher."""
         season = season_of(self.days, self.lat)[:, np.newaxis]
         rain = self._rain(where, season)
         wet = rain > 0
@@ -178,7 +178,7 @@ def extraterrestrial(day_of_year: NDArray[np.integer], lat: float) -> Floats:
 
 
 def hargreaves(sunlight_mm: Floats, temperature_c: Floats, range_c: Floats) -> Floats:
-    """Reference evaporation, mm a day (Hargreaves & Samani 1985; FAO 56, equation 52)."""
+    """Return reference evaporation, mm a day (Hargreaves & Samani 1985; FAO 56, equation 52)."""
     return np.asarray(0.0023 * np.maximum(temperature_c + 17.8, 0) * np.sqrt(range_c) * sunlight_mm)
 
 

@@ -20,7 +20,7 @@ def open_sources(archive: StrPath | Archive) -> tuple[Source, ...]:
 
 
 def open_mask_sources(archive: StrPath | Archive) -> tuple[Source, ...]:
-    """Sources of an archive that flag cells of maps, and that no network reads.
+    """Return sources of an archive that flag cells of maps, and that no network reads.
 
     Raises:
         VadoseError: there is no such folder.

@@ -89,7 +89,7 @@ class Index:
         return tuple(sorted({*self.unread, *self.unfit, *(part for parts in self._parts.values() for part in parts)}))
 
     def find(self, area: AreaOfInterest, period: Period | None, replaced: bool = False) -> tuple[SceneItem, ...]:
-        """The records whose bounding box touches an area and whose time lies in a period (None: at any time).
+        """Return the records whose bounding box touches an area and whose time lies in a period (None: at any time).
 
         Their assets are the files that are there, with local paths. An item whose files contradict it is left out; see
         `left_out` and `check_item`.
@@ -128,7 +128,7 @@ class Index:
         return tuple(unfit)
 
     def nothing(self, area: AreaOfInterest, period: Period | None, but: str) -> NoDataError:
-        """What to say when nothing was found.
+        """Return what to say when nothing was found.
 
         Args:
             area, period: what was asked.
@@ -146,7 +146,7 @@ class Index:
         return NoDataError(asked, f"{self.folder} holds none{others}", f"Put items of {self.product} into the archive")
 
     def _fit(self, record: SceneItem, file: Path) -> SceneItem | LeftOut:
-        """A record with local paths and the time in which it counts, or why it is left out; found once."""
+        """Return a record with local paths and the time in which it counts, or why it is left out; found once."""
         found = self._local_of(record, file)
         twins = [one for one, where in self.twins.get(record, ()) if isinstance(self._local_of(one, where), SceneItem)]
         if isinstance(found, LeftOut) or not twins:
@@ -160,13 +160,13 @@ class Index:
         )
 
     def _local_of(self, record: SceneItem, file: Path) -> SceneItem | LeftOut:
-        """A record with local paths, or why it is left out; found once."""
+        """Return a record with local paths, or why it is left out; found once."""
         if record not in self._checked:
             self._checked[record], self._parts[record] = self._check(record, file)
         return self._checked[record]
 
     def _check(self, record: SceneItem, file: Path) -> tuple[SceneItem | LeftOut, tuple[LeftOut, ...]]:
-        """A record with local paths, or why it is left out; and which of its parts are."""
+        """Return a record with local paths, or why it is left out; and which of its parts are."""
         place = relative(file, self.folder)
         try:
             local, absent = self._local(record, file)
@@ -178,7 +178,7 @@ class Index:
         return local, tuple(LeftOut.of(self.source, name, place, why) for name, why in lost.items())
 
     def _local(self, record: SceneItem, file: Path) -> tuple[SceneItem, list[tuple[Asset, Unfit]]]:
-        """A record with the assets that are there, and those that are not.
+        """Return a record with the assets that are there, and those that are not.
 
         Raises:
             Unfit: nothing that is measured is there.
@@ -294,12 +294,12 @@ def _told(unfit: list[LeftOut]) -> str:
 
 
 def find(folder: Path, product: str, area: AreaOfInterest, period: Period | None) -> tuple[SceneItem, ...]:
-    """The records of a product in an archive folder that touch an area and a period: see `Index`."""
+    """Return the records of a product in an archive folder that touch an area and a period: see `Index`."""
     return Index.of(folder, product).find(area, period)
 
 
 def locate(href: str, beside: Path, folder: Path, item: str = "", alone: bool = True) -> Path:
-    """The file of the archive that an address in an item means.
+    """Return the file of the archive that an address in an item means.
 
     A path is relative to the item's JSON file. Of an address elsewhere, the file of that name in a folder beside the
     JSON file that has the name of the item is taken, or the one beside the JSON file. Links that lie in the archive are
@@ -352,7 +352,9 @@ def _remote_names(records: Iterable[tuple[SceneItem, Path]]) -> Counter[tuple[Pa
 
 
 def _path_in(href: str) -> tuple[str, bool]:
-    """The path that an address gives on this machine, or else the name of its file; and whether it lies elsewhere."""
+    """Return the path that an address gives on this machine, or else the name of its file; and whether it lies
+    elsewhere.
+    """
     try:
         parts = urlsplit(href)
     except ValueError:

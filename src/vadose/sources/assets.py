@@ -22,7 +22,7 @@ _TITLES = MappingProxyType({"scl": re.compile(r"scene class\w*cation|\bSCL\b", r
 
 
 def asset_of(band: str, keys: Iterable[str], assets: Mapping[str, Any]) -> str | None:
-    """The key of the asset that holds a band; None where the item has none.
+    """Return the key of the asset that holds a band; None where the item has none.
 
     Asked in this order: the keys of known catalogues; the same keys in other case or with a suffix (`scl-jp2`); the one
     band that the asset names in `eo:bands` or `bands`; its title; the name of its file. Of several the one with the

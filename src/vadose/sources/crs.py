@@ -27,7 +27,7 @@ def _number(stated: str | float) -> str | int:
 
 
 def horizontal(crs: CRS) -> CRS:
-    """A CRS without its heights: of EPSG:9518, WGS 84 with heights above EGM2008, EPSG:4326 remains."""
+    """Return a CRS without its heights: of EPSG:9518, WGS 84 with heights above EGM2008, EPSG:4326 remains."""
     if crs.is_compound:
         return horizontal(crs.sub_crs_list[0])
     return crs.to_2d() if len(crs.axis_info) > 2 else crs

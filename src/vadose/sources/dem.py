@@ -40,7 +40,7 @@ class Dem:
         return Index.of(self.archive, DEM)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (ground does not change)
-        """The tiles over an area, whatever the period: elevation (y, x) in metres; voids (-32768) are NaN.
+        """Return the tiles over an area, whatever the period: elevation (y, x) in metres; voids (-32768) are NaN.
 
         Raises:
             NoDataError: there is none.

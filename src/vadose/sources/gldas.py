@@ -118,7 +118,7 @@ class Gldas:
     def _dataset(
         self, granules: Sequence[Granule], window: Window, replaced: dict[Granule, np.datetime64]
     ) -> xr.Dataset:
-        """The granules of one stream."""
+        """Return the granules of one stream."""
         stream = granules[0].stream
         at: dict[np.datetime64, list[Granule]] = {}
         for granule in granules:
@@ -139,7 +139,7 @@ class Gldas:
 
 
 def read_name(name: str) -> GranuleName | None:
-    """What the name of a file says, be it a whole granule, a subset, or the address of one.
+    """Return what the name of a file says, be it a whole granule, a subset, or the address of one.
 
     Raises:
         Unfit: it is that of another product of GLDAS, or holds no date.

@@ -106,7 +106,7 @@ def _variable(file: h5py.File, asked: str) -> h5py.Dataset:
 
 
 def _coordinate(file: h5py.File, names: Sequence[str], units: str, asked: str) -> h5py.Dataset:
-    """The variable of latitudes or longitudes: by its name, else by its units."""
+    """Return the variable of latitudes or longitudes: by its name, else by its units."""
     parts = {name: part for name, part in file.items() if isinstance(part, h5py.Dataset)}
     by_name = [part for wanted in names for name, part in parts.items() if name.lower() == wanted]
     by_units = [part for part in parts.values() if text(part.attrs.get("units", "")).replace(" ", "_") == units]
@@ -118,7 +118,9 @@ def _coordinate(file: h5py.File, names: Sequence[str], units: str, asked: str) -
 
 
 def _axes(moisture: h5py.Dataset, latitude: h5py.Dataset, longitude: h5py.Dataset, asked: str) -> tuple[int, int]:
-    """The axes that latitude and longitude go along: by their names, else by their lengths, else the last two."""
+    """Return the axes that latitude and longitude go along: by their names, else by their lengths, else the last
+    two.
+    """
     own = [_scales(moisture, axis) for axis in range(moisture.ndim)]
     named = [[n for n, names in enumerate(own) if names & _scales(part, 0)] for part in (latitude, longitude)]
     sized = [[n for n, size in enumerate(moisture.shape) if size == part.size] for part in (latitude, longitude)]

@@ -23,7 +23,7 @@ _FAMILIES = re.compile(r"GLDAS|SMAP", re.IGNORECASE)
 
 
 def name_of(path: Path, folder: Path, naming: GranuleNaming) -> GranuleName | None:
-    """What the name of a file says; subset services write addresses with percent signs into it.
+    """Return what the name of a file says; subset services write addresses with percent signs into it.
 
     Raises:
         Unfit: it looks like a granule, or lies where granules do, and is not read.
@@ -65,7 +65,7 @@ def is_data(rest: str) -> bool:
 
 
 def instant(name: str, date: str, clock: str = "0000") -> np.datetime64:
-    """The time in a name, from YYYYMMDD and HHMM.
+    """Return the time in a name, from YYYYMMDD and HHMM.
 
     Raises:
         Unfit: there is no such day or time of day.

@@ -108,7 +108,7 @@ class GranuleIndex:
         self._unfit[granule] = LeftOut.of(self.source, granule.path.name, relative(granule.path, self.folder), reason)
 
     def fit(self, granules: Iterable[Granule], check: Callable[[Granule], object]) -> list[Granule]:
-        """The granules that can be read: those of which `check` refuses none; the others are left out."""
+        """Return the granules that can be read: those of which `check` refuses none; the others are left out."""
         kept = []
         for granule in granules:
             if granule in self._unfit:
@@ -130,7 +130,7 @@ class GranuleIndex:
         return np.array([min(times, default=never) for times in found], "datetime64[ns]")
 
     def nothing(self, area: AreaOfInterest, period: Period) -> NoDataError:
-        """The answer of a source that has no granule in a period: what it has instead."""
+        """Return the answer of a source that has no granule in a period: what it has instead."""
         asked = f"{self.source}: no granules for {period} in '{area.name}'"
         if not self.granules:
             others = f"; {_some(self.unread)}" if self.unread else ""
@@ -186,12 +186,12 @@ def cached_blocks(grid: GlobalGrid, window: Window, side: int, kept: Reader, rea
 
 
 def item_names(parts: Iterable[Sequence[Granule]]) -> NDArray[np.str_]:
-    """The values of the coordinate `items`: the names of the granules of each time."""
+    """Return the values of the coordinate `items`: the names of the granules of each time."""
     return np.array(["\n".join(granule.path.name for granule in part) for part in parts])
 
 
 def stacked(read: Callable[[int], Layer], count: int, shape: tuple[int, int]) -> da.Array:
-    """A lazy array (time, y, x) of `count` layers, `read(index)` giving each."""
+    """Return a lazy array (time, y, x) of `count` layers, `read(index)` giving each."""
     name = f"layers-{uuid.uuid4().hex}"
     starts = range(0, count, PER_CHUNK)
     parts = [range(start, min(start + PER_CHUNK, count)) for start in starts]

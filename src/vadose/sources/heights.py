@@ -16,7 +16,7 @@ _METRES = (
 
 
 def in_metres(raster: Raster) -> Raster:
-    """A raster of heights whose values are metres: by its stated units, else by the unit of its vertical datum.
+    """Return a raster of heights whose values are metres: by its stated units, else by the unit of its vertical datum.
 
     Raises:
         Unfit: the stated units are unknown, or are not those of the vertical datum.

@@ -72,7 +72,7 @@ class IncidenceModel:
         return cls(centre, half, coefficients, float(residual))
 
     def at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Floats:
-        """The angle at columns x and rows y, (y, x), degrees; NaN beyond the tie points."""
+        """Return the angle at columns x and rows y, (y, x), degrees; NaN beyond the tie points."""
         u = ((x - self.centre[0]) / self.half[0])[None, :]
         v = ((y - self.centre[1]) / self.half[1])[:, None]
         angle = sum(c * u**i * v**j for c, (i, j) in zip(self.coefficients, _TERMS, strict=True))
@@ -81,6 +81,6 @@ class IncidenceModel:
 
 
 def _list_of_points(annotation: bytes) -> bytes:
-    """The one element of the annotation that is needed; to parse the whole takes several times as long."""
+    """Return the one element of the annotation that is needed; to parse the whole takes several times as long."""
     start, end = annotation.find(b"<" + _TAG), annotation.find(b"</" + _TAG + b">")
     return annotation[start : end + len(_TAG) + 3] if 0 <= start < end else b""

@@ -70,7 +70,7 @@ def _parsed_lines(file: Path, text: bytes) -> list[Any]:
 
 
 def _items_of(content: Any) -> Iterator[Item]:
-    """The items in a decoded JSON file, at the top or in one collection."""
+    """Yield the items in a decoded JSON file, at the top or in one collection."""
     if isinstance(content, list):
         for part in content:
             yield from _items_of(part) if isinstance(part, dict) else ()
@@ -91,7 +91,7 @@ _TOP = ("id", "type", "stac_version", "stac_extensions", "collection", "links", 
 
 
 def _table(file: Path) -> Iterator[Item]:
-    """The items of a STAC GeoParquet file; none of another table."""
+    """Yield the items of a STAC GeoParquet file; none of another table."""
     try:
         columns = set(pq.read_schema(file).names)
         if not {"id", "assets", "geometry"} <= columns:
@@ -115,7 +115,7 @@ def _item_of_row(row: Mapping[str, Any]) -> Item:
 
 
 def _told(value: Any) -> Any:
-    """A value without the fields that only other rows of its table have."""
+    """Return a value without the fields that only other rows of its table have."""
     if isinstance(value, dict):
         return {key: _told(part) for key, part in value.items() if part is not None}
     return [_told(part) for part in value] if isinstance(value, list) else value

@@ -27,7 +27,7 @@ Parts = Callable[[SceneItem, AreaOfInterest], Iterable[xr.Dataset]]
 def open_items(
     index: Index, area: AreaOfInterest, period: Period | None, parts: Parts, variables: tuple[Variable, ...]
 ) -> tuple[xr.Dataset, ...]:
-    """The datasets of every item over an area in a period.
+    """Return the datasets of every item over an area in a period.
 
     Args:
         index: of the archive.
@@ -50,7 +50,7 @@ def open_items(
 
 
 def item_files(index: Index, area: AreaOfInterest, period: Period | None) -> tuple[SourceFile, ...]:
-    """The items that `open_items` reads, with the sizes of their files."""
+    """Return the items that `open_items` reads, with the sizes of their files."""
     try:
         records = index.find(area, period, replaced=True)
     except NoDataError:
@@ -69,7 +69,7 @@ def item_files(index: Index, area: AreaOfInterest, period: Period | None) -> tup
 
 
 def _dated(part: xr.Dataset, record: SceneItem) -> xr.Dataset:
-    """A dataset that carries when its processing counts, where there are several of the observation."""
+    """Return a dataset that carries when its processing counts, where there are several of the observation."""
     told = {AVAILABLE_AT: record.available_at, REPLACED_AT: record.replaced_at}
     if "time" not in part.dims or not any(at is not None for at in told.values()):
         return part
@@ -77,7 +77,7 @@ def _dated(part: xr.Dataset, record: SceneItem) -> xr.Dataset:
 
 
 def open_rasters(record: SceneItem, bands: Iterable[str], *missing: float) -> dict[str, Raster]:
-    """The files of some bands of an item, by band; those that the item lacks are left out.
+    """Return the files of some bands of an item, by band; those that the item lacks are left out.
 
     Args:
         record: with local paths.

@@ -142,7 +142,7 @@ _GEO = {
 
 
 def read(folder: Path) -> dict[str, File]:
-    """What was kept of an archive, by path in it; nothing where none was, or by another code, or damaged."""
+    """Return what was kept of an archive, by path in it; nothing where none was, or by another code, or damaged."""
     held: dict[str, File] = {}
     for path in _places(folder):
         try:
@@ -244,7 +244,7 @@ def _of_item(found: FoundItem) -> dict[str, Any]:
 
 
 def _of_asset(asset: Asset) -> dict[str, Any]:
-    """What an asset states, without what it leaves as it is by default."""
+    """Return what an asset states, without what it leaves as it is by default."""
     return {name: value for name, default in _DEFAULTS if (value := getattr(asset, name)) != default}
 
 

@@ -22,7 +22,7 @@ Read = Callable[[Window], Floats]
 
 
 def lazy(read: Read, names: Sequence[str], window: Window) -> dict[str, da.Array]:
-    """The layers that `read` gives for a window, by name, each (1, y, x) float32.
+    """Return the layers that `read` gives for a window, by name, each (1, y, x) float32.
 
     They are read in blocks when they are computed; those computed together are read once.
     """

@@ -47,7 +47,7 @@ class LeftOut:
 
 
 def summary(left_out: Iterable[LeftOut]) -> str:
-    """Counts by source and reason, each with the first example; empty when nothing was left out."""
+    """Return counts by source and reason, each with the first example; empty when nothing was left out."""
     entries = sorted(set(left_out))
     counts = Counter((entry.source, entry.kind) for entry in entries)
     first = {(entry.source, entry.kind): entry.name for entry in reversed(entries)}

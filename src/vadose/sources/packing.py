@@ -78,13 +78,13 @@ class Packing:
 
 
 def text(value: Any) -> str:
-    """An attribute as text."""
+    """Return an attribute as text."""
     value = np.asarray(value).reshape(-1)[0]
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    """An attribute as numbers, which some files write as text; what is none is left out."""
+    """Return an attribute as numbers, which some files write as text; what is none is left out."""
     if value is None or isinstance(value, h5py.Empty):
         return ()
     found = []

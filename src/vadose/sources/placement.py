@@ -48,11 +48,11 @@ class Placement:
 
     @classmethod
     def whole(cls, grid: GlobalGrid) -> "Placement":
-        """A file that holds all of a grid, row 0 in the north."""
+        """Return a file that holds all of a grid, row 0 in the north."""
         return cls(Line(0, 1, grid.rows, grid.rows), Line(0, 1, grid.columns, grid.columns))
 
     def read(self, window: Window, part: Callable[[slice, slice], Numbers], empty: float) -> Numbers:
-        """A window of the grid, (y, x), `empty` where the file has nothing.
+        """Return a window of the grid, (y, x), `empty` where the file has nothing.
 
         Args:
             window: of the grid.

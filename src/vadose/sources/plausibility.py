@@ -63,7 +63,7 @@ class Sample:
     raster: Raster
 
     def of(self, classes: tuple[int, ...]) -> Floats:
-        """The values of some classes."""
+        """Return the values of some classes."""
         return self.values[np.isin(self.classes, classes)]
 
     @property

@@ -27,7 +27,9 @@ _SHIFTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 
 
 def baseline_of(name: str, properties: Mapping[str, Any]) -> str | None:
-    """Processing baseline of an item as "05.10": from its properties, else from its own name or the product's."""
+    """Return processing baseline of an item as "05.10": from its properties, else from its own name or the
+    product's.
+    """
     for key in _BASELINES:
         if found := re.fullmatch(r"(\d{1,2})\.(\d\d)", str(properties.get(key, ""))):
             return f"{int(found[1]):02d}.{found[2]}"
@@ -43,7 +45,7 @@ def product_names(properties: Mapping[str, Any]) -> list[str]:
 
 
 def offset_of(stated: float | None, baseline: str | None, properties: Mapping[str, Any], asked: str) -> float:
-    """What to add to `DN * scale`.
+    """Return what to add to `DN * scale`.
 
     A catalogue that says that it has shifted the numbers already is believed, and the offset that it repeats beside
     them is not applied again. Otherwise the baseline decides, and an offset that the item states must agree with it.

@@ -48,7 +48,7 @@ class Grid:
     width: int
 
     def window(self, area: AreaOfInterest) -> Window | None:
-        """The pixels under an area and a margin around them; None when the area does not touch the grid."""
+        """Return the pixels under an area and a margin around them; None when the area does not touch the grid."""
         edge = shapely.get_coordinates(shapely.segmentize(area.geometry, EDGE_DEGREES))
         x, y = from_lonlat_to(self.crs).transform(*edge.T)
         columns, rows = self.column(np.asarray(x)), self.row(np.asarray(y))
@@ -145,7 +145,7 @@ class Raster:
         return cls(path, grid, tag, missing, scale, offset, units, metres_of_height(wkt), overviews)
 
     def read(self, window: Window) -> Floats:
-        """The physical values of a window, (y, x), NaN where missing.
+        """Return the physical values of a window, (y, x), NaN where missing.
 
         Raises:
             VadoseError: the file is gone or truncated.
@@ -154,7 +154,8 @@ class Raster:
             return self._physical(file.read(1, window=((window.top, window.bottom), (window.left, window.right))))
 
     def thinned(self, shape: tuple[int, int]) -> Floats:
-        """The physical values of the whole file at `shape` evenly spread places, from its overviews where it has them.
+        """Return the physical values of the whole file at `shape` evenly spread places, from its overviews where it has
+        them.
 
         Raises:
             VadoseError: as `read`.
@@ -173,7 +174,7 @@ class Raster:
         return self.read(window)[np.newaxis]
 
     def nearest(self, grid: Grid, window: Window) -> Floats:
-        """The values of the pixels that hold the pixel centres of a window of another grid, NaN beyond this one.
+        """Return the values of the pixels that hold the pixel centres of a window of another grid, NaN beyond this one.
 
         Raises:
             VadoseError: the grids have different CRS, or as `read`.
@@ -201,7 +202,7 @@ def by_grid(rasters: Mapping[str, Raster]) -> dict[Grid, dict[str, Raster]]:
 
 @lru_cache(maxsize=256)
 def from_lonlat_to(crs: str) -> Transformer:
-    """Transformer from longitude and latitude to a projection given as WKT.
+    """Return transformer from longitude and latitude to a projection given as WKT.
 
     Raises:
         VadoseError: no way leads there, as to a local grid.

@@ -73,7 +73,7 @@ class SceneItem:
     replaced_at: np.datetime64 | None = None
 
     def asset(self, band: str) -> Asset | None:
-        """The file that holds a band, if the item has one."""
+        """Return the file that holds a band, if the item has one."""
         return next((asset for asset in self.assets if asset.band == band), None)
 
     @property

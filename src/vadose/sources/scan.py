@@ -84,7 +84,7 @@ class Archive:
 
 
 def _look(path: Path, folder: Path, namings: tuple[GranuleNaming, ...], settled: int) -> File | None:
-    """What a file is to the sources; None where it is nothing to any."""
+    """Return what a file is to the sources; None where it is nothing to any."""
     granules = tuple(found for naming in namings if (found := _granule(path, folder, naming)))
     if not granules and not holds_items(path):
         return None
@@ -109,7 +109,7 @@ def _granule(path: Path, folder: Path, naming: GranuleNaming) -> FoundGranule | 
 
 
 def _items(path: Path) -> tuple[tuple[FoundItem, ...], bool]:
-    """The items of a file, and whether it could be read."""
+    """Return the items of a file, and whether it could be read."""
     try:
         return tuple(map(_found, items_of(path))), True
     except VadoseError as reason:

@@ -59,7 +59,7 @@ class Sentinel1:
         return Index.of(self.archive, SENTINEL1_RTC)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """The passes over an area in a period: vv and vh in linear power, incidence_angle in degrees.
+        """Return the passes over an area in a period: vv and vh in linear power, incidence_angle in degrees.
 
         Raises:
             NoDataError: there is none.
@@ -72,7 +72,7 @@ class Sentinel1:
         return item_files(self.index, area, period)
 
     def passes(self, area: AreaOfInterest, period: Period) -> NDArray[np.datetime64]:
-        """The times of what `open` gives, each once, in order; many times faster, as only headers are read.
+        """Return the times of what `open` gives, each once, in order; many times faster, as only headers are read.
 
         Raises:
             NoDataError: there is none.

@@ -53,7 +53,7 @@ class Sentinel2:
         return Index.of(self.archive, self.product)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """The scenes over an area in a period, one dataset for each resolution of each item.
+        """Return the scenes over an area in a period, one dataset for each resolution of each item.
 
         A pixel that was not seen, or not seen by one of the bands of its dataset, is NaN in all of them.
 

@@ -68,7 +68,7 @@ class Smap:
         return (self.reads,)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """What the overpasses of a period saw, over the box of each part of an area and two pixels around it.
+        """Return what the overpasses of a period saw, over the box of each part of an area and two pixels around it.
 
         One dataset for each product that has a day of the period. The time of a pixel is its own tb_time_seconds,
         rounded up to a half hour, so that no value is given for a moment before it was observed; where the file does
@@ -105,7 +105,7 @@ class Smap:
     def _chosen(
         self, area: AreaOfInterest, period: Period, read: Callable[["_SmapReader", Granule], object] | None
     ) -> Iterator[tuple[Product, "_SmapReader", list[Granule]]]:
-        """The granules of each product that may hold observations of a period, of every day those of one product.
+        """Yield the granules of each product that may hold observations of a period, of every day those of one product.
 
         Args:
             area, period: what is asked.
@@ -144,7 +144,7 @@ class Smap:
         return tuple(PRODUCTS.values()) if self.grid == "auto" else (PRODUCTS[self.grid],)
 
     def _near(self, product: Product, period: Period) -> list[Granule]:
-        """The granules of a product that may hold observations of a period."""
+        """Return the granules of a product that may hold observations of a period."""
         mine = (granule for granule in self.index.granules if granule.stream == product.stream)
         return [granule for granule in mine if _overlaps(granule, period, SPILL)]
 
@@ -203,7 +203,7 @@ class _SmapReader:
         return cls(grid, window, near, quality, reads)
 
     def times(self, granule: Granule) -> NDArray[np.datetime64]:
-        """The times at which a granule holds a valid value, ascending."""
+        """Return the times at which a granule holds a valid value, ascending."""
         values, minutes = np.moveaxis(self._day(granule), 1, 0)
         found = np.unique(minutes[np.isfinite(values) & self.near])
         return granule.time + found.astype("timedelta64[m]")
@@ -216,7 +216,7 @@ class _SmapReader:
         return bool(inside.any() and ((columns >= self.window.left) & (columns < self.window.right)).any())
 
     def dataset(self, seen: dict[np.datetime64, list[Granule]]) -> xr.Dataset:
-        """What is read at each time, of the granules that hold it."""
+        """Return what is read at each time, of the granules that hold it."""
         times = sorted(seen)
         values = stacked(partial(self._layer, [(time, seen[time]) for time in times]), len(times), self.window.shape)
         dataset: xr.Dataset = xr.Dataset(
@@ -230,7 +230,7 @@ class _SmapReader:
         return dataset
 
     def _layer(self, seen: Sequence[tuple[np.datetime64, list[Granule]]], index: int) -> Layer:
-        """What was seen at one time; of two values for a pixel the one of the later group or granule."""
+        """Return what was seen at one time; of two values for a pixel the one of the later group or granule."""
         time, granules = seen[index]
         layer = np.full(self.window.shape, np.nan, np.float32)
         for granule in granules:
@@ -241,7 +241,7 @@ class _SmapReader:
         return layer
 
     def _day(self, granule: Granule) -> Layer:
-        """What a granule holds of the window: see `read`."""
+        """Return what a granule holds of the window: see `read`."""
         key = (granule, self.grid, self.quality)
         return cached_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(_last, *key))
 
@@ -252,7 +252,7 @@ def smap_surface(archive: Path | Archive) -> Smap:
 
 
 def read_name(name: str) -> GranuleName | None:
-    """What the name of a file says, be it a whole granule, a subset, or the address of one.
+    """Return what the name of a file says, be it a whole granule, a subset, or the address of one.
 
     Raises:
         Unfit: it is that of another product of SMAP, or holds no date.

@@ -92,12 +92,12 @@ class Group:
     placement: Placement
 
     def get(self, name: str) -> h5py.Dataset | None:
-        """A variable; most releases give the evening's ones the suffix `_pm`."""
+        """Return a variable; most releases give the evening's ones the suffix `_pm`."""
         found = (self.held.get(f"{self.front}{name}{suffix}") for suffix in ("", "_pm"))
         return next((part for part in found if isinstance(part, h5py.Dataset)), None)
 
     def variable(self, name: str) -> h5py.Dataset:
-        """A variable that must be there.
+        """Return a variable that must be there.
 
         Raises:
             Unfit: it is not.
@@ -109,7 +109,7 @@ class Group:
         return found
 
     def read(self, variable: h5py.Dataset, window: Window, empty: float) -> Numbers:
-        """A window of a variable as its numbers stand, `empty` where the file has nothing.
+        """Return a window of a variable as its numbers stand, `empty` where the file has nothing.
 
         Raises:
             Unfit: it is of another shape than the file's coordinates.
@@ -126,7 +126,7 @@ class Group:
 
 
 def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> Layer:
-    """What a day holds of a window.
+    """Return what a day holds of a window.
 
     Args:
         granule: the file.
@@ -180,7 +180,7 @@ def placement(granule: Granule, grid: GlobalGrid) -> Placement:
 
 
 def _groups(file: h5py.File, granule: Granule, place: Placement) -> list[Group | None]:
-    """The overpass of the morning and that of the evening; None where there is none.
+    """Return the overpass of the morning and that of the evening; None where there is none.
 
     Raises:
         Unfit: there is neither.
@@ -200,7 +200,7 @@ def _groups(file: h5py.File, granule: Granule, place: Placement) -> list[Group |
 
 
 def _where(file: h5py.File, group: str) -> tuple[h5py.Group, str] | None:
-    """The group of a file that holds the variables of an overpass, and what stands before their names in it.
+    """Return the group of a file that holds the variables of an overpass, and what stands before their names in it.
 
     OPeNDAP writes no groups, but their names before those of the variables. Variables are opened when they are read:
     to open all of them takes longer than to read the few that are needed.
@@ -251,7 +251,7 @@ def _by_degrees(group: Group, grid: GlobalGrid) -> Places | None:
 
 
 def _middle(numbers: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """The median along an axis, NaN where nothing is told."""
+    """Return the median along an axis, NaN where nothing is told."""
     told = np.isfinite(numbers).any(axis=axis)
     found = np.full(told.shape, np.nan)
     found[told] = np.nanmedian(numbers[told] if axis == 1 else numbers[:, told], axis=axis)

@@ -30,7 +30,7 @@ _TEXTURE_UNITS = {
 
 
 def texture_factor(maps: Mapping[str, Floats], units: Mapping[str, str], asked: str) -> float | None:
-    """What the numbers of texture maps are multiplied with to be kg kg-1; None on too few pixels to judge.
+    """Return what the numbers of texture maps are multiplied with to be kg kg-1; None on too few pixels to judge.
 
     Args:
         maps: numbers of sand, silt and clay, of those that there are, at the same places, by name.
@@ -71,7 +71,7 @@ def texture_factor(maps: Mapping[str, Floats], units: Mapping[str, str], asked: 
 
 
 def density_factor(values: Floats, asked: str) -> float | None:
-    """What the numbers of a bulk density map are multiplied with to be kg m-3; None on too few pixels to judge.
+    """Return what the numbers of a bulk density map are multiplied with to be kg m-3; None on too few pixels to judge.
 
     Whole numbers are SoilGrids' cg cm-3 wherever that gives a density of soil; others follow from the magnitude.
 
@@ -104,7 +104,9 @@ def _whole_of(total: Places) -> float | None:
 
 
 def _whole_of_some(together: Places, total: Places, told: set[float]) -> float | None:
-    """The whole of one or two maps: by what they state, else of numbers that only g kg-1 or only fractions reach."""
+    """Return the whole of one or two maps: by what they state, else of numbers that only g kg-1 or only fractions
+    reach.
+    """
     greatest = float(np.percentile(total, 99))
     if len(told) == 1:
         return next(whole for whole in WHOLES if abs(whole * next(iter(told)) - 1) < 1e-9)

@@ -57,7 +57,7 @@ class SoilGrids:
     variables: ClassVar[tuple[Variable, ...]] = (SAND, SILT, CLAY, BULK_DENSITY)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (soils do not change)
-        """The maps over an area, whatever the period: one dataset if they share a grid, else one for each grid.
+        """Return the maps over an area, whatever the period: one dataset if they share a grid, else one for each grid.
 
         Dimensions are (y, x); sand, silt and clay are in kg kg-1, bulk_density is in kg m-3.
 
@@ -77,7 +77,7 @@ class SoilGrids:
         return datasets
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (all maps, always)
-        """The maps."""
+        """Return the maps."""
         return tuple(SourceFile(raster.path.name, size_of(raster.path)) for raster in self._rasters().values())
 
     @property
@@ -111,7 +111,7 @@ class SoilGrids:
         return {band: _raster(band, path) for band, path in self.paths.items()}
 
     def _scaled(self, rasters: Mapping[str, Raster], area: AreaOfInterest) -> dict[str, Raster]:
-        """The maps that are fit, in kg kg-1 and kg m-3."""
+        """Return the maps that are fit, in kg kg-1 and kg m-3."""
         scaled: dict[str, Raster] = {}
         for bands in (tuple(band for band in TEXTURE if band in rasters), (BULK_DENSITY.name,)):
             group = {band: rasters[band] for band in bands if band in rasters}
@@ -147,7 +147,7 @@ def _raster(band: str, path: Path) -> Raster:
 
 
 def _factor(group: Mapping[str, Raster], area: AreaOfInterest) -> float | None:
-    """What maps of one kind are multiplied with; None where too little of them is there to judge by.
+    """Return what maps of one kind are multiplied with; None where too little of them is there to judge by.
 
     Raises:
         Unfit: it cannot be known.

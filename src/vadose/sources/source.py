@@ -20,7 +20,7 @@ observation was. NaT: it has the latency of its source, and no better one was; a
 
 
 def times_or_never(times: Iterable[np.datetime64 | None]) -> NDArray[np.datetime64]:
-    """Times along those of a dataset, NaT for None."""
+    """Return times along those of a dataset, NaT for None."""
     never = np.datetime64("NaT", "ns")
     return nanoseconds([never if time is None else time for time in times])
 
@@ -76,7 +76,7 @@ class Source(Protocol):
         ...
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
-        """What `open` reads for an area and a period; as much of it is opened as the choice takes."""
+        """Return what `open` reads for an area and a period; as much of it is opened as the choice takes."""
         ...
 
 

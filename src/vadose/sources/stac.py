@@ -77,7 +77,9 @@ def product_of(item: Mapping[str, Any]) -> str:
 
 
 def source_of_item(item: Mapping[str, Any]) -> str:
-    """The source that an item is of, read or not, by the words of its collection and name; empty where none shows."""
+    """Return the source that an item is of, read or not, by the words of its collection and name; empty where none
+    shows.
+    """
     product = COLLECTIONS.get(str(item.get("collection")))
     if product:
         return SOURCE_OF[product]
@@ -185,7 +187,9 @@ def _asset(
 
 
 def _with_shape(asset: Asset, fields: Mapping[str, Any]) -> Asset:
-    """An asset with what `proj:shape` and `proj:transform` say of its grid, where they say it and it is not known."""
+    """Return an asset with what `proj:shape` and `proj:transform` say of its grid, where they say it and it is not
+    known.
+    """
     shape, transform = fields.get("proj:shape"), fields.get("proj:transform")
     if asset.shape is None and isinstance(shape, list | tuple) and len(shape) == 2:
         asset = replace(asset, shape=(int(shape[0]), int(shape[1])))
@@ -199,7 +203,9 @@ def _whole_number(value: Any) -> int | None:
 
 
 def _field(asset: Mapping[str, Any], name: str) -> Any:
-    """A field of the raster extension: in `raster:bands` in its version 1, in `bands` or the asset in version 2."""
+    """Return a field of the raster extension: in `raster:bands` in its version 1, in `bands` or the asset in version
+    2.
+    """
     first = (asset.get("raster:bands") or asset.get("bands") or [{}])[0]
     return {key.removeprefix("raster:"): value for key, value in (first | asset).items()}.get(name)
 

@@ -43,7 +43,9 @@ def are_twins(one: SceneItem, other: SceneItem) -> bool:
 
 
 def newer(one: SceneItem, other: SceneItem) -> SceneItem | None:
-    """The later processing of two: by baseline, else time of generation, else of the catalogue; None where unknown."""
+    """Return the later processing of two: by baseline, else time of generation, else of the catalogue; None where
+    unknown.
+    """
     marks = (
         (_ordering(one.baseline), _ordering(other.baseline)),
         (one.generated, other.generated),
@@ -89,7 +91,7 @@ def catalogued(properties: Mapping[str, Any]) -> str | None:
 
 
 def _utc(text: Any) -> str | None:
-    """A time as text that sorts; None where it is none."""
+    """Return a time as text that sorts; None where it is none."""
     try:
         stamp = pd.Timestamp(str(text))
         return None if pd.isna(stamp) else (stamp.tz_convert("UTC") if stamp.tzinfo else stamp).strftime(_SORTED)

@@ -21,7 +21,7 @@ retrieved, which may be peat or flooded, what is more than water alone."""
 
 
 def factor(units: str, asked: str, layer: bool) -> float:
-    """What numbers are multiplied with to be m3 m-3.
+    """Return what numbers are multiplied with to be m3 m-3.
 
     Args:
         units: as the file gives them, in any usual spelling.

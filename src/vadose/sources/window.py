@@ -25,7 +25,7 @@ class Window:
         return self.bottom - self.top, self.right - self.left
 
     def shared(self, other: "Window") -> "Window":
-        """The rows and columns that two windows have in common."""
+        """Return the rows and columns that two windows have in common."""
         rows = max(self.top, other.top), min(self.bottom, other.bottom)
         return Window(*rows, max(self.left, other.left), min(self.right, other.right))
 
@@ -60,7 +60,7 @@ class GlobalGrid:
         return floor((self.north - y) / self.step), min(column, self.columns - 1)
 
     def window(self, area: AreaOfInterest, margin: int, source: str) -> Window:
-        """The pixels that hold the bounds of an area, and `margin` more on every side where there are as many.
+        """Return the pixels that hold the bounds of an area, and `margin` more on every side where there are as many.
 
         An area on both sides of the antimeridian has a window across the whole width.
 
@@ -84,7 +84,7 @@ class GlobalGrid:
         )
 
     def blocks(self, window: Window, side: int) -> list[Window]:
-        """The blocks of `side` x `side` pixels, counted from pixel 0, that hold a window together."""
+        """Return the blocks of `side` x `side` pixels, counted from pixel 0, that hold a window together."""
         return [
             Window(top, min(top + side, self.rows), left, min(left + side, self.columns))
             for top in range(window.top // side * side, window.bottom, side)

@@ -50,7 +50,8 @@ class WorldCover:
         return Index.of(self.archive, WORLDCOVER)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (one map for all times)
-        """The maps over an area, the latest edition first, whatever the period: 1 where a pixel is of a class, or 0.
+        """Return the maps over an area, the latest edition first, whatever the period: 1 where a pixel is of a class,
+        or 0.
 
         Raises:
             NoDataError: there is none.

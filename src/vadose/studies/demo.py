@@ -55,7 +55,7 @@ def _demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repo
 
 
 def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
-    """The experiment of the demonstration; a sensor is scored by a third of its passes, 12 at most."""
+    """Return the experiment of the demonstration; a sensor is scored by a third of its passes, 12 at most."""
     days = (world.days.end - world.days.start) // np.timedelta64(1, "D")
     passes = int(2 * days // world.radar_days)
     return Experiment.model_validate(
@@ -97,7 +97,8 @@ def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
 
 
 def held_out_pass(run: Path) -> tuple[str, str]:
-    """The pass over a region whose sensors no model has seen, with nearly the most readings, in which they differ most.
+    """Return the pass over a region whose sensors no model has seen, with nearly the most readings, in which they
+    differ most.
 
     Returns:
         The region's name and the moment, UTC.
@@ -109,7 +110,7 @@ def held_out_pass(run: Path) -> tuple[str, str]:
 
 
 def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:
-    """The truth of a region at a moment, (y, x), m3 m-3, with its CRS."""
+    """Return the truth of a region at a moment, (y, x), m3 m-3, with its CRS."""
     store = archive / "truth" / f"{region}.zarr"
     with xr.open_zarr(store, group="cells", consolidated=False, decode_coords="all") as truth:
         moisture: xr.DataArray = truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()

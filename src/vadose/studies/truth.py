@@ -93,7 +93,9 @@ class TruthEvaluation:
     windows: TemporalPolicy
 
     def maps(self, world: WorldConfig, region: Region, readings: pd.DataFrame, truth: xr.DataArray) -> pd.DataFrame:
-        """A row a cell and moment: region, lat, lon, time, cell, truth, network, and the products where they spoke."""
+        """Return a row a cell and moment: region, lat, lon, time, cell, truth, network, and the products where they
+        spoke.
+        """
         sensors = readings[SENSOR].drop_duplicates(ignore_index=True)
         models = [one.model for one in self.members if not one.trained_on(sensors, self.grouping).any()]
         every = np.unique(nanoseconds(readings["time"].to_numpy()))
@@ -124,19 +126,19 @@ class TruthEvaluation:
 
 
 def network_of(region: Region) -> str:
-    """The network of a region's sensors."""
+    """Return the network of a region's sensors."""
     return f"SIM-{region.name}"
 
 
 def truth_of(archive: Path, region: Region) -> xr.DataArray:
-    """The truth of a region's cells, (time, y, x), m3 m-3, in memory."""
+    """Return the truth of a region's cells, (time, y, x), m3 m-3, in memory."""
     with xr.open_zarr(archive / "truth" / f"{region.name}.zarr", group="cells", consolidated=False) as store:
         moisture: xr.DataArray = store["soil_moisture"].load()
         return moisture
 
 
 def truth_at(truth: xr.DataArray, epsg: int, readings: pd.DataFrame) -> NDArray[np.float32]:
-    """The truth of the cell of each reading on its day, m3 m-3."""
+    """Return the truth of the cell of each reading on its day, m3 m-3."""
     x, y = from_lonlat(epsg).transform(readings["lon"].to_numpy(), readings["lat"].to_numpy())
     at = {"x": xr.DataArray(x), "y": xr.DataArray(y), "time": xr.DataArray(readings["time"].to_numpy())}
     return truth.sel(at, method="nearest").to_numpy().astype(np.float32)

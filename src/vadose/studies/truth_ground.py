@@ -15,7 +15,7 @@ COVER, FAR = "cover", "sensor_km"
 
 
 def ground_of(archive: Path, region: Region, tile: Tile, readings: pd.DataFrame) -> pd.DataFrame:
-    """The land cover that most of each cell has, and how far the nearest sensor is.
+    """Return the land cover that most of each cell has, and how far the nearest sensor is.
 
     Args:
         archive: of the simulated world.

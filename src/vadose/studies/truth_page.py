@@ -24,7 +24,7 @@ DISTANCES_KM = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
 
 
 def page(maps: pd.DataFrame, points: pd.DataFrame, min_samples: int) -> str:
-    """The tables, in Markdown.
+    """Return the tables, in Markdown.
 
     Args:
         maps: as `Judge.maps` gives them, with the columns `COVER` and `FAR`.
@@ -56,7 +56,7 @@ def page(maps: pd.DataFrame, points: pd.DataFrame, min_samples: int) -> str:
 
 
 def _parts(maps: pd.DataFrame, by: "pd.Series[str]") -> list[tuple[str, ...]]:
-    """A row for each part of the maps, with how many cells and moments it has."""
+    """Return a row for each part of the maps, with how many cells and moments it has."""
     return [(str(name), f"{len(part):,}", *_of_maps(part, NETWORK)) for name, part in maps.groupby(by, observed=True)]
 
 

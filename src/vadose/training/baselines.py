@@ -23,14 +23,14 @@ PRIOR_SAMPLES = 20.0
 
 
 def fit_product(places: TrainingRows, variable: str) -> Product:
-    """A product with the spread of its error over the training places."""
+    """Return a product with the spread of its error over the training places."""
     values = places.store.cells((variable,), places.training)[:, 0]
     error = values - places.store.labels(places.training)
     return Product(variable, float(np.nanstd(error)))
 
 
 def fit_rescaled(places: TrainingRows, variable: str) -> Product:
-    """A product on the line a + b x that is nearest, by least squares, to the labels of all training places."""
+    """Return a product on the line a + b x that is nearest, by least squares, to the labels of all training places."""
     rows = _all(places)
     values = places.store.cells((variable,), rows)[:, 0].astype(np.float64)
     label = places.store.labels(rows).astype(np.float64)

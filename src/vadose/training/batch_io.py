@@ -61,12 +61,12 @@ class OneCell(nn.Module):
 
 
 def rows_of(truth: Labels) -> Tensor:
-    """What was measured as rows, (3, sample); the number of a sensor below 2^24 is itself in 32 bits."""
+    """Return what was measured as rows, (3, sample); the number of a sensor below 2^24 is itself in 32 bits."""
     return torch.stack([truth.label, truth.sensor.to(truth.label.dtype), truth.site_weight])
 
 
 def pinned(given: Labelled) -> Labelled:
-    """The same in pages that stay in memory, from which CUDA copies while it computes."""
+    """Return the same in pages that stay in memory, from which CUDA copies while it computes."""
     batch, truth = given
     parts = {one.name: getattr(batch, one.name).pin_memory() for one in fields(batch)}
     return replace(batch, **parts), Labels(
@@ -75,7 +75,7 @@ def pinned(given: Labelled) -> Labelled:
 
 
 def some(batch: Batch, rows: Tensor | slice) -> Batch:
-    """Some samples of a batch."""
+    """Return some samples of a batch."""
     if isinstance(rows, slice):
         return batch
     day, place = (part if len(part) == 1 else part[rows] for part in (batch.day_of_year, batch.place))

@@ -58,7 +58,7 @@ def load(folder: Path) -> Model:
 
 
 def origin(folder: Path) -> dict[str, Any]:
-    """What a checkpoint was made from, as it was given to `save`, in the types of JSON.
+    """Return what a checkpoint was made from, as it was given to `save`, in the types of JSON.
 
     Raises:
         VadoseError: as `load`.
@@ -68,7 +68,7 @@ def origin(folder: Path) -> dict[str, Any]:
 
 
 def signed(description: Mapping[str, Any]) -> dict[str, Any]:
-    """A description in the types of JSON, with the SHA-256 of its other content under `sha256`.
+    """Return a description in the types of JSON, with the SHA-256 of its other content under `sha256`.
 
     The content is hashed as UTF-8 JSON with sorted keys and without blanks.
     """

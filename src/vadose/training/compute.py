@@ -46,7 +46,7 @@ class ComputeConfig:
     def asked(
         cls, device: str, devices: int, precision: str, accumulate: int, compiled: bool, tensorboard: bool
     ) -> "ComputeConfig":
-        """A machine in the words of a user, checked.
+        """Return a machine in the words of a user, checked.
 
         Raises:
             VadoseError: a device or a precision that is none; or as `check`.

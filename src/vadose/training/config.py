@@ -49,6 +49,6 @@ class TrainingConfig:
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     def rate(self, done: float) -> float:
-        """The learning rate when a part of the training, 0..1, is done."""
+        """Return the learning rate when a part of the training, 0..1, is done."""
         risen = done / WARM if done < WARM else 0.5 * (1 + cos(pi * (done - WARM) / (1 - WARM)))
         return self.learning_rate * risen

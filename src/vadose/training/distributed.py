@@ -32,7 +32,7 @@ def share(fabric: "Fabric") -> Share:
 
 
 def gathered(fabric: "Fabric", values: Tensor) -> Tensor:
-    """The (row, sample) of this process beside those of all others, in the order of the processes.
+    """Return the (row, sample) of this process beside those of all others, in the order of the processes.
 
     Those of this process keep their gradient. The gradient of a loss of all samples is then, in each process, that of
     the weights by way of its own samples, and its sum over the processes is the whole of it.

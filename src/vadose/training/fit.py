@@ -66,7 +66,7 @@ class _SampleModule:
     machine: ComputeConfig = DEFAULT
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: chips that were read stay behind."""
+        """Return the fields alone: chips that were read stay behind."""
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
@@ -132,7 +132,7 @@ def fit_network(
 
 
 def _part(batch: Batch, truth: Labels, share: Share) -> Labelled:
-    """The sensors of a batch that fall to one process, each of them whole."""
+    """Return the sensors of a batch that fall to one process, each of them whole."""
     rank, processes = share
     if processes == 1:
         return batch, truth

@@ -41,11 +41,11 @@ class DataModule(Protocol):
         ...
 
     def training(self, epoch: int, share: Share, start: int) -> Iterable[Labelled]:
-        """The batches of an epoch from one of them on, of each the part of one process."""
+        """Return the batches of an epoch from one of them on, of each the part of one process."""
         ...
 
     def validation(self, share: Share) -> Iterable[Labelled]:
-        """The part of one process of the batches that judge."""
+        """Return the part of one process of the batches that judge."""
         ...
 
 
@@ -104,7 +104,7 @@ def _trained(
     state: Path,
     machine: ComputeConfig,
 ) -> None:
-    """What one process does; all of them come to the same, and the first writes it."""
+    """Train in one process; all processes end with the same weights, and the first writes them."""
     student = Trainer(fabric, network, schedule, machine)
     progress, best, within = _taken_up(state, student)
     part = share(fabric)

@@ -40,7 +40,7 @@ class Labels:
     site_weight: Tensor
 
     def to(self, device: torch.device) -> "Labels":
-        """The same on another device."""
+        """Return the same on another device."""
         return Labels(self.label.to(device), self.sensor.to(device), self.site_weight.to(device))
 
     def some(self, rows: Tensor | slice) -> "Labels":

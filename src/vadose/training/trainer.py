@@ -112,7 +112,7 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Labelled]) -> tuple[float, float]:
-        """The objective of all samples together, and their root mean square error, m3 m-3."""
+        """Return the objective of all samples together, and their root mean square error, m3 m-3."""
         voice, device = OneCell(self.eval_model.eval(), compiled=False), self.fabric.device
         found = [_told(voice(ModelInput(batch.to(device), None)), truth.to(device)) for batch, truth in batches]
         told = LossInputs(*gathered(self.fabric, torch.cat(found, dim=1)))
@@ -154,7 +154,7 @@ class Trainer:
             torch.cuda.set_rng_state(cuda[0], self.fabric.device)
 
     def _gradient(self, batch: Labelled) -> tuple[float, int]:
-        """The gradient of the objective over a batch of all processes; its loss and its samples."""
+        """Return the gradient of the objective over a batch of all processes; its loss and its samples."""
         self.stepping.zero_grad(set_to_none=True)
         lots, whole = self._lots(batch[1])
         total, size = torch.zeros((), device=self.fabric.device), 0
@@ -169,7 +169,9 @@ class Trainer:
         return float(total), size
 
     def _lots(self, truth: Labels) -> tuple[list[Tensor | slice], BatchTotals | None]:
-        """The samples of each part that is taken at once: in all processes the same sensors, each of them whole."""
+        """Return the samples of each part that is taken at once: in all processes the same sensors, each of them
+        whole.
+        """
         if self.accumulate == 1:
             return [slice(None)], None
         everyone = Labels(*gathered(self.fabric, rows_of(truth)))

@@ -106,13 +106,13 @@ class Learning:
         return lightgbm.train(choice.parameters(seed, threads), data, choice.trees)
 
     def part(self, rows: Rows) -> "Learning":
-        """Some of the samples."""
+        """Return some of the samples."""
         tables = {reads: table[rows] for reads, table in self.tables.items()}
         return Learning(tables, self.label[rows], self.index.iloc[rows], self.grouping)
 
 
 def tuned(data: Learning, seed: int, threads: int) -> list[tuple[Choice, float]]:
-    """The choices that do best on inner held-out places, each with its root mean square error there, m3 m-3.
+    """Return the choices that do best on inner held-out places, each with its root mean square error there, m3 m-3.
 
     What counts is the mean over sensors of RMSE and of ubRMSE, in equal parts.
     """
@@ -133,7 +133,7 @@ def _inner(data: Learning, seed: int) -> list[Fold]:
 
 
 def _attempts(data: Learning, choice: Choice, folds: list[Fold], seed: int, threads: int) -> Iterator[_Attempt]:
-    """A choice with each number of trees."""
+    """Yield a choice with each number of trees."""
     estimates = np.empty((len(STAGES), len(data.label)))
     for fold in folds:
         booster = data.grow(replace(choice, trees=STAGES[-1]), fold.train, seed, threads)

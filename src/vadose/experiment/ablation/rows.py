@@ -49,7 +49,7 @@ class Row:
 
 
 def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]:
-    """The rows that an experiment has the sources for, the full model first; no two of a group read the same.
+    """Return the rows that an experiment has the sources for, the full model first; no two of a group read the same.
 
     Args:
         experiment: the full model; its baselines are left aside.
@@ -75,7 +75,7 @@ def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]
 
 
 def _paper(full: Experiment) -> Iterator[Row]:
-    """The paper's rows: one moment without its past, from those of their sources that the experiment has."""
+    """Yield the paper's rows: one moment without its past, from those of their sources that the experiment has."""
     here = _sources(full.needs)
     for name, asked in PAPER:
         sources = [source for source in asked if source in here]
@@ -104,7 +104,7 @@ def _ours(full: Experiment) -> Iterator[Row]:
 
 
 def _words(source: str, full: Experiment) -> str:
-    """A source in a table's words; NASA-USDA Enhanced SMAP by its own name."""
+    """Return a source in a table's words; NASA-USDA Enhanced SMAP by its own name."""
     return (
         "Enhanced SMAP"
         if source == "smap" and SMAP_USDA.name in full.needs.names
@@ -121,13 +121,13 @@ def _changed(full: Experiment, **parts: Any) -> Experiment:
 
 
 def _sources(needs: InputSpec) -> list[str]:
-    """The sources of some needs, in the order of the vocabulary."""
+    """Return the sources of some needs, in the order of the vocabulary."""
     there = {source_of(name) for name in needs.names}
     return [source for source in SOURCES if source in there]
 
 
 def _only(needs: InputSpec, sources: Sequence[str]) -> InputSpec:
-    """The needs that some sources meet."""
+    """Return the needs that some sources meet."""
     pixels, cells, past = (
         tuple(name for name in names if source_of(name) in sources)
         for names in (needs.pixels, needs.cells, needs.history.variables)

@@ -119,5 +119,5 @@ def _apart(row: Row, store: Path, folder: Path, threads: int) -> str:
 
 
 def _finished(run: Run) -> bool:
-    """The scorecard is the last that a run writes."""
+    """Return the scorecard is the last that a run writes."""
     return (run.folder / "scorecard.json").is_file()

@@ -120,6 +120,6 @@ def _line(record: Record, over: str) -> tuple[str, ...]:
 
 
 def _signed(value: float, low: float, high: float) -> str:
-    """A difference with its interval, to four digits, as they are small."""
+    """Return a difference with its interval, to four digits, as they are small."""
     bounds = f" [{number(low, 4)}, {number(high, 4)}]"
     return number(value, 4) + (bounds if "–" not in bounds else "")

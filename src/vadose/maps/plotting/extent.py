@@ -60,7 +60,7 @@ class PlotExtent:
         return self.stretch * (north - south) / (east - west)
 
     def drawn(self, values: Array) -> Array:
-        """The cells of a zone that are drawn."""
+        """Return the cells of a zone that are drawn."""
         return values[:: self.step, :: self.step]
 
     def frame(self, axes: Axes) -> None:

@@ -34,7 +34,7 @@ class FigureLayout:
 
     @classmethod
     def blank(cls, height: float, feet: Sequence[float]) -> "FigureLayout":
-        """A page of panels of `height` in units of their width, with a room of these heights below each row."""
+        """Return a page of panels of `height` in units of their width, with a room of these heights below each row."""
         panel = _WIDTH * min(max(height, 0.4), 1.7)
         page = _HEAD + sum(_TITLE + panel + _TICKS + foot for foot in feet)
         size = (_LEFT + 3 * _WIDTH + 2 * _BETWEEN + _RIGHT, page)
@@ -65,7 +65,7 @@ class FigureLayout:
         return self._axes(row, column, _TITLE + self.panel_height + _TICKS, self.feet[row])
 
     def bar(self, row: int, column: int, mesh: QuadMesh, units: str) -> None:
-        """A colour bar below a panel."""
+        """Draw a colour bar below a panel."""
         axes = self._axes(row, column, _TITLE + self.panel_height + _TICKS + 0.05, _BAR)
         bar = self.figure.colorbar(mesh, cax=axes, orientation="horizontal", extend="both", ticks=MaxNLocator(5))
         bar.set_label(units, fontsize=9)

@@ -48,7 +48,7 @@ class FlagCombination:
 
 
 def flag_combinations(quality: Sequence[NDArray[np.uint32]]) -> list[FlagCombination]:
-    """The most frequent combinations of flags of a map's zones, those that lack nothing first."""
+    """Return the most frequent combinations of flags of a map's zones, those that lack nothing first."""
     every = np.concatenate([layer.ravel() for layer in quality])
     found, counts = np.unique(every[every != NODATA], return_counts=True)
     order = sorted(zip(found.tolist(), counts.tolist(), strict=True), key=lambda pair: (pair[0] != 0, -pair[1]))
@@ -98,7 +98,7 @@ def agreement(axes: Axes, estimate: Array, truth: Array) -> None:
 
 
 def span(layers: Sequence[Array], outside: float) -> tuple[float, float]:
-    """The range of all values but the share `outside` at either end, widened to multiples of 0.01."""
+    """Return the range of all values but the share `outside` at either end, widened to multiples of 0.01."""
     every = np.concatenate([layer.ravel() for layer in layers])
     every = every[np.isfinite(every)]
     low, high = np.quantile(every, [outside, 1 - outside]) if every.size else (0.0, 0.0)

@@ -20,7 +20,7 @@ NOTICE = "#A33200"
 
 
 def words(quality: int) -> str:
-    """What an estimate lacked, in words: "no Sentinel-2, short history"; "nothing" for 0."""
+    """Return what an estimate lacked, in words: "no Sentinel-2, short history"; "nothing" for 0."""
     known = [flag.words for flag in Quality if quality & flag]
     unknown = quality & ~sum(Quality)
     return ", ".join(known + ([f"unknown flags {unknown}"] if unknown else [])) or "nothing"

@@ -23,7 +23,7 @@ def html_of(text: str) -> Markup:
 
 
 def table_html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
-    """A table: words to the left, figures to the right, an interval below its figure."""
+    """Return a table: words to the left, figures to the right, an interval below its figure."""
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
     words = [place == 0 or not all(map(_is_figure, column)) for place, column in enumerate(columns)]
     head = Markup("").join(_HEAD[left].format(cell) for cell, left in zip(header, words, strict=True))

@@ -37,7 +37,7 @@ _TEMPLATE = "scorecard.html.j2"
 
 
 def page(content: ReportData) -> str:
-    """A scorecard as one HTML page: no script, and nothing that it would load.
+    """Return a scorecard as one HTML page: no script, and nothing that it would load.
 
     Args:
         content: what it tells; every word of it, and every name, is escaped.

@@ -26,7 +26,7 @@ _GAP = 3.5
 
 
 def series(content: ReportData) -> Picture:
-    """The sensors of lowest and of highest R with their readings and what each product says of them."""
+    """Return the sensors of lowest and of highest R with their readings and what each product says of them."""
     worst, best = extremes(content.scores.products[0], _SHOWN)
     both = pd.concat([worst, best[::-1]])
     which = f"The {len(worst)} sensors of lowest R, then the {len(best)} of highest" if len(best) else "All sensors"

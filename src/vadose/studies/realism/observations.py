@@ -45,7 +45,8 @@ class Observations:
 
 
 def cloud_cover(folder: Path) -> Floats:
-    """The cloud cover that the STAC items of a folder state, 0 to 1; items without it, as those of radar, are left out.
+    """Return the cloud cover that the STAC items of a folder state, 0 to 1; items without it, as those of radar, are
+    left out.
 
     Args:
         folder: with one JSON file an item, at any depth.

@@ -51,7 +51,7 @@ def write_page(page: Path, simulated: Statistics, real: Statistics, request: str
 
 
 def markdown(simulated: Statistics, real: Statistics) -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     verdicts = [c.verdict(simulated, real) for comparisons in SECTIONS.values() for c in comparisons]
     counts = simulated.counts
     parts = [
@@ -107,7 +107,7 @@ def _number(value: float | None, comparison: Comparison) -> str:
 
 
 def _differences(simulated: Statistics, real: Statistics) -> list[str]:
-    """The statistics that differ, those with one reason together."""
+    """Return the statistics that differ, those with one reason together."""
     by_reason: dict[str, list[str]] = {}
     for comparison in (c for comparisons in SECTIONS.values() for c in comparisons):
         if comparison.verdict(simulated, real) == "differs":

@@ -23,7 +23,7 @@ _BAND_OF_12 = {"B02": 2, "B03": 3, "B04": 4, "B08": 8, "B11": 11, "B12": 12}
 
 
 def observe_real(folder: Path) -> Observations:
-    """The real data in the form of the simulated ones.
+    """Return the real data in the form of the simulated ones.
 
     Args:
         folder: with both tables of points, `scenes/` and `stac_items/`.

@@ -61,7 +61,7 @@ def observe_archive(archive: Path) -> Observations:
 
 
 def _good(ismn: Ismn, sensor: Sensor, number: int) -> pd.DataFrame:
-    """The readings of a sensor with flag G, as rows of sensor, time, name, value."""
+    """Return the readings of a sensor with flag G, as rows of sensor, time, name, value."""
     try:
         readings = ismn.read(sensor)
     except NoDataError:
@@ -71,7 +71,7 @@ def _good(ismn: Ismn, sensor: Sensor, number: int) -> pd.DataFrame:
 
 
 def _ten_days(times: "pd.Series[pd.Timestamp]", archive: Path) -> pd.DatetimeIndex:
-    """The starts of the whole ten-day periods from the first reading to the last."""
+    """Return the starts of the whole ten-day periods from the first reading to the last."""
     days = (times.max().ceil("D") - times.min().floor("D")).days if len(times) else 0
     if days < PERIOD_DAYS:
         raise VadoseError(
@@ -123,7 +123,7 @@ def _named(table: pd.DataFrame, sensors: Sequence[Sensor]) -> pd.DataFrame:
 
 
 def _joined(pixels: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
-    """The pixels of all places by variable, backscatter in dB."""
+    """Return the pixels of all places by variable, backscatter in dB."""
     names = sorted({name for part in pixels for name in part})
     joined = {name: np.concatenate([part[name] for part in pixels if name in part]) for name in names}
     return {f"{n}_db" if n in _LINEAR else n: 10 * np.log10(v) if n in _LINEAR else v for n, v in joined.items()}
