@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from vadose.io.files import atomic_write
+from vadose.io.files import atomic_write, parse_json
 from vadose.registry import GranuleName, source_specs
 from vadose.sources.left_out import Unfit
 from vadose.sources.records import Asset, SceneItem
@@ -300,7 +300,7 @@ def _item(row: Mapping[str, Any], time: int | None) -> SceneItem | None:
         time=np.datetime64(time, "ns"),
         bbox=tuple(float(row[edge]) for edge in _BOX),  # type: ignore[arg-type]
         epsg=row["epsg"],
-        assets=tuple(_assets(json.loads(row["assets"]))),
+        assets=tuple(_assets(parse_json(row["assets"], "archive index: assets"))),
         baseline=row["baseline"],
         platform=row["platform"],
         relative_orbit=row["relative_orbit"],

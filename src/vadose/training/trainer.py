@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,11 +65,7 @@ class Trainer:
     @property
     def eval_model(self) -> FusionNetwork:
         """The network that is validated and kept: the mean of the weights where there is one."""
-        if self.average is None:
-            return self.network
-        kept = self.average.module
-        assert isinstance(kept, FusionNetwork)
-        return kept
+        return cast(FusionNetwork, self.average.module) if self.average else self.network
 
     def train_epoch(
         self,
