@@ -95,7 +95,7 @@ class _Asked:
         }
         publication = Publication.of(self.windows.dated(xr.Dataset(coords=told), source))
         first, last = (
-            np.array([time if at is None else at for time, at in zip(times, ends, strict=True)], "datetime64[ns]")
+            nanoseconds([time if at is None else at for time, at in zip(times, ends, strict=True)])
             for ends in ([one.first for one in files], [one.last for one in files])
         )
         met = np.array([one.time is None for one in files], bool)
