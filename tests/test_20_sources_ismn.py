@@ -129,7 +129,7 @@ def test_readings_are_read_from_either_layout_packed_or_not(tmp_path: Path, pack
     source = Ismn(zipped(tmp_path / "data", tmp_path / "data.zip") if packed else tmp_path / "data")
     (sensor,) = source.sensors()
     assert sensor == Sensor("NET", "Hill-1", "Probe-A", 43.15, -2.9567, 112.0, 0.05, 0.05)
-    assert sensor.id == "NET/Hill-1/Probe-A/0.05-0.05m"
+    assert sensor.id == "NET/Hill-1/Probe-A_0.05_0.05"
     found = source.read(sensor)
     np.testing.assert_array_equal(found["soil_moisture"], [0.214, 0.0, np.nan, 0.4321])
     assert list(found["flag"]) == ["G", "D03,D05", "M", "U"]
@@ -212,9 +212,7 @@ def test_readings_can_be_chosen_by_period(tmp_path: Path) -> None:
 def test_a_sensor_of_another_archive_is_refused(tmp_path: Path) -> None:
     stm(tmp_path)
     other = Sensor("NET", "Hill", "Probe-A", 43.15, -2.9567, 112.0, 0.05, 0.05)
-    with pytest.raises(
-        VadoseError, match=r"NET/Hill/Probe-A/0.05-0.05m .*Found 1 sensors, but not this one\. Take one"
-    ):
+    with pytest.raises(VadoseError, match=r"NET/Hill/Probe-A_0.05_0.05 .*Found 1 sensors, but not this one\. Take one"):
         Ismn(tmp_path).read(other)
 
 
