@@ -4,7 +4,7 @@ A cell is 32 x 32 pixels and its corners lie at multiples of 320 m of easting an
 6-degree UTM zone that holds its centre (plain zones: without the exceptions around Norway and Svalbard).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache, partial
@@ -106,6 +106,14 @@ def tile_around(lon: float, lat: float, halo: int) -> Tile:
     epsg = utm_epsg(lon, lat)
     x, y = from_lonlat(epsg).transform(lon, lat)
     return Tile(epsg, floor(x / CELL_M), floor(y / CELL_M) + 1, 1, 1, halo)
+
+
+def enclosing_tile(tiles: Sequence[Tile]) -> Tile:
+    """Return the smallest tile, without a halo, that holds the cells of some tiles of one zone."""
+    west, north = min(tile.west for tile in tiles), max(tile.north for tile in tiles)
+    columns = max(tile.west + tile.columns for tile in tiles) - west
+    rows = north - min(tile.north - tile.rows for tile in tiles)
+    return Tile(tiles[0].epsg, west, north, columns, rows)
 
 
 def cell_centres(tile: Tile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

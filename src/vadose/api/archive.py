@@ -13,11 +13,11 @@ import xarray as xr
 
 from vadose.api.inputs import Area, Time, as_area, time_request, time_text
 from vadose.errors import VadoseError
-from vadose.experiment.config import SIMULATED
+from vadose.experiment.config import SIMULATED, is_simulated
 from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy
 from vadose.fusion.feature_cube import attrs_of
 from vadose.fusion.feature_dataset import AREA, to_dataset
-from vadose.grid import AreaOfInterest, Tile
+from vadose.grid import AreaOfInterest, Tile, enclosing_tile
 from vadose.inference import mask_spec
 from vadose.io.display import Summarised
 from vadose.io.files import metadata
@@ -28,7 +28,6 @@ from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
 from vadose.registry import LATENCY_DAYS, PREDICTORS
 from vadose.sources import Archive as ArchiveScan
 from vadose.sources import Source, open_mask_sources, open_sources
-from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.soilgrids import SoilGrids
 
 MOST_BYTES = 4 << 30
@@ -67,7 +66,7 @@ class Archive(Summarised):
     @property
     def simulated(self) -> bool:
         """Whether it is a simulated Earth."""
-        return (self.folder / "world.json").exists()
+        return is_simulated(self.folder)
 
     @cached_property
     def contents(self) -> pd.DataFrame:
@@ -106,7 +105,7 @@ class Archive(Summarised):
         names = {variable.name for source in self.sources for variable in source.variables}
         features = wanted.features.met_by(names)
         date, every = time_request(time)
-        times = timestamps_of(date, every, Passes(self._passes, ground))
+        times = timestamps_of(date, every, Passes.of(self.sources, ground))
         until = None if as_of is None else timestamp_of(time_text(as_of))
         tile = _tile_of(ground, features.halo if features.pixels else 0)
         _require_small(tile, features, len(times))
@@ -122,9 +121,6 @@ class Archive(Summarised):
             declaration=json.dumps(metadata("features", made), default=str),
             **notice,
         )
-
-    def _passes(self) -> Any:
-        return next(source for source in self.sources if isinstance(source, Sentinel1)).index
 
     def _summary(self) -> tuple[str, Mapping[str, object]]:
         rows = {}
@@ -177,10 +173,7 @@ def _tile_of(area: AreaOfInterest, halo: int) -> Tile:
             else "It holds no cell of 320 m",
             "Load each zone by itself, or map the area with make_map" if zones else "Give a larger area",
         )
-    west, north = min(tile.west for tile in tiles), max(tile.north for tile in tiles)
-    columns = max(tile.west + tile.columns for tile in tiles) - west
-    rows = north - min(tile.north - tile.rows for tile in tiles)
-    return Tile(zones[0], west, north, columns, rows, halo)
+    return enclosing_tile(tiles).with_halo(halo)
 
 
 def _require_small(tile: Tile, spec: InputSpec, times: int) -> None:

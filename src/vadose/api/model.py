@@ -25,7 +25,7 @@ from vadose.inference.calibration import Calibration
 from vadose.io.display import Summarised
 from vadose.io.paths import StrPath
 from vadose.mapping.plan import TILE_CELLS
-from vadose.maps import NODATA, map_dataset
+from vadose.maps import Zone, map_dataset
 from vadose.maps.cf import CONVENTIONS
 from vadose.models import Model
 from vadose.registry import masks
@@ -166,17 +166,8 @@ def load_model(run: "Run | StrPath | TrainedModel") -> TrainedModel:
 
 def _joined(ground: Tile, parts: Sequence[TileEstimate], inside: NDArray[np.bool_]) -> xr.Dataset:
     """Return the estimates of the tiles of one rectangle as the layers of a map."""
-    shape = tuple(ground.cells.shape)
-    mean, std = (np.full(shape, np.nan, np.float32) for _ in range(2))
-    quality = np.full(shape, NODATA, parts[0].quality.dtype)
-    ages = {source: np.full(shape, np.nan, np.float32) for source in parts[0].ages}
+    zone = Zone(ground)
     for part in parts:
-        top, left = ground.north - part.tile.north, part.tile.west - ground.west
-        window = np.s_[top : top + part.tile.rows, left : left + part.tile.columns]
-        mean[window], std[window], quality[window] = part.mean, part.std, part.quality
-        for source, age in part.ages.items():
-            ages[source][window] = age
-    for layer in (mean, std, *ages.values()):
-        layer[~inside] = np.nan
-    quality[~inside] = NODATA
-    return map_dataset(ground.cells, mean, std, quality, ages)
+        layers = map_dataset(part.tile.cells, part.mean, part.std, part.quality, part.ages)
+        zone.put(part.tile, layers, inside[zone.window(part.tile)])
+    return zone.of(ground)

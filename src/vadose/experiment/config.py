@@ -33,6 +33,11 @@ SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated worl
 """What stands on everything that comes from a simulated world."""
 
 
+def is_simulated(archive: Path) -> bool:
+    """Whether an archive is a simulated Earth."""
+    return (archive / "world.json").exists()
+
+
 def _beside(path: object, info: ValidationInfo) -> object:
     folder = (info.context or {}).get("folder")
     return folder / str(path) if folder is not None and isinstance(path, str) else path

@@ -13,7 +13,7 @@ import xarray as xr
 from vadose.dataset.calibrations import require_physical
 from vadose.dataset.coverage import shares_text
 from vadose.errors import NoDataError, VadoseError
-from vadose.experiment.config import SIMULATED
+from vadose.experiment.config import SIMULATED, is_simulated
 from vadose.experiment.product_identity import differences, products_of_run
 from vadose.experiment.run import Run
 from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, told
@@ -39,7 +39,6 @@ from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.granules import GranuleIndex
 from vadose.sources.left_out import LeftOut
-from vadose.sources.sentinel1 import Sentinel1
 from vadose.sources.soilgrids import SoilGrids
 
 LOGGER = logging.getLogger(__name__)
@@ -158,7 +157,7 @@ def prepare(request: MapRequest) -> Prepared:
     require_physical(run.input_calibrations(), needs.names)
     as_of = timestamp_of(request.as_of) if request.as_of else None
     area = request.area if isinstance(request.area, AreaOfInterest) else read_area(request.area)
-    passes = Passes(lambda: next(one.index for one in tools.sources if isinstance(one, Sentinel1)), area)
+    passes = Passes.of(tools.sources, area)
     moments = timestamps_of(request.date, request.every, passes)
     tiles = area.tiles(TILE_CELLS, needs.halo)
     if not tiles:
@@ -206,7 +205,7 @@ def _held(
 
 def notice_of(trained_on_simulated: bool, archive: Path) -> str:
     """Return what of a map is simulated: all of it, the training of its networks, or nothing."""
-    if (archive / "world.json").exists():
+    if is_simulated(archive):
         return SIMULATED
     return "Of real products, by networks trained on a SIMULATED world." if trained_on_simulated else ""
 

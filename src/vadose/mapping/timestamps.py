@@ -1,14 +1,16 @@
 """The moments of a map: one, the days of a range, or the passes of Sentinel-1."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Period, nanosecond, nanoseconds
+from vadose.sources import Source
 from vadose.sources.archive import Index
+from vadose.sources.sentinel1 import Sentinel1
 
 PASS = "pass"  # noqa: S105 (a pass of a satellite)
 ONE_PASS = np.timedelta64(10, "m")
@@ -88,6 +90,11 @@ class Passes:
 
     index: Callable[[], Index]
     area: AreaOfInterest
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], area: AreaOfInterest) -> "Passes":
+        """Find them in the sources of an archive."""
+        return cls(lambda: next(source.index for source in sources if isinstance(source, Sentinel1)), area)
 
     def within(self, period: Period) -> tuple[np.datetime64, ...]:
         """Return the last scene of each pass in a period.

@@ -2,7 +2,7 @@
 
 from vadose.maps.cube import cubes
 from vadose.maps.layers import NODATA, map_dataset
-from vadose.maps.mosaic import Mosaic
+from vadose.maps.mosaic import Mosaic, Zone
 from vadose.maps.open_maps import open_maps
 from vadose.maps.plotting.picture import picture
 from vadose.maps.read import read_map
@@ -14,6 +14,7 @@ __all__ = [
     "NODATA",
     "Mosaic",
     "Scene",
+    "Zone",
     "at_points",
     "cubes",
     "map_dataset",

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from vadose.errors import VadoseError
-from vadose.grid import AreaOfInterest, Tile
+from vadose.grid import AreaOfInterest, Tile, enclosing_tile
 from vadose.maps.layers import AGE, NODATA, map_dataset
 
 
@@ -34,7 +34,8 @@ class Mosaic:
                 "Give a larger area, or widen it to the cell around its middle",
             )
         zones = {tile.epsg for tile in self._waiting}
-        self._zones = {epsg: _Zone.over([t for t in self._waiting if t.epsg == epsg]) for epsg in sorted(zones)}
+        of_zone = {epsg: [t for t in self._waiting if t.epsg == epsg] for epsg in sorted(zones)}
+        self._zones = {epsg: Zone(enclosing_tile(own)) for epsg, own in of_zone.items()}
 
     @property
     def waiting(self) -> frozenset[Tile]:
@@ -87,20 +88,25 @@ class Mosaic:
 
 
 @dataclass(frozen=True, eq=False)
-class _Zone:
+class Zone:
+    """Estimates of the tiles of one UTM zone on one grid.
+
+    Attributes:
+        ground: all cells.
+        arrays: layers by name, blank where nothing was put.
+    """
+
     ground: Tile
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
-    @classmethod
-    def over(cls, tiles: list[Tile]) -> "_Zone":
-        west, north = min(t.west for t in tiles), max(t.north for t in tiles)
-        columns = max(t.west + t.columns for t in tiles) - west
-        rows = north - min(t.north - t.rows for t in tiles)
-        return cls(Tile(tiles[0].epsg, west, north, columns, rows))
+    def window(self, tile: Tile) -> tuple[slice, slice]:
+        """Rows and columns of the cells of a tile."""
+        top, left = self.ground.north - tile.north, tile.west - self.ground.west
+        return np.s_[top : top + tile.rows, left : left + tile.columns]
 
     def put(self, tile: Tile, estimates: xr.Dataset, held: NDArray[np.bool_]) -> None:
-        top, left = self.ground.north - tile.north, tile.west - self.ground.west
-        window = np.s_[top : top + tile.rows, left : left + tile.columns]
+        """Put the layers of a tile in their place, in the cells that are held."""
+        window = self.window(tile)
         for name, layer in estimates.data_vars.items():
             if name not in self.arrays:
                 self.arrays[str(name)] = self._blank(layer.dtype)
@@ -108,11 +114,15 @@ class _Zone:
             whole[window] = np.where(held, layer.values, whole[window])
 
     def cropped(self) -> xr.Dataset:
+        """Layers on the smallest grid that holds the cells that were put."""
         held = self.arrays["quality"] != NODATA
         (top, bottom), (left, right) = (_ends(held.any(axis=axis)) for axis in (1, 0))
-        window = np.s_[top:bottom, left:right]
         ground = self.ground
-        part = Tile(ground.epsg, ground.west + left, ground.north - top, right - left, bottom - top)
+        return self.of(Tile(ground.epsg, ground.west + left, ground.north - top, right - left, bottom - top))
+
+    def of(self, part: Tile) -> xr.Dataset:
+        """Layers of a part of the grid."""
+        window = self.window(part)
         cut = {name: array[window] for name, array in self.arrays.items()}
         ages = {name.removeprefix(AGE): array for name, array in cut.items() if name.startswith(AGE)}
         return map_dataset(part.cells, cut["soil_moisture"], cut["soil_moisture_std"], cut["quality"], ages)
