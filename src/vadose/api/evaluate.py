@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from vadose.experiment.score import score_products
+from vadose.experiment.score import EVALUATION, score_products
 from vadose.io.files import validated
 from vadose.io.paths import StrPath
 from vadose.products import Product, Reading
@@ -45,9 +45,11 @@ def evaluate(
     Raises:
         VadoseError: a product that cannot be read or has other units, or no sensor with enough samples.
     """
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        EVALUATION.require_place(folder, folder=True)
     how = reading if isinstance(reading, Reading) else _reading(reading or {})
     place = sensors if sensors is None or isinstance(sensors, pd.DataFrame) else Path(sensors)
-    folder = None if out is None else Path(out)
     return score_products(_products(products, how), folder, min_samples, place, literature, triple)
 
 

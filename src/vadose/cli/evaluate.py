@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 import vadose
-from vadose.cli.console import echo, output_of
+from vadose.cli.console import echo
 
 Products = Annotated[
     list[str],
@@ -15,10 +15,7 @@ Products = Annotated[
         "each as PATH or NAME=PATH; or a YAML file with name, path and the options below."
     ),
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the scorecard; not written by default.", callback=output_of("evaluate", folder=True)),
-]
+Out = Annotated[Path | None, typer.Option(help="Folder of the scorecard; not written by default.")]
 MinSamples = Annotated[int, typer.Option(help="Fewest samples of a scored sensor.")]
 Literature = Annotated[
     str, typer.Option(help="'published', or a folder of publications, to compare the first product with.")

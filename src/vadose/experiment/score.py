@@ -31,6 +31,8 @@ from vadose.report.scorecard import CARD, Scorecard, write_content
 from vadose.report.triple_collocation import TRIPLE, triple_markdown
 
 LOGGER = logging.getLogger(__name__)
+EVALUATION = Request("evaluate", "")
+"""By which it is known, before anything is read, whether a scorecard can be written."""
 
 
 def score_products(
