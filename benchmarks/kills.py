@@ -49,26 +49,6 @@ PREPARED = {
 """Imported before any command is begun: for the quick cases, and for others."""
 TIMES = frozenset({"seconds", "samples_per_second", "peak_mb"})
 """Keys of JSON files that tell how long something took."""
-POINTS = {
-    "network": {"value": "SIMULATED"},
-    "station": {"column": "who"},
-    "lat": {"column": "north"},
-    "lon": {"column": "east"},
-    "time": {"column": "when"},
-    "predictors": {name: {"column": name} for name in ("vv", "elevation")},
-    "label": {"column": "wet"},
-    "simulated": True,
-}
-EXPERIMENT = {
-    "name": "point",
-    "simulated": True,
-    "samples": {"table": "a.csv", "columns": "mapping.yaml"},
-    "needs": {"cells": ["vv", "elevation"]},
-    "split": {"grouping": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
-    "network": {"cell_features": 4, "gru_size": 4, "hidden_size": 8},
-    "schedule": {"epochs": 2, "batch_size": 32, "per_sensor": 5},
-    "min_samples": 5,
-}
 COLLOCATED = {
     "name": "collocated",
     "simulated": True,
@@ -199,6 +179,7 @@ def write_inputs(folder: Path) -> None:
     """Everything that the commands read, simulated."""
     import small_map  # noqa: PLC0415 - of the tests, whose folder is named above
     from published_writer import example, write_shard  # noqa: PLC0415
+    from small_points import config, mapping  # noqa: PLC0415
     from test_40_published_store import NAME, simulated  # noqa: PLC0415
 
     for number, name in enumerate(("a", "b")):
@@ -208,7 +189,8 @@ def write_inputs(folder: Path) -> None:
         table = {"who": [f"S{one:02d}" for one in sensor], "north": 50.0 + sensor, "east": 9.0, "when": times}
         table |= {"vv": values, "elevation": 10.0 + sensor, "wet": 0.1 + 0.5 * values}
         pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False)
-    texts = {"mapping": POINTS, "experiment": EXPERIMENT, "collocated": COLLOCATED}
+    experiment = config(samples={"table": "a.csv", "columns": "mapping.yaml"})
+    texts = {"mapping": mapping(), "experiment": experiment, "collocated": COLLOCATED}
     for name, content in texts.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
     (folder / "shards").mkdir()

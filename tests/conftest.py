@@ -46,3 +46,14 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(folder / "tiny.lock"):
         make(WorldConfig.preset("tiny"), folder / "tiny")
     return folder / "tiny"
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small archive and a run of untrained networks, to be mapped."""
+    import small_map
+
+    folder = tmp_path_factory.mktemp("ground")
+    small_map.write_archive(folder / "archive")
+    small_map.write_run(folder / "run")
+    return folder

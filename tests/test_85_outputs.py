@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from test_85_cli import Run, config, mapping, table, vadose, write_experiment
+from small_points import config, mapping, table, write_experiment
+from test_85_cli import Run, vadose
 from vadose.cli.console import report_errors
 from vadose.io.atomic import atomic_write
 

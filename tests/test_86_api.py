@@ -30,14 +30,6 @@ TRIANGLE = shapely.Polygon([BOX[:2], (BOX[2], BOX[1]), (BOX[0], BOX[3])])
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ground")
-    small_map.write_archive(folder / "archive")
-    small_map.write_run(folder / "run")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def archive(ground: Path) -> vadose.Archive:
     return vadose.open_archive(str(ground / "archive"))
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import small_map
 import vadose
+from small_points import config, mapping, table
 from vadose.cli.main import app
 from vadose.dataset import Samples, SampleWriter, TableMapping
 from vadose.evaluation import read
@@ -23,49 +24,8 @@ from vadose.maps import map_dataset, open_maps, read_map
 from vadose.simulation import WorldConfig
 from vadose.sources import open_sources
 
-SENSORS, TIMES = 12, 10
-
-
-def table() -> pd.DataFrame:
-    """Simulated readings of sensors, wetter where the backscatter is higher."""
-    rng = np.random.default_rng(0)
-    sensor = np.repeat(np.arange(SENSORS), TIMES)
-    vv = rng.uniform(0.05, 0.4, sensor.size)
-    times = pd.Timestamp("2021-06-01") + pd.to_timedelta(np.tile(np.arange(TIMES), SENSORS), "D")
-    return pd.DataFrame(
-        {
-            "who": [f"S{number:02d}" for number in sensor],
-            "north": 50.0 + sensor,
-            "east": 9.0,
-            "when": times,
-            "wet": 0.1 + 0.5 * vv + rng.normal(0, 0.01, sensor.size),
-            "vv": vv,
-            "elevation": rng.uniform(10, 90, SENSORS)[sensor],
-        }
-    )
-
-
-COLUMNS = {
-    "network": {"value": "SIMULATED"},
-    "station": {"column": "who"},
-    "lat": {"column": "north"},
-    "lon": {"column": "east"},
-    "time": {"column": "when"},
-    "predictors": {name: {"column": name} for name in ("vv", "elevation")},
-    "label": {"column": "wet"},
-    "simulated": True,
-}
-EXPERIMENT = {
-    "name": "point",
-    "simulated": True,
-    "samples": {"table": "table.csv", "columns": "columns.yaml"},
-    "needs": {"cells": ["vv", "elevation"]},
-    "split": {"grouping": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
-    "network": {"cell_features": 4, "gru_size": 4, "hidden_size": 8},
-    "schedule": {"epochs": 2, "batch_size": 32, "per_sensor": 5},
-    "baselines": ["climatology"],
-    "min_samples": 5,
-}
+SENSORS = 12
+EXPERIMENT = config(samples={"table": "table.csv", "columns": "columns.yaml"}, baselines=["climatology"])
 
 
 def command(*arguments: object) -> str:
@@ -79,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated table, its columns and an experiment."""
     where = tmp_path_factory.mktemp("tables")
     table().to_csv(where / "table.csv", index=False)
-    (where / "columns.yaml").write_text(yaml.safe_dump(COLUMNS, sort_keys=False))
+    (where / "columns.yaml").write_text(yaml.safe_dump(mapping(), sort_keys=False))
     (where / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT, sort_keys=False))
     return where
 
@@ -238,7 +198,7 @@ def test_a_table_in_memory_is_scored_as_its_file_is(estimates, tmp_path):
 
 def gridded(estimates: pd.DataFrame) -> xr.Dataset:
     """A product of 1 degree that reads a little wetter than the sensors, with a gap."""
-    lat, times = np.arange(49.0, 63.0), pd.date_range("2021-06-01", periods=TIMES, freq="D")
+    lat, times = np.arange(49.0, 63.0), pd.date_range("2021-06-01", periods=10, freq="D")
     wide = estimates.pivot_table(index="time", columns="lat", values="soil_moisture_in_situ").reindex(
         index=times, columns=lat
     )

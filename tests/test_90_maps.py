@@ -40,14 +40,6 @@ from vadose.registry import Quality
 Told = list[tuple[int, int]]
 
 
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ground")
-    small_map.write_archive(folder / "archive")
-    small_map.write_run(folder / "run")
-    return folder
-
-
 def request(ground: Path, out: Path, **changes: object) -> MapRequest:
     asked = {"area": small_map.AREA, "date": small_map.DATE, "pictures": False} | changes
     return MapRequest(run=ground / "run", archive=ground / "archive", out=out, **asked)
