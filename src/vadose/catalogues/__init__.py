@@ -1,0 +1,1 @@
+"""Live acquisition: search catalogues, read the windows that are needed, and keep them as an archive."""

@@ -1,0 +1,207 @@
+"""Remote files, read by ranges of bytes through the cache."""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+from vadose.catalogues.cache import BlockCache
+from vadose.catalogues.http import HttpClient, Unavailable, bare
+from vadose.errors import VadoseError
+
+HEAD = 1 << 15
+"""Bytes of the first request of a file: the header of most Cloud Optimized GeoTIFFs."""
+GAP = 1 << 14
+"""Unneeded bytes that are read between two ranges rather than asking twice."""
+LONGEST = 8 << 20
+"""Bytes of one request."""
+WHOLE = 64 << 20
+"""Bytes of the largest file that is read from a server that knows no ranges."""
+PAGE = 1 << 16
+"""Bytes that are read at once of a file whose layout is not known."""
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_FOREIGN = (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML", b"<?xml")
+
+
+class Changed(VadoseError):
+    """A remote file that became another one while it was read, or since it was locked."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A content of a remote file.
+
+    Attributes:
+        size: bytes.
+        etag: by which the server tells it from others; its time of modification where it has none, or "".
+    """
+
+    size: int
+    etag: str
+
+
+@dataclass(eq=False)
+class RemoteFile:
+    """A file at an address.
+
+    Attributes:
+        client: requests it.
+        url: without a signature; the client's signers add one.
+        cache: keeps its blocks.
+        expected: version that it must have; None for whichever it has.
+    """
+
+    client: HttpClient
+    url: str
+    cache: BlockCache
+    expected: Version | None = None
+    _version: Version | None = None
+    _head: bytes = b""
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def version(self) -> Version:
+        """Size and ETag, asked for once.
+
+        Raises:
+            Changed: it is not the expected version.
+            VadoseError: as `HttpClient.get`, or the answer is no file.
+        """
+        with self._lock:
+            if self._version is None:
+                self._version, self._head = self._get(0, HEAD)
+                if self._head.lstrip()[:9].startswith(_FOREIGN) and not self.url.endswith(".xml"):
+                    raise VadoseError(
+                        f"catalogues: {bare(self.url)}",
+                        "It holds a web page instead of data",
+                        "Look at it in a browser",
+                    )
+                if self.expected is not None and self._version != self.expected:
+                    raise _changed(self.url, self.expected, self._version)
+                self.cache.touch(self._name)
+            return self._version
+
+    def read(self, ranges: Sequence[tuple[int, int]], threads: int = 8) -> list[bytes]:
+        """Return ranges (start, stop) of bytes, those of the cache first, neighbouring ones by one request.
+
+        Raises:
+            Changed: the file became another one meanwhile.
+            VadoseError: a range lies beyond the end, or as `HttpClient.get`.
+        """
+        size = self.version.size
+        for start, stop in ranges:
+            if not 0 <= start <= stop <= size:
+                raise VadoseError(
+                    f"catalogues: {bare(self.url)}",
+                    f"Its header names the bytes {start:,} to {stop:,} of {size:,}",
+                    "It is truncated or damaged: report it to the catalogue",
+                )
+        found = {one: self._held(*one) for one in dict.fromkeys(ranges)}
+        runs = list(_runs(one for one, content in found.items() if content is None))
+        if len(runs) > 1 and threads > 1:
+            with ThreadPoolExecutor(min(threads, len(runs))) as pool:
+                fetched = list(pool.map(self._fetch, runs))
+        else:
+            fetched = [self._fetch(run) for run in runs]
+        for run in fetched:
+            found |= run
+        return [found[one] or b"" for one in ranges]
+
+    @property
+    def _name(self) -> str:
+        version = self._version
+        return f"{bare(self.url)} {version.size} {version.etag}" if version else ""
+
+    def _held(self, start: int, stop: int) -> bytes | None:
+        if stop <= len(self._head):
+            return self._head[start:stop]
+        return self.cache.read(self._name, start, stop)
+
+    def _fetch(self, run: list[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        first, last = run[0][0], max(stop for _, stop in run)
+        now, content = self._get(first, last)
+        if now != self._version:
+            raise _changed(self.url, self.version, now)
+        parts = {(start, stop): content[start - first : stop - first] for start, stop in run}
+        for (start, stop), part in parts.items():
+            if stop > start:
+                self.cache.write(self._name, start, part)
+        return parts
+
+    def _get(self, start: int, stop: int) -> tuple[Version, bytes]:
+        """Request a range; the whole content is returned of a server that knows no ranges, if the range starts it."""
+        reply = self.client.get(self.url, {"Range": f"bytes={start}-{stop - 1}"}, stop - start + WHOLE)
+        etag = reply.headers.get("etag") or reply.headers.get("last-modified") or ""
+        if reply.status == 200:
+            return Version(len(reply.body), etag), reply.body[start : None if start == 0 else stop]
+        match = _RANGE.fullmatch(reply.headers.get("content-range", ""))
+        if match is not None:
+            first, end, size = int(match[1]), int(match[2]) + 1, int(match[3])
+            if (first, end) == (start, min(stop, size)) and len(reply.body) == end - first:
+                return Version(size, etag), reply.body
+        raise Unavailable(
+            f"catalogues: {bare(self.url)}",
+            f"The server sends other bytes than {start:,} to {stop:,}",
+            "Repeat the command later, or take another catalogue",
+        )
+
+
+class RangeReader(io.RawIOBase):
+    """A remote file as a seekable file object; it is read in pages of 64 KiB through the cache."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        self.file = file
+        self._place = 0
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the current position."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.file.version.size}[whence]
+        self._place = start + offset
+        return self._place
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        """Fill a buffer from the current position."""
+        size = self.file.version.size
+        start, stop = min(self._place, size), min(self._place + len(buffer), size)
+        pages = [
+            (page, min(page + PAGE, size)) for page in range(start // PAGE * PAGE, stop, PAGE)
+        ]  # fmt: skip
+        content = b"".join(self.file.read(pages)) if stop > start else b""
+        offset = start - start // PAGE * PAGE
+        buffer[: stop - start] = content[offset : offset + stop - start]
+        self._place = stop
+        return stop - start
+
+
+def _changed(url: str, before: Version, now: Version) -> Changed:
+    return Changed(
+        f"catalogues: {bare(url)}",
+        f"It was {before.size:,} bytes ({before.etag}) and is {now.size:,} bytes ({now.etag})",
+        "The catalogue replaced it: search again without --locked",
+    )
+
+
+def _runs(ranges: Iterable[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
+    """Group ranges that are read by one request."""
+    run: list[tuple[int, int]] = []
+    for start, stop in sorted(ranges):
+        if run and (start > run[-1][1] + GAP or stop - run[0][0] > LONGEST):
+            yield run
+            run = []
+        run.append((start, stop))
+    if run:
+        yield run
