@@ -230,6 +230,8 @@ class _Gathered:
         if any(one == record for one, _ in held):
             return
         for other, where in held:
+            if other.window != record.window:
+                continue
             if not are_twins(record, other) or newer(record, other) is None:
                 reason = Unfit(
                     "same id, another item",

@@ -1,6 +1,8 @@
 """From the records of an archive to datasets that conform: what the sources of items have in common."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
@@ -18,6 +20,7 @@ from vadose.sources.source import (
     times_or_never,
     validate_dataset,
 )
+from vadose.sources.windows import join_windows
 from vadose.variables import Variable
 
 Parts = Callable[[SceneItem, AreaOfInterest], Iterable[xr.Dataset]]
@@ -27,7 +30,7 @@ Parts = Callable[[SceneItem, AreaOfInterest], Iterable[xr.Dataset]]
 def open_items(
     index: Index, area: AreaOfInterest, period: Period | None, parts: Parts, variables: tuple[Variable, ...]
 ) -> tuple[xr.Dataset, ...]:
-    """Return the datasets of every item over an area in a period.
+    """Return the datasets of every item over an area in a period; windows of one scene are joined.
 
     Args:
         index: of the archive.
@@ -39,33 +42,28 @@ def open_items(
         NoDataError: there is none.
         VadoseError: a file is there and cannot be read.
     """
-    datasets = [
+    datasets = join_windows(
         validate_dataset(_dated(part.assign_attrs(record.attrs), record), variables, index.source, record.id)
         for record in index.find(area, period, replaced=True)
         for part in parts(record, area)
-    ]
+    )
     if not datasets:
         raise index.nothing(area, period, "none of them with a pixel in the area")
-    return tuple(datasets)
+    return datasets
 
 
 def item_files(index: Index, area: AreaOfInterest, period: Period | None) -> tuple[SourceFile, ...]:
-    """Return the items that `open_items` reads, with the sizes of their files."""
+    """Return the items that `open_items` reads, with the sizes of their files; the windows of a scene as one."""
     try:
         records = index.find(area, period, replaced=True)
     except NoDataError:
         return ()
-    sizes = (sum(size_of(Path(asset.href)) for asset in record.assets) for record in records)
-    return tuple(
-        SourceFile(
-            record.id,
-            size,
-            None if period is None else record.time,
-            available_at=record.available_at,
-            replaced_at=record.replaced_at,
-        )
-        for record, size in zip(records, sizes, strict=True)
-    )
+    sizes = Counter[tuple[SourceFile, str]]()
+    for record in records:
+        told = {AVAILABLE_AT: record.available_at, REPLACED_AT: record.replaced_at}
+        file = SourceFile(record.id, 0, None if period is None else record.time, **told)
+        sizes[file, str(record.attrs.get("processed"))] += sum(size_of(Path(asset.href)) for asset in record.assets)
+    return tuple(replace(file, size=size) for (file, _), size in sizes.items())
 
 
 def _dated(part: xr.Dataset, record: SceneItem) -> xr.Dataset:

@@ -132,6 +132,7 @@ _SCHEMA = pa.schema(
         *((name, pa.float64()) for name in _BOX),
         ("epsg", pa.int64()),
         ("relative_orbit", pa.int64()),
+        ("window", pa.list_(pa.int64())),
     ]
 )
 _GEO = {
@@ -238,6 +239,7 @@ def _of_item(found: FoundItem) -> dict[str, Any]:
         "platform": item.platform,
         "relative_orbit": item.relative_orbit,
         "orbit_state": item.orbit_state,
+        "window": item.window,
         "generated": item.generated,
         "catalogued": item.catalogued,
     }
@@ -305,6 +307,7 @@ def _item(row: Mapping[str, Any], time: int | None) -> SceneItem | None:
         platform=row["platform"],
         relative_orbit=row["relative_orbit"],
         orbit_state=row["orbit_state"],
+        window=None if row["window"] is None else tuple(row["window"]),
         generated=row["generated"],
         catalogued=row["catalogued"],
     )

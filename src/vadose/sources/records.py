@@ -51,6 +51,7 @@ class SceneItem:
         baseline: of the processing, as "05.10"; None for products without one.
         platform: in lower case, empty where the item says none.
         relative_orbit, orbit_state: None where the item does not say.
+        window: row, column, rows and columns of the scene's first file that the item is cut to; None for a whole scene.
         generated: when the product was made, catalogued: when the item was last changed; text that sorts, or None.
         available_at: when it took the place of an older processing; None where it has that of its source.
         replaced_at: when a newer processing took its place; None where none did.
@@ -67,6 +68,7 @@ class SceneItem:
     platform: str = ""
     relative_orbit: int | None = None
     orbit_state: str | None = None
+    window: tuple[int, int, int, int] | None = None
     generated: str | None = None
     catalogued: str | None = None
     available_at: np.datetime64 | None = None

@@ -23,6 +23,10 @@ from vadose.sources.twins import catalogued, generated
 SENTINEL1_RTC, SENTINEL2_L2A, SENTINEL2_L1C = "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c"
 DEM, WORLDCOVER = "dem", "esa-worldcover"
 
+WINDOW = "vadose:window"
+"""Property of an item that is a window of a scene: row, column, rows and columns in its first file. Several items
+of one id may differ in it; each has the box, the files and the grids of its own pixels."""
+
 ITEM_PRODUCTS: Mapping[str, ItemProduct] = View(
     lambda specs: {product.name: product for spec in specs for product in spec.items}
 )
@@ -133,6 +137,7 @@ def _record(item: Mapping[str, Any], product: str) -> SceneItem:
         platform=str(properties.get("platform") or properties.get("eo:platform") or "").lower(),
         relative_orbit=None if orbit is None else int(orbit),
         orbit_state=str(properties.get("sat:orbit_state") or "").lower() or None,
+        window=_window(properties.get(WINDOW)),
         generated=generated(name, names, properties),
         catalogued=catalogued(properties),
     )
@@ -196,6 +201,15 @@ def _with_shape(asset: Asset, fields: Mapping[str, Any]) -> Asset:
     if asset.transform is None and isinstance(transform, list | tuple) and len(transform) >= 6:
         asset = replace(asset, transform=tuple(float(number) for number in transform[:6]))
     return asset
+
+
+def _window(stated: Any) -> tuple[int, int, int, int] | None:
+    if stated is None:
+        return None
+    row, column, rows, columns = (_whole_number(number) for number in stated)
+    if row is None or column is None or not rows or not columns or min(row, column, rows, columns) < 0:
+        raise ValueError(f"{WINDOW} {stated!r}")
+    return row, column, rows, columns
 
 
 def _whole_number(value: Any) -> int | None:

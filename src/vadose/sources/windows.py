@@ -1,0 +1,62 @@
+"""Windows of one scene: as read from the archive they are one, so that no pixel counts twice and no seam shows."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from functools import reduce
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
+
+_PHASE = 100
+"""Parts of a pixel in which two grids are told apart."""
+
+
+def join_windows(datasets: Iterable[xr.Dataset]) -> tuple[xr.Dataset, ...]:
+    """Join the datasets of one item, processing and time that lie on one grid of pixels; the others stay as they are.
+
+    Args:
+        datasets: that conform, see `validate_dataset`.
+    """
+    groups: dict[Hashable, list[xr.Dataset]] = {}
+    for number, dataset in enumerate(datasets):
+        groups.setdefault(_identity(dataset) or number, []).append(dataset)
+    return tuple(_joined(group) for group in groups.values())
+
+
+def _identity(dataset: xr.Dataset) -> Hashable:
+    """Return what the windows of one scene share; None of a dataset too small to know its grid."""
+    axes = [dataset[name].values for name in ("x", "y")]
+    if min(axis.size for axis in axes) < 2:
+        return None
+    steps = [axis[1] - axis[0] for axis in axes]
+    phases = [round(axis[0] / step * _PHASE) % _PHASE for axis, step in zip(axes, steps, strict=True)]
+    lattice = (*(f"{step:.6g}" for step in steps), *phases)
+    times = tuple(
+        dataset.coords[name].values.tobytes() for name in ("time", AVAILABLE_AT, REPLACED_AT) if name in dataset.coords
+    )
+    words = tuple(str(dataset.attrs.get(name, "")) for name in ("item", "processed"))
+    return words, times, tuple(map(str, dataset.data_vars)), str(dataset.rio.crs), lattice
+
+
+def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    if len(parts) == 1:
+        return parts[0]
+    places = {name: _places([part[name].values for part in parts]) for name in ("y", "x")}
+    spans = {name: np.arange(min(map(min, indices)), max(map(max, indices)) + 1) for name, indices in places.items()}
+    placed = [
+        part.assign_coords({name: indices[number] for name, indices in places.items()}).reindex(spans)
+        for number, part in enumerate(parts)
+    ]
+    whole = reduce(lambda one, other: one.fillna(other), placed)
+    first = {name: parts[0][name].values for name in spans}
+    return whole.assign_coords(
+        {name: axis[0] + (axis[1] - axis[0]) * spans[name] for name, axis in first.items()}
+    ).assign_attrs(parts[0].attrs)
+
+
+def _places(axes: Sequence[NDArray[np.float64]]) -> list[NDArray[np.int64]]:
+    """Return the indices of some axes on the grid of the first one."""
+    start, step = axes[0][0], axes[0][1] - axes[0][0]
+    return [np.round((axis - start) / step).astype(np.int64) for axis in axes]
