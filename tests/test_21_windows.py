@@ -15,10 +15,11 @@ from vadose.grid import AreaOfInterest, Period, enclosing_tile, tile_around
 from vadose.mapping.inventory import inventory
 from vadose.registry import SPECS
 from vadose.sources import kept_scan
+from vadose.sources.archive import KEPT
 from vadose.sources.left_out import Unfit
 from vadose.sources.scan import Archive
 from vadose.sources.source import Source
-from vadose.sources.stac import WINDOW, parse
+from vadose.sources.stac import SCENE_BBOX, WINDOW, parse
 
 CENTRE = tile_around(15.0, 45.14, 0)
 CELLS, SIZE = 8, 8 * 320
@@ -46,7 +47,9 @@ def layer(step: int, values: NDArray[Any] | None = None, nodata: float | None = 
     return Layer(held.astype(kind) if values is None else np.resize(values, (size, size)), CRS, grid, nodata)
 
 
-SCENES: dict[str, tuple[str, dict[str, Layer], dict[str, Any]]] = {
+Scene = tuple[str, dict[str, Layer], dict[str, Any]]
+"""Collection, files and properties."""
+SCENES: dict[str, Scene] = {
     "sentinel1": (
         "sentinel-1-rtc",
         {
@@ -87,9 +90,9 @@ def cut(layer: Layer, place: tuple[int, int, int, int]) -> tuple[tuple[int, int,
     return (top, left, *values.shape), Layer(values, layer.crs, moved, layer.nodata)
 
 
-def write_window(archive: Path, source: str, place: tuple[int, int, int, int], where: str, **told: Any) -> Path:
-    """Write a window of the scene of a source as an archive holds it: own box, grids, sizes, files beside the JSON."""
-    collection, layers, properties = SCENES[source]
+def write_window(archive: Path, of: str | Scene, place: tuple[int, int, int, int], where: str, **told: Any) -> Path:
+    """Write a window of a scene as an archive holds it: own box and grids, files beside the JSON."""
+    collection, layers, properties = SCENES[of] if isinstance(of, str) else of
     parts = {key: cut(layer, place) for key, layer in layers.items()}
     first = next(iter(parts.values()))
     fields = {
@@ -121,19 +124,24 @@ def spec(source: str) -> InputSpec:
     return InputSpec(pixels=NAMES[source] if dated else (), cells=NAMES[source], history=history)
 
 
-def held_by(places: tuple[tuple[int, int, int, int], ...]) -> NDArray[np.bool_]:
+def held_by(places: tuple[tuple[int, int, int, int], ...], rim: int = RIM) -> NDArray[np.bool_]:
     """Pixels of the tile that some windows hold together, without their rim."""
     held = np.zeros((SIZE // 10, SIZE // 10), bool)
     for top, left, height, width in places:
         held[top // 10 : (top + height) // 10, left // 10 : (left + width) // 10] = True
-    padded = np.pad(held, RIM)
-    sides = range(2 * RIM + 1)
+    padded = np.pad(held, rim)
+    sides = range(2 * rim + 1)
     moved = [padded[i : i + held.shape[0], j : j + held.shape[1]] for i in sides for j in sides]
     return np.asarray(np.logical_and.reduce(moved))
 
 
+def as_cells(held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Cells of the tile of which every pixel is held."""
+    return np.asarray(held.reshape(CELLS, 32, CELLS, 32).all(axis=(1, 3)))
+
+
 def assert_same(windows: FeatureCube, whole: FeatureCube, held: NDArray[np.bool_]) -> None:
-    cells = held.reshape(CELLS, 32, CELLS, 32).all(axis=(1, 3))
+    cells = as_cells(held)
     assert cells.sum() > 3, "there are cells to compare"
     for name in whole.pixels:
         np.testing.assert_array_equal(windows.pixels[name].values[held], whole.pixels[name].values[held])
@@ -221,3 +229,94 @@ def test_a_window_that_is_none_is_refused(tmp_path: Path, stated: Any) -> None:
     item = json.loads(write_window(tmp_path, "dem", CUTS[0], "a", **{WINDOW: stated}).read_text())
     with pytest.raises(Unfit, match="not a whole STAC item"):
         parse(item)
+
+
+MADE = "s2:generation_time"
+FIRST, AGAIN = "2020-06-02", "2021-01-01"
+NEW = (700, 400, 900, 1200)
+IDS = {"one id": ({}, {}), "ids of their own": ({"id": "old"}, {"id": "new"})}
+"""Words of an older and of a newer processing, besides the time at which it was made."""
+
+
+def write_processed(archive: Path, place: tuple[int, int, int, int], when: str, shift: int, **told: Any) -> None:
+    """Write a window of the Sentinel-2 scene as it was processed on some day, its numbers raised by a shift."""
+    collection, layers, properties = SCENES["sentinel2"]
+    moved = {
+        key: Layer(np.where(one.values > 0, one.values + (shift if key != "SCL" else 0), 0), one.crs, one.transform)
+        for key, one in layers.items()
+    }
+    scene = {SCENE_BBOX: list(AREA.geometry.bounds), MADE: f"{when}T00:00:00Z"}
+    write_window(archive, (collection, moved, properties | scene), place, f"{when}_{place[0]}_{place[1]}", **told)
+
+
+def known_at(archive: Path, as_of: str | None) -> FeatureCube:
+    moment = None if as_of is None else np.datetime64(as_of, "ns")
+    return build_features([opened(archive, "sentinel2")], TILE, NOON, spec("sentinel2"), as_of=moment)
+
+
+@pytest.mark.parametrize("ids", IDS)
+def test_where_windows_of_two_processings_overlap_the_newer_counts_alone(tmp_path: Path, ids: str) -> None:
+    write_whole(tmp_path / "whole", "sentinel2")
+    older, newer = IDS[ids]
+    for place in CUTS:
+        write_processed(tmp_path / "windows", place, FIRST, 0, **older)
+    write_processed(tmp_path / "windows", NEW, AGAIN, 1000, **newer)
+    whole, now = features(tmp_path / "whole", "sentinel2"), known_at(tmp_path / "windows", None)
+    assert_same(known_at(tmp_path / "windows", "2020-06-05"), whole, held_by(CUTS))
+    inside, held = held_by((NEW,), 0), held_by(CUTS)
+    within, beyond = as_cells(inside), as_cells(held & ~inside)
+    for name in NAMES["sentinel2"]:
+        found, expected = now.pixels[name].values, whole.pixels[name].values
+        np.testing.assert_allclose(found[inside], expected[inside] + np.float32(0.1), atol=1e-6)
+        np.testing.assert_array_equal(found[held & ~inside], expected[held & ~inside])
+        after, before = now.history[name].values[0], whole.history[name].values[0]
+        assert np.isfinite(before[within]).any() and np.isfinite(before[beyond]).any()
+        np.testing.assert_allclose(after[within], before[within] + np.float32(0.1), atol=1e-6)
+        np.testing.assert_array_equal(after[beyond], before[beyond])
+
+
+def test_a_window_that_newer_ones_cover_together_is_replaced(tmp_path: Path) -> None:
+    write_processed(tmp_path, (640, 640, 640, 640), FIRST, 0)
+    for west in (400, 940):
+        write_processed(tmp_path, (320, west, 1280, 640), AGAIN, 1000)
+    reader = opened(tmp_path, "sentinel2")
+    assert [(one.name, one.kind) for one in reader.index.left_out] == [("scene", KEPT)]  # type: ignore[attr-defined]
+    values = [float(known_at(tmp_path, when).cells["B04"].values[3, 3]) for when in ("2020-06-05", None)]
+    assert values[1] - values[0] == pytest.approx(0.1, abs=1e-6)
+
+
+def test_provenance_names_what_counts_in_the_area(tmp_path: Path) -> None:
+    write_processed(tmp_path, CUTS[0], FIRST, 0, id="old")
+    write_processed(tmp_path, NEW, AGAIN, 1000, id="new")
+    reader = opened(tmp_path, "sentinel2")
+    inner = AreaOfInterest.from_tile(tile_around(15.0 + 0.01, 45.14 - 0.008, 0))
+    named = [
+        [one.name for one in inventory([reader], area, [NOON], spec("sentinel2"), TemporalPolicy(), as_of)]
+        for area in (AREA, inner)
+        for as_of in (None, np.datetime64("2020-06-05", "ns"))
+    ]
+    assert named == [["new", "old"], ["old"], ["new"], ["old"]]
+
+
+def test_of_static_windows_the_newer_counts_where_both_are(tmp_path: Path) -> None:
+    collection, layers, properties = SCENES["dem"]
+    higher = {key: Layer(one.values + 100, one.crs, one.transform) for key, one in layers.items()}
+    write_window(tmp_path / "two", "dem", CUTS[0], "old", updated="2021-01-01T00:00:00Z")
+    write_window(tmp_path / "two", (collection, higher, properties), NEW, "new", updated="2022-01-01T00:00:00Z")
+    write_whole(tmp_path / "whole", "dem")
+    whole, now = features(tmp_path / "whole", "dem"), features(tmp_path / "two", "dem")
+    inside = as_cells(held_by((NEW,)))
+    assert inside.any()
+    np.testing.assert_allclose(now.cells["elevation"].values[inside], whole.cells["elevation"].values[inside] + 100)
+
+
+def test_windows_of_neighbouring_tiles_replace_nothing(tmp_path: Path) -> None:
+    west, south, east, north = AREA.geometry.bounds
+    for name, box, when in (
+        ("a", [west, south, east, north], FIRST),
+        ("b", [east - 0.01, south, east + 1, north], AGAIN),
+    ):
+        write_processed(tmp_path, NEW, when, 0, id=name, **{SCENE_BBOX: box})
+    reader = opened(tmp_path, "sentinel2")
+    assert {record.id for record in reader.index.find(AREA, YEAR)} == {"a", "b"}  # type: ignore[attr-defined]
+    assert reader.index.left_out == ()  # type: ignore[attr-defined]

@@ -103,9 +103,12 @@ def _split(dataset: xr.Dataset) -> list[Scene]:
     ]
 
 
-def _identity(look: Scene) -> tuple[int, str, str]:
-    """Return what the native grids of one look share; two processings may bear one name."""
-    return _order(look.time), look.item, look.processed
+def _identity(look: Scene) -> tuple[int, str, str, tuple[str, str]]:
+    """Return what the native grids of one look share; two processings may bear one name, and parts of one be
+    replaced.
+    """
+    published = look.publication
+    return _order(look.time), look.item, look.processed, (str(published.since), str(published.until))
 
 
 def _joined(looks: list[Scene]) -> Scene:

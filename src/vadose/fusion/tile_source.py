@@ -16,7 +16,7 @@ from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats, block_mean
 from vadose.fusion.scene import Scene, merged, resample_to, scenes_of
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
-from vadose.sources.source import ITEMS
+from vadose.sources.source import AVAILABLE_AT, ITEMS, REPLACED_AT
 from vadose.variables import Variable
 
 Known = np.datetime64 | None
@@ -74,9 +74,11 @@ def regrid_source(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...
 
 def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
     """Datasets of one item and the same times together, and all that do not change: parts of one whole."""
-    parts: dict[tuple[str, bytes], list[xr.Dataset]] = {}
+    parts: dict[tuple[str, ...], list[xr.Dataset]] = {}
     for dataset in sorted(datasets, key=_item):
-        key = (_item(dataset), dataset["time"].values.tobytes()) if "time" in dataset.dims else ("", b"")
+        told = (dataset.coords.get(name) for name in ("time", AVAILABLE_AT, REPLACED_AT))
+        times = ("" if one is None else one.values.tobytes().hex() for one in told)
+        key = (_item(dataset), *times) if "time" in dataset.dims else ()
         parts.setdefault(key, []).append(dataset)
     return list(parts.values())
 

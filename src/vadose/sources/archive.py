@@ -19,7 +19,8 @@ from vadose.sources.checks import check_item
 from vadose.sources.item_files import holds_items
 from vadose.sources.kept_scan import FoundItem, footprint
 from vadose.sources.left_out import LeftOut, Unfit
-from vadose.sources.records import Asset, SceneItem
+from vadose.sources.records import Asset, ReplacedPart, SceneItem
+from vadose.sources.replaced import all_replaced_at, remains, replaced_ground
 from vadose.sources.scan import Archive
 from vadose.sources.stac import ITEM_PRODUCTS, SOURCE_OF
 from vadose.sources.twins import APART, are_twins, newer, published_at
@@ -48,6 +49,7 @@ class Index:
     records: tuple[Entry, ...]
     unread: tuple[LeftOut, ...]
     twins: Mapping[SceneItem, tuple[Entry, ...]] = field(default_factory=dict)
+    _renewing: frozenset[tuple[str | None, ...]] = field(init=False, repr=False)
     _tree: shapely.STRtree = field(init=False, repr=False)
     _names: Counter[tuple[Path, str]] = field(init=False, repr=False)
     _checked: dict[SceneItem, SceneItem | LeftOut] = field(init=False, repr=False, default_factory=dict)
@@ -56,6 +58,12 @@ class Index:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_tree", shapely.STRtree([footprint(record.bbox) for record, _ in self.records]))
         object.__setattr__(self, "_names", _remote_names(self.records))
+        renewing = {
+            _processing(record)
+            for record, twins in self.twins.items()
+            if record.window and any(newer(record, one) is record for one, _ in twins)
+        }
+        object.__setattr__(self, "_renewing", frozenset(renewing))
 
     @classmethod
     def of(cls, archive: Path | Archive, product: str) -> "Index":
@@ -149,15 +157,26 @@ class Index:
         """Return a record with local paths and the time in which it counts, or why it is left out; found once."""
         found = self._local_of(record, file)
         twins = [one for one, where in self.twins.get(record, ()) if isinstance(self._local_of(one, where), SceneItem)]
-        if isinstance(found, LeftOut) or not twins:
+        if isinstance(found, LeftOut):
             return found
-        newer_ones = [one for one in twins if newer(one, record) is one]
-        came = {one: published_at(one, LATENCY_DAYS[self.source]) for one in (record, *newer_ones)}
-        return replace(
+        renews = _processing(record) in self._renewing or any(newer(record, one) is record for one in twins)
+        found = replace(found, available_at=self._came(record)) if renews else found
+        grounds = [(replaced_ground(record, one), self._came(one)) for one in twins if newer(one, record) is one]
+        whole = min((at for ground, at in grounds if ground is None and at is not None), default=None)
+        found = replace(
             found,
-            available_at=came[record] if len(newer_ones) < len(twins) else None,
-            replaced_at=min((at for one in newer_ones if (at := came[one]) is not None), default=None),
+            replaced_parts=tuple(
+                ReplacedPart(ground.bounds, at)
+                for ground, at in grounds
+                if ground is not None and ground.area and (at is None or whole is None or at < whole)
+            ),
         )
+        return replace(found, replaced_at=all_replaced_at(found) if whole is None else whole)
+
+    def _came(self, record: SceneItem) -> np.datetime64 | None:
+        """Return when a processing could be had."""
+        latency = LATENCY_DAYS.get(self.source)
+        return None if latency is None else published_at(record, latency)
 
     def _local_of(self, record: SceneItem, file: Path) -> SceneItem | LeftOut:
         """Return a record with local paths, or why it is left out; found once."""
@@ -250,13 +269,13 @@ class _Gathered:
         twins: dict[SceneItem, list[Entry]] = {}
         for number, entry in enumerate(ordered):
             for other in _near(ordered, number):
-                if newer(entry[0], other[0]) and (dated or entry[0].id == other[0].id):
+                if (dated or entry[0].id == other[0].id) and newer(entry[0], other[0]):
                     twins.setdefault(entry[0], []).append(other)
                     twins.setdefault(other[0], []).append(entry)
         gone: set[SceneItem] = set()
         for record, file in ordered:
             replacing = [one for one, _ in twins.get(record, ()) if newer(one, record) is one]
-            if replacing:
+            if replacing and not remains(record, (replaced_ground(record, one) for one in replacing)):
                 known = dated and all(published_at(one, 0.0) is not None for one in replacing)
                 reason = _older(record, replacing[-1], KEPT if known else OLDER)
                 self.failed(file, reason, SOURCE_OF[self.product], record.id)
@@ -267,6 +286,11 @@ class _Gathered:
             if record not in gone
         }
         return tuple(entry for entry in ordered if entry[0] not in gone), kept
+
+
+def _processing(record: SceneItem) -> tuple[str | None, ...]:
+    """Return what the windows of one processing share."""
+    return record.id, record.baseline, record.generated, record.catalogued
 
 
 def _near(ordered: Sequence[Entry], number: int) -> Iterator[Entry]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from vadose.errors import NoDataError
@@ -12,6 +13,7 @@ from vadose.grid import AreaOfInterest, Period
 from vadose.sources.archive import Index
 from vadose.sources.raster import Raster
 from vadose.sources.records import SceneItem
+from vadose.sources.replaced import all_replaced_at, by_replacement
 from vadose.sources.source import (
     AVAILABLE_AT,
     REPLACED_AT,
@@ -43,9 +45,10 @@ def open_items(
         VadoseError: a file is there and cannot be read.
     """
     datasets = join_windows(
-        validate_dataset(_dated(part.assign_attrs(record.attrs), record), variables, index.source, record.id)
+        validate_dataset(_dated(piece.assign_attrs(record.attrs), record, at), variables, index.source, record.id)
         for record in index.find(area, period, replaced=True)
         for part in parts(record, area)
+        for piece, at in by_replacement(part, record)
     )
     if not datasets:
         raise index.nothing(area, period, "none of them with a pixel in the area")
@@ -60,15 +63,15 @@ def item_files(index: Index, area: AreaOfInterest, period: Period | None) -> tup
         return ()
     sizes = Counter[tuple[SourceFile, str]]()
     for record in records:
-        told = {AVAILABLE_AT: record.available_at, REPLACED_AT: record.replaced_at}
+        told = {AVAILABLE_AT: record.available_at, REPLACED_AT: all_replaced_at(record, area)}
         file = SourceFile(record.id, 0, None if period is None else record.time, **told)
         sizes[file, str(record.attrs.get("processed"))] += sum(size_of(Path(asset.href)) for asset in record.assets)
     return tuple(replace(file, size=size) for (file, _), size in sizes.items())
 
 
-def _dated(part: xr.Dataset, record: SceneItem) -> xr.Dataset:
+def _dated(part: xr.Dataset, record: SceneItem, replaced_at: np.datetime64 | None) -> xr.Dataset:
     """Return a dataset that carries when its processing counts, where there are several of the observation."""
-    told = {AVAILABLE_AT: record.available_at, REPLACED_AT: record.replaced_at}
+    told = {AVAILABLE_AT: record.available_at, REPLACED_AT: replaced_at}
     if "time" not in part.dims or not any(at is not None for at in told.values()):
         return part
     return part.assign_coords({name: ("time", times_or_never([at])) for name, at in told.items()})

@@ -133,6 +133,7 @@ _SCHEMA = pa.schema(
         ("epsg", pa.int64()),
         ("relative_orbit", pa.int64()),
         ("window", pa.list_(pa.int64())),
+        ("scene_bbox", pa.list_(pa.float64())),
     ]
 )
 _GEO = {
@@ -240,6 +241,7 @@ def _of_item(found: FoundItem) -> dict[str, Any]:
         "relative_orbit": item.relative_orbit,
         "orbit_state": item.orbit_state,
         "window": item.window,
+        "scene_bbox": item.scene_bbox,
         "generated": item.generated,
         "catalogued": item.catalogued,
     }
@@ -308,6 +310,7 @@ def _item(row: Mapping[str, Any], time: int | None) -> SceneItem | None:
         relative_orbit=row["relative_orbit"],
         orbit_state=row["orbit_state"],
         window=None if row["window"] is None else tuple(row["window"]),
+        scene_bbox=None if row["scene_bbox"] is None else tuple(row["scene_bbox"]),
         generated=row["generated"],
         catalogued=row["catalogued"],
     )

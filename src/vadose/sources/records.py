@@ -38,6 +38,19 @@ class Asset:
 
 
 @dataclass(frozen=True)
+class ReplacedPart:
+    """Ground of an item on which a window of a newer processing has replaced it.
+
+    Attributes:
+        bounds: west, south, east, north in the item's projection.
+        at: when; None where that is not known.
+    """
+
+    bounds: tuple[float, float, float, float]
+    at: np.datetime64 | None
+
+
+@dataclass(frozen=True)
 class SceneItem:
     """An item of a catalogue, in the same words whichever catalogue it came from.
 
@@ -52,9 +65,11 @@ class SceneItem:
         platform: in lower case, empty where the item says none.
         relative_orbit, orbit_state: None where the item does not say.
         window: row, column, rows and columns of the scene's first file that the item is cut to; None for a whole scene.
+        scene_bbox: of the whole scene, degrees; None where the item is the scene, or does not say.
         generated: when the product was made, catalogued: when the item was last changed; text that sorts, or None.
         available_at: when it took the place of an older processing; None where it has that of its source.
         replaced_at: when a newer processing took its place; None where none did.
+        replaced_parts: where windows of newer processings took the place of a part.
     """
 
     id: str
@@ -69,10 +84,12 @@ class SceneItem:
     relative_orbit: int | None = None
     orbit_state: str | None = None
     window: tuple[int, int, int, int] | None = None
+    scene_bbox: tuple[float, float, float, float] | None = None
     generated: str | None = None
     catalogued: str | None = None
     available_at: np.datetime64 | None = None
     replaced_at: np.datetime64 | None = None
+    replaced_parts: tuple[ReplacedPart, ...] = ()
 
     def asset(self, band: str) -> Asset | None:
         """Return the file that holds a band, if the item has one."""

@@ -26,6 +26,9 @@ DEM, WORLDCOVER = "dem", "esa-worldcover"
 WINDOW = "vadose:window"
 """Property of an item that is a window of a scene: row, column, rows and columns in its first file. Several items
 of one id may differ in it; each has the box, the files and the grids of its own pixels."""
+SCENE_BBOX = "vadose:scene_bbox"
+"""Property of a window: west, south, east, north of its whole scene. Two processings that catalogues give ids of
+their own are known as one scene by it."""
 
 ITEM_PRODUCTS: Mapping[str, ItemProduct] = View(
     lambda specs: {product.name: product for spec in specs for product in spec.items}
@@ -138,6 +141,7 @@ def _record(item: Mapping[str, Any], product: str) -> SceneItem:
         relative_orbit=None if orbit is None else int(orbit),
         orbit_state=str(properties.get("sat:orbit_state") or "").lower() or None,
         window=_window(properties.get(WINDOW)),
+        scene_bbox=_bbox({"bbox": properties[SCENE_BBOX]}) if properties.get(SCENE_BBOX) else None,
         generated=generated(name, names, properties),
         catalogued=catalogued(properties),
     )

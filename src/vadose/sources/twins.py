@@ -32,13 +32,16 @@ _TEST_BASELINE = "99.99"
 
 
 def are_twins(one: SceneItem, other: SceneItem) -> bool:
-    """Whether two items show one observation: same product, satellite, orbit, ground, and times 20 minutes apart."""
+    """Whether two items show one observation: same product, satellite, orbit, ground, and times 20 minutes apart.
+
+    Windows do where they overlap and are of one scene: by their id, or by the boxes of their scenes.
+    """
     known = ((one.platform, other.platform), (one.relative_orbit, other.relative_orbit))
     return (
         one.product == other.product
         and all(mine == theirs for mine, theirs in known if mine and theirs)
         and bool(abs(one.time - other.time) <= APART)
-        and _shared(one.bbox, other.bbox) >= SAME_GROUND
+        and _same_ground(one, other)
     )
 
 
@@ -103,7 +106,16 @@ def _ordering(baseline: str | None) -> str | None:
     return None if baseline == _TEST_BASELINE else baseline
 
 
-def _shared(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+def _same_ground(one: SceneItem, other: SceneItem) -> bool:
+    part = shared(one.bbox, other.bbox)
+    if one.window is None and other.window is None:
+        return part >= SAME_GROUND
+    scenes = [record.scene_bbox or (record.bbox if record.window is None else None) for record in (one, other)]
+    known = scenes[0] is not None and scenes[1] is not None and shared(scenes[0], scenes[1]) >= SAME_GROUND
+    return part > 0 and (one.id == other.id or known)
+
+
+def shared(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
     """Area that two boxes share, as part of that which either covers; boxes across 180 degrees count as unrolled."""
     (west, south, east, north), (left, bottom, right, top) = _unrolled(one), _unrolled(other)
     width, height = min(east, right) - max(west, left), min(north, top) - max(south, bottom)

@@ -1,0 +1,104 @@
+"""Windows of two processings of one scene: which ground of the older one the newer takes over, pixel by pixel."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import or_
+
+import numpy as np
+import shapely
+import xarray as xr
+
+from vadose.grid import AreaOfInterest, from_lonlat
+from vadose.sources.raster import EDGE_DEGREES
+from vadose.sources.records import Asset, SceneItem
+from vadose.sources.twins import SAME_GROUND, shared
+
+_NOTHING = shapely.box(0, 0, 0, 0)
+_PART = 1e-3
+"""Part of a pixel below which ground is none."""
+
+
+def replaced_ground(older: SceneItem, newer: SceneItem) -> shapely.Geometry | None:
+    """Return the ground of an item, in its projection, that a newer processing of it shows too; None for all of it."""
+    if older.window is None and newer.window is None:
+        return None
+    mine, theirs = _ground(older), _ground(newer)
+    if mine is None or theirs is None or older.epsg != newer.epsg:
+        return None if shared(older.bbox, newer.bbox) >= SAME_GROUND else _NOTHING
+    both = mine.intersection(theirs)
+    return None if mine.area - both.area < _least(older) else both
+
+
+def remains(record: SceneItem, replaced: Iterable[shapely.Geometry | None]) -> bool:
+    """Whether ground of an item is left beside what newer processings show (None: all of it)."""
+    grounds = list(replaced)
+    return all(ground is not None for ground in grounds) and _rest(record, grounds) is not None
+
+
+def all_replaced_at(record: SceneItem, area: AreaOfInterest | None = None) -> np.datetime64 | None:
+    """Return when the last part of an item was replaced, in an area if one is given; None where some never was."""
+    if record.replaced_at is not None:
+        return record.replaced_at
+    rest = _rest(record, [shapely.box(*part.bounds) for part in record.replaced_parts])
+    if rest is not None and (area is None or record.epsg is None or rest.intersects(_extent(area, record.epsg))):
+        return None
+    return max((part.at for part in record.replaced_parts if part.at is not None), default=None)
+
+
+def by_replacement(dataset: xr.Dataset, record: SceneItem) -> Iterator[tuple[xr.Dataset, np.datetime64 | None]]:
+    """Yield the parts of an item's dataset, NaN outside each, with the time when each was replaced; None for never.
+
+    Ground replaced at an unknown time is left out.
+    """
+    if not record.replaced_parts:
+        yield dataset, record.replaced_at
+        return
+    left = xr.DataArray(np.ones((dataset.sizes["y"], dataset.sizes["x"]), bool), dataset[["y", "x"]].coords, ("y", "x"))
+    for at in sorted({part.at for part in record.replaced_parts}, key=lambda at: (at is not None, at)):
+        boxes = [part.bounds for part in record.replaced_parts if part.at == at]
+        inside = left & _within(dataset, boxes)
+        if at is not None and inside.any():
+            yield dataset.where(inside), at
+        left = left & ~inside
+    if left.any():
+        yield dataset.where(left), record.replaced_at
+
+
+def _within(dataset: xr.Dataset, boxes: Sequence[tuple[float, float, float, float]]) -> xr.DataArray:
+    x, y = dataset["x"], dataset["y"]
+    inside = [(y > south) & (y < north) & (x > west) & (x < east) for west, south, east, north in boxes]
+    return reduce(or_, inside)
+
+
+def _rest(record: SceneItem, replaced: Sequence[shapely.Geometry]) -> shapely.Geometry | None:
+    """Return the ground of an item without that which was replaced; None where nothing is left."""
+    mine = _ground(record)
+    left = _NOTHING if mine is None else mine.difference(shapely.union_all(replaced))
+    return None if mine is not None and left.area < _least(record) else left
+
+
+def _extent(area: AreaOfInterest, epsg: int) -> shapely.Geometry:
+    """Return the rectangle of an area in a projection."""
+    edge = shapely.get_coordinates(shapely.segmentize(area.geometry, EDGE_DEGREES))
+    x, y = from_lonlat(epsg).transform(*edge.T)
+    return shapely.box(np.min(x), np.min(y), np.max(x), np.max(y))
+
+
+def _ground(record: SceneItem) -> shapely.Geometry | None:
+    """Return the rectangle that all files of an item show, in its projection; None where the item does not say it."""
+    boxes = [box for asset in record.assets if (box := _box(asset))]
+    return shapely.intersection_all(boxes) if boxes else None
+
+
+def _box(asset: Asset) -> shapely.Geometry | None:
+    if asset.shape is None or asset.transform is None or asset.transform[1] or asset.transform[3]:
+        return None
+    (rows, columns), (a, _, c, _, e, f) = asset.shape, asset.transform
+    x, y = (c, c + a * columns), (f, f + e * rows)
+    return shapely.box(min(x), min(y), max(x), max(y))
+
+
+def _least(record: SceneItem) -> float:
+    """Area of a part of a pixel."""
+    sizes = [asset.transform for asset in record.assets if asset.transform and _box(asset)]
+    return _PART * min(abs(size[0] * size[4]) for size in sizes)
