@@ -220,7 +220,7 @@ def test_elevation_does_not_age():
         name: str = "dem"
         variables: tuple[Variable, ...] = (ELEVATION,)
 
-        def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002
+        def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
             timed = Painted("dem", (wide(ELEVATION),), 30, (9,)).open(area, Period.parse("2021-06-09"))
             return tuple(dataset.isel(time=0, drop=True) for dataset in timed)
 
@@ -256,7 +256,7 @@ class SoilMap:
     name: str = "soilgrids"
     variables: tuple[Variable, ...] = (wide(SAND), wide(CLAY))
 
-    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         timed = Painted(self.name, self.variables, 250, (9,)).open(area, Period.parse("2021-06-09"))[0]
         whole = timed.isel(time=0, drop=True)
         masked = whole.assign({v.name: whole[v.name].where(~self.without(v.name, whole.x)) for v in self.variables})
