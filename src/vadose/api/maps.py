@@ -8,6 +8,7 @@ import xarray as xr
 
 from vadose.api.archive import Archive
 from vadose.api.callbacks import Echo, Progress, silent
+from vadose.api.fetch import fetched
 from vadose.api.inputs import Area, Time, area_request, time_request, time_text
 from vadose.api.model import TrainedModel
 from vadose.experiment.run import Run
@@ -21,13 +22,17 @@ from vadose.maps import open_maps
 
 def make_map(
     model: TrainedModel | Run | StrPath,
-    archive: Archive | StrPath,
+    archive: Archive | StrPath | None,
     area: Area,
     time: Time,
     out: StrPath,
     *,
     every: int | str | None = None,
     as_of: Time | None = None,
+    catalogues: Sequence[StrPath] = (),
+    require: Iterable[str] = (),
+    offline: bool = False,
+    max_bytes: int | None = None,
     formats: Sequence[str] = ("cog",),
     pictures: bool = True,
     allow_unread: bool = False,
@@ -42,12 +47,14 @@ def make_map(
 
     Args:
         model: of `load_model`, a run or its folder.
-        archive: of `open_archive`, or its folder.
+        archive: of `open_archive`, or its folder; None to fetch what is needed from catalogues into the cache.
         area: as in `vadose.api.inputs.as_area`.
         time: as in `vadose.api.inputs.time_request`.
         out: folder of the map.
         every: interval of a range, days, or "pass": the times of Sentinel-1.
         as_of: products published later are not read.
+        catalogues, require, max_bytes: of a map without an archive, as in `vadose.fetch`.
+        offline: whether a map without an archive is made of what was fetched before.
         formats: of "cog", "zarr", "netcdf".
         pictures: whether each time is drawn.
         allow_unread: whether a source of which no file can be read is left out.
@@ -65,8 +72,27 @@ def make_map(
         VadoseError: no run, no such area or time, or `out` holds another map.
         TilesFailed: some tiles could not be estimated; a repeated call resumes.
     """
-    request = _request(model, archive, area, time, out, every, as_of, formats, pictures, allow_unread)
-    return _make_map(request, progress, truth, Executor(scheduler, workers, device), echo)
+    crew = Executor(scheduler, workers, device)
+    if archive is not None:
+        request = _request(model, archive, area, time, out, every, as_of, formats, pictures, allow_unread)
+        return _make_map(request, progress, truth, crew, echo)
+    run = model.run if isinstance(model, TrainedModel) else model
+    with fetched(
+        run,
+        area,
+        time,
+        every,
+        catalogues=catalogues,
+        require=require,
+        offline=offline,
+        max_bytes=max_bytes,
+        replaced=as_of is not None,
+        progress=progress,
+    ) as (held, report):
+        for line in report.lines() if report else ():
+            echo(line)
+        request = _request(model, held, area, time, out, every, as_of, formats, pictures, allow_unread)
+        return _make_map(request, progress, truth, crew, echo)
 
 
 def estimate_map_cost(

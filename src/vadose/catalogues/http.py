@@ -98,8 +98,14 @@ class Reply:
 
 @dataclass(eq=False)
 class Spent:
-    """Requests and bytes by host."""
+    """Requests and bytes by host.
 
+    Attributes:
+        whole: counts what this counts, with others.
+        requests, received: number of requests, and bytes of answers, by host.
+    """
+
+    whole: "Spent | None" = None
     requests: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -109,16 +115,19 @@ class Spent:
         with self._lock:
             self.requests[host] += requests
             self.received[host] += received
+        if self.whole is not None:
+            self.whole.add(host, requests, received)
 
 
 class HttpClient:
     """Requests to allowed hosts; safe to use from several threads.
 
     Args:
-        hosts: patterns of the hosts that may be asked, such as "*.blob.core.windows.net".
+        hosts: patterns of the hosts that may be asked, such as "*.blob.core.windows.net"; a port may follow.
         signers: credentials by pattern of host; none is sent to another host.
         limits: requests, bytes and patience.
         pause: sleeps for some seconds.
+        spent: counts what several clients spend together.
     """
 
     def __init__(
@@ -127,9 +136,10 @@ class HttpClient:
         signers: Mapping[str, Signer] | None = None,
         limits: Limits | None = None,
         pause: Callable[[float], None] = time.sleep,
+        spent: Spent | None = None,
     ) -> None:
         self.hosts, self.signers, self.limits = hosts, dict(signers or {}), limits or Limits()
-        self.spent = Spent()
+        self.spent = spent or Spent()
         self._pause = pause
         self._pool = urllib3.PoolManager(num_pools=32, maxsize=32, headers={"User-Agent": f"vadose/{__version__}"})
         self._gates: dict[str, threading.BoundedSemaphore] = {}
@@ -170,7 +180,7 @@ class HttpClient:
         except ValueError:
             parts, host, user = urlsplit(""), "", None
         secure = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
-        if not secure or user is not None or not any(fnmatch(host, pattern) for pattern in self.hosts):
+        if not secure or user is not None or _matching(dict.fromkeys(self.hosts, True), url) is None:
             raise VadoseError(
                 f"catalogues: {bare(url)}",
                 f"{host or 'No host'} over {parts.scheme or 'no scheme'} is not among the hosts of the catalogue",
@@ -228,9 +238,9 @@ class HttpClient:
     ) -> tuple[Reply, str | None]:
         """Send one request; the second value is the address of a redirect."""
         host = urlsplit(url).hostname or ""
-        signer = _matching(self.signers, host)
+        signer = _matching(self.signers, url)
         signed, extra = signer.sign(self, url) if signer else (url, {})
-        with self._gate(host):
+        with self._gate(host, url):
             self._spend(host, requests=1)
             response = self._pool.request(
                 method,
@@ -274,23 +284,23 @@ class HttpClient:
         return b"".join(pieces)
 
     def _renew(self, url: str) -> bool:
-        signer = _matching(self.signers, urlsplit(url).hostname or "")
+        signer = _matching(self.signers, url)
         return signer is not None and signer.renew(self, url)
 
-    def _gate(self, host: str) -> threading.BoundedSemaphore:
+    def _gate(self, host: str, url: str) -> threading.BoundedSemaphore:
         with self._lock:
             if host not in self._gates:
                 self._gates[host] = threading.BoundedSemaphore(
-                    _matching(self.limits.by_host, host) or self.limits.concurrency
+                    _matching(self.limits.by_host, url) or self.limits.concurrency
                 )
             return self._gates[host]
 
     def _spend(self, host: str, requests: int = 0, received: int = 0) -> None:
         self.spent.add(host, requests, received)
-        limits = self.limits
+        limits, whole = self.limits, self.spent.whole or self.spent
         for name, spent, most in (
-            ("requests", self.spent.requests, limits.max_requests),
-            ("bytes", self.spent.received, limits.max_bytes),
+            ("requests", whole.requests, limits.max_requests),
+            ("bytes", whole.received, limits.max_bytes),
         ):
             if most is not None and spent.total() > most:
                 raise OverBudget(
@@ -330,5 +340,8 @@ def _pause_s(retry_after: str | None, attempt: int, backoff_s: float) -> float:
         return backoff
 
 
-def _matching(held: Mapping[str, _T], host: str) -> _T | None:
-    return next((value for pattern, value in held.items() if fnmatch(host, pattern)), None)
+def _matching(held: Mapping[str, _T], url: str) -> _T | None:
+    """Return the value of the first pattern that the host of an address meets, with its port or without."""
+    parts = urlsplit(url)
+    names = (parts.hostname or "", parts.netloc.rpartition("@")[2])
+    return next((value for pattern, value in held.items() if any(fnmatch(name, pattern) for name in names)), None)

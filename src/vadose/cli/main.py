@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import vadose
-from vadose.cli import evaluate, maps, samples, simulate, train
+from vadose.cli import evaluate, fetch, maps, samples, simulate, train
 from vadose.cli.console import CORES, echo, epochs, log_to, progress, report_errors
 from vadose.io.gdal import shut_gdal
 from vadose.io.memory import tune_malloc
@@ -20,11 +20,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Soil moisture of the top 5 cm at 320 m, from Sentinel-1, Sentinel-2, elevation, SoilGrids, SMAP and GLDAS, "
-    "evaluated at in-situ sensors.\n\nThe usual way: **simulate make** (or your own archive) → **samples build** → "
+    "evaluated at in-situ sensors.\n\nThe usual way: **fetch** (or your own archive) → **samples build** → "
     "**train** → **evaluate** → **map**. `vadose demo` runs all of it on a simulated world.",
 )
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(samples.app, name="samples")
+app.add_typer(fetch.app, name="catalogues")
+app.command("fetch")(fetch.fetch)
 app.command("train")(train.train)
 app.command("ablate")(train.ablate_)
 app.command("estimate")(train.estimate)

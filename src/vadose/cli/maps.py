@@ -2,12 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
 
 import vadose
 from vadose.cli.console import CORES, RunFolder, echo, progress
+from vadose.cli.fetch import CatalogueNames, MaxBytes, Require, listed
 from vadose.report.text import counted
 
 
@@ -21,9 +23,11 @@ class MapFormat(StrEnum):
 
 def map_(
     run: RunFolder,
-    archive: Annotated[Path, typer.Argument(help="Folder of the products.")],
     area: Annotated[str, typer.Option(help="west,south,east,north in degrees; or a GeoJSON, GeoPackage or shapefile.")],
     date: Annotated[str, typer.Option(help="Day, 2021-06-10; time, 2021-06-10T18:00 (UTC); or two days with a /.")],
+    archive: Annotated[
+        Path | None, typer.Argument(help="Folder of the products; fetched from catalogues without it.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the map.")] = Path("map"),
     as_of: Annotated[str | None, typer.Option(help="Day or time (UTC); products published later are not read.")] = None,
     every: Annotated[str | None, typer.Option(help="Step of a range, days; or pass: Sentinel-1 passes.")] = None,
@@ -39,13 +43,26 @@ def map_(
     allow_unread: Annotated[
         bool, typer.Option("--allow-unread", help="Continue without a source whose files are all unreadable.")
     ] = False,
+    catalogue: CatalogueNames = None,
+    require: Require = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Without an archive: map what was fetched before.")
+    ] = False,
+    max_bytes: MaxBytes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cost estimate only.")] = False,
 ) -> None:
     """Map soil moisture, its standard deviation, quality flags and observation ages of an area on 320 m cells.
 
     An interrupted map resumes with the remaining tiles. Exit status 1 where tiles failed.
     """
-    if dry_run:
+    if dry_run and archive is None:
+        with TemporaryDirectory() as folder:
+            estimate = vadose.fetch(
+                folder, area, date, model=run, catalogues=catalogue or (), require=listed(require), dry_run=True
+            )
+        echo(*estimate.lines())
+        return
+    if dry_run and archive is not None:
         cost = vadose.estimate_map_cost(
             run, archive, area, date, out, every=every, as_of=as_of, scheduler=scheduler, workers=workers, device=device
         )
@@ -62,6 +79,10 @@ def map_(
                 out,
                 every=every,
                 as_of=as_of,
+                catalogues=catalogue or (),
+                require=listed(require),
+                offline=offline,
+                max_bytes=None if max_bytes is None else round(max_bytes * 1e6),
                 formats=tuple(map(str, form or ("cog",))),
                 pictures=pictures,
                 allow_unread=allow_unread,

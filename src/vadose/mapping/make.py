@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from vadose.catalogues.lock import NAME as LOCK
 from vadose.dataset.calibrations import require_physical
 from vadose.dataset.coverage import shares_text
 from vadose.errors import NoDataError, VadoseError
@@ -21,7 +22,7 @@ from vadose.fusion import FeatureBuilder
 from vadose.grid import AreaOfInterest, Period
 from vadose.inference import mask_spec
 from vadose.io.atomic import is_full
-from vadose.io.files import write_json
+from vadose.io.files import sha256, write_json
 from vadose.io.logs import PRINTED
 from vadose.io.outputs import Request
 from vadose.mapping import tile_files
@@ -89,7 +90,9 @@ class Prepared:
         """What every file of the map says that it was made from."""
         experiment = self.tools.experiment
         as_of = self.plan.made_from["as_of"]
-        made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.area}
+        made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.area} | _lock_of(
+            self.request.archive
+        )
         return made | ({"as_of": as_of} if as_of else {}) | ({"inputs": list(self.inputs)} if self.inputs else {})
 
 
@@ -248,6 +251,12 @@ def _meeting(source: Source) -> tuple[LeftOut, ...]:
 def _all_unfit(source: Source) -> bool:
     """Whether a source of single files leaves out all that it observes."""
     return isinstance(source, SoilGrids) and source.reads_nothing
+
+
+def _lock_of(archive: Path) -> dict[str, Any]:
+    """Return the lock of a fetched archive: which versions of which files a map was made from."""
+    path = archive / LOCK
+    return {"lock": {"file": str(path.absolute()), "sha256": sha256(path)}} if path.is_file() else {}
 
 
 def _unread(left_out: Sequence[LeftOut]) -> dict[str, Any]:

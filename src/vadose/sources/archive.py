@@ -319,6 +319,38 @@ def _told(unfit: list[LeftOut]) -> str:
     return f"left out: {unfit[0].name}{more}: {unfit[0].reason}"
 
 
+def newest(records: Iterable[SceneItem]) -> tuple[tuple[SceneItem, ...], tuple[tuple[SceneItem, VadoseError], ...]]:
+    """Choose among records of one product: of two processings of one observation the newer.
+
+    Of two records of one pass of Sentinel-1 whose names differ in the last four characters alone, and of which neither
+    is known to be newer, the first by name is kept.
+
+    Returns:
+        The chosen ones; and the others, each with the reason.
+    """
+    ordered = sorted(records, key=lambda record: (record.time, record.id))
+    entries = [(record, Path()) for record in ordered]
+    dropped: dict[SceneItem, VadoseError] = {}
+    for number, record in enumerate(ordered):
+        for other, _ in _near(entries, number):
+            later = newer(record, other)
+            if later is not None:
+                older = other if later is record else record
+                dropped.setdefault(older, _older(older, later, OLDER))
+            elif record.id[:-4] == other.id[:-4] and record.id != other.id:
+                dropped.setdefault(max(record, other, key=lambda one: one.id), _tie(record, other))
+    return tuple(one for one in ordered if one not in dropped), tuple(dropped.items())
+
+
+def _tie(one: SceneItem, other: SceneItem) -> Unfit:
+    return Unfit(
+        "twin of unknown order",
+        f"stac: items '{one.id}' and '{other.id}'",
+        "They show one observation, and neither is known to be the newer processing",
+        "Nothing need be done: the first by name is read",
+    )
+
+
 def find(folder: Path, product: str, area: AreaOfInterest, period: Period | None) -> tuple[SceneItem, ...]:
     """Return the records of a product in an archive folder that touch an area and a period: see `Index`."""
     return Index.of(folder, product).find(area, period)

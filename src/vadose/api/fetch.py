@@ -1,0 +1,202 @@
+"""Live acquisition: archives filled from catalogues, for an area or for the sensors of an ISMN archive."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from vadose.api.archive import Archive, LoadSpec
+from vadose.api.callbacks import Progress, silent
+from vadose.api.inputs import Area, Time, as_area, time_request
+from vadose.catalogues.cache import BlockCache
+from vadose.catalogues.check import CatalogueState
+from vadose.catalogues.check import check_catalogues as _check_catalogues
+from vadose.catalogues.demand import Demand, Target, around, everything, span_of
+from vadose.catalogues.fetch import FetchOptions, FetchReport, estimate_fetch, restore
+from vadose.catalogues.fetch import fetch as _fetch
+from vadose.catalogues.http import Limits
+from vadose.catalogues.lock import NAME
+from vadose.catalogues.settings import read_catalogues
+from vadose.errors import VadoseError
+from vadose.experiment.run import Run
+from vadose.fusion import InputSpec, TemporalPolicy
+from vadose.grid import AreaOfInterest, Period
+from vadose.insitu import Ismn
+from vadose.io.paths import StrPath
+from vadose.mapping.plan import TILE_CELLS
+from vadose.mapping.timestamps import PASS, Passes, timestamps_of
+from vadose.registry import SOURCES
+
+HALO = 4
+"""Cells around those of an area, where no model tells how many it needs."""
+
+
+def fetch(
+    out: StrPath,
+    area: Area | None = None,
+    time: Time | None = None,
+    *,
+    model: "Run | StrPath | None" = None,
+    spec: LoadSpec | InputSpec | None = None,
+    sensors: StrPath | None = None,
+    catalogues: Sequence[StrPath] = (),
+    require: Iterable[str] = (),
+    locked: bool = False,
+    dry_run: bool = False,
+    max_bytes: int | None = None,
+    max_requests: int | None = None,
+    cache: StrPath | None = None,
+    progress: Progress = silent,
+) -> FetchReport:
+    """Fetch what estimates of an area or of sensors need from open catalogues into an archive.
+
+    A repeated call fetches what is new, and what the catalogues processed again; what is there is not fetched twice.
+
+    Args:
+        out: folder of the archive.
+        area: as in `vadose.api.inputs.as_area`.
+        time: of the estimates, as in `vadose.api.inputs.time_request`; with `sensors` a period of two days.
+        model: whose inputs are fetched; all predictors at one time without it.
+        spec: inputs, in place of those of a model.
+        sensors: ISMN archive, or its tables: windows around its sensors are fetched instead of an area.
+        catalogues: names of catalogues, and YAML files that add to them; all that are known without it.
+        require: sources without which the call fails.
+        locked: whether the versions of the archive's lock are restored, and no catalogue is searched.
+        dry_run: whether bytes and requests are only estimated.
+        max_bytes, max_requests: of the call.
+        cache: folder of the cache; that of the user without it.
+        progress: called with the number of items that are done, of all, and the source and bytes so far.
+
+    Raises:
+        VadoseError: neither an area nor sensors, a required source is missing, the budget is spent; or `locked`, and
+            files changed. What was fetched is kept.
+    """
+    options = FetchOptions(
+        read_catalogues([str(one) for one in catalogues]),
+        BlockCache.default() if cache is None else BlockCache(Path(cache)),
+        Limits(max_bytes=max_bytes, max_requests=max_requests),
+        frozenset(require),
+    )
+    if locked:
+        return restore(Path(out), options, progress)
+    demand = _demand(area, time, model, spec, sensors)
+    if dry_run:
+        return estimate_fetch(demand, Path(out), options)
+    return _fetch(demand, Path(out), options, progress)
+
+
+def check_catalogues(
+    catalogues: Sequence[StrPath] = (), *, report: Callable[[CatalogueState], None] = silent
+) -> tuple[CatalogueState, ...]:
+    """Check each catalogue: whether it answers, and whether its files can be read with the credentials of this machine.
+
+    Args:
+        catalogues: as in `fetch`.
+        report: called with each state.
+    """
+    return _check_catalogues(read_catalogues([str(one) for one in catalogues]), report=report)
+
+
+@contextmanager
+def fetched(
+    model: "Run | StrPath",
+    area: Area,
+    time: Time,
+    every: int | str | None = None,
+    *,
+    catalogues: Sequence[StrPath] = (),
+    require: Iterable[str] = (),
+    offline: bool = False,
+    max_bytes: int | None = None,
+    replaced: bool = False,
+    progress: Progress = silent,
+) -> Iterator[tuple[Archive, FetchReport | None]]:
+    """Hold an archive of the cache with what maps of an area need; it stays there for the next call.
+
+    Args:
+        model, area, time, catalogues, require, max_bytes, progress: as in `fetch`.
+        every: as in `vadose.make_map`.
+        offline: whether the archive is taken as it is.
+        replaced: whether older processings are fetched too, for maps as of a past time.
+
+    Raises:
+        VadoseError: as `fetch`; or `offline`, and nothing of the area was fetched before.
+    """
+    cache = BlockCache.default()
+    run = model if isinstance(model, Run) else Run(Path(model))
+    ground = as_area(area)
+    name = hashlib.sha256(ground.geometry.wkb).hexdigest()[:24]
+    folder = cache.folder / "archives" / name
+    if offline and not (folder / NAME).exists():
+        raise VadoseError(
+            f"map: the area '{ground.name}' offline",
+            "Nothing of it was fetched before",
+            "Run it once without --offline",
+        )
+    with cache.in_use():
+        report = None
+        if not offline:
+            needs, policy = _inputs_of(run)
+            span = _span(time, every)
+            targets = [Target.of_tiles(ground.name, ground.tiles(TILE_CELLS, needs.halo))]
+            demand = Demand.of(targets, span, needs, policy, replaced=replaced)
+            options = FetchOptions(
+                read_catalogues([str(one) for one in catalogues]),
+                cache,
+                Limits(max_bytes=max_bytes),
+                frozenset(require),
+            )
+            report = _fetch(demand, folder, options, progress)
+        yield Archive(folder), report
+
+
+def _demand(
+    area: Area | None,
+    time: Time | None,
+    model: "Run | StrPath | None",
+    spec: LoadSpec | InputSpec | None,
+    sensors: StrPath | None,
+) -> Demand:
+    needs, policy = _asked_inputs(model, spec)
+    if (area is None) == (sensors is None) or time is None:
+        raise VadoseError(
+            "fetch: places and times", "Give an area or sensors, one of them, and a time", "See 'vadose fetch --help'"
+        )
+    if sensors is not None:
+        held = Ismn(Path(sensors)).sensors()
+        places = [(f"{sensor.network} {sensor.station}", sensor.lon, sensor.lat) for sensor in held]
+        date, _ = time_request(time)
+        if not isinstance(date, str) or "/" not in date:
+            raise VadoseError("fetch: the time", "Sensors need a period", "Write two days with a slash between")
+        return Demand.of(around(places, needs.halo or HALO), Period.parse(date), needs, policy, masks=False)
+    ground = as_area(area)
+    tiles = ground.tiles(TILE_CELLS, needs.halo)
+    if not tiles:
+        raise VadoseError(
+            f"fetch: the area '{ground.name}'", "No cell of 320 m has its centre in it", "Give a larger one"
+        )
+    return Demand.of([Target.of_tiles(ground.name, tiles)], _span(time, None), needs, policy)
+
+
+def _asked_inputs(model: "Run | StrPath | None", spec: LoadSpec | InputSpec | None) -> tuple[InputSpec, TemporalPolicy]:
+    if isinstance(spec, LoadSpec):
+        return spec.features, spec.policy
+    if isinstance(spec, InputSpec):
+        return spec, TemporalPolicy()
+    if model is not None:
+        return _inputs_of(model if isinstance(model, Run) else Run(Path(model)))
+    needs = everything()
+    return InputSpec(cells=needs.cells, halo=HALO), TemporalPolicy()
+
+
+def _inputs_of(run: Run) -> tuple[InputSpec, TemporalPolicy]:
+    experiment = run.experiment()
+    held = {variable.name for variables in SOURCES.values() for variable in variables}
+    return next(iter(run.members())).needs.met_by(held), experiment.windows
+
+
+def _span(time: Time, every: int | str | None) -> Period:
+    """Return the period of the times that are asked for; of passes that of their days."""
+    date, interval = time_request(time, every)
+    interval = "1" if interval == PASS else interval
+    return span_of(timestamps_of(date, interval, Passes.of((), AreaOfInterest.from_bbox(0, 0, 1, 1))))

@@ -1,0 +1,248 @@
+"""Windows of remote GeoTIFFs, copied block by block without decoding."""
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, cast
+
+import rasterio
+import tifffile
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+from vadose.catalogues.http import bare
+from vadose.catalogues.remote import RangeReader, RemoteFile
+from vadose.errors import VadoseError
+from vadose.io.atomic import atomic_write
+from vadose.sources.crs import horizontal_wkt
+from vadose.sources.raster import Grid
+from vadose.sources.window import Window
+
+WIDTH, HEIGHT, STRIP_OFFSETS, STRIP_COUNTS, ROWS_PER_STRIP = 256, 257, 273, 279, 278
+TILE_OFFSETS, TILE_COUNTS = 324, 325
+SCALE, TIEPOINT, MATRIX = 33550, 33922, 34264
+_POINTS_ELSEWHERE = frozenset({330, 34665, 34853, 40965})
+"""Tags that hold places in the file: of other images and of metadata of cameras."""
+_SHORT, _LONG, _DOUBLE = 3, 4, 12
+_MOST_BLOCKS = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Tag:
+    """A tag of TIFF as it is in the file: its type, number of values, and their bytes."""
+
+    kind: int
+    count: int
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class RemoteRaster:
+    """A GeoTIFF of one band at an address: its header is read, its blocks are not.
+
+    Attributes:
+        file: remote.
+        order: "<" or ">", the order of bytes.
+        tags: of the image of full resolution, without the places of blocks.
+        height, width: pixels.
+        block: rows and columns of a block; a strip has all columns.
+        tiled: whether blocks are tiles, else strips.
+        offsets, counts: first byte and number of bytes of each block, row by row; 0 bytes of an absent one.
+    """
+
+    file: RemoteFile
+    order: str
+    tags: Mapping[int, _Tag]
+    height: int
+    width: int
+    block: tuple[int, int]
+    tiled: bool
+    offsets: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def open(cls, file: RemoteFile) -> "RemoteRaster":
+        """Read the header of a remote file.
+
+        Raises:
+            VadoseError: it is no TIFF of one band with an upright grid, or as `RemoteFile.read`.
+        """
+        try:
+            with tifffile.TiffFile(cast(IO[bytes], RangeReader(file)), name=bare(file.url)) as tiff:
+                page = tiff.pages.first
+                return cls._of(file, tiff, page)
+        except VadoseError:
+            raise
+        except (tifffile.TiffFileError, ValueError, TypeError, LookupError, AttributeError, struct.error) as error:
+            raise _unfit(file, f"It is no readable GeoTIFF ({type(error).__name__})") from error
+
+    @classmethod
+    def _of(cls, file: RemoteFile, tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> "RemoteRaster":
+        if page.samplesperpixel != 1:
+            raise _unfit(file, f"It has {page.samplesperpixel} bands, where one is read")
+        tiled = bool(page.is_tiled)
+        block = (
+            (int(page.tilelength), int(page.tilewidth))
+            if tiled
+            else (min(int(page.rowsperstrip), int(page.imagelength)), int(page.imagewidth))
+        )
+        handle, tags = tiff.filehandle, dict[int, _Tag]()
+        dropped = _POINTS_ELSEWHERE | {TILE_OFFSETS, TILE_COUNTS, STRIP_OFFSETS, STRIP_COUNTS}
+        for tag in page.tags.values():
+            if int(tag.code) not in dropped:
+                handle.seek(tag.valueoffset)
+                tags[int(tag.code)] = _Tag(int(tag.dtype), int(tag.count), handle.read(tag.valuebytecount))
+        offsets, counts = tuple(map(int, page.dataoffsets)), tuple(map(int, page.databytecounts))
+        raster = cls(
+            file, tiff.byteorder, tags, int(page.imagelength), int(page.imagewidth), block, tiled, offsets, counts
+        )
+        rows, columns = raster._blocks
+        if not 0 < rows * columns == len(offsets) == len(counts) <= _MOST_BLOCKS:
+            raise _unfit(file, f"It names {len(offsets):,} blocks of {rows} x {columns}")
+        return raster
+
+    @property
+    def _blocks(self) -> tuple[int, int]:
+        return -(-self.height // self.block[0]), -(-self.width // self.block[1])
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Its grid, as GDAL reads the header.
+
+        Raises:
+            VadoseError: it has none, or one that is rotated.
+        """
+        with _gdal(self._assembled(Window(0, self.height, 0, self.width), None), self.file) as header:
+            if header.crs is None or header.transform.b or header.transform.d:
+                raise _unfit(self.file, "It has no upright grid in a CRS")
+            return Grid(horizontal_wkt(header.crs.to_wkt()), header.transform, self.height, self.width)
+
+    def aligned(self, window: Window) -> Window:
+        """Extend a window to whole blocks."""
+        rows, columns = self.block
+        return Window(
+            window.top // rows * rows,
+            min(-(-window.bottom // rows) * rows, self.height),
+            window.left // columns * columns,
+            min(-(-window.right // columns) * columns, self.width),
+        )
+
+    def size_of(self, window: Window) -> int:
+        """Bytes of the blocks that hold a window."""
+        return sum(self.counts[index] for index in self.indices(self.aligned(window)))
+
+    def copy(self, window: Window, out: Path) -> None:
+        """Write the blocks of a window, extended to whole ones, to a GeoTIFF of its own.
+
+        Raises:
+            VadoseError: a block cannot be decoded, or as `RemoteFile.read`.
+        """
+        window = self.aligned(window)
+        indices = self.indices(window)
+        ranges = [(self.offsets[index], self.offsets[index] + self.counts[index]) for index in indices]
+        blocks = self.file.read(ranges)
+        with atomic_write(out) as temporary:
+            temporary.write_bytes(self._assembled(window, blocks))
+            try:
+                with rasterio.open(temporary, driver="GTiff") as copied:
+                    for _, block in copied.block_windows(1):
+                        copied.read(1, window=block)
+            except (RasterioError, OSError) as error:
+                raise _unfit(self.file, f"A block of it cannot be decoded ({type(error).__name__})") from error
+
+    def indices(self, window: Window) -> list[int]:
+        """Return the numbers of the blocks that hold a window."""
+        rows, columns = self.block
+        across = self._blocks[1]
+        return [
+            row * across + column
+            for row in range(window.top // rows, -(-window.bottom // rows))
+            for column in range(window.left // columns, -(-window.right // columns))
+        ]
+
+    def _assembled(self, window: Window, blocks: Sequence[bytes] | None) -> bytes:
+        """Return a TIFF of some blocks; without blocks, one in which all of them are absent."""
+        count = len(self.indices(window))
+        tags = dict(self.tags) | {
+            WIDTH: self._numbers(_LONG, [window.right - window.left]),
+            HEIGHT: self._numbers(_LONG, [window.bottom - window.top]),
+        }
+        tags |= self._moved(window)
+        if not self.tiled:
+            tags[ROWS_PER_STRIP] = self._numbers(_LONG, [self.block[0]])
+        names = (TILE_OFFSETS, TILE_COUNTS) if self.tiled else (STRIP_OFFSETS, STRIP_COUNTS)
+        held = [b""] * count if blocks is None else list(blocks)
+        tags |= {name: self._numbers(_LONG, [0] * count) for name in names}
+        directory = 8
+        place = directory + 2 + 12 * len(tags) + 4
+        for tag in tags.values():
+            place += len(tag.content) + len(tag.content) % 2 if len(tag.content) > 4 else 0
+        offsets = []
+        for block in held:
+            offsets.append(place if block else 0)
+            place += len(block)
+        if place >= 1 << 32:
+            raise _unfit(self.file, "The window is larger than 4 GiB")
+        tags |= {
+            names[0]: self._numbers(_LONG, offsets),
+            names[1]: self._numbers(_LONG, [len(block) for block in held]),
+        }
+        return self._encoded(tags, directory) + b"".join(held)
+
+    def _encoded(self, tags: Mapping[int, _Tag], directory: int) -> bytes:
+        """Encode header, directory and values (TIFF 6.0, section 2)."""
+        order = self.order
+        entries, values = [], bytearray()
+        start = directory + 2 + 12 * len(tags) + 4
+        for code, tag in sorted(tags.items()):
+            inline = tag.content.ljust(4, b"\0")
+            if len(tag.content) > 4:
+                inline = struct.pack(f"{order}I", start + len(values))
+                values += tag.content + b"\0" * (len(tag.content) % 2)
+            entries.append(struct.pack(f"{order}HHI", code, tag.kind, tag.count) + inline)
+        magic = b"II" if order == "<" else b"MM"
+        header = magic + struct.pack(f"{order}HI", 42, directory) + struct.pack(f"{order}H", len(tags))
+        return header + b"".join(entries) + struct.pack(f"{order}I", 0) + bytes(values)
+
+    def _moved(self, window: Window) -> dict[int, _Tag]:
+        """Return the tags of the place of a window."""
+        if MATRIX in self.tags:
+            a, b, c, d, e, f, g, h, *rest = self._doubles(MATRIX)
+            moved = (a, b, c, d + a * window.left + b * window.top, e, f, g, h + e * window.left + f * window.top)
+            return {MATRIX: self._numbers(_DOUBLE, [*moved, *rest])}
+        if TIEPOINT in self.tags and SCALE in self.tags:
+            column, row, *rest = self._doubles(TIEPOINT)
+            return {TIEPOINT: self._numbers(_DOUBLE, [column - window.left, row - window.top, *rest])}
+        return {}
+
+    def _doubles(self, code: int) -> tuple[float, ...]:
+        tag = self.tags[code]
+        if tag.kind != _DOUBLE or len(tag.content) != 8 * tag.count:
+            raise _unfit(self.file, "The tags of its grid are damaged")
+        return struct.unpack(f"{self.order}{tag.count}d", tag.content)
+
+    def _numbers(self, kind: int, values: Sequence[float]) -> _Tag:
+        letter = {_SHORT: "H", _LONG: "I", _DOUBLE: "d"}[kind]
+        return _Tag(kind, len(values), struct.pack(f"{self.order}{len(values)}{letter}", *values))
+
+
+def with_grid(grid: Grid, window: Window) -> Grid:
+    """Return the grid of a window of another one."""
+    transform = grid.transform * grid.transform.translation(window.left, window.top)
+    return replace(grid, transform=transform, height=window.shape[0], width=window.shape[1])
+
+
+@contextmanager
+def _gdal(content: bytes, file: RemoteFile) -> Iterator[rasterio.DatasetReader]:
+    try:
+        with MemoryFile(content) as memory, memory.open(driver="GTiff") as opened:
+            yield opened
+    except (RasterioError, OSError) as error:
+        raise _unfit(file, f"GDAL cannot read its header ({type(error).__name__})") from error
+
+
+def _unfit(file: RemoteFile, problem: str) -> VadoseError:
+    return VadoseError(f"catalogues: {bare(file.url)}", problem, "Report it to the catalogue, or take another one")

@@ -1,0 +1,113 @@
+"""What an archive is to hold: places, times, and the bands of each source."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vadose.fusion import InputSpec, TemporalPolicy
+from vadose.grid import AreaOfInterest, Period, Tile, tile_around
+from vadose.registry import LATENCY_DAYS, MASK_VARIABLES, SOURCES, source_specs
+
+SPILL_DAYS = {"smap": 1.0}
+"""Days beside a period whose granules may hold observations of it."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place around which windows are read.
+
+    Attributes:
+        name: of the place.
+        parts: ground of its tiles; a window holds all of them.
+    """
+
+    name: str
+    parts: tuple[AreaOfInterest, ...]
+
+    @classmethod
+    def of_tiles(cls, name: str, tiles: Iterable[Tile]) -> "Target":
+        """Return the ground of some tiles with their halo."""
+        return cls(name, tuple(AreaOfInterest.from_tile(tile) for tile in tiles))
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What is fetched.
+
+    Attributes:
+        targets: places.
+        periods: span of the observations of each source; None for one that does not change.
+        bands: names of the bands that are read of each source.
+        replaced: whether processings that newer ones have replaced are fetched too: for estimates as of a past time.
+    """
+
+    targets: tuple[Target, ...]
+    periods: Mapping[str, Period | None]
+    bands: Mapping[str, frozenset[str]]
+    replaced: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        targets: Sequence[Target],
+        span: Period,
+        needs: InputSpec,
+        policy: TemporalPolicy,
+        *,
+        masks: bool = True,
+        replaced: bool = False,
+    ) -> "Demand":
+        """Find out what estimates need.
+
+        Args:
+            targets: places.
+            span: of the times of the estimates.
+            needs: predictors of the model.
+            policy: maximum age of observations.
+            masks: whether the sources of flags are fetched as well.
+            replaced: as the attribute.
+        """
+        past = {
+            name
+            for name, variables in SOURCES.items()
+            if any(variable.name in needs.history.variables for variable in variables)
+        }
+        bands = {
+            name: frozenset(one.name for one in variables) & needs.names
+            for name, variables in SOURCES.items()
+            if needs.names & {one.name for one in variables}
+        }
+        if masks:
+            bands |= {name: frozenset(one.name for one in variables) for name, variables in MASK_VARIABLES.items()}
+        days = {
+            name: max(needs.history.steps * needs.history.step_days if name in past else 0.0, policy.of(name))
+            for name in bands
+        }
+        periods = {
+            name: span.extended_back(days[name] + SPILL_DAYS.get(name, 0.0)) if name in LATENCY_DAYS else None
+            for name in bands
+        }
+        return cls(tuple(targets), periods, bands, replaced or policy.causal)
+
+
+def span_of(times: Sequence[np.datetime64]) -> Period:
+    """Return the period from the first to the last of some times, both included."""
+    return Period(min(times), max(times) + np.timedelta64(1, "ns"))
+
+
+def everything() -> InputSpec:
+    """Return all predictors that an archive gives."""
+    names = tuple(one.name for spec in source_specs() if spec.missing is not None for one in spec.variables)
+    return InputSpec(cells=names)
+
+
+def around(places: Iterable[tuple[str, float, float]], halo: int) -> tuple[Target, ...]:
+    """Return one target for each place (name, longitude, latitude, degrees), the cell of 320 m and a halo of cells.
+
+    Places of one cell share a target.
+    """
+    tiles: dict[Tile, str] = {}
+    for name, lon, lat in places:
+        tiles.setdefault(tile_around(lon, lat, halo), name)
+    return tuple(Target.of_tiles(name, [tile]) for tile, name in tiles.items())

@@ -1,0 +1,371 @@
+"""From catalogues to an archive: what a demand needs, fetched, locked, resumable."""
+
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from vadose.catalogues.absence import Absence, AbsenceKind, explain_absence
+from vadose.catalogues.cache import BlockCache
+from vadose.catalogues.credentials import client_of
+from vadose.catalogues.demand import Demand
+from vadose.catalogues.finders import FINDERS
+from vadose.catalogues.http import Absent, Denied, Limits, OverBudget, Spent, Unavailable
+from vadose.catalogues.lock import NAME, Lock, differences, read_lock
+from vadose.catalogues.pieces import Context, Found, Piece
+from vadose.catalogues.remote import Changed, Version
+from vadose.catalogues.settings import Catalogues
+from vadose.errors import VadoseError
+from vadose.io.outputs import Request
+from vadose.registry import LATENCY_DAYS
+from vadose.sources.left_out import LeftOut
+
+LOGGER = logging.getLogger(__name__)
+FETCH = Request("fetch", "")
+THREADS = 8
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What became of a source.
+
+    Attributes:
+        source: its name.
+        catalogue: that answered, or the last one that was asked.
+        state: "fetched", "incomplete", or why there is nothing: see `AbsenceKind`.
+        items: pieces in the archive that the demand needs.
+        new: of them those that were fetched now.
+        bytes: that were received for it; in a dry run, an estimate of what would be.
+        requests: likewise.
+        reason: of an absence, or of what is incomplete; empty otherwise.
+        left_out: items of the catalogue that were not fetched.
+    """
+
+    source: str
+    catalogue: str
+    state: str
+    items: int = 0
+    new: int = 0
+    bytes: int = 0
+    requests: int = 0
+    reason: str = ""
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def missing(self) -> bool:
+        """Whether nothing, or not all, of the source is there."""
+        return self.state != "fetched"
+
+
+@dataclass(frozen=True)
+class FetchReport:
+    """What a fetch did.
+
+    Attributes:
+        folder: of the archive.
+        sources: one for each source.
+        changed: entries of the archive that are new, or that a later version replaced, a line each.
+    """
+
+    folder: Path
+    sources: tuple[SourceReport, ...]
+    changed: tuple[str, ...] = ()
+
+    def lines(self) -> tuple[str, ...]:
+        """One line for each source, then the reasons."""
+        width = max((len(one.source) for one in self.sources), default=0)
+        rows = [
+            f"{one.source:<{width}}  {one.state:<10}  {one.items:>5} items  {one.new:>5} new  "
+            f"{one.bytes / 1e6:>9.1f} MB  {one.requests:>6} requests  {one.catalogue}"
+            for one in self.sources
+        ]
+        return (*rows, *(f"{one.source}: {one.reason}" for one in self.sources if one.reason))
+
+
+@dataclass(frozen=True, eq=False)
+class FetchOptions:
+    """How a fetch is done.
+
+    Attributes:
+        catalogues: that are asked.
+        cache: of blocks.
+        limits: requests, bytes and patience.
+        require: sources without which nothing is accepted.
+        locked: whether the versions of the archive's lock are restored, and nothing is searched.
+        now: the time, UTC; by default the present.
+    """
+
+    catalogues: Catalogues
+    cache: BlockCache
+    limits: Limits = field(default_factory=Limits)
+    require: frozenset[str] = frozenset()
+    locked: bool = False
+    now: np.datetime64 | None = None
+
+
+def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progress = lambda *_: None) -> FetchReport:
+    """Fetch what a demand needs into an archive; what is there already, in its present version, is not fetched again.
+
+    Args:
+        demand: places, times and bands.
+        folder: of the archive.
+        options: catalogues, cache and limits.
+        progress: called with the number of pieces that are done, of all, and the last one.
+
+    Raises:
+        OverBudget: more requests or bytes would be needed than allowed; what was fetched is kept.
+        VadoseError: a required source is missing; or `locked`, and a remote file changed or vanished.
+    """
+    FETCH.require_place(folder, folder=True)
+    with FETCH.folder(folder, [NAME]) as held, options.cache.in_use():
+        lock = Lock(held)
+        before = tuple(lock.entries().values())
+        searched = _search(demand, lock, options)
+        reports = _fetch_all(searched, lock, progress)
+        states = {one.source: {"state": one.state, "reason": one.reason} for one in reports}
+        lock.write(states, _described(demand))
+        changed = tuple(differences(before, lock.entries().values()))
+    report = FetchReport(folder, reports, changed)
+    _require(report, options.require)
+    return report
+
+
+def estimate_fetch(demand: Demand, folder: Path, options: FetchOptions, sample: int = 3) -> FetchReport:
+    """Estimate the requests and bytes of `fetch`: the catalogues are searched, and a few headers are read.
+
+    Args:
+        demand, folder, options: as in `fetch`; nothing is written but the cache.
+        sample: pieces of each source whose headers are read.
+    """
+    lock = Lock(folder)
+    reports = []
+    for one in _search(demand, lock, options):
+        waiting = [piece for piece in one.pieces if not _kept(lock, piece)]
+        spent = one.client_spent
+        picked = waiting[:: max(len(waiting) // sample, 1)][:sample]
+        before = spent.requests.total()
+        sizes = [piece.size() for piece in picked]
+        each = (spent.requests.total() - before) / max(len(picked), 1)
+        mean = sum(sizes) / max(len(picked), 1)
+        reports.append(
+            replace(
+                one.report,
+                items=len(one.pieces),
+                new=len(waiting),
+                bytes=round(mean * len(waiting)),
+                requests=round(2 * each * len(waiting)),
+            )
+        )
+    return FetchReport(folder, tuple(reports))
+
+
+def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_: None) -> FetchReport:
+    """Restore the files of an archive from its lock: the same bytes, or an error that lists what changed.
+
+    Raises:
+        Changed: remote files changed or vanished; the others are restored.
+        VadoseError: there is no lock, or as `fetch`.
+    """
+    from vadose.catalogues.finders import restore_entry  # noqa: PLC0415
+
+    entries = read_lock(folder / NAME)
+    spent = Spent()
+    failed: list[str] = []
+    with FETCH.folder(folder, [NAME]) as held, options.cache.in_use():
+        lock = Lock(held)
+        kept = lock.entries()
+        for done, entry in enumerate(entries):
+            progress(done, len(entries), f"{entry.source} {entry.id}")
+            if kept.get(entry.key) == entry and lock.holds(entry):
+                continue
+            expected = {one.address: Version(one.size, one.etag) for one in entry.files if one.address}
+            expected |= {name: Version(size, etag) for one in entry.files for name, size, etag in one.parts}
+            catalogue = options.catalogues.catalogues.get(entry.catalogue)
+            if catalogue is None:
+                failed.append(f"{entry.id}: the catalogue {entry.catalogue} is unknown")
+                continue
+            client = client_of(catalogue, options.limits, spent)
+            try:
+                restored = restore_entry(
+                    Context(entry.catalogue, catalogue, client, options.cache, lock, expected), entry
+                )
+                if restored.files != entry.files:
+                    raise Changed(f"lock: {entry.id}", "Its files have other contents than locked", "Fetch again")
+                lock.keep(restored)
+            except (Changed, Absent) as error:
+                failed.append(str(error))
+        progress(len(entries), len(entries), "")
+    if failed:
+        shown = "; ".join(failed[:5])
+        raise Changed(
+            f"fetch: {folder} as locked",
+            f"{len(failed)} of {len(entries)} entries cannot be restored: {shown}",
+            "Fetch without --locked to take the present versions",
+        )
+    return FetchReport(folder, ())
+
+
+@dataclass(frozen=True, eq=False)
+class _Searched:
+    """The answer of the catalogues on one source."""
+
+    report: SourceReport
+    pieces: tuple[Piece, ...]
+    client_spent: Spent
+
+
+def _search(demand: Demand, lock: Lock, options: FetchOptions) -> tuple[_Searched, ...]:
+    """Ask the catalogues of each source one after another until one answers."""
+    total = Spent()
+    with ThreadPoolExecutor(max(len(demand.bands), 1)) as pool:
+        return tuple(pool.map(lambda source: _searched(demand, source, lock, options, total), sorted(demand.bands)))
+
+
+def _searched(demand: Demand, source: str, lock: Lock, options: FetchOptions, total: Spent) -> _Searched:
+    trouble: Absence | None = None
+    asked = options.catalogues.of(source)
+    name, spent = "", Spent(total)
+    for name, catalogue in asked:
+        client = client_of(catalogue, options.limits, spent)
+        context = Context(name, catalogue, client, options.cache, lock)
+        try:
+            found = FINDERS[catalogue.kind](context, demand, source)
+        except (Unavailable, Denied) as error:
+            kind = AbsenceKind.DENIED if isinstance(error, Denied) else AbsenceKind.DOWN
+            trouble = trouble or Absence(kind, str(error))
+            LOGGER.warning("%s: %s is %s: %s", source, name, kind, error)
+            continue
+        if not found.pieces and trouble is None:
+            trouble = _absence(demand, source, found, options.now)
+            continue
+        if found.pieces:
+            report = SourceReport(source, name, "fetched", len(found.pieces), left_out=found.left_out)
+            return _Searched(report, found.pieces, spent)
+    if trouble is None:
+        trouble = Absence(AbsenceKind.EMPTY, f"{source}: No catalogue of those that may be asked holds it.")
+    return _Searched(SourceReport(source, name, str(trouble.kind), reason=trouble.reason), (), spent)
+
+
+def _absence(demand: Demand, source: str, found: Found, now: np.datetime64 | None) -> Absence:
+    period = demand.periods[source]
+    if found.left_out:
+        first = found.left_out[0]
+        reason = f"{source}: None of its {len(found.left_out)} items can be read, such as {first.name}: {first.reason}"
+        return Absence(AbsenceKind.EMPTY, reason)
+    if period is None:
+        return Absence(AbsenceKind.EMPTY, f"{source}: The catalogue has nothing there.")
+    present = now if now is not None else np.datetime64("now", "ns")
+    return explain_absence(source, period, present, LATENCY_DAYS[source])
+
+
+def _fetch_all(searched: Sequence[_Searched], lock: Lock, progress: Progress) -> tuple[SourceReport, ...]:
+    """Fetch all pieces, several at once."""
+    total = sum(len(one.pieces) for one in searched)
+    done = 0
+    failed: dict[str, list[tuple[str, VadoseError]]] = {one.report.source: [] for one in searched}
+    new = dict.fromkeys(failed, 0)
+    with ThreadPoolExecutor(THREADS) as pool:
+        waiting: dict[Future[bool], Piece] = {
+            pool.submit(_fetch_piece, lock, piece): piece for one in searched for piece in one.pieces
+        }
+        try:
+            for future in as_completed(waiting):
+                piece = waiting[future]
+                try:
+                    new[piece.source] += future.result()
+                except OverBudget:
+                    raise
+                except VadoseError as error:
+                    LOGGER.warning("%s %s: %s", piece.source, piece.id, error)
+                    failed[piece.source].append((piece.id, error))
+                done += 1
+                received = sum(one.client_spent.received.total() for one in searched) / 1e6
+                progress(done, total, f"{piece.source}, {received:.1f} MB")
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return tuple(_reported(one, new[one.report.source], failed[one.report.source]) for one in searched)
+
+
+def _reported(one: _Searched, new: int, failed: Sequence[tuple[str, VadoseError]]) -> SourceReport:
+    spent = one.client_spent
+    report = replace(one.report, new=new, bytes=spent.received.total(), requests=spent.requests.total())
+    if not failed:
+        return report
+    name, error = min(failed, key=lambda entry: entry[0])
+    transient = [entry for entry in failed if isinstance(entry[1], Unavailable | Denied | Changed)]
+    left_out = tuple(LeftOut.of(report.source, item, report.catalogue, reason) for item, reason in failed)
+    reason = f"{len(failed)} of {report.items} items could not be fetched, such as {name}: {error}"
+    state = "incomplete"
+    if len(failed) == report.items:
+        state = (
+            AbsenceKind.DENIED if isinstance(error, Denied) else AbsenceKind.DOWN if transient else AbsenceKind.EMPTY
+        )
+    elif not transient:
+        state = "fetched"
+    return replace(
+        report,
+        state=str(state),
+        items=report.items - len(failed),
+        reason=reason,
+        left_out=(*report.left_out, *left_out),
+    )
+
+
+def _fetch_piece(lock: Lock, piece: Piece) -> bool:
+    """Fetch a piece unless its present version is there; return whether it was fetched."""
+    if _kept(lock, piece):
+        return False
+    before = lock.entries_of(*piece.key)
+    entries = piece.fetch()
+    for entry in before:
+        if entry.digest != piece.digest:
+            lock.drop(entry)
+    for entry in entries:
+        lock.keep(entry)
+    places = {one.path for entry in lock.entries_of(*piece.key) for one in entry.files}
+    for entry in before:
+        for one in entry.files:
+            if one.path not in places:
+                _remove(lock.folder, one.path)
+    return True
+
+
+def _kept(lock: Lock, piece: Piece) -> bool:
+    """Whether the archive holds the present version of a piece, for these places and bands."""
+    held = lock.entries_of(*piece.key)
+    return bool(held) and all(
+        entry.digest == piece.digest and lock.holds(entry) for entry in held
+    ) and any(entry.asked == piece.asked for entry in held)  # fmt: skip
+
+
+def _remove(folder: Path, path: str) -> None:
+    """Remove a file that no entry names, and its folder when that is empty."""
+    target = folder / path
+    target.unlink(missing_ok=True)
+    parent = target.parent
+    if parent != folder and parent.is_dir() and not any(parent.iterdir()):
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+def _require(report: FetchReport, require: Iterable[str]) -> None:
+    missing = [one for one in report.sources if one.source in set(require) and one.missing]
+    if missing:
+        raise VadoseError(
+            f"fetch: {report.folder} with {', '.join(sorted(require))}",
+            "; ".join(f"{one.source} is {one.state}: {one.reason}" for one in missing),
+            "Repeat the command later, or leave the source out of --require",
+        )
+
+
+def _described(demand: Demand) -> Mapping[str, object]:
+    """Describe a demand, for the lock."""
+    return {
+        "places": len(demand.targets),
+        "periods": {name: None if period is None else str(period) for name, period in sorted(demand.periods.items())},
+        "bands": {name: sorted(bands) for name, bands in sorted(demand.bands.items())},
+    }

@@ -1,0 +1,416 @@
+"""Items of a catalogue, fetched: windows of their files on their own grids, and the item rewritten for them."""
+
+import copy
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from affine import Affine
+from rasterio.warp import transform_bounds
+
+from vadose.catalogues.cache import BlockCache
+from vadose.catalogues.cog import RemoteRaster, with_grid
+from vadose.catalogues.demand import Demand, Target
+from vadose.catalogues.http import HttpClient, bare
+from vadose.catalogues.lock import Entry, Lock, LockedFile, digest_of, locked
+from vadose.catalogues.pieces import Context, Found, Piece, asked_of, regions, touching
+from vadose.catalogues.remote import HEAD, RemoteFile, Version
+from vadose.catalogues.stac_search import read_item, search_items
+from vadose.errors import VadoseError
+from vadose.io.atomic import atomic_write
+from vadose.io.files import write_json
+from vadose.registry import ItemProduct
+from vadose.sources.archive import newest
+from vadose.sources.assets import asset_of
+from vadose.sources.integrity import check_grid
+from vadose.sources.kept_scan import footprint
+from vadose.sources.left_out import LeftOut, Unfit
+from vadose.sources.records import SceneItem
+from vadose.sources.stac import ITEM_PRODUCTS, SOURCE_OF, parse
+from vadose.sources.window import Window
+
+WINDOW = "vadose:window"
+ANNOTATION = "annotation"
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
+_LARGEST_ANNOTATION = 64 << 20
+_STALE = ("file:checksum", "file:size", "checksum:multihash", "alternate", "proj:bbox", "proj:geometry")
+"""Fields of assets that a window does not share with the whole file."""
+
+
+@dataclass(frozen=True)
+class CatalogueItem:
+    """An item as a catalogue gives it.
+
+    Attributes:
+        catalogue: its name.
+        source: that reads it.
+        content: decoded JSON.
+        record: parsed.
+    """
+
+    catalogue: str
+    source: str
+    content: Mapping[str, Any]
+    record: SceneItem
+
+    @property
+    def updated(self) -> str:
+        """When the catalogue changed it last, as it says."""
+        properties = self.content.get("properties", {})
+        return str(properties.get("updated") or properties.get("created") or "")
+
+    @property
+    def original(self) -> dict[str, Any]:
+        """Its content, addresses without their queries."""
+        content = copy.deepcopy(dict(self.content))
+        for part in (*content.get("assets", {}).values(), *content.get("links", [])):
+            if isinstance(part, dict) and isinstance(part.get("href"), str) and "://" in part["href"]:
+                part["href"] = bare(part["href"])
+        return content
+
+    @property
+    def digest(self) -> str:
+        """Checksum of what the catalogue says."""
+        return digest_of(self.original, self.updated)
+
+
+@dataclass(frozen=True, eq=False)
+class ItemFetcher:
+    """Fetches items into an archive.
+
+    Attributes:
+        client: of the catalogue.
+        cache: of blocks.
+        lock: of the archive.
+        expected: versions that remote files must have, by address; empty where any is taken.
+    """
+
+    client: HttpClient
+    cache: BlockCache
+    lock: Lock
+    expected: Mapping[str, Version]
+
+    def fetch(self, item: CatalogueItem, bands: frozenset[str], targets: Sequence[Target]) -> tuple[Entry, ...]:
+        """Fetch the windows of an item around some places.
+
+        Returns:
+            One entry for each window; one without files for an item that has no pixel at any of the places.
+
+        Raises:
+            VadoseError: a file cannot be fetched or contradicts the item.
+        """
+        held = {
+            entry.place: entry for entry in self.lock.entries_of(item.source, item.record.collection, item.record.id)
+        }
+        bands |= {band for entry in held.values() if entry.digest == item.digest for band in entry.bands}
+        rasters, keys = self._rasters(item, bands)
+        asked = asked_of(targets, bands)
+        windows = tuple(_windows(rasters, targets))
+        if not windows:
+            return (_entry(item, "none", (), bands, asked),)
+        return tuple(self._window(item, keys, rasters, one, bands, asked) for one in windows)
+
+    def restore(self, entry: Entry) -> Entry:
+        """Write the files of an entry again, from the versions that are expected.
+
+        Raises:
+            Changed: a remote file is another one now.
+            VadoseError: as `fetch`.
+        """
+        item = CatalogueItem(entry.catalogue, entry.source, entry.original, parse(entry.original))
+        bands = frozenset(entry.bands)
+        rasters, keys = self._rasters(item, bands)
+        held = {one.address: one.window for one in entry.files if one.window is not None}
+        addresses = {band: bare(raster.file.url) for band, raster in rasters.items()}
+        windows = {
+            band: Window(*window) for band, at in addresses.items() if (window := held.get(at)) is not None
+        }  # fmt: skip
+        if not windows:
+            return entry
+        return replace(self._window(item, keys, rasters, windows, bands, entry.asked), updated=entry.updated)
+
+    def size_of(self, item: CatalogueItem, bands: frozenset[str], targets: Sequence[Target]) -> int:
+        """Bytes of the blocks that `fetch` would read."""
+        rasters, _ = self._rasters(item, bands)
+        blocks = {
+            (band, block): rasters[band].counts[block]
+            for windows in _windows(rasters, targets)
+            for band, window in windows.items()
+            for block in rasters[band].indices(window)
+        }
+        return sum(blocks.values()) + len(rasters) * HEAD
+
+    def _rasters(self, item: CatalogueItem, bands: frozenset[str]) -> tuple[dict[str, RemoteRaster], dict[str, str]]:
+        product, assets = ITEM_PRODUCTS[item.record.product], item.content["assets"]
+        keys = {
+            band: key
+            for band, names in product.bands.items()
+            if _is_read(band, product, bands) and (key := asset_of(band, names, assets)) is not None
+        }
+        rasters = {}
+        for band, key in keys.items():
+            if band != ANNOTATION:
+                raster = RemoteRaster.open(self._remote(item, assets[key]["href"]))
+                asset = item.record.asset(band)
+                if asset is not None and asset.href == assets[key]["href"]:
+                    check_grid(asset, (raster.height, raster.width), raster.grid.transform)
+                rasters[band] = raster
+        return rasters, keys
+
+    def _window(
+        self,
+        item: CatalogueItem,
+        keys: Mapping[str, str],
+        rasters: Mapping[str, RemoteRaster],
+        windows: Mapping[str, Window],
+        bands: frozenset[str],
+        asked: str,
+    ) -> Entry:
+        first = next(iter(windows.values()))
+        place = f"r{first.top}c{first.left}h{first.shape[0]}w{first.shape[1]}"
+        record, folder = item.record, self.lock.folder
+        target = folder / plain(record.collection or record.product) / plain(record.id) / place
+        content = item.original
+        assets, files, boxes = dict[str, Any](), list[tuple[Path, dict[str, Any]]](), list[tuple[float, ...]]()
+        with atomic_write(target) as temporary:
+            temporary.mkdir(parents=True)
+            for band, window in windows.items():
+                raster, key = rasters[band], keys[band]
+                path = temporary / f"{plain(key)}.tif"
+                raster.copy(window, path)
+                grid = with_grid(raster.grid, window)
+                assets[key] = _asset(content["assets"][key], path, grid.transform, window)
+                boxes.append(_box(grid.crs, grid.transform, window))
+                files.append((target / path.name, _remote_of(raster.file, window, content["assets"][key])))
+            for key, asset, path, remote in self._annotation(item, keys, temporary):
+                assets[key] = asset
+                files.append((target / path.name, remote))
+            rewritten = _rewritten(content, assets, boxes, first)
+            write_json(temporary / f"{plain(record.id)}.json", json.loads(json.dumps(rewritten, sort_keys=True)))
+        described = tuple(locked(folder, path, **remote) for path, remote in files)
+        described += (_own(folder, target / f"{plain(record.id)}.json"),)
+        return _entry(item, place, described, bands, asked)
+
+    def _annotation(
+        self, item: CatalogueItem, keys: Mapping[str, str], folder: Path
+    ) -> Iterator[tuple[str, dict[str, Any], Path, dict[str, Any]]]:
+        """Yield the annotation of a Sentinel-1 item without an angle of its own, from the item it was derived from."""
+        names = ITEM_PRODUCTS[item.record.product].bands.get(ANNOTATION)
+        if names is None or "incidence_angle" in keys or (ANNOTATION not in keys and not item.content.get("links")):
+            return
+        held: Mapping[str, Any] = item.content
+        if ANNOTATION not in keys:
+            origin = next((one for one in held["links"] if one.get("rel") == "derived_from" and one.get("href")), None)
+            if origin is None:
+                return
+            held = read_item(self.client, str(origin["href"]))
+        assets = held.get("assets")
+        key = asset_of(ANNOTATION, names, assets) if isinstance(assets, dict) else None
+        if key is None or not isinstance(assets, dict):
+            return
+        remote = self._remote(item, str(assets[key]["href"]))
+        if remote.version.size > _LARGEST_ANNOTATION:
+            raise VadoseError(f"catalogues: {bare(remote.url)}", "It is no annotation, by its size", "Report it")
+        path = folder / f"{plain(key)}.xml"
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(remote.read([(0, remote.version.size)])[0])
+        yield key, _asset(assets[key], path, None, None), path, _remote_of(remote, None, assets[key])
+
+    def _remote(self, item: CatalogueItem, href: str) -> RemoteFile:
+        own = next((one["href"] for one in item.content.get("links", []) if one.get("rel") == "self"), "")
+        url = urljoin(own, href) if own else href
+        if not urlsplit(url).scheme:
+            raise VadoseError(
+                f"catalogues: item {item.record.id}", f"{href} is no address", "Report it to the catalogue"
+            )
+        self.client.require_allowed(url)
+        return RemoteFile(self.client, url, self.cache, self.expected.get(bare(url)))
+
+
+def find_items(context: Context, demand: Demand, source: str) -> Found:
+    """Search a STAC API for the items of a source; of several collections the first one that has any counts.
+
+    Raises:
+        VadoseError: as `search_items`.
+    """
+    left_out: tuple[LeftOut, ...] = ()
+    for collection in context.catalogue.collections[source]:
+        contents: dict[str, dict[str, Any]] = {}
+        for area, _ in regions(demand.targets):
+            for content in search_items(
+                context.client, context.catalogue.endpoint, [collection], area, demand.periods[source]
+            ):
+                contents[str(content.get("id"))] = content
+        found = pieces_of(context, demand, source, contents.values())
+        left_out += found.left_out
+        if found.pieces:
+            return Found(found.pieces, left_out)
+    return Found((), left_out)
+
+
+def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[Mapping[str, Any]]) -> Found:
+    """Choose among items: those that can be read, of two processings of one observation the newer."""
+    fetcher = ItemFetcher(context.client, context.cache, context.lock, context.expected)
+    records: dict[SceneItem, Mapping[str, Any]] = {}
+    left_out: list[LeftOut] = []
+    period, bands = demand.periods[source], demand.bands[source]
+    for content in contents:
+        try:
+            record = parse(content)
+        except Unfit as reason:
+            left_out.append(LeftOut.of(source, str(content.get("id")), context.name, reason))
+            continue
+        if (period is None or record.time in period) and SOURCE_OF[record.product] == source:
+            records[record] = content
+    kept, replaced = newest(records)
+    left_out += [LeftOut.of(source, record.id, context.name, reason) for record, reason in replaced]
+    chosen = sorted(records if demand.replaced else kept, key=lambda one: (one.time, one.id))
+    pieces = []
+    for record in chosen:
+        targets = touching(demand.targets, footprint(record.bbox))
+        if targets:
+            item = CatalogueItem(context.name, source, records[record], record)
+            pieces.append(
+                Piece(
+                    source,
+                    record.collection,
+                    record.id,
+                    item.digest,
+                    asked_of(targets, bands),
+                    partial(fetcher.fetch, item, bands, targets),
+                    partial(fetcher.size_of, item, bands, targets),
+                )
+            )
+    return Found(tuple(pieces), tuple(left_out))
+
+
+def plain(name: str) -> str:
+    """Return a name of a file or a folder for the name of an item: the same, or a checksum of an odd one."""
+    return name if _PLAIN.fullmatch(name) else f"item-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+def _entry(item: CatalogueItem, place: str, files: tuple[LockedFile, ...], bands: frozenset[str], asked: str) -> Entry:
+    record = item.record
+    return Entry(
+        item.source,
+        item.catalogue,
+        record.collection,
+        record.id,
+        item.updated,
+        place,
+        files,
+        item.original,
+        tuple(sorted(bands)),
+        asked,
+    )
+
+
+def _is_read(band: str, product: ItemProduct, bands: frozenset[str]) -> bool:
+    """Whether a band is wanted, or is needed to read those that are."""
+    return band in bands or band in ("scl", "land_cover") or (band == ANNOTATION and "incidence_angle" in bands) or (
+        not bands & set(product.bands)
+    )  # fmt: skip
+
+
+def _windows(rasters: Mapping[str, RemoteRaster], targets: Sequence[Target]) -> Iterator[dict[str, Window]]:
+    """Yield the windows of all rasters around each target, each set once, in order."""
+    found = {}
+    for target in targets:
+        windows = {band: _hull(raster, target) for band, raster in rasters.items()}
+        known = {band: window for band, window in windows.items() if window is not None}
+        if known:
+            found[tuple((band, *vars(window).values()) for band, window in known.items())] = known
+    yield from (found[key] for key in sorted(found))
+
+
+def _hull(raster: RemoteRaster, target: Target) -> Window | None:
+    """Return the blocks that hold the ground of a target; None where the raster does not touch it."""
+    parts = [window for area in target.parts if (window := raster.grid.window(area)) is not None]
+    if not parts:
+        return None
+    return raster.aligned(
+        Window(
+            min(part.top for part in parts),
+            max(part.bottom for part in parts),
+            min(part.left for part in parts),
+            max(part.right for part in parts),
+        )
+    )
+
+
+def _asset(stated: Mapping[str, Any], path: Path, transform: Affine | None, window: Window | None) -> dict[str, Any]:
+    kept = {
+        key: value for key, value in stated.items() if key not in _STALE and not key.startswith(("storage:", "auth:"))
+    }
+    own: dict[str, Any] = {
+        "href": f"./{path.name}",
+        "file:size": path.stat().st_size,
+        "file:checksum": _multihash(path),
+    }
+    if transform is not None and window is not None:
+        own |= {"proj:shape": list(window.shape), "proj:transform": list(transform)[:6]}
+    return kept | own
+
+
+def _rewritten(
+    content: Mapping[str, Any], assets: Mapping[str, Any], boxes: Iterable[tuple[float, ...]], window: Window
+) -> dict[str, Any]:
+    west, south, east, north = _joined(list(boxes))
+    properties = {
+        key: value for key, value in content["properties"].items() if key not in ("proj:bbox", "proj:geometry")
+    }
+    first = next(iter(assets.values()))
+    properties |= {name: first[name] for name in ("proj:shape", "proj:transform") if name in properties}
+    properties[WINDOW] = [window.top, window.left, *window.shape]
+    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {
+        **content,
+        "bbox": [west, south, east, north],
+        "geometry": {"type": "Polygon", "coordinates": [corners]},
+        "properties": properties,
+        "links": [],
+        "assets": dict(assets),
+    }
+
+
+def _box(crs: str, transform: Affine, window: Window) -> tuple[float, float, float, float]:
+    """Box of a window, degrees; west is greater than east across the antimeridian."""
+    rows, columns = window.shape
+    xs, ys = (
+        sorted((transform.c, transform.c + columns * transform.a)),
+        sorted((transform.f, transform.f + rows * transform.e)),
+    )
+    west, south, east, north = transform_bounds(crs, "EPSG:4326", xs[0], ys[0], xs[1], ys[1], densify_pts=21)
+    return float(west), float(south), float(east), float(north)
+
+
+def _joined(boxes: Sequence[tuple[float, ...]]) -> tuple[float, float, float, float]:
+    unrolled = [(west, south, east if east >= west else east + 360, north) for west, south, east, north in boxes]
+    west, east = min(box[0] for box in unrolled), max(box[2] for box in unrolled)
+    return west, min(box[1] for box in unrolled), east - 360 if east > 180 else east, max(box[3] for box in unrolled)
+
+
+def _remote_of(file: RemoteFile, window: Window | None, asset: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "address": bare(file.url),
+        "size": file.version.size,
+        "etag": file.version.etag,
+        "window": None if window is None else (window.top, window.bottom, window.left, window.right),
+        "checksum": str(asset.get("file:checksum") or asset.get("checksum:multihash") or "") or None,
+    }
+
+
+def _own(folder: Path, path: Path) -> LockedFile:
+    """Describe the rewritten item, which is no window of a remote file."""
+    return locked(folder, path, address="", size=0, etag="")
+
+
+def _multihash(path: Path) -> str:
+    with path.open("rb") as file:
+        return "1220" + hashlib.file_digest(file, "sha256").hexdigest()

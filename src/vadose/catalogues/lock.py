@@ -1,0 +1,210 @@
+"""The lock of a fetched archive: where each of its files came from, and in which version."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vadose.errors import VadoseError
+from vadose.io.atomic import atomic_write
+from vadose.io.files import read_json, sha256, write_json
+
+NAME = "vadose.lock"
+_ENTRIES = ".vadose-lock"
+_FORMAT = 1
+_HINT = "Fetch again without --locked"
+
+
+@dataclass(frozen=True)
+class LockedFile:
+    """A file of the archive and the remote file that it is a window of.
+
+    Attributes:
+        path: in the archive.
+        sha256: of the file in the archive.
+        address: of the remote file, without its query.
+        size: of the remote file, bytes.
+        etag: of the remote file; its time of modification where the server gives no ETag.
+        window: top, bottom, left and right in the pixels of the remote file; None for a whole file.
+        checksum: of the remote file, as the catalogue states it.
+        parts: address, size and ETag of further remote files that it was made of.
+    """
+
+    path: str
+    sha256: str
+    address: str
+    size: int
+    etag: str
+    window: tuple[int, int, int, int] | None = None
+    checksum: str | None = None
+    parts: tuple[tuple[str, int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An item or a granule of the archive.
+
+    Attributes:
+        source: that reads it.
+        catalogue: name of the catalogue.
+        collection, id: in the catalogue.
+        updated: when the catalogue last changed it, as it says; empty where it does not.
+        place: tells the windows of one item from each other; empty for a whole file.
+        files: of it.
+        original: the item as the catalogue gave it, addresses without their queries; empty for a granule.
+        bands: that were fetched.
+        asked: checksum of the places and bands that were asked for.
+    """
+
+    source: str
+    catalogue: str
+    collection: str
+    id: str
+    updated: str
+    place: str
+    files: tuple[LockedFile, ...]
+    original: Mapping[str, Any] = field(default_factory=dict)
+    bands: tuple[str, ...] = ()
+    asked: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """By which entries are sorted and told apart."""
+        return self.source, self.collection, self.id, self.place
+
+    @property
+    def digest(self) -> str:
+        """Checksum of what the catalogue said of it: another one means that it was processed or catalogued again."""
+        return digest_of(self.original, self.updated)
+
+
+def digest_of(original: Mapping[str, Any], updated: str) -> str:
+    """Checksum of an item as its catalogue gives it."""
+    return hashlib.sha256(json.dumps([original, updated], sort_keys=True, default=str).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Lock:
+    """All entries of an archive.
+
+    Attributes:
+        folder: of the archive.
+    """
+
+    folder: Path
+
+    def entries(self) -> dict[tuple[str, ...], Entry]:
+        """Return the entries whose files are complete."""
+        held = (self._read(path) for path in sorted((self.folder / _ENTRIES).glob("*/*.json")))
+        return {entry.key: entry for entry in held if entry is not None}
+
+    def entries_of(self, source: str, collection: str, name: str) -> tuple[Entry, ...]:
+        """Return the entries of one item."""
+        start = (self.folder / _ENTRIES / _folder_name((source, collection, name))).glob("*.json")
+        held = (self._read(path) for path in sorted(start))
+        return tuple(entry for entry in held if entry is not None)
+
+    def keep(self, entry: Entry) -> None:
+        """Record an entry, after all of its files."""
+        self._path(entry.key).parent.mkdir(parents=True, exist_ok=True)
+        write_json(self._path(entry.key), asdict(entry))
+
+    def drop(self, entry: Entry) -> None:
+        """Forget an entry, before its files are changed."""
+        self._path(entry.key).unlink(missing_ok=True)
+
+    def write(self, states: Mapping[str, Any], asked: Mapping[str, Any]) -> Path:
+        """Write the lock: the same text for the same entries, whatever the order in which they came.
+
+        Args:
+            states: of each source, and why some are missing.
+            asked: what was fetched.
+        """
+        entries = [asdict(entry) for _, entry in sorted(self.entries().items())]
+        content = {"vadose_lock": _FORMAT, "asked": dict(asked), "sources": dict(states), "entries": entries}
+        path = self.folder / NAME
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+        return path
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether the files of an entry are there, by their sizes on disk alone."""
+        return all((self.folder / one.path).is_file() for one in entry.files)
+
+    def _read(self, path: Path) -> Entry | None:
+        try:
+            return entry_of(read_json(path))
+        except (VadoseError, TypeError, KeyError, ValueError):  # of another version, or damaged: fetched again
+            return None
+
+    def _path(self, key: tuple[str, ...]) -> Path:
+        return self.folder / _ENTRIES / _folder_name(key[:3]) / f"{_folder_name(key)}.json"
+
+
+def _folder_name(key: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(key).encode()).hexdigest()[:32]
+
+
+def read_lock(path: Path) -> tuple[Entry, ...]:
+    """Read the entries of a lock file.
+
+    Raises:
+        VadoseError: it is none.
+    """
+    content = read_json(path, f"lock: {path}", _HINT)
+    try:
+        if content["vadose_lock"] != _FORMAT:
+            raise ValueError(f"format {content['vadose_lock']}")
+        return tuple(entry_of(one) for one in content["entries"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise VadoseError(f"lock: {path}", f"It is no lock of an archive ({error})", _HINT) from error
+
+
+def entry_of(content: Mapping[str, Any]) -> Entry:
+    """Read an entry from decoded JSON.
+
+    Raises:
+        TypeError, KeyError, ValueError: it is none.
+    """
+    files = tuple(
+        LockedFile(
+            **{
+                **one,
+                "window": tuple(one["window"]) if one["window"] is not None else None,
+                "parts": tuple((str(name), int(size), str(etag)) for name, size, etag in one["parts"]),
+            }
+        )
+        for one in content["files"]
+    )
+    for one in files:
+        if not one.path or Path(one.path).is_absolute() or ".." in Path(one.path).parts:
+            raise ValueError(f"a path that leaves the archive: {one.path}")
+    return Entry(**{**content, "files": files, "bands": tuple(content["bands"])})
+
+
+def locked(folder: Path, path: Path, **remote: Any) -> LockedFile:
+    """Describe a file of an archive.
+
+    Args:
+        folder: of the archive.
+        path: of the file.
+        remote: attributes of `LockedFile` besides path and checksum.
+    """
+    return LockedFile(path.relative_to(folder).as_posix(), sha256(path), **remote)
+
+
+def differences(before: Iterable[Entry], now: Iterable[Entry]) -> Iterator[str]:
+    """Yield what differs between two sets of entries, a line each."""
+    held, found = ({entry.key: entry for entry in entries} for entries in (before, now))
+    for key in sorted({*held, *found}):
+        name = " ".join(part for part in key if part)
+        if key not in found:
+            yield f"{name}: removed"
+        elif key not in held:
+            yield f"{name}: new"
+        elif held[key].digest != found[key].digest:
+            yield f"{name}: catalogued again ({held[key].updated or 'unknown'}, now {found[key].updated or 'unknown'})"
+        elif held[key].files != found[key].files:
+            yield f"{name}: its files changed"
