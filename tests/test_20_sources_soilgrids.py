@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from affine import Affine
 from pyproj import Transformer
 
@@ -153,3 +154,86 @@ def test_bad_files_are_refused_by_name(tmp_path):
     write_raster(path, Layer(np.ones((100, 100), np.int16), None, HERE))
     with pytest.raises(VadoseError, match=r"silt_0-5cm_mean\.tif.*no coordinate reference system"):
         SoilGrids(tmp_path).open(AREA, ANY)
+
+
+def write_part(archive: Path, folder: str, maps: dict[str, Layer], rows: slice, columns: slice) -> None:
+    """Write a window of some maps into a folder of its own."""
+    for name, layer in maps.items():
+        moved = layer.transform @ Affine.translation(columns.start, rows.start)
+        part = Layer(layer.values[rows, columns], layer.crs, moved, layer.nodata)
+        write_raster(archive / "soilgrids" / folder / f"{name}_0-5cm_mean.tif", part)
+
+
+def some_maps() -> dict[str, Layer]:
+    """Maps whose textures sum to one whole and whose pixels all differ."""
+    row, column = np.mgrid[:100, :100]
+    sand, silt = 300 + row + column, 200 + (row * 7 + column * 3) % 90
+    texture = {"sand": sand, "silt": silt, "clay": 1000 - sand - silt, "bdod": 120 + (row + 2 * column) % 30}
+    missing = (row + column) % 17 == 0
+    return {
+        name: Layer(np.where(missing, -32768, values).astype(np.int16), HOMOLOSINE, HERE, -32768)
+        for name, values in texture.items()
+    }
+
+
+def test_windows_in_folders_are_one_map(tmp_path):
+    maps = some_maps()
+    for name, layer in maps.items():
+        write_raster(tmp_path / "whole" / "soilgrids" / f"{name}_0-5cm_mean.tif", layer)
+    for folder, rows, columns in (("a", (10, 60), (20, 55)), ("b", (35, 95), (40, 90)), ("far", (0, 5), (95, 100))):
+        write_part(tmp_path / "parts", folder, maps, slice(*rows), slice(*columns))
+    (tmp_path / "parts" / "soilgrids" / "notes").mkdir()
+    whole, parts = SoilGrids(tmp_path / "whole"), SoilGrids(tmp_path / "parts")
+    (expected,), (found,) = whole.open(AREA, ANY), parts.open(AREA, ANY)
+    for name in VALUES:
+        both = xr.align(expected[name], found[name], join="inner")
+        assert both[0].size == expected[name].size, "the windows cover the area together"
+        np.testing.assert_array_equal(both[0], both[1])
+    assert len(parts.paths) == len(whole.paths) == 4
+    sizes = {
+        name: sum(path.stat().st_size for path in paths[:2])
+        for name, paths in zip(NUMBERS, parts.paths.values(), strict=True)
+    }
+    assert {one.name: one.size for one in parts.files(AREA, ANY)} == {
+        f"{k}_0-5cm_mean.tif": v for k, v in sizes.items()
+    }
+
+
+def test_only_windows_over_the_area_are_judged_and_read(tmp_path):
+    maps = some_maps()
+    write_part(tmp_path, "here", maps, slice(30, 70), slice(30, 70))
+    strange = maps | {"sand": Layer(maps["sand"].values * 0 + 7, HOMOLOSINE, HERE, -32768)}
+    write_part(tmp_path, "there", strange, slice(0, 12), slice(0, 12))
+    source = SoilGrids(tmp_path)
+    (found,) = source.open(AREA, ANY)
+    assert np.isfinite(found["sand"]).any() and source.left_out == ()
+    lon, lat = Transformer.from_crs(HOMOLOSINE, 4326, always_xy=True).transform(HERE.c + 1500, HERE.f - 1500)
+    corner = AreaOfInterest.from_tile(tile_around(lon, lat, 1))
+    (density,) = source.open(corner, ANY)
+    assert set(density.data_vars) == {"bulk_density"}
+    assert {one.file for one in source.left_out} == {f"soilgrids/there/{name}_0-5cm_mean.tif" for name in TEXTURES}
+    assert not source.reads_nothing
+
+
+TEXTURES = ("sand", "silt", "clay")
+
+
+def test_a_damaged_window_is_left_out_by_name(tmp_path):
+    maps = some_maps()
+    for folder in ("a", "b"):
+        write_part(tmp_path, folder, maps, slice(30, 70), slice(30, 70))
+    (tmp_path / "soilgrids" / "a" / "clay_0-5cm_mean.tif").write_bytes(b"<html>sign in</html>")
+    source = SoilGrids(tmp_path)
+    found = source.open(AREA, ANY)
+    assert {name for part in found for name in part.data_vars} == set(VALUES)
+    assert [(one.name, one.file) for one in source.left_out] == [
+        ("clay_0-5cm_mean.tif", "soilgrids/a/clay_0-5cm_mean.tif")
+    ]
+
+
+def test_windows_elsewhere_are_told(tmp_path):
+    write_part(tmp_path, "a", some_maps(), slice(0, 12), slice(0, 12))
+    source = SoilGrids(tmp_path)
+    with pytest.raises(NoDataError, match=r"sand, silt, clay, bulk_density have no pixel there"):
+        source.open(AREA, ANY)
+    assert source.files(AREA, ANY) == ()

@@ -49,14 +49,12 @@ class Grid:
 
     def window(self, area: AreaOfInterest) -> Window | None:
         """Return the pixels under an area and a margin around them; None when the area does not touch the grid."""
-        edge = shapely.get_coordinates(shapely.segmentize(area.geometry, EDGE_DEGREES))
-        x, y = from_lonlat_to(self.crs).transform(*edge.T)
-        columns, rows = self.column(np.asarray(x)), self.row(np.asarray(y))
-        known = np.isfinite(columns) & np.isfinite(rows)
-        if not known.any():
+        extent = extent_in(area, self.crs)
+        if extent is None:
             return None
-        left, right = floor(columns[known].min()), ceil(columns[known].max())
-        top, bottom = floor(rows[known].min()), ceil(rows[known].max())
+        columns, rows = self.column(np.array(extent[0::2])), self.row(np.array(extent[1::2]))
+        left, right = floor(columns.min()), ceil(columns.max())
+        top, bottom = floor(rows.min()), ceil(rows.max())
         if right <= 0 or bottom <= 0 or left >= self.width or top >= self.height:
             return None
         return Window(
@@ -65,6 +63,13 @@ class Grid:
             max(left - MARGIN, 0),
             min(right + MARGIN, self.width),
         )
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in units of the projection."""
+        a, _, c, _, e, f = self.transform[:6]
+        x, y = (c, c + a * self.width), (f, f + e * self.height)
+        return min(x), min(y), max(x), max(y)
 
     def column(self, x: Places) -> Places:
         """Columns at x, counted from the left edge of the grid."""
@@ -198,6 +203,17 @@ def by_grid(rasters: Mapping[str, Raster]) -> dict[Grid, dict[str, Raster]]:
     for name, raster in rasters.items():
         groups.setdefault(raster.grid, {})[name] = raster
     return groups
+
+
+@lru_cache(maxsize=256)
+def extent_in(area: AreaOfInterest, crs: str) -> tuple[float, float, float, float] | None:
+    """Return west, south, east and north of an area in a projection; None where it has no place there."""
+    edge = shapely.get_coordinates(shapely.segmentize(area.geometry, EDGE_DEGREES))
+    x, y = (np.asarray(axis) for axis in from_lonlat_to(crs).transform(*edge.T))
+    known = np.isfinite(x) & np.isfinite(y)
+    if not known.any():
+        return None
+    return float(x[known].min()), float(y[known].min()), float(x[known].max()), float(y[known].max())
 
 
 @lru_cache(maxsize=256)

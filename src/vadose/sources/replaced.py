@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 import xarray as xr
 
-from vadose.grid import AreaOfInterest, from_lonlat
-from vadose.sources.raster import EDGE_DEGREES
+from vadose.grid import AreaOfInterest
+from vadose.sources.raster import extent_in
 from vadose.sources.records import Asset, SceneItem
 from vadose.sources.twins import SAME_GROUND, shared
 
@@ -40,9 +40,15 @@ def all_replaced_at(record: SceneItem, area: AreaOfInterest | None = None) -> np
     if record.replaced_at is not None:
         return record.replaced_at
     rest = _rest(record, [shapely.box(*part.bounds) for part in record.replaced_parts])
-    if rest is not None and (area is None or record.epsg is None or rest.intersects(_extent(area, record.epsg))):
-        return None
-    return max((part.at for part in record.replaced_parts if part.at is not None), default=None)
+    if rest is None or (area is not None and _beyond(rest, area, record.epsg)):
+        return max((part.at for part in record.replaced_parts if part.at is not None), default=None)
+    return None
+
+
+def _beyond(ground: shapely.Geometry, area: AreaOfInterest, epsg: int | None) -> bool:
+    """Whether ground in a projection lies beyond an area."""
+    extent = extent_in(area, f"EPSG:{epsg}") if epsg else None
+    return extent is not None and not ground.intersects(shapely.box(*extent))
 
 
 def by_replacement(dataset: xr.Dataset, record: SceneItem) -> Iterator[tuple[xr.Dataset, np.datetime64 | None]]:
@@ -75,13 +81,6 @@ def _rest(record: SceneItem, replaced: Sequence[shapely.Geometry]) -> shapely.Ge
     mine = _ground(record)
     left = _NOTHING if mine is None else mine.difference(shapely.union_all(replaced))
     return None if mine is not None and left.area < _least(record) else left
-
-
-def _extent(area: AreaOfInterest, epsg: int) -> shapely.Geometry:
-    """Return the rectangle of an area in a projection."""
-    edge = shapely.get_coordinates(shapely.segmentize(area.geometry, EDGE_DEGREES))
-    x, y = from_lonlat(epsg).transform(*edge.T)
-    return shapely.box(np.min(x), np.min(y), np.max(x), np.max(y))
 
 
 def _ground(record: SceneItem) -> shapely.Geometry | None:

@@ -1,5 +1,6 @@
 """SoilGrids 2.0: texture and bulk density of the fine earth."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -7,20 +8,22 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import shapely
 import xarray as xr
 
-from vadose.errors import NoDataError
+from vadose.errors import NoDataError, VadoseError
 from vadose.grid import AreaOfInterest, Period
 from vadose.registry import SourceSpec
 from vadose.sources.items import units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.plausibility import sampled
-from vadose.sources.raster import Floats, Raster, by_grid
+from vadose.sources.raster import Floats, Raster, by_grid, extent_in
 from vadose.sources.records import Asset
 from vadose.sources.scan import Archive
 from vadose.sources.soil_units import ENOUGH, density_factor, texture_factor
 from vadose.sources.source import SourceFile, size_of, validate_dataset
+from vadose.sources.windows import join_windows
 from vadose.variables import (
     BULK_DENSITY,
     CLAY,
@@ -42,6 +45,9 @@ USUAL = dict.fromkeys(TEXTURE, 1e-3) | {BULK_DENSITY.name: 10.0}
 @dataclass(frozen=True)
 class SoilGrids:
     """The maps in the folder `soilgrids` of an archive, named as by ISRIC: `sand_0-5cm_mean.tif` and so on.
+
+    Folders in it may hold windows of the maps, under the same names: those over an area are read, as one map where they
+    are on one grid.
 
     Missing is -32768. In a copy that names no number for missing, 0 means it too. Copies in other units (per cent,
     fractions, g cm-3, files with scale tags) are known by their numbers, see `soil_units`.
@@ -65,32 +71,35 @@ class SoilGrids:
             NoDataError: no map is there, or none covers the area.
             VadoseError: a file is there and cannot be read.
         """
-        rasters = self._rasters()
-        if not rasters:
-            raise self._nothing(area, f"{self.folder} holds {self._held()}")
-        scaled = self._scaled(rasters, area)
         item = f"soilgrids_{self.depth}"
-        datasets = tuple(validate_dataset(part, self.variables, self.name, item) for part in _parts(scaled, area))
+        datasets = join_windows(
+            validate_dataset(part, self.variables, self.name, item)
+            for maps in self._maps(area)
+            for part in _parts(self._scaled(maps, area), area)
+        )
+        if not datasets and not self.paths:
+            raise self._nothing(area, f"{self.folder} holds {self._held()}")
         if not datasets:
             unfit = "".join(f"; left out: {entry.reason}" for entry in self.left_out)
-            raise self._nothing(area, f"The maps {', '.join(rasters)} have no pixel there{unfit}")
+            raise self._nothing(area, f"The maps {', '.join(self.paths)} have no pixel there{unfit}")
         return datasets
 
-    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (all maps, always)
-        """Return the maps."""
-        return tuple(SourceFile(raster.path.name, size_of(raster.path)) for raster in self._rasters().values())
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (soils do not change)
+        """Return the maps, those in windows with the sizes of the windows over an area."""
+        sizes = Counter[str]()
+        for raster in (raster for maps in self._maps(area) for raster in maps.values()):
+            sizes[raster.path.name] += size_of(raster.path)
+        return tuple(SourceFile(name, size) for name, size in sizes.items())
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
-        """Maps whose units could not be known when they were asked for."""
+        """Maps whose units could not be known when they were asked for, and windows that cannot be read."""
         return tuple(sorted(self._unfit))
 
     @property
     def reads_nothing(self) -> bool:
-        """Whether every map that lies there was left out."""
-        return bool(self._unfit) and {entry.name for entry in self._unfit} >= {
-            r.path.name for r in self._rasters().values()
-        }
+        """Whether every map that lies there, or every window that was asked for, was left out."""
+        return bool(self._unfit) and {entry.file for entry in self._unfit} >= self._asked
 
     @property
     def folder(self) -> Path:
@@ -101,14 +110,50 @@ class SoilGrids:
     def _unfit(self) -> set[LeftOut]:
         return set()
 
+    @cached_property
+    def _asked(self) -> set[str]:
+        return set()
+
     @property
-    def paths(self) -> dict[str, Path]:
-        """Map files of the archive, by variable."""
-        paths = {band: self._path(name) for band, name in MAPS.items()}
+    def paths(self) -> dict[str, tuple[Path, ...]]:
+        """Map files of the archive, by variable: one in the folder of the maps, others in folders of windows."""
+        folders = (self._maps_in(self.folder), *self._below)
+        held = {band: tuple(maps[band] for maps in folders if band in maps) for band in MAPS}
+        return {band: paths for band, paths in held.items() if paths}
+
+    @cached_property
+    def _below(self) -> tuple[dict[str, Path], ...]:
+        """Map files in each folder of windows, by variable."""
+        below = sorted(path for path in self.folder.iterdir() if path.is_dir()) if self.folder.is_dir() else ()
+        return tuple(self._maps_in(folder) for folder in below)
+
+    def _maps_in(self, folder: Path) -> dict[str, Path]:
+        paths = {band: folder / self._path(name).name for band, name in MAPS.items()}
         return {band: path for band, path in paths.items() if path.is_file()}
 
-    def _rasters(self) -> dict[str, Raster]:
-        return {band: _raster(band, path) for band, path in self.paths.items()}
+    def _maps(self, area: AreaOfInterest) -> Iterator[dict[str, Raster]]:
+        """Yield the maps in the folder of the maps, then the windows over an area, by folder and variable."""
+        whole = {band: _raster(band, path) for band, path in self._maps_in(self.folder).items()}
+        for maps in (whole, *self._windows.over(area)):
+            self._asked.update(self._place(raster.path) for raster in maps.values())
+            yield maps
+
+    @cached_property
+    def _windows(self) -> "_Windows":
+        """The maps in the folders of windows, their headers read once."""
+        held: list[dict[str, Raster]] = []
+        for paths in self._below:
+            maps: dict[str, Raster] = {}
+            for band, path in paths.items():
+                try:
+                    maps[band] = _raster(band, path)
+                except VadoseError as reason:
+                    self._unfit.add(LeftOut.of(self.name, path.name, self._place(path), reason))
+            held.append(maps)
+        return _Windows(tuple(held))
+
+    def _place(self, path: Path) -> str:
+        return f"{FOLDER}/{path.relative_to(self.folder).as_posix()}"
 
     def _scaled(self, rasters: Mapping[str, Raster], area: AreaOfInterest) -> dict[str, Raster]:
         """Return the maps that are fit, in kg kg-1 and kg m-3."""
@@ -118,8 +163,8 @@ class SoilGrids:
             try:
                 factor = _factor(group, area) if group else None
             except Unfit as reason:
-                names = (raster.path.name for raster in group.values())
-                self._unfit.update(LeftOut.of(self.name, name, f"{FOLDER}/{name}", reason) for name in names)
+                paths = (raster.path for raster in group.values())
+                self._unfit.update(LeftOut.of(self.name, path.name, self._place(path), reason) for path in paths)
                 continue
             for band, raster in group.items():
                 by = USUAL[band] if factor is None else factor
@@ -139,6 +184,35 @@ class SoilGrids:
             found,
             f"Put {wanted} there, or choose an area that they cover",
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Windows:
+    """Windows of maps, found by place.
+
+    Attributes:
+        maps: by variable, of each folder.
+    """
+
+    maps: tuple[dict[str, Raster], ...]
+
+    @cached_property
+    def _trees(self) -> dict[str, tuple[shapely.STRtree, list[int]]]:
+        """Rectangles of the windows in each projection, and the folder of each."""
+        boxes: dict[str, list[tuple[shapely.Geometry, int]]] = {}
+        for number, maps in enumerate(self.maps):
+            for grid in {raster.grid for raster in maps.values()}:
+                boxes.setdefault(grid.crs, []).append((shapely.box(*grid.bounds), number))
+        return {crs: (shapely.STRtree([box for box, _ in held]), [n for _, n in held]) for crs, held in boxes.items()}
+
+    def over(self, area: AreaOfInterest) -> tuple[dict[str, Raster], ...]:
+        """Return the maps of the folders with a window that touches an area."""
+        found: set[int] = set()
+        for crs, (tree, numbers) in self._trees.items():
+            extent = extent_in(area, crs)
+            if extent is not None:
+                found.update(numbers[index] for index in tree.query(shapely.box(*extent), predicate="intersects"))
+        return tuple(self.maps[number] for number in sorted(found))
 
 
 def _raster(band: str, path: Path) -> Raster:
