@@ -133,6 +133,7 @@ def parse_mosaic(text: bytes, name: str) -> TileMosaic:
         raise _refused(asked, f"It has {len(text):,} bytes; such lists have {LARGEST_BYTES:,} at most")
     reader = _Reader(asked)
     parser = expat.ParserCreate()
+    parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
     parser.CharacterDataHandler = reader.text
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = reader.document_type
