@@ -289,7 +289,7 @@ def test_labels_of_an_archive_are_merged_and_the_rest_is_told(folder: Path, tmp_
 
 def test_shards_without_a_label_make_no_store(tmp_path: Path) -> None:
     write_shard(tmp_path / NAME.format(0), [example(simulated(0, sm_0_5=None))])
-    with pytest.raises(VadoseError, match="1 examples none has a label"):
+    with pytest.raises(VadoseError, match="None of the 1 examples has a label"):
         import_shards(shards(tmp_path), tmp_path / "made" / "store")
     with pytest.raises(VadoseError, match="halo of 5"):
         import_shards(shards(tmp_path), tmp_path / "made" / "store", halo=5)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vadose.dataset import SampleStore, append
-from vadose.dataset.carry_forward import Looks
+from vadose.dataset.carry_forward import Observations
 from vadose.dataset.table_columns import TableMapping
 from vadose.dataset.tables import import_table
 from vadose.errors import VadoseError
@@ -105,7 +105,7 @@ def test_no_row_knows_what_comes_later_and_each_look_is_the_latest_in_reach(seed
     values = np.where(rng.random((15, len(NAMES))) < 0.5, rng.uniform(0.1, 0.9, (15, len(NAMES))), np.nan)
     windows = TemporalPolicy(dict.fromkeys(("sentinel1", "sentinel2", "smap"), window), causal)
     times = START + days * DAY
-    known, ages = Looks(times, NAMES, values).carried(windows)
+    known, ages = Observations(times, NAMES, values).carried(windows)
     for row, time in enumerate(times):
         until = windows.until("sentinel1", time)
         reach = [k for k in range(15) if times[k] <= until and (time - times[k]) / DAY <= window]
@@ -116,7 +116,7 @@ def test_no_row_knows_what_comes_later_and_each_look_is_the_latest_in_reach(seed
         np.testing.assert_allclose(ages["sentinel1"][row], age)
     later = values.copy()
     later[8:] = rng.random(later[8:].shape)
-    np.testing.assert_array_equal(Looks(times, NAMES, later).carried(windows)[0][:8], known[:8])
+    np.testing.assert_array_equal(Observations(times, NAMES, later).carried(windows)[0][:8], known[:8])
 
 
 def test_sigma0_becomes_gamma0_where_the_angle_is_known(tmp_path):

@@ -72,7 +72,7 @@ def test_the_real_conus_table(real: Path, tmp_path: Path) -> None:
     report = import_table(path, TableMapping.read(CONFIGS / "conus_10day.yaml"), tmp_path / "store")
     assert report.samples == 8418
     assert dict(report.dropped.counts) == {"row without a label": 738}
-    assert report.blanked.total == 0
+    assert report.masked.total == 0
     store = SampleStore.open(tmp_path / "store")
     raw = pd.read_csv(path, parse_dates=["period_start"]).sort_values(["network", "station", "period_start"])
     labelled = raw[raw["soil_moisture_m3m3"].notna()]
@@ -187,7 +187,7 @@ def test_missing_values_and_stray_ones_become_nan_and_are_counted(tmp_path: Path
     path = tmp_path / "table.csv"
     table.to_csv(path, index=False)
     report = import_table(path, TableMapping.model_validate(MAPPING), tmp_path / "store")
-    assert dict(report.blanked.counts) == {"smap_usda out of its range": 1}
+    assert dict(report.masked.counts) == {"smap_usda out of its range": 1}
     store = SampleStore.open(tmp_path / "store")
     assert np.flatnonzero(np.isnan(store.cells(("smap_usda",), store.rows)[:, 0])).tolist() == [0, 1, 2]
 

@@ -194,6 +194,6 @@ def test_p_values_are_never_zero_and_none_without_draws():
 def test_scores_of_several_products_have_p_values_corrected_for_their_number():
     tables = simulated(R, 0.3, samples=60, sensors=30, products=4, seed=10)
     products = score(tables).products
-    p = np.array([product.behind.loc["r", "p"] for product in products[1:]])
-    np.testing.assert_allclose([product.behind.loc["r", "p_holm"] for product in products[1:]], holm(p))
-    assert products[0].behind["p_holm"].isna().all()
+    p = np.array([product.differences.loc["r", "p"] for product in products[1:]])
+    np.testing.assert_allclose([product.differences.loc["r", "p_holm"] for product in products[1:]], holm(p))
+    assert products[0].differences["p_holm"].isna().all()

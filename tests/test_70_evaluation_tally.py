@@ -55,7 +55,7 @@ def test_a_tally_that_was_pickled_scores_the_same():
     tally = Tally.of(TABLE)
     again = pickle.loads(pickle.dumps(tally))
     assert again.moments == tally.moments
-    assert again.spread == tally.spread
+    assert again.uncertainty == tally.uncertainty
     pd.testing.assert_frame_equal(again.scores(), tally.scores())
 
 

@@ -80,7 +80,7 @@ def test_large_maps_are_thinned():
     tile = Tile(32632, 0, 19000, 3100, 2)
     ground = PlotExtent.of([map_dataset(tile.cells, *[np.zeros((2, 3100))] * 2, np.zeros((2, 3100), int))])
     assert ground.step == 3
-    assert ground.drawn(np.zeros((2, 3100))).shape == tuple(n - 1 for n in ground.corners[0][0].shape)
+    assert ground.subsample(np.zeros((2, 3100))).shape == tuple(n - 1 for n in ground.corners[0][0].shape)
 
 
 def test_flags_have_names_and_shares():

@@ -36,7 +36,7 @@ DAYS = 91
 
 @pytest.fixture(scope="module")
 def seen():
-    return [RegionSimulator.random(CONFIG, number).seen_from_afar() for number in range(len(CONFIG.regions))]
+    return [RegionSimulator.random(CONFIG, number).footprint_sample() for number in range(len(CONFIG.regions))]
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_open_water_is_none_of_its_pixels(tmp_path):
         update={"climate": CONFIG.regions[0].climate.model_copy(update={"covers": lake})}
     )
     config = CONFIG.model_copy(update={"regions": (region,), "period": "2022-04-01/2022-04-03"})
-    seen = RegionSimulator.random(config, 0).seen_from_afar()
+    seen = RegionSimulator.random(config, 0).footprint_sample()
     assert np.isnan(modelled_moisture(seen).state.top).all()
     gldas.write_granules([seen], tmp_path, config)
     with netCDF4.Dataset(next((tmp_path / "gldas").iterdir())) as granule:
@@ -219,14 +219,14 @@ def test_one_region_is_held_at_a_time_and_its_files_are_the_same(seen, tmp_path)
         for number in (0, 1, 0, 1):
             gc.collect()
             most = max(most, sum(one() is not None for one in held))
-            region = RegionSimulator.random(config, number).seen_from_afar()
+            region = RegionSimulator.random(config, number).footprint_sample()
             held.append(weakref.ref(region))
             yield region
             del region
 
     gldas.write_granules(one_by_one(), tmp_path / "lazy", config)
     gldas.write_granules(
-        [RegionSimulator.random(config, n).seen_from_afar() for n in (0, 1)] * 2, tmp_path / "list", config
+        [RegionSimulator.random(config, n).footprint_sample() for n in (0, 1)] * 2, tmp_path / "list", config
     )
     assert most == 1
     lazy, listed = (sorted((tmp_path / name / "gldas").iterdir()) for name in ("lazy", "list"))

@@ -31,7 +31,7 @@ DAYS = 105
 
 @pytest.fixture(scope="module")
 def seen():
-    return [RegionSimulator.random(CONFIG, number).seen_from_afar() for number in range(len(CONFIG.regions))]
+    return [RegionSimulator.random(CONFIG, number).footprint_sample() for number in range(len(CONFIG.regions))]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def dry():
     """Regions of little vegetation."""
     names = ("STEPPE", "PADDOCK")
     config = CONFIG.model_copy(update={"regions": tuple(region for region in REGIONS if region.name in names)})
-    return [RegionSimulator.random(config, number).seen_from_afar() for number in range(len(names))]
+    return [RegionSimulator.random(config, number).footprint_sample() for number in range(len(names))]
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def _products(
     if isinstance(products, Mapping):
         return tuple(Product.of(str(name), one, reading) for name, one in products.items())
     several = (products,) if isinstance(products, str | os.PathLike) else products
-    return tuple(Product.told(str(one), reading) for one in several)
+    return tuple(Product.parse(str(one), reading) for one in several)
 
 
 def _reading(keys: Mapping[str, Any]) -> Reading:

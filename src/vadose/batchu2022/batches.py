@@ -127,9 +127,9 @@ def _batch(
 ) -> PublishedBatch:
     index = index_of(group)
     if labels is not None:
-        told = labels(index)
-        index = index.assign(**{name: told[name] for name in SENSOR})
-        index = index.drop(columns=[LABEL, "label_from"]).join(told.drop(columns=list(SENSOR)))
+        matched = labels(index)
+        index = index.assign(**{name: matched[name] for name in SENSOR})
+        index = index.drop(columns=[LABEL, "label_from"]).join(matched.drop(columns=list(SENSOR)))
     return PublishedBatch(
         index,
         {name: _pixels(group, name, kept) for name in images},

@@ -54,7 +54,8 @@ def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, LinearCalibrat
     for feature, fit in held.items():
         _check(feature, fit, known.get(feature))
     return {
-        name: _fitted(held[feature]) if feature in held else _nominal(name, feature) for feature, name in known.items()
+        name: _calibration_of(held[feature]) if feature in held else _nominal(name, feature)
+        for feature, name in known.items()
     }
 
 
@@ -63,7 +64,7 @@ def _nominal(predictor: str, feature: str) -> LinearCalibration:
     return LinearCalibration(predictor, feature, PUBLISHED, (high - low) / HIGHEST, low, missing=MISSING)
 
 
-def _fitted(fit: UnitFit) -> LinearCalibration:
+def _calibration_of(fit: UnitFit) -> LinearCalibration:
     return LinearCalibration(
         FEATURES[fit.feature].predictor,
         fit.feature,
@@ -87,7 +88,7 @@ def _check(feature: str, fit: UnitFit, predictor: str | None) -> None:
         raise _refused(feature, f"They are fitted in {fit.units}, not {units_of(predictor)}", "Fit them again")
     low, high = PREDICTORS[predictor].valid_range
     slack = 0.0 if predictor in PIXELS else 0.05 * (high - low)
-    ends = _fitted(fit).values([LOWEST + 1, HIGHEST])
+    ends = _calibration_of(fit).values([LOWEST + 1, HIGHEST])
     if not ((ends >= low - slack) & (ends <= high + slack)).all():
         raise _refused(
             feature,

@@ -72,7 +72,7 @@ class CalibrationPairs:
 
     def fits(self) -> tuple[dict[str, UnitFit], dict[str, str]]:
         """Return the fit of every feature that can be fitted, and why each of the others cannot."""
-        fitted, lacking = {}, {}
+        fits, lacking = {}, {}
         for name in ASSUMED_RANGES:
             feature = FEATURE_OF[name]
             numbers, values = self.of(feature)
@@ -80,10 +80,10 @@ class CalibrationPairs:
                 lacking[feature] = f"{numbers.size} pairs, of at least {FEWEST}"
                 continue
             try:
-                fitted[feature] = fit(feature, units_of(name), numbers, values)
+                fits[feature] = fit(feature, units_of(name), numbers, values)
             except VadoseError as refusal:
                 lacking[feature] = refusal.problem
-        return fitted, lacking
+        return fits, lacking
 
 
 def pairs_of(
@@ -123,27 +123,27 @@ class _Example:
     row: int
 
     @property
-    def told(self) -> pd.Series:
+    def example(self) -> pd.Series:
         return self.batch.index.iloc[self.row]
 
     @property
     def placed(self) -> bool:
-        return bool(SOUTHERNMOST <= self.told["lat"] <= NORTHERNMOST and -180 <= self.told["lon"] <= 180)
+        return bool(SOUTHERNMOST <= self.example["lat"] <= NORTHERNMOST and -180 <= self.example["lon"] <= 180)
 
     @property
     def time(self) -> np.datetime64:
-        return np.datetime64(self.told["time"].value, "ns")
+        return np.datetime64(self.example["time"].value, "ns")
 
     @property
     def tile(self) -> Tile:
         """The cells of the chip, all of them to be estimated."""
-        cell = tile_around(self.told["lon"], self.told["lat"], 0)
+        cell = tile_around(self.example["lon"], self.example["lat"], 0)
         side = 1 + 2 * MOST_HALO
         return replace(cell, west=cell.west - MOST_HALO, north=cell.north + MOST_HALO, columns=side, rows=side)
 
     def image(self, feature: str) -> Floats:
         """Return a published image over the tile; NaN where it says nothing."""
-        at = np.array([pixel_in_cell(self.told["lon"], self.told["lat"])])
+        at = np.array([pixel_in_cell(self.example["lon"], self.example["lat"])])
         pixels = chips_of(self.batch.pixels[feature][self.row : self.row + 1], at, MOST_HALO)[0]
         return np.where((pixels > LOWEST) & (pixels < HIGHEST), pixels, np.nan).astype(np.float64)
 

@@ -35,7 +35,10 @@ class FittedUnits:
     absent: int
 
     def __str__(self) -> str:
-        rows = [f"Units of {len(self.fits)} features from {self.examples} examples in {self.path}{told(self.absent)}"]
+        rows = [
+            f"Units of {len(self.fits)} features from {self.examples} examples in {self.path}"
+            f"{missing_shards(self.absent)}"
+        ]
         rows += [
             f"{name}: {fit.scale:.5g} x published + {fit.offset:.5g} {fit.units}, residual {fit.residual:.3g} "
             f"({fit.residual_steps:.2g} steps), r {fit.r:.3f}, {fit.count} pairs"
@@ -44,7 +47,7 @@ class FittedUnits:
         return "\n".join([*rows, *(f"{name}: not fitted, {reason}" for name, reason in self.lacking.items())])
 
 
-def told(lacking: int) -> str:
+def missing_shards(lacking: int) -> str:
     """Return that a set of shards is not whole."""
     return f"; {lacking} shards of the set are absent" if lacking else ""
 
@@ -126,4 +129,4 @@ def import_published(
     fits = read(units) if units else {}
     made = import_shards(paths, out, merge, fits, halo, simulated, report, workers)
     nominal = units_note(lines(fits), lines(fits))
-    return f"{made}{told(len(absent(paths)))}\n{nominal}"
+    return f"{made}{missing_shards(len(absent(paths)))}\n{nominal}"

@@ -103,7 +103,7 @@ def records(path: Path, longest: int = LONGEST, inflater: Inflater | None = None
                     yield TFRecord(number, offset, data)
                 number, offset = number + 1, shard.offset
     except tool.damage as error:
-        yield Fault(path.name, number, offset, f"the file cannot be read: {_told(error)}", ends=True)
+        yield Fault(path.name, number, offset, f"the file cannot be read: {_reason(error)}", ends=True)
 
 
 def masked_crc32c(crc: int) -> int:
@@ -176,5 +176,5 @@ class _Shard:
             raise _Broken(f"the shard ends within it: {found.size} of {count} bytes are there", ends=True)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return f"{error}" or type(error).__name__

@@ -93,8 +93,8 @@ def reasons_of(index: pd.DataFrame) -> pd.Series:
     reasons[(label < low) | (label > high)] = f"its label is outside {low:g}..{high:g} {SOIL_MOISTURE.units}"
     reasons[label.isna()] = "it is published without a label"
     reasons[~named] = "its sensor id is not NETWORK__STATION__SENSOR"
-    told = index["reason"] if "reason" in index else pd.Series("", index.index, dtype=object)
-    return reasons.where(told == "", told)
+    stated = index["reason"] if "reason" in index else pd.Series("", index.index, dtype=object)
+    return reasons.where(stated == "", stated)
 
 
 def _write(folder: Path, numbers: RawChips) -> None:

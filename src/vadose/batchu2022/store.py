@@ -70,7 +70,7 @@ def import_shards(
         "shards": [{"name": shard.name, "size": shard.stat().st_size} for shard in paths],
         "absent": list(absent(paths)),
         "halo": halo,
-        "labels": _told(labels),
+        "labels": _label_provenance(labels),
     }
     request = Request.of("samples import-batchu2022", path, published=asked, lines=to_dict(lines))
     with request.store(path, DECLARATION) as store:
@@ -93,7 +93,7 @@ def _check(halo: int) -> None:
         )
 
 
-def _told(labels: LabelMatcher | None) -> dict[str, Any] | None:
+def _label_provenance(labels: LabelMatcher | None) -> dict[str, Any] | None:
     if labels is None:
         return None
     rule = labels.rule.model_dump(mode="json")
@@ -172,9 +172,10 @@ class _Import:
 
 def _nothing(path: Path, unlabelled: pd.DataFrame, damaged: int) -> VadoseError:
     reasons = Counter(unlabelled["reason"]).most_common(3)
-    told = "; ".join(f"{count} x {reason}" for reason, count in reasons)
+    counts = "; ".join(f"{count} x {reason}" for reason, count in reasons)
     return VadoseError(
         f"published: a store at {path}",
-        f"Of {len(unlabelled)} examples none has a label{f': {told}' if told else ''}; {damaged} records are damaged",
+        f"None of the {len(unlabelled)} examples has a label{f': {counts}' if counts else ''}; "
+        f"{damaged} records are damaged",
         "Give the ISMN archive of the same sensors with --ismn, or other shards",
     )

@@ -68,7 +68,7 @@ def map_(
         )
         echo(str(cost))
         return
-    told: list[str] = []
+    notes: list[str] = []
     try:
         with progress("tiles") as report:
             written = vadose.make_map(
@@ -90,14 +90,14 @@ def map_(
                 workers=workers,
                 device=device,
                 progress=report,
-                echo=told.append,
+                echo=notes.append,
             )
     except vadose.TilesFailed as failed:
         for name, reason in failed.reasons.items():
             typer.echo(f"failed: {name}: {' '.join(reason.split())}", err=True)
         typer.echo(f"{failed.context} {len(failed.reasons)} of them failed. {failed.hint}", err=True)
         raise typer.Exit(1) from failed
-    echo(*told, *map(str, written))
+    echo(*notes, *map(str, written))
 
 
 def series(

@@ -87,12 +87,12 @@ def estimate(
     Each sensor is estimated by the networks that were not trained on its place; where all were, the column
     seen_in_training is true.
     """
-    told: list[str] = []
+    notes: list[str] = []
     with progress("estimates") as report:
-        table = vadose.load_model(run).predict(store, out, progress=report, echo=told.append)
+        table = vadose.load_model(run).predict(store, out, progress=report, echo=notes.append)
     blank, seen = int(table["soil_moisture"].isna().sum()), int(table["seen_in_training"].sum())
     echo(
-        *told,
+        *notes,
         f"{len(table)} estimates in {out}; {blank} without any source to go by, {seen} at places seen in training",
     )
 

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class Observations:
     """The rows of one sensor, each the look of every source at its time.
 
     Attributes:

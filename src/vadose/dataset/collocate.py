@@ -133,7 +133,7 @@ def _build(
     check_free(path)
     plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
     staging = ResumableBuild.open(path, plan)
-    _gather(_Search(archive, needs, rule, staging), sensors, progress, workers)
+    _collocate_missing(_Search(archive, needs, rule, staging), sensors, progress, workers)
     report = _written(staging, len(sensors), path, origin, simulated, products, require)
     staging.remove()
     return report
@@ -184,7 +184,7 @@ def _written(
     )
 
 
-def _gather(search: "_Search", sensors: Sequence[Sensor], progress: Progress | None, workers: int) -> None:
+def _collocate_missing(search: "_Search", sensors: Sequence[Sensor], progress: Progress | None, workers: int) -> None:
     """Make the parts of every sensor that lacks them."""
     lacking = [number for number in range(len(sensors)) if not search.staging.has(number)]
     done = len(sensors) - len(lacking)
@@ -205,13 +205,13 @@ class _Search:
         """Gather some sensors; the number of each when it is done."""
         if workers == 1 or len(numbers) < 2:
             for number in numbers:
-                yield self.gather(number, sensors[number])
+                yield self.collocate(number, sensors[number])
             return
         with processes(workers) as pool:
             together = max(len(numbers) // (8 * workers), 1)
-            yield from pool.map(self.gather, numbers, [sensors[number] for number in numbers], chunksize=together)
+            yield from pool.map(self.collocate, numbers, [sensors[number] for number in numbers], chunksize=together)
 
-    def gather(self, number: int, sensor: Sensor) -> int:
+    def collocate(self, number: int, sensor: Sensor) -> int:
         """Stage all samples of a sensor."""
         dropped: Counter[str] = Counter()
         self.staging.put(number, self._parts(sensor, dropped), dropped, self.archive.left_out)
@@ -248,8 +248,8 @@ class _Search:
         except NoDataError:
             return _without(dropped, "sensor without readings")
         good, unfit = clean(readings, self.rule)
-        matched, alone = nearest(good, times, self.rule.window_minutes)
-        dropped.update(dict((unfit + alone).counts))
+        matched, unmatched = nearest(good, times, self.rule.window_minutes)
+        dropped.update(dict((unfit + unmatched).counts))
         return matched
 
 

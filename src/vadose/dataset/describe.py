@@ -21,11 +21,11 @@ def describe(store: SampleStore) -> str:
     sensors = len(index[list(IDENTITY)].drop_duplicates())
     networks = index["network"].nunique()
     title = f"{len(index):,} samples of {sensors:,} sensors in {networks:,} network{'s' if networks != 1 else ''}"
-    told = [f"# {'SIMULATED: ' if store.simulated else ''}{title}", "", _by_network(index)]
+    lines = [f"# {'SIMULATED: ' if store.simulated else ''}{title}", "", _by_network(index)]
     if LABEL in index and index[LABEL].notna().any():
         level = index[LABEL].quantile([0.05, 0.5, 0.95])
-        told += [f"Labels, m3 m-3: 5 % {level[0.05]:.3f}, median {level[0.5]:.3f}, 95 % {level[0.95]:.3f}", ""]
-    return "\n".join([*told, _missing(store)])
+        lines += [f"Labels, m3 m-3: 5 % {level[0.05]:.3f}, median {level[0.5]:.3f}, 95 % {level[0.95]:.3f}", ""]
+    return "\n".join([*lines, _missing(store)])
 
 
 def picture(store: SampleStore, path: Path) -> None:

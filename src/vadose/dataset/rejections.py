@@ -41,16 +41,16 @@ class Report:
         path: the store.
         samples: how many it holds.
         dropped: readings, times or rows that gave no sample.
-        blanked: single values that became missing within samples that were kept.
+        masked: single values that became missing within samples that were kept.
         notes: what whoever made it should know.
     """
 
     path: Path
     samples: int
     dropped: RejectionCounts
-    blanked: RejectionCounts = RejectionCounts()
+    masked: RejectionCounts = RejectionCounts()
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        made = f"{self.samples} samples in {self.path}; left out: {self.dropped}; made missing: {self.blanked}"
+        made = f"{self.samples} samples in {self.path}; left out: {self.dropped}; made missing: {self.masked}"
         return "\n".join([made, *self.notes])

@@ -140,10 +140,10 @@ def _write(folder: Path, part: SampleChunk) -> None:
 
 
 def _read(folder: Path) -> SampleChunk:
-    told = read_json(folder / "part.json", nan=True)
-    holds = needs_from(told["needs"])
+    content = read_json(folder / "part.json", nan=True)
+    holds = needs_from(content["needs"])
     with np.load(folder / "arrays.npz") as arrays:
         chips = [packing_of(name).unpack(arrays[f"pixels {name}"]) for name in holds.pixels]
         pixels = np.stack(chips, axis=1) if chips else None
         samples = Samples(pd.read_parquet(folder / "index.parquet"), arrays["cells"], arrays["history"], pixels)
-    return SampleChunk(samples, holds, frozenset(told["items"]))
+    return SampleChunk(samples, holds, frozenset(content["items"]))

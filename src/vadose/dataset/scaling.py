@@ -44,11 +44,11 @@ class ScalingStats:
         Raises:
             VadoseError: the store lacks something, or a variable was never observed in these rows.
         """
-        unseen = never_observed(store, rows, needs)
-        if unseen:
+        unobserved = never_observed(store, rows, needs)
+        if unobserved:
             raise VadoseError(
                 f"scaling: {', '.join(sorted(needs.names))} over {len(rows)} training samples of {store.path}",
-                f"Never observed there: {', '.join(unseen)}",
+                f"Never observed there: {', '.join(unobserved)}",
                 "Leave these out of the predictors, or train on samples that have them",
             )
         moments = {name: _moments(_values(store, name, np.sort(rows))) for name in sorted(needs.names)}

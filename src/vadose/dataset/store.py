@@ -39,7 +39,7 @@ from vadose.fusion import HistorySpec, InputSpec
 from vadose.grid import PIXELS_PER_CELL, nanoseconds
 from vadose.io.display import Summarised
 from vadose.io.files import read_json
-from vadose.io.locks import settle
+from vadose.io.locks import wait_for_replacement
 from vadose.io.paths import StrPath
 
 Floats = NDArray[np.float32]
@@ -79,7 +79,7 @@ class SampleStore(Summarised):
             VadoseError: no store, another kind, an unknown format, or a part that is missing or truncated.
         """
         path = Path(path)
-        settle(path)
+        wait_for_replacement(path)
         while True:
             stamp = _stamp(path)
             try:
@@ -174,7 +174,7 @@ class SampleStore(Summarised):
                 "Build the store with these, or choose a model that needs less",
             )
 
-    def widened(self, needs: InputSpec) -> "SampleStore":
+    def padded_to(self, needs: InputSpec) -> "SampleStore":
         """Return the same samples, with everything missing that a model needs and the store does not hold, as in an
         archive.
 
@@ -186,11 +186,11 @@ class SampleStore(Summarised):
         held = self.holds
         if needs.names and not needs.names & held.names:
             self.check(needs)
-        mine, theirs = held.history, needs.history
+        own, needed = held.history, needs.history
         past = replace(
-            mine if mine.variables else theirs,
-            variables=_also(mine.variables, theirs.variables),
-            steps=max(mine.steps, theirs.steps),
+            own if own.variables else needed,
+            variables=_also(own.variables, needed.variables),
+            steps=max(own.steps, needed.steps),
         )
         wide = InputSpec(
             _also(held.pixels, needs.pixels),
@@ -310,10 +310,10 @@ class SampleStore(Summarised):
 def _stamp(path: Path) -> Stamp:
     """By which a store is known from one that takes its place; None where there is none."""
     try:
-        told = (path / DECLARATION).stat()
+        status = (path / DECLARATION).stat()
     except OSError:
         return None
-    return told.st_ino, told.st_mtime_ns, told.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _grown_from(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

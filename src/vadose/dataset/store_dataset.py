@@ -34,7 +34,7 @@ def to_dataset(store: "SampleStore") -> xr.Dataset:
     for plan in store.plans:
         if plan.group == "pixels":
             chips = da.from_array(  # type: ignore[no-untyped-call]
-                _Chips(store, plan.name, (len(store), *plan.shape)), chunks=(plan.block, *plan.shape), asarray=False
+                _ChipArray(store, plan.name, (len(store), *plan.shape)), chunks=(plan.block, *plan.shape), asarray=False
             )
             variables[f"{plan.name}_10m"] = ((_SAMPLE, "y_10m", "x_10m"), chips, attrs_of(plan.name))
     coordinates: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def to_dataset(store: "SampleStore") -> xr.Dataset:
 
 
 @dataclass(frozen=True, eq=False)
-class _Chips:
+class _ChipArray:
     """Chips of one predictor as an array."""
 
     store: "SampleStore"

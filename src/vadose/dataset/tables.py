@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.dataset.carry_forward import Looks
+from vadose.dataset.carry_forward import Observations
 from vadose.dataset.column_values import columns_of, degrees, names, quantity, read_table, times
 from vadose.dataset.coverage import observed, shares, shares_text, total
 from vadose.dataset.layout import DECLARATION, IDENTITY, LABEL, products_of
@@ -82,10 +82,10 @@ def _import(table: Path, asked: TableMapping, path: Path, mark: str) -> Report:
     _refuse_repeated(index, table)
     quantities = {variable.name: _physical(content, variable, given) for variable, given in mapping.quantities}
     _refuse_enhanced(quantities, table)
-    blanked = RejectionCounts.of({f"{name} out of its range": outside for name, (_, outside) in quantities.items()})
+    masked = RejectionCounts.of({f"{name} out of its range": outside for name, (_, outside) in quantities.items()})
     columns = {name: column for name, (column, _) in quantities.items()}
     products, without_angle = _to_gamma0(columns, mapping.products)
-    blanked += without_angle
+    masked += without_angle
     if mapping.label:
         index = index.assign(**{LABEL: columns[SOIL_MOISTURE.name]})
     values = np.stack([columns[name] for name in mapping.predictors], axis=1)
@@ -97,7 +97,7 @@ def _import(table: Path, asked: TableMapping, path: Path, mark: str) -> Report:
             "Name another column, or leave the label out of the mapping to import rows for estimates",
         )
     dropped = RejectionCounts.of({"row without a label": int((~kept).sum())})
-    origin = {"request": mark} | _origin(table, asked, dropped, blanked)
+    origin = {"request": mark} | _origin(table, asked, dropped, masked)
     holds, counts = _holds(mapping), list[Mapping[str, int]]()
     with SampleWriter.open(path, holds, origin, mapping.simulated, products=products) as writer:
         for samples in _by_sensor(index, values, kept, mapping):
@@ -105,7 +105,7 @@ def _import(table: Path, asked: TableMapping, path: Path, mark: str) -> Report:
             counts.append(observed(samples, holds))
         origin["coverage"] = shares(total(counts), int(kept.sum()))
     notes = (shares_text(origin["coverage"], "samples"), *_notes(asked, mapping, products))
-    return Report(path, int(kept.sum()), dropped, blanked, notes)
+    return Report(path, int(kept.sum()), dropped, masked, notes)
 
 
 def _index(content: pd.DataFrame, mapping: TableMapping) -> pd.DataFrame:
@@ -207,18 +207,18 @@ def _by_sensor(
     ordered = index.sort_values([*IDENTITY, "time"], kind="stable")
     for _, group in ordered.groupby(list(IDENTITY), sort=False):
         rows = group.index.to_numpy()
-        looks = Looks(group["time"].to_numpy(), tuple(mapping.predictors), values[rows])
+        looks = Observations(group["time"].to_numpy(), tuple(mapping.predictors), values[rows])
         known, ages = looks.carried(mapping.windows)
         cells = np.column_stack([known, *(ages[source] for source in sorted(ages))]).astype(np.float32)
         stays = kept[rows]
         yield Samples(group[stays], cells[stays], looks.history(_past(mapping), mapping.windows)[stays])
 
 
-def _origin(table: Path, mapping: TableMapping, dropped: RejectionCounts, blanked: RejectionCounts) -> dict[str, Any]:
+def _origin(table: Path, mapping: TableMapping, dropped: RejectionCounts, masked: RejectionCounts) -> dict[str, Any]:
     return {
         "table": table.name,
         "sha256": sha256(table),
         "columns": mapping.model_dump(mode="json", exclude_defaults=True),
         "left_out": dict(dropped.counts),
-        "made_missing": dict(blanked.counts),
+        "made_missing": dict(masked.counts),
     }

@@ -74,18 +74,18 @@ class SampleWriter:
         self,
         folder: Path,
         holds: InputSpec,
-        onto: SampleStore | None = None,
+        base: SampleStore | None = None,
         packings: Mapping[str, Packing] = UNCHANGED,
         products: Mapping[str, str] = NO_PRODUCTS,
     ) -> None:
         self._folder, self._holds, self._packings, self._products = folder, holds, packings, products
-        self._index: list[pd.DataFrame] = [] if onto is None else [onto.index]
+        self._index: list[pd.DataFrame] = [] if base is None else [base.index]
         folder.mkdir()
         group = zarr.create_group(folder / ARRAYS, zarr_format=3)
         self._streams = [_Stream.create(group, plan) for plan in plans(holds, packings)]
-        if onto is not None:
+        if base is not None:
             for stream in self._streams:
-                stream.begin(onto.path / ARRAYS, folder / ARRAYS)
+                stream.begin(base.path / ARRAYS, folder / ARRAYS)
 
     @classmethod
     @contextmanager
@@ -95,7 +95,7 @@ class SampleWriter:
         holds: InputSpec,
         made_from: Mapping[str, Any],
         simulated: bool = False,
-        onto: SampleStore | None = None,
+        base: SampleStore | None = None,
         packings: Mapping[str, Packing] = UNCHANGED,
         products: Mapping[str, str] = NO_PRODUCTS,
     ) -> Iterator["SampleWriter"]:
@@ -106,7 +106,7 @@ class SampleWriter:
             holds: what every sample has.
             made_from: what the declaration is to tell of the origin; read when the context ends.
             simulated: whether any of it is simulated.
-            onto: a store whose samples come first; it holds the same, packed alike.
+            base: a store whose samples come first; it holds the same, packed alike.
             packings: of pixels that are packed otherwise than `packing_of` says.
             products: of which each predictor is, where that is known, see `registry.PRODUCTS`.
 
@@ -115,7 +115,7 @@ class SampleWriter:
         """
         check_free(path)
         with atomic_write(path) as folder:
-            writer = cls(folder, holds, onto, packings, products)
+            writer = cls(folder, holds, base, packings, products)
             yield writer
             writer._finish(path, made_from, simulated)
 

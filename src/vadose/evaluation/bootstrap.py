@@ -78,7 +78,7 @@ class Bootstrap:
         """Mean over the sensors of each place, then over places, NaN left out: what a new place may expect."""
         return self._interval(self.estimate_over_places(values, lat, lon), bounds)
 
-    def chance(self, values: Floats, lat: Floats, lon: Floats) -> float:
+    def p_value(self, values: Floats, lat: Floats, lon: Floats) -> float:
         """Two-sided p-value of the hypothesis that the mean over sensors is zero, NaN left out."""
         return self.estimate(values, lat, lon).p()
 

@@ -107,19 +107,19 @@ def _of_sensor(
     if not _sound(covariance).all():
         return [{"left_out": NEGATIVE}] * 3
     snr, error, beta = metrics(*xyz)
-    told = {"error_std": error, "snr_db": snr, "r": _figures(covariance)["r"][0]}
-    draws = _figures(_drawn(xyz, length, bootstrap, name))
+    estimates = {"error_std": error, "snr_db": snr, "r": _figures(covariance)["r"][0]}
+    draws = _figures(_resampled_covariances(xyz, length, bootstrap, name))
     out = tail(bootstrap.level, blocks(len(xyz[0]), length))
     rows: list[dict[str, Any]] = [{"beta": float(factor), "left_out": ""} for factor in beta]
     for figure in FIGURES:
         low, high = np.quantile(draws[figure], [out, 1 - out], axis=0)
         for place, row in enumerate(rows):
-            values = (float(kind[place]) for kind in (told[figure], low, high))
+            values = (float(kind[place]) for kind in (estimates[figure], low, high))
             row |= dict(zip((figure, f"{figure}_low", f"{figure}_high"), values, strict=True))
     return rows
 
 
-def _drawn(xyz: Sequence[Floats], length: int, bootstrap: Bootstrap, name: str) -> Floats:
+def _resampled_covariances(xyz: Sequence[Floats], length: int, bootstrap: Bootstrap, name: str) -> Floats:
     """Covariances of each draw: (draws, 3, 3)."""
     x, y, z = xyz
     xy, zy = resampled_moments([x, z], y, length, bootstrap.draws, generator(bootstrap.seed, name))

@@ -201,10 +201,10 @@ def _of_period(period: str, ours: OwnResult) -> list[str]:
     span = f"{np.datetime_as_string(ours.first, 'D')} to {np.datetime_as_string(ours.last, 'D')}"
     if not period:
         return [f"period: theirs not told; ours {span}"]
-    theirs, near = Period.parse(period), np.timedelta64(ENDS_DAYS, "D")
-    if abs(ours.first - theirs.start) <= near and abs(theirs.end - ours.last) <= near:
+    published, near = Period.parse(period), np.timedelta64(ENDS_DAYS, "D")
+    if abs(ours.first - published.start) <= near and abs(published.end - ours.last) <= near:
         return []
-    return [f"period: theirs {theirs}; of it ours {span}"]
+    return [f"period: theirs {published}; of it ours {span}"]
 
 
 def _of_split(work: Publication, ours: Split) -> list[str]:
@@ -216,8 +216,8 @@ def _of_split(work: Publication, ours: Split) -> list[str]:
     ]
 
 
-def _of_metric(theirs: Sequence[Figure]) -> list[str]:
-    overs = {figure.over for figure in theirs}
+def _of_metric(published: Sequence[Figure]) -> list[str]:
+    overs = {figure.over for figure in published}
     found = []
     if "not told" in overs:
         found.append("metric: whether theirs is a mean over sensors, a median or pooled is not told; ours is the mean")
@@ -225,9 +225,9 @@ def _of_metric(theirs: Sequence[Figure]) -> list[str]:
         found.append("metric: theirs is pooled over all samples, which counts differences between places as skill")
     if "stations" in overs:
         found.append("metric: theirs is across stations, which is not computed here")
-    if any(figure.score == "r2" for figure in theirs):
+    if any(figure.score == "r2" for figure in published):
         found.append("metric: their R² is not among the scores here")
-    products = sorted({figure.product for figure in theirs} - {""})
+    products = sorted({figure.product for figure in published} - {""})
     if products:
         found.append(f"product: theirs are {', '.join(products)}; ours is the one under judgement in every row")
     return found

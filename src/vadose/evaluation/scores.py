@@ -29,10 +29,10 @@ class ProductScores:
         sensors: scores of each sensor on the matched samples, as `per_sensor` gives them; sensors that any product has
             and no matched sample are there too, left out.
         skill: their `summary`.
-        spread: their `reliability`.
+        reliability: their `reliability`.
         own: scores of each sensor on all samples of the product.
         own_skill: their `summary`.
-        behind: paired `differences`, first product minus this one, with `p_holm` and `p_over_places_holm`, their
+        differences: paired `differences`, first product minus this one, with `p_holm` and `p_over_places_holm`, their
             p-values corrected (Holm) for all products that are compared with the first in this score; of no sensor for
             the first.
         by_place: their `coverage_by`.
@@ -42,10 +42,10 @@ class ProductScores:
     rows: Mapping[str, int]
     sensors: pd.DataFrame
     skill: pd.DataFrame
-    spread: pd.DataFrame
+    reliability: pd.DataFrame
     own: pd.DataFrame
     own_skill: pd.DataFrame
-    behind: pd.DataFrame
+    differences: pd.DataFrame
     by_place: pd.DataFrame
 
 
@@ -154,11 +154,14 @@ def _product(
 def _corrected(products: Sequence[ProductScores]) -> list[ProductScores]:
     """Return the same, p-values of each score corrected over products."""
     corrected = {
-        f"{name}_holm": _holm(np.stack([product.behind[name].to_numpy() for product in products]))
+        f"{name}_holm": _holm(np.stack([product.differences[name].to_numpy() for product in products]))
         for name in ("p", "p_over_places")
     }
     return [
-        replace(product, behind=product.behind.assign(**{name: column[place] for name, column in corrected.items()}))
+        replace(
+            product,
+            differences=product.differences.assign(**{name: column[place] for name, column in corrected.items()}),
+        )
         for place, product in enumerate(products)
     ]
 

@@ -61,10 +61,10 @@ class Dimension:
 
 
 def _text(column: str) -> Callable[[pd.DataFrame], pd.Categorical]:
-    return lambda table: _told(table[column].astype("object"))
+    return lambda table: _categories(table[column].astype("object"))
 
 
-def _told(words: "pd.Series[Any]") -> pd.Categorical:
+def _categories(words: "pd.Series[Any]") -> pd.Categorical:
     """Classes by name; an empty word is none."""
     return pd.Categorical(words.where(words != ""))
 
@@ -94,12 +94,12 @@ def _cover(table: pd.DataFrame) -> pd.Categorical:
     code, codes = pd.factorize(table["land_cover"])
     tens = pd.to_numeric(pd.Series(codes, dtype="object"), errors="coerce") // 10
     names = np.array([*tens.map(_COVERS).fillna(""), ""], dtype=object)
-    return _told(pd.Series(names[code]))
+    return _categories(pd.Series(names[code]))
 
 
 def _texture(table: pd.DataFrame) -> pd.Categorical:
     sand, silt, clay = (_numbers(table[name]) for name in ("sand", "silt", "clay"))
-    return _told(texture_class(sand, silt, clay))
+    return _categories(texture_class(sand, silt, clay))
 
 
 def _season(table: pd.DataFrame) -> pd.Categorical:

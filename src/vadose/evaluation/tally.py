@@ -31,7 +31,7 @@ class Tally:
         rows: number of rows of each.
         lat, lon: their sums over rows, degrees.
         moments: of estimate and label.
-        spread: of each score of `SPREAD`, by its name.
+        uncertainty: of each score of `SPREAD`, by its name.
     """
 
     sensors: pd.DataFrame
@@ -39,7 +39,7 @@ class Tally:
     lat: Floats
     lon: Floats
     moments: Moments
-    spread: Mapping[str, Means]
+    uncertainty: Mapping[str, Means]
 
     @classmethod
     def of(cls, predictions: pd.DataFrame) -> Self:
@@ -56,14 +56,14 @@ class Tally:
         """Tally of a checked table whose sensors are numbered as `by_sensor` does."""
         count, used = len(sensors), is_complete(table)
         rows = np.bincount(group, minlength=count).astype(np.float64)
-        p, t, spread = (table[name].to_numpy()[used] for name in (ESTIMATE, LABEL, STD))
+        p, t, std = (table[name].to_numpy()[used] for name in (ESTIMATE, LABEL, STD))
         return cls(
             sensors[SENSOR],
             rows,
             sensors["lat"].to_numpy() * rows,
             sensors["lon"].to_numpy() * rows,
             Moments.of(p, t, group[used], count),
-            {name: Means.of(values, group[used], count) for name, values in spread_scores(p, spread, t).items()},
+            {name: Means.of(values, group[used], count) for name, values in spread_scores(p, std, t).items()},
         )
 
     @classmethod
@@ -71,8 +71,8 @@ class Tally:
         """Tally of nothing."""
         none, group = np.zeros(0), np.zeros(0, np.intp)
         sensors = pd.DataFrame({name: pd.Series([], dtype="str") for name in SENSOR})
-        spread = {name: Means.of(none, group, 0) for name in spread_scores(none, none, none)}
-        return cls(sensors, none, none, none, Moments.of(none, none, group, 0), spread)
+        uncertainty = {name: Means.of(none, group, 0) for name in spread_scores(none, none, none)}
+        return cls(sensors, none, none, none, Moments.of(none, none, group, 0), uncertainty)
 
     def __add__(self, other: Self) -> Self:
         """Tally of both tables."""
@@ -100,12 +100,12 @@ class Tally:
             raise VadoseError(f"scores: at least {min_samples} samples a sensor", "R needs 2", "Ask for 2 or more")
         few = self.moments.n < min_samples
         scores = {metric.name: metric.of(self.moments) for metric in METRICS}
-        scores |= {name: self.spread[name].mean for name in SPREAD}
+        scores |= {name: self.uncertainty[name].mean for name in SPREAD}
         return self.sensors.assign(
             lat=self.lat / self.rows,
             lon=self.lon / self.rows,
             n=self.moments.n.astype(np.int64),
-            n_spread=self.spread["crps"].n.astype(np.int64),
+            n_spread=self.uncertainty["crps"].n.astype(np.int64),
             **{name: np.where(few, np.nan, values) for name, values in scores.items()},
             left_out=[f"{n:.0f} samples, {min_samples} needed" if n < min_samples else "" for n in self.moments.n],
             note=_notes(self.moments, few),
@@ -113,16 +113,16 @@ class Tally:
 
     def _with(self, other: Self) -> Self:
         """Tally of both, of which the sensors are the same."""
-        spread = {name: means + other.spread[name] for name, means in self.spread.items()}
+        uncertainty = {name: means + other.uncertainty[name] for name, means in self.uncertainty.items()}
         places = (self.rows + other.rows, self.lat + other.lat, self.lon + other.lon)
-        return type(self)(self.sensors, *places, self.moments + other.moments, spread)
+        return type(self)(self.sensors, *places, self.moments + other.moments, uncertainty)
 
     def _placed(self, at: NDArray[np.intp], sensors: pd.DataFrame) -> Self:
         """Return the same among more sensors."""
         places = (self.rows, self.lat, self.lon)
         rows, lat, lon = (np.bincount(at, values, len(sensors)).astype(np.float64) for values in places)
-        spread = {name: means.placed(at, len(sensors)) for name, means in self.spread.items()}
-        return type(self)(sensors, rows, lat, lon, self.moments.placed(at, len(sensors)), spread)
+        uncertainty = {name: means.placed(at, len(sensors)) for name, means in self.uncertainty.items()}
+        return type(self)(sensors, rows, lat, lon, self.moments.placed(at, len(sensors)), uncertainty)
 
 
 def _notes(moments: Moments, few: NDArray[np.bool_]) -> list[str]:

@@ -70,7 +70,7 @@ def temporal_bootstrap(
     figures = np.full((len(_FIGURES), len(contrasts) * len(SCORED), len(series.places)), np.nan)
     means = _Means.of(series, chosen, figures.shape[1])
     for place, sensor in enumerate(map(int, chosen)):
-        values, draws = series.drawn(sensor, bootstrap, contrasts)
+        values, draws = series.resampled(sensor, bootstrap, contrasts)
         figures[:, :, sensor] = _figures(values, draws, series.blocks(sensor), bootstrap.level)
         means.take(place, values, draws)
     return _tables(list(tables), series, contrasts, figures, means.table(list(tables), contrasts, bootstrap))
@@ -103,7 +103,7 @@ class _Series:
     def blocks(self, sensor: int) -> int:
         return blocks(int(self.n[sensor]), int(self.length[sensor]))
 
-    def drawn(self, sensor: int, bootstrap: Bootstrap, contrasts: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    def resampled(self, sensor: int, bootstrap: Bootstrap, contrasts: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Every score and difference of a sensor, and their draws: (figures,) and (draws, figures)."""
         samples = slice(self.bounds[sensor], self.bounds[sensor + 1])
         label, estimates = self.label[samples], [p[samples] for p in self.estimates]
@@ -148,7 +148,7 @@ class _Means:
     lat: Floats
     lon: Floats
     values: Floats
-    chance: Floats
+    sampling_variance: Floats
 
     @classmethod
     def of(cls, series: _Series, chosen: NDArray[np.intp], figures: int) -> "_Means":
@@ -162,21 +162,21 @@ class _Means:
         number = np.maximum(there.sum(axis=0), 1)
         kept = np.where(there, draws, 0.0)
         mean = kept.sum(axis=0) / number
-        self.chance[:, place] = np.where(there, (kept - mean) ** 2, 0.0).sum(axis=0) / number
+        self.sampling_variance[:, place] = np.where(there, (kept - mean) ** 2, 0.0).sum(axis=0) / number
 
     def table(self, products: Sequence[str], contrasts: NDArray[np.intp], bootstrap: Bootstrap) -> pd.DataFrame:
         """One row for each contrast and metric."""
         rows = []
         for place, (contrast, score) in enumerate(product(contrasts, SCORED)):
             there = np.isfinite(self.values[place])
-            chance = float(self.chance[place, there].sum()) / max(int(there.sum()), 1) ** 2
-            found = bootstrap.estimate(self.values[place], self.lat, self.lon, at_least=chance)
+            variance = float(self.sampling_variance[place, there].sum()) / max(int(there.sum()), 1) ** 2
+            found = bootstrap.estimate(self.values[place], self.lat, self.lon, at_least=variance)
             other = products[int(np.argmin(contrast))] if contrast.min() < 0 else ""
             bounds = ANY if other else RANGES.get(score, ANY)
             low, high = np.clip(found.interval(bootstrap.level), *bounds)
             names = {"product": products[int(np.argmax(contrast))], "minus": other, "score": score}
-            told = {"sensors": int(there.sum()), "mean": found.value, "low": float(low), "high": float(high)}
-            rows.append(names | told | {"p": found.p() if other else np.nan})
+            figures = {"sensors": int(there.sum()), "mean": found.value, "low": float(low), "high": float(high)}
+            rows.append(names | figures | {"p": found.p() if other else np.nan})
         return pd.DataFrame(rows)
 
 

@@ -15,8 +15,8 @@ def texture_class(sand: Floats, silt: Floats, clay: Floats) -> "pd.Series[str]":
         sand, silt, clay: mass fractions of fine earth, kg kg-1.
     """
     whole = sand + silt + clay
-    told = np.abs(whole - 1) < 0.1
-    s, i, c = (np.where(told, part / np.where(told, whole, 1), np.nan) for part in (sand, silt, clay))
+    complete = np.abs(whole - 1) < 0.1
+    s, i, c = (np.where(complete, part / np.where(complete, whole, 1), np.nan) for part in (sand, silt, clay))
     classes = _classes(s, i, c)
     return pd.Series(np.select(list(classes.values()), list(classes), default=""))
 

@@ -88,9 +88,9 @@ def cost_of_lack(folds: Sequence[HeldOut], min_samples: int) -> pd.DataFrame:
         sensors = per_sensor(table, min_samples)
         there = sensors[sensors["left_out"] == ""]
         if len(there):
-            skill, spread = figures(summary(sensors)), figures(reliability(sensors))["coverage_90"]
+            skill, coverage = figures(summary(sensors)), figures(reliability(sensors))["coverage_90"]
             cells = [_cell(skill[name], "over_places") for name in ("r", "ubrmse", "rmse")]
-            cells += [_cell(skill["r"], "mean"), _cell(spread, "mean")]
+            cells += [_cell(skill["r"], "mean"), _cell(coverage, "mean")]
             places = figures(coverage_by(sensors))["place"]
             counts = (f"{skill['r']['places']:,.0f}", f"{len(there):,}", f"{there['n'].sum():,}")
             rows.append((source or "nothing", *counts, *cells, number(places["under_70"], 2)))
@@ -118,11 +118,11 @@ def _of(folds: Sequence[HeldOut]) -> Calibration:
     whole = pd.concat([fold.whole for fold in folds], ignore_index=True)
     lacking = {source: pd.concat([fold.lacking[source] for fold in folds]) for source in folds[0].lacking}
     sensors = len(whole[list(IDENTITY)].drop_duplicates())
-    return Calibration(_widening(whole), {source: _widening(table) for source, table in lacking.items()}, sensors)
+    return Calibration(_factor(whole), {source: _factor(table) for source, table in lacking.items()}, sensors)
 
 
-def _widening(table: pd.DataFrame) -> float:
-    mean, spread, truth = (table[name].to_numpy(np.float64) for name in ("soil_moisture", "soil_moisture_std", LABEL))
+def _factor(table: pd.DataFrame) -> float:
+    mean, std, truth = (table[name].to_numpy(np.float64) for name in ("soil_moisture", "soil_moisture_std", LABEL))
     sensor = table.groupby(list(IDENTITY), sort=False).ngroup().to_numpy()
     place = Bootstrap().blocks(*(table[axis].to_numpy(np.float64) for axis in ("lat", "lon")))
-    return conformal_scale(mean, spread, truth, sensor.astype(np.intp), place)
+    return conformal_scale(mean, std, truth, sensor.astype(np.intp), place)

@@ -38,12 +38,12 @@ def is_simulated(archive: Path) -> bool:
     return (archive / "world.json").exists()
 
 
-def _beside(path: object, info: ValidationInfo) -> object:
+def _resolved(path: object, info: ValidationInfo) -> object:
     folder = (info.context or {}).get("folder")
     return folder / str(path) if folder is not None and isinstance(path, str) else path
 
 
-Beside = Annotated[Path, BeforeValidator(_beside)]
+RelativePath = Annotated[Path, BeforeValidator(_resolved)]
 """A path that is relative to the folder of the configuration file."""
 
 
@@ -99,8 +99,8 @@ class TableSamples(Section):
         columns: YAML file of its columns.
     """
 
-    table: Beside
-    columns: Beside
+    table: RelativePath
+    columns: RelativePath
 
 
 class ArchiveSamples(Section):
@@ -115,7 +115,7 @@ class ArchiveSamples(Section):
         allow_unread: whether samples are built without a source whose files are all unreadable.
     """
 
-    archive: Beside
+    archive: RelativePath
     period: str
     sample_times: Literal["sentinel1"] | Annotated[float, Field(ge=0.01, le=3660)] = "sentinel1"
     max_samples_per_sensor: int = Field(default=1000, ge=1, le=10_000_000)
@@ -136,7 +136,7 @@ class StoreSamples(Section):
         store: folder that 'vadose samples' wrote; it is read in place.
     """
 
-    store: Beside
+    store: RelativePath
 
 
 def _kind(samples: object) -> str:

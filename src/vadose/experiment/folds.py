@@ -71,11 +71,11 @@ def check_observed(needs: InputSpec, store: SampleStore, folds: Sequence[Fold]) 
     Raises:
         VadoseError: one was not; the message names each with its folds.
     """
-    unseen = [(name, n) for n, fold in enumerate(folds) for name in never_observed(store, fold.train, needs)]
-    if unseen:
+    unobserved = [(name, n) for n, fold in enumerate(folds) for name in never_observed(store, fold.train, needs)]
+    if unobserved:
         raise VadoseError(
             f"training: {', '.join(sorted(needs.names))} in each of {len(folds)} folds of {store.path}",
-            f"Never observed in training: {', '.join(f'{name} in fold {number}' for name, number in unseen)}",
+            f"Never observed in training: {', '.join(f'{name} in fold {number}' for name, number in unobserved)}",
             "Leave these out of the predictors, or give samples of more places that have them, or fewer folds",
         )
 

@@ -64,7 +64,7 @@ def estimate_store(
     require_same(run.input_calibrations(), samples, members[0].model.needs.names)
     needs, held = members[0].model.needs, samples.holds.names
     inputs = differences(needs, products_of_run(run.networks()), held, samples.products, "the store")
-    wide = samples.widened(needs.met_by(held))
+    wide = samples.padded_to(needs.met_by(held))
     table = estimate_held_out(members, wide, experiment.split.grouping, report, run.calibration())
     for line in (*inputs, shares_text(_coverage(table["quality"], needs), "samples")):
         tell(line)

@@ -174,9 +174,9 @@ class Run(Summarised):
         if not path.exists():
             return UNCALIBRATED
         try:
-            told = files.read_json(path)
-            without = {str(source): float(factor) for source, factor in told["without"].items()}
-            return Calibration(float(told["whole"]), without, int(told["sensors"]))
+            content = files.read_json(path)
+            without = {str(source): float(factor) for source, factor in content["without"].items()}
+            return Calibration(float(content["whole"]), without, int(content["sensors"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise VadoseError(
                 f"run: the calibration {path}",

@@ -76,8 +76,8 @@ def _scored(
     products: Sequence[Product], min_samples: int, sensors: Path | pd.DataFrame | None, literature: str, triple: bool
 ) -> Scorecard:
     found = gathered(products, sensors)
-    beside = [Product(name="sensors", path=sensors)] if isinstance(sensors, Path) else []
-    simulated = any(one.attrs.get("simulated") for one in [*products, *beside])
+    reference = [Product(name="sensors", path=sensors)] if isinstance(sensors, Path) else []
+    simulated = any(one.attrs.get("simulated") for one in [*products, *reference])
     published = _works(literature, simulated)
     tables, notes = _completed(found, products), [*found.notes, *seen_notes(found.tables)]
     for product in products:
@@ -114,10 +114,10 @@ def _works(literature: str, simulated: bool) -> tuple[Publication, ...]:
     return publications() if literature == PUBLISHED else publications(Path(literature))
 
 
-def _completed(found: Gathered, told: Sequence[Product]) -> dict[str, pd.DataFrame]:
+def _completed(found: Gathered, requested: Sequence[Product]) -> dict[str, pd.DataFrame]:
     """Return the tables, those of a run with the distance to its places of training."""
     tables = dict(found.tables)
-    for product in told:
+    for product in requested:
         split = Run(product.path.parent.parent).split
         if product.is_table and product.path.parent.name == "predictions" and split.is_file():
             table = tables[product.name]

@@ -33,8 +33,8 @@ def table_of(folds: Sequence[Fold], index: pd.DataFrame) -> pd.DataFrame:
         part = np.full(len(index), LEFT_OUT, object)
         for name, rows in (("train", fold.train), ("validation", fold.validation), ("test", fold.test)):
             part[rows] = name
-        told = index[[*IDENTITY, "time"]].assign(fold=number, part=part, year=index["time"].dt.year)
-        groups = told.groupby(KEY, sort=True)["time"]
+        columns = index[[*IDENTITY, "time"]].assign(fold=number, part=part, year=index["time"].dt.year)
+        groups = columns.groupby(KEY, sort=True)["time"]
         parts.append(groups.agg(samples="size", first_time="min", last_time="max").reset_index())
     return pd.concat(parts, ignore_index=True)
 

@@ -176,10 +176,10 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     plan = experiment.split
     tested = np.concatenate([fold.test for fold in folds])
     sensors = len(store.index.iloc[tested][list(IDENTITY)].drop_duplicates())
-    unseen = "of times that" if plan.by_year else "that"
+    held_out = "of times that" if plan.by_year else "that"
     notes = [
         f"Split: {way_of(plan)}; {counted(len(tested), 'samples')} of {counted(sensors, 'sensors')}, "
-        f"{unseen} no model below has seen.",
+        f"{held_out} no model below has seen.",
         f"Sensors with fewer than {experiment.min_samples} samples are counted but not scored.",
         "The network's spread is calibrated in each fold by the sensors of the other folds."
         if len(folds) > 1

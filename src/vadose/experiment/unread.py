@@ -65,6 +65,6 @@ def require_seen(archive: Path, seen: Mapping[str, bool], left_out: Iterable[Lef
             )
 
 
-def told(left_out: Sequence[LeftOut], where: Path) -> list[str]:
+def unread_lines(left_out: Sequence[LeftOut], where: Path) -> list[str]:
     """Return a line of what was not read, and where the list is; no line when everything was."""
     return [f"Not read: {summary(left_out)}; each with its reason in {where}"] if left_out else []

@@ -38,14 +38,14 @@ class ExportModule(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate from the inputs in the order of `inputs_of`."""
         batch = self._batch(dict(zip(self.inputs, inputs, strict=True)))
-        told = [member(batch) for member in self.members]
-        means = torch.stack([mean.clamp(0, 1) for mean, _ in told])
-        variances = torch.stack([spread**2 for _, spread in told])
+        estimates = [member(batch) for member in self.members]
+        means = torch.stack([mean.clamp(0, 1) for mean, _ in estimates])
+        variances = torch.stack([std**2 for _, std in estimates])
         departures = ((means - means.mean(dim=0)) ** 2).mean(dim=0)
         observed = _observed(batch, self.needs)
         seen = torch.stack(list(observed.values())).any(dim=0)
-        spread = (variances.mean(dim=0) + departures).sqrt() * self._factor(observed)
-        return torch.where(seen, means.mean(dim=0), torch.nan), torch.where(seen, spread, torch.nan)
+        std = (variances.mean(dim=0) + departures).sqrt() * self._factor(observed)
+        return torch.where(seen, means.mean(dim=0), torch.nan), torch.where(seen, std, torch.nan)
 
     def _factor(self, observed: Mapping[str, Tensor]) -> Tensor:
         """Of the spread, (batch, y, x)."""

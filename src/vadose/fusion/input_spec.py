@@ -62,15 +62,15 @@ class InputSpec:
 
     def differences(self, held: "InputSpec") -> tuple[str, ...]:
         """Everything that `held` lacks of these needs, one line each; empty when they are met."""
-        lacks = [f"{kind} {name}" for kind, name in self._named() if (kind, name) not in set(held._named())]
-        mine, theirs = self.history, held.history
-        if mine.variables and mine.steps > theirs.steps:
-            lacks.append(f"history of {mine.steps} steps, held {theirs.steps}")
-        if mine.variables and theirs.variables and mine.step_days != theirs.step_days:
-            lacks.append(f"history steps of {mine.step_days:g} days, held {theirs.step_days:g}")
+        missing = [f"{kind} {name}" for kind, name in self._named() if (kind, name) not in set(held._named())]
+        needed, stored = self.history, held.history
+        if needed.variables and needed.steps > stored.steps:
+            missing.append(f"history of {needed.steps} steps, held {stored.steps}")
+        if needed.variables and stored.variables and needed.step_days != stored.step_days:
+            missing.append(f"history steps of {needed.step_days:g} days, held {stored.step_days:g}")
         if self.pixels and held.pixels and self.halo > held.halo:
-            lacks.append(f"a halo of {self.halo} cells, held {held.halo}")
-        return tuple(lacks)
+            missing.append(f"a halo of {self.halo} cells, held {held.halo}")
+        return tuple(missing)
 
     def met_by(self, held: Collection[str]) -> "InputSpec":
         """Return the same needs by the names of what is held: another product of a role for what the own record is

@@ -29,7 +29,7 @@ class Publication:
         shape = dataset["time"].shape if "time" in dataset.coords else ()
         never = np.full(shape, "NaT", "datetime64[ns]")
         coords = (dataset.coords.get(name) for name in (AVAILABLE_AT, REPLACED_AT))
-        return cls(*(never if told is None else nanoseconds(told.values) for told in coords))
+        return cls(*(never if times is None else nanoseconds(times.values) for times in coords))
 
     def counts(self, known_at: np.datetime64 | None) -> NDArray[np.bool_]:
         """Which of them were the best that could be had at a moment; in hindsight for None."""

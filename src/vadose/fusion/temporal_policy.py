@@ -68,13 +68,15 @@ class TemporalPolicy:
         """
         if "time" not in dataset.dims:
             return dataset
-        told, stated = Publication.of(dataset), self.latency_days.get(source)
+        publication, stated = Publication.of(dataset), self.latency_days.get(source)
         latency = LATENCY_DAYS.get(source) if stated is None else stated
         if latency is not None:
             since = later(dataset["time"].values, latency)
-            told = (
-                Publication(np.where(np.isnat(told.since), since, told.since), told.until)
+            publication = (
+                Publication(np.where(np.isnat(publication.since), since, publication.since), publication.until)
                 if stated is None
-                else Publication(since, np.where(np.isnat(told.until), told.until, since))
+                else Publication(since, np.where(np.isnat(publication.until), publication.until, since))
             )
-        return dataset.assign_coords({AVAILABLE_AT: ("time", told.since), REPLACED_AT: ("time", told.until)})
+        return dataset.assign_coords(
+            {AVAILABLE_AT: ("time", publication.since), REPLACED_AT: ("time", publication.until)}
+        )

@@ -196,8 +196,8 @@ class CellSeries:
             values = {name: np.where(fraction > 0, mean, np.nan) for name, mean in values.items()}
         times = datasets[0]["time"].values if timed else np.empty(0, "datetime64[ns]")
         items = tuple(sorted({_item(dataset) for dataset in datasets}))
-        told = datasets[0].coords.get(ITEMS)
-        named = () if told is None else tuple(tuple(str(names).split("\n")) for names in told.values)
+        coordinate = datasets[0].coords.get(ITEMS)
+        named = () if coordinate is None else tuple(tuple(str(names).split("\n")) for names in coordinate.values)
         return cls(items, times, values, fraction, Publication.of(datasets[0]), named)
 
     def items_at(self, number: int) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ UNCALIBRATED = Calibration()
 
 
 def conformal_scale(
-    mean: Floats, spread: Floats, truth: Floats, sensor: NDArray[np.intp], place: NDArray[np.intp] | None = None
+    mean: Floats, std: Floats, truth: Floats, sensor: NDArray[np.intp], place: NDArray[np.intp] | None = None
 ) -> float:
     """Return the factor of the spread that makes the central interval of 90 % hold 90 % of the truth.
 
@@ -59,15 +59,15 @@ def conformal_scale(
     place is to find in its interval what it says, not one more sensor of the most crowded site.
 
     Args:
-        mean, spread, truth: of the samples, m3 m-3; those without one of them are left out.
+        mean, std, truth: of the samples, m3 m-3; those without one of them are left out.
         sensor: a number for each sample's sensor.
         place: a number for each sample's place, the same for all samples of a sensor; each sensor is one without it.
 
     Returns:
         The factor, 1 where fewer than 10 sensors have samples.
     """
-    known = np.isfinite(mean + spread + truth) & (spread > 0)
-    ratio, place = np.abs(truth - mean)[known] / spread[known], (sensor if place is None else place)[known]
+    known = np.isfinite(mean + std + truth) & (std > 0)
+    ratio, place = np.abs(truth - mean)[known] / std[known], (sensor if place is None else place)[known]
     _, first, number, count = np.unique(sensor[known], return_index=True, return_inverse=True, return_counts=True)
     if len(count) < FEWEST:
         return 1.0

@@ -19,5 +19,5 @@ def combine(models: Sequence[Model], batch: Batch) -> Estimate:
     estimates = [model.estimate(batch) for model in models]
     means = np.stack([estimate.mean for estimate in estimates])
     variances = np.stack([estimate.std for estimate in estimates]).astype(np.float64) ** 2
-    spread = np.sqrt(variances.mean(axis=0) + means.astype(np.float64).var(axis=0))
-    return Estimate(means.mean(axis=0), spread.astype(np.float32))
+    std = np.sqrt(variances.mean(axis=0) + means.astype(np.float64).var(axis=0))
+    return Estimate(means.mean(axis=0), std.astype(np.float32))

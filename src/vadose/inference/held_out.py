@@ -103,8 +103,8 @@ def estimate_held_out(
     for choice, speaks in enumerate(speaking.T):
         rows = np.flatnonzero(which.ravel()[number] == choice)
         models = [member.model for member, one in zip(members, speaks, strict=True) if one]
-        told = _after(sum(map(len, parts)), len(store), report)
-        parts.append(estimate_points(models, store, rows, report=told, calibration=calibration).set_index(rows))
+        progress = _after(sum(map(len, parts)), len(store), report)
+        parts.append(estimate_points(models, store, rows, report=progress, calibration=calibration).set_index(rows))
     return pd.concat(parts).sort_index().assign(**{SEEN_IN_TRAINING: by_all[number]})
 
 

@@ -63,9 +63,9 @@ def estimate_points(
             sources = sources_of(needs)
             batch = mask_sources(batch, needs, sources, torch.tensor([[source == lacking for source in sources]]))
         estimate, silent = combine(models, batch), absent(batch, needs)
-        spread = estimate.std * calibration.factor(silent)
+        std = estimate.std * calibration.factor(silent)
         quality = quality_of(batch, needs) | out_of_distribution(models, batch)
-        parts.append(_table(estimate.mean, spread, quality, silent, any_observed(batch, needs)))
+        parts.append(_table(estimate.mean, std, quality, silent, any_observed(batch, needs)))
         done += len(samples.rows)
         report(done, len(rows))
     index = store.index.iloc[rows].reset_index(drop=True)
@@ -74,13 +74,13 @@ def estimate_points(
 
 
 def _table(
-    mean: NDArray[np.float32], spread: NDArray[np.float32], quality: Flags, silent: Flags, seen: NDArray[np.bool_]
+    mean: NDArray[np.float32], std: NDArray[np.float32], quality: Flags, silent: Flags, seen: NDArray[np.bool_]
 ) -> pd.DataFrame:
     blank = ~seen.astype(bool)
     return pd.DataFrame(
         {
             "soil_moisture": np.where(blank, np.nan, mean)[:, 0, 0].astype(np.float32),
-            "soil_moisture_std": np.where(blank, np.nan, spread)[:, 0, 0].astype(np.float32),
+            "soil_moisture_std": np.where(blank, np.nan, std)[:, 0, 0].astype(np.float32),
             "quality": quality[:, 0, 0].astype(np.uint32),
             "absent": silent[:, 0, 0],
         }

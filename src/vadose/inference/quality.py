@@ -41,16 +41,16 @@ def quality_of(batch: Batch, needs: InputSpec) -> Flags:
 
 def out_of_distribution(models: Sequence[Model], batch: Batch) -> Flags:
     """Where most of the networks read what is far from all they learned from, (batch, y, x), bits of `Quality`."""
-    told = [model.out_of_distribution(batch) for model in models if isinstance(model, FusionNetwork)]
+    flagged = [model.out_of_distribution(batch) for model in models if isinstance(model, FusionNetwork)]
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
-    most = np.mean(told, axis=0) > 0.5 if told else np.zeros(shape, bool)
+    most = np.mean(flagged, axis=0) > 0.5 if flagged else np.zeros(shape, bool)
     return _where(most, Quality.OUT_OF_DOMAIN)
 
 
 def ages_of(inputs: FeatureCube, sources: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     """By source whose ages the inputs tell, days from its observation of each cell to the moment, (y, x), or NaN."""
-    told = {source: f"{source}_age" for source in sources}
-    return {source: inputs.cells[name].values for source, name in told.items() if name in inputs.cells}
+    names = {source: f"{source}_age" for source in sources}
+    return {source: inputs.cells[name].values for source, name in names.items() if name in inputs.cells}
 
 
 def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags:

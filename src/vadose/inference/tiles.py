@@ -62,10 +62,10 @@ def estimate_tile(
     estimate, quality = combine(models, batch), quality_of(batch, needs) | out_of_distribution(models, batch)
     wider = estimate.std * calibration.factor(absent(batch, needs))
     nothing = ~any_observed(batch, needs)
-    mean, spread = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, wider))
+    mean, std = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, wider))
     ages = ages_of(inputs, changing(needs))
     flags = quality[0] | of_ground(inputs, ages, windows or TemporalPolicy())
-    return TileEstimate(inputs.tile, mean, spread, flags, ages)
+    return TileEstimate(inputs.tile, mean, std, flags, ages)
 
 
 def empty_estimate(tile: Tile, needs: InputSpec) -> TileEstimate:

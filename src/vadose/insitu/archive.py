@@ -71,12 +71,14 @@ class ArchiveReader:
     @cached_property
     def digest(self) -> str:
         """Checksum of the list of files: path, size, and in a zip file the checksum of each, elsewhere its age."""
-        told = hashlib.sha256()
+        checksum = hashlib.sha256()
         for path in self._paths:
             packed, file = self._zip, self.archive / path
             entry = packed.getinfo(path) if packed else None
-            told.update(repr((path, entry.file_size, entry.CRC) if entry else (path, *_size_and_age(file))).encode())
-        return told.hexdigest()
+            checksum.update(
+                repr((path, entry.file_size, entry.CRC) if entry else (path, *_size_and_age(file))).encode()
+            )
+        return checksum.hexdigest()
 
     def read(self, path: str) -> bytes:
         """All bytes of a file.
@@ -128,8 +130,8 @@ class ArchiveReader:
 
 
 def _size_and_age(file: Path) -> tuple[int, int]:
-    told = file.stat()
-    return told.st_size, told.st_mtime_ns
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _sorted(paths: Iterable[str]) -> tuple[str, ...]:

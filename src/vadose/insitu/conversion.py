@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from vadose.errors import VadoseError
 from vadose.insitu.archive import ArchiveReader
-from vadose.insitu.counts import Fault, SensorCounts, counted, gather
+from vadose.insitu.counts import Fault, SensorCounts, counted, read_sensor
 from vadose.insitu.flags import explained
 from vadose.insitu.index import IsmnIndex, Series
 from vadose.insitu.parquet import DECLARATION, KIND, READINGS, READINGS_SCHEMA, SENSORS, SENSORS_SCHEMA
@@ -87,8 +87,8 @@ def archive_to_parquet(archive: Path, out: Path, workers: int = 1, report: Progr
 def _tables(archive: Path, out: Path, workers: int, report: Progress | None) -> InsituReport:
     files = ArchiveReader(archive)
     held = IsmnIndex.of(files, skip_malformed=True)
-    told = metadata(KIND, {"archive": archive.name, "files": len(files.data), "digest": files.digest})
-    staging = _begin(out, told)
+    origin = metadata(KIND, {"archive": archive.name, "files": len(files.data), "digest": files.digest})
+    staging = _begin(out, origin)
     numbered = list(enumerate(held.series[sensor] for sensor in sorted(held.series)))
     done = 0
     with _Readers.open(files, workers) as readers:
@@ -101,10 +101,10 @@ def _tables(archive: Path, out: Path, workers: int, report: Progress | None) -> 
             if report:
                 report(done, len(numbered), network)
     unnamed = [(str(fault.context), str(fault.problem)) for fault in held.malformed]
-    return _finish(staging, out, told, unnamed)
+    return _finish(staging, out, origin, unnamed)
 
 
-def _begin(out: Path, told: Mapping[str, Any]) -> Path:
+def _begin(out: Path, origin: Mapping[str, Any]) -> Path:
     """Return the folder in which the tables grow, new or as an earlier run left it; what that run left half done is
     gone.
     """
@@ -112,9 +112,9 @@ def _begin(out: Path, told: Mapping[str, Any]) -> Path:
     begun = _read(staging / PLAN) or _read(staging / DECLARATION)
     if not begun:
         shutil.rmtree(staging, ignore_errors=True)
-        write_json(staging / PLAN, told)
+        write_json(staging / PLAN, origin)
         return staging
-    if any(begun.get(key) != value for key, value in told.items()):
+    if any(begun.get(key) != value for key, value in origin.items()):
         raise VadoseError(
             f"samples: in-situ tables at {out}",
             f"{staging} holds unfinished ones of another archive",
@@ -126,10 +126,10 @@ def _begin(out: Path, told: Mapping[str, Any]) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        told = read_json(path)
+        content = read_json(path)
     except (OSError, ValueError):
         return {}
-    return told
+    return content
 
 
 @dataclass(frozen=True)
@@ -152,19 +152,19 @@ class _Readers:
     def read(self, series: Sequence[tuple[int, Series]]) -> Iterator[SensorCounts]:
         """Yield the sensors in their order; few of them wait in memory."""
         if self.pool is None:
-            yield from (gather(self.files, number, one) for number, one in series)
+            yield from (read_sensor(self.files, number, one) for number, one in series)
             return
         waiting: deque[Future[SensorCounts]] = deque()
         for number, one in series:
-            waiting.append(self.pool.submit(_gather, self.files.archive, self.files.digest, number, one))
+            waiting.append(self.pool.submit(_read_sensor, self.files.archive, self.files.digest, number, one))
             if len(waiting) > self.at_once:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _gather(archive: Path, digest: str, number: int, series: Series) -> SensorCounts:
-    return gather(_opened(archive, digest), number, series)
+def _read_sensor(archive: Path, digest: str, number: int, series: Series) -> SensorCounts:
+    return read_sensor(_opened(archive, digest), number, series)
 
 
 @lru_cache(maxsize=1)
@@ -186,9 +186,9 @@ def _write_network(
         ) as writer:
             for done, one in enumerate(gathered, start=1):
                 unreadable += one.unreadable
-                if one.told:
+                if one.row:
                     where = {"file": f"{READINGS}/{folder.name}/{file.name}", "row_group": len(sensors)}
-                    sensors.append(one.told | where)
+                    sensors.append(one.row | where)
                     writer.write_table(one.table, row_group_size=len(one.table))
                 if report:
                     report(place[0] + done, place[1], one.name)
@@ -201,7 +201,7 @@ _REPEATED = ["sensor", "station", "depth_from_m", "depth_to_m", "soil_moisture",
 _PACKED = {"time": "DELTA_BINARY_PACKED"}
 
 
-def _finish(staging: Path, out: Path, told: Mapping[str, Any], unreadable: list[Fault]) -> InsituReport:
+def _finish(staging: Path, out: Path, origin: Mapping[str, Any], unreadable: list[Fault]) -> InsituReport:
     """Return the table of sensors and the declaration, from what each network tells of itself."""
     networks = [_read(path) for path in sorted(staging.glob(f"{READINGS}/*/{NETWORK}"))]
     sensors = sorted((row for network in networks for row in network["sensors"]), key=lambda row: int(row["sensor"]))
@@ -222,7 +222,7 @@ def _finish(staging: Path, out: Path, told: Mapping[str, Any], unreadable: list[
     counts = counted(sensors)
     flags = {flag: explained(flag) for flag in counts["readings_by_flag"]}
     left_out = [{"file": file, "reason": reason} for file, reason in unreadable]
-    write_json(staging / DECLARATION, {**told} | counts | {"flags": flags, "unreadable": left_out})
+    write_json(staging / DECLARATION, {**origin} | counts | {"flags": flags, "unreadable": left_out})
     (staging / PLAN).unlink(missing_ok=True)
     staging.replace(out)
     return InsituReport(out, len(sensors), counts["readings"], tuple(unreadable))

@@ -25,18 +25,18 @@ class SensorCounts:
 
     Attributes:
         name: to tell of it.
-        told: its row in the table of sensors, and counts; empty where its readings cannot be read.
+        row: its row in the table of sensors, and counts; empty where its readings cannot be read.
         table: its readings, as READINGS_SCHEMA.
         unreadable: each of its files that cannot be read.
     """
 
     name: str
-    told: dict[str, Any]
+    row: dict[str, Any]
     table: pa.Table
     unreadable: tuple[Fault, ...]
 
 
-def gather(files: ArchiveReader, number: int, series: Series) -> SensorCounts:
+def read_sensor(files: ArchiveReader, number: int, series: Series) -> SensorCounts:
     """Read a sensor.
 
     Args:
@@ -57,16 +57,16 @@ def gather(files: ArchiveReader, number: int, series: Series) -> SensorCounts:
             static = read_static(series.static, files.read(series.static))
         except VadoseError as fault:
             faults.append((fault.context, fault.problem))
-    told = {"sensor": number, **asdict(sensor), **static.at(sensor.depth_from_m, sensor.depth_to_m)}
+    row = {"sensor": number, **asdict(sensor), **static.at(sensor.depth_from_m, sensor.depth_to_m)}
     counts = {**_counts(found.table), "out_of_order": found.out_of_order}
-    return SensorCounts(name, told | counts, _table(number, series, found.table), tuple(faults))
+    return SensorCounts(name, row | counts, _table(number, series, found.table), tuple(faults))
 
 
 def counted(sensors: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return counts over sensors.
 
     Args:
-        sensors: what `gather` told of each.
+        sensors: what `read_sensor` returned for each.
 
     Returns:
         Of networks, stations, sensors and readings; of readings by flag; of sensors and readings by depth and by

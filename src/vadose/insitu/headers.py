@@ -122,8 +122,8 @@ def sensor_of(file: str, first_line: str) -> Sensor:
         abs(one - other) <= _DEPTH_ROUNDING_M for one, other in zip(depths, named_depths, strict=True)
     )
     if not (agree and abs(lat) <= 90 and abs(lon) <= 180):
-        told = f"{network} {station} at {lat:g} N {lon:g} E, {depths[0]:g} to {depths[1]:g} m"
-        raise malformed(file, f"Its first line tells of {told}: not what its name says, or no place on Earth")
+        stated = f"{network} {station} at {lat:g} N {lon:g} E, {depths[0]:g} to {depths[1]:g} m"
+        raise malformed(file, f"Its first line tells of {stated}: not what its name says, or no place on Earth")
     return Sensor(network, named.place[end:], named.instrument, lat, lon, elevation_m, *named_depths)
 
 

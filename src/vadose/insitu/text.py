@@ -16,7 +16,7 @@ from vadose.errors import VadoseError
 from vadose.grid import nanoseconds
 from vadose.insitu.headers import Layout, ascii_of, malformed
 
-Words = NDArray[np.uint64]
+ByteWords = NDArray[np.uint64]
 Places = NDArray[np.intp]
 
 _WORD = 8
@@ -100,7 +100,7 @@ class _Text:
         written = np.flatnonzero(ends > starts)[layout.header :]
         return cls(content + b" " * (layout.ending + _LONGEST_ENDING), layout, starts[written], ends[written])
 
-    def words(self, offset: int) -> Words:
+    def words(self, offset: int) -> ByteWords:
         """Eight bytes of each line from an offset on, whatever they belong to."""
         return self._bytes(self.start, offset, _WORD).view("<u8")
 
@@ -124,7 +124,7 @@ class _Text:
         return windows[start + offset]
 
 
-def _days(text: _Text, after: Words) -> NDArray[np.int64]:
+def _days(text: _Text, after: ByteWords) -> NDArray[np.int64]:
     """Days since 1970 of the date of each line, its first ten bytes. Those of one day mostly stand together."""
     before, day = text.words(0), after << np.uint64(48)
     change = np.append(True, (before[1:] != before[:-1]) | (day[1:] != day[:-1]))
@@ -144,7 +144,7 @@ def _dates(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.where(sound, days.view(np.int64), _NO_TIME)
 
 
-def _clock(after: Words) -> NDArray[np.int64]:
+def _clock(after: ByteWords) -> NDArray[np.int64]:
     """Minutes since midnight of the clock of each line, " HH:MM" after its date; _NO_TIME where it is none."""
     word = after >> np.uint64(16)
     minutes = np.zeros(word.size, np.int64)
@@ -171,7 +171,7 @@ def _endings(text: _Text) -> tuple[NDArray[np.float64], Places, tuple[str, ...]]
     return value[group], place[group], flags
 
 
-def _distinct(words: list[Words]) -> tuple[Places, Places]:
+def _distinct(words: list[ByteWords]) -> tuple[Places, Places]:
     """Lines by their words: the group of each, and one line of each group. Two groups may have the same words.
 
     Lines meet the last one whose words have the same checksum, of 15 bits; one that differs from it stays alone.

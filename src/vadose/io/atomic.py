@@ -38,7 +38,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         OSError: it cannot be written, such as on a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = _temporary_name(path)
     try:
         yield temporary
         _swap(temporary, path)
@@ -77,7 +77,7 @@ def scratch(path: Path) -> Iterator[Path]:
     """Yield a hidden folder beside `path`, removed in the end; what a killed run leaves of it counts as its
     leftovers.
     """
-    folder = _beside(path)
+    folder = _temporary_name(path)
     folder.mkdir(parents=True)
     try:
         yield folder
@@ -157,7 +157,7 @@ def is_leftover(name: str) -> bool:
     return _LEFTOVER.fullmatch(name) is not None
 
 
-def _beside(path: Path) -> Path:
+def _temporary_name(path: Path) -> Path:
     return path.with_name(f"{_prefix(path)}{uuid.uuid4().hex[:8]}{path.suffix}")
 
 

@@ -54,11 +54,11 @@ def read_bytes(path: Path, largest: int = LARGEST_JSON, asked: str = "", remedy:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            told = os.fstat(descriptor)
-            if not stat.S_ISREG(told.st_mode):
-                raise Unreadable(asked, f"It is {_kind_of(told.st_mode)}, not a regular file", remedy)
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable(asked, f"It is {_kind_of(status.st_mode)}, not a regular file", remedy)
             with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = file.read(min(told.st_size, largest) + 1)
+                content = file.read(min(status.st_size, largest) + 1)
         finally:
             os.close(descriptor)
     except Unreadable:

@@ -23,10 +23,10 @@ def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Ite
     while waiting:
         place = waiting.pop()
         try:
-            told = place.stat()
-            if (told.st_dev, told.st_ino) in entered:
+            status = place.stat()
+            if (status.st_dev, status.st_ino) in entered:
                 continue
-            entered.add((told.st_dev, told.st_ino))
+            entered.add((status.st_dev, status.st_ino))
             with os.scandir(place) as listed:
                 entries = sorted((one for one in listed if not one.name.startswith(".")), key=lambda one: one.name)
         except OSError as error:

@@ -101,7 +101,7 @@ def alone_at(path: Path) -> Iterator[Path]:
         yield path
 
 
-def settle(path: Path) -> None:
+def wait_for_replacement(path: Path) -> None:
     """Before a folder is read that may just be replaced: wait for it, or put back what a dead run took away."""
     until = time.monotonic() + PATIENCE_S
     while not path.exists() and is_replaced(path) and time.monotonic() < until:
@@ -203,12 +203,12 @@ def _holder(descriptor: int, lock: Path) -> dict[str, Any]:
     if not content.strip():
         return {}
     try:
-        told = parse_json(content, f"lock: {lock}")
+        holder = parse_json(content, f"lock: {lock}")
     except Unreadable:
-        told = None
-    if not isinstance(told, dict) or not told.keys() <= {"pid", "host"}:
+        holder = None
+    if not isinstance(holder, dict) or not holder.keys() <= {"pid", "host"}:
         raise _no_lock(lock)
-    return told
+    return holder
 
 
 def _lives(pid: int) -> bool:

@@ -34,12 +34,12 @@ class _LogFile(logging.FileHandler):
     """The log file; each record is appended in one write, so that several processes share it."""
 
 
-def begin_logging(file: Path | None, console: logging.Handler | None = None, verbose: bool = False) -> None:
+def begin_logging(file: Path | None, terminal: logging.Handler | None = None, verbose: bool = False) -> None:
     """Log to a file, and to the terminal.
 
     Args:
         file: appended to; records of the package at INFO, of other packages at WARNING.
-        console: the package's warnings go to it, and if `verbose` its records at INFO, without those that are printed.
+        terminal: the package's warnings go to it, and if `verbose` its records at INFO, without those that are printed.
         verbose: whether the terminal shows INFO.
 
     Raises:
@@ -50,10 +50,10 @@ def begin_logging(file: Path | None, console: logging.Handler | None = None, ver
     if file is not None:
         logging.getLogger().addHandler(_log_file(file))
         os.environ[LOG_FILE] = str(file.absolute())
-    if console is not None:
-        console.setLevel(logging.INFO if verbose else logging.WARNING)
-        console.addFilter(lambda record: not getattr(record, "printed", False))
-        package.addHandler(console)
+    if terminal is not None:
+        terminal.setLevel(logging.INFO if verbose else logging.WARNING)
+        terminal.addFilter(lambda record: not getattr(record, "printed", False))
+        package.addHandler(terminal)
     package.setLevel(logging.INFO if verbose or file else logging.WARNING)
 
 

@@ -29,7 +29,7 @@ def tune_malloc() -> None:
 def peak_mb() -> float:
     """Most memory that this process has held, MB; where the system tells no more, that of its parent when it began."""
     try:
-        told = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text()
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return int(told.split("VmHWM:")[1].split()[0]) / 1024
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024

@@ -53,10 +53,10 @@ class Request:
         """
         start = out.parent.resolve()
 
-        def told(value: Any) -> str:
+        def as_text(value: Any) -> str:
             return os.path.relpath(value.resolve(), start) if isinstance(value, Path) else repr(value)
 
-        text = json.dumps(asked, sort_keys=True, default=told)
+        text = json.dumps(asked, sort_keys=True, default=as_text)
         return cls(command, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16])
 
     @property

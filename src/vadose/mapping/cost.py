@@ -60,7 +60,7 @@ class CostEstimate:
         )
 
 
-def estimate_cost(request: MapRequest, crew: Executor) -> CostEstimate:
+def estimate_cost(request: MapRequest, executor: Executor) -> CostEstimate:
     """Return what a map would cost; nothing is written.
 
     Time and memory are those of the tasks that are finished in the folder, if there are any; otherwise one moment of
@@ -76,7 +76,7 @@ def estimate_cost(request: MapRequest, crew: Executor) -> CostEstimate:
     done = {task: receipt for task, receipt in receipts.items() if receipt is not None}
     left = [task for task in tasks if task not in done]
     seconds_a_cell, memory_mb, measured = _of_receipts(done) if done else _of_one_tile(prepared)
-    work = seconds_a_cell * sum(map(_size, left)) / crew.workers
+    work = seconds_a_cell * sum(map(_size, left)) / executor.workers
     return CostEstimate(
         tiles=len(plan.tiles),
         moments=len(plan.moments),
@@ -86,7 +86,7 @@ def estimate_cost(request: MapRequest, crew: Executor) -> CostEstimate:
         bytes_by_source=_bytes(prepared.held),
         seconds=work,
         memory_mb=memory_mb,
-        measured=f"{measured}; {crew.workers} workers",
+        measured=f"{measured}; {executor.workers} workers",
         inputs=prepared.inputs,
     )
 

@@ -88,12 +88,12 @@ class _Asked:
             files: of the source.
         """
         times = nanoseconds([self.moments[0] if one.time is None else one.time for one in files])
-        told = {
+        coordinates = {
             "time": times,
             AVAILABLE_AT: ("time", times_or_never(one.available_at for one in files)),
             REPLACED_AT: ("time", times_or_never(one.replaced_at for one in files)),
         }
-        publication = Publication.of(self.windows.dated(xr.Dataset(coords=told), source))
+        publication = Publication.of(self.windows.dated(xr.Dataset(coords=coordinates), source))
         first, last = (
             nanoseconds([time if at is None else at for time, at in zip(times, ends, strict=True)])
             for ends in ([one.first for one in files], [one.last for one in files])

@@ -17,7 +17,7 @@ from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.config import SIMULATED, is_simulated
 from vadose.experiment.product_identity import differences, products_of_run
 from vadose.experiment.run import Run
-from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, told
+from vadose.experiment.unread import LIST, left_out_of, needed, require_seen, unread_lines
 from vadose.fusion import FeatureBuilder
 from vadose.grid import AreaOfInterest, Period
 from vadose.inference import mask_spec
@@ -100,7 +100,7 @@ def make_map(
     request: MapRequest,
     report: Progress,
     truth: Sequence[xr.DataArray] = (),
-    crew: Executor = ALONE,
+    executor: Executor = ALONE,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Make a map, or go on with one that was interrupted: only tiles that are not finished are estimated.
@@ -109,7 +109,7 @@ def make_map(
         request: what to map.
         report: told (tasks done, tasks, what).
         truth: for pictures, as `vadose.maps.plotting.picture` takes it.
-        crew: who does the tiles.
+        executor: who does the tiles.
         tell: told what the archive gives otherwise than the networks learned it, what of it was not read, and the part
             of the cells for which each source was observed.
 
@@ -134,8 +134,8 @@ def make_map(
     for entry in left_out:
         LOGGER.info("left out: %s %s: %s", entry.source, entry.name, entry.reason)
     with MAP.folder(request.out, ["plan.json", "collection.json"]):
-        prepared.plan.settle(request.out)
-        _finish(prepared, report, crew)
+        prepared.plan.write_or_verify(request.out)
+        _finish(prepared, report, executor)
         try:
             coverage = Coverage()
             made = {**prepared.declared, **_unread(left_out)}
@@ -270,7 +270,7 @@ def _summarise(out: Path, left_out: Sequence[LeftOut], coverage: Coverage, tell:
     write_json(out / LIST, content)
     if shares_of:
         tell(shares_text(shares_of, "cells"))
-    for line in told(left_out, out / LIST):
+    for line in unread_lines(left_out, out / LIST):
         tell(line)
 
 
@@ -291,14 +291,14 @@ def _require_something(prepared: Prepared) -> None:
         raise nothing
 
 
-def _finish(prepared: Prepared, report: Progress, crew: Executor) -> None:
+def _finish(prepared: Prepared, report: Progress, executor: Executor) -> None:
     """Do the tasks that are not finished."""
     out, tasks = prepared.request.out, prepared.plan.tasks
     waiting = [task for task in tasks if tile_files.finished(out, task) is None]
     done, failed = len(tasks) - len(waiting), dict[str, str]()
     report(done, len(tasks), "mapped")
-    LOGGER.info("%d of %d tiles are finished; the others are computed by %s", done, len(tasks), crew)
-    for task, error in crew.each(prepared.bench, prepared.tools, waiting):
+    LOGGER.info("%d of %d tiles are finished; the others are computed by %s", done, len(tasks), executor)
+    for task, error in executor.each(prepared.bench, prepared.tools, waiting):
         if error is None:
             done += 1
         else:

@@ -106,25 +106,25 @@ def write_products(
         for sheet in map_frames(request.out, plan, coverage):
             for whole in wholes:
                 whole.put(sheet.moment, sheet.zones)
-            drawn = _drawn(request, plan, sheet, notice, truth)
-            shown += drawn
+            images = _write_pictures(request, plan, sheet, notice, truth)
+            shown += images
             if "cog" in request.formats:
-                scenes += _scenes(request, sheet, made_from, notice, drawn)
+                scenes += _scenes(request, sheet, made_from, notice, images)
     together = [path for whole in wholes for path in whole.paths]
     write_catalogue(request.out, plan.area, plan.moments, scenes, together, made_from=made_from, notice=notice)
     return (*(scene.path for scene in scenes), *together, *shown)
 
 
 def _scenes(
-    request: MapRequest, sheet: MapFrame, made_from: Mapping[str, Any], notice: str, drawn: Sequence[Path]
+    request: MapRequest, sheet: MapFrame, made_from: Mapping[str, Any], notice: str, images: Sequence[Path]
 ) -> list[Scene]:
     declared = dict(made_from) | {"items": list(sheet.items)}
     paths = write_map(request.out, sheet.zones, time=sheet.moment, made_from=declared, notice=notice)
     pairs = zip(paths, sheet.zones, strict=True)
-    return [Scene(path, sheet.moment, zone, next(iter(drawn), None)) for path, zone in pairs]
+    return [Scene(path, sheet.moment, zone, next(iter(images), None)) for path, zone in pairs]
 
 
-def _drawn(
+def _write_pictures(
     request: MapRequest, plan: Plan, sheet: MapFrame, notice: str, truth: Sequence[xr.DataArray]
 ) -> tuple[Path, ...]:
     if not request.pictures:

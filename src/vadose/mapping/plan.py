@@ -64,7 +64,7 @@ class Plan:
         """Checksum of the content."""
         return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
 
-    def settle(self, folder: Path) -> None:
+    def write_or_verify(self, folder: Path) -> None:
         """Write the plan into a folder, or find it there already.
 
         Raises:

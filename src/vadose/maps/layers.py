@@ -30,14 +30,14 @@ _NONE: Mapping[str, ArrayLike] = MappingProxyType({})
 
 
 def map_dataset(
-    cells: GeoBox, mean: ArrayLike, spread: ArrayLike, quality: ArrayLike, ages: Mapping[str, ArrayLike] = _NONE
+    cells: GeoBox, mean: ArrayLike, std: ArrayLike, quality: ArrayLike, ages: Mapping[str, ArrayLike] = _NONE
 ) -> xr.Dataset:
     """Put the layers of a map on the grid of its cells.
 
     Args:
         cells: the grid, of any CRS.
         mean: soil moisture (y, x), m3 m-3, NaN where there is no estimate.
-        spread: standard deviation of its error (y, x), m3 m-3.
+        std: standard deviation of its error (y, x), m3 m-3.
         quality: bits of `Quality` (y, x), `NODATA` for cells that are not in the area.
         ages: by source, days from its observation to the moment of the map (y, x), NaN where there is none.
 
@@ -59,7 +59,7 @@ def map_dataset(
     }
     arrays: dict[str, NDArray[Any]] = {
         "soil_moisture": np.asarray(mean, np.float32),
-        "soil_moisture_std": np.asarray(spread, np.float32),
+        "soil_moisture_std": np.asarray(std, np.float32),
         "quality": _flags(np.asarray(quality)),
         **{name: np.asarray(age, np.float32) for name, age in zip(named, ages.values(), strict=True)},
     }

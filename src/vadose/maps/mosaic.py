@@ -46,7 +46,7 @@ class Mosaic:
         self,
         tile: Tile,
         mean: ArrayLike,
-        spread: ArrayLike,
+        std: ArrayLike,
         quality: ArrayLike,
         ages: Mapping[str, ArrayLike] | None = None,
     ) -> None:
@@ -54,7 +54,7 @@ class Mosaic:
 
         Args:
             tile: one of the map's tiles; its halo is of no concern.
-            mean, spread, quality, ages: (y, x) of the tile's cells, halo excluded, as `map_dataset` describes.
+            mean, std, quality, ages: (y, x) of the tile's cells, halo excluded, as `map_dataset` describes.
 
         Raises:
             VadoseError: a tile that is not awaited, or arrays that `map_dataset` refuses.
@@ -67,7 +67,7 @@ class Mosaic:
                 "Put each tile of the map once",
             )
         self._zones[tile.epsg].put(
-            tile, map_dataset(tile.cells, mean, spread, quality, ages or {}), self._area.contains_cells(tile)
+            tile, map_dataset(tile.cells, mean, std, quality, ages or {}), self._area.contains_cells(tile)
         )
         self._waiting.remove(tile)
 

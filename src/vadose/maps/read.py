@@ -33,20 +33,20 @@ def read_map(path: StrPath) -> xr.Dataset:
     """
     path = Path(path)
     flags = path.with_name(f"{path.stem}_quality.tif")
-    (mean, spread), grid, tags, _ = _bands(path, ("soil_moisture", "soil_moisture_std"))
+    (mean, std), grid, tags, _ = _bands(path, ("soil_moisture", "soil_moisture_std"))
     (quality,), flag_grid, _, _ = _bands(flags, ("quality",))
     aged = path.with_name(f"{path.stem}_age.tif")
     days, age_grid, _, sources = _bands(aged) if aged.is_file() else (np.empty(0), grid, {}, ())
-    for beside, its_grid in ((flags, flag_grid), (aged, age_grid)):
+    for other, its_grid in ((flags, flag_grid), (aged, age_grid)):
         if its_grid != grid:
-            raise VadoseError(f"map: {beside}", f"Its grid is another than that of {path.name}", "Write the map anew")
+            raise VadoseError(f"map: {other}", f"Its grid is another than that of {path.name}", "Write the map anew")
     attrs = {name: tags[name] for name in ("declaration", "notice") if name in tags}
     time = nanosecond(tags["time"].removesuffix("Z"), f"map: {path}")
     ages = dict(zip(sources, days, strict=True))
-    return map_dataset(grid, mean, spread, _widened(quality), ages).assign_coords(time=time).assign_attrs(attrs)
+    return map_dataset(grid, mean, std, _as_uint32(quality), ages).assign_coords(time=time).assign_attrs(attrs)
 
 
-def _widened(quality: NDArray[np.generic]) -> NDArray[np.uint32]:
+def _as_uint32(quality: NDArray[np.generic]) -> NDArray[np.uint32]:
     """Quality of 32 bits; cells outside the map were 65535 in files of 16 bits."""
     wide = quality.astype(np.uint32)
     return np.where(wide == _NODATA_16, np.uint32(NODATA), wide) if quality.dtype == np.uint16 else wide

@@ -178,9 +178,9 @@ def _csv(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:  #
 
 
 def _parquet(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
-    told = table.copy(deep=False)
-    told.attrs = {name: text for name, text in (("notice", notice), ("request", request)) if text}
-    told.to_parquet(path, index=False)
+    written = table.copy(deep=False)
+    written.attrs = {name: text for name, text in (("notice", notice), ("request", request)) if text}
+    written.to_parquet(path, index=False)
 
 
 def _netcdf(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:

@@ -168,6 +168,6 @@ def _statistics(values: NDArray[Any], nodata: float) -> dict[str, float]:
     there = values[(values != nodata) & ~np.isnan(values)].astype(np.float64)
     if not there.size:
         return {}
-    told = {"MINIMUM": there.min(), "MAXIMUM": there.max(), "MEAN": there.mean(), "STDDEV": there.std()}
-    told["VALID_PERCENT"] = 100 * there.size / values.size
-    return {f"STATISTICS_{name}": float(f"{value:.6g}") for name, value in told.items()}
+    statistics = {"MINIMUM": there.min(), "MAXIMUM": there.max(), "MEAN": there.mean(), "STDDEV": there.std()}
+    statistics["VALID_PERCENT"] = 100 * there.size / values.size
+    return {f"STATISTICS_{name}": float(f"{value:.6g}") for name, value in statistics.items()}

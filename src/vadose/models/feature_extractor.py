@@ -72,8 +72,8 @@ def _of_past(past: HistoryFilters, now: Tensor, column: Column) -> Tensor:
             return past.filtered(column.span) - past.mean
         case Kind.LAG:
             return past.before(int(column.span))
-    lasting = {Kind.MEAN: past.mean, Kind.STD: past.std, Kind.LOWEST: past.lowest, Kind.HIGHEST: past.highest}
-    return lasting[column.kind]
+    statistics = {Kind.MEAN: past.mean, Kind.STD: past.std, Kind.LOWEST: past.lowest, Kind.HIGHEST: past.highest}
+    return statistics[column.kind]
 
 
 def cell_means(pixels: Tensor, halo: int) -> Tensor:

@@ -26,7 +26,7 @@ class FeatureScaler(nn.Module):
 
     mean: Tensor
     std: Tensor
-    told: Tensor
+    presence_columns: Tensor
     levels: Tensor
 
     def __init__(self, columns: tuple[Column, ...], scaling: ScalingStats) -> None:
@@ -36,7 +36,9 @@ class FeatureScaler(nn.Module):
         self.register_buffer("std", moments[:, 1, None, None])
         levels = [number for number, column in enumerate(columns) if column.kind in LEVELS]
         self.register_buffer("levels", torch.tensor(levels, dtype=torch.long), persistent=False)
-        self.register_buffer("told", torch.tensor(_telling(columns), dtype=torch.long), persistent=False)
+        self.register_buffer(
+            "presence_columns", torch.tensor(_presence_columns(columns), dtype=torch.long), persistent=False
+        )
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Scaled values, 0 where missing, and presence, 1 or 0; both (batch, column, y, x)."""
@@ -77,8 +79,8 @@ def _nominal(column: Column, scaling: ScalingStats) -> tuple[float, float]:
     return (0.0 if column.kind in (Kind.DEPARTURE, Kind.FILTERED_DEPARTURE, Kind.STD) else mean), std
 
 
-def _telling(columns: tuple[Column, ...]) -> list[int]:
-    """Return the columns whose presence is told: the first of each quantity, and the mean of its past."""
+def _presence_columns(columns: tuple[Column, ...]) -> list[int]:
+    """Return the columns whose presence is an input: the first of each quantity, and the mean of its past."""
     first = {column.quantity: number for number, column in reversed(list(enumerate(columns)))}
     means = [number for number, column in enumerate(columns) if column.kind is Kind.MEAN]
     return sorted({*first.values(), *means})

@@ -29,27 +29,27 @@ class Noise(nn.Module):
     """Normal noise, of each sample for what moves and of each sensor for what lasts.
 
     Args:
-        moving: standard deviation of each column, 0 for those that last.
-        lasting: of each column, 0 for those that move.
+        moving: standard deviation of the noise of a sample, by column; 0 for time-invariant columns.
+        per_sensor: standard deviation of the noise of a sensor, by column; 0 for dynamic columns.
     """
 
     moving: Tensor
-    lasting: Tensor
+    per_sensor: Tensor
 
-    def __init__(self, moving: Tensor, lasting: Tensor) -> None:
+    def __init__(self, moving: Tensor, per_sensor: Tensor) -> None:
         super().__init__()
         self.register_buffer("moving", moving[:, None, None], persistent=False)
-        self.register_buffer("lasting", lasting[:, None, None], persistent=False)
+        self.register_buffer("per_sensor", per_sensor[:, None, None], persistent=False)
 
     def forward(self, columns: Tensor, sensor: Tensor | None) -> Tensor:
         """Shake (batch, column, y, x)."""
-        return add_group_noise(columns + self.moving * torch.randn_like(columns), self.lasting, sensor)
+        return add_group_noise(columns + self.moving * torch.randn_like(columns), self.per_sensor, sensor)
 
 
-def noise_of(columns: tuple[Column, ...], moving: float, lasting: float, static: float) -> Noise:
+def noise_of(columns: tuple[Column, ...], moving: float, per_sensor: float, static: float) -> Noise:
     """Noise by what a column tells of: the moment, the past of a place, or its ground."""
     of_place = [
-        static if column.kind is Kind.STATIC else lasting if column.time_invariant else 0.0 for column in columns
+        static if column.kind is Kind.STATIC else per_sensor if column.time_invariant else 0.0 for column in columns
     ]
     return Noise(torch.tensor([0.0 if c.time_invariant else moving for c in columns]), torch.tensor(of_place))
 

@@ -55,7 +55,7 @@ class FusionNetwork(nn.Module):
         self.register_buffer("of_level", torch.tensor(level, dtype=torch.long), persistent=False)
         self.standard = FeatureScaler(self.columns, scaling)
         self.noise = noise_of(self.columns, shape.noise, shape.time_invariant_noise, shape.static_noise)
-        features = len(self.columns) + len(self.standard.told)
+        features = len(self.columns) + len(self.standard.presence_columns)
         if shape.cell_features:
             self.cells = perceptron(features, shape.cell_features, 1, shape.dropout)
             features = shape.cell_features
@@ -84,11 +84,11 @@ class FusionNetwork(nn.Module):
             sensor: (sample,), a number for each sensor; without it every sample is one of its own.
         """
         scaled, there = self.standard(FeatureExtractor.of(batch, self.needs).columns(self.columns))
-        lasting = scaled[:, self.of_level]
+        static = scaled[:, self.of_level]
         if self.training:
-            lasting = add_group_noise(lasting, self.shape.head_noise, sensor) * there[:, self.of_level]
+            static = add_group_noise(static, self.shape.head_noise, sensor) * there[:, self.of_level]
             scaled = self.noise(scaled, sensor) * there
-        branches = [torch.cat([scaled, there[:, self.standard.told]], dim=1)]
+        branches = [torch.cat([scaled, there[:, self.standard.presence_columns]], dim=1)]
         if self.shape.cell_features:
             branches = [self.cells(branches[0])]
         if self.needs.pixels:
@@ -96,9 +96,9 @@ class FusionNetwork(nn.Module):
         if self.needs.history.variables and self.shape.gru_size:
             branches.append(self.past(self.scaled_history(batch.history)))
         raw = self.head(self.hidden(torch.cat(branches, dim=1)))
-        level = self.label_mean + self.label_std * self.level(lasting)
-        spread = SMALLEST_SPREAD + self.label_std * nn.functional.softplus(raw[:, 1])
-        return NetworkOutput(level, self.label_std * raw[:, 0], spread)
+        level = self.label_mean + self.label_std * self.level(static)
+        std = SMALLEST_SPREAD + self.label_std * nn.functional.softplus(raw[:, 1])
+        return NetworkOutput(level, self.label_std * raw[:, 0], std)
 
     @torch.no_grad()
     def fit_columns(self, batches: Iterable[Batch]) -> None:
@@ -109,8 +109,8 @@ class FusionNetwork(nn.Module):
     def estimate(self, batch: Batch) -> Estimate:
         """Mean and spread of every cell; clipped to what is physical."""
         self.eval()
-        mean, spread = self(batch.to(self.label_mean.device))
-        return Estimate(mean.clamp(0, 1).cpu().numpy(), spread.cpu().numpy())
+        mean, std = self(batch.to(self.label_mean.device))
+        return Estimate(mean.clamp(0, 1).cpu().numpy(), std.cpu().numpy())
 
     @torch.inference_mode()
     def out_of_distribution(self, batch: Batch) -> NDArray[np.bool_]:

@@ -94,9 +94,9 @@ def roles_of(variable: xr.DataArray) -> dict[str, str]:
 
 
 def _role(name: str, attrs: Mapping[str, Any], dtype: np.dtype[Any]) -> str:
-    told = _STANDARD.get(str(attrs.get("standard_name", ""))) or _DEGREES.get(str(attrs.get("units", "")))
+    stated = _STANDARD.get(str(attrs.get("standard_name", ""))) or _DEGREES.get(str(attrs.get("units", "")))
     axis = {"X": "x", "Y": "y", "T": "time"}.get(str(attrs.get("axis", "")))
-    return told or axis or ("time" if dtype.kind == "M" else _NAMES.get(name.lower(), ""))
+    return stated or axis or ("time" if dtype.kind == "M" else _NAMES.get(name.lower(), ""))
 
 
 def _crs(variable: xr.DataArray, x: xr.DataArray, y: xr.DataArray, asked: str) -> CRS:
@@ -114,8 +114,10 @@ def _crs(variable: xr.DataArray, x: xr.DataArray, y: xr.DataArray, asked: str) -
 
 
 def _is_degrees(axis: xr.DataArray) -> bool:
-    told = str(axis.attrs.get("standard_name", "")) in {"longitude", "latitude"} or axis.attrs.get("units") in _DEGREES
-    return told or str(axis.name).lower() in _GEOGRAPHIC
+    stated = (
+        str(axis.attrs.get("standard_name", "")) in {"longitude", "latitude"} or axis.attrs.get("units") in _DEGREES
+    )
+    return stated or str(axis.name).lower() in _GEOGRAPHIC
 
 
 def _check_degrees(columns: Floats, rows: Floats, roles: Mapping[str, str], asked: str) -> None:
@@ -146,10 +148,11 @@ def _step(centres: Floats, other: Floats) -> float:
 
 def _no_axes(variable: xr.DataArray, asked: str) -> VadoseError:
     flat = [str(name) for name in variable.coords if variable.coords[name].ndim == 2]
-    told = f", and places of two dimensions ({', '.join(flat)})" if flat else ""
+    places = f", and places of two dimensions ({', '.join(flat)})" if flat else ""
     return VadoseError(
         f"{asked}: its axes",
-        f"Variable '{variable.name}' has the dimensions {', '.join(map(str, variable.dims))}{told}: no axis of x and y",
+        f"Variable '{variable.name}' has the dimensions {', '.join(map(str, variable.dims))}{places}: "
+        "no axis of x and y",
         "Give each of the two axes its coordinate, with a CF standard_name, and a grid mapping where it is projected",
     )
 

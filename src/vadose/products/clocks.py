@@ -132,8 +132,8 @@ def _joined(stem: str, first: _Stamp, second: _Stamp) -> Clock | None:
     if first.clock == second.clock:
         return first.clock
     apart = second.clock.start - first.clock.start
-    beside = _BETWEEN_START_AND_STOP.fullmatch(stem[first.end : second.begin])
-    if beside and first.clock.has_clock and second.clock.has_clock and 0 <= apart / _SECOND <= _LONGEST_PASS / _SECOND:
+    joined = _BETWEEN_START_AND_STOP.fullmatch(stem[first.end : second.begin])
+    if joined and first.clock.has_clock and second.clock.has_clock and 0 <= apart / _SECOND <= _LONGEST_PASS / _SECOND:
         return Clock(first.clock.start, second.clock.end, True)
     return None
 

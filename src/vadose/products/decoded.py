@@ -80,8 +80,8 @@ def decode(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> Decoded:
 
 def _of_sign(stored: Numbers, attrs: Mapping[str, Any]) -> Numbers:
     """Integers as signed or unsigned as the attribute `_Unsigned` says: NetCDF 3 has no unsigned ones."""
-    told = str(attrs.get("_Unsigned", "")).lower()
-    kind = {"true": "u", "false": "i"}.get(told)
+    unsigned = str(attrs.get("_Unsigned", "")).lower()
+    kind = {"true": "u", "false": "i"}.get(unsigned)
     if kind is None or stored.dtype.kind not in "iu" or stored.dtype.kind == kind:
         return stored
     return stored.view(f"{kind}{stored.dtype.itemsize}")
@@ -155,8 +155,8 @@ def _stated_range(stored: Numbers, attrs: Mapping[str, Any]) -> tuple[_Range, tu
         dtypes.append(dtype)
         texts.append(f"{name} {', '.join(f'{number:g}' for number in numbers)}")
     of_stored = {_is_of_stored(dtype, stored.dtype, attrs) for dtype in dtypes}
-    told = of_stored.pop() if len(of_stored) == 1 else None
-    return _Range(" and ".join(texts), found["valid_min"], found["valid_max"], told), tuple(remarks)
+    stored_range = of_stored.pop() if len(of_stored) == 1 else None
+    return _Range(" and ".join(texts), found["valid_min"], found["valid_max"], stored_range), tuple(remarks)
 
 
 def _is_of_stored(dtype: np.dtype[Any] | None, stored: np.dtype[Any], attrs: Mapping[str, Any]) -> bool | None:

@@ -85,8 +85,8 @@ class Product(Reading):
         if isinstance(self.held, pd.DataFrame):
             return {str(name): one for name, one in self.held.attrs.items()}
         parquet = self.held is None and self.path.is_file() and self.path.suffix.lower() in {".parquet", ".pq"}
-        told = pd.read_parquet(self.path, columns=["time"]).attrs if parquet else {}
-        return {str(name): one for name, one in told.items()}
+        stored = pd.read_parquet(self.path, columns=["time"]).attrs if parquet else {}
+        return {str(name): one for name, one in stored.items()}
 
     def table(self) -> pd.DataFrame:
         """Read the table of predictions and check it.
@@ -108,7 +108,7 @@ class Product(Reading):
         if isinstance(what, cls):
             return what.model_copy(update={"name": name})
         if isinstance(what, str | os.PathLike):
-            return cls.told(f"{name}={os.fspath(what)}", reading).model_copy(update={"name": name})
+            return cls.parse(f"{name}={os.fspath(what)}", reading).model_copy(update={"name": name})
         held: Any = what
         if isinstance(what, xr.DataArray):
             held = (what.to_dataset(name=what.name or SOIL_MOISTURE.name),)
@@ -127,7 +127,7 @@ class Product(Reading):
         return product
 
     @classmethod
-    def told(cls, text: str, reading: Reading) -> "Product":
+    def parse(cls, text: str, reading: Reading) -> "Product":
         """Return a product of the command line: a path, name=path, or a YAML file of this class.
 
         Raises:
@@ -176,7 +176,7 @@ def reading_of(
         raise VadoseError(
             f"evaluate: --select of {', '.join(names)}", "One name stands there twice", "Choose one value each"
         )
-    told = {"variable": variable, "units": units, "layer_depth": layer_depth, "rescale": rescale}
-    told_too: dict[str, Any] = {"porosity": porosity, "window_hours": window_hours, "quality": quality}
-    told_too["select"] = {name.strip(): value.strip() for name, _, value in pairs}
-    return validated(Reading, told | told_too, "evaluate: how gridded files are read", "See 'vadose evaluate --help'")
+    options = {"variable": variable, "units": units, "layer_depth": layer_depth, "rescale": rescale}
+    more: dict[str, Any] = {"porosity": porosity, "window_hours": window_hours, "quality": quality}
+    more["select"] = {name.strip(): value.strip() for name, _, value in pairs}
+    return validated(Reading, options | more, "evaluate: how gridded files are read", "See 'vadose evaluate --help'")

@@ -84,8 +84,8 @@ def _values(variable: xr.DataArray, name: str) -> list[str]:
 
 def _descriptions(variable: xr.DataArray, name: str) -> list[str]:
     """Names of the bands of a raster."""
-    told = variable.attrs.get("long_name", ())
-    return [str(one) for one in told] if name == "band" and isinstance(told, tuple | list) else []
+    names = variable.attrs.get("long_name", ())
+    return [str(one) for one in names] if name == "band" and isinstance(names, tuple | list) else []
 
 
 def _listed(variable: xr.DataArray, names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from vadose.products.axes import roles_of
 from vadose.products.described import Product
 from vadose.products.dimensions import layers_of
 from vadose.products.groups import Held, chosen_paths, groups_above, with_axes
-from vadose.products.times import Told, time_of_file, times_of_axis
+from vadose.products.times import LayerTimes, time_of_file, times_of_axis
 
 _NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".cdf"), (".tif", ".tiff")
 
@@ -48,14 +48,14 @@ class Layers:
 
     Attributes:
         variable: time first, then the ground; lazy, its numbers as they are stored.
-        told: times of its layers.
+        times: times of its layers.
         others: the same layers in versions that count where the first has nothing.
         not_recommended: of each stored number a flag whose lowest bit says that it is not recommended; None for none.
         seconds: of each stored number the time of acquisition, seconds since noon of 2000-01-01; None for none.
     """
 
     variable: xr.DataArray
-    told: Told
+    times: LayerTimes
     others: tuple[xr.DataArray, ...] = ()
     not_recommended: xr.DataArray | None = None
     seconds: xr.DataArray | None = None
@@ -116,9 +116,9 @@ def _decoded(dataset: xr.Dataset, stored: str = "") -> xr.Dataset:
 
 def _held(path: Path, variable: str, root: xr.Dataset, stack: ExitStack, asked: str) -> Held:
     group = variable.rpartition("/")[0]
-    beside = stack.enter_context(_open(path, asked, group)) if group else root
+    siblings = stack.enter_context(_open(path, asked, group)) if group else root
     above = [stack.enter_context(_open(path, asked, name)) if name else root for name in groups_above(variable)]
-    return Held(variable, beside, tuple(above))
+    return Held(variable, siblings, tuple(above))
 
 
 def _layers(product: Product, path: Path, held: Held, root: xr.Dataset, asked: str) -> Layers:
@@ -127,16 +127,16 @@ def _layers(product: Product, path: Path, held: Held, root: xr.Dataset, asked: s
     roles = roles_of(variable)
     time = roles.get("time")
     if time is None:
-        told = time_of_file(_decoded(root).assign_attrs(root.attrs | dataset.attrs), variable, path, asked)
+        times = time_of_file(_decoded(root).assign_attrs(root.attrs | dataset.attrs), variable, path, asked)
     else:
-        told = times_of_axis(dataset, variable, time, path, asked)
+        times = times_of_axis(dataset, variable, time, path, asked)
     ground_and_time = [*roles.values()] if {"x", "y"} <= set(roles) else [*map(str, variable.dims)]
     versions = layers_of(variable, ground_and_time, product.select, asked)
     first, *others = [_time_first(one, time) for one in versions]
     flag, seconds = (_sibling(held, name, first) for name in _names_beside(held.name))
     if flag is not None:  # SMAP's retrievals reach the porosity, which exceeds the valid_max of its files
         first.attrs.pop("valid_max", None)
-    return Layers(first, told, tuple(others), flag if product.quality == "recommended" else None, seconds)
+    return Layers(first, times, tuple(others), flag if product.quality == "recommended" else None, seconds)
 
 
 def _time_first(variable: xr.DataArray, time: str | None) -> xr.DataArray:

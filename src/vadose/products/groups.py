@@ -156,9 +156,9 @@ def _on_ease2(variable: xr.DataArray, y: str, x: str, flat: dict[str, xr.DataArr
     at_x: Floats = _EASE2_WEST_M + (np.arange(columns, dtype=np.float64) + 0.5) * step
     at_y: Floats = _EASE2_NORTH_M - (np.arange(rows, dtype=np.float64) + 0.5) * step
     crs = CRS.from_user_input(_EASE2)
-    for role, axis, told in (("y", 1, _line(flat["y"], 1)), ("x", 0, _line(flat["x"], 0))):
-        if told is not None:
-            _require_near(told, at_y if role == "y" else at_x, axis, step, asked)
+    for role, axis, coordinate in (("y", 1, _line(flat["y"], 1)), ("x", 0, _line(flat["x"], 0))):
+        if coordinate is not None:
+            _require_near(coordinate, at_y if role == "y" else at_x, axis, step, asked)
     mapped = variable.assign_coords(
         {
             y: (y, at_y, {"standard_name": "projection_y_coordinate"}),
@@ -207,9 +207,9 @@ def _line(flat: xr.DataArray | None, axis: int) -> Floats | None:
     lines = np.full(there.shape, np.nan)
     known = values[there] if axis == 1 else values[:, there]
     lines[there] = np.nanmedian(known, axis=axis)
-    spread = np.nanmax(known, axis=axis) - np.nanmin(known, axis=axis)
+    deviation = np.nanmax(known, axis=axis) - np.nanmin(known, axis=axis)
     steps = np.diff(lines[there])
-    if spread.max() > _OFF_GRID * np.abs(steps).min() or not ((steps > 0).all() or (steps < 0).all()):
+    if deviation.max() > _OFF_GRID * np.abs(steps).min() or not ((steps > 0).all() or (steps < 0).all()):
         return None
     return lines
 

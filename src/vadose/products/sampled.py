@@ -99,9 +99,9 @@ def _summed(parts: Sequence[Mapping[str, int]], stored: int) -> list[str]:
 
 def _first_of(remarks: Iterable[str]) -> list[str]:
     """Remarks, of many alike a few."""
-    told = list(remarks)
-    more = [f"{len(told) - _MOST_REMARKS} more remarks of this kind"] if len(told) > _MOST_REMARKS else []
-    return told[:_MOST_REMARKS] + more
+    shown = list(remarks)
+    more = [f"{len(shown) - _MOST_REMARKS} more remarks of this kind"] if len(shown) > _MOST_REMARKS else []
+    return shown[:_MOST_REMARKS] + more
 
 
 def _of_file(product: Product, file: Path | xr.Dataset, lat: Floats, lon: Floats) -> list[_Part]:
@@ -111,12 +111,12 @@ def _of_file(product: Product, file: Path | xr.Dataset, lat: Floats, lon: Floats
 
 
 def _one(layers: Layers, asked: str, lat: Floats, lon: Floats) -> _Part:
-    variable, times = layers.variable, layers.told.times
+    variable, times = layers.variable, layers.times.times
     grid = grid_of(variable, asked)
     column, row, away = grid.cells(lon, lat)
     inside = np.isfinite(away)
     values = np.full((len(times), len(lat)), np.nan)
-    left_out, remarks, stored = Counter[str](), layers.told.remarks, 0
+    left_out, remarks, stored = Counter[str](), layers.times.remarks, 0
     seconds = None
     if inside.any():
         at = grid, row[inside], column[inside]
@@ -149,13 +149,13 @@ def _by_acquisition(day: np.datetime64, values: Floats, seconds: Floats) -> tupl
     its own.
     """
     moments = np.full(values.shape, day)
-    told = np.isfinite(seconds) & (abs(seconds) < _MOST_SECONDS)
-    moments[told] = _J2000 + np.round(seconds[told] / 60).astype("timedelta64[m]")
+    known = np.isfinite(seconds) & (abs(seconds) < _MOST_SECONDS)
+    moments[known] = _J2000 + np.round(seconds[known] / 60).astype("timedelta64[m]")
     moments[abs(moments - day) > np.timedelta64(2, "D")] = day
     times, place = np.unique(moments, return_inverse=True)
-    parted = np.full((len(times), len(values)), np.nan)
-    parted[place, np.arange(len(values))] = values
-    return times, parted
+    split = np.full((len(times), len(values)), np.nan)
+    split[place, np.arange(len(values))] = values
+    return times, split
 
 
 def _decoded(variable: xr.DataArray, at: Places, asked: str) -> Decoded:

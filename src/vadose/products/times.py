@@ -23,7 +23,7 @@ _DAY, _HOUR, _HALF_DAY = np.timedelta64(1, "D"), np.timedelta64(1, "h"), np.time
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class LayerTimes:
     """Times of layers.
 
     Attributes:
@@ -41,7 +41,7 @@ class _Claim:
     clock: Clock
 
 
-def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: Path, asked: str) -> Told:
+def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: Path, asked: str) -> LayerTimes:
     """Stamps of the layers; of means over spans whose bounds are told, the middle of each.
 
     Dates of other calendars count by their year, month and day.
@@ -57,10 +57,10 @@ def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: 
         times = ends[:, 0] + (ends[:, 1] - ends[:, 0]) / 2
     elif _are_months(times):
         remarks += ("its layers are stamped at the first of months and have no bounds: they count from there",)
-    return Told(times, remarks + _beside_name(times, path))
+    return LayerTimes(times, remarks + _beside_name(times, path))
 
 
-def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked: str) -> Told:
+def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked: str) -> LayerTimes:
     """Return the one time of a file without an axis of it: of a coordinate, an attribute, a STAC item beside it, its
     name.
 
@@ -91,7 +91,7 @@ def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked:
         remarks += more
     if not chosen.clock.has_clock and chosen.clock.end - chosen.clock.start <= _DAY:
         remarks += ("days without a clock count from 00:00 UTC",)
-    return Told(np.array([chosen.clock.moment]), remarks)
+    return LayerTimes(np.array([chosen.clock.moment]), remarks)
 
 
 def _dates(axis: xr.DataArray, asked: str) -> tuple[Times, tuple[str, ...]]:
@@ -172,27 +172,27 @@ def _clock_of(attrs: Mapping[str, Any], name: str, asked: str) -> _Claim | None:
 
 def _of_item(path: Path, asked: str) -> Iterator[_Claim]:
     """Yield the time of a STAC item of the same name beside the file."""
-    beside = path.with_suffix(".json")
-    if not beside.is_file():
+    item = path.with_suffix(".json")
+    if not item.is_file():
         return
     try:
-        content = read_json(beside)
+        content = read_json(item)
     except Unreadable:
         return
     properties = content.get("properties")
     if content.get("type") != "Feature" or not isinstance(properties, dict):
         return
-    told = {
+    stated = {
         name: str(properties[name]) for name in ("datetime", "start_datetime", "end_datetime") if properties.get(name)
     }
     moment, begun, ended = (
-        _clock_of(told, name, f"{asked}: the item {beside.name}")
+        _clock_of(stated, name, f"{asked}: the item {item.name}")
         for name in ("datetime", "start_datetime", "end_datetime")
     )
     if moment:
-        yield _Claim(f"the item {beside.name}", moment.clock)
+        yield _Claim(f"the item {item.name}", moment.clock)
     elif begun and ended:
-        yield _Claim(f"the item {beside.name}", _from_to(begun, ended).clock)
+        yield _Claim(f"the item {item.name}", _from_to(begun, ended).clock)
 
 
 def _from_to(begun: _Claim, ended: _Claim) -> _Claim:

@@ -76,14 +76,14 @@ def to_volume(values: Floats, units: str, product: Product) -> tuple[Floats, str
     Raises:
         VadoseError: units that are not known, may mean two things, or are belied by the values.
     """
-    told = (product.units or units).strip()
-    made, words = _way(told, units.strip(), product)(values)
+    stated = (product.units or units).strip()
+    made, words = _way(stated, units.strip(), product)(values)
     least, most = _ends(made)
     low, high = PLAUSIBLE
     if least < low:
-        raise _belied(product, told, f"its least value is {least:g}", "Give fill values their _FillValue")
+        raise _belied(product, stated, f"its least value is {least:g}", "Give fill values their _FillValue")
     if most > high:
-        raise _belied(product, told, f"its greatest value is {most:g} m3 m-3", _GUESS)
+        raise _belied(product, stated, f"its greatest value is {most:g} m3 m-3", _GUESS)
     return made, words
 
 
@@ -170,10 +170,10 @@ def _of_per_cent(values: Floats, units: str, product: Product) -> Floats:
 def _fraction(saturation: Floats, units: str, product: Product) -> Floats:
     """0..1, from per cent where the file says so, or where it says nothing and the values do."""
     least, most = _ends(saturation)
-    told = "per cent" in kind_of(units)[0]
-    if told and 0 < most <= _FRACTION:
+    percent = "per cent" in kind_of(units)[0]
+    if percent and 0 < most <= _FRACTION:
         raise _belied(product, units, f"its greatest value is {most:g} %", "Write fractions with units '1'")
-    scale = 100.0 if told or most > PLAUSIBLE[1] else 1.0
+    scale = 100.0 if percent or most > PLAUSIBLE[1] else 1.0
     if most > _FULL * scale or least < (1 - _FULL) * scale:
         found = f"its values go from {100 * least / scale:g} to {100 * most / scale:g} % of saturation"
         remedy = "Name what are no values by _FillValue, flag_values or valid_range, or give other --units"

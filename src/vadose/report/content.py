@@ -82,7 +82,7 @@ class ReportData:
         return cls(words, scores, strata, found, across, time)
 
     @property
-    def further(self) -> str:
+    def extra_scores(self) -> str:
         """Other scores, Markdown."""
         return extra_scores_markdown(self.scores, self.across, self.time)
 
@@ -91,4 +91,4 @@ class ReportData:
         """The chapters that were given, and those of other scores, strata and published works, Markdown by heading."""
         own = {STRATA: strata_markdown(self.strata)} if len(self.strata) else {}
         beside_works = {BENCHMARK: benchmark_markdown(self.benchmark)} if self.benchmark else {}
-        return {FURTHER: self.further, **self.words.chapters, **own, **beside_works}
+        return {FURTHER: self.extra_scores, **self.words.chapters, **own, **beside_works}

@@ -18,7 +18,7 @@ STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D")
 
 def stated(products: Sequence[ProductScores]) -> list[ProductScores]:
     """Return the products that state a spread."""
-    return [product for product in products if figures(product.spread)["crps"]["samples"]]
+    return [product for product in products if figures(product.reliability)["crps"]["samples"]]
 
 
 def reliability_diagram(products: Sequence[ProductScores], path: Path, notice: str) -> None:
@@ -40,7 +40,7 @@ def draw_reliability(axes: Axes, products: Sequence[ProductScores]) -> None:
     """Draw it into axes."""
     axes.plot((40, 100), (40, 100), color="0.6", linewidth=1, label="true")
     for place, (product, (colour, mark)) in enumerate(zip(products, STYLES * len(products), strict=False)):
-        rows = [figures(product.spread)[f"coverage_{level}"] for level in LEVELS]
+        rows = [figures(product.reliability)[f"coverage_{level}"] for level in LEVELS]
         mean, low, high = (100 * np.array([row[name] for row in rows]) for name in ("mean", "mean_low", "mean_high"))
         levels = np.array(LEVELS) + 0.6 * (place - (len(products) - 1) / 2)
         error = np.clip([mean - low, high - mean], 0, None)

@@ -43,7 +43,7 @@ def extra_scores_markdown(scores: Scores, across: Mapping[str, Spatial], time: T
     """
     header = ("product", *OTHERS.values(), "R in space")
     rows = [
-        (product.name, *_means(figures(product.skill)), _told(across[product.name].r)) for product in scores.products
+        (product.name, *_means(figures(product.skill)), _cell(across[product.name].r)) for product in scores.products
     ]
     meaning = MEANING.format(window=window_words(has_scores(scores.products[0].sensors)["anomaly_samples"]))
     parts = [meaning, markdown_table(header, rows), IN_TIME, markdown_table(*_time_table(time.means))]
@@ -77,7 +77,7 @@ def _means(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
     return [interval(rows[name], "mean", "mean_low", "mean_high") for name in OTHERS]
 
 
-def _told(one: Interval) -> str:
+def _cell(one: Interval) -> str:
     return interval({"value": one.value, "low": one.low, "high": one.high}, "value", "low", "high")
 
 

@@ -52,10 +52,10 @@ def figure_table(found: LiteratureComparison) -> tuple[tuple[str, ...], list[tup
     columns = list(dict.fromkeys((f.over, f.score) for f in found.work.figures))
     titles = (TITLES[score] + (f", {over}" if over != "not told" else "") for over, score in columns)
     header = ("", *titles, CHECKED)
-    told = {column: f for f in found.work.figures for column in [(f.over, f.score)]}
-    rows = [("ours", *(own_text(found.ours.of(told[column])) if found.ours else "–" for column in columns), "")]
+    published = {column: f for f in found.work.figures for column in [(f.over, f.score)]}
+    rows = [("ours", *(own_text(found.ours.of(published[column])) if found.ours else "–" for column in columns), "")]
     if any(over in _MEANS for over, _ in columns):
-        rows.append((OVER_PLACES, *(_over_places(found, told[column]) for column in columns), ""))
+        rows.append((OVER_PLACES, *(_over_places(found, published[column]) for column in columns), ""))
     for key in dict.fromkeys((f.product, f.part) for f in found.work.figures):
         cells = {(f.over, f.score): published_text(f) for f in found.work.figures if (f.product, f.part) == key}
         name = ", ".join(filter(None, ("theirs", *key)))
@@ -72,7 +72,7 @@ def _over_places(found: LiteratureComparison, figure: Figure) -> str:
 
 def open_row(found: LiteratureComparison) -> tuple[str, ...]:
     """Cells under `OPEN` for a work of which we have none."""
-    told = "; ".join(
+    published = "; ".join(
         " ".join(
             filter(
                 None, [f.product, f.part, f.over if f.over != "not told" else "", TITLES[f.score], published_text(f)]
@@ -80,7 +80,7 @@ def open_row(found: LiteratureComparison) -> tuple[str, ...]:
         )
         for f in found.work.figures
     )
-    return found.work.work, told, found.work.checked, found.lacking
+    return found.work.work, published, found.work.checked, found.lacking
 
 
 def benchmark_markdown(found: Sequence[LiteratureComparison]) -> str:

@@ -51,7 +51,7 @@ def scorecard_markdown(
         "## Scores on the same samples",
         markdown_table(*headline_table(scores)),
         *_differences(scores),
-        *_spread(scores),
+        *_uncertainty(scores),
         *(f"## {heading}\n\n{text}" for heading, text in chapters.items()),
         *_extremes(scores.products[0]),
         "## What was left out",
@@ -128,15 +128,15 @@ def _differences(scores: Scores) -> list[str]:
 
 
 def _difference(product: ProductScores, over: str) -> tuple[str, ...]:
-    rows = figures(product.behind)
+    rows = figures(product.differences)
     one = rows["rmse"]
     if over == "places":
-        where, columns, chance = counted(one["places"], "places"), _OVER_PLACES, "p_over_places_holm"
+        where, columns, p_column = counted(one["places"], "places"), _OVER_PLACES, "p_over_places_holm"
     else:
         where, columns = f"{counted(one['sensors'], 'sensors')} ({effective(one['effective'])})", _OVER_SENSORS
-        chance = "p_holm"
+        p_column = "p_holm"
     cells = (interval(rows[name], *columns) for name in HEADLINE)
-    p = " / ".join(number(rows[name][chance]) for name in ("r", "ubrmse", "rmse"))
+    p = " / ".join(number(rows[name][p_column]) for name in ("r", "ubrmse", "rmse"))
     return product.name, where, *cells, p
 
 
@@ -150,7 +150,7 @@ def spread_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     return header, [_reliability(product) for product in stated(scores.products)]
 
 
-def _spread(scores: Scores) -> list[str]:
+def _uncertainty(scores: Scores) -> list[str]:
     header, rows = spread_table(scores)
     if not rows:
         return []
@@ -176,7 +176,7 @@ def place_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
 
 
 def _reliability(product: ProductScores) -> tuple[str, ...]:
-    rows = figures(product.spread)
+    rows = figures(product.reliability)
     cells = (interval(rows[name], "mean", "mean_low", "mean_high") for name in SPREAD)
     return product.name, f"{rows['crps']['samples']:,.0f}", *cells
 

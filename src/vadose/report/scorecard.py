@@ -234,9 +234,9 @@ def _of_product(product: ProductScores) -> dict[str, Any]:
         "rows": dict(product.rows),
         "matched": _records(product.skill.reset_index()),
         "all_its_own_samples": _records(product.own_skill.reset_index()),
-        "spread": _records(product.spread.reset_index()),
+        "spread": _records(product.reliability.reset_index()),
         "coverage_90_by": _records(product.by_place.rename_axis("of_each").reset_index()),
-        "first_minus_this": _records(product.behind.reset_index()),
+        "first_minus_this": _records(product.differences.reset_index()),
         "sensors_left_out": _records(few[[*IDENTITY, "n", "left_out"]]),
     }
 

@@ -21,12 +21,12 @@ MEANING = (
 def strata_tables(strata: pd.DataFrame) -> list[tuple[str, Sequence[str], list[tuple[str, ...]]]]:
     """Return a table for each dimension: title, header and cells; the product is not named where there is one alone."""
     several = len(set(strata["product"])) > 1
-    keep = [place for place, name in enumerate(HEADER) if several or name != "product"]
+    columns = [place for place, name in enumerate(HEADER) if several or name != "product"]
     return [
         (
             str(stratum),
-            [HEADER[place] for place in keep],
-            [tuple(_cells(row)[place] for place in keep) for row in rows.to_dict("records")],
+            [HEADER[place] for place in columns],
+            [tuple(_cells(row)[place] for place in columns) for row in rows.to_dict("records")],
         )
         for stratum, rows in strata.groupby("stratum", sort=False)
     ]
@@ -41,9 +41,9 @@ def strata_markdown(strata: pd.DataFrame) -> str:
 
 
 def _cells(row: Mapping[object, object]) -> tuple[str, ...]:
-    told = {str(name): value for name, value in row.items()}
-    sensors, samples, too_few, places = (f"{told[name]:,}" for name in ("sensors", "samples", "too_few", "places"))
-    new = (interval(told, name, f"{name}_low", f"{name}_high") for name in ("r_over_places", "ubrmse_over_places"))
-    scores = (interval(told, score, f"{score}_low", f"{score}_high") for score in SHOWN)
-    worth = number(float(str(told["effective"])), 1)
-    return str(told["class"]), str(told["product"]), sensors, samples, too_few, places, *new, worth, *scores
+    values = {str(name): value for name, value in row.items()}
+    sensors, samples, too_few, places = (f"{values[name]:,}" for name in ("sensors", "samples", "too_few", "places"))
+    new = (interval(values, name, f"{name}_low", f"{name}_high") for name in ("r_over_places", "ubrmse_over_places"))
+    scores = (interval(values, score, f"{score}_low", f"{score}_high") for score in SHOWN)
+    worth = number(float(str(values["effective"])), 1)
+    return str(values["class"]), str(values["product"]), sensors, samples, too_few, places, *new, worth, *scores

@@ -49,8 +49,8 @@ def effective(places: float | None) -> str:
 
 
 def _sensors(row: Mapping[str, Any]) -> str:
-    told = f" ({effective(row['effective_places'])})" if "effective_places" in row else ""
-    return counted(row["sensors"], "sensors") + told
+    note = f" ({effective(row['effective_places'])})" if "effective_places" in row else ""
+    return counted(row["sensors"], "sensors") + note
 
 
 _HEADLINE = ("r", "ubrmse", "rmse", "bias")

@@ -109,7 +109,8 @@ def modelled_moisture(seen: Simulated) -> Modelled:
     rng, pixels = seen.rng("gldas"), around(seen)
     smooth, ground = antenna_weights(seen, pixels, SMOOTH_M), antenna_weights(seen, pixels, SOIL_M)
     sand, clay = (
-        ground @ share * np.exp(TEXTURE_ERROR * _lasting(rng, ground)) for share in (seen.land.sand, seen.land.clay)
+        ground @ share * np.exp(TEXTURE_ERROR * _persistent_error(rng, ground))
+        for share in (seen.land.sand, seen.land.clay)
     )
     soil = Soil.of(np.clip(sand, 0.05, 0.92), np.clip(clay, 0.03, 0.5))
     rain = perturbed_rain(seen.rain_mm @ smooth.T, rng)
@@ -137,7 +138,7 @@ def around(seen: Simulated) -> Pixels:
     return Pixels.near(seen, rows, columns, WEST + STEP * columns, SOUTH + STEP * rows)
 
 
-def _lasting(rng: np.random.Generator, weights: Floats) -> Floats:
+def _persistent_error(rng: np.random.Generator, weights: Floats) -> Floats:
     """Return a lasting error of pixels: most of it shared by the region."""
     return np.asarray(0.8 * rng.standard_normal() + 0.6 * unit_noise(weights, rng.standard_normal(weights.shape[1:])))
 

@@ -68,21 +68,21 @@ class _Record:
     site: Site
 
 
-def write_sensors(seen: Simulated, probes: Sequence[StationSite], archive: Path) -> None:
+def write_sensors(seen: Simulated, stations: Sequence[StationSite], archive: Path) -> None:
     """Write the stations of a region as part of an ISMN archive.
 
     Each has a sensor at 5 cm or from 0 to 5 cm, or two of them, one at 20 cm, and one of soil temperature.
 
     Args:
         seen: the region at the stations' places, (station,).
-        probes: the stations.
+        stations: the stations.
         archive: folder of the world.
     """
     hours = pd.date_range(seen.times[0], seen.times[-1], freq="h", inclusive="left")
     series = {name: seen.series(hours, name).astype(float) for name in ("moisture", "root", "temperature_c")}
     air_c, rain_mm = _air(seen)
     model_c, model_mm = _model(rain_mm, seen.rng("control"))
-    for number, probe in enumerate(probes):
+    for number, probe in enumerate(stations):
         rng = seen.rng("readings", probe.row, probe.column)
         soil_c, meteorology = series["temperature_c"][:, number], rng.random() < METEOROLOGY
         saturation = float(seen.land.water.saturation[number])

@@ -123,11 +123,11 @@ def _write_soils(_config: WorldConfig, regions: list[RegionSimulator], folder: P
 
 
 def _write_smap(config: WorldConfig, regions: list[RegionSimulator], folder: Path) -> None:
-    smap.write_granules((nature.seen_from_afar() for nature in regions), folder, config)
+    smap.write_granules((nature.footprint_sample() for nature in regions), folder, config)
 
 
 def _write_gldas(config: WorldConfig, regions: list[RegionSimulator], folder: Path) -> None:
-    gldas.write_granules((nature.seen_from_afar() for nature in regions), folder, config)
+    gldas.write_granules((nature.footprint_sample() for nature in regions), folder, config)
 
 
 def _run(tasks: dict[str, Task], workers: int) -> Iterator[tuple[str, str | None]]:

@@ -28,9 +28,9 @@ def perturbed_rain(rain_mm: Floats, rng: np.random.Generator) -> Floats:
     mean = rain_mm.mean(axis=1, keepdims=True)
     common, local = rng.standard_normal(mean.shape), rng.standard_normal(rain_mm.shape)
     error = DAY_ERROR * (np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * local)
-    told = rain_mm * np.exp(error - DAY_ERROR**2 / 2 + LASTING_ERROR * rng.standard_normal())
+    estimated = rain_mm * np.exp(error - DAY_ERROR**2 / 2 + LASTING_ERROR * rng.standard_normal())
     missed = rng.random(mean.shape) < MISSED * np.exp(-mean / MISSED_MM)
     wet = mean > DRY_MM
     false = ~wet & (rng.random(mean.shape) < FALSE * wet.mean() / max(1 - wet.mean(), 0.01))
     made_up = rng.exponential(mean[wet].mean() / 2 if wet.any() else 0.0, mean.shape)
-    return np.asarray(np.where(missed, 0, told) + np.where(false, made_up, 0))
+    return np.asarray(np.where(missed, 0, estimated) + np.where(false, made_up, 0))

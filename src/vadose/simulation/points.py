@@ -55,7 +55,7 @@ class SimulationPoints:
             return np.asarray(parts.mean(axis=(1, 3)).ravel())
         return np.asarray(values.reshape(-1, self.side**2).mean(axis=1))
 
-    def spread(self, values: Floats) -> Floats:
+    def to_places(self, values: Floats) -> Floats:
         """Values of units, (..., unit), at their places."""
         if not self.where.gridded:
             return np.repeat(values, self.side**2, axis=-1)

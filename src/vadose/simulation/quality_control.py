@@ -118,8 +118,8 @@ def _breaks(values: Floats) -> tuple[Marks, Marks]:
     slope = (_moved(values, -1) - _moved(values, 1)) / 2
     usual = pd.Series(slope).rolling(25, min_periods=4, center=True).mean().abs().to_numpy()
     sudden = (np.abs(change) > BREAK) & (np.abs(change) > BREAK_RATIO * np.abs(values))
-    lasting = (np.abs(slope) > BREAK_SLOPE * usual) & (np.abs(later) < 0.1 * np.abs(change))
-    return sudden & lasting & (change < 0), sudden & lasting & (change > 0)
+    persistent = (np.abs(slope) > BREAK_SLOPE * usual) & (np.abs(later) < 0.1 * np.abs(change))
+    return sudden & persistent & (change < 0), sudden & persistent & (change > 0)
 
 
 def _lows(values: Floats, fall: Marks) -> Marks:
@@ -129,7 +129,7 @@ def _lows(values: Floats, fall: Marks) -> Marks:
     steady = (window.var() <= LOW_VARIANCE * window.mean().abs()).shift(1 - LOW_HOURS, fill_value=False)
     runs = pd.DataFrame({"run": _runs(steady.to_numpy()), "value": values, "fall": fall}).groupby("run")
     low = runs["value"].transform("median") <= series.quantile(LOW_SHARE)
-    return _lasting((steady & low & runs["fall"].transform("any")).to_numpy(), LOW_HOURS)
+    return _extended((steady & low & runs["fall"].transform("any")).to_numpy(), LOW_HOURS)
 
 
 def _plateaus(values: Floats) -> Marks:
@@ -144,7 +144,7 @@ def _plateaus(values: Floats) -> Marks:
     ).groupby("run")
     high = runs["value"].transform("mean") > HIGH_SHARE * runs["highest"].transform("last")
     found = high & runs["rise"].transform("first") & runs["fall"].transform("last") & steady
-    return _lasting(found.to_numpy(), HIGH_HOURS)
+    return _extended(found.to_numpy(), HIGH_HOURS)
 
 
 def _runs(marks: Marks) -> NDArray[np.intp]:
@@ -152,7 +152,7 @@ def _runs(marks: Marks) -> NDArray[np.intp]:
     return np.cumsum(np.diff(marks, prepend=False))
 
 
-def _lasting(marks: Marks, hours: int) -> Marks:
+def _extended(marks: Marks, hours: int) -> Marks:
     """Return marks and the hours after them."""
     return pd.Series(marks).rolling(hours, min_periods=1).max().to_numpy().astype(bool)
 

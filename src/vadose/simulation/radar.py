@@ -77,11 +77,11 @@ def scene_noise(land: Land, orbit: int, day: int) -> tuple[Floats, Floats]:
         orbit: relative number.
         day: any number of the pass's day.
     """
-    lasting = ROWS_DB * land.patch.normal(f"rows {orbit}")
+    persistent = ROWS_DB * land.patch.normal(f"rows {orbit}")
     wind = WIND_DB * np.random.default_rng([orbit, day]).standard_normal()
     factors = []
     for band in CLOUD:
-        fields = lasting + UNSTEADY_DB * land.patch.normal(f"{band} {orbit} {day}")
+        fields = persistent + UNSTEADY_DB * land.patch.normal(f"{band} {orbit} {day}")
         factors.append(10 ** (np.where(land.cover == WATER, wind, fields) / 10))
     return factors[0], factors[1]
 

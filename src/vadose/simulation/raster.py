@@ -90,9 +90,9 @@ def _profile(grid: GeoBox, dtype: str, nodata: float | None) -> dict[str, Any]:
 
 def rounded(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     """Return the same numbers with `bits` of mantissa, which compress better."""
-    keep = np.uint32(0xFFFFFFFF << (23 - bits) & 0xFFFFFFFF)
+    mask = np.uint32(0xFFFFFFFF << (23 - bits) & 0xFFFFFFFF)
     half = np.uint32(1 << (22 - bits))
-    return ((values.view(np.uint32) + half) & keep).view(np.float32)
+    return ((values.view(np.uint32) + half) & mask).view(np.float32)
 
 
 def write_item(folder: Path, item: Mapping[str, Any], assets: Mapping[str, Any]) -> None:

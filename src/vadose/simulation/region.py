@@ -45,7 +45,7 @@ def write_region(config: WorldConfig, number: int, archive: Path) -> Iterator[st
         world = nature.simulated(SimulationPoints.block(tile))
         write_block(nature, tile, world, truth)
         for picture in pictures:
-            picture.paint(world, tile, archive)
+            picture.write_block(world, tile, archive)
         if done == total:
             for picture in pictures:
                 picture.describe(archive)
@@ -61,16 +61,16 @@ def _write_sensors(nature: RegionSimulator, archive: Path) -> None:
     def cover_of(eastings: Floats, northings: Floats) -> NDArray[np.intp]:
         return nature.terrain.at(Locations.points(eastings, northings)).cover
 
-    probes = place_stations(nature.tile, nature.region.name, nature.region.sensors, cover_of, rng)
+    stations = place_stations(nature.tile, nature.region.name, nature.region.sensors, cover_of, rng)
     box = nature.tile.cells.boundingbox
-    rows, columns = (np.array([getattr(probe, axis) for probe in probes]) for axis in ("row", "column"))
+    rows, columns = (np.array([getattr(probe, axis) for probe in stations]) for axis in ("row", "column"))
     world = nature.simulated(
         SimulationPoints.cells(
             box.left + CELL_M * (columns // PER_CELL + 0.5), box.top - CELL_M * (rows // PER_CELL + 0.5)
         )
     )
     inside = (rows % PER_CELL) * PER_CELL + columns % PER_CELL
-    write_sensors(world.pick(np.arange(len(probes)) * PER_CELL**2 + inside), probes, archive)
+    write_sensors(world.pick(np.arange(len(stations)) * PER_CELL**2 + inside), stations, archive)
 
 
 def _times(config: WorldConfig) -> pd.DatetimeIndex:

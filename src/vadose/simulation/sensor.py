@@ -90,10 +90,10 @@ def read(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats:
     drift = DRIFT * rng.standard_normal() * hours / HOURS_A_YEAR
     warmth = PER_DEGREE * rng.standard_normal() * (ground.soil_c - ground.soil_c.mean())
     warmth = warmth + _daily(ground.soil_c, rng)
-    told = at_point(ground, site, rng) * (1 - ground.frozen) + drift + warmth
-    told = told + NOISE * rng.standard_normal(len(told))
-    told = _failed(_spiked(_shifted(told, rng), rng), ground.saturation, rng)
-    return np.asarray(np.round(np.clip(told, *TOLD) / STEP) * STEP)
+    reading = at_point(ground, site, rng) * (1 - ground.frozen) + drift + warmth
+    reading = reading + NOISE * rng.standard_normal(len(reading))
+    reading = _failed(_spiked(_shifted(reading, rng), rng), ground.saturation, rng)
+    return np.asarray(np.round(np.clip(reading, *TOLD) / STEP) * STEP)
 
 
 def at_point(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats:
@@ -128,20 +128,20 @@ def _wander(moisture: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(np.interp(clock, np.arange(steps), walk))
 
 
-def _shifted(told: Floats, rng: np.random.Generator) -> Floats:
-    breaks = rng.random(len(told)) < SHIFTS_A_YEAR / HOURS_A_YEAR
-    return np.asarray(told + np.cumsum(np.where(breaks, SHIFT * rng.standard_normal(len(told)), 0)))
+def _shifted(reading: Floats, rng: np.random.Generator) -> Floats:
+    breaks = rng.random(len(reading)) < SHIFTS_A_YEAR / HOURS_A_YEAR
+    return np.asarray(reading + np.cumsum(np.where(breaks, SHIFT * rng.standard_normal(len(reading)), 0)))
 
 
-def _spiked(told: Floats, rng: np.random.Generator) -> Floats:
-    spikes = rng.random(len(told)) < SPIKES_A_YEAR / HOURS_A_YEAR
-    return np.asarray(told + np.where(spikes, SPIKE * rng.standard_normal(len(told)), 0))
+def _spiked(reading: Floats, rng: np.random.Generator) -> Floats:
+    spikes = rng.random(len(reading)) < SPIKES_A_YEAR / HOURS_A_YEAR
+    return np.asarray(reading + np.where(spikes, SPIKE * rng.standard_normal(len(reading)), 0))
 
 
-def _failed(told: Floats, saturation: float, rng: np.random.Generator) -> Floats:
-    held = stretches(len(told), HELD, STRETCH_HOURS, rng)
-    told = told[np.maximum.accumulate(np.where(held, 0, np.arange(len(told))))]
-    low = stretches(len(told), LOW, STRETCH_HOURS, rng)
-    told = np.where(low, 0.02 * rng.random(), told)
-    high = stretches(len(told), HIGH, STRETCH_HOURS, rng)
-    return np.where(high, saturation * rng.uniform(0.95, 1.15), told)
+def _failed(reading: Floats, saturation: float, rng: np.random.Generator) -> Floats:
+    held = stretches(len(reading), HELD, STRETCH_HOURS, rng)
+    reading = reading[np.maximum.accumulate(np.where(held, 0, np.arange(len(reading))))]
+    low = stretches(len(reading), LOW, STRETCH_HOURS, rng)
+    reading = np.where(low, 0.02 * rng.random(), reading)
+    high = stretches(len(reading), HIGH, STRETCH_HOURS, rng)
+    return np.where(high, saturation * rng.uniform(0.95, 1.15), reading)

@@ -60,7 +60,7 @@ class RadarScene:
         """Of the item."""
         return archive / "sentinel-1-rtc" / self.name
 
-    def paint(self, world: Simulated, block: Tile, archive: Path) -> None:
+    def write_block(self, world: Simulated, block: Tile, archive: Path) -> None:
         """Write what is seen of a block."""
         rng = world.rng("sentinel1", self.orbit.key, self.start.toordinal())
         key = rng.integers(2**64, size=2, dtype=np.uint64)

@@ -113,7 +113,7 @@ class OpticalScene:
         """Of the item."""
         return archive / "sentinel-2-l2a" / self.name
 
-    def paint(self, world: Simulated, block: Tile, archive: Path) -> None:
+    def write_block(self, world: Simulated, block: Tile, archive: Path) -> None:
         """Write what is seen of a block."""
         noise = world.rng("sentinel2", self.time.toordinal(), block.west, block.north)
         now = world.at(self.time)

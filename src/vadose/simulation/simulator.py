@@ -71,7 +71,7 @@ class RegionSimulator:
                 rows, columns = min(BLOCK_CELLS, tile.rows - south), min(BLOCK_CELLS, tile.columns - east)
                 yield Tile(tile.epsg, tile.west + east, tile.north - south, columns, rows)
 
-    def seen_from_afar(self) -> Simulated:
+    def footprint_sample(self) -> Simulated:
         """Return the region through the period at points around it, as a radiometer's footprint or a model's pixels
         see it.
         """
@@ -108,8 +108,8 @@ def steps(
         northern = northern_day(date.day_of_year, region.lat)
         warmth = warmth + (np.clip((weather.temperature_c[day] + 2) / 12, 0, 1) - warmth) / 15
         rough = np.where(calendar.tilled_on(northern), TILLED_M, state.roughness_m) - calendar.smooth_m
-        rough = calendar.smooth_m + rough * np.exp(-places.spread(weather.rain_mm[day]) / WEARING_MM)
-        aim = calendar.leaf_area(northern, places.spread(warmth), moistness(land, state.root))
+        rough = calendar.smooth_m + rough * np.exp(-places.to_places(weather.rain_mm[day]) / WEARING_MM)
+        aim = calendar.leaf_area(northern, places.to_places(warmth), moistness(land, state.root))
         leaf_area = state.leaf_area + (aim - state.leaf_area) / LEAF_DAYS
         watered = irrigation(land, state) if region.climate.irrigated else np.zeros(places.where.shape, np.float32)
         for part in range(STEPS):
@@ -131,14 +131,14 @@ def _step(
     snow, reaching = snow_step(state.snow_mm, air)
     temperature = soil_temperature_step(state.temperature_c, air.temperature_c, snow, places.gathered(state.surface))
     bare = np.exp(-0.5 * state.leaf_area)
-    demand = places.spread(np.where(snow > 1, np.float32(0.1), np.float32(1)) * air.evaporation_mm)
+    demand = places.to_places(np.where(snow > 1, np.float32(0.1), np.float32(1)) * air.evaporation_mm)
     surface, root, passed = soil_step(
         land,
         places,
         state.surface,
         state.root,
-        places.spread(reaching) + watered,
-        places.spread(ice_share(temperature)),
+        places.to_places(reaching) + watered,
+        places.to_places(ice_share(temperature)),
         (demand * bare, demand * (1 - bare)),
     )
     return State(surface, root, state.leaf_area, state.roughness_m, snow, temperature), passed

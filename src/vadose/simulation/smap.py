@@ -35,7 +35,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     with scratch(folder / "parts") as kept:
         for number, region in enumerate(seen):
-            _keep(region, number, kept, config)
+            _write_part(region, number, kept, config)
         for km, (first, last) in product(config.radiometer_km, _spans(len(days))):
             table = _joined([_read(path) for path in sorted(kept.glob(f"{km}.{first}.*"))])
             for day in range(first, last):
@@ -43,7 +43,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
                 _write_day(folder / name, EASE[km], table, day)
 
 
-def _keep(region: Simulated, number: int, folder: Path, config: WorldConfig) -> None:
+def _write_part(region: Simulated, number: int, folder: Path, config: WorldConfig) -> None:
     """Write a region's part of the granules: a file a product and span of days."""
     for km in config.radiometer_km:
         look = SmapScene.of(region, EASE[km])

@@ -109,14 +109,14 @@ def _create(group: h5py.Group, variable: Variable, suffix: str, grid: Ease) -> N
         shuffle=True,
         fillvalue=variable.fill,
     )
-    told: dict[str, Any] = {"_FillValue": variable.dtype(variable.fill)}
+    attributes: dict[str, Any] = {"_FillValue": variable.dtype(variable.fill)}
     if variable.units:
-        told["units"] = np.bytes_(variable.units)
+        attributes["units"] = np.bytes_(variable.units)
     if variable.valid:
-        told["valid_min"], told["valid_max"] = map(variable.dtype, variable.valid)
+        attributes["valid_min"], attributes["valid_max"] = map(variable.dtype, variable.valid)
     if variable.flags:
-        told["flag_meanings"] = np.bytes_(variable.flags)
-        told["flag_masks"] = np.bytes_(", ".join(f"{1 << bit}s" for bit in range(len(variable.flags.split()))))
+        attributes["flag_meanings"] = np.bytes_(variable.flags)
+        attributes["flag_masks"] = np.bytes_(", ".join(f"{1 << bit}s" for bit in range(len(variable.flags.split()))))
     coordinates = (f"/{group.name[1:]}/{name}{suffix}" for name in ("latitude", "longitude"))
-    told["coordinates"] = np.bytes_(" ".join(coordinates))
-    dataset.attrs.update(told)
+    attributes["coordinates"] = np.bytes_(" ".join(coordinates))
+    dataset.attrs.update(attributes)

@@ -85,8 +85,8 @@ def _abeam(lon: float, lat: float, half: str, turn: int) -> Overpass | None:
         geod.inv(track_lon[nearest - 1], track_lat[nearest - 1], track_lon[nearest + 1], track_lat[nearest + 1])[0]
     )
     bearing, _, distance = geod.inv(track_lon[nearest], track_lat[nearest], lon, lat)
-    turned = np.radians(bearing) - heading
-    ahead_m, aside_m = distance * np.cos(turned), distance * np.sin(turned)
+    relative = np.radians(bearing) - heading
+    ahead_m, aside_m = distance * np.cos(relative), distance * np.sin(relative)
     if abs(ahead_m) > ABEAM_M:
         return None
     seconds = crossing_s + since_s[nearest] + ahead_m / SPEED_M_S

@@ -170,9 +170,9 @@ class SmapScene:
         """Return what the retrieval makes of the brightness temperatures, and the standard deviation of its noise,
         m3 m-3.
         """
-        lasting, assumed = self.seen.rng("smap"), self.assumed_plants[days]
-        slope, bias = np.exp(SLOPE * lasting.standard_normal()), BIAS * lasting.standard_normal()
-        local = PIXEL_BIAS * unit_noise(self.gain, lasting.standard_normal(self.seen.where.shape))
+        rng, assumed = self.seen.rng("smap"), self.assumed_plants[days]
+        slope, bias = np.exp(SLOPE * rng.standard_normal()), BIAS * rng.standard_normal()
+        local = PIXEL_BIAS * unit_noise(self.gain, rng.standard_normal(self.seen.where.shape))
         white = np.stack([self._white(day, turn) for day, turn in found])
         error = np.minimum(NOISE * np.exp(ATTENUATION * assumed), MOST_NOISE)
         hidden = np.exp(-ATTENUATION * (self.plants[days] - assumed))

@@ -71,8 +71,8 @@ def _looked(normal: Noise) -> Noise:
 @lru_cache
 def _kernel(width_m: float) -> Noise:
     """How a point is smeared, such that unit variance stays."""
-    spread = width_m / PIXEL_M / np.sqrt(8 * np.log(2))
-    taps = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / spread) ** 2)
+    sigma = width_m / PIXEL_M / np.sqrt(8 * np.log(2))
+    taps = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / sigma) ** 2)
     return np.asarray(taps / np.sqrt((taps**2).sum()), np.float32)
 
 

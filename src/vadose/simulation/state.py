@@ -112,17 +112,17 @@ class Simulated:
     @property
     def rain_mm(self) -> Floats:
         """Daily, (day, *places)."""
-        return self.places.spread(self.weather.rain_mm)
+        return self.places.to_places(self.weather.rain_mm)
 
     @property
     def temperature_c(self) -> Floats:
         """Daily mean of the air, (day, *places)."""
-        return self.places.spread(self.weather.temperature_c)
+        return self.places.to_places(self.weather.temperature_c)
 
     @property
     def evaporation_mm(self) -> Floats:
         """Daily, potential, (day, *places)."""
-        return self.places.spread(self.weather.evaporation_mm)
+        return self.places.to_places(self.weather.evaporation_mm)
 
     def rng(self, product: str, *more: int) -> np.random.Generator:
         """Random numbers of a product, the same in whatever order products are made."""
@@ -143,18 +143,18 @@ class Simulated:
         if step.min() < 0 or step.max() > len(self.times) - 1:
             raise ValueError(f"{times.min()} to {times.max()} lies outside of {self.times[0]} to {self.times[-1]}")
         day = np.minimum(step.astype(int) // STEPS, len(kept.root) - 1)
-        temperature = self.places.spread(_between(kept.temperature_c, step))
+        temperature = self.places.to_places(_between(kept.temperature_c, step))
         leaf_area = kept.leaf_area[day].astype(np.float32)
         return SurfaceState(
             moisture=MOISTURE_UNIT * _between(kept.surface, step),
             root=(MOISTURE_UNIT * kept.root[day]).astype(np.float32),
             frozen=ice_share(temperature),
-            snow_mm=self.places.spread(_between(kept.snow_mm, step)),
+            snow_mm=self.places.to_places(_between(kept.snow_mm, step)),
             leaf_area=leaf_area,
             plant_water=plant_water(self.land.cover, leaf_area),
             roughness_m=kept.roughness_m[day].astype(np.float32),
             temperature_c=temperature,
-            air_c=self.places.spread(self._air(step)),
+            air_c=self.places.to_places(self._air(step)),
         )
 
     def _air(self, step: Floats) -> Floats:

@@ -56,7 +56,7 @@ def place_stations(
     found: list[tuple[int, int]] = []
     for _ in range(count):
         for attempt in range(ROUNDS):
-            rows, columns = _drawn(tile, found, count, attempt, rng).T
+            rows, columns = _candidates(tile, found, count, attempt, rng).T
             dry = ~np.isin(cover_of(*_middles(tile, rows, columns)), (WATER, URBAN))
             places = zip(rows[dry].tolist(), columns[dry].tolist(), strict=True)
             free = [place for place in places if place not in found]
@@ -77,7 +77,7 @@ def _middles(tile: Tile, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> t
     return box.left + FIELD_M * (columns + 0.5), box.top - FIELD_M * (rows + 0.5)
 
 
-def _drawn(
+def _candidates(
     tile: Tile, found: list[tuple[int, int]], count: int, attempt: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """Pixels to look at for the next station, (place, row and column), the best first."""

@@ -213,6 +213,6 @@ def _gathered(land: Land, places: SimulationPoints, root: Floats) -> tuple[Float
     soil = land.water
     free = GATHERED * np.maximum(root - soil.field_capacity, 0)
     pooled = places.gathered(free) / places.gathered(land.draw)
-    root = root - free + land.draw * places.spread(pooled)
+    root = root - free + land.draw * places.to_places(pooled)
     spilled = np.maximum(root - soil.saturation, 0)
     return root - spilled, spilled * ROOT_MM

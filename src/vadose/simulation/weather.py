@@ -76,8 +76,8 @@ class Weather:
         """Air temperature in the middle of a step since the first day, (n,), degrees Celsius."""
         day, part = divmod(step, STEPS)
         hours = ((part + 0.5) / STEPS - self.noon_step) * 24
-        swing = np.float32(0.5 * np.cos(2 * np.pi * (hours - 2.5) / 24))
-        return np.asarray(self.temperature_c[day] + swing * self.range_c[day])
+        diurnal = np.float32(0.5 * np.cos(2 * np.pi * (hours - 2.5) / 24))
+        return np.asarray(self.temperature_c[day] + diurnal * self.range_c[day])
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,16 +119,16 @@ class WeatherField:
         wet = rain > 0
         anomaly = self.drift[:, np.newaxis] - np.where(wet, 1.5, 0.0) * (0.5 + 0.5 * season)
         lapse = LAPSE_C_M * (elevation_m - mean_elevation_m)
-        temperature = self.climate.temperature_c + self.climate.swing_c * season + anomaly + lapse
-        swing = np.where(wet, 0.65, 1.1) * self.climate.range_c
+        temperature = self.climate.temperature_c + self.climate.annual_amplitude_c * season + anomaly + lapse
+        diurnal_range = np.where(wet, 0.65, 1.1) * self.climate.range_c
         sunlight = extraterrestrial(self.days.day_of_year.to_numpy(), self.lat)[:, np.newaxis]
         noon = (0.5 - self.lon / 360) % 1
         return Weather(
             days=self.days,
             rain_mm=rain.astype(np.float32),
             temperature_c=temperature.astype(np.float32),
-            range_c=swing.astype(np.float32),
-            evaporation_mm=hargreaves(sunlight, temperature, swing).astype(np.float32),
+            range_c=diurnal_range.astype(np.float32),
+            evaporation_mm=hargreaves(sunlight, temperature, diurnal_range).astype(np.float32),
             storm=self.storm,
             sun=_sun(noon),
             noon_step=noon,

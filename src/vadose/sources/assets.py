@@ -39,8 +39,8 @@ def asset_of(band: str, keys: Iterable[str], assets: Mapping[str, Any]) -> str |
         return exact
     rasters = {key: asset for key, asset in assets.items() if isinstance(asset, Mapping) and _is_raster(asset)}
     names = tuple(dict.fromkeys(key.lower() for key in (band, *keys)))
-    for told in (_by_key, _by_band, _by_title, _by_file):
-        found = [key for key, asset in rasters.items() if told(band, names, key, asset)]
+    for matches in (_by_key, _by_band, _by_title, _by_file):
+        found = [key for key, asset in rasters.items() if matches(band, names, key, asset)]
         if found:
             return min(found, key=lambda key: (_pixel(key, rasters[key]), key))
     return None

@@ -112,8 +112,8 @@ def _coordinate(file: h5py.File, names: Sequence[str], units: str, asked: str) -
     by_units = [part for part in parts.values() if text(part.attrs.get("units", "")).replace(" ", "_") == units]
     found = next(iter([*by_name, *by_units]), None)
     if found is None or found.ndim != 1:
-        told = "none" if found is None else f"{found.name} of shape {found.shape}"
-        raise Unfit("no coordinates", asked, f"Of {names[1]}s along one axis it has {told}", "Download it with them")
+        shape = "none" if found is None else f"{found.name} of shape {found.shape}"
+        raise Unfit("no coordinates", asked, f"Of {names[1]}s along one axis it has {shape}", "Download it with them")
     return found
 
 
@@ -149,14 +149,14 @@ def _scales(variable: h5py.Dataset, axis: int) -> set[str]:
 def _check_time(file: h5py.File, granule: Granule, asked: str) -> None:
     """Hold a file's own time against that in its name, where it tells one."""
     time = file.get("time")
-    told = _SINCE.match(text(time.attrs.get("units", ""))) if isinstance(time, h5py.Dataset) and time.size else None
-    if told is None:
+    unit = _SINCE.match(text(time.attrs.get("units", ""))) if isinstance(time, h5py.Dataset) and time.size else None
+    if unit is None:
         return
     numbers = Packing.of(time).physical(np.asarray(time[()]).reshape(-1)[:1], asked)
-    since = _moment(told["date"], told["clock"])
+    since = _moment(unit["date"], unit["clock"])
     if since is None or not np.isfinite(numbers).all():
         return
-    own = since + (numbers[0] * _SECONDS[told["unit"]] * 1e9).astype("timedelta64[ns]")
+    own = since + (numbers[0] * _SECONDS[unit["unit"]] * 1e9).astype("timedelta64[ns]")
     if abs(own - granule.time) > _SLACK:
         raise Unfit(
             "another time than its name",

@@ -29,11 +29,11 @@ def name_of(path: Path, folder: Path, naming: GranuleNaming) -> GranuleName | No
         Unfit: it looks like a granule, or lies where granules do, and is not read.
     """
     name = unquote(path.name)
-    told = naming.read(name)
-    if told is not None or not (path.suffix and _DATA.fullmatch(path.suffix)):
-        return told
-    beside = any(part.lower().startswith(naming.source) for part in path.relative_to(folder).parts[:-1])
-    if naming.like.search(name) or (beside and not _FAMILIES.search(name)):
+    named = naming.read(name)
+    if named is not None or not (path.suffix and _DATA.fullmatch(path.suffix)):
+        return named
+    in_folder = any(part.lower().startswith(naming.source) for part in path.relative_to(folder).parts[:-1])
+    if naming.like.search(name) or (in_folder and not _FAMILIES.search(name)):
         raise Unfit(
             "not named as a granule",
             f"{naming.source}: {path}",

@@ -138,7 +138,7 @@ class GranuleIndex:
                 asked, f"Found none at all under {self.folder}{others}", "Download some, or go on without this source"
             )
         span = Period(self.granules[0].time, self.granules[-1].time + np.timedelta64(1, "ns"))
-        unfit = [told for granule, told in self._unfit.items() if granule.time in period]
+        unfit = [reason for granule, reason in self._unfit.items() if granule.time in period]
         if unfit:
             return NoDataError(asked, f"Found {span}; {_some(unfit)}", "Download them again, or pass another period")
         if period.end <= span.start or period.start >= span.end:

@@ -35,19 +35,19 @@ def check_file(asset: Asset) -> None:
     Raises:
         Unfit: they differ.
     """
-    told = Path(asset.href).stat()
-    if asset.size is not None and asset.size != told.st_size:
+    status = Path(asset.href).stat()
+    if asset.size is not None and asset.size != status.st_size:
         raise Unfit(
             "file:size differs",
             f"{asset.href}: its size",
-            f"It has {told.st_size} bytes; its item says {asset.size} (file:size)",
+            f"It has {status.st_size} bytes; its item says {asset.size} (file:size)",
             "Get the file again, or correct file:size and file:checksum if you changed the file",
         )
     stated = multihash(asset.checksum) if asset.checksum else None
     if stated is None:
         return
     name, digest = stated
-    found = _digest(asset.href, told.st_size, told.st_mtime_ns, name)
+    found = _digest(asset.href, status.st_size, status.st_mtime_ns, name)
     if found != digest:
         raise Unfit(
             "file:checksum differs",

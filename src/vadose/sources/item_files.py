@@ -105,7 +105,7 @@ def _table(file: Path) -> Iterator[Item]:
 def _item_of_row(row: Mapping[str, Any]) -> Item:
     item: dict[str, Any] = {"type": "Feature", **{name: row.get(name) for name in _TOP if name in row}}
     item["properties"] = {name: value for name, value in row.items() if name not in _TOP and value is not None}
-    item["assets"] = {key: _told(asset) for key, asset in (row["assets"] or {}).items() if asset}
+    item["assets"] = {key: _without_nulls(asset) for key, asset in (row["assets"] or {}).items() if asset}
     box = row.get("bbox")
     if isinstance(box, dict):
         item["bbox"] = [box[key] for key in ("xmin", "ymin", "xmax", "ymax")]
@@ -114,11 +114,11 @@ def _item_of_row(row: Mapping[str, Any]) -> Item:
     return item
 
 
-def _told(value: Any) -> Any:
+def _without_nulls(value: Any) -> Any:
     """Return a value without the fields that only other rows of its table have."""
     if isinstance(value, dict):
-        return {key: _told(part) for key, part in value.items() if part is not None}
-    return [_told(part) for part in value] if isinstance(value, list) else value
+        return {key: _without_nulls(part) for key, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Item]]] = (

@@ -63,18 +63,18 @@ def item_files(index: Index, area: AreaOfInterest, period: Period | None) -> tup
         return ()
     sizes = Counter[tuple[SourceFile, str]]()
     for record in records:
-        told = {AVAILABLE_AT: record.available_at, REPLACED_AT: all_replaced_at(record, area)}
-        file = SourceFile(record.id, 0, None if period is None else record.time, **told)
+        times = {AVAILABLE_AT: record.available_at, REPLACED_AT: all_replaced_at(record, area)}
+        file = SourceFile(record.id, 0, None if period is None else record.time, **times)
         sizes[file, str(record.attrs.get("processed"))] += sum(size_of(Path(asset.href)) for asset in record.assets)
     return tuple(replace(file, size=size) for (file, _), size in sizes.items())
 
 
 def _dated(part: xr.Dataset, record: SceneItem, replaced_at: np.datetime64 | None) -> xr.Dataset:
     """Return a dataset that carries when its processing counts, where there are several of the observation."""
-    told = {AVAILABLE_AT: record.available_at, REPLACED_AT: replaced_at}
-    if "time" not in part.dims or not any(at is not None for at in told.values()):
+    times = {AVAILABLE_AT: record.available_at, REPLACED_AT: replaced_at}
+    if "time" not in part.dims or not any(at is not None for at in times.values()):
         return part
-    return part.assign_coords({name: ("time", times_or_never([at])) for name, at in told.items()})
+    return part.assign_coords({name: ("time", times_or_never([at])) for name, at in times.items()})
 
 
 def open_rasters(record: SceneItem, bands: Iterable[str], *missing: float) -> dict[str, Raster]:

@@ -252,9 +252,9 @@ def _by_degrees(group: Group, grid: GlobalGrid) -> Places | None:
 
 def _middle(numbers: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     """Return the median along an axis, NaN where nothing is told."""
-    told = np.isfinite(numbers).any(axis=axis)
-    found = np.full(told.shape, np.nan)
-    found[told] = np.nanmedian(numbers[told] if axis == 1 else numbers[:, told], axis=axis)
+    known = np.isfinite(numbers).any(axis=axis)
+    found = np.full(known.shape, np.nan)
+    found[known] = np.nanmedian(numbers[known] if axis == 1 else numbers[:, known], axis=axis)
     return found
 
 
@@ -322,7 +322,7 @@ def _seconds(
     second = np.timedelta64(1, "s")
     numbers = np.asarray(group.read(acquired, window, _NO_TIME), np.float64)
     seconds = numbers - (granule.time - _J2000) / second
-    told = (seconds > -SPILL / second) & (seconds < (DAY + SPILL) / second - _STEP)
+    known = (seconds > -SPILL / second) & (seconds < (DAY + SPILL) / second - _STEP)
     elsewhen = seconds[valid & (numbers > 0) & (np.abs(seconds) < _LIFETIME)]
     if elsewhen.size and (np.abs(elsewhen) > _ELSEWHEN).all():
         seen = granule.time + np.timedelta64(int(np.median(elsewhen)), "s")
@@ -333,4 +333,4 @@ def _seconds(
             f"{np.datetime_as_string(seen, 'D')}",
             "Give it the name that its data centre gave it",
         )
-    return np.where(told, seconds, by_sun)
+    return np.where(known, seconds, by_sun)

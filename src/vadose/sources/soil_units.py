@@ -46,10 +46,10 @@ def texture_factor(maps: Mapping[str, Floats], units: Mapping[str, str], asked: 
     together, total = together[:, total > 0], total[total > 0]
     if total.size < ENOUGH:
         return None
-    told = {
+    factors = {
         _TEXTURE_UNITS[text] for text in (unit.strip().lower() for unit in units.values()) if text in _TEXTURE_UNITS
     }
-    found = _whole_of(total) if len(maps) == 3 else _whole_of_some(together, total, told)
+    found = _whole_of(total) if len(maps) == 3 else _whole_of_some(together, total, factors)
     medians = ", ".join(f"{name} {np.median(part):.4g}" for name, part in zip(maps, together, strict=True))
     if found is None:
         raise Unfit(
@@ -59,7 +59,7 @@ def texture_factor(maps: Mapping[str, Floats], units: Mapping[str, str], asked: 
             + ", ".join(f"{whole:g} ({name})" for whole, name in WHOLES.items()),
             "Give sand, silt and clay of one set of maps in one unit, g kg-1 as SoilGrids has them",
         )
-    if told and told != {1 / found}:
+    if factors and factors != {1 / found}:
         raise Unfit(
             "texture of other units than stated",
             asked,
@@ -103,13 +103,13 @@ def _whole_of(total: Places) -> float | None:
     return None
 
 
-def _whole_of_some(together: Places, total: Places, told: set[float]) -> float | None:
+def _whole_of_some(together: Places, total: Places, factors: set[float]) -> float | None:
     """Return the whole of one or two maps: by what they state, else of numbers that only g kg-1 or only fractions
     reach.
     """
     greatest = float(np.percentile(total, 99))
-    if len(told) == 1:
-        return next(whole for whole in WHOLES if abs(whole * next(iter(told)) - 1) < 1e-9)
+    if len(factors) == 1:
+        return next(whole for whole in WHOLES if abs(whole * next(iter(factors)) - 1) < 1e-9)
     if greatest > 101:
         return 1000.0
     if _whole_numbers(together.ravel()):

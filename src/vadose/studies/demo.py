@@ -40,9 +40,9 @@ def _demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repo
     judged = train_in(demo_experiment(archive, world), run, True, report, epoch_report, workers)
     name, moment = held_out_pass(run)
     region = next(region for region in world.regions if region.name == name)
-    outline = folder / f"{region.name}.geojson"
-    write_json(outline, world.ground(region).cells.geographic_extent.json)
-    request = MapRequest(run, archive, str(outline), moment, folder / "map")
+    boundary = folder / f"{region.name}.geojson"
+    write_json(boundary, world.ground(region).cells.geographic_extent.json)
+    request = MapRequest(run, archive, str(boundary), moment, folder / "map")
     written = make_map(request, report, truth=(truth_at(archive, region.name, moment),))
     return (
         judged.summary,

@@ -60,7 +60,7 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
         )
     experiment = run.experiment()
     members = [Member.load(path) for path in run.networks()]
-    judge = TruthEvaluation(
+    evaluation = TruthEvaluation(
         open_sources(archive), members, run.calibration(), experiment.split.grouping, experiment.windows
     )
     maps, points = [], []
@@ -68,7 +68,7 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
         own = readings[readings["network"] == network_of(region)]
         truth = truth_of(archive, region)
         ground = ground_of(archive, region, world.ground(region), own)
-        maps.append(judge.maps(world, region, own, truth).join(ground, on="cell"))
+        maps.append(evaluation.maps(world, region, own, truth).join(ground, on="cell"))
         points.append(own.assign(truth=truth_at(truth, world.ground(region).epsg, own)))
         report(done, len(regions), region.name)
     return page(pd.concat(maps, ignore_index=True), pd.concat(points, ignore_index=True), experiment.min_samples)
@@ -117,10 +117,10 @@ class TruthEvaluation:
                 inputs = assembler.at(time)
             except NoDataError:
                 continue
-            told = {NETWORK: estimate_tile(models, inputs, self.calibration).mean}
-            told |= {name: inputs.cells[name].values for name in PRODUCTS if name in inputs.cells}
+            estimates = {NETWORK: estimate_tile(models, inputs, self.calibration).mean}
+            estimates |= {name: inputs.cells[name].values for name in PRODUCTS if name in inputs.cells}
             true = truth.sel(time=time, method="nearest").to_numpy()
-            columns = {name: values.ravel() for name, values in (told | {"truth": true}).items()}
+            columns = {name: values.ravel() for name, values in (estimates | {"truth": true}).items()}
             tables.append(pd.DataFrame({"region": region.name, "lat": lat, "lon": lon, "time": time} | columns))
         return pd.concat([table.assign(cell=np.arange(len(table))) for table in tables], ignore_index=True)
 

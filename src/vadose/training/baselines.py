@@ -94,14 +94,14 @@ def fit_climatology(places: TrainingRows) -> Climatology:
     return _climatology(store, _all(places), neighbours, rmse)
 
 
-def _climatology(store: SampleStore, rows: Rows, neighbours: int, spread: float) -> Climatology:
+def _climatology(store: SampleStore, rows: Rows, neighbours: int, std: float) -> Climatology:
     index, label = store.index.iloc[rows], store.labels(rows).astype(np.float64)
     group = SpatialGroups(by="block").of(index)
     wave = waves(_day(store, rows))
     common = np.asarray(np.linalg.lstsq(wave, label, rcond=None)[0], np.float64)
     cycles = [_cycle(wave[group == one], label[group == one], common) for one in range(int(group.max()) + 1)]
     middle = index[["lat", "lon"]].groupby(group).mean().to_numpy(np.float64)
-    return Climatology(tuple((lat, lon) for lat, lon in middle.tolist()), tuple(cycles), neighbours, spread)
+    return Climatology(tuple((lat, lon) for lat, lon in middle.tolist()), tuple(cycles), neighbours, std)
 
 
 def _cycle(wave: Numbers, label: Numbers, common: Numbers) -> tuple[float, ...]:

@@ -21,9 +21,9 @@ def averaged(network: FusionNetwork, decay: float) -> AveragedModel:
         decay: share of the average that stays at each step.
     """
 
-    def step(mine: Weights, theirs: Weights, steps: Tensor | int) -> None:
+    def step(target: Weights, source: Weights, steps: Tensor | int) -> None:
         kept = min(decay, (1 + int(steps)) / (10 + int(steps)))
-        torch._foreach_lerp_(mine, theirs, 1 - kept)
+        torch._foreach_lerp_(target, source, 1 - kept)
 
     average = AveragedModel(network, multi_avg_fn=step)
     average.n_averaged.fill_(BEGINNING)

@@ -97,15 +97,15 @@ class _SampleModule:
         """Batches of some rows from one of them on, in their order where there is no epoch."""
         store, schedule = self.places.store, self.schedule
         size, together, shuffle = schedule.batch_size, schedule.per_sensor, epoch is not None
-        alone = torch.zeros(len(store))
-        alone[rows] = torch.from_numpy(_alone(store, rows, schedule.block_degrees))
+        weight = torch.zeros(len(store))
+        weight[rows] = torch.from_numpy(_site_weight(store, rows, schedule.block_degrees))
         order = (size, schedule.seed, epoch or 0, shuffle, together, self.chips)
         turn, readers = schedule.augment and shuffle, self.machine.readers
         for samples in batches(store, rows, self.needs, *order, start=start, turn=turn, readers=readers):
             raw = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
             batch = by_own_record(raw, self.needs)
             label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
-            given = _part(batch, Labels(label, sensor, alone[samples.rows]), share)
+            given = _part(batch, Labels(label, sensor, weight[samples.rows]), share)
             yield pinned(given) if self.machine.kind == "cuda" else given
 
 
@@ -141,7 +141,7 @@ def _part(batch: Batch, truth: Labels, share: Share) -> Labelled:
     return some(batch, rows), truth.some(rows)
 
 
-def _alone(store: SampleStore, rows: Rows, block_degrees: float) -> NDArray[np.float32]:
+def _site_weight(store: SampleStore, rows: Rows, block_degrees: float) -> NDArray[np.float32]:
     """One over the number of sensors in the block of each row's sensor."""
     index = store.index.iloc[rows]
     block = [np.floor(index[name] / block_degrees) for name in ("lat", "lon")]

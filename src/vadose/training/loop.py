@@ -105,13 +105,13 @@ def _trained(
     machine: ComputeConfig,
 ) -> None:
     """Train in one process; all processes end with the same weights, and the first writes them."""
-    student = Trainer(fabric, network, schedule, machine)
-    progress, best, within = _taken_up(state, student)
+    trainer = Trainer(fabric, network, schedule, machine)
+    progress, best, within = _taken_up(state, trainer)
     part = share(fabric)
     while progress.epoch < schedule.epochs and not _tired(progress, schedule):
         began = time.perf_counter()
-        keeper = _Checkpointer(state, student, progress, best, machine.save_minutes)
-        train_loss, samples = student.train_epoch(
+        keeper = _Checkpointer(state, trainer, progress, best, machine.save_minutes)
+        train_loss, samples = trainer.train_epoch(
             lessons.training(progress.epoch, part, within.batches),
             progress.epoch,
             lessons.samples,
@@ -119,16 +119,16 @@ def _trained(
             keeper.after,
         )
         fresh, within = samples - within.samples, BEGINNING
-        loss, rmse = student.validate(lessons.validation(part))
+        loss, rmse = trainer.validate(lessons.validation(part))
         seconds = time.perf_counter() - began
         row = {"epoch": progress.epoch, "train_loss": train_loss, "loss": loss, "rmse": rmse, "seconds": seconds}
         progress.journal.append(row)
         if loss < progress.best_loss or (schedule.patience is None and isfinite(loss)):
             progress.best_loss, progress.best_epoch = loss, progress.epoch
-            best = _copy(student.eval_model)
+            best = _copy(trainer.eval_model)
         progress.epoch += 1
         if fabric.is_global_zero:
-            _keep(state, student.state() | {"progress": asdict(progress), "best": best})
+            _write_state(state, trainer.state() | {"progress": asdict(progress), "best": best})
             _write(state, progress, machine)
         report(row | {"samples_per_second": fresh / seconds})
     if progress.best_epoch < 0:
@@ -158,7 +158,7 @@ class _Checkpointer:
     """Keeps the state within a long epoch of one process; of several, each has random numbers of its own."""
 
     state: Path
-    student: Trainer
+    trainer: Trainer
     progress: Progress
     best: Weights
     minutes: float
@@ -166,13 +166,13 @@ class _Checkpointer:
 
     def after(self, within: EpochPosition) -> None:
         """Keep it when it is time."""
-        if self.student.fabric.world_size == 1 and time.monotonic() - self.last >= 60 * self.minutes:
-            between = self.student.state() | {"progress": asdict(self.progress), "best": self.best}
-            _keep(self.state, between | {"within": asdict(within), "drawn": self.student.rng_state()})
+        if self.trainer.fabric.world_size == 1 and time.monotonic() - self.last >= 60 * self.minutes:
+            between = self.trainer.state() | {"progress": asdict(self.progress), "best": self.best}
+            _write_state(self.state, between | {"within": asdict(within), "drawn": self.trainer.rng_state()})
             self.last = time.monotonic()
 
 
-def _keep(state: Path, content: Mapping[str, Any]) -> None:
+def _write_state(state: Path, content: Mapping[str, Any]) -> None:
     with files.atomic_write(state) as temporary:
         memory = io.BytesIO()  # the writer of PyTorch ends the process when a disk is full
         torch.save(dict(content), memory)
@@ -184,15 +184,15 @@ def _read(state: Path) -> dict[str, Any]:
     return content
 
 
-def _taken_up(state: Path, student: Trainer) -> tuple[Progress, Weights, EpochPosition]:
+def _taken_up(state: Path, trainer: Trainer) -> tuple[Progress, Weights, EpochPosition]:
     if not state.exists():
-        return Progress(), _copy(student.eval_model), BEGINNING
+        return Progress(), _copy(trainer.eval_model), BEGINNING
     try:
         content = _read(state)
-        student.resume(content)
+        trainer.resume(content)
         if "within" not in content:
             return Progress(**content["progress"]), content["best"], BEGINNING
-        student.restore_rng(content["drawn"])
+        trainer.restore_rng(content["drawn"])
         return Progress(**content["progress"]), content["best"], EpochPosition(**content["within"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
         raise VadoseError(

@@ -97,24 +97,26 @@ def objective(
             of its objective.
     """
     whole = whole or BatchTotals.of(truth)
-    label, level, swing = truth.label / scale, parts.static / scale, parts.dynamic / scale
+    label, static, dynamic = truth.label / scale, parts.static / scale, parts.dynamic / scale
     by = Sensors(truth.sensor)
-    error = swing + level.detach() - label
-    lasting = by.mean(error)
-    centred = by.mean((error - lasting[by.of]) ** 2)
-    moving = (centred + ERROR_FLOOR).sqrt() + weights.correlation * (1 - by.correlation(swing + level.detach(), label))
-    residual = by.mean(swing.detach() + level - label)
-    alone = by.mean(truth.site_weight)
-    usual = (alone * (residual**2 + LEVEL_FLOOR).sqrt()).sum() / whole.site_weight
-    mean = (swing + level).detach()
+    error = dynamic + static.detach() - label
+    bias = by.mean(error)
+    centred = by.mean((error - bias[by.of]) ** 2)
+    moving = (centred + ERROR_FLOOR).sqrt() + weights.correlation * (
+        1 - by.correlation(dynamic + static.detach(), label)
+    )
+    residual = by.mean(dynamic.detach() + static - label)
+    weight = by.mean(truth.site_weight)
+    usual = (weight * (residual**2 + LEVEL_FLOOR).sqrt()).sum() / whole.site_weight
+    mean = (dynamic + static).detach()
     likelihood = negative_log_likelihood(mean, parts.std / scale, label) * len(label) / whole.samples
-    total: Tensor = (moving + weights.bias * lasting**2).sum() / whole.sensors + usual + weights.spread * likelihood
+    total: Tensor = (moving + weights.bias * bias**2).sum() / whole.sensors + usual + weights.spread * likelihood
     return total
 
 
-def negative_log_likelihood(mean: Tensor, spread: Tensor, label: Tensor) -> Tensor:
+def negative_log_likelihood(mean: Tensor, std: Tensor, label: Tensor) -> Tensor:
     """Gaussian negative log-likelihood, a mean over samples; all of one unit and one shape."""
-    variance = spread**2
+    variance = std**2
     each: Tensor = 0.5 * (torch.log(variance) + (label - mean) ** 2 / variance + log(2 * pi))
     return each.mean()
 

@@ -109,11 +109,11 @@ class Trainer:
     @torch.no_grad()
     def validate(self, batches: Iterable[Labelled]) -> tuple[float, float]:
         """Return the objective of all samples together, and their root mean square error, m3 m-3."""
-        voice, device = OneCell(self.eval_model.eval(), compiled=False), self.fabric.device
-        found = [_told(voice(ModelInput(batch.to(device), None)), truth.to(device)) for batch, truth in batches]
-        told = LossInputs(*gathered(self.fabric, torch.cat(found, dim=1)))
-        loss = objective(told.parts, told.truth, self.network.label_std, self.schedule.weights)
-        return float(loss), float(((told.static + told.dynamic - told.label) ** 2).mean().sqrt())
+        model, device = OneCell(self.eval_model.eval(), compiled=False), self.fabric.device
+        found = [_with_labels(model(ModelInput(batch.to(device), None)), truth.to(device)) for batch, truth in batches]
+        inputs = LossInputs(*gathered(self.fabric, torch.cat(found, dim=1)))
+        loss = objective(inputs.parts, inputs.truth, self.network.label_std, self.schedule.weights)
+        return float(loss), float(((inputs.static + inputs.dynamic - inputs.label) ** 2).mean().sqrt())
 
     def state(self) -> dict[str, Any]:
         """All that changes while it learns."""
@@ -141,9 +141,9 @@ class Trainer:
         cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
         return [self.generator.get_state(), torch.get_rng_state(), *cuda]
 
-    def restore_rng(self, drawn: Sequence[Tensor]) -> None:
+    def restore_rng(self, state: Sequence[Tensor]) -> None:
         """Go on with random numbers that stood so."""
-        own, common, *cuda = drawn
+        own, common, *cuda = state
         self.generator.set_state(own)
         torch.set_rng_state(common)
         if cuda and self.fabric.device.type == "cuda":
@@ -152,19 +152,19 @@ class Trainer:
     def _gradient(self, batch: Labelled) -> tuple[float, int]:
         """Return the gradient of the objective over a batch of all processes; its loss and its samples."""
         self.stepping.zero_grad(set_to_none=True)
-        lots, whole = self._lots(batch[1])
+        parts, whole = self._micro_batches(batch[1])
         total, size = torch.zeros((), device=self.fabric.device), 0
-        for number, lot in enumerate(lots, start=1):
-            given, truth = some(batch[0], lot), batch[1].some(lot)
-            with self.fabric.no_backward_sync(self.module, enabled=number < len(lots)):
-                said = _told(self.module(ModelInput(given, truth.sensor)), truth)
-                told = LossInputs(*gathered(self.fabric, said))
-                loss = objective(told.parts, told.truth, self.network.label_std, self.schedule.weights, whole)
+        for number, part in enumerate(parts, start=1):
+            given, truth = some(batch[0], part), batch[1].some(part)
+            with self.fabric.no_backward_sync(self.module, enabled=number < len(parts)):
+                said = _with_labels(self.module(ModelInput(given, truth.sensor)), truth)
+                inputs = LossInputs(*gathered(self.fabric, said))
+                loss = objective(inputs.parts, inputs.truth, self.network.label_std, self.schedule.weights, whole)
                 self.fabric.backward(loss * self.fabric.world_size)  # the processes' gradients are averaged
-            total, size = total + loss.detach(), size + len(told.label)
+            total, size = total + loss.detach(), size + len(inputs.label)
         return float(total), size
 
-    def _lots(self, truth: Labels) -> tuple[list[Tensor | slice], BatchTotals | None]:
+    def _micro_batches(self, truth: Labels) -> tuple[list[Tensor | slice], BatchTotals | None]:
         """Return the samples of each part that is taken at once: in all processes the same sensors, each of them
         whole.
         """
@@ -197,5 +197,5 @@ def weight_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any
     ]
 
 
-def _told(said: Tensor, truth: Labels) -> Tensor:
+def _with_labels(said: Tensor, truth: Labels) -> Tensor:
     return torch.cat([said, rows_of(truth)])

@@ -51,7 +51,7 @@ class Choice:
     lambda_l2: float = 5.0
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, kinds: Sequence[Reads]) -> "Choice":
+    def random(cls, rng: np.random.Generator, kinds: Sequence[Reads]) -> "Choice":
         """One at random, that reads one of some kinds."""
         return cls(
             reads=kinds[int(rng.integers(len(kinds)))],
@@ -121,7 +121,7 @@ def tuned(data: Learning, seed: int, threads: int) -> list[tuple[Choice, float]]
         data = data.part(np.sort(rng.permutation(len(data.label))[:MOST_SAMPLES]))
     folds = _inner(data, seed)
     kinds = tuple(data.tables)
-    choices = [Choice(), *(Choice.drawn(rng, kinds) for _ in range(DRAWS))]
+    choices = [Choice(), *(Choice.random(rng, kinds) for _ in range(DRAWS))]
     tried = [min(_attempts(data, choice, folds, seed, threads), key=_loss_of) for choice in choices]
     return [(attempt.choice, attempt.rmse) for attempt in sorted(tried, key=_loss_of)[:TOGETHER]]
 

@@ -24,14 +24,14 @@ from vadose.io.processes import processes
 
 LOGGER = logging.getLogger(__name__)
 
-Told = Callable[[int, int, str], None]
+SamplesProgress = Callable[[int, int, str], None]
 
 
 def ablate(
     experiment: Experiment,
     folder: Path,
     resume: bool,
-    samples_report: Told,
+    samples_report: SamplesProgress,
     report: Reporter,
     workers: int = 1,
     samples: Path | None = None,
@@ -68,7 +68,7 @@ def _ablate(
     rows: Sequence[Row],
     folder: Path,
     resume: bool,
-    samples_report: Told,
+    samples_report: SamplesProgress,
     report: Reporter,
     workers: int,
     samples: Path | None,
@@ -95,7 +95,7 @@ def _trained(
     if workers == 1 or len(rows) < 2:
         for row in rows:
             with exclusive_lock(runs[row].folder):
-                train(row.experiment, store, runs[row], partial(_told, report, row.name))
+                train(row.experiment, store, runs[row], partial(_report_row, report, row.name))
             yield row.name
         return
     together = min(workers, len(rows))
@@ -106,7 +106,7 @@ def _trained(
             yield future.result()
 
 
-def _told(report: Reporter, name: str, what: str, figures: dict[str, float]) -> None:
+def _report_row(report: Reporter, name: str, what: str, figures: dict[str, float]) -> None:
     report(f"{name}, {what}", figures)
 
 

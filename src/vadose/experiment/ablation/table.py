@@ -38,12 +38,12 @@ def write_ablation(folder: Path, experiment: Experiment, rows: Mapping[Row, Run]
     made_from = {"experiment": experiment.model_dump(mode="json"), "notice": notice} | asdict(scores.bootstrap)
     content = metadata("ablation", made_from) | {"rows": records}
     with ExitStack() as whole:
-        page, data, drawn = (
+        page, data, image = (
             whole.enter_context(atomic_write(folder / f"ablation.{kind}")) for kind in ("md", "json", "png")
         )
         page.write_text(_markdown(experiment, scores.bootstrap, records, notice), encoding="utf-8")
         data.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        save_picture(drawn, records, f"{experiment.name}: what each part is worth", notice)
+        save_picture(image, records, f"{experiment.name}: what each part is worth", notice)
     return folder / "ablation.md"
 
 

@@ -59,7 +59,7 @@ class PlotExtent:
         west, south, east, north = self.bounds
         return self.stretch * (north - south) / (east - west)
 
-    def drawn(self, values: Array) -> Array:
+    def subsample(self, values: Array) -> Array:
         """Return the cells of a zone that are drawn."""
         return values[:: self.step, :: self.step]
 

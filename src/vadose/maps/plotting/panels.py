@@ -25,7 +25,7 @@ def field(
     """Draw a layer of every zone in colours between two limits; ground without a value stays blank."""
     low, high = limits
     meshes = [
-        axes.pcolormesh(lon, lat, ground.drawn(layer), cmap=cmap, vmin=low, vmax=high, rasterized=True)
+        axes.pcolormesh(lon, lat, ground.subsample(layer), cmap=cmap, vmin=low, vmax=high, rasterized=True)
         for (lon, lat), layer in zip(ground.corners, values, strict=True)
     ]
     ground.frame(axes)
@@ -93,8 +93,8 @@ def agreement(axes: Axes, estimate: Array, truth: Array) -> None:
     lines = [f"{len(p):,} cells", f"bias {np.mean(p - t):+.3f}", f"RMSE {np.sqrt(np.mean((p - t) ** 2)):.3f}"]
     if np.ptp(p) > 0 and np.ptp(t) > 0:
         lines.append(f"R {np.corrcoef(p, t)[0, 1]:.2f}")
-    behind = {"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    axes.text(0.04, 0.96, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9, bbox=behind)
+    box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    axes.text(0.04, 0.96, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9, bbox=box)
 
 
 def span(layers: Sequence[Array], outside: float) -> tuple[float, float]:

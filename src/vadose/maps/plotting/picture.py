@@ -16,7 +16,7 @@ from vadose.maps.plotting.panels import agreement, field, flag_combinations, fla
 UNITS = "m³ m⁻³"
 _LINE = 0.17
 """Height of a line of the legend, in inches."""
-_OUTSIDE = 0.02
+_OUTLIERS = 0.02
 """Share of values at either end of a range that colours do not tell apart."""
 
 
@@ -49,7 +49,7 @@ def picture(
             f"maps: the picture {path.name}", "The map has no zone", "Give the layers of at least one zone"
         )
     ground = PlotExtent.of(zones)
-    mean, spread = (_values([zone[name] for zone in zones]) for name in ("soil_moisture", "soil_moisture_std"))
+    mean, std = (_values([zone[name] for zone in zones]) for name in ("soil_moisture", "soil_moisture_std"))
     true = _values(_on_cells(truth, zones)) if truth else []
     quality = [zone["quality"].values for zone in zones]
     found = flag_combinations(quality)
@@ -57,10 +57,10 @@ def picture(
     sheet = FigureLayout.blank(ground.height, [max(FOOT, _LINE * lines), *([FOOT] if true else [])])
     sheet.heading(title, _about(zones), notice)
     moisture = sheet.panel(0, 0, "Soil moisture")
-    sheet.bar(0, 0, field(moisture, ground, mean, style.MOISTURE, span([*mean, *true], _OUTSIDE)), UNITS)
+    sheet.bar(0, 0, field(moisture, ground, mean, style.MOISTURE, span([*mean, *true], _OUTLIERS)), UNITS)
     ground.scale_bar(moisture)
     uncertain = field(
-        sheet.panel(0, 1, "Spread (one standard deviation)"), ground, spread, style.SPREAD, span(spread, _OUTSIDE)
+        sheet.panel(0, 1, "Spread (one standard deviation)"), ground, std, style.SPREAD, span(std, _OUTLIERS)
     )
     sheet.bar(0, 1, uncertain, UNITS)
     flags(sheet.panel(0, 2, "Quality flags"), ground, quality, found)
@@ -73,12 +73,12 @@ def picture(
 
 
 def _against_truth(sheet: FigureLayout, ground: PlotExtent, mean: Sequence[Array], true: Sequence[Array]) -> None:
-    limits = span([*mean, *true], _OUTSIDE)
+    limits = span([*mean, *true], _OUTLIERS)
     sheet.bar(1, 0, field(sheet.panel(1, 0, "Truth"), ground, true, style.MOISTURE, limits), UNITS)
     error = [p - t for p, t in zip(mean, true, strict=True)]
-    most = max(abs(limit) for limit in span(error, _OUTSIDE))
-    drawn = field(sheet.panel(1, 1, "Estimate − truth"), ground, error, style.DIFFERENCE, (-most, most))
-    sheet.bar(1, 1, drawn, UNITS)
+    most = max(abs(limit) for limit in span(error, _OUTLIERS))
+    image = field(sheet.panel(1, 1, "Estimate − truth"), ground, error, style.DIFFERENCE, (-most, most))
+    sheet.bar(1, 1, image, UNITS)
     p, t = (np.concatenate([layer.ravel() for layer in layers]) for layers in (mean, true))
     agreement(sheet.panel(1, 2, "Cell by cell"), p, t)
 

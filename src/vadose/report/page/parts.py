@@ -41,10 +41,10 @@ def _strata(table: pd.DataFrame, products: Sequence[str]) -> Figure:
 def _rows(axes: Axes, rows: pd.DataFrame, products: Sequence[str]) -> None:
     classes = list(dict.fromkeys(rows["class"]))
     for place, (product, (own, mark)) in enumerate(zip(products, STYLES * len(products), strict=False)):
-        told = rows[rows["product"] == product]
-        y = np.array([classes.index(name) for name in told["class"]]) + 0.5 * _shift(place, len(products))
-        r = told["r"].to_numpy()
-        ends = np.abs([r - told["r_low"].to_numpy(), told["r_high"].to_numpy() - r])
+        chosen = rows[rows["product"] == product]
+        y = np.array([classes.index(name) for name in chosen["class"]]) + 0.5 * _shift(place, len(products))
+        r = chosen["r"].to_numpy()
+        ends = np.abs([r - chosen["r_low"].to_numpy(), chosen["r_high"].to_numpy() - r])
         axes.errorbar(r, y, xerr=ends, fmt=mark, color=own, ms=4, lw=1.2, capsize=2, label=shown(product, 30))
     number = rows.groupby("class", observed=True)["sensors"].max()
     axes.set_yticks(range(len(classes)), [f"{shown(name, 44)}  n = {number[name]}" for name in classes], fontsize=8)
@@ -66,7 +66,7 @@ def reliability(products: Sequence[ProductScores]) -> Picture:
 
 
 def _samples(product: ProductScores) -> str:
-    return f"{product.name}: {product.spread['samples'].max():,.0f} samples"
+    return f"{product.name}: {product.reliability['samples'].max():,.0f} samples"
 
 
 def _reliability(products: Sequence[ProductScores]) -> Figure:

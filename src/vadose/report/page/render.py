@@ -64,7 +64,7 @@ def page(content: ReportData) -> str:
         extremes=[(title, table_html(SENSOR_HEADER, rows)) for title, rows in _extremes(content)],
         series=series(content),
         scatter=scatter(content),
-        spread=_spread(content),
+        spread=_uncertainty(content),
         strata=_strata(content),
         benchmark=_benchmark(content.benchmark),
         left_out="\n\n".join(left_out(scores)),
@@ -80,7 +80,7 @@ def _extremes(content: ReportData) -> Iterator[tuple[str, list[tuple[str, ...]]]
         yield "Highest R", sensor_rows(best)
 
 
-def _spread(content: ReportData) -> dict[str, object]:
+def _uncertainty(content: ReportData) -> dict[str, object]:
     speaking = stated(content.scores.products)
     if not speaking:
         return {}

@@ -47,8 +47,8 @@ def _series(samples: Mapping[str, pd.DataFrame], sensors: pd.DataFrame) -> Figur
             own = table[np.logical_and.reduce([table[key] == row[key] for key in SENSOR])]
             _line(axes, own, name, place)
         name = "/".join(str(row[key]) for key in SENSOR)
-        told = f"n = {row['n']:,}, R {number(row['r'])}, ubRMSE {number(row['ubrmse'])}, bias {number(row['bias'])}"
-        axes.set_title(f"{shown(name, 70)}   {told}")
+        caption = f"n = {row['n']:,}, R {number(row['r'])}, ubRMSE {number(row['ubrmse'])}, bias {number(row['bias'])}"
+        axes.set_title(f"{shown(name, 70)}   {caption}")
         axes.set_ylim(bottom=0)
         axes.grid(color="0.93")
     if len(sensors):
@@ -58,16 +58,16 @@ def _series(samples: Mapping[str, pd.DataFrame], sensors: pd.DataFrame) -> Figur
 
 
 def _line(axes: Axes, own: pd.DataFrame, name: str, place: int) -> None:
-    time, label, mean, spread = (
+    time, label, mean, std = (
         own[column].to_numpy() for column in ("time", READING, "soil_moisture", "soil_moisture_std")
     )
     breaks = _breaks(time)
     pixels = len(time) > _LONG
-    time, label, mean, spread = (_broken(values, breaks) for values in (time, label, mean, spread))
+    time, label, mean, std = (_broken(values, breaks) for values in (time, label, mean, std))
     if place == 0:
         axes.plot(time, label, ".-", color=LABEL, ms=3, lw=0.7, label="sensor", zorder=3, rasterized=pixels)
-        if np.isfinite(spread).any():
-            half = 1.645 * spread
+        if np.isfinite(std).any():
+            half = 1.645 * std
             axes.fill_between(time, mean - half, mean + half, color=colour(0), alpha=0.13, lw=0)
     width = 1.6 if place == 0 else 1
     axes.plot(time, mean, color=colour(place), lw=width, label=shown(name, 30), zorder=2, rasterized=pixels)
@@ -117,7 +117,9 @@ def _scatter(content: ReportData, networks: list[str]) -> Figure:
             _density(axes, own[READING].to_numpy(), own["soil_moisture"].to_numpy(), top)
             axes.plot((0, top), (0, top), color=FAINT, lw=0.8)
             axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
-            axes.set_title(f"{shown(network, 18)}: {shown(product.name, 18)}\n{_told(content, product.name, network)}")
+            axes.set_title(
+                f"{shown(network, 18)}: {shown(product.name, 18)}\n{_caption(content, product.name, network)}"
+            )
             axes.title.set_fontsize(7.5)
         for axes in line[len(networks) :]:
             axes.set_axis_off()
@@ -130,7 +132,7 @@ def _density(axes: Axes, readings: Floats, estimates: Floats, top: float) -> Non
     axes.imshow(shade, cmap=DENSITY, origin="lower", extent=(0, top, 0, top), interpolation="none")
 
 
-def _told(content: ReportData, product: str, network: str) -> str:
+def _caption(content: ReportData, product: str, network: str) -> str:
     strata = content.strata
     own = strata[(strata["stratum"] == "network") & (strata["class"] == network) & (strata["product"] == product)]
     if len(own):

@@ -46,8 +46,8 @@ def write_page(page: Path, simulated: Statistics, real: Statistics, request: str
     for panels in PANELS:
         draw(panels, simulated, real, page.parent / IMAGES, request)
     with atomic_write(page) as temporary:
-        told = f"\n<!-- {request} -->\n" if request else ""
-        temporary.write_text(f"{markdown(simulated, real)}{told}", encoding="utf-8")
+        comment = f"\n<!-- {request} -->\n" if request else ""
+        temporary.write_text(f"{markdown(simulated, real)}{comment}", encoding="utf-8")
 
 
 def markdown(simulated: Statistics, real: Statistics) -> str:
@@ -119,6 +119,8 @@ def _differences(simulated: Statistics, real: Statistics) -> list[str]:
 
 def _difference(comparison: Comparison, simulated: Statistics, real: Statistics) -> str:
     one, other = simulated.statistics[comparison.key] or 0.0, real.statistics[comparison.key] or 0.0
-    told = "higher" if one > other else "lower"
+    relation = "higher" if one > other else "lower"
     units = "" if comparison.units == "1" else f" {comparison.units}"
-    return f"{comparison.words}: simulated {told}, {_number(one, comparison)} for {_number(other, comparison)}{units}"
+    return (
+        f"{comparison.words}: simulated {relation}, {_number(one, comparison)} for {_number(other, comparison)}{units}"
+    )

@@ -76,8 +76,8 @@ class SceneReader:
         """By variable the pixels of some clear scenes, spread over the period."""
         first = next(iter(self.middle.values()))
         clear = [number for number, image in enumerate(first) if np.isfinite(image).mean() >= CLEAR]
-        spread = np.linspace(0, len(clear) - 1, min(SCENES, len(clear))).round().astype(int)
-        chosen = [clear[number] for number in np.unique(spread)]
+        numbers = np.linspace(0, len(clear) - 1, min(SCENES, len(clear))).round().astype(int)
+        chosen = [clear[number] for number in np.unique(numbers)]
         images = {name: [scenes[number].ravel() for number in chosen] for name, scenes in self.middle.items()}
         joined = {name: np.concatenate([np.empty(0), *parts]) for name, parts in images.items()}
         return {name: values[np.isfinite(values)] for name, values in joined.items()}

@@ -82,11 +82,11 @@ def statistics_of(observed: Observations) -> Statistics:
     averaged over the years, so that a world of one year and one of three are told alike.
     """
     table, pixels = observed.composites, observed.pixels
-    sensors, beside = by_sensor(table), retrievals_by_sensor(observed.retrievals)
+    sensors, retrievals = by_sensor(table), retrievals_by_sensor(observed.retrievals)
     cover = observed.cloud_cover
     statistics = {
         **_over_sensors(sensors, ("soil_moisture.median", "smap.median", "vv_db.median", "smap.bias")),
-        **_over_sensors(beside, ("smap_l3.bias",)),
+        **_over_sensors(retrievals, ("smap_l3.bias",)),
         **{f"{name}.median": _median(table[name].to_numpy()) for name in REFLECTANCES},
         **{f"pixels.{name}.median": _median(values) for name, values in pixels.items()},
         **{f"pixels.{name}.width": _width(values) for name, values in pixels.items()},
@@ -98,14 +98,14 @@ def statistics_of(observed: Observations) -> Statistics:
     shown = {
         **{name: table[name].to_numpy() for name in VALUES},
         "smap_l3": observed.retrievals["smap"].to_numpy(),
-        **{str(name): values.to_numpy() for part in (sensors, beside) for name, values in part.items()},
+        **{str(name): values.to_numpy() for part in (sensors, retrievals) for name, values in part.items()},
         **{f"pixels.{name}": values for name, values in pixels.items()},
     }
     counts = {
         "sensors": table.groupby(SENSOR).ngroups,
         "values": int(table["soil_moisture"].notna().sum()),
         "periods": table["period_start"].nunique(),
-        "retrieval_sensors": int(beside["smap_l3.r"].notna().sum()),
+        "retrieval_sensors": int(retrievals["smap_l3.r"].notna().sum()),
         "retrievals": int(observed.retrievals["smap"].notna().sum()),
         "items": int(cover.size),
     }
