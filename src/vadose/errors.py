@@ -6,7 +6,7 @@ class VadoseError(ValueError):
 
     Args:
         context: what was requested, starting with the room or file ("smap: granules for …").
-        problem: what is wrong with it.
+        problem: why it cannot be met.
         hint: what the user can do.
     """
 

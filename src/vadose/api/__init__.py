@@ -1,1 +1,1 @@
-"""The Python API: what a notebook calls, and the command line too. xarray and pandas objects in and out."""
+"""The Python API, for notebooks and for the command line: xarray and pandas objects in and out."""

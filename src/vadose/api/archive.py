@@ -1,4 +1,4 @@
-"""Archives: what they hold, and their features on the grid of 320 m."""
+"""Archives: contents, and features on the 320 m grid."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -31,15 +31,15 @@ from vadose.sources import Source, open_mask_sources, open_sources
 from vadose.sources.soilgrids import SoilGrids
 
 MOST_BYTES = 4 << 30
-"""Size of the largest dataset that is loaded."""
+"""Largest size of a loaded dataset."""
 
 
 @dataclass(frozen=True)
 class LoadSpec:
-    """What `Archive.load` reads.
+    """Specification of what `Archive.load` reads.
 
     Attributes:
-        features: predictors by their form, history and halo.
+        features: predictors by form, history and halo.
         policy: age and publication of observations.
     """
 
@@ -48,10 +48,10 @@ class LoadSpec:
 
 
 class Archive(Summarised):
-    """A folder of the products' own files.
+    """A folder of product files.
 
     Args:
-        folder: of the files.
+        folder: of the product files.
 
     Raises:
         VadoseError: the folder does not exist.
@@ -65,7 +65,7 @@ class Archive(Summarised):
 
     @property
     def simulated(self) -> bool:
-        """Whether it is a simulated Earth."""
+        """Return whether the archive is simulated."""
         return is_simulated(self.folder)
 
     @cached_property
@@ -84,8 +84,7 @@ class Archive(Summarised):
     ) -> xr.Dataset:
         """Load the features of an area at one or many times.
 
-        The features are those that training samples and maps are made from: only what was observed at a time or before
-        it is used.
+        The features are computed as for training samples and maps, from observations at a time or before it.
 
         Args:
             area: as in `vadose.api.inputs.as_area`; of one UTM zone.
@@ -94,12 +93,12 @@ class Archive(Summarised):
             as_of: products published later are not read.
 
         Returns:
-            The dataset of `vadose.fusion.feature_dataset`, with a coordinate `in_area` (y, x), and the fractions of
-            cells that are built up, water and frozen.
+            The dataset of `vadose.fusion.feature_dataset`, with a coordinate `in_area` (y, x), and the built-up, water
+            and frozen fractions of cells.
 
         Raises:
-            NoDataError: the archive holds nothing there.
-            VadoseError: an area of several zones or of none, or a dataset of more than 4 GiB.
+            NoDataError: the archive has no data for the area and the times.
+            VadoseError: the area covers no cell or several UTM zones, or the dataset exceeds 4 GiB.
         """
         wanted, ground = _as_spec(spec), as_area(area)
         names = {variable.name for source in self.sources for variable in source.variables}
@@ -112,7 +111,7 @@ class Archive(Summarised):
         with_masks = features_at(self.sources, self.mask_sources, tile, times, features, wanted.policy, until)
         cubes = [_with_masks(cube, masks) for cube, masks in with_masks]
         dataset = to_dataset(cubes, features.history.step_days)
-        inside = (("y", "x"), ground.contains_cells(tile), {"long_name": "cell centre lies in the area"})
+        inside = (("y", "x"), ground.contains_cells(tile), {"long_name": "cell centre is inside the area"})
         made: dict[str, Any] = {"archive": str(self.folder.absolute()), "area": ground.name, "as_of": until}
         made["items"] = sorted({item for cube in cubes for item in cube.items})
         notice = {"comment": SIMULATED} if self.simulated else {}
@@ -132,7 +131,7 @@ class Archive(Summarised):
 
 
 def open_archive(folder: StrPath) -> Archive:
-    """Open a folder of products; what it holds is found once.
+    """Open a folder of products, and scan it once.
 
     Raises:
         VadoseError: the folder does not exist.
@@ -141,7 +140,7 @@ def open_archive(folder: StrPath) -> Archive:
 
 
 def as_archive(archive: "Archive | StrPath") -> Archive:
-    """Open an archive that may be open already."""
+    """Return an archive, opened if it is given by its folder."""
     return archive if isinstance(archive, Archive) else Archive(archive)
 
 
@@ -162,16 +161,16 @@ def _as_spec(spec: "LoadSpec | InputSpec | Iterable[str] | None") -> LoadSpec:
 
 
 def _tile_of(area: AreaOfInterest, halo: int) -> Tile:
-    """Return the smallest rectangle of cells that holds an area of one zone."""
+    """Return the smallest rectangle of cells that covers an area of one zone."""
     tiles = area.tiles(TILE_CELLS, 0)
     zones = sorted({tile.epsg for tile in tiles})
     if len(zones) != 1:
         raise VadoseError(
             f"load: the area '{area.name}'",
-            f"Its cells lie in the UTM zones EPSG:{', '.join(map(str, zones))}"
+            f"Its cells are in the UTM zones EPSG:{', '.join(map(str, zones))}"
             if zones
-            else "It holds no cell of 320 m",
-            "Load each zone by itself, or map the area with make_map" if zones else "Give a larger area",
+            else "It covers no cell of 320 m",
+            "Load each zone separately, or map the area with make_map" if zones else "Give a larger area",
         )
     return enclosing_tile(tiles).with_halo(halo)
 
@@ -184,13 +183,13 @@ def _require_small(tile: Tile, spec: InputSpec, times: int) -> None:
     if size > MOST_BYTES:
         raise VadoseError(
             f"load: {times:,} times of {tile.columns} x {tile.rows} cells",
-            f"They are {size / 2**30:.1f} GiB; {MOST_BYTES / 2**30:g} are loaded at most",
+            f"They take {size / 2**30:.1f} GiB; at most {MOST_BYTES / 2**30:g} GiB are loaded",
             "Load fewer times or a smaller area, or map it with make_map",
         )
 
 
 def _with_masks(cube: FeatureCube, masks: FeatureCube | None) -> FeatureCube:
-    """Return the same with the fractions of cells that only flags are made from."""
+    """Return the specification with the cell fractions that only the flags require."""
     blank = np.full(tuple(cube.tile.cells.shape), np.nan, np.float32)
     found = {
         name: (("y", "x"), blank if masks is None else masks.cells[name].values, attrs_of(name))
@@ -201,7 +200,7 @@ def _with_masks(cube: FeatureCube, masks: FeatureCube | None) -> FeatureCube:
 
 
 def _counts(source: Source) -> tuple[int, object, object, int]:
-    """Items, their first and last time, and items that are not read."""
+    """Count the items, their first and last time, and the items left out."""
     if isinstance(source, SoilGrids):
         return len(source.paths), pd.NaT, pd.NaT, len(source.left_out)
     index = getattr(source, "index", None)

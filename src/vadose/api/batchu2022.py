@@ -26,13 +26,13 @@ def import_batchu2022(
     Args:
         shards: folder of the shards.
         out: folder of the store.
-        ismn: ISMN archive or its tables, for readings that are not published.
-        units: calibrations of `fit_batchu2022_units`; assumed ranges without it.
+        ismn: ISMN archive or its tables, for readings that the shards do not contain.
+        units: calibrations from `fit_batchu2022_units`; without them, the assumed ranges apply.
         halo: cells around the sensor's cell in each chip.
         simulated: whether the shards are simulated.
         workers: processes.
         progress: called after each shard.
-        echo: called with the numbers of samples, and the units.
+        echo: called with the number of samples and the units.
     """
     archive, fits = (None if one is None else Path(one) for one in (ismn, units))
     echo(import_published(Path(shards), Path(out), archive, fits, halo, simulated, progress, workers))

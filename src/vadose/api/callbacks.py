@@ -1,9 +1,9 @@
-"""What a long call reports to its caller: by default nothing."""
+"""Callbacks of long calls; by default they do nothing."""
 
 from collections.abc import Callable
 
 Progress = Callable[[int, int, str], None]
-"""Called with the number of steps that are done, of all, and the name of the step."""
+"""Called with the number of finished steps, their total, and the name of the step."""
 Echo = Callable[[str], None]
 """Called with each line of remarks and results."""
 Epochs = Callable[[str, dict[str, float]], None]

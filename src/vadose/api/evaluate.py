@@ -28,22 +28,24 @@ def evaluate(
 
     Args:
         products: by name, each a DataFrame of estimates (network, station, sensor, lat, lon, time, soil_moisture,
-            soil_moisture_in_situ, and where known soil_moisture_std and quality), a gridded Dataset, DataArray or
-            DataTree, or a path of either; or paths alone, each also as "name=path". Differences are to the first.
-        sensors: for gridded products: a table of estimates with readings, or an ISMN archive; without it the first
-            table among the products serves.
-        out: folder of the scorecard; not written without it.
-        min_samples: fewest samples of a scored sensor.
+            soil_moisture_in_situ, and optionally soil_moisture_std and quality), a gridded Dataset, DataArray or
+            DataTree, or a path of either; or paths alone, each also as "name=path". Differences are relative to the
+            first.
+        sensors: for gridded products: a table of estimates with readings, or an ISMN archive; by default the first
+            table among the products.
+        out: folder of the scorecard; by default none is written.
+        min_samples: smallest number of samples of a scored sensor.
         literature: "published", or a folder of publications, to compare the first product with.
-        triple: whether errors are estimated by triple collocation too.
-        reading: how gridded products are read, as keys of `vadose.products.Reading`: variable, units, layer_depth,
+        triple: whether errors are also estimated by triple collocation.
+        reading: options for reading gridded products, the keys of `vadose.products.Reading`: variable, units,
+            layer_depth,
             rescale, porosity, select, quality, window_hours, flags.
 
     Returns:
         The scorecard: `headline` and `sensors` (DataFrames), `to_html`, `to_markdown`, `write`.
 
     Raises:
-        VadoseError: a product that cannot be read or has other units, or no sensor with enough samples.
+        VadoseError: a product is unreadable or has other units, or no sensor has enough samples.
     """
     folder = None if out is None else Path(out)
     if folder is not None:
@@ -66,5 +68,8 @@ def _products(
 
 def _reading(keys: Mapping[str, Any]) -> Reading:
     return validated(
-        Reading, dict(keys), "evaluate: how gridded products are read", f"Known are {', '.join(Reading.model_fields)}"
+        Reading,
+        dict(keys),
+        "evaluate: options for gridded products",
+        f"The options are {', '.join(Reading.model_fields)}",
     )

@@ -1,4 +1,4 @@
-"""What a user may give for an area, a time, a path or an experiment, brought to the one form that the rooms take."""
+"""Conversion of an area, a time, a path or an experiment, in any form that users give, to one form."""
 
 import datetime as dt
 import os
@@ -32,7 +32,7 @@ def as_area(area: Area) -> AreaOfInterest:
             degrees; a GeoDataFrame or GeoSeries of any CRS; an `AreaOfInterest`.
 
     Raises:
-        VadoseError: it is none of these, or holds no polygon.
+        VadoseError: it is none of these, or contains no polygon.
     """
     if isinstance(area, AreaOfInterest):
         return area
@@ -48,14 +48,14 @@ def as_area(area: Area) -> AreaOfInterest:
 
 
 def area_request(area: Area) -> str | AreaOfInterest:
-    """Keep the text of an area that has one, so that the same map is the same request however it is asked."""
+    """Return the text of an area where it has one, so that the same map is the same request in every form."""
     if isinstance(area, str | os.PathLike):
         return os.fspath(area)
     return _box(area) if isinstance(area, list | tuple | np.ndarray) else as_area(area)
 
 
 def time_request(time: Time, every: int | str | None = None) -> tuple[str | tuple[np.datetime64, ...], str | None]:
-    """Bring a time to a date text and an interval, or to a list of times.
+    """Convert a time to a date text and an interval, or to a list of times.
 
     Args:
         time: text ("2021-06-10", "2021-06-10T18:00", "2021-06-01/2021-06-30"); a datetime64, datetime or date, where a
@@ -80,10 +80,10 @@ def time_request(time: Time, every: int | str | None = None) -> tuple[str | tupl
 
 
 def time_text(time: Any) -> str:
-    """Write a time as ISO 8601, UTC; a day stays a day.
+    """Write a time in ISO 8601, UTC; a day remains a day.
 
     Raises:
-        VadoseError: it is no time.
+        VadoseError: it is not a time.
     """
     if isinstance(time, str):
         return time
@@ -110,18 +110,18 @@ def as_experiment(experiment: Experiment | StrPath | Mapping[str, Any]) -> Exper
     """Read an experiment from a YAML file or a mapping, whose paths are relative to the working directory.
 
     Raises:
-        VadoseError: a file that cannot be read, or keys that are unknown, missing or of the wrong kind.
+        VadoseError: the file is unreadable, or keys are unknown, missing or of the wrong type.
     """
     if isinstance(experiment, Experiment):
         return experiment
     if isinstance(experiment, Mapping):
         asked = "experiment: a mapping of keys"
-        return validated(Experiment, dict(experiment), asked, "Mend these keys", folder=Path.cwd())
+        return validated(Experiment, dict(experiment), asked, "Correct these keys", folder=Path.cwd())
     return read_experiment(experiment)
 
 
 def as_store(store: SampleStore | StrPath) -> SampleStore:
-    """Open a sample store that may be open already."""
+    """Return a sample store, opened if it is given by its path."""
     return store if isinstance(store, SampleStore) else SampleStore.open(store)
 
 

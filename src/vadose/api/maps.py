@@ -1,4 +1,4 @@
-"""Maps: made, opened, and read at points and over polygons."""
+"""Maps: making, opening, and reading at points and over polygons."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -43,7 +43,7 @@ def make_map(
     progress: Progress = silent,
     echo: Echo = silent,
 ) -> tuple[Path, ...]:
-    """Map an area at one or many times; a map that was stopped resumes.
+    """Map an area at one or many times; an interrupted map resumes.
 
     Args:
         model: of `load_model`, a run or its folder.
@@ -54,23 +54,23 @@ def make_map(
         every: interval of a range, days, or "pass": the times of Sentinel-1.
         as_of: products published later are not read.
         catalogues, require, max_bytes: of a map without an archive, as in `vadose.fetch`.
-        offline: whether a map without an archive is made of what was fetched before.
-        formats: of "cog", "zarr", "netcdf".
-        pictures: whether each time is drawn.
-        allow_unread: whether a source of which no file can be read is left out.
+        offline: whether a map without an archive is made from files fetched before.
+        formats: any of "cog", "zarr", "netcdf".
+        pictures: whether a picture of each time is drawn.
+        allow_unread: whether a source whose files are all unreadable is left out.
         scheduler: "threads", "processes", or the address of a Dask scheduler.
         workers: tiles estimated at once on this machine.
         device: "cpu" or "cuda".
-        truth: soil moisture that pictures show beside the map.
-        progress: called with the number of tasks that are done, of all, and a name.
-        echo: called with each remark on inputs and on files that are not read.
+        truth: soil moisture to draw beside the map.
+        progress: called with the number of finished tasks, their total, and a name.
+        echo: called with each remark on inputs and on files that were not read.
 
     Returns:
-        The files of soil moisture, those of all times together, and the pictures.
+        The soil moisture files, the files of all times together, and the pictures.
 
     Raises:
-        VadoseError: no run, no such area or time, or `out` holds another map.
-        TilesFailed: some tiles could not be estimated; a repeated call resumes.
+        VadoseError: the run, the area or the time is missing, or `out` contains another map.
+        TilesFailed: some tiles failed; a repeated call resumes.
     """
     crew = Executor(scheduler, workers, device)
     if archive is not None:
@@ -108,7 +108,7 @@ def estimate_map_cost(
     workers: int = 1,
     device: str = "cpu",
 ) -> CostEstimate:
-    """Estimate what a map would read, and its time and memory; nothing is written.
+    """Estimate the inputs, computing time and memory of a map, without writing anything.
 
     Args:
         model, archive, area, time, out, every, as_of, scheduler, workers, device: as in `make_map`.
@@ -128,7 +128,7 @@ def open_map(path: StrPath) -> xr.DataTree:
         `Quality`; 4294967295 outside the area) and the ages of the observations (days), (time, y, x).
 
     Raises:
-        VadoseError: there is no map, or one that cannot be read.
+        VadoseError: the map is missing or unreadable.
     """
     return xr.DataTree.from_dict({_zone(epsg): dataset for epsg, dataset in open_maps(Path(path)).items()})
 
@@ -145,16 +145,16 @@ def extract_series(
 
     Args:
         maps: folder of a map, or one of its files.
-        out: CSV, Parquet or NetCDF file; not written without it.
+        out: CSV, Parquet or NetCDF file; by default none is written.
         locations: points, (lon, lat) in degrees.
-        points: CSV file or DataFrame with columns lon, lat and perhaps place.
+        points: CSV file or DataFrame with columns lon, lat and optionally place.
         polygons: file of polygons or GeoDataFrame.
 
     Returns:
-        One row for each place and time.
+        One row per place and time.
 
     Raises:
-        VadoseError: no places, or none within the map.
+        VadoseError: there are no places, or none is within the map.
     """
     pairs = [one if isinstance(one, str) else ",".join(f"{degrees:.15g}" for degrees in one) for one in locations]
     places, shapes = (one if one is None or isinstance(one, pd.DataFrame) else Path(one) for one in (points, polygons))
@@ -185,6 +185,6 @@ def _request(
 
 
 def _zone(epsg: int) -> str:
-    """Name of a UTM zone; of another CRS its code."""
+    """Return the name of a UTM zone; of another CRS, its code."""
     utm = {326: "n", 327: "s"}.get(epsg // 100)
     return f"utm{epsg % 100:02d}{utm}" if utm and 1 <= epsg % 100 <= 60 else f"epsg{epsg}"

@@ -1,4 +1,4 @@
-"""Trained models: estimates of datasets and of samples."""
+"""Trained models: estimates from datasets and from samples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -31,17 +31,17 @@ from vadose.models import Model
 from vadose.registry import masks
 
 Samples = Callable[[int, int], None]
-"""Called with the number of samples that are done, and of all."""
+"""Called with the number of finished samples and their total."""
 
 
 class TrainedModel(Summarised):
-    """The networks of a run as one model.
+    """The networks of a run, used as an ensemble.
 
     Args:
         run: folder of the run.
 
     Raises:
-        VadoseError: the folder holds no run, or one that is not complete.
+        VadoseError: the folder contains no run, or an incomplete one.
     """
 
     def __init__(self, run: Run) -> None:
@@ -51,17 +51,17 @@ class TrainedModel(Summarised):
 
     @cached_property
     def members(self) -> tuple[Model, ...]:
-        """Networks of all folds and seeds."""
+        """Return the networks of all folds and seeds."""
         return tuple(self.run.members())
 
     @cached_property
     def calibration(self) -> Calibration:
-        """Calibration of the standard deviation."""
+        """Return the calibration of the standard deviation."""
         return self.run.calibration()
 
     @property
     def inputs(self) -> LoadSpec:
-        """What the model reads, for `Archive.load`."""
+        """Return the inputs of the model, for `Archive.load`."""
         return LoadSpec(self.members[0].needs, self.experiment.windows)
 
     @overload
@@ -82,18 +82,18 @@ class TrainedModel(Summarised):
 
         Args:
             data: features that `Archive.load` loaded with `model.inputs`, or a sample store.
-            out: Parquet file of the estimates of a store.
+            out: Parquet file for the estimates of a store.
             progress: called after each batch of samples.
             echo: called with remarks on the inputs of a store.
 
         Returns:
             Of features: soil_moisture and soil_moisture_std (m3 m-3), quality (bits of `Quality`; 4294967295
             outside the area) and the ages of the observations (days), (time, y, x), as in a map.
-            Of a store: one row per sample, by the networks that were not trained on its sensor; the column
-            seen_in_training is true where all were.
+            Of a store: one row per sample, estimated by the networks that were not trained on its sensor; the column
+                seen_in_training is true where all networks were.
 
         Raises:
-            VadoseError: features or samples lack what the model reads, or have it in other units.
+            VadoseError: features or samples lack inputs of the model, or have them in other units.
         """
         if isinstance(data, xr.Dataset):
             return self._predict_dataset(data)
@@ -103,14 +103,14 @@ class TrainedModel(Summarised):
         return estimate_store(self.run, as_store(data), progress, echo)[0]
 
     def export(self, out: StrPath, formats: Sequence[str] = ("onnx",)) -> tuple[Path, ...]:
-        """Write the networks as one graph with the scaling inside, its inputs and its model card.
+        """Export the ensemble as one graph, scaling included, with a description of its inputs and its model card.
 
         Args:
             out: folder of the files.
             formats: "onnx", "pt2" or both.
 
         Raises:
-            VadoseError: an unknown format, or a graph whose estimates differ.
+            VadoseError: the format is unknown, or the estimates of the graph differ from those of the networks.
         """
         return export_run(self.run.folder, Path(out), formats)
 
@@ -154,10 +154,10 @@ def load_model(run: "Run | StrPath | TrainedModel") -> TrainedModel:
     """Load the networks of a run.
 
     Args:
-        run: folder that `train` made.
+        run: folder that `train` wrote.
 
     Raises:
-        VadoseError: the folder holds no run, or one that is not complete.
+        VadoseError: the folder contains no run, or an incomplete one.
     """
     if isinstance(run, TrainedModel):
         return run
@@ -165,7 +165,7 @@ def load_model(run: "Run | StrPath | TrainedModel") -> TrainedModel:
 
 
 def _joined(ground: Tile, parts: Sequence[TileEstimate], inside: NDArray[np.bool_]) -> xr.Dataset:
-    """Return the estimates of the tiles of one rectangle as the layers of a map."""
+    """Return the estimates of the tiles of a rectangle as map layers."""
     zone = Zone(ground)
     for part in parts:
         layers = map_dataset(part.tile.cells, part.mean, part.std, part.quality, part.ages)

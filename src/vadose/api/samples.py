@@ -1,4 +1,4 @@
-"""Sample stores: built from archives, imported from tables, joined and checked."""
+"""Sample stores: built from archives, imported from tables, appended and verified."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ def open_samples(store: StrPath) -> SampleStore:
     """Open a sample store.
 
     Raises:
-        VadoseError: no store, another format, or a part that is missing or truncated.
+        VadoseError: the store is missing, has another format, or a part of it is missing or truncated.
     """
     return SampleStore.open(store)
 
@@ -36,14 +36,14 @@ def build_samples(
 
     Args:
         experiment: configuration, its YAML file or its keys.
-        out: folder of the store; runs/<name of the experiment>/samples without it.
+        out: folder of the store; by default runs/<name of the experiment>/samples.
         workers: processes.
         allow_unread: whether a source whose files are all unreadable is left out.
         progress: called after each sensor.
         echo: called with the numbers of samples and of rejected readings.
 
     Raises:
-        VadoseError: the archive or table cannot be read or is empty; nothing is written.
+        VadoseError: the archive or table is unreadable or empty; nothing is written.
     """
     chosen = as_experiment(experiment).allowing_unread(allow_unread)
     folder = Path("runs") / chosen.name / "samples" if out is None else Path(out)
@@ -52,16 +52,16 @@ def build_samples(
 
 
 def import_table(table: StrPath, columns: StrPath, out: StrPath, *, echo: Echo = silent) -> SampleStore:
-    """Import a matched point table, with readings or without, into a sample store.
+    """Import a matched point table, with or without readings, into a sample store.
 
     Args:
-        table: CSV, CSV.gz or Parquet: one row per sensor and time.
-        columns: YAML file that assigns the columns.
+        table: CSV, CSV.gz or Parquet, with one row per sensor and time.
+        columns: YAML file of the column mapping.
         out: folder of the store.
         echo: called with the numbers of samples and of rejected rows.
 
     Raises:
-        VadoseError: the table or the columns cannot be read.
+        VadoseError: the table or the column mapping is unreadable.
     """
     echo(str(_import_table(Path(table), TableMapping.read(columns), Path(out), Path(columns))))
     return SampleStore.open(out)
@@ -70,7 +70,7 @@ def import_table(table: StrPath, columns: StrPath, out: StrPath, *, echo: Echo =
 def convert_ismn(
     archive: StrPath, out: StrPath, *, workers: int = 1, progress: Progress = silent, echo: Echo = silent
 ) -> Path:
-    """Convert an ISMN archive to Parquet tables, a replacement for the archive; an interrupted run resumes.
+    """Convert an ISMN archive to Parquet tables that replace it; an interrupted run resumes.
 
     Args:
         archive: zip file, or folder with its files.
@@ -92,7 +92,7 @@ def append_samples(
     """Append the samples of another store; duplicates are left out.
 
     Raises:
-        VadoseError: the stores do not hold the same variables.
+        VadoseError: the stores have different variables.
     """
     path = store.path if isinstance(store, SampleStore) else Path(store)
     echo(str(append(path, as_store(other), progress)))
@@ -103,7 +103,7 @@ def verify_samples(store: SampleStore | StrPath, *, progress: Progress = silent)
     """Verify every byte of a store: checksums, ranges, duplicates.
 
     Returns:
-        What was found; `faults` is empty for a sound store.
+        The findings; `faults` is empty for a sound store.
     """
     return verify(as_store(store), progress)
 
@@ -113,7 +113,7 @@ def describe_samples(store: SampleStore | StrPath, out: StrPath | None = None) -
 
     Args:
         store: samples.
-        out: PNG, PDF or SVG of places, times and readings; not drawn without it.
+        out: PNG, PDF or SVG of places, times and readings; by default none is drawn.
 
     Returns:
         Markdown.

@@ -24,13 +24,13 @@ def simulate(
     Args:
         folder: new folder of the archive, or an interrupted one.
         preset: size: "tiny", "small", "medium" or "large".
-        config: configuration, its YAML file or its keys, instead of a preset.
-        seed: of all that is random.
+        config: configuration instead of a preset: an object, its YAML file or its keys.
+        seed: of all random numbers.
         workers: processes.
         progress: called after each block of a region and each product.
 
     Raises:
-        VadoseError: no such preset, or the folder holds something else.
+        VadoseError: the preset is unknown, or the folder contains something else.
     """
     chosen = _config(preset if config is None else config, config is None)
     seeded = chosen if seed is None else chosen.model_copy(update={"seed": seed})

@@ -10,12 +10,12 @@ from vadose.studies.truth import evaluate_against_truth
 
 
 def compare_simulation(world: StrPath, out: StrPath, *, real: StrPath | None = None) -> Path:
-    """Compare a simulated Earth with real data: histograms and statistics, where they differ and why.
+    """Compare a simulated Earth with real data: histograms and statistics, with the differences and their reasons.
 
     Args:
         world: folder of the simulated Earth.
-        out: Markdown page; its figures go to images/ beside it.
-        real: folder of real data; recorded figures serve without it.
+        out: Markdown page; its figures are written to images/ beside it.
+        real: folder of real data; by default, recorded figures are used.
 
     Returns:
         The page.
@@ -50,6 +50,6 @@ def run_demo(
     """Run the whole workflow on a simulated Earth: simulate, build samples, train, evaluate, map.
 
     Returns:
-        Lines: the scores, and where the results are.
+        Lines of text: the scores, and the paths of the results.
     """
     return demonstrate(Path(folder), preset, progress, epochs, workers)

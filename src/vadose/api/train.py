@@ -31,9 +31,9 @@ def train(
 
     Args:
         experiment: configuration, its YAML file or its keys.
-        store: samples that were built before; they are built in the run's folder without it.
-        out: folder of the run; runs/<name of the experiment> without it.
-        resume: whether a run that was interrupted goes on.
+        store: samples that were built before; by default they are built in the folder of the run.
+        out: folder of the run; by default runs/<name of the experiment>.
+        resume: whether an interrupted run resumes.
         compute: device, precision and layout of a step.
         workers: processes that build samples.
         allow_unread: as in `build_samples`.
@@ -41,7 +41,7 @@ def train(
         epochs: called after each epoch with the model and its figures.
 
     Raises:
-        VadoseError: the samples do not serve the experiment, the device is missing, or `out` holds a run.
+        VadoseError: the samples do not fit the experiment, the device is missing, or `out` contains a run.
     """
     chosen = as_experiment(experiment).allowing_unread(allow_unread)
     folder = Path(out) if out is not None else Path("runs") / chosen.name
@@ -68,14 +68,14 @@ def ablate(
         experiment: configuration, its YAML file or its keys.
         out: folder of the samples, of a run for each variant, and of the tables.
         store: samples that were built before.
-        variants: variants beside the full model; all without it.
-        resume: whether an ablation that was interrupted goes on.
+        variants: variants besides the full model; by default all.
+        resume: whether an interrupted ablation resumes.
         workers: processes that build samples.
         allow_unread: as in `build_samples`.
         progress, epochs: as in `train`.
 
     Returns:
-        The table of scores, Markdown; ablation.json and ablation.png lie beside it.
+        The table of scores, Markdown; ablation.json and ablation.png are written beside it.
     """
     samples = store.path if isinstance(store, SampleStore) else store
     return _ablate(
@@ -94,7 +94,7 @@ def open_run(folder: StrPath) -> Run:
     """Open the folder of a run.
 
     Raises:
-        VadoseError: the folder holds no run.
+        VadoseError: the folder contains no run.
     """
     run = Run(Path(folder))
     run.experiment()

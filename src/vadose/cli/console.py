@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: progress, results, refusals."""
+"""Terminal output: progress, results, errors."""
 
 import logging
 import os
@@ -21,10 +21,10 @@ from vadose.io.processes import tidy_ending
 
 ERRORS = Console(stderr=True)
 LOGGER = logging.getLogger(__name__)
-logging.getLogger("vadose").addHandler(logging.NullHandler())  # else Python prints errors a second time
+logging.getLogger("vadose").addHandler(logging.NullHandler())  # otherwise Python prints errors a second time
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)
-"""What PyTorch says, on a GPU and on a CPU."""
+"""Messages of PyTorch on a GPU and on a CPU."""
 Config = Annotated[Path, typer.Argument(help="Experiment, a YAML file such as configs/conus_10day.yaml.")]
 Out = Annotated[Path | None, typer.Option(help="Output folder; by default runs/<name of the experiment>.")]
 AllowUnread = Annotated[
@@ -36,7 +36,7 @@ Workers = Annotated[int, typer.Option(min=1, show_default="all processors", help
 
 
 class Terminal(ConsoleHandler):
-    """Log records above the progress bar, if there is one."""
+    """Write log records above the progress bar, if there is one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def log_to(file: Path | None, verbose: bool, command: str) -> None:
 
 
 def echo(*lines: str) -> None:
-    """Print results, as they are."""
+    """Print results unchanged."""
     for line in lines:
         typer.echo(line)
         LOGGER.info(line, extra=PRINTED)
@@ -62,7 +62,7 @@ def echo(*lines: str) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[..., None]]:
-    """Yield a bar that is told (done, total, name of the step); one line a step where there is no terminal."""
+    """Yield a progress bar, called with (done, total, name of the step); without a terminal, one line per step."""
     if not ERRORS.is_terminal:
         yield _logged(what, _plain(what))
         return
@@ -84,7 +84,7 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
-    """Yield a line for each epoch of training."""
+    """Yield a callback that prints one line per training epoch."""
 
     def report(what: str, facts: dict[str, float]) -> None:
         shown = "  ".join(f"{name} {value:.4g}" for name, value in facts.items())
@@ -95,7 +95,7 @@ def epochs() -> Iterator[Callable[[str, dict[str, float]], None]]:
 
 
 def output_of(command: str, folder: bool) -> Callable[[Path | None], Path | None]:
-    """Make the callback of an output option: a place that cannot be written is refused before any work."""
+    """Return the callback of an output option: an unwritable place is refused before any work."""
 
     def checked(path: Path | None) -> Path | None:
         if path is not None:
@@ -106,10 +106,10 @@ def output_of(command: str, folder: bool) -> Callable[[Path | None], Path | None
 
 
 def report_errors(app: typer.Typer) -> int:
-    """Run an application; what cannot be met, and what the system denies, is printed in three parts, a line each.
+    """Run an application; errors of the request or of the system are printed in three parts, one line each.
 
     Returns:
-        The exit status: 2 for a refusal. SIGTERM and SIGHUP tidy up and end with 143 and 129.
+        The exit status: 2 after an error. SIGTERM and SIGHUP clean up and end with 143 and 129.
     """
     try:
         with tidy_ending():
@@ -129,7 +129,7 @@ def report_errors(app: typer.Typer) -> int:
 
 
 def _refusal_of(error: Exception) -> VadoseError:
-    """Return an error in three parts; what is no fault of the user's or the system's is raised again."""
+    """Return an error in three parts; a programming error is raised again."""
     if isinstance(error, VadoseError):
         return error
     if isinstance(error, OSError):
@@ -137,14 +137,14 @@ def _refusal_of(error: Exception) -> VadoseError:
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
         return VadoseError(
             "memory: what the command needs",
-            f"It does not suffice ({error or type(error).__name__})",
+            f"Out of memory ({error or type(error).__name__})",
             "Use fewer --workers or a smaller area, or a machine with more memory",
         )
     raise error
 
 
 def _logged(what: str, show: Callable[..., None]) -> Callable[..., None]:
-    """Return a report that is logged too, each step once."""
+    """Return a report that is also logged, each step once."""
     last = ""
 
     def report(done: int, total: int, step: str = "") -> None:

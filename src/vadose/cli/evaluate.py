@@ -1,4 +1,4 @@
-"""The command that evaluates products."""
+"""Command that evaluates products."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,8 +15,8 @@ Products = Annotated[
         "each as PATH or NAME=PATH; or a YAML file with name, path and the options below."
     ),
 ]
-Out = Annotated[Path | None, typer.Option(help="Folder of the scorecard; not written by default.")]
-MinSamples = Annotated[int, typer.Option(help="Fewest samples of a scored sensor.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the scorecard; by default none is written.")]
+MinSamples = Annotated[int, typer.Option(help="Smallest number of samples of a scored sensor.")]
 Literature = Annotated[
     str, typer.Option(help="'published', or a folder of publications, to compare the first product with.")
 ]
@@ -25,7 +25,7 @@ Sensors = Annotated[
     typer.Option(help="Sensors for gridded products: a table of estimates with readings, or an ISMN archive."),
 ]
 Variable = Annotated[str, typer.Option(help="Soil moisture variable of gridded files.")]
-Units = Annotated[str, typer.Option(help="Of gridded files: 'm3 m-3', '%', 'kg m-2', mm or saturation.")]
+Units = Annotated[str, typer.Option(help="Units of gridded files: 'm3 m-3', '%', 'kg m-2', mm or saturation.")]
 LayerDepth = Annotated[float | None, typer.Option(help="Depth of the soil layer, m, for kg m-2 or mm.")]
 Rescale = Annotated[
     Literal["sensor", "porosity"] | None,
@@ -33,16 +33,16 @@ Rescale = Annotated[
         help="Convert saturation to m3 m-3 by the sensor's range, or by porosity.",
     ),
 ]
-Porosity = Annotated[float | None, typer.Option(help="Porosity, m3 m-3; else a column of the table of sensors.")]
+Porosity = Annotated[float | None, typer.Option(help="Porosity, m3 m-3; by default a column of the sensor table.")]
 Select = Annotated[
     list[str] | None,
-    typer.Option(help="NAME=VALUE of a dimension of gridded files besides ground and time, such as depth=0.05."),
+    typer.Option(help="NAME=VALUE of a further dimension of gridded files, such as depth=0.05."),
 ]
 Quality = Annotated[
     Literal["recommended", "retrieved"],
-    typer.Option(help="SMAP retrievals: recommended only, or all."),
+    typer.Option(help="SMAP retrievals: recommended ones, or all."),
 ]
-Window = Annotated[float, typer.Option(help="Largest time difference of grid and reading, hours.")]
+Window = Annotated[float, typer.Option(help="Largest time difference between grid and reading, hours.")]
 
 
 def evaluate(
@@ -59,11 +59,11 @@ def evaluate(
     window_hours: Window = 12.0,
     select: Select = None,
     quality: Quality = "recommended",
-    triple: Annotated[bool, typer.Option("--triple", help="Estimate errors by triple collocation too.")] = False,
+    triple: Annotated[bool, typer.Option("--triple", help="Also estimate errors by triple collocation.")] = False,
 ) -> None:
     """Evaluate one product, or compare several on their common samples, at in-situ sensors.
 
-    R, ubRMSE, RMSE and bias with 90 % intervals; with several products, the first is paired with each of the others.
+    R, ubRMSE, RMSE and bias with 90 % intervals; of several products, the first is paired with each of the others.
     """
     from vadose.products.described import reading_of
 

@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Soil moisture of the top 5 cm at 320 m, from Sentinel-1, Sentinel-2, elevation, SoilGrids, SMAP and GLDAS, "
-    "evaluated at in-situ sensors.\n\nThe usual way: **fetch** (or your own archive) → **samples build** → "
+    "evaluated at in-situ sensors.\n\nThe usual order: **fetch** (or your own archive) → **samples build** → "
     "**train** → **evaluate** → **map**. `vadose demo` runs all of it on a simulated world.",
 )
 app.add_typer(simulate.app, name="simulate")
@@ -65,7 +65,7 @@ def demo(
 
 
 def main() -> None:
-    """Run a command; errors are reported in words, with exit status 2."""
+    """Run a command; errors are printed, with exit status 2."""
     tune_malloc()
     shut_gdal()
     sys.exit(report_errors(app))

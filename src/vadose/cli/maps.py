@@ -1,4 +1,4 @@
-"""Commands that make maps and read them."""
+"""Commands that make and read maps."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from vadose.report.text import counted
 
 
 class MapFormat(StrEnum):
-    """Formats of a map's files."""
+    """File formats of a map."""
 
     COG = "cog"
     ZARR = "zarr"
@@ -24,14 +24,14 @@ class MapFormat(StrEnum):
 def map_(
     run: RunFolder,
     area: Annotated[str, typer.Option(help="west,south,east,north in degrees; or a GeoJSON, GeoPackage or shapefile.")],
-    date: Annotated[str, typer.Option(help="Day, 2021-06-10; time, 2021-06-10T18:00 (UTC); or two days with a /.")],
+    date: Annotated[str, typer.Option(help="Day, 2021-06-10; time, 2021-06-10T18:00 (UTC); or first/last day.")],
     archive: Annotated[
-        Path | None, typer.Argument(help="Folder of the products; fetched from catalogues without it.")
+        Path | None, typer.Argument(help="Folder of the products; by default, fetched from catalogues.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the map.")] = Path("map"),
     as_of: Annotated[str | None, typer.Option(help="Day or time (UTC); products published later are not read.")] = None,
-    every: Annotated[str | None, typer.Option(help="Step of a range, days; or pass: Sentinel-1 passes.")] = None,
-    form: Annotated[list[MapFormat] | None, typer.Option("--format", help="cog alone by default.")] = None,
+    every: Annotated[str | None, typer.Option(help="Interval of a range in days, or pass: Sentinel-1 passes.")] = None,
+    form: Annotated[list[MapFormat] | None, typer.Option("--format", help="By default cog alone.")] = None,
     scheduler: Annotated[
         str, typer.Option(help="threads, processes, or a Dask scheduler, tcp://host:port.")
     ] = "threads",
@@ -39,7 +39,7 @@ def map_(
         int, typer.Option(min=1, show_default="all processors", help="Parallel tiles on this machine.")
     ] = CORES,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Device of the networks.")] = "cpu",
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw each time.")] = True,
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw a picture of each time.")] = True,
     allow_unread: Annotated[
         bool, typer.Option("--allow-unread", help="Continue without a source whose files are all unreadable.")
     ] = False,
@@ -53,7 +53,7 @@ def map_(
 ) -> None:
     """Map soil moisture, its standard deviation, quality flags and observation ages of an area on 320 m cells.
 
-    An interrupted map resumes with the remaining tiles. Exit status 1 where tiles failed.
+    An interrupted map resumes with the remaining tiles. The exit status is 1 if tiles failed.
     """
     if dry_run and archive is None:
         with TemporaryDirectory() as folder:
@@ -101,10 +101,10 @@ def map_(
 
 
 def series(
-    maps: Annotated[Path, typer.Argument(help="Folder of a map, or one of its cubes.")],
+    maps: Annotated[Path, typer.Argument(help="Folder of a map, or one of its files.")],
     out: Annotated[Path, typer.Option(help="File of the series: .csv, .parquet or .nc.")],
     point: Annotated[list[str] | None, typer.Option(help="Point, lon,lat in degrees; repeatable.")] = None,
-    points: Annotated[Path | None, typer.Option(help="CSV file with columns lon and lat, and place if named.")] = None,
+    points: Annotated[Path | None, typer.Option(help="CSV file with columns lon, lat and optionally place.")] = None,
     polygons: Annotated[Path | None, typer.Option(help="GeoJSON, GeoPackage or shapefile of polygons.")] = None,
 ) -> None:
     """Write time series of soil moisture at points, or means over polygons, from maps."""

@@ -26,10 +26,10 @@ def build(config: Config, out: Out = None, workers: Workers = CORES, allow_unrea
 @app.command("import-table")
 def import_table_(
     table: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet: one row per sensor and time.")],
-    columns: Annotated[Path, typer.Option(help="YAML file of the columns; configs/tables has examples.")],
+    columns: Annotated[Path, typer.Option(help="YAML file of the column mapping; configs/tables has examples.")],
     out: Annotated[Path, typer.Option(help="Folder of the new store.")],
 ) -> None:
-    """Import a matched point table, with labels or without, into a sample store."""
+    """Import a matched point table, with or without readings, into a sample store."""
     vadose.import_table(table, columns, out, echo=echo)
 
 
@@ -65,7 +65,7 @@ def verify_(store: Store) -> None:
 
 @app.command("describe")
 def describe_(
-    store: Store, out: Annotated[Path | None, typer.Option(help="Where to draw places, times and labels, PNG.")] = None
+    store: Store, out: Annotated[Path | None, typer.Option(help="PNG of places, times and readings.")] = None
 ) -> None:
     """Describe a store: sensors by network and year, readings, and missing values."""
     echo(vadose.describe_samples(store, out))
@@ -75,9 +75,9 @@ def describe_(
 def import_batchu2022(
     folder: Shards,
     out: Annotated[Path, typer.Option(help="Folder of the new store.")],
-    ismn: Annotated[Path | None, typer.Option(help="ISMN archive or its tables, for labels not published.")] = None,
+    ismn: Annotated[Path | None, typer.Option(help="ISMN archive or its tables, for unpublished readings.")] = None,
     units: Annotated[
-        Path | None, typer.Option(help="Calibrations of 'vadose samples fit-units'; assumed ranges without.")
+        Path | None, typer.Option(help="Calibrations from 'vadose samples fit-units'; by default, assumed ranges.")
     ] = None,
     halo: Annotated[int, typer.Option(min=0, max=4, help="Cells around the sensor's cell in each chip.")] = 4,
     simulated: Annotated[bool, typer.Option("--simulated", help="The shards are simulated.")] = False,

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="The simulated Earth: products, sen
 def make_(
     folder: Annotated[Path, typer.Argument(help="New folder of the archive, or an interrupted one.")],
     preset: Annotated[Literal["tiny", "small", "medium", "large"], typer.Option(help="Size of the world.")] = "small",
-    config: Annotated[Path | None, typer.Option(help="A YAML file as in configs/worlds, instead of a preset.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file as in configs/worlds, instead of a preset.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of the world.")] = None,
     workers: Workers = CORES,
 ) -> None:
@@ -28,10 +28,10 @@ def make_(
 @app.command("compare")
 def compare(
     folder: Annotated[Path, typer.Argument(help="Folder of a simulated world.")],
-    out: Annotated[Path, typer.Option(help="Markdown page; its pictures go to images/ beside it.")],
-    real: Annotated[Path | None, typer.Option(help="Folder of real data; without it recorded figures serve.")] = None,
+    out: Annotated[Path, typer.Option(help="Markdown page; its figures are written to images/ beside it.")],
+    real: Annotated[Path | None, typer.Option(help="Folder of real data; by default, recorded figures.")] = None,
 ) -> None:
-    """Compare a simulated world with real data: histograms and statistics, where they differ and why."""
+    """Compare a simulated world with real data: histograms and statistics, with the differences and their reasons."""
     echo(f"Page: {vadose.compare_simulation(folder, out, real=real)}")
 
 

@@ -25,15 +25,15 @@ def train(
     samples: Annotated[Path | None, typer.Option(help="Sample store built before from the same archive.")] = None,
     allow_unread: AllowUnread = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Device of the training.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="CUDA devices, or processes of the CPU, that share a batch.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="CUDA devices, or CPU processes, that share a batch.")] = 1,
     precision: Annotated[
         Literal["32", "bf16-mixed", "16-mixed"], typer.Option(help="Numerical precision of the training.")
     ] = "32",
     accumulate: Annotated[int, typer.Option(min=1, help="Micro-batches per batch, to save memory.")] = 1,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the network.")] = False,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write a TensorBoard log too.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write a TensorBoard log.")] = False,
 ) -> None:
-    """Train the network and its baselines, and score them at held-out sensors."""
+    """Train the network and its baselines, and evaluate them at held-out sensors."""
     compute = vadose.ComputeConfig.asked(device, devices, precision, accumulate, compiled, tensorboard)
     with progress("samples") as samples_report, epochs() as report:
         run = vadose.train(
@@ -54,12 +54,14 @@ def ablate_(
     config: Config,
     out: Annotated[Path, typer.Option(help="Folder of the ablation: samples, one run per variant, tables.")],
     workers: Workers = CORES,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume; finished variants stay.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume; finished variants are kept.")] = False,
     samples: Annotated[Path | None, typer.Option(help="Sample store built before from the same archive.")] = None,
     allow_unread: AllowUnread = False,
-    variant: Annotated[list[str] | None, typer.Option(help="A variant beside the full model; all by default.")] = None,
+    variant: Annotated[list[str] | None, typer.Option(help="One variant, repeatable; by default all.")] = None,
 ) -> None:
-    """Train variants of the network without each of its parts, on the same folds and seeds: a table and a figure."""
+    """Train variants of the network without each of its parts, on the same folds and seeds; write a table and a
+    figure.
+    """
     with progress("samples") as samples_report, epochs() as report:
         table = vadose.ablate(
             config,
@@ -93,7 +95,7 @@ def estimate(
     blank, seen = int(table["soil_moisture"].isna().sum()), int(table["seen_in_training"].sum())
     echo(
         *notes,
-        f"{len(table)} estimates in {out}; {blank} without any source to go by, {seen} at places seen in training",
+        f"{len(table)} estimates in {out}; {blank} without any source, {seen} at places seen in training",
     )
 
 
@@ -102,7 +104,7 @@ def export_(
     out: Annotated[
         Path, typer.Option(help="Folder of the model and its card.", callback=output_of("export", folder=True))
     ],
-    form: Annotated[list[ModelFormat] | None, typer.Option("--format", help="onnx alone by default.")] = None,
+    form: Annotated[list[ModelFormat] | None, typer.Option("--format", help="By default onnx alone.")] = None,
 ) -> None:
-    """Write the networks of a run as one model with the scaling inside, and its model card."""
+    """Export the ensemble of a run as one model, scaling included, with its model card."""
     echo(*map(str, vadose.load_model(run).export(out, [*map(str, form or ("onnx",))])))
