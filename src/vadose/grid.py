@@ -1,7 +1,7 @@
-"""The ground: cells of 320 m over pixels of 10 m in every UTM zone, tiles of them with a halo, areas and periods.
+"""The map grid: cells of 320 m over pixels of 10 m in every UTM zone, tiles with a halo, areas and periods.
 
-A cell is 32 x 32 pixels and its corners lie at multiples of 320 m of easting and northing. A cell belongs to the
-6-degree UTM zone that holds its centre (plain zones: without the exceptions around Norway and Svalbard).
+A cell has 32 x 32 pixels, with its corners at multiples of 320 m of easting and northing. A cell belongs to the
+6-degree UTM zone that contains its centre (plain zones, without the exceptions around Norway and Svalbard).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,20 +27,22 @@ PIXEL_M = 10
 CELL_M = 320
 PIXELS_PER_CELL = CELL_M // PIXEL_M
 SOUTHERNMOST, NORTHERNMOST = -80.0, 84.0
-"""Latitudes between which UTM is defined."""
+"""Latitude limits of UTM."""
 EARTH_RADIUS_KM = 6371.0088
 """Mean radius of the Earth, IUGG."""
 MOST_TILES = 200_000
-"""Tiles of one area: 21 million square kilometres in tiles of 32 x 32 cells, more than South America."""
+"""Largest number of tiles of one area: 21 million square kilometres in tiles of 32 x 32 cells, more than South
+America.
+"""
 FIRST, LAST = date(1678, 1, 1), date(2262, 1, 1)
-"""Days between which 64 bits count nanoseconds since 1970, in whole years."""
+"""First and last day of nanoseconds since 1970 in 64 bits, in whole years."""
 _FIRST_NS = int(np.datetime64(FIRST).astype("datetime64[ns]").astype(np.int64))
 _LAST_NS = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of cells in one UTM zone, with a halo of cells around it that is read but not estimated.
+    """A rectangle of cells in one UTM zone, with a halo of cells that are read but not estimated.
 
     Attributes:
         epsg: 32601..32660 north, 32701..32760 south.
@@ -76,7 +78,7 @@ class Tile:
 
     @property
     def name(self) -> str:
-        """A name that says where the tile lies, fit for a file."""
+        """Return a name of the tile's position, suitable for a file."""
         return f"{self.epsg}_{self.west}_{self.north}_{self.columns}x{self.rows}"
 
     def __str__(self) -> str:
@@ -84,32 +86,34 @@ class Tile:
 
 
 def utm_epsg(lon: float, lat: float) -> int:
-    """EPSG code of the 6-degree UTM zone that holds a place.
+    """Return the EPSG code of the 6-degree UTM zone that contains a place.
 
     Raises:
-        VadoseError: beyond the latitudes of UTM, or not a longitude.
+        VadoseError: the place is beyond the latitudes of UTM, or its longitude is invalid.
     """
     if not SOUTHERNMOST <= lat <= NORTHERNMOST:
         raise VadoseError(
             f"grid: a place at latitude {lat:g}",
-            f"The cells of 320 m exist from {SOUTHERNMOST:g} to {NORTHERNMOST:g} degrees, where UTM does",
+            f"The cells of 320 m exist from {SOUTHERNMOST:g} to {NORTHERNMOST:g} degrees, the limits of UTM",
             "Choose a place between them",
         )
     if not -180 <= lon <= 180:
-        raise VadoseError(f"grid: a place at longitude {lon:g}", "Longitudes run from -180 to 180", "Give one of them")
+        raise VadoseError(
+            f"grid: a place at longitude {lon:g}", "It is outside -180 to 180", "Give degrees of longitude"
+        )
     zone = min(int((lon + 180) // 6) + 1, 60)
     return (32600 if lat >= 0 else 32700) + zone
 
 
 def tile_around(lon: float, lat: float, halo: int) -> Tile:
-    """Return the one cell that holds a place, with `halo` cells on every side: a sensor's chip."""
+    """Return the cell that contains a place, with `halo` cells on every side: a sensor's chip."""
     epsg = utm_epsg(lon, lat)
     x, y = from_lonlat(epsg).transform(lon, lat)
     return Tile(epsg, floor(x / CELL_M), floor(y / CELL_M) + 1, 1, 1, halo)
 
 
 def enclosing_tile(tiles: Sequence[Tile]) -> Tile:
-    """Return the smallest tile, without a halo, that holds the cells of some tiles of one zone."""
+    """Return the smallest tile, without a halo, that contains the cells of some tiles of one zone."""
     west, north = min(tile.west for tile in tiles), max(tile.north for tile in tiles)
     columns = max(tile.west + tile.columns for tile in tiles) - west
     rows = north - min(tile.north - tile.rows for tile in tiles)
@@ -117,16 +121,16 @@ def enclosing_tile(tiles: Sequence[Tile]) -> Tile:
 
 
 def cell_centres(tile: Tile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Longitude and latitude of the centres of a tile's cells, each (y, x) in degrees."""
+    """Return longitude and latitude of the centres of a tile's cells, each (y, x) in degrees."""
     x, y = np.meshgrid(tile.cells.coords["x"].values, tile.cells.coords["y"].values)
     lon, lat = to_lonlat(tile.epsg).transform(x, y)
     return np.asarray(lon), np.asarray(lat)
 
 
 def bbox_of(geometry: shapely.Geometry) -> tuple[float, float, float, float]:
-    """West, south, east, north of a geometry within -180..180 degrees, in the order of RFC 7946, section 5.2.
+    """Return west, south, east, north of a geometry within -180..180 degrees, in the order of RFC 7946, section 5.2.
 
-    One that touches the antimeridian from both sides crosses it where the box across is the narrower one.
+    A geometry that touches the antimeridian from both sides crosses it if the box across it is the narrower one.
     """
     west, south, east, north = geometry.bounds
     parts = [part.bounds for part in shapely.get_parts(geometry)]
@@ -139,21 +143,20 @@ def bbox_of(geometry: shapely.Geometry) -> tuple[float, float, float, float]:
 
 
 def polygons_of(shape: shapely.Geometry) -> list[shapely.Polygon]:
-    """Return the polygons of a shape, also of one within collections within collections; lines and points have none."""
+    """Return the polygons of a shape, also within nested collections; lines and points have none."""
     if isinstance(shape, shapely.Polygon):
         return [] if shape.is_empty else [shape]
     return [part for one in getattr(shape, "geoms", ()) for part in polygons_of(one)]
 
 
 def within_degrees(polygon: shapely.Polygon, asked: str = "grid: a polygon") -> shapely.Geometry:
-    """Return a polygon within -180..180 degrees: cut where it crosses the antimeridian, made valid where it crosses
-    itself.
+    """Return a polygon within -180..180 degrees: cut at the antimeridian, and made valid where it crosses itself.
 
-    It crosses the antimeridian where it goes on beyond 180 degrees, or where two corners that follow each other lie
-    more than 180 degrees apart: the way between them is the short one.
+    It crosses the antimeridian if it continues beyond 180 degrees, or if two consecutive corners are more than 180
+    degrees apart: the shorter way between them is meant.
 
     Raises:
-        VadoseError: it encloses a pole, so that longitudes bound it nowhere; or has no finite corners.
+        VadoseError: it encloses a pole, so that no longitudes bound it, or has non-finite corners.
     """
     rings = [_run_on(np.asarray(ring.coords)[:, :2], asked) for ring in (polygon.exterior, *polygon.interiors)]
     outer = rings[0]
@@ -163,7 +166,7 @@ def within_degrees(polygon: shapely.Polygon, asked: str = "grid: a polygon") -> 
     west, _, east, _ = whole.bounds
     if east - west > 360:
         raise VadoseError(
-            asked, f"It spans {west:g} to {east:g} degrees of longitude", "Give an outline within 360 degrees"
+            asked, f"It spans {west:g} to {east:g} degrees of longitude", "Give a boundary within 360 degrees"
         )
     turns = range(floor((west + 180) / 360), floor((east + 180) / 360) + 1)
     if turns == range(0, 1) or (east == 180 and west >= -180):
@@ -174,30 +177,30 @@ def within_degrees(polygon: shapely.Polygon, asked: str = "grid: a polygon") -> 
 
 
 def _run_on(ring: NDArray[np.float64], asked: str) -> NDArray[np.float64]:
-    """Corners of a ring whose longitudes run on over 180 degrees instead of leaping to the other side."""
+    """Return the corners of a ring with longitudes that continue beyond 180 degrees instead of wrapping."""
     if not np.isfinite(ring).all():
-        raise VadoseError(asked, "It has corners that are no numbers", "Give degrees of longitude and latitude")
+        raise VadoseError(asked, "It has corners that are not finite", "Give degrees of longitude and latitude")
     leaps = np.diff(ring[:, 0])
     over = np.abs(leaps) > 180
     if not over.any() or _is_band(ring):
         return ring
     lon = ring[0, 0] + np.concatenate([[0], np.cumsum(leaps - 360 * np.where(over, np.round(leaps / 360), 0))])
     if abs(lon[-1] - lon[0]) > 1:
-        raise VadoseError(asked, "Its outline goes round a pole", "Give a box of west, south, east, north")
+        raise VadoseError(asked, "Its boundary encloses a pole", "Give a box of west, south, east, north")
     return np.column_stack([lon, ring[:, 1]])
 
 
 def _is_band(ring: NDArray[np.float64]) -> bool:
-    """Whether a ring has all its corners on the antimeridian, both sides of it: a belt around the whole Earth."""
+    """Return whether all corners of a ring are on the antimeridian, on both sides of it: a belt around the Earth."""
     return bool((np.abs(np.abs(ring[:, 0]) - 180) < 1e-9).all())
 
 
 @dataclass(frozen=True)
 class AreaOfInterest:
-    """A region of the Earth: polygons in longitude and latitude, none of them across the antimeridian.
+    """A region of the Earth: polygons in longitude and latitude that do not cross the antimeridian.
 
     Attributes:
-        name: what messages and files call it.
+        name: used in messages and files.
         geometry: polygon or multipolygon in degrees.
     """
 
@@ -208,8 +211,8 @@ class AreaOfInterest:
         if self.geometry.is_empty or not self.geometry.is_valid or self.geometry.area == 0:
             raise VadoseError(
                 f"grid: the area '{self.name}'",
-                f"Its outline is empty or crosses itself ({shapely.is_valid_reason(self.geometry)})",
-                "Mend the outline, or give a box of west, south, east, north",
+                f"Its boundary is empty or crosses itself ({shapely.is_valid_reason(self.geometry)})",
+                "Correct the boundary, or give a box of west, south, east, north",
             )
         west, south, east, north = self.geometry.bounds
         if west < -180 or east > 180 or south < SOUTHERNMOST or north > NORTHERNMOST:
@@ -217,12 +220,12 @@ class AreaOfInterest:
                 f"grid: the area '{self.name}'",
                 f"It spans {west:g}..{east:g} E, {south:g}..{north:g} N; cells exist within -180..180 E, "
                 f"{SOUTHERNMOST:g}..{NORTHERNMOST:g} N",
-                "Give degrees of longitude and latitude, and cut what lies beyond",
+                "Give degrees of longitude and latitude, within these limits",
             )
 
     @classmethod
     def from_bbox(cls, west: float, south: float, east: float, north: float, name: str = "box") -> "AreaOfInterest":
-        """Return a box in degrees; `west` greater than `east` means that it crosses the antimeridian."""
+        """Return a box in degrees; if `west` is greater than `east`, it crosses the antimeridian."""
         if not (np.isfinite([west, south, east, north]).all() and south < north and west != east):
             raise VadoseError(
                 f"grid: the box {west:g} {south:g} {east:g} {north:g}",
@@ -238,8 +241,8 @@ class AreaOfInterest:
     def from_geojson(cls, content: Mapping[str, Any], name: str = "area") -> "AreaOfInterest":
         """Return the polygons of a GeoJSON geometry, feature or feature collection, in degrees (RFC 7946).
 
-        Features without a place (`geometry: null`) count for nothing. Outlines across the antimeridian are read as
-        `from_shapes` reads them.
+        Features without a place (`geometry: null`) are ignored. Boundaries across the antimeridian are read as in
+        `from_shapes`.
         """
         asked = f"grid: the GeoJSON '{name}'"
         held = content.get("features")
@@ -248,16 +251,18 @@ class AreaOfInterest:
             geometries = [part.get("geometry") if "geometry" in part else part for part in features]
             shapes = [shapely.geometry.shape(geometry) for geometry in geometries if geometry is not None]
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
-            raise VadoseError(asked, f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)") from error
+            raise VadoseError(
+                asked, f"It contains no readable geometry ({error})", "Give polygons (RFC 7946)"
+            ) from error
         return cls.from_shapes(shapes, name, asked)
 
     @classmethod
     def from_shapes(cls, shapes: Iterable[shapely.Geometry], name: str = "area", asked: str = "") -> "AreaOfInterest":
-        """Return the union of the polygons among some shapes in degrees, wherever in collections they stand.
+        """Return the union of the polygons among some shapes in degrees, also within nested collections.
 
-        An outline that goes on beyond 180 degrees, or leaps from one side of the Earth to the other between two
-        corners, crosses the antimeridian and is cut there (RFC 7946, section 3.1.9). One that crosses itself is read
-        as the ground that it encloses.
+        A boundary that continues beyond 180 degrees, or jumps from one side of the Earth to the other between two
+        corners, crosses the antimeridian and is cut there (RFC 7946, section 3.1.9). A boundary that crosses itself is
+        read as the area that it encloses.
 
         Raises:
             VadoseError: there is no polygon, or one encloses a pole.
@@ -265,12 +270,12 @@ class AreaOfInterest:
         asked = asked or f"grid: the shapes of '{name}'"
         union = shapely.union_all([within_degrees(part, asked) for shape in shapes for part in polygons_of(shape)])
         if not isinstance(union, shapely.Polygon | shapely.MultiPolygon) or union.is_empty:
-            raise VadoseError(asked, "It holds no polygon", "Give polygons, not points or lines")
+            raise VadoseError(asked, "It contains no polygon", "Give polygons, not points or lines")
         return cls(name, union)
 
     @classmethod
     def from_tile(cls, tile: Tile, name: str = "tile") -> "AreaOfInterest":
-        """Return the ground under a tile and its halo, a little widened so that nothing at the edge is lost."""
+        """Return the area of a tile and its halo, slightly widened so that nothing at the edge is lost."""
         box = tile.pixels.boundingbox
         edge = shapely.box(box.left, box.bottom, box.right, box.top).buffer(PIXELS_PER_CELL).segmentize(5 * CELL_M)
         lon, lat = to_lonlat(tile.epsg).transform(*shapely.get_coordinates(edge).T)
@@ -281,14 +286,14 @@ class AreaOfInterest:
 
     @property
     def bbox(self) -> tuple[float, float, float, float]:
-        """West, south, east, north; `west` is greater than `east` where it crosses the antimeridian (RFC 7946, 5.2)."""
+        """Return west, south, east, north; `west` is greater than `east` across the antimeridian (RFC 7946, 5.2)."""
         return bbox_of(self.geometry)
 
     def tiles(self, size: int, halo: int) -> tuple[Tile, ...]:
-        """Tiles of at most `size` cells that cover every cell with its centre in the area, each cell once.
+        """Yield tiles of at most `size` cells that cover every cell with its centre in the area, each cell once.
 
-        Tiles lie on a lattice of multiples of `size`, each cut to what the area needs of it. A cell that is not in
-        the area, or that belongs to another zone than its tile, is masked by `holds`.
+        Tiles are aligned to multiples of `size`, each cut to the extent of the area. A cell outside the area, or of
+        another zone than its tile, is masked by `contains_cells`.
 
         Raises:
             VadoseError: there are more than `MOST_TILES`.
@@ -301,7 +306,7 @@ class AreaOfInterest:
                     raise VadoseError(
                         f"grid: the area '{self.name}'",
                         f"It takes more than {MOST_TILES:,} tiles of {size} x {size} cells",
-                        "Divide it, such as by country, and map one part after the other",
+                        "Divide it, for example by country, and map the parts one by one",
                     )
         shapely.prepare(self.geometry)
         held = ((tile, None if inside else self.contains_cells(tile)) for tile, inside in whole.items())
@@ -309,7 +314,7 @@ class AreaOfInterest:
         return tuple(sorted(tiles, key=lambda t: (t.epsg, -t.north, t.west)))
 
     def contains_cells(self, tile: Tile) -> NDArray[np.bool_]:
-        """Which cells of a tile, (y, x), have their centre in the area and in the tile's own zone."""
+        """Return which cells of a tile, (y, x), have their centre in the area and in the tile's own zone."""
         lon, lat = cell_centres(tile)
         number = np.minimum(np.floor((lon + 180) / 6).astype(int) + 1, 60)
         own = (number == tile.epsg % 100) & ((lat >= 0) == (tile.epsg < 32700))
@@ -318,7 +323,7 @@ class AreaOfInterest:
 
 @dataclass(frozen=True)
 class Period:
-    """A span of time in UTC, its start included, its end not."""
+    """A period in UTC, including its start, excluding its end."""
 
     start: np.datetime64
     end: np.datetime64
@@ -338,19 +343,19 @@ class Period:
         except ValueError as error:
             raise VadoseError(
                 f"period: '{text}'",
-                "It is not an ISO date, nor two with a slash between",
+                "It is not an ISO date, nor two separated by a slash",
                 "Write 2019-01-01/2019-12-31",
             ) from error
         return cls(start, end + np.timedelta64(1, "D"))
 
     @classmethod
     def before(cls, time: np.datetime64, days: float) -> "Period":
-        """Return the `days` that end with `time`, `time` itself included."""
+        """Return the `days` that end with `time`, including `time`."""
         end = nanosecond(time, "period") + np.timedelta64(1, "ns")
         return cls(earlier(end, days), end)
 
     def extended_back(self, days: float) -> "Period":
-        """Return the same period with `days` more at its start."""
+        """Return the period with `days` more at its start."""
         return Period(earlier(self.start, days), self.end)
 
     def __contains__(self, time: np.datetime64) -> bool:
@@ -363,18 +368,20 @@ class Period:
 
 @lru_cache(maxsize=256)
 def to_lonlat(epsg: int) -> Transformer:
-    """Return transformer from a projection's easting and northing to longitude and latitude."""
+    """Return the transformer from a projection's easting and northing to longitude and latitude."""
     return Transformer.from_crs(epsg, 4326, always_xy=True)
 
 
 @lru_cache(maxsize=256)
 def from_lonlat(epsg: int) -> Transformer:
-    """Return transformer from longitude and latitude to a projection's easting and northing."""
+    """Return the transformer from longitude and latitude to a projection's easting and northing."""
     return Transformer.from_crs(4326, epsg, always_xy=True)
 
 
 def distances_km(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Great-circle distances, (first, second), of places given as (place, 2), lat and lon in degrees; haversine."""
+    """Return great-circle distances, (first, second), of places given as (place, 2), lat and lon in degrees;
+    haversine.
+    """
     (lat, lon), (lat_2, lon_2) = (np.radians(np.asarray(places, np.float64)).T for places in (first, second))
     dlat, dlon = lat[:, np.newaxis] - lat_2, lon[:, np.newaxis] - lon_2
     chord = np.sin(dlat / 2) ** 2 + np.cos(lat)[:, np.newaxis] * np.cos(lat_2) * np.sin(dlon / 2) ** 2
@@ -382,21 +389,21 @@ def distances_km(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
 
 
 def nearest_in_time(known: NDArray[np.datetime64], asked: NDArray[np.datetime64]) -> NDArray[np.intp]:
-    """Index of the known time, of some that ascend, nearest to each asked one; of two as near the earlier."""
+    """Return the index of the known time nearest to each requested one; of two equally near, the earlier."""
     after = np.searchsorted(known, asked).clip(max=known.size - 1)
     before = (after - 1).clip(min=0)
     return np.where(abs(asked - known[before]) <= abs(known[after] - asked), before, after)
 
 
 def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime64]:
-    """Return times as datetime64[ns]; numpy wraps what lies beyond, silently, into other centuries.
+    """Return times as datetime64[ns]; numpy silently wraps times beyond its range into other centuries.
 
     Args:
-        times: of any unit, or ISO 8601 text; NaT stays.
-        asked: how messages call them.
+        times: of any unit, or ISO 8601 text; NaT is kept.
+        asked: name of the times in messages.
 
     Raises:
-        VadoseError: one lies beyond `FIRST` to `LAST`.
+        VadoseError: a time is outside `FIRST` to `LAST`.
     """
     given = np.asarray(times)
     given = given if given.dtype.kind == "M" else given.astype("datetime64")
@@ -409,14 +416,14 @@ def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime6
     if beyond.any():
         raise VadoseError(
             f"{asked}: {np.atleast_1d(given)[np.atleast_1d(beyond)][0]}",
-            f"Times are kept in nanoseconds, which hold {FIRST} to {LAST}",
+            f"Times are stored in nanoseconds, from {FIRST} to {LAST}",
             "Give a time between them",
         )
     return given.astype("datetime64[ns]")
 
 
 def nanosecond(time: ArrayLike, asked: str = "a time") -> np.datetime64:
-    """One time as datetime64[ns]; see `nanoseconds`."""
+    """Return one time as datetime64[ns]; see `nanoseconds`."""
     return np.datetime64(nanoseconds(np.asarray(time), asked).item(), "ns")
 
 
@@ -424,26 +431,28 @@ def earlier(time: np.datetime64, days: float) -> np.datetime64:
     """Return a time some days before another.
 
     Raises:
-        VadoseError: it lies before `FIRST`.
+        VadoseError: the result is before `FIRST`.
     """
     ns = int(time.astype(np.int64)) - round(days * 86400e9)
     if ns < _FIRST_NS:
         raise VadoseError(
             f"period: {days:g} days before {np.datetime_as_string(time, 'D')}",
-            f"Times are kept in nanoseconds, which hold {FIRST} to {LAST}",
+            f"Times are stored in nanoseconds, from {FIRST} to {LAST}",
             "Give fewer days",
         )
     return np.datetime64(ns, "ns")
 
 
 def later(times: ArrayLike, days: float) -> NDArray[np.datetime64]:
-    """Return times some days after others; the last nanosecond that 64 bits count where one lies beyond. NaT stays."""
+    """Return times some days after others, limited to the last nanosecond in 64 bits. NaT is kept."""
     delay = np.timedelta64(round(days * 86400e9), "ns")
     return np.asarray(np.minimum(nanoseconds(times), np.datetime64(_LAST_NS, "ns") - delay) + delay)
 
 
 def _tiles_of(part: shapely.Polygon, size: int, halo: int) -> Iterator[tuple[Tile, bool]]:
-    """Tiles that a polygon touches, and whether it holds all of their cells and a cell beyond on every side."""
+    """Return the tiles that a polygon touches, and whether it contains all of their cells and one more on every
+    side.
+    """
     for epsg, strip in _strips(part):
         edge = shapely.segmentize(strip, 0.05)
         x, y = from_lonlat(epsg).transform(*shapely.get_coordinates(edge).T)

@@ -1,4 +1,4 @@
-"""Registry of sources: what each observes, which files it reads, when it counts and how its absence is flagged."""
+"""Registry of sources: variables, file patterns, latency, maximum age and quality flags."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ BUILT_IN = (
 
 OTHER_MAX_AGE_DAYS = 10.0
 NOT_STATED = "not stated"
-"""Product of a predictor whose product is unknown."""
+"""Product of a predictor that is not stated."""
 _T = TypeVar("_T")
 
 
@@ -45,14 +45,14 @@ class QualityFlag(int):
     words: str
 
     def __new__(cls, bit: int, name: str, words: str) -> "QualityFlag":
-        """Make the flag of one bit."""
+        """Return the flag of one bit."""
         flag = super().__new__(cls, 1 << bit)
         flag.bit, flag.name, flag.words = bit, name, words
         return flag
 
     @property
     def value(self) -> int:
-        """The bit as a number."""
+        """Return the bit as a number."""
         return int(self)
 
 
@@ -62,9 +62,9 @@ class ItemProduct:
 
     Attributes:
         name: of the product.
-        collections: identifiers of the collections that hold it.
-        bands: keys of the assets that may hold each band.
-        auxiliary: bands that are of no use without the others.
+        collections: identifiers of the STAC collections that contain it.
+        bands: keys of the assets that may contain each band.
+        auxiliary: bands that are useless without the others.
         static: whether its items have no time of observation.
     """
 
@@ -76,13 +76,13 @@ class ItemProduct:
 
     @property
     def measured(self) -> frozenset[str]:
-        """Bands without which an item is of no use."""
+        """Return the bands without which an item is useless."""
         return frozenset(self.bands) - self.auxiliary
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A line of production of a granule product.
+    """A processing stream of a granule product.
 
     Attributes:
         name: short name of its granules, for provenance.
@@ -100,7 +100,7 @@ class GranuleName:
     Attributes:
         stream: line of production.
         time: the instant, or the start of the day, UTC.
-        version: release; of two files of one stream for one time the later release counts.
+        version: release; of two files of one stream for one time, the later release is used.
     """
 
     stream: Stream
@@ -110,13 +110,13 @@ class GranuleName:
 
 @dataclass(frozen=True)
 class GranuleNaming:
-    """How the granules of a source are found by their file names.
+    """Recognition of the granules of a source by their file names.
 
     Attributes:
         source: name of the source.
-        streams: its lines of production; of two granules of one time that of the earlier one counts, once published.
+        streams: processing streams; of two granules of one time, that of the earlier stream is used, once published.
         read: parses a file name; None for a file of another kind, `Unfit` for a granule that is not read.
-        like: file names that look like those of the product's family.
+        like: pattern of file names of the product family.
     """
 
     source: str
@@ -131,8 +131,8 @@ class Mask:
 
     Attributes:
         variable: share of the cell, 0..1.
-        share: from which the cell is flagged.
-        flag: that is set.
+        share: threshold from which a cell is flagged.
+        flag: flag that is set.
     """
 
     variable: Variable
@@ -142,27 +142,27 @@ class Mask:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SourceSpec:
-    """Everything about a source besides the code of its reader.
+    """Description of a source, except the code of its reader.
 
     Attributes:
         name: in stores, configurations, flags and messages.
         title: in reports.
         label: in the tables of an ablation; the title if empty.
-        variables: that it reads from an archive.
+        variables: those read from an archive.
         open: opens the source in a folder, or in an `Archive`.
         missing: bit of the flag for its absence; None for a source of masks, which no network reads.
-        missing_words: of that flag in figures; "no <title>" if empty.
-        obscured: flag of a cell of which it saw less than half; None for a source that sees all or nothing.
-        masks: what its variables flag in maps.
-        latency_days: from an observation to its publication, days; None for a source that does not change.
-        max_age_days: oldest observation that counts, days.
+        missing_words: words of that flag in figures; "no <title>" if empty.
+        obscured: flag of a cell of which less than half was observed; None for a source without partial views.
+        masks: flags that its variables set in maps.
+        latency_days: days from an observation to its publication; None for a static source.
+        max_age_days: maximum age of an observation, days.
         items: products that it reads from STAC items.
-        item_words: pattern of collections and identifiers that are of this kind of data, read or not.
-        granules: how its granules are named; None for a source without granules.
-        table_variables: predictors of its role that only tables have.
-        products: by variable, the products, levels and conventions under its name; that of an archive first.
-        any_product: whether a table may name a product that is not among these.
-        distinct: predictors of one role that are different quantities, so that none replaces another.
+        item_words: pattern of the collections and identifiers of this kind of data, read or not.
+        granules: recognition of its granules; None for a source without granules.
+        table_variables: predictors of the same role that only tables have.
+        products: products, levels and conventions by variable; that of an archive first.
+        any_product: whether a table may name any other product.
+        distinct: predictors of one role that are different quantities and do not replace one another.
     """
 
     name: str
@@ -186,7 +186,7 @@ class SourceSpec:
 
     @property
     def flags(self) -> tuple[QualityFlag, ...]:
-        """All that it adds to quality."""
+        """Return all quality flags of the source."""
         words = self.missing_words or f"no {self.title}"
         own = () if self.missing is None else (QualityFlag(self.missing, f"{self.name.upper()}_MISSING", words),)
         return (*own, *((self.obscured,) if self.obscured else ()), *(mask.flag for mask in self.masks))
@@ -194,7 +194,7 @@ class SourceSpec:
 
 @dataclass(eq=False)
 class _Registry:
-    """Specifications in their order, loaded when first asked for."""
+    """Specifications in order, loaded at the first request."""
 
     waiting: list[str]
     held: dict[str, SourceSpec] = field(default_factory=dict)
@@ -217,7 +217,7 @@ class _Registry:
             *(f"bit {flag.bit} is {taken[flag.bit]}" for flag in spec.flags if flag.bit in taken),
             *(f"the flag {flag.name} exists" for flag in spec.flags if flag.name in taken.values()),
             *(f"bit {flag.bit} is not in 0..{LAST_BIT}" for flag in spec.flags if not 0 <= flag.bit <= LAST_BIT),
-            *(f"{name} is another source's" for name in sorted(owned & {one.name for one in _variables(spec)})),
+            *(f"{name} belongs to another source" for name in sorted(owned & {one.name for one in _variables(spec)})),
             *([f"the source {spec.name} exists"] if spec.name in self.held else []),
         ]
         if clashes:
@@ -237,15 +237,16 @@ def _variables(spec: SourceSpec) -> tuple[Variable, ...]:
 
 
 LAST_BIT = 30
-"""Highest bit of quality: bit 31 is left to the value for cells outside a map."""
+"""Highest bit of quality; bit 31 is reserved for cells outside a map."""
 GENERAL_FLAGS = (
     QualityFlag(6, "HISTORY_SHORT", "short history"),
     QualityFlag(7, "OUT_OF_DOMAIN", "out of domain"),
     QualityFlag(8, "STALE", "old data"),
     QualityFlag(10, "STEEP", "steep ground"),
 )
-"""Flags of no single source: fewer than half of the history's steps observed; inputs far from the training samples;
-an observation older than half of the maximum age; ground within the cell that slopes by 15 degrees or more."""
+"""Flags that belong to no single source: fewer than half of the history's steps observed; inputs far from the training
+samples; an observation older than half of the maximum age; a mean slope of 15 degrees or more within the cell.
+"""
 _REGISTRY = _Registry(list(BUILT_IN))
 
 
@@ -255,10 +256,10 @@ def source_specs() -> tuple[SourceSpec, ...]:
 
 
 def register(spec: SourceSpec) -> SourceSpec:
-    """Add a source to those that every room reads.
+    """Register a source for all rooms.
 
     Raises:
-        VadoseError: its name, a variable or a flag's bit is another source's.
+        VadoseError: its name, a variable or the bit of a flag belongs to another source.
     """
     source_specs()
     _REGISTRY.add(spec)
@@ -267,7 +268,7 @@ def register(spec: SourceSpec) -> SourceSpec:
 
 @contextmanager
 def registered(spec: SourceSpec) -> Iterator[SourceSpec]:
-    """Add a source for a while.
+    """Register a source temporarily.
 
     Raises:
         VadoseError: as `register`.
@@ -280,7 +281,7 @@ def registered(spec: SourceSpec) -> Iterator[SourceSpec]:
 
 
 class View(Mapping[str, _T]):
-    """A mapping made from the registered sources, renewed when one is added."""
+    """A mapping derived from the registered sources, renewed when one is added."""
 
     def __init__(self, build: Callable[[tuple[SourceSpec, ...]], dict[str, _T]]) -> None:
         self._build = build
@@ -312,29 +313,30 @@ SPECS: Mapping[str, SourceSpec] = View(lambda specs: {spec.name: spec for spec i
 SOURCES: Mapping[str, tuple[Variable, ...]] = View(
     lambda specs: {spec.name: spec.variables for spec in specs if spec.missing is not None}
 )
-"""What each source of an archive observes that a network may read."""
+"""Variables of each archive source that a network may read."""
 MASK_VARIABLES: Mapping[str, tuple[Variable, ...]] = View(
     lambda specs: {spec.name: spec.variables for spec in specs if spec.missing is None}
 )
-"""What is read for the flags of maps alone."""
+"""Variables that only the flags of maps require."""
 LATENCY_DAYS: Mapping[str, float] = View(
     lambda specs: {spec.name: spec.latency_days for spec in specs if spec.latency_days is not None}
 )
-"""Days from an observation until its first product is published; the other sources do not change. A dataset whose
-product comes later carries its own time of publication (`sources.source.AVAILABLE_AT`)."""
+"""Days from an observation to the first publication of each source; the other sources are static. A dataset of a
+product that is published later has its own time of publication (`sources.source.AVAILABLE_AT`).
+"""
 PREDICTORS: Mapping[str, Variable] = View(
     lambda specs: (
         {variable.name: variable for spec in specs for variable in spec.variables if spec.missing is not None}
         | {variable.name: variable for spec in specs for variable in spec.table_variables}
     )
 )
-"""Every quantity a model may read, by name."""
+"""Variables that a model may read, by name."""
 VARIABLES: Mapping[str, Variable] = View(lambda specs: {one.name: one for spec in specs for one in _variables(spec)})
-"""Every variable of a source, by name."""
+"""Variables of sources, by name."""
 PRODUCTS: Mapping[str, tuple[str, ...]] = View(
     lambda specs: {name: products for spec in specs for name, products in spec.products.items()}
 )
-"""Products, levels and conventions under the name of a predictor; the first is that of an archive's files."""
+"""Products, levels and conventions of a predictor; the first is that of an archive's files."""
 ARCHIVE_PRODUCTS: Mapping[str, str] = View(
     lambda specs: {
         name: products[0]
@@ -343,7 +345,7 @@ ARCHIVE_PRODUCTS: Mapping[str, str] = View(
         if any(variable.name == name for variable in spec.variables)
     }
 )
-"""Product that the readers of an archive give under each name."""
+"""Product of each predictor in an archive."""
 _SOURCE_OF: Mapping[str, str] = View(
     lambda specs: {variable.name: spec.name for spec in specs for variable in _variables(spec)}
 )
@@ -355,28 +357,28 @@ _FLAGS: Mapping[str, QualityFlag] = View(
 
 
 def source_of(name: str) -> str:
-    """Name of the source that observes a variable, or whose role it fills."""
+    """Return the name of the source of a variable, or of the source whose role it has."""
     return _SOURCE_OF.get(name, "soilgrids")
 
 
 def product_of(name: str, stated: str | None = None) -> str:
-    """Product of a predictor: as stated, else the only one that its name can mean, else `NOT_STATED`."""
+    """Return the product of a predictor: as stated, or the only possible one, or `NOT_STATED`."""
     known = PRODUCTS.get(name, ())
     return stated or (known[0] if len(known) == 1 else NOT_STATED)
 
 
 def distinct_roles() -> tuple[frozenset[str], ...]:
-    """Predictors of one role that are different quantities: none replaces another."""
+    """Predictors of one role that are different quantities and do not replace one another."""
     return tuple(role for spec in source_specs() for role in spec.distinct)
 
 
 def masks() -> dict[str, Mask]:
-    """Return what flags cells of maps, by the name of its variable."""
+    """Return the masks of map cells, by variable."""
     return {mask.variable.name: mask for spec in source_specs() for mask in spec.masks}
 
 
 class _Quality:
-    """The flags of quality by name: `Quality.STALE`, `Quality["STALE"]`; iterated in the order of their bits."""
+    """Quality flags by name: `Quality.STALE`, `Quality["STALE"]`; iterated in the order of their bits."""
 
     def __getattr__(self, name: str) -> QualityFlag:
         if name.startswith("_") or name not in _FLAGS:
@@ -395,5 +397,6 @@ class _Quality:
 
 
 Quality = _Quality()
-"""Flags of an estimate, bits of a uint32; 0 means that every source was observed, and the inputs are like those of the
-training samples. A source has its bit in its `SourceSpec`; the general ones are in `GENERAL_FLAGS`."""
+"""Flags of an estimate, bits of a uint32; 0 means that every source was observed and the inputs resemble the training
+samples. The bit of a source is in its `SourceSpec`; the general flags are in `GENERAL_FLAGS`.
+"""

@@ -1,32 +1,32 @@
-"""The vocabulary: every quantity vadose reads or writes, its units, its range, how it may be averaged."""
+"""The vocabulary: quantities with units, valid range and resampling method."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Resampling(StrEnum):
-    """How a variable is carried from its native grid onto another one."""
+    """Resampling of a variable from its native grid to another one."""
 
     AREA_MEAN = "area_mean"
-    """Pixels by the native pixel that holds them, cells by the mean over their area."""
+    """Pixels by the native pixel that contains them, cells by the mean over their area."""
     BILINEAR = "bilinear"
-    """Between the four native centres around a point, where the native pixel that holds it is valid."""
+    """Bilinear between the four native centres around a point, where the native pixel of the point is valid."""
     NEAREST = "nearest"
-    """The native pixel that holds the point."""
+    """Native pixel that contains the point."""
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A quantity by its name: two variables are the same when all of this is.
+    """A quantity; two variables are the same if all attributes agree.
 
     Attributes:
         name: short name in datasets, stores and configurations.
-        units: UDUNITS string; "1" where there are none.
-        valid_range: closed interval outside which a value is not physical.
+        units: UDUNITS string; "1" for dimensionless quantities.
+        valid_range: closed interval of physical values.
         long_name: words for axes and legends.
-        resampling: how it is carried to another grid.
-        standard_name: CF standard name, empty where CF has none.
-        decibel: a linear power that a network reads as 10 log10.
+        resampling: method on another grid.
+        standard_name: CF standard name, empty if CF has none.
+        decibel: whether a network reads the linear power as 10 log10.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Variable:
 
     @property
     def attrs(self) -> dict[str, str]:
-        """CF attributes of an array of this variable."""
+        """Return CF attributes of an array of this variable."""
         named = {"standard_name": self.standard_name} if self.standard_name else {}
         return {"units": self.units, "long_name": self.long_name, **named}
 
@@ -95,9 +95,9 @@ SMAP = _moisture("smap", "SMAP L3 soil moisture (SPL3SMP, SPL3SMP_E)")
 SMAP_USDA = _moisture("smap_usda", "NASA-USDA Enhanced SMAP soil moisture, a water column divided by 50 mm")
 GLDAS = _moisture("gldas", "GLDAS-2.1 Noah soil moisture 0-10 cm")
 
-BUILT_UP = Variable("built_up", "1", (0.0, 1.0), "part of the ground that is built up", Resampling.AREA_MEAN)
-OPEN_WATER = Variable("open_water", "1", (0.0, 1.0), "part of the ground under open water", Resampling.AREA_MEAN)
-FROZEN = Variable("frozen", "1", (0.0, 1.0), "part of the ground that is frozen or under snow", Resampling.NEAREST)
+BUILT_UP = Variable("built_up", "1", (0.0, 1.0), "built-up fraction", Resampling.AREA_MEAN)
+OPEN_WATER = Variable("open_water", "1", (0.0, 1.0), "open-water fraction", Resampling.AREA_MEAN)
+FROZEN = Variable("frozen", "1", (0.0, 1.0), "fraction that is frozen or under snow", Resampling.NEAREST)
 
 SOIL_MOISTURE = Variable(
     "soil_moisture",
@@ -107,10 +107,10 @@ SOIL_MOISTURE = Variable(
     Resampling.AREA_MEAN,
     "volume_fraction_of_condensed_water_in_soil",
 )
-"""The quantity vadose estimates, and the label of every sample."""
+"""Quantity that vadose estimates, and the label of every sample."""
 
 GAMMA0_RTC, GAMMA0, SIGMA0 = "gamma0 RTC", "gamma0 ellipsoid", "sigma0 ellipsoid"
 SPL3SMP, ENHANCED_SMAP = "SPL3SMP or SPL3SMP_E", "NASA-USDA Enhanced SMAP"
 
 IDENTITY = ("network", "station", "sensor")
-"""Columns that identify a sensor in every table; their values are those of `insitu.headers.Sensor.identity`."""
+"""Columns that identify a sensor in every table; their values come from `insitu.headers.Sensor.identity`."""

@@ -1,1 +1,1 @@
-"""Trained networks for other programs: ONNX, torch.export, and the model card."""
+"""Export of trained networks: ONNX, torch.export, and the model card."""

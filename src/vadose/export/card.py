@@ -1,4 +1,4 @@
-"""The model card of a run, in Markdown: every figure is read from the run's own files."""
+"""The model card of a run, in Markdown: every figure is read from the files of the run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,19 +22,20 @@ from vadose.variables import IDENTITY
 
 SENSOR = list(IDENTITY)
 OTHER_PRODUCTS = (
-    "A predictor is its product, level and convention: another SMAP product is another input and is to be left "
-    "missing; another level of reflectance, soil map or convention of backscatter under the same name is at your own "
+    "A predictor is its product, level and convention. Leave an input missing if you have another SMAP product; "
+    "another "
+    "level of reflectance, soil map or backscatter convention under the same name is at your own "
     "risk."
 )
 
 
 def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, float]) -> str:
-    """Return what the networks of a run are, what they learned from, how they were judged, and where they end.
+    """Return the model card: the networks, their training samples, their evaluation and their limits.
 
     Args:
-        run: that is finished.
+        run: a finished run.
         members: its networks.
-        apart: by the name of a written file, how far it is from the networks, m3 m-3.
+        apart: by the name of a written file, its difference from the networks, m3 m-3.
 
     Raises:
         VadoseError: the run has no scorecard or no estimates.
@@ -43,7 +44,7 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
     scorecard, judged = _read(run)
     units = units_note(run.input_calibrations(), members[0].needs.names)
     parts = [f"# {experiment.name}: soil moisture of the top 5 cm, at 320 m"]
-    parts += [f"**{SIMULATED}**"] if experiment.simulated else ["Trained and judged on real sensors and products."]
+    parts += [f"**{SIMULATED}**"] if experiment.simulated else ["Trained and evaluated on real sensors and products."]
     parts += [
         _model(experiment, members, apart),
         _use(members[0].needs, any(member.shape.season for member in members), units, products_of_run(run.networks())),
@@ -76,7 +77,7 @@ def _model(experiment: Experiment, members: Sequence[FusionNetwork], apart: Mapp
         "## Model",
         f"{counted(len(members), 'networks')} of {weights:,} weights each, {experiment.ensemble_size} in each fold: "
         "the mean of their means; the variance is the mean of their variances plus the variance of their means "
-        f"(Lakshminarayanan et al., 2017). Made by vadose {__version__}.",
+        f"(Lakshminarayanan et al., 2017). Written by vadose {__version__}.",
         *(f"- `{name}`: within {found:.1g} m³ m⁻³ of the networks" for name, found in apart.items()),
     ]
     return "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:])
@@ -86,7 +87,7 @@ def _use(needs: InputSpec, season: bool, units: str, products: Mapping[str, str]
     rows = [(f"`{name}`", f"({', '.join(map(str, axes))})") for name, axes in inputs_of(needs, season).items()]
     text = [
         "## Inputs and outputs",
-        "Physical units, 32-bit floats, NaN where missing; the scaling is inside. Batch, y and x are free.",
+        "Physical units, 32-bit floats, NaN where missing; the scaling is included. Batch, y and x are dynamic.",
         markdown_table(("input", "axes"), rows),
         markdown_table(
             ("input", "predictor", "units", "product learned", "meaning"), list(_predictors(needs, products))
@@ -96,22 +97,24 @@ def _use(needs: InputSpec, season: bool, units: str, products: Mapping[str, str]
     text += [f"**{units}**"] if units else []
     if needs.pixels:
         text.append(
-            f"Pixels of 10 m reach {needs.halo} cells of 320 m beyond the estimated ones on every side: their axes are "
-            f"32 y + {64 * needs.halo} and 32 x + {64 * needs.halo} long. The program of torch.export "
-            "takes 2 x 2 cells or more; cells of NaN may fill them up."
+            f"Pixels of 10 m extend {needs.halo} cells of 320 m beyond the estimated ones on every side: their axes "
+            "have "
+            f"32 y + {64 * needs.halo} and 32 x + {64 * needs.halo} pixels. The torch.export program "
+            "requires 2 x 2 cells or more; pad with cells of NaN."
         )
     if needs.history.variables:
         past = needs.history
-        text.append(f"The history has {past.steps} means over {past.step_days:g} days, the latest first.")
+        text.append(f"The history has {past.steps} means over {past.step_days:g} days each, the latest first.")
     if needs.own_record.variables:
         text.append(
             f"{', '.join(needs.own_record.variables)}: read relative to the place's own record, (x - mean) / std "
-            f"over its history, so that any product of the role serves; with fewer than {needs.own_record.min_steps} "
-            "observed steps it counts as missing. The model does this inside."
+            "over its history, so that any product of the role can be used; with fewer than "
+            f"{needs.own_record.min_steps} "
+            "observed steps it counts as missing. The model computes this itself."
         )
     text.append(
         f"Outputs: `{OUTPUTS[0]}` (0 to 1) and `{OUTPUTS[1]}`, one standard deviation of the error, both m³ m⁻³ and "
-        "(batch, y, x); NaN where nothing was observed."
+        "(batch, y, x); NaN without any observation."
     )
     return "\n\n".join(text)
 
@@ -142,7 +145,7 @@ def _data(experiment: Experiment, judged: pd.DataFrame) -> str:
     return "\n\n".join(
         [
             "## Data",
-            f"{origin} Split: {way_of(experiment.split)}. The sensors that were held out, {sensors.sum():,} of "
+            f"{origin} Split: {way_of(experiment.split)}. The held-out sensors, {sensors.sum():,} of "
             f"{counted(len(sensors), 'networks')} with {counted(len(judged), 'samples')} from {first} to {last}:",
             markdown_table(("network", "sensors", "samples", "first", "last"), rows),
         ]
@@ -161,18 +164,18 @@ def _scores(scorecard: Mapping[str, Any], several: bool) -> str:
         )
         for row in ours
     ]
-    together = " The figures are those of each fold's own networks, not of all as one." if several else ""
+    together = " The figures are means of the networks of each fold, not of the ensemble of all." if several else ""
     text = [
         "## Scores",
-        f"Sensors with at least {said['min_samples']} samples; a place is a block of {said['block_degrees']:g}°, and "
-        f"the mean over places is what a new place may expect; brackets: {said['level']:.0%} intervals from the "
+        f"Sensors with at least {said['min_samples']} samples; a place is a block of {said['block_degrees']:g}°; "
+        f"the mean over places is the expected skill at a new place; brackets: {said['level']:.0%} intervals from the "
         f"differences between places.{together}",
         markdown_table(HEADER, headline_rows(scorecard["headline"])),
         "\n".join(f"- {note}" for note in said["notes"]),
     ]
     if covered:
         text += [
-            "How often the truth lay within the stated intervals:",
+            "Coverage of the stated intervals:",
             markdown_table(("interval", "share", "low", "high"), covered),
             *_by_place(scorecard["products"][NETWORK].get("coverage_90_by", [])),
         ]
@@ -180,15 +183,13 @@ def _scores(scorecard: Mapping[str, Any], several: bool) -> str:
 
 
 def _by_place(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How the coverage of the 90 % interval differs between sensors and between places; scorecards of earlier versions
-    do not tell.
-    """
+    """Return the coverage of the 90 % interval by sensor and by place; scorecards of earlier versions lack it."""
     rows = [
         (row["of_each"], f"{row['number']:,}", *(number(row[name], 2) for name in ("under_70", "q05", "q50")))
         for row in records
     ]
     header = ("of each", "number", "under 70 %", "5 % quantile", "median")
-    return ["The 90 % interval, sensor by sensor and place by place:", markdown_table(header, rows)] if rows else []
+    return ["Coverage of the 90 % interval by sensor and by place:", markdown_table(header, rows)] if rows else []
 
 
 def _limits(experiment: Experiment, judged: pd.DataFrame) -> str:
@@ -196,22 +197,22 @@ def _limits(experiment: Experiment, judged: pd.DataFrame) -> str:
         judged[n].agg(f) for n, f in (("lat", "min"), ("lat", "max"), ("lon", "min"), ("lon", "max"))
     )
     lines = [
-        f"- Judged between latitudes {south:.1f} and {north:.1f} and longitudes {west:.1f} and {east:.1f} alone; "
-        "elsewhere, and in climates, soils and covers that these sensors do not have, nothing is known of its error.",
-        "- A sensor measures a point; a cell is 320 m wide. Part of the error is that of the comparison.",
+        f"- Evaluated only between latitudes {south:.1f} and {north:.1f} and longitudes {west:.1f} and {east:.1f}; "
+        "elsewhere, and in climates, soils and land covers that these sensors do not have, its error is unknown.",
+        "- A sensor measures a point; a cell is 320 m wide. Part of the error is the difference between them.",
         "- Its level (bias) is less certain than its changes in time: compare RMSE with ubRMSE.",
-        "- Nothing is filled: with sources missing it spreads wider. It knows no frozen ground, snow, water or towns.",
-        "- Inputs must be made as vadose makes them: regridded, in steps, and in the units above.",
+        "- Nothing is gap-filled: with sources missing, the standard deviation grows. Frozen ground, snow, water and "
+        "towns "
+        "are not modelled.",
+        "- Compute inputs as vadose does: regridded, in steps, and in the units above.",
     ]
     if experiment.simulated:
-        lines.insert(
-            0, "- It has seen a simulated world alone: its estimates of the Earth are worth nothing by themselves."
-        )
+        lines.insert(0, "- Trained on a simulated world alone: its estimates of the Earth have no value by themselves.")
     return "\n\n".join(["## Limits", "\n".join(lines)])
 
 
 def _licence() -> str:
     return (
-        "## Licence\n\nThe program that made it is under Apache-2.0. The terms of the sensors' networks (ISMN) and of "
-        "the products that it learned from hold beside it: look at them before you pass it on."
+        "## Licence\n\nThe program that made it is under Apache-2.0. The terms of the sensor networks (ISMN) and of "
+        "the products in its training also apply: check them before you pass it on."
     )

@@ -1,4 +1,4 @@
-"""Trained networks written as ONNX, or as a program of torch.export, and held against what they were."""
+"""Trained networks as ONNX or as a torch.export program, verified against the networks."""
 
 import io
 import logging
@@ -24,18 +24,18 @@ Format = Literal["onnx", "pt2"]
 Inputs = tuple[Tensor, ...]
 Graph = Callable[[Inputs], Inputs]
 SAME = 1e-5
-"""How far a written graph may be from the networks, m3 m-3."""
+"""Largest difference between a written graph and the networks, m3 m-3."""
 TRACED, TRIED = (2, 3, 4), (3, 2, 5)
-"""Batch, y and x of the inputs that a graph is traced with, and of those that it is tried with."""
+"""Batch, y and x of the tracing inputs, and of the test inputs."""
 PROGRAMS: dict[Format, tuple[str, ...]] = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "pt2": ()}
-"""What has to be installed beside PyTorch."""
+"""Packages required besides PyTorch."""
 
 
 def format_of(name: str) -> Format:
-    """Return the format that a name means.
+    """Return the format of a name.
 
     Raises:
-        VadoseError: none, or what writes it is not installed.
+        VadoseError: the format is unknown, or its packages are not installed.
     """
     for known in get_args(Format):
         if known == name:
@@ -49,7 +49,7 @@ def format_of(name: str) -> Format:
 
 
 def write_graph(released: ExportModule, path: Path, form: Format) -> float:
-    """Write a graph whose batch, y and x are free; it is read again and tried on random values before it is kept.
+    """Write a graph with dynamic batch, y and x; it is read again and tested on random values before it is kept.
 
     Args:
         released: the networks.
@@ -57,7 +57,7 @@ def write_graph(released: ExportModule, path: Path, form: Format) -> float:
         form: of the file.
 
     Returns:
-        The largest difference that was found between the graph and the networks, m3 m-3.
+        The largest difference found between the graph and the networks, m3 m-3.
 
     Raises:
         VadoseError: they differ by more than 1e-5 m3 m-3.
@@ -69,7 +69,7 @@ def write_graph(released: ExportModule, path: Path, form: Format) -> float:
         found = _difference(released, graph, TRIED)
         if not found <= SAME:
             raise VadoseError(
-                f"export: {path.name} that says what the networks say, to {SAME:g} m3 m-3",
+                f"export: {path.name} that agrees with the networks to {SAME:g} m3 m-3",
                 f"They differ by {found:g}",
                 "Choose the other format, and report this as a fault",
             )
@@ -77,10 +77,10 @@ def write_graph(released: ExportModule, path: Path, form: Format) -> float:
 
 
 def examples(released: ExportModule, size: tuple[int, int, int], seed: int = 0) -> Inputs:
-    """Random inputs within the physical range of each variable; every fifth value is missing.
+    """Return random inputs within the physical range of each variable; every fifth value is missing.
 
     Args:
-        released: whose inputs they are.
+        released: the networks.
         size: batch, y and x.
         seed: of the values.
     """
@@ -110,7 +110,7 @@ def _program(released: ExportModule) -> ExportedProgram:
     shapes = [{n: free[axis] for n, axis in enumerate(axes) if axis in free} for axes in released.inputs.values()]
     with torch.no_grad():
         program = torch.export.export(released, examples(released, TRACED), dynamic_shapes=(tuple(shapes),))
-    program.graph.eliminate_dead_code()  # torch.export.load stumbles over a node without results
+    program.graph.eliminate_dead_code()  # torch.export.load fails on a node without results
     program.graph_module.recompile()
     return program
 
@@ -147,7 +147,7 @@ def _difference(released: ExportModule, graph: Graph, size: tuple[int, int, int]
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what the exporters tell of themselves."""
+    """Silence the messages of the exporters."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Trained networks as one graph that other programs can run: physical units in and out, all members inside."""
+"""Trained networks as one graph for other programs: physical units in and out, all members included."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,15 +15,15 @@ Shape = tuple[str | int, ...]
 
 
 class ExportModule(nn.Module):
-    """Mean and spread of soil moisture, m3 m-3, each (batch, y, x), by several networks as one.
+    """Mean and standard deviation of soil moisture, m3 m-3, each (batch, y, x), by the ensemble.
 
-    They are combined as `estimate.combine` does and calibrated as `estimate.Calibration` does; both are NaN where
-    nothing was observed.
+    Members are combined as in `ensemble.combine` and calibrated as in `Calibration`; both outputs are NaN without any
+    observation.
 
     Args:
         members: with the same needs.
-        whole: factor of the spread where every source spoke.
-        lacking: factor where a source said nothing, by its name.
+        whole: factor of the standard deviation where every source was observed.
+        lacking: factor by missing source.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ExportModule(nn.Module):
         return torch.where(seen, means.mean(dim=0), torch.nan), torch.where(seen, std, torch.nan)
 
     def _factor(self, observed: Mapping[str, Tensor]) -> Tensor:
-        """Of the spread, (batch, y, x)."""
+        """Return the factor of the standard deviation, (batch, y, x)."""
         like = next(iter(observed.values())).float()
         factor = torch.full_like(like, self.whole)
         for source, wider in self.lacking.items():
@@ -76,7 +76,7 @@ class ExportModule(nn.Module):
 
 
 def inputs_of(needs: InputSpec, season: bool) -> dict[str, Shape]:
-    """Return the inputs of a graph, in order: a number for an axis that is fixed, a name for one that is not.
+    """Return the inputs of a graph, in order: a number for a fixed axis, a name for a dynamic one.
 
     The axes of the pixels are `32 y + 64 halo` and `32 x + 64 halo` long; the halo is in cells.
     """
@@ -93,7 +93,7 @@ def inputs_of(needs: InputSpec, season: bool) -> dict[str, Shape]:
 
 
 def _observed(batch: Batch, needs: InputSpec) -> dict[str, Tensor]:
-    """By source, whether it observed anything, (batch, y, x)."""
+    """Return by source whether it was observed, (batch, y, x)."""
     layers = list(zip(needs.cells, torch.isfinite(batch.cells).unbind(1), strict=True))
     if needs.history.variables:
         layers += zip(needs.history.variables, torch.isfinite(batch.history).any(dim=1).unbind(1), strict=True)

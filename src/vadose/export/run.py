@@ -1,4 +1,4 @@
-"""The networks of a run, written for programs that do not know vadose."""
+"""Export of the networks of a run for programs without vadose."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,11 +17,11 @@ from vadose.models import FusionNetwork
 from vadose.registry import PREDICTORS
 
 INPUTS = "inputs.json"
-"""What the model reads; written with the others, it says which request made them."""
+"""Inputs of the model; the file is written with the others and contains the request."""
 
 
 def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...]:
-    """Write all networks of a run as one graph, what it reads, and its model card.
+    """Write all networks of a run as one graph, with its inputs and its model card.
 
     Args:
         folder: of the run.
@@ -29,8 +29,8 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
         forms: onnx, pt2, or both.
 
     Raises:
-        VadoseError: no such format, no run, one that is not finished, or a graph that says something else; nothing is
-            written then.
+        VadoseError: the format is unknown, the run is missing or unfinished, or the graph differs from the networks;
+            nothing is written then.
     """
     known = [format_of(form) for form in dict.fromkeys(forms)]
     request = Request.of("export", out, run=folder, forms=sorted(known))

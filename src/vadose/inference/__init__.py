@@ -1,4 +1,4 @@
-"""From checkpoints to numbers: the single road, for points and for tiles."""
+"""Estimates from checkpoints, for points and for tiles."""
 
 from vadose.inference.calibration import UNCALIBRATED, Calibration, conformal_scale
 from vadose.inference.ensemble import combine

@@ -1,4 +1,4 @@
-"""A stated spread made true: widened by what sensors that were held out say of it."""
+"""Calibration of the standard deviation on held-out sensors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ from vadose.registry import Quality
 Flags = NDArray[np.uint32]
 Floats = NDArray[np.float64]
 PERCENT = 90
-"""The central interval that is made true."""
+"""Central interval of the calibration, %."""
 FEWEST = 10
-"""Sensors below which nothing is said of a spread."""
+"""Smallest number of sensors of a calibration."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """By how much a stated spread is to be multiplied.
+    """Factors of the standard deviation.
 
     Attributes:
-        whole: where every source spoke.
-        without: where one is missing, for the moment and in the history, by its name.
-        sensors: on which it rests; 0 for a spread that is left as it is.
+        whole: factor where every source was observed.
+        without: factor by missing source, neither observed at the time nor in the history.
+        sensors: number of sensors of the calibration; 0 for an uncalibrated standard deviation.
     """
 
     whole: float = 1.0
@@ -32,10 +32,10 @@ class Calibration:
     sensors: int = 0
 
     def factor(self, absent: Flags) -> NDArray[np.float32]:
-        """For cells of which some sources said nothing at all; where several did not, the largest of their factors.
+        """Return the factor of cells where sources are missing; of several missing sources, the largest one.
 
         Args:
-            absent: bits of `Quality`, as `quality.absent` gives them, of any shape.
+            absent: bits of `Quality`, as from `quality.absent`, of any shape.
         """
         factor = np.full(absent.shape, self.whole, np.float32)
         for source, wider in self.without.items():
@@ -45,26 +45,27 @@ class Calibration:
 
 
 UNCALIBRATED = Calibration()
-"""Leaves a spread as it is."""
+"""Calibration that leaves the standard deviation unchanged."""
 
 
 def conformal_scale(
     mean: Floats, std: Floats, truth: Floats, sensor: NDArray[np.intp], place: NDArray[np.intp] | None = None
 ) -> float:
-    """Return the factor of the spread that makes the central interval of 90 % hold 90 % of the truth.
+    """Return the factor of the standard deviation for which the central 90 % interval contains 90 % of the truth.
 
-    It is the quantile of `|truth - mean|` / spread over that of a Gaussian: conformal prediction with locally weighted
-    residuals (Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2), where each place weighs the same, and
-    each sensor of a place (Dunn, Wasserman and Ramdas 2023, doi 10.1080/01621459.2022.2060112, pool groups so): a new
-    place is to find in its interval what it says, not one more sensor of the most crowded site.
+    It is the quantile of `|truth - mean|` / std divided by that of a Gaussian: conformal prediction with locally
+    weighted residuals (Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2). Each place has the same
+    weight, and each sensor within a place (groups are pooled so by Dunn, Wasserman and Ramdas 2023, doi
+    10.1080/01621459.2022.2060112): the interval is meant for a new place, not for one more sensor of the most crowded
+    site.
 
     Args:
-        mean, std, truth: of the samples, m3 m-3; those without one of them are left out.
-        sensor: a number for each sample's sensor.
-        place: a number for each sample's place, the same for all samples of a sensor; each sensor is one without it.
+        mean, std, truth: of the samples, m3 m-3; incomplete samples are left out.
+        sensor: sensor number of each sample.
+        place: place number of each sample, the same for all samples of a sensor; by default, each sensor is a place.
 
     Returns:
-        The factor, 1 where fewer than 10 sensors have samples.
+        The factor; 1 with fewer than 10 sensors.
     """
     known = np.isfinite(mean + std + truth) & (std > 0)
     ratio, place = np.abs(truth - mean)[known] / std[known], (sensor if place is None else place)[known]

@@ -1,4 +1,4 @@
-"""Several models as one: what the members say on the whole, and where they disagree."""
+"""Ensemble estimates: mean and standard deviation of several models."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,10 @@ from vadose.models import Batch, Estimate, Model
 
 
 def combine(models: Sequence[Model], batch: Batch) -> Estimate:
-    """Mean of the members' means; variance of the error as the mean of their variances plus that of their means.
+    """Return the mean of the members' means, with the mean of their variances plus the variance of their means.
 
-    The mixture of Lakshminarayanan et al., NeurIPS 2017, arXiv:1612.01474, section 2.4. One model is itself.
+    This is the mixture of Lakshminarayanan et al., NeurIPS 2017, arXiv:1612.01474, section 2.4. A single model is
+    returned unchanged.
 
     Args:
         models: with the same needs.

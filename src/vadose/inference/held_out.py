@@ -1,4 +1,4 @@
-"""Which sensors a network of a run has learned from, and estimates by the networks that have not."""
+"""Training sensors of each network of a run, and estimates by networks that were not trained on a sensor."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from vadose.training import load, origin
 SEEN_IN_TRAINING = "seen_in_training"
 """Column of estimates: whether the model that made the row was trained on its place."""
 LEARNED_FROM = "learned_from"
-"""Key of a checkpoint's origin: the sensors that fitted it or said when to stop."""
+"""Key of a checkpoint's origin: the sensors of its training and of its early stopping."""
 SENSOR = [*IDENTITY, "lat", "lon"]
 
 
@@ -28,8 +28,8 @@ class Member:
     """A network of a run.
 
     Attributes:
-        model: that estimates.
-        learned_from: sensors that it was fitted or stopped by: network, station, sensor, lat, lon (degrees).
+        model: the network.
+        learned_from: sensors of its training or early stopping: network, station, sensor, lat, lon (degrees).
     """
 
     model: Model
@@ -40,21 +40,23 @@ class Member:
         """Read a checkpoint of a run.
 
         Raises:
-            VadoseError: it cannot be read, or does not say what it learned from.
+            VadoseError: it is unreadable, or does not contain its training sensors.
         """
         learned = origin(folder).get(LEARNED_FROM)
         if not learned:
             raise VadoseError(
-                f"run: the sensors that {folder} learned from", "It does not tell them", "Train again with this version"
+                f"run: the training sensors of {folder}",
+                "The checkpoint does not contain them",
+                "Train again with this version",
             )
         return cls(load(folder), pd.DataFrame(learned)[SENSOR])
 
     def trained_on(self, sensors: pd.DataFrame, grouping: SpatialGroups) -> NDArray[np.bool_]:
-        """Whether it has learned from a sensor itself, or from one that a split must not part from it.
+        """Return which sensors it was trained on, or are kept together with a training sensor by the split.
 
         Args:
             sensors: with the columns of `learned_from`.
-            grouping: of the split; it tells whether a place, with its buffer, a block or a network is kept together.
+            grouping: of the split; whether a place with its buffer, a block or a network is kept together.
         """
         learned = self.learned_from
         seen = _shared(sensors[list(IDENTITY)], learned[list(IDENTITY)])
@@ -76,20 +78,20 @@ def estimate_held_out(
     report: Callable[[int, int], None],
     calibration: Calibration,
 ) -> pd.DataFrame:
-    """Estimate every sample of a store by the members, as one, that have not seen its place.
+    """Estimate every sample of a store by the ensemble of the members that were not trained on its place.
 
-    Where every member has, all of them speak.
+    Where every member was, all of them are used.
 
     Args:
         members: with the same needs, which the store must meet.
         store: of samples; labels are not needed.
         grouping: of the split that the members were trained by.
-        report: is told how many are done, of how many.
-        calibration: of the spread.
+        report: called with the number of finished samples and their total.
+        calibration: of the standard deviation.
 
     Returns:
-        The table of `estimate_points`, a row a sample in the order of the store, with `seen_in_training` (bool): every
-        member has learned from this place, so that the row is no proof of skill at places without sensors.
+        The table of `estimate_points`, one row per sample in the order of the store, with `seen_in_training` (bool):
+        every member was trained on this place, so that the row is no evidence of skill at places without sensors.
 
     Raises:
         VadoseError: as `estimate_points`.
@@ -109,7 +111,7 @@ def estimate_held_out(
 
 
 def sensors_of(index: pd.DataFrame) -> pd.DataFrame:
-    """Each sensor of some samples once, in the order in which it first appears."""
+    """Return each sensor of some samples once, in the order of first appearance."""
     return index[SENSOR].drop_duplicates(ignore_index=True)
 
 

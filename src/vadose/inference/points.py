@@ -1,4 +1,4 @@
-"""Estimates of samples: one row a sensor and a time."""
+"""Estimates of samples: one row per sensor and time."""
 
 from collections.abc import Callable, Sequence
 
@@ -28,25 +28,25 @@ def estimate_points(
     calibration: Calibration = UNCALIBRATED,
     lacking: str = "",
 ) -> pd.DataFrame:
-    """Estimate samples by one model, or by several as one.
+    """Estimate samples by one model or by an ensemble.
 
     Args:
         models: with the same needs, which the store must meet.
         store: of samples; labels are not needed.
-        rows: which samples; all of them when not given.
-        batch_size: samples at once.
-        report: is told how many are done, of how many.
-        calibration: of the spread.
-        lacking: a source that the models are to do without.
+        rows: of the samples; by default all.
+        batch_size: number of samples per batch.
+        report: called with the number of finished samples and their total.
+        calibration: of the standard deviation.
+        lacking: a source to be treated as missing.
 
     Returns:
-        A row a sample, in the order of `rows`: network, station, sensor, lat, lon, time, mean and spread (m3 m-3),
-        quality (bits of `Quality`), absent (likewise, sources that said nothing, neither for the
-        moment nor in the history), and soil_moisture (m3 m-3) where the store has labels. Mean and spread are NaN
-        where no needed source had anything to say, neither for the moment nor in the history.
+        One row per sample, in the order of `rows`: network, station, sensor, lat, lon, time, soil_moisture and
+        soil_moisture_std (m3 m-3), quality (bits of `Quality`), absent (bits of the sources observed neither at the
+        time nor in the history), and soil_moisture_in_situ (m3 m-3) where the store has labels. Estimates are NaN where
+        no needed source was observed, neither at the time nor in the history.
 
     Raises:
-        VadoseError: there is no sample, or the store lacks what the models need, with the full list.
+        VadoseError: there are no samples, or the store lacks needs of the models; the message lists all of them.
     """
     rows = store.rows if rows is None else rows
     if not len(rows):

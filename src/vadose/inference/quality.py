@@ -1,4 +1,4 @@
-"""What an estimate had to go by."""
+"""Quality flags of estimates."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,16 +19,16 @@ Layer = tuple[str, Presence]
 Ages = Mapping[str, NDArray[np.float32]]
 
 STEEP_DEGREES = 15.0
-"""Mean slope of a cell from which its backscatter tells of the relief more than of the soil."""
+"""Mean slope of a cell above which its backscatter depends on the relief more than on the soil."""
 CLEAR = 0.5
-"""Part of a cell that a source which clouds obscure should see."""
+"""Fraction of a cell that a source which clouds obscure should observe."""
 
 
 def quality_of(batch: Batch, needs: InputSpec) -> Flags:
-    """Which of the needed sources had nothing to say of each cell, (batch, y, x), bits of `Quality`.
+    """Return which of the needed sources are missing in each cell, (batch, y, x), bits of `Quality`.
 
-    A source is missing where none of its needed variables was observed in the cell for the moment itself; one that is
-    needed as history alone, where none ever was. The history is short where fewer than half of its steps hold an
+    A source is missing if none of its needed variables was observed in the cell at the time itself; a source that is
+    needed only as history, if none was ever observed. The history is short if fewer than half of its steps have an
     observation.
     """
     now = _by_source(_layers_now(batch, needs))
@@ -40,7 +40,7 @@ def quality_of(batch: Batch, needs: InputSpec) -> Flags:
 
 
 def out_of_distribution(models: Sequence[Model], batch: Batch) -> Flags:
-    """Where most of the networks read what is far from all they learned from, (batch, y, x), bits of `Quality`."""
+    """Return where most networks read inputs far from their training samples, (batch, y, x), bits of `Quality`."""
     flagged = [model.out_of_distribution(batch) for model in models if isinstance(model, FusionNetwork)]
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
     most = np.mean(flagged, axis=0) > 0.5 if flagged else np.zeros(shape, bool)
@@ -48,18 +48,18 @@ def out_of_distribution(models: Sequence[Model], batch: Batch) -> Flags:
 
 
 def ages_of(inputs: FeatureCube, sources: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """By source whose ages the inputs tell, days from its observation of each cell to the moment, (y, x), or NaN."""
+    """Return the observation age of each cell, days, (y, x), by source; NaN where there is none."""
     names = {source: f"{source}_age" for source in sources}
     return {source: inputs.cells[name].values for source, name in names.items() if name in inputs.cells}
 
 
 def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags:
-    """Return what is stale, cloudy or steep, (y, x), bits of `Quality`, each told by the cell alone.
+    """Return stale, cloudy and steep cells, (y, x), bits of `Quality`, from the cell alone.
 
     Args:
         inputs: of a tile.
-        ages: of its sources.
-        windows: how old an observation may be.
+        ages: observation ages by source.
+        windows: temporal policy with the maximum ages.
     """
     flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint32)
     for source, age in ages.items():
@@ -75,12 +75,12 @@ def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags
 
 
 def mask_spec() -> InputSpec:
-    """Return what has to be assembled for `of_conditions`."""
+    """Return the input specification of `of_conditions`."""
     return InputSpec(cells=tuple(masks()))
 
 
 def of_conditions(inputs: FeatureCube) -> Flags:
-    """Return what is frozen, water or urban, (y, x), bits of `Quality`; no flag where nothing tells.
+    """Return frozen, water and urban cells, (y, x), bits of `Quality`; no flag without data.
 
     Args:
         inputs: of a tile, assembled to `mask_spec`.
@@ -92,17 +92,17 @@ def of_conditions(inputs: FeatureCube) -> Flags:
 
 
 def absent(batch: Batch, needs: InputSpec) -> Flags:
-    """Which of the needed sources said nothing at all, neither for the moment nor in the history, (batch, y, x)."""
+    """Return which needed sources are observed neither at the time nor in the history, (batch, y, x)."""
     return _missing(batch, presence(batch, needs))
 
 
 def presence(batch: Batch, needs: InputSpec) -> dict[str, Presence]:
-    """By source, where any of its needed variables was observed, for the moment or in the history, (batch, y, x)."""
+    """Return by source where any needed variable was observed, at the time or in the history, (batch, y, x)."""
     return _by_source([*_layers_now(batch, needs), *_layers_before(batch, needs)])
 
 
 def any_observed(batch: Batch, needs: InputSpec) -> Presence:
-    """Where a model has anything to go by, (batch, y, x): everywhere, if it needs no source."""
+    """Return where a model has any input, (batch, y, x): everywhere, if it needs no source."""
     found = list(presence(batch, needs).values())
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
     return np.asarray(np.logical_or.reduce(found)) if found else np.ones(shape, bool)

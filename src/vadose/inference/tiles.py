@@ -25,10 +25,10 @@ class TileEstimate:
     """Soil moisture of a tile's cells, halo excluded, each (y, x).
 
     Attributes:
-        tile: the ground.
-        mean, spread: m3 m-3; NaN where no needed source had anything to say, neither for the moment nor in the history.
+        tile: position of the cells.
+        mean, std: m3 m-3; NaN where no needed source was observed, neither at the time nor in the history.
         quality: bits of `vadose.registry.Quality`.
-        ages: by each needed source that changes, days from its observation to the moment; NaN where there is none.
+        ages: observation ages by needed dynamic source, days; NaN where there is no observation.
     """
 
     tile: Tile
@@ -38,7 +38,7 @@ class TileEstimate:
     ages: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def flagged(self, flags: NDArray[np.uint32]) -> "TileEstimate":
-        """Return the same with further bits of quality, (y, x)."""
+        """Return the estimate with further quality bits, (y, x)."""
         return replace(self, quality=self.quality | flags)
 
 
@@ -48,13 +48,13 @@ def estimate_tile(
     calibration: Calibration = UNCALIBRATED,
     windows: TemporalPolicy | None = None,
 ) -> TileEstimate:
-    """Estimate a tile by one model, or by several as one.
+    """Estimate a tile by one model or by an ensemble.
 
     Args:
         models: with the same needs.
-        inputs: assembled to those needs, as `Needs.met_by` names them, with a halo of exactly what they ask.
-        calibration: of the spread.
-        windows: that the inputs were assembled with; they tell what is stale.
+        inputs: assembled to those needs, as named by `InputSpec.met_by`, with a halo of exactly the needed size.
+        calibration: of the standard deviation.
+        windows: temporal policy of the inputs, for the flag of stale cells.
     """
     needs = models[0].needs
     held = needs.met_by(set(map(str, inputs.history.data_vars)))
@@ -69,7 +69,7 @@ def estimate_tile(
 
 
 def empty_estimate(tile: Tile, needs: InputSpec) -> TileEstimate:
-    """Return a tile of which no source said anything: no estimate, and every needed source flagged as missing."""
+    """Return a tile without any observation: no estimate, and every needed source flagged as missing."""
     shape = tuple(tile.cells.shape)
     missing = {Quality.missing(source_of(name)) for name in needs.names if source_of(name) in SOURCES}
     flags = sum(missing) | (Quality.HISTORY_SHORT if needs.history.variables else 0)
@@ -79,6 +79,6 @@ def empty_estimate(tile: Tile, needs: InputSpec) -> TileEstimate:
 
 
 def changing(needs: InputSpec) -> tuple[str, ...]:
-    """Return the needed sources that are observed again and again, in the order of the vocabulary."""
+    """Return the needed dynamic sources, in the order of the vocabulary."""
     needed = {source_of(name) for name in needs.names}
     return tuple(source for source in SOURCES if source in needed & LATENCY_DAYS.keys())

@@ -1,1 +1,1 @@
-"""Files, locks, processes and memory: what touches the machine."""
+"""Files, locks, processes and memory."""

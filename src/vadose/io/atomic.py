@@ -1,4 +1,4 @@
-"""Files and folders that are whole or as they were before, whatever ends the process."""
+"""Atomic writing of files and folders: complete or unchanged, however the process ends."""
 
 import ctypes
 import errno
@@ -15,10 +15,10 @@ from pathlib import Path
 from vadose.errors import VadoseError
 
 OLD = ".old"
-"""Behind the name of what is being replaced where two names cannot be exchanged at once."""
+"""Suffix of a path that is being replaced where two names cannot be exchanged atomically."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _LEAST_FREE = 1 << 16
-"""Bytes below which a disk counts as full when a library fails without saying why."""
+"""Free bytes below which a disk counts as full when a library fails without a reason."""
 _LONGEST_NAME = 255
 _AT_CWD, _EXCHANGE = -100, 2
 _HEX = "[0-9a-f]{8}"
@@ -27,15 +27,15 @@ _LEFTOVER = re.compile(rf"\..+\.{_HEX}(\.[^.]+)?(\{OLD})?")
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it takes the place of `path`, on error it is removed.
+    """Yield a temporary path beside `path`; on success it replaces `path`, on error it is removed.
 
-    Works for a file and for a folder. What was at `path` stays untouched until the new one is whole: a file takes the
-    place of a file at once, a folder that of a folder too where the file system can exchange two names. Where it
-    cannot, who is killed between two renames leaves the older folder under a hidden name; `recover` puts it back.
+    Works for files and folders. The old content of `path` remains until the new one is complete: a file is replaced
+    atomically, a folder too where the file system can exchange two names. Where it cannot, a process killed between two
+    renames leaves the old folder under a hidden name; `recover` restores it.
 
     Raises:
-        VadoseError: a folder lies where a file is to be, or anything else where a folder is to be; it stays as it is.
-        OSError: it cannot be written, such as on a full disk.
+        VadoseError: a folder exists in place of a file, or anything else in place of a folder; it is kept.
+        OSError: writing failed, for example on a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_name(path)
@@ -52,10 +52,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def renewing(folder: Path) -> Iterator[Path]:
-    """Give a folder to write a few files into; all of them come into `folder` at once, or none.
+    """Yield a folder for a few files; all of them enter `folder` atomically, or none.
 
-    The other files of `folder` stay. Where a folder cannot be exchanged (it holds folders or many files, it is a mount
-    point, or a process that reads this works in it) this is `folder` itself: then each file is whole by itself alone.
+    The other files of `folder` are kept. Where a folder cannot be exchanged (it contains folders or many files, is a
+    mount point, or is the working directory of this process) `folder` itself is yielded: then only single files are
+    atomic.
 
     Raises:
         OSError: a file cannot be written.
@@ -74,9 +75,7 @@ def renewing(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside `path`, removed in the end; what a killed run leaves of it counts as its
-    leftovers.
-    """
+    """Yield a hidden folder beside `path`, removed at the end; what a killed process leaves of it counts as leftover."""
     folder = _temporary_name(path)
     folder.mkdir(parents=True)
     try:
@@ -86,9 +85,9 @@ def scratch(path: Path) -> Iterator[Path]:
 
 
 def recover(path: Path) -> None:
-    """Remove what dead runs left beside `path`; the older folder comes back if a run died while it was replaced.
+    """Remove leftovers of killed processes beside `path`; restore the old folder if a process died while replacing it.
 
-    Only for those who know that nobody else writes to `path`: who holds its lock.
+    Only the holder of the lock of `path` may call this.
     """
     put_back(path)
     for entry in _left(path):
@@ -96,20 +95,20 @@ def recover(path: Path) -> None:
 
 
 def is_replaced(path: Path) -> bool:
-    """Whether a folder lies aside while another takes its place, or did when a run died."""
+    """Return whether a folder was moved aside for its replacement, now or by a killed process."""
     return any(entry.name.endswith(OLD) for entry in _left(path))
 
 
 def put_back(path: Path) -> None:
-    """Give a folder its name again that a dead run took it from and did not give to the new one."""
+    """Restore the name of a folder that a killed process moved aside and did not replace."""
     old = [entry for entry in _left(path) if entry.name.endswith(OLD)]
     if old and not os.path.lexists(path):
-        with suppress(FileNotFoundError):  # another one was faster
+        with suppress(FileNotFoundError):  # another process was faster
             old[0].rename(path)
 
 
 def sweep(folder: Path) -> None:
-    """Do the same for all that lies in a folder, at any depth; no link is followed."""
+    """Recover all paths in a folder, at any depth; links are not followed."""
     for where, folders, files in os.walk(folder):
         for name in filter(is_leftover, (*folders, *files)):
             _put_back_or_remove(Path(where) / name)
@@ -117,7 +116,7 @@ def sweep(folder: Path) -> None:
 
 
 def is_full(error: BaseException, folder: Path) -> bool:
-    """Whether an error came of a full disk; many libraries do not say so."""
+    """Return whether an error was caused by a full disk; many libraries do not report it."""
     if isinstance(error, OSError) and error.errno in FULL:
         return True
     if isinstance(error, VadoseError):
@@ -129,31 +128,31 @@ def is_full(error: BaseException, folder: Path) -> bool:
 
 
 _REMEDIES = {
-    **dict.fromkeys(FULL, "Make room and run the same command again"),
-    errno.EACCES: "Ask for the right to write there, or name another place",
-    errno.EPERM: "Ask for the right to write there, or name another place",
-    errno.EROFS: "Name a place on a disk that can be written",
+    **dict.fromkeys(FULL, "Free some disk space and run the same command again"),
+    errno.EACCES: "Ask for write permission, or choose another path",
+    errno.EPERM: "Ask for write permission, or choose another path",
+    errno.EROFS: "Choose a path on a writable disk",
     errno.ENAMETOOLONG: "Give a shorter name",
-    errno.ENOTDIR: "Name a place whose folders are folders all the way",
+    errno.ENOTDIR: "Choose a path whose parents are folders",
     errno.EISDIR: "Name a file",
-    errno.ENOENT: "Look at the path: a part of it is not there",
+    errno.ENOENT: "Check the path: a part of it is missing",
     errno.ELOOP: "Remove the link: nothing is written through links",
     errno.EMFILE: "Raise the number of open files (ulimit -n), or use fewer --workers",
     errno.ENOMEM: "Use fewer --workers, or a machine with more memory",
-    errno.EIO: "Look after the disk: it does not read or write",
+    errno.EIO: "Check the disk: it does not read or write",
 }
 
 
 def in_words(error: OSError) -> VadoseError:
-    """Return an error of the system in three parts."""
+    """Return a system error in three parts."""
     names = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
     found = error.strerror or str(error) or type(error).__name__
-    remedy = _REMEDIES.get(error.errno or 0, "Look at it and its permissions, and run the same command again")
+    remedy = _REMEDIES.get(error.errno or 0, "Check it and its permissions, and run the same command again")
     return VadoseError(f"files: {names or 'reading or writing'}", found, remedy)
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a name is one that `atomic_write` gives to what is not finished."""
+    """Return whether a name is one that `atomic_write` gives to unfinished content."""
     return _LEFTOVER.fullmatch(name) is not None
 
 
@@ -162,7 +161,7 @@ def _temporary_name(path: Path) -> Path:
 
 
 def _prefix(path: Path) -> str:
-    """Return what the names of temporary files of a path begin with."""
+    """Return the common prefix of the temporary files of a path."""
     longest = _LONGEST_NAME - 10 - len(os.fsencode(path.suffix + OLD))
     name = (
         path.name if len(os.fsencode(path.name)) <= longest else hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
@@ -186,7 +185,7 @@ def _put_back_or_remove(entry: Path) -> None:
 def _swap(temporary: Path, path: Path) -> None:
     if not _is_folder(temporary):
         if path.is_dir():
-            raise VadoseError(f"files: {path}, a file", "A folder lies there", "Name a file, or remove the folder")
+            raise VadoseError(f"files: {path}, a file", "A folder exists there", "Name a file, or remove the folder")
         temporary.replace(path)
         return
     if not os.path.lexists(path):
@@ -194,7 +193,7 @@ def _swap(temporary: Path, path: Path) -> None:
         return
     if not _is_folder(path):
         raise VadoseError(
-            f"files: {path}, a folder", "A file or a link lies there", "Name a folder, or remove what is there"
+            f"files: {path}, a folder", "A file or a link exists there", "Name a folder, or remove what is there"
         )
     if not exchange(temporary, path):
         old = temporary.with_name(f"{temporary.name}{OLD}")
@@ -204,7 +203,7 @@ def _swap(temporary: Path, path: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two names at once; False where the system or the file system cannot."""
+    """Exchange two names atomically; return False where the system or the file system cannot."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
     if call is None:
         return False

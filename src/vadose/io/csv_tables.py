@@ -1,4 +1,4 @@
-"""Tables of text by one rule: names stay as they are written, times are ISO 8601 and come out in UTC."""
+"""CSV tables: names are read verbatim, times as ISO 8601 in UTC."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vadose.errors import VadoseError
 
 MISSING: Final = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "-nan", "-NaN", "<NA>", "#N/A", "#NA")
-"""Texts that stand for a missing number. In a column of names they are names: Namibia's code is NA."""
+"""Texts of a missing number. In a column of names they are names: Namibia's code is NA."""
 
 _DATE = r"(?:\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d{2}|\d{8})"
 _CLOCK = r"(?:[T ]\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?(?: ?(?:Z|[+-]\d{2}(?::?\d{2})?))?)?"
@@ -19,13 +19,11 @@ _ISO = _DATE + _CLOCK
 _DAY_OR_MONTH_FIRST = r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?:\D.*)?"
 _NO_DAY = r"\d{4}(?:[/-]?\d{2})?"
 _YEARS: Final = (1678, 2261)
-"""Years that nanoseconds since 1970 hold wholly."""
+"""Years that nanoseconds since 1970 cover completely."""
 
 
 def read_csv(path: Path, texts: Collection[str], **options: Any) -> pd.DataFrame:
-    """Return a CSV file, also compressed: some columns as text to the letter, words for missing numbers only in the
-    others.
-    """
+    """Return a CSV file, possibly compressed: text columns verbatim, missing-value words only in the other columns."""
     columns = [*pd.read_csv(path, nrows=0).columns]
     table: pd.DataFrame = pd.read_csv(
         path,
@@ -39,16 +37,16 @@ def read_csv(path: Path, texts: Collection[str], **options: Any) -> pd.DataFrame
 
 
 def utc_times(column: "pd.Series[Any]", asked: str, form: str | None = None) -> NDArray[np.datetime64]:
-    """Return times of a column, datetime64[ns] in UTC; what has no offset is UTC, and offsets may differ from row to
-    row.
+    """Return times of a column, datetime64[ns] in UTC; without an offset they are UTC, and offsets may differ between
+    rows.
 
     Args:
-        column: times, or text of ISO 8601: a day at least, the year first.
-        asked: how messages call the table.
-        form: strftime format of the text, where it is another.
+        column: times, or ISO 8601 text with at least a day, year first.
+        asked: name of the table in messages.
+        form: strftime format of the text, if it is not ISO 8601.
 
     Raises:
-        VadoseError: a value that is no such time, named with its row.
+        VadoseError: a value is not such a time; it is named with its row.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         times = pd.to_datetime(column, utc=True)
@@ -67,8 +65,8 @@ def _no_time(column: "pd.Series[Any]", wrong: NDArray[np.bool_], asked: str, for
     value = str(column.iloc[row])
     return VadoseError(
         f"{asked}: column '{column.name}' as a time ({form or 'ISO 8601'})",
-        f"Row {row + 1} has '{value[:60]}'{_doubt(value, form)}; {int(wrong.sum())} of {len(wrong)} rows are like it",
-        "Mend these rows: write ISO 8601, such as 2020-02-01T06:00Z (rows are counted from 1 below the header)",
+        f"Row {row + 1} has '{value[:60]}'{_doubt(value, form)}; {int(wrong.sum())} of {len(wrong)} rows are invalid",
+        "Correct these rows: write ISO 8601, such as 2020-02-01T06:00Z (rows are counted from 1 below the header)",
     )
 
 
@@ -77,5 +75,5 @@ def _doubt(value: str, form: str | None) -> str:
     if form:
         return ""
     if one.fullmatch(_DAY_OR_MONTH_FIRST).iloc[0]:
-        return ", of which nobody can tell the day from the month"
-    return ", a whole month or year, no moment" if one.fullmatch(_NO_DAY).iloc[0] else ""
+        return ", where day and month are ambiguous"
+    return ", a whole month or year, not a time" if one.fullmatch(_NO_DAY).iloc[0] else ""

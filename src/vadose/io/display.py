@@ -1,4 +1,4 @@
-"""How an object shows itself: a title and a table of a few rows, as text and as HTML."""
+"""Display of objects: a title and a table of a few rows, as text and as HTML."""
 
 from collections.abc import Mapping
 from html import escape
@@ -7,10 +7,10 @@ _LONGEST = 100
 
 
 class Summarised:
-    """Gives a class `repr` and `_repr_html_` by its `_summary`."""
+    """Mixin that derives `repr` and `_repr_html_` from `_summary`."""
 
     def _summary(self) -> tuple[str, Mapping[str, object]]:
-        """Title, and rows by their names."""
+        """Return a title, and rows by name."""
         raise NotImplementedError
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and the declaration that each carries."""
+"""Reading and writing of files: atomic, bounded, with metadata of their origin."""
 
 import hashlib
 import json
@@ -16,20 +16,20 @@ from pydantic import BaseModel, ValidationError
 
 from vadose import __version__
 from vadose.errors import VadoseError
-from vadose.io.atomic import atomic_write as atomic_write  # noqa: PLC0414 - who writes files finds all of it here
-from vadose.io.atomic import renewing as renewing  # noqa: PLC0414 - who writes files finds all of it here
+from vadose.io.atomic import atomic_write as atomic_write  # noqa: PLC0414 - part of this module's interface
+from vadose.io.atomic import renewing as renewing  # noqa: PLC0414 - part of this module's interface
 
 LARGEST_JSON, LARGEST_YAML = 64 << 20, 1 << 20
-"""Bytes of the largest file that is parsed."""
+"""Largest size of a parsed file, bytes."""
 DEEPEST = 64
-"""Levels of lists and mappings within each other; GeoJSON and STAC items have fewer than 20."""
+"""Largest nesting depth of lists and mappings; GeoJSON and STAC items have fewer than 20 levels."""
 MOST_VALUES = 100_000
-"""Values of a YAML file, each alias counted as all that it stands for."""
+"""Largest number of values of a YAML file, aliases expanded."""
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Unreadable(VadoseError):
-    """A file, or a text, that cannot be read as JSON or YAML."""
+    """A file or text that cannot be read as JSON or YAML."""
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -39,16 +39,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_bytes(path: Path, largest: int = LARGEST_JSON, asked: str = "", remedy: str = "") -> bytes:
-    """Read a regular file; a FIFO, a device or a socket is not waited for.
+    """Read a regular file, without waiting for a FIFO, a device or a socket.
 
     Args:
         path: of the file.
-        largest: number of bytes.
-        asked: what is read, for the error.
-        remedy: what to do, for the error.
+        largest: largest size, bytes.
+        asked: context of the error.
+        remedy: hint of the error.
 
     Raises:
-        Unreadable: it does not exist, is no regular file, is empty or larger than `largest`, or the system fails.
+        Unreadable: the file is missing, not regular, empty or larger than `largest`, or the system fails.
     """
     asked, remedy = asked or f"file {path}", remedy or "Write the file again, or name another one"
     try:
@@ -75,17 +75,17 @@ def read_bytes(path: Path, largest: int = LARGEST_JSON, asked: str = "", remedy:
 def read_json(
     path: Path, asked: str = "", remedy: str = "", *, largest: int = LARGEST_JSON, nan: bool = False
 ) -> dict[str, Any]:
-    """Read a JSON file that holds a mapping.
+    """Read a JSON file that contains a mapping.
 
     Args:
         path: of the file.
-        asked: what is read, for the error.
-        remedy: what to do, for the error.
-        largest: number of bytes.
+        asked: context of the error.
+        remedy: hint of the error.
+        largest: largest size, bytes.
         nan: whether NaN and infinite numbers are accepted.
 
     Raises:
-        Unreadable: as `read_bytes` and `parse_json`, or the content is no mapping.
+        Unreadable: as `read_bytes` and `parse_json`, or the content is not a mapping.
     """
     content = parse_json(read_bytes(path, largest, asked, remedy), asked or f"file {path}", remedy, nan=nan)
     if not isinstance(content, dict):
@@ -94,17 +94,17 @@ def read_json(
 
 
 def parse_json(content: bytes | str, asked: str, remedy: str = "", *, nan: bool = False) -> Any:
-    """Parse JSON (UTF-8, with or without a byte order mark) without trust in it.
+    """Parse untrusted JSON (UTF-8, with or without a byte order mark).
 
     Args:
         content: the text.
-        asked: where it is from, for the error.
-        remedy: what to do, for the error.
+        asked: context of the error.
+        remedy: hint of the error.
         nan: whether NaN and infinite numbers are accepted.
 
     Raises:
-        Unreadable: it is no JSON, has a key twice in a mapping, is nested more than `DEEPEST` levels deep, or has a
-            number that is not finite.
+        Unreadable: it is not JSON, repeats a key in a mapping, is nested more than `DEEPEST` levels deep, or contains a
+            non-finite number.
     """
     remedy = remedy or "Write the file again, or name another one"
     strict: dict[str, Any] = {} if nan else {"parse_constant": _not_finite, "parse_float": _finite}
@@ -115,16 +115,16 @@ def parse_json(content: bytes | str, asked: str, remedy: str = "", *, nan: bool 
 
 
 def read_yaml(path: Path, asked: str = "", remedy: str = "") -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
+    """Read a YAML file that contains a mapping.
 
     Args:
         path: of the file.
-        asked: what is read, for the error.
-        remedy: what to do, for the error.
+        asked: context of the error.
+        remedy: hint of the error.
 
     Raises:
-        Unreadable: as `read_bytes`; or it is no YAML, no mapping, has a key twice, is nested too deeply, or has aliases
-            that stand for more than `MOST_VALUES` values.
+        Unreadable: as `read_bytes`; or it is not YAML, not a mapping, repeats a key, is nested too deeply, or its
+            aliases expand to more than `MOST_VALUES` values.
     """
     asked, remedy = asked or f"file {path}", remedy or "Write the file again, or name another one"
     content = read_bytes(path, LARGEST_YAML, asked, remedy)
@@ -152,9 +152,9 @@ def read_config(
     Args:
         model: of the content.
         path: of the file.
-        context: what is read, for the error.
-        hint: what to do, for the error.
-        complete: adds to the content what the file may leave out.
+        context: of the error.
+        hint: of the error.
+        complete: adds optional keys that the file omits.
         validation: context of the model's validators.
 
     Raises:
@@ -167,7 +167,7 @@ def validated(model: type[_Model], content: Any, context: str, hint: str, **vali
     """Validate the content of a file as a pydantic model.
 
     Raises:
-        VadoseError: a key is unknown, missing or of the wrong kind; each is named.
+        VadoseError: keys are unknown, missing or of the wrong type; each is named.
     """
     try:
         return model.model_validate(content, context=validation)
@@ -176,25 +176,25 @@ def validated(model: type[_Model], content: Any, context: str, hint: str, **vali
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Suggest the most similar of some names, or nothing."""
+    """Return a suggestion of the most similar name, or nothing."""
     lower = {other.lower(): other for other in known}
     found = get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     return f" (did you mean '{lower[found[0]]}'?)" if found else ""
 
 
 def metadata(kind: str, made_from: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a file says of itself: its kind, the package version and all that it was made from."""
+    """Return the metadata of a file: its kind, the package version and its provenance."""
     return {"kind": kind, "vadose_version": __version__, "made_from": dict(made_from)}
 
 
 def sha256(path: Path) -> str:
-    """Checksum of a file's bytes."""
+    """Return the SHA-256 checksum of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader that refuses a key given twice."""
+    """PyYAML's safe loader, refusing repeated keys."""
 
     def compose_mapping_node(self, anchor: Any) -> Any:
         node = super().compose_mapping_node(anchor)
@@ -257,7 +257,7 @@ def _finite(text: str) -> float:
 
 
 def _not_finite(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no finite number")
+    raise ValueError(f"{text} is not a finite number")
 
 
 def _require_shallow(value: Any) -> None:
@@ -282,7 +282,7 @@ def _require_few(node: yaml.Node | None) -> None:
         if isinstance(one, tuple):
             return sum(map(count, one))
         if id(one) in under_way:
-            raise ValueError(f"an alias in line {_line(one)} stands for itself")
+            raise ValueError(f"an alias in line {_line(one)} refers to itself")
         if id(one) not in counts:
             under_way.add(id(one))
             counts[id(one)] = 1 + (0 if isinstance(one, yaml.ScalarNode) else sum(map(count, one.value)))
@@ -290,11 +290,11 @@ def _require_few(node: yaml.Node | None) -> None:
         return counts[id(one)]
 
     if node is not None and count(node) > MOST_VALUES:
-        raise ValueError(f"it stands for more than {MOST_VALUES:,} values")
+        raise ValueError(f"it expands to more than {MOST_VALUES:,} values")
 
 
 def _no_mapping(asked: str, value: Any, remedy: str) -> Unreadable:
-    return Unreadable(asked, f"It holds {_SORTS.get(type(value), 'one value')}, not a mapping of keys", remedy)
+    return Unreadable(asked, f"It contains {_SORTS.get(type(value), 'one value')}, not a mapping of keys", remedy)
 
 
 _SORTS: Mapping[type, str] = {list: "a list", type(None): "nothing", str: "a text", bool: "a truth value"}

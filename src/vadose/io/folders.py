@@ -1,4 +1,4 @@
-"""One walk through the folders of an archive, the same for every source."""
+"""Walk through the folders of an archive, the same for every source."""
 
 import os
 import stat
@@ -7,15 +7,15 @@ from pathlib import Path
 
 
 def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Iterator[Path]:
-    """Files of a folder and of the folders in it, sorted by name within each folder.
+    """Yield the files of a folder and its subfolders, sorted by name within each folder.
 
-    Links are followed. A folder is entered once, by device and inode, so links in circles end and a folder linked twice
-    counts once. Hidden names are skipped, and Zarr stores, which no product is kept in. A link that leads nowhere
-    counts as a file: whoever reads it says so.
+    Links are followed. A folder is entered once, by device and inode, so that circular links end and a folder linked
+    twice counts once. Hidden names are skipped, and Zarr stores, which contain no products. A broken link counts as a
+    file: its reader reports it.
 
     Args:
-        folder: where the walk starts.
-        unread: called with each folder that cannot be listed and each pipe, socket or device, and why it is skipped.
+        folder: start of the walk.
+        unread: called with each unlistable folder and each pipe, socket or device, and the reason.
     """
     skip = unread or _silently
     entered: set[tuple[int, int]] = set()
@@ -42,7 +42,7 @@ def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Ite
             elif entry.is_file() or (kind := _kind(path)) not in _ODD:
                 yield path
             else:
-                skip(path, f"It is a {_ODD[kind]}, no regular file")
+                skip(path, f"It is a {_ODD[kind]}, not a regular file")
         waiting += reversed(folders)
 
 
@@ -51,7 +51,7 @@ _ODD = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", s
 
 
 def _kind(path: Path) -> int:
-    """Type of what a path leads to; of the link itself where it leads nowhere."""
+    """Return the file type of a path's target; of a broken link, that of the link itself."""
     try:
         return stat.S_IFMT(path.stat().st_mode)
     except OSError:
@@ -63,5 +63,5 @@ def _silently(_path: Path, _reason: str) -> None:
 
 
 def relative(path: Path, folder: Path) -> str:
-    """Return a path as it stands in lists: relative to a folder where it lies in it."""
+    """Return a path as shown in lists: relative to a folder if inside it."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else os.fspath(path)

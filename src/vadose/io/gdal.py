@@ -1,4 +1,4 @@
-"""What GDAL may open by itself."""
+"""Restrictions on GDAL."""
 
 import os
 
@@ -7,17 +7,17 @@ _FOREIGN_DRIVERS = (
     *("GNMDatabase", "GNMFile", "GTI", "HTTP", "MRF", "NGW", "OAPIF", "OGCAPI", "OGR_VRT", "PLMOSAIC", "PLSCENES"),
     *("STACIT", "STACTA", "TileDB", "VRT", "WCS", "WFS", "WMS", "WMTS"),
 )
-"""Drivers of GDAL whose files name other files or addresses."""
+"""GDAL drivers whose files name other files or addresses."""
 
 
 def shut_gdal() -> None:
-    """Keep GDAL of this process, and of those that it starts, from files that name others and from the net.
+    """Keep GDAL of this process and its child processes from files that name others and from the network.
 
-    It must be called before rasterio and pyogrio are imported. It stands behind the drivers that are named at each
-    open, for what GDAL itself opens beside a file: overviews, masks, metadata.
+    Must be called before rasterio and pyogrio are imported. In addition to the drivers named at each open, it covers
+    what GDAL itself opens beside a file: overviews, masks, metadata.
     """
     skipped = filter(None, [os.environ.get("GDAL_SKIP", ""), ",".join(_FOREIGN_DRIVERS)])
     os.environ["GDAL_SKIP"] = ",".join(skipped)
-    os.environ["CPL_VSIL_CURL_ALLOWED_FILENAME"] = "-"  # no address is called so
+    os.environ["CPL_VSIL_CURL_ALLOWED_FILENAME"] = "-"  # no address has this name
     os.environ["OGR_SQLITE_STATIC_VIRTUAL_OGR"] = "NO"
     os.environ["PROJ_NETWORK"] = "OFF"

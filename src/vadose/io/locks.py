@@ -1,8 +1,8 @@
-"""One process at a time on what is written.
+"""Locks: one process at a time writes to a path.
 
-Locks are the kernel's (`flock`): what a process held that was killed is free at once, on one machine and, where the
-file system carries locks, across machines. `filelock` rests on the same call, but does not tell who holds a lock, and
-its older versions, which PyTorch allows, follow links.
+Locks are the kernel's (`flock`): the lock of a killed process is released at once, on one machine and, where the file
+system supports locks, across machines. `filelock` uses the same call, but does not report the holder of a lock, and its
+older versions, which PyTorch allows, follow links.
 """
 
 import errno
@@ -23,27 +23,27 @@ from vadose.io.files import Unreadable, parse_json
 
 LOCK = "lock"
 PATIENCE_S = 5.0
-"""How long a reader waits for a folder that is being replaced."""
+"""Seconds that a reader waits for a folder that is being replaced."""
 _UNABLE = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
-"""What a file system says that has no locks: there the word of the file alone counts."""
+"""Errors of a file system without locks: there, only the content of the lock file counts."""
 
 
 @contextmanager
 def exclusive_lock(folder: Path, read_only: Collection[str] = ()) -> Iterator[Path]:
-    """Hold a folder that is filled step by step: its lock is the file `lock` in it, which tells who holds it.
+    """Lock a folder that is filled step by step: its lock is the file `lock` in it, which names the holder.
 
-    What dead runs left half written in it is removed first, and what this one leaves when it ends by an error. A folder
-    that was made for the lock and stays empty is removed.
+    Unfinished leftovers of killed processes are removed first, and those of this process if it ends by an error. A
+    folder that was created for the lock and remains empty is removed.
 
     Args:
-        folder: to be filled; a link to one stands for it.
-        read_only: names in it that may be links to what lies elsewhere, as they are only read.
+        folder: to be filled; a link to a folder is resolved.
+        read_only: names in it that may be links to other places, as they are only read.
 
     Yields:
-        The folder, without links.
+        The folder, links resolved.
 
     Raises:
-        VadoseError: another process holds the folder, or it holds a link that leads out of it.
+        VadoseError: another process holds the folder, or the folder contains a link that leads out of it.
     """
     folder = folder.resolve()
     with _made(folder), _held(folder / LOCK, folder):
@@ -58,14 +58,14 @@ def exclusive_lock(folder: Path, read_only: Collection[str] = ()) -> Iterator[Pa
 
 @contextmanager
 def alone_in(folder: Path, names: Collection[str]) -> Iterator[Path]:
-    """Hold a folder in which a few files are written, whatever else may lie there.
+    """Lock a folder in which a few files are written, among any others.
 
     Args:
-        folder: of the files; a link to one stands for it.
+        folder: of the files; a link to a folder is resolved.
         names: of the files.
 
     Yields:
-        The folder, without links.
+        The folder, links resolved.
 
     Raises:
         VadoseError: another process holds the folder.
@@ -81,16 +81,16 @@ def alone_in(folder: Path, names: Collection[str]) -> Iterator[Path]:
 
 @contextmanager
 def alone_at(path: Path) -> Iterator[Path]:
-    """Hold a path that is replaced as a whole, a file or a folder: its lock lies beside it, as `.NAME.lock`.
+    """Lock a path that is replaced as a whole, a file or a folder: its lock is beside it, `.NAME.lock`.
 
-    What dead runs left beside it is removed first; what was there before a run that died while it replaced it is put
-    back.
+    Leftovers of killed processes beside `path` are removed first; content that a killed process was replacing is
+    restored.
 
     Args:
-        path: to be written; a link to a folder stands for the folder.
+        path: to be written; a link to a folder is resolved.
 
     Yields:
-        The path, without links.
+        The path, links resolved.
 
     Raises:
         VadoseError: another process holds it.
@@ -102,7 +102,7 @@ def alone_at(path: Path) -> Iterator[Path]:
 
 
 def wait_for_replacement(path: Path) -> None:
-    """Before a folder is read that may just be replaced: wait for it, or put back what a dead run took away."""
+    """Before reading a folder that may be being replaced: wait for it, or restore what a killed process moved aside."""
     until = time.monotonic() + PATIENCE_S
     while not path.exists() and is_replaced(path) and time.monotonic() < until:
         with suppress(VadoseError, OSError), alone_at(path):
@@ -111,7 +111,7 @@ def wait_for_replacement(path: Path) -> None:
 
 
 def is_vacant(folder: Path) -> bool:
-    """Whether a folder is not there, or holds nothing but its lock and what dead runs left half written."""
+    """Return whether a folder is missing, or contains only its lock and leftovers of killed processes."""
     return not folder.exists() or (
         folder.is_dir() and all(entry.name == LOCK or is_leftover(entry.name) for entry in folder.iterdir())
     )
@@ -119,7 +119,7 @@ def is_vacant(folder: Path) -> bool:
 
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """Yield a folder with those above it; those that were made for this and stay empty are removed again."""
+    """Yield a folder with its parents; those created for this that remain empty are removed again."""
     lacking = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -143,7 +143,7 @@ def _held(lock: Path, target: Path) -> Iterator[None]:
 
 
 def _taken(lock: Path, target: Path) -> int:
-    """Return the open file of a lock that this process holds now."""
+    """Return the open lock file that this process now holds."""
     while True:
         descriptor = _opened(lock)
         try:
@@ -154,7 +154,7 @@ def _taken(lock: Path, target: Path) -> int:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # the one who held it removed it meanwhile
+        os.close(descriptor)  # its holder removed it in the meantime
 
 
 def _opened(lock: Path) -> int:
@@ -171,7 +171,7 @@ def _opened(lock: Path) -> int:
 
 
 def _no_lock(lock: Path) -> VadoseError:
-    return VadoseError(f"lock: {lock}", "It is no lock of vadose, or a link", "Remove it, or name another place")
+    return VadoseError(f"lock: {lock}", "It is not a lock of vadose, or a link", "Remove it, or name another place")
 
 
 def _take(descriptor: int, holder: dict[str, Any], target: Path, lock: Path) -> None:
@@ -179,26 +179,28 @@ def _take(descriptor: int, holder: dict[str, Any], target: Path, lock: Path) -> 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise _at_work(target, _holder(descriptor, lock), "Wait until it is done, or give another --out") from error
+        raise _at_work(
+            target, _holder(descriptor, lock), "Wait until it has finished, or give another --out"
+        ) from error
     except OSError as error:
         if error.errno not in _UNABLE:
             raise
         if holder and (not here or _lives(int(holder["pid"]))):
-            raise _at_work(target, holder, f"If it is no more, remove {lock} and run again") from error
+            raise _at_work(target, holder, f"If it no longer exists, remove {lock} and run again") from error
     if not here:
-        raise _at_work(target, holder, f"If it is no more, remove {lock} and run again")
+        raise _at_work(target, holder, f"If it no longer exists, remove {lock} and run again")
 
 
 def _at_work(target: Path, holder: dict[str, Any], remedy: str) -> VadoseError:
     return VadoseError(
         f"lock: {target}",
-        f"Process {holder.get('pid', 'unknown')} on {holder.get('host', 'an unknown machine')} is at work on it",
+        f"Process {holder.get('pid', 'unknown')} on {holder.get('host', 'an unknown machine')} is writing to it",
         remedy,
     )
 
 
 def _holder(descriptor: int, lock: Path) -> dict[str, Any]:
-    """Who holds a lock, or held it and was killed; a file that tells of something else is none, and is left alone."""
+    """Return the present or former holder of a lock; a file with other content is not a lock, and is kept."""
     content = os.pread(descriptor, 4096, 0)
     if not content.strip():
         return {}
@@ -222,7 +224,7 @@ def _lives(pid: int) -> bool:
 
 
 def _is_at(lock: Path, descriptor: int) -> bool:
-    """Whether a path still names an open file."""
+    """Return whether a path still refers to an open file."""
     try:
         return os.path.samestat(os.lstat(lock), os.fstat(descriptor))
     except FileNotFoundError:
@@ -235,7 +237,7 @@ def _tell(descriptor: int, text: str) -> None:
 
 
 def _require_no_way_out(folder: Path, read_only: Collection[str]) -> None:
-    """Make sure that whatever is written below a folder stays in it."""
+    """Verify that whatever is written below a folder remains in it."""
     for where, folders, files in os.walk(folder):
         for entry in (Path(where) / name for name in (*folders, *files)):
             if entry.is_symlink() and entry.relative_to(folder).parts[0] not in read_only and _leads_out(entry, folder):

@@ -9,7 +9,7 @@ from pathlib import Path
 LOG_FILE = "VADOSE_LOG_FILE"
 """Environment variable that names the log file to worker processes."""
 PRINTED = {"printed": True}
-"""`extra` of a record whose text is on the terminal already."""
+"""`extra` of a record that has already been printed to the terminal."""
 _LINE = "%(asctime)sZ %(process)d %(levelname)s %(name)s: %(message)s"
 _SIGNED = re.compile(r"(\w+://[^\s?'\"]+)\?[^\s'\"]+")
 _USER = re.compile(r"(\w+://)[^\s/@'\"]+@")
@@ -21,7 +21,7 @@ def redacted(text: str) -> str:
 
 
 class LogFormatter(logging.Formatter):
-    """Records with time in UTC, addresses without secrets."""
+    """Formatter with times in UTC and addresses without secrets."""
 
     converter = time.gmtime  # type: ignore[assignment]
 
@@ -31,7 +31,7 @@ class LogFormatter(logging.Formatter):
 
 
 class _LogFile(logging.FileHandler):
-    """The log file; each record is appended in one write, so that several processes share it."""
+    """Handler of the log file; each record is appended in one write, so that several processes share the file."""
 
 
 def begin_logging(file: Path | None, terminal: logging.Handler | None = None, verbose: bool = False) -> None:
@@ -39,7 +39,7 @@ def begin_logging(file: Path | None, terminal: logging.Handler | None = None, ve
 
     Args:
         file: appended to; records of the package at INFO, of other packages at WARNING.
-        terminal: the package's warnings go to it, and if `verbose` its records at INFO, without those that are printed.
+        terminal: receives the package's warnings, and if `verbose` its records at INFO, except printed ones.
         verbose: whether the terminal shows INFO.
 
     Raises:
@@ -58,7 +58,7 @@ def begin_logging(file: Path | None, terminal: logging.Handler | None = None, ve
 
 
 def end_logging() -> None:
-    """End what `begin_logging` began."""
+    """End the logging that `begin_logging` started."""
     package = logging.getLogger("vadose")
     for logger in (logging.getLogger(), package):
         for handler in [one for one in logger.handlers if isinstance(one, _LogFile | ConsoleHandler)]:
@@ -77,11 +77,11 @@ def log_in_worker() -> None:
 
 
 class ConsoleHandler(logging.Handler):
-    """Handler of the terminal."""
+    """Return the handler of the terminal."""
 
 
 def _log_file(file: Path) -> _LogFile:
     handler = _LogFile(file, mode="a", encoding="utf-8")
     handler.setFormatter(LogFormatter(_LINE, "%Y-%m-%dT%H:%M:%S"))
-    handler.addFilter(lambda record: "GDAL_SKIP" not in record.getMessage())  # drivers that this GDAL lacks anyway
+    handler.addFilter(lambda record: "GDAL_SKIP" not in record.getMessage())  # drivers missing in this GDAL build
     return handler

@@ -1,4 +1,4 @@
-"""How a process holds its memory."""
+"""Memory of a process."""
 
 import ctypes
 import resource
@@ -11,10 +11,10 @@ _MB = 1 << 20
 
 
 def tune_malloc() -> None:
-    """Use the memory of freed arrays again instead of giving it back to the system, as far as 1 GB of it.
+    """Reuse the memory of freed arrays, up to 1 GB, instead of returning it to the system.
 
-    By default the GNU C library gives arrays of more than 32 MB back whenever they are freed, and takes them anew page
-    by page: half of the time that a convolution of a large picture takes. Elsewhere this does nothing.
+    By default the GNU C library returns arrays of more than 32 MB when they are freed, and requests them again page by
+    page, which takes half of the time of a convolution of a large picture. On other systems this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -27,7 +27,7 @@ def tune_malloc() -> None:
 
 
 def peak_mb() -> float:
-    """Most memory that this process has held, MB; where the system tells no more, that of its parent when it began."""
+    """Return the peak memory of this process, MB; where the system reports no more, that of its parent at its start."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

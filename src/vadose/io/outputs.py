@@ -1,4 +1,4 @@
-"""Where a command writes: looked at before it works, held while it does, and never over what another one made."""
+"""Output paths of commands: checked before the work, locked during it, and never overwritten by another command."""
 
 import hashlib
 import json
@@ -24,19 +24,19 @@ RESULTS = {
     "collection.json": "map",
     "inputs.json": "export",
 }
-"""Files by which the folder of a result is known, and the command that makes it."""
+"""File that identifies the folder of a result, and the command that writes it."""
 _MARK = re.compile(rb"vadose-request ([a-z0-9 -]+) ([0-9a-f]{16})")
 _READ = 1 << 18
-"""Bytes at either end of a file in which its mark is looked for."""
+"""Bytes at either end of a file in which its mark is searched."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A command with its arguments; what it makes carries its mark, and it alone may write that anew.
+    """A command with its arguments; its results carry its mark, and only the same request may replace them.
 
     Attributes:
         command: its words.
-        digest: of its arguments.
+        digest: checksum of its arguments.
     """
 
     command: str
@@ -44,11 +44,11 @@ class Request:
 
     @classmethod
     def of(cls, command: str, out: Path, **asked: Any) -> "Request":
-        """Return the request of a command; paths count from where it writes, so that all of it may be moved.
+        """Return the request of a command; paths are relative to its output, so that all of it may be moved.
 
         Args:
             command: its words.
-            out: what it writes.
+            out: output path.
             asked: its other arguments.
         """
         start = out.parent.resolve()
@@ -61,14 +61,14 @@ class Request:
 
     @property
     def mark(self) -> str:
-        """What a result says of the request that made it."""
+        """Return the metadata of the request in a result."""
         return f"vadose-request {self.command} {self.digest}"
 
     def require_own(self, path: Path) -> None:
-        """Make sure that a file is not there, or was made by this request.
+        """Verify that a file is missing, or was made by this request.
 
         Raises:
-            VadoseError: another request or another program made it; it stays.
+            VadoseError: another request or another program made it; it is kept.
         """
         if not path.exists():
             return
@@ -85,13 +85,13 @@ class Request:
 
     @contextmanager
     def file(self, path: Path) -> Iterator[Path]:
-        """Hold a file that is to be written.
+        """Lock a file that is to be written.
 
         Yields:
             The path, its folder without links.
 
         Raises:
-            VadoseError: it cannot be written, another process is at work on it, or something else lies there.
+            VadoseError: the path is not writable, locked by another process, or occupied by something else.
         """
         self.require_place(path, folder=False)
         with alone_at(path) as held:
@@ -100,7 +100,7 @@ class Request:
 
     @contextmanager
     def store(self, path: Path, marked: str) -> Iterator[Path]:
-        """Hold a folder that is to be written, or replaced, as a whole.
+        """Lock a folder that is to be written, or replaced, as a whole.
 
         Args:
             path: of the folder.
@@ -119,7 +119,7 @@ class Request:
 
     @contextmanager
     def files(self, folder: Path, names: Collection[str], marked: str) -> Iterator[Path]:
-        """Hold a folder in which some files are to be written together.
+        """Lock a folder in which some files are to be written together.
 
         Args:
             folder: of the files.
@@ -130,7 +130,7 @@ class Request:
             The folder without links.
 
         Raises:
-            VadoseError: as `file`, or the folder holds the result of another command.
+            VadoseError: as `file`, or the folder contains the result of another command.
         """
         self.require_place(folder, folder=True)
         self.require_no_other(folder, [marked])
@@ -144,11 +144,11 @@ class Request:
 
     @contextmanager
     def folder(self, folder: Path, own: Collection[str], read_only: Collection[str] = ()) -> Iterator[Path]:
-        """Hold a folder that is filled step by step and gone on with.
+        """Lock a folder that is filled step by step and may be resumed.
 
         Args:
             folder: to be filled.
-            own: files of `RESULTS` that this command makes; without the first of them none is its own.
+            own: files of `RESULTS` that this command makes; without the first of them, none belongs to it.
             read_only: names that may be links, see `exclusive_lock`.
 
         Yields:
@@ -163,7 +163,7 @@ class Request:
             yield held
 
     def require_no_other(self, folder: Path, own: Collection[str]) -> None:
-        """Make sure that a folder holds no result of another command.
+        """Verify that a folder contains no result of another command.
 
         Raises:
             VadoseError: it does.
@@ -172,15 +172,15 @@ class Request:
         mine = own if (folder / first).exists() else [first]
         for name, command in RESULTS.items():
             if name not in mine and os.path.lexists(folder / name):
-                found = f"It holds {name}, as the result of 'vadose {command}' does"
+                found = f"It contains {name}, a result of 'vadose {command}'"
                 raise self._refused(folder, found, "Name another --out")
 
     def require_place(self, path: Path, folder: bool) -> None:
-        """Make sure that a file or a folder can be written, as far as can be known before.
+        """Verify that a file or a folder is writable, as far as this can be known in advance.
 
         Raises:
-            VadoseError: the other kind lies there, a part of the path is a file, or has too long a name, or nothing
-                can be written there.
+            VadoseError: the other kind exists there, a parent is a file, a name is too long, or nothing can be written
+                there.
         """
         nearest = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
         where = nearest if nearest.is_dir() else nearest.parent
@@ -190,9 +190,9 @@ class Request:
             there = "a folder" if path.is_dir() else "a file or a device"
             raise self._refused(path, f"It is {there}", f"Name a {'folder' if folder else 'file'} for --out")
         if nearest != path and not nearest.is_dir():
-            raise self._refused(path, f"{nearest} is a file", "Name a place whose folders are folders all the way")
+            raise self._refused(path, f"{nearest} is a file", "Choose a path whose parents are folders")
         if not os.access(where, os.W_OK | os.X_OK):
-            raise self._refused(path, f"Nothing can be written into {where}", "Name a place that can be written")
+            raise self._refused(path, f"Nothing can be written into {where}", "Choose a writable path")
 
     def _refused(self, path: Path, found: str, remedy: str) -> VadoseError:
         return VadoseError(f"{self.command.split()[0]}: writing {path}", found, remedy)
@@ -208,7 +208,7 @@ def _made_by(path: Path) -> tuple[str, str] | None:
 
 
 def _too_long(path: Path, where: Path) -> str:
-    """How long a name is that the file system does not take; "" when all are short enough."""
+    """Return the length of a name that the file system does not accept; "" if all are short enough."""
     most_name, most_path = os.pathconf(where, "PC_NAME_MAX"), os.pathconf(where, "PC_PATH_MAX")
     for part in path.parts:
         if len(os.fsencode(part)) > most_name:

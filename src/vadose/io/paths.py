@@ -1,4 +1,4 @@
-"""A path as a user gives it."""
+"""Paths as users give them."""
 
 import os
 

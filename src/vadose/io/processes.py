@@ -1,4 +1,4 @@
-"""Processes that work for this one, and end when it does; what ends a process from outside lets it tidy up first."""
+"""Worker processes that end with this one; signals let it clean up first."""
 
 import os
 import signal
@@ -18,20 +18,19 @@ from vadose.io.logs import log_in_worker
 P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE_S = 20.0
-"""How long processes may tidy up before they are killed."""
+"""Seconds that processes may clean up before they are killed."""
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes of their own interpreter. If this process ends by an error they end too; if it is killed, at
-    once.
+    """Yield a pool of new interpreters. If this process ends by an error they are ended too; if it is killed, at once.
 
     Args:
-        workers: how many.
+        workers: number of processes.
 
     Raises:
-        VadoseError: one of them was ended from outside.
+        VadoseError: a process was ended from outside.
     """
     pool = _Pool(workers, mp_context=get_context("spawn"), initializer=_begin)
     with ending_with_this():
@@ -39,8 +38,8 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
             yield pool
         except BrokenProcessPool as error:
             raise VadoseError(
-                f"workers: {workers} processes that work side by side",
-                "One of them was ended from outside, often because the memory did not suffice",
+                f"workers: {workers} parallel processes",
+                "One of them was ended from outside, often for lack of memory",
                 "Run the same command again with fewer --workers",
             ) from error
         except BaseException:
@@ -51,7 +50,7 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def ending_with_this() -> Iterator[None]:
-    """End the processes that are begun within, if this ends by an error: terminate, then kill."""
+    """End the processes started within, if this ends by an error: terminate, then kill."""
     before = set(active_children())
     try:
         yield
@@ -68,12 +67,12 @@ def ending_with_this() -> Iterator[None]:
 
 @contextmanager
 def tidy_ending() -> Iterator[None]:
-    """Within, SIGTERM and SIGHUP end this process as Ctrl-C does: what is half done is tidied up.
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does: unfinished work is cleaned up.
 
-    The exit status is 128 + the number of the signal, 143 or 129, as the shell counts. A signal that is ignored, such
-    as under nohup, stays ignored.
+    The exit status is 128 + the number of the signal, 143 or 129, as in the shell. An ignored signal, for example under
+    nohup, remains ignored.
     """
-    here = current_thread() is main_thread()  # another thread may not say what signals do
+    here = current_thread() is main_thread()  # only the main thread may set signal handlers
     asked = [number for number in _ENDINGS if here and signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _end) for number in asked}
     try:
@@ -90,7 +89,7 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 class _Pool(ProcessPoolExecutor):
-    """Whose processes end when they were told to, instead of going on with the next task."""
+    """Pool whose processes end on termination instead of continuing with the next task."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         return super().submit(partial(_tidily, fn), *args, **kwargs)
@@ -104,7 +103,7 @@ def _tidily(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 
 def _begin() -> None:
-    """Ctrl-C is the parent's to tell of; it ends its workers."""
+    """Leave Ctrl-C to the parent, which ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     log_in_worker()

@@ -1,4 +1,4 @@
-"""Files of others, opened so that they can name no other file, no address and no code."""
+"""Safe opening of untrusted files: no references to other files, addresses or code."""
 
 import os
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def netcdf_engine(path: Path, asked: str) -> str:
-    """Return the engine of xarray for a NetCDF or HDF5 file that holds its own data.
+    """Return the xarray engine of a NetCDF or HDF5 file that contains its own data.
 
     Raises:
-        VadoseError: it is neither, or its data lie in other files.
+        VadoseError: it is neither, or its data are in other files.
     """
     try:
         with path.open("rb") as file:
@@ -28,12 +28,12 @@ def netcdf_engine(path: Path, asked: str) -> str:
     if magic == HDF5_MAGIC:
         require_own_data(path, asked)
     elif magic[:3] != b"CDF" or magic[3] not in (1, 2, 5):
-        raise VadoseError(asked, "It is neither NetCDF nor HDF5", "Give a file that its name says it is")
+        raise VadoseError(asked, "It is neither NetCDF nor HDF5", "Give a file of the format in its name")
     return "netcdf4"
 
 
 def require_own_data(path: Path, asked: str) -> None:
-    """Make sure that all of an HDF5 file's data lie in it.
+    """Verify that an HDF5 file contains all of its data.
 
     Raises:
         VadoseError: it is damaged, or a link, a virtual dataset or an external storage in it names other files.
@@ -46,7 +46,7 @@ def require_own_data(path: Path, asked: str) -> None:
 
 @lru_cache(maxsize=4096)
 def _fault(path: Path, modified: int, size: int) -> str:
-    """Why a file is not read; kept, as granules are opened for each window."""
+    """Return why a file is not read; cached, as granules are opened for each window."""
     del modified, size
     with h5py.File(path, "r") as file:
         return next(_faults(file), "")
@@ -78,14 +78,14 @@ def _faults_of(dataset: h5py.Dataset, where: str) -> Iterator[str]:
     if dataset.is_virtual:
         yield f"{where} is a virtual dataset of other files"
     if dataset.external:
-        yield f"{where} keeps its values in another file, {dataset.external[0][0]!r}"
+        yield f"{where} has its values in another file, {dataset.external[0][0]!r}"
 
 
 def require_own_codecs(store: Path, asked: str) -> None:
-    """Make sure that reading a Zarr store runs no code that lies in it, as the codec `pickle` does.
+    """Verify that reading a Zarr store runs no code, as the codec `pickle` does.
 
     Raises:
-        VadoseError: its metadata cannot be read, or name such a codec.
+        VadoseError: its metadata are unreadable, or name such a codec.
     """
     names = {".zarray", ".zmetadata", "zarr.json"}
     for folder, _, files in os.walk(store):
@@ -99,7 +99,7 @@ def require_own_codecs(store: Path, asked: str) -> None:
 
 
 def _codecs(content: Any) -> Iterator[str]:
-    """Every name that a codec could have in Zarr's metadata."""
+    """Yield every possible codec name in Zarr's metadata."""
     waiting = [content]
     while waiting:
         held = waiting.pop()
