@@ -75,7 +75,7 @@ def renewing(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside `path`, removed at the end; what a killed process leaves of it counts as leftover."""
+    """Yield a hidden folder beside `path`, removed at the end; remains after a killed process count as leftovers."""
     folder = _temporary_name(path)
     folder.mkdir(parents=True)
     try:

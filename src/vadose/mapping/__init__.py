@@ -1,4 +1,4 @@
-"""Maps of any area and many moments: planned, estimated tile by tile by any number of workers, put together."""
+"""Maps of any area and many times: planned, estimated tile by tile by parallel workers, assembled."""
 
 from vadose.mapping.executors import Executor
 from vadose.mapping.request import FORMATS, MapRequest, TilesFailed

@@ -1,4 +1,4 @@
-"""The area of a map: a box, or the polygons of a file in any projection."""
+"""Area of a map: a box, or the polygons of a file in any projection."""
 
 import importlib
 import tempfile
@@ -24,22 +24,22 @@ _MAGIC: Mapping[str, bytes] = {
     ".parquet": b"PAR1",
     ".zip": b"PK\x03\x04",
 }
-"""Bytes at the start of each format; what GDAL makes of other bytes may be another file, or an address."""
+"""First bytes of each format; what GDAL makes of other bytes may be another file, or an address."""
 _LARGEST_HEADER = 10 << 20
 _BESIDE = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".gpkg", ".fgb", ".geojson", ".json")
 _LARGEST_UNPACKED = 1 << 30
 _LONGEST = {True: 0.05, False: 5000.0}
-"""Longest straight piece of an outline when it is carried into degrees; of one in degrees or else in metres."""
+"""Longest straight segment of a boundary before it is transformed to degrees; in degrees or in metres."""
 
 
 def read_area(where: str) -> AreaOfInterest:
     """Return an area from the command line: "west,south,east,north" in degrees, or a file of polygons.
 
-    GeoJSON is in degrees (RFC 7946) unless it names another CRS; GeoPackage, shapefile, FlatGeobuf and GeoParquet say
-    what they are in. All polygons together are the area; their holes are not in it.
+    GeoJSON is in degrees (RFC 7946) unless it names another CRS; GeoPackage, shapefile, FlatGeobuf and GeoParquet
+    contain their CRS. All polygons together are the area, without their holes.
 
     Raises:
-        VadoseError: it is neither; or a file cannot be read, has no CRS or no polygon.
+        VadoseError: it is neither; or the file is unreadable, has no CRS or contains no polygon.
     """
     path = Path(where)
     if path.suffix.lower() in _GEOJSON:
@@ -51,7 +51,7 @@ def read_area(where: str) -> AreaOfInterest:
     except ValueError as error:
         raise VadoseError(
             f"map: the area '{where[:200]}'",
-            f"It is no file of polygons ({', '.join(sorted({*_GEOJSON, *_MAGIC}))}) and not four numbers",
+            f"It is neither four numbers nor a file of polygons ({', '.join(sorted({*_GEOJSON, *_MAGIC}))})",
             "Write west,south,east,north",
         ) from error
     return AreaOfInterest.from_bbox(west, south, east, north)
@@ -65,20 +65,20 @@ def _of_geojson(path: Path) -> AreaOfInterest:
 
 
 def read_shapes(path: Path) -> Any:
-    """Return the features of a file with their columns, a GeoDataFrame in degrees; edges stay where they were.
+    """Return the features of a file with their columns, a GeoDataFrame in degrees; edges keep their course.
 
     Raises:
-        VadoseError: it cannot be read, is of another format than its name says, or has no CRS.
+        VadoseError: it is unreadable, is not of the format in its name, or has no CRS.
     """
     asked = f"map: the shapes {path}"
     return in_degrees(_layer(path, asked), asked)
 
 
 def in_degrees(layer: Any, asked: str) -> Any:
-    """Carry the features of a GeoDataFrame into degrees; edges stay where they were.
+    """Transform the features of a GeoDataFrame to degrees; edges keep their course.
 
     Raises:
-        VadoseError: it has no CRS, or none that leads to degrees.
+        VadoseError: it has no CRS, or one that cannot be transformed to degrees.
     """
     if layer.crs is None:
         raise VadoseError(asked, "It has no coordinate reference system", "Write its CRS into the file")
@@ -92,7 +92,9 @@ def in_degrees(layer: Any, asked: str) -> Any:
     except VadoseError:
         raise
     except (ValueError, RuntimeError) as error:
-        raise VadoseError(asked, f"No way leads to degrees ({error})", "Write its true CRS into the file") from error
+        raise VadoseError(
+            asked, f"It cannot be transformed to degrees ({error})", "Write its true CRS into the file"
+        ) from error
 
 
 def _within_degrees(layer: Any, asked: str) -> Any:
@@ -106,10 +108,10 @@ def _of_layer(path: Path) -> AreaOfInterest:
 
 
 def _layer(path: Path, asked: str) -> Any:
-    """Return the features of a file, whose format is that of its name: GDAL is not asked to guess."""
+    """Return the features of a file, whose format is that of its name: GDAL does not guess it."""
     if path.suffix.lower() in _GEOJSON:
         return _features(path, asked)
-    geopandas = importlib.import_module("geopandas")  # heavy, and seldom needed
+    geopandas = importlib.import_module("geopandas")  # slow to import, and rarely needed
     unreadable = importlib.import_module("pyogrio.errors").DataSourceError
     _require_magic(path, asked)
     try:
@@ -127,7 +129,7 @@ def _layer(path: Path, asked: str) -> Any:
 
 
 def _features(path: Path, asked: str) -> Any:
-    """GeoJSON, in degrees or in the CRS that it names; a CRS by a link is not fetched."""
+    """Read GeoJSON, in degrees or in the CRS that it names; a CRS given by a link is not fetched."""
     geopandas = importlib.import_module("geopandas")
     content = read_json(path, asked, "Give a GeoJSON file")
     crs = _named_crs(content["crs"], asked) if content.get("crs") is not None else CRS.from_epsg(4326)
@@ -138,7 +140,7 @@ def _features(path: Path, asked: str) -> Any:
     try:
         return geopandas.GeoDataFrame.from_features(features, crs=crs)
     except (ValueError, TypeError, LookupError, AttributeError, shapely.errors.ShapelyError) as error:
-        raise VadoseError(asked, f"It holds no readable geometry ({error})", "Give polygons (RFC 7946)") from error
+        raise VadoseError(asked, f"It contains no readable geometry ({error})", "Give polygons (RFC 7946)") from error
 
 
 def _named_crs(stated: Any, asked: str) -> CRS:
@@ -147,12 +149,12 @@ def _named_crs(stated: Any, asked: str) -> CRS:
     name = properties.get("name") if isinstance(properties, dict) else None
     if kind != "name" or not isinstance(name, str):
         raise VadoseError(
-            asked, f"Its CRS is stated by {kind!r}, not by a name", "State it as urn:ogc:def:crs:EPSG::32630"
+            asked, f"Its CRS is given by {kind!r}, not by a name", "Write it as urn:ogc:def:crs:EPSG::32630"
         )
     try:
         return CRS.from_user_input(name)
     except CRSError as error:
-        raise VadoseError(asked, f"Its CRS {name[:200]!r} is unknown", "Name one of EPSG") from error
+        raise VadoseError(asked, f"Its CRS {name[:200]!r} is unknown", "Give one of EPSG") from error
 
 
 def _require_magic(path: Path, asked: str) -> None:
@@ -167,12 +169,12 @@ def _require_magic(path: Path, asked: str) -> None:
     if path.suffix.lower() == ".fgb":
         whole = whole and int.from_bytes(head[8:12], "little") < _LARGEST_HEADER
     if not whole:
-        raise VadoseError(asked, f"It is no {path.suffix.lower()[1:]} file", "Give a file that its name says it is")
+        raise VadoseError(asked, f"It is not a {path.suffix.lower()[1:]} file", "Give a file of the format in its name")
 
 
 @contextmanager
 def _unpacked(path: Path, asked: str) -> Iterator[Path]:
-    """Yield the one file of polygons of a zip file, unpacked with what belongs to it into a folder of its own."""
+    """Yield the one file of polygons of a zip file, unpacked with its companion files into a temporary folder."""
     with zipfile.ZipFile(path) as packed, tempfile.TemporaryDirectory() as folder:
         members = [one for one in packed.infolist() if PurePosixPath(one.filename).suffix.lower() in _BESIDE]
         if sum(one.file_size for one in members) > _LARGEST_UNPACKED:
@@ -183,7 +185,7 @@ def _unpacked(path: Path, asked: str) -> Iterator[Path]:
         if len(mains) != 1:
             found = ", ".join(one.filename[:80] for one in mains[:4]) or "none"
             raise VadoseError(
-                asked, f"It holds {len(mains)} files of polygons: {found}", "Unpack it, and name one of them"
+                asked, f"It contains {len(mains)} files of polygons: {found}", "Unpack it, and name one of them"
             )
         main = PurePosixPath(mains[0].filename)
         for one in members:

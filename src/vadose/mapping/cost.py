@@ -1,4 +1,4 @@
-"""What a map would cost, told before it is made."""
+"""Cost estimate of a map before it is made."""
 
 import math
 import time
@@ -20,17 +20,17 @@ _MB = 1e6
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What is left to do of a map, and what it takes.
+    """Remaining work of a map, with its inputs, time and memory.
 
     Attributes:
-        tiles, moments, tasks: of the whole map; a task is a tile at some moments.
-        cells: of 320 m in the tiles, at one moment.
-        left: tasks that are not finished.
-        bytes_by_source: sizes of the files that meet the map, each once.
-        seconds: that the tasks that are left would take, by the measured one.
-        memory_mb: of each process, by the measured one.
-        measured: which task was measured, and when.
-        inputs: what the archive gives otherwise than the networks learned it, a line each.
+        tiles, moments, tasks: of the whole map; a task is a tile at some times.
+        cells: of 320 m in the tiles, at one time.
+        left: number of unfinished tasks.
+        bytes_by_source: sizes of the input files, each once.
+        seconds: estimated duration of the unfinished tasks.
+        memory_mb: of each process.
+        measured: task from which time and memory are estimated.
+        inputs: differences between the archive and the training samples, one line each.
     """
 
     tiles: int
@@ -49,8 +49,8 @@ class CostEstimate:
         total = sum(self.bytes_by_source.values()) / _MB
         return "\n".join(
             (
-                f"Tiles     {self.tiles:,} with {self.cells:,} cells, {self.moments:,} moments, {self.tasks:,} tasks, "
-                f"{self.left:,} of them to do",
+                f"Tiles     {self.tiles:,} with {self.cells:,} cells, {self.moments:,} times, {self.tasks:,} tasks, "
+                f"{self.left:,} of them unfinished",
                 f"To read   {total:,.1f} MB ({read})",
                 f"Time      about {_span(self.seconds)}",
                 f"Memory    about {self.memory_mb:,.0f} MB a process",
@@ -61,13 +61,13 @@ class CostEstimate:
 
 
 def estimate_cost(request: MapRequest, executor: Executor) -> CostEstimate:
-    """Return what a map would cost; nothing is written.
+    """Return the cost estimate of a map; nothing is written.
 
-    Time and memory are those of the tasks that are finished in the folder, if there are any; otherwise one moment of
-    one tile in the middle of the map is estimated, and its result thrown away.
+    Time and memory come from the finished tasks in the folder, if there are any; otherwise one tile in the middle of
+    the map is estimated at one time, and its result is discarded.
 
     Raises:
-        VadoseError: as `make_map`, for what can be known before.
+        VadoseError: as `make_map`, for what is known in advance.
     """
     prepared = prepare(request)
     plan = prepared.plan
@@ -93,7 +93,7 @@ def estimate_cost(request: MapRequest, executor: Executor) -> CostEstimate:
 
 def _of_receipts(done: dict[Task, TaskRecord]) -> tuple[float, float, str]:
     seconds = sum(receipt.seconds for receipt in done.values()) / sum(map(_size, done))
-    return seconds, max(receipt.peak_mb for receipt in done.values()), f"{len(done)} tasks that are finished"
+    return seconds, max(receipt.peak_mb for receipt in done.values()), f"{len(done)} finished tasks"
 
 
 def _of_one_tile(prepared: Prepared) -> tuple[float, float, str]:

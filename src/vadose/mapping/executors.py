@@ -1,4 +1,4 @@
-"""Who does the tiles: threads, processes, or the workers of a Dask scheduler."""
+"""Executors of tile tasks: threads, processes, or the workers of a Dask scheduler."""
 
 import importlib
 import time
@@ -19,23 +19,23 @@ from vadose.mapping.tile_files import Task
 
 _SCHEMES = ("tcp://", "tls://")
 AHEAD = 2
-"""Tasks that wait or run for each worker; more are not handed out."""
+"""Largest number of submitted tasks per worker."""
 DEVICES = ("cpu", "cuda")
 PATIENCE_S = 20.0
-"""How long workers are waited for."""
+"""Seconds to wait for workers."""
 Outcome = BaseException | None
 
 
 @dataclass(frozen=True)
 class Executor:
-    """Who does the tiles.
+    """Executor of tile tasks.
 
     Attributes:
         scheduler: "threads" or "processes" of this machine, or the address of a Dask scheduler, tcp://host:port, whose
             workers see the same folders.
-        workers: how many threads or processes; a scheduler has its own.
-        device: where the networks run: "cpu", or "cuda" for a GPU. Of a scheduler's workers only those take tiles that
-            declare one, by `dask worker --resources GPU=1`: as many at once as they declare.
+        workers: number of threads or processes; a scheduler has its own workers.
+        device: of the networks: "cpu", or "cuda" for a GPU. Of a scheduler's workers, only those that declare a GPU by
+            `dask worker --resources GPU=1` receive tiles: as many at once as they declare.
     """
 
     scheduler: str = "threads"
@@ -47,29 +47,29 @@ class Executor:
         if not known or self.workers < 1:
             raise VadoseError(
                 f"map: {self.workers} workers of '{self.scheduler}'",
-                "There are threads, processes, and Dask schedulers by their address",
+                "The choices are threads, processes, and the address of a Dask scheduler",
                 "Write threads, processes or tcp://host:port, and at least one worker",
             )
         if self.device not in DEVICES:
             raise VadoseError(
-                f"map: the device '{self.device}'", f"There are {', '.join(DEVICES)}", "Write one of them"
+                f"map: the device '{self.device}'", f"The choices are {', '.join(DEVICES)}", "Write one of them"
             )
 
     @property
     def resources(self) -> dict[str, float]:
-        """What a Dask worker must have free for a tile."""
+        """Return the resources that a Dask worker must have free for a tile."""
         return {} if self.device == "cpu" else {"GPU": 1}
 
     def each(self, bench: WorkerSpec, tools: WorkerContext, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
-        """Do the tasks in no certain order; give each with the error that it ended with, if any.
+        """Run the tasks in any order; yield each with its error, if any.
 
         Args:
-            bench: what the tiles are made with; processes open their tools by it.
-            tools: that threads share.
-            tasks: what is to do.
+            bench: context from which processes open their tools.
+            tools: networks and sources that threads share.
+            tasks: to run.
 
         Raises:
-            VadoseError: the scheduler does not answer, or has no workers with the device; this machine has no such
+            VadoseError: the scheduler does not respond, or no worker has the device; or this machine has no such
                 device.
         """
         if not tasks:
@@ -93,13 +93,13 @@ class Executor:
             yield client
 
     def _far(self, distributed: Any) -> Any:
-        """Return a client of a scheduler that runs already."""
+        """Return a client of a running scheduler."""
         try:
             client = _within(2 * PATIENCE_S + 5, partial(_reached, distributed, self.scheduler))
-        except Exception as error:  # junk in answer gives any error, MemoryError among them
+        except Exception as error:  # invalid responses raise any error, MemoryError among them
             raise VadoseError(
                 f"map: the Dask scheduler {self.scheduler}",
-                f"It does not answer as one, or has no workers ({type(error).__name__}: {error})",
+                f"It does not respond as one, or has no workers ({type(error).__name__}: {error})",
                 "Start 'dask scheduler' and at least one 'dask worker', and give its address",
             ) from error
         if self.resources and not _declared(client, tuple(self.resources)):
@@ -107,7 +107,7 @@ class Executor:
             raise VadoseError(
                 f"map: GPUs of the Dask scheduler {self.scheduler}",
                 "None of its workers declares one",
-                "Start 'dask worker --resources GPU=1' where there is one, or map with --device cpu",
+                "Start 'dask worker --resources GPU=1' on a machine with a GPU, or map with --device cpu",
             )
         return client
 
@@ -119,13 +119,13 @@ def _reached(distributed: Any, address: str) -> Any:
 
 
 def _within(seconds: float, ask: Callable[[], Any]) -> Any:
-    """Return what a call gives, or its error; TimeoutError when it does not end, in a thread that holds up nobody."""
+    """Return the result of a call, or its error; TimeoutError after a time limit, in a thread that blocks nothing."""
     answer: Future[Any] = Future()
 
     def run() -> None:
         try:
             answer.set_result(ask())
-        except Exception as error:  # noqa: BLE001 (given on)
+        except Exception as error:  # noqa: BLE001 (passed on)
             answer.set_exception(error)
 
     Thread(target=run, daemon=True).start()
@@ -133,7 +133,7 @@ def _within(seconds: float, ask: Callable[[], Any]) -> Any:
 
 
 def _declared(client: Any, names: tuple[str, ...]) -> bool:
-    """Whether a worker that declares all these resources comes while we wait."""
+    """Return whether a worker with all these resources appears within the time limit."""
     until = time.monotonic() + PATIENCE_S
     while True:
         workers = client.scheduler_info()["workers"].values()
@@ -163,7 +163,7 @@ def _in_threads(work: Callable[[Task], object], tasks: Sequence[Task], workers: 
 def _by_dask(
     client: Any, work: Callable[[Task], object], tasks: Sequence[Task], resources: Mapping[str, float]
 ) -> Iterator[tuple[Task, Outcome]]:
-    """Results are not fetched: a worker writes them, and may die when it has."""
+    """Wait for futures without fetching results: a worker writes them, and may die afterwards."""
     distributed = importlib.import_module("distributed")
     waiting, most = iter(tasks), AHEAD * (sum(client.nthreads().values()) or 1)
     submit = partial(client.submit, work, pure=False, resources=dict(resources))

@@ -1,4 +1,4 @@
-"""What of an archive a map is made from: items and granules by name, with the bytes of their files."""
+"""Inventory of a map: items and granules that it reads, with the sizes of their files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, SourceFile, times_o
 
 @dataclass(frozen=True)
 class ArchiveFile:
-    """A file of the archive, or all files of an item, that meets a map.
+    """An input file of a map, or all input files of an item.
 
     Attributes:
         source: name of the source.
         name: of the item or of the file.
-        size: bytes; 0 of what is not there.
+        size: bytes; 0 if missing.
     """
 
     source: str
@@ -39,18 +39,18 @@ def inventory(
     windows: TemporalPolicy,
     as_of: np.datetime64 | None = None,
 ) -> tuple[ArchiveFile, ...]:
-    """Return what meets an area and the time that a map looks back on; only of sources that are needed.
+    """Return the needed items and granules within the area and the period of a map.
 
     Args:
         sources: of an archive.
         area: of the map.
-        moments: of the map, in order.
+        moments: times of the map, in order.
         needs: of the networks.
-        windows: how old an observation may be, and how late its product comes.
-        as_of: nothing that was published later is read; None for hindsight.
+        windows: temporal policy: maximum age and latency.
+        as_of: products published later are not read; None for hindsight.
 
     Raises:
-        VadoseError: an item cannot be read.
+        VadoseError: an item is unreadable.
     """
     past = {source_of(name) for name in needs.history.variables}
     found: list[ArchiveFile] = []
@@ -67,7 +67,7 @@ def inventory(
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is asked of a source: an area, and moments that look back some days on what counted by then."""
+    """Request to a source: an area, and times that each require observations of some days before."""
 
     area: AreaOfInterest
     moments: tuple[np.datetime64, ...]
@@ -77,11 +77,11 @@ class _Asked:
 
     @property
     def period(self) -> Period:
-        """From the first moment's past to the last moment."""
+        """Return the period from the history of the first time to the last time."""
         return Period(self.moments[0], self.moments[-1] + np.timedelta64(1, "ns")).extended_back(self.days)
 
     def met(self, source: str, files: Sequence[SourceFile]) -> NDArray[np.bool_]:
-        """Which of some files a moment reads; those of a source that does not change always.
+        """Return which files are read at a time; those of a static source always.
 
         Args:
             source: name.

@@ -1,4 +1,4 @@
-"""A map of an area at one moment or many, from a run and an archive."""
+"""Making of a map: an area at one time or many, from a run and an archive."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -45,24 +45,24 @@ from vadose.sources.soilgrids import SoilGrids
 LOGGER = logging.getLogger(__name__)
 
 MOST = 5_000_000
-"""Tiles times moments of one map."""
+"""Largest number of tiles times times of one map."""
 Progress = Callable[[int, int, str], None]
 ALONE = Executor()
 MAP = Request("map", "")
-"""Its plan tells one map from another."""
+"""Files that identify the inputs and the plan of a map."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A map that can be begun.
+    """A map that is ready to be made.
 
     Attributes:
-        request: as it was asked.
-        plan: all that is to do.
+        request: as given.
+        plan: tiles, times and inputs.
         tools: networks and sources.
-        held: what of the archive meets the map.
-        notice: what of the map is simulated.
-        inputs: what the archive gives otherwise than the networks learned it, a line each.
+        held: inventory of the archive's inputs.
+        notice: which part of the map is simulated.
+        inputs: differences between the archive and the training samples, one line each.
     """
 
     request: MapRequest
@@ -74,20 +74,20 @@ class Prepared:
 
     @property
     def bench(self) -> WorkerSpec:
-        """What its tiles are made with."""
+        """Return the context of the workers."""
         as_of = timestamp_of(self.request.as_of) if self.request.as_of else None
         run, archive, out = (path.absolute() for path in (self.request.run, self.request.archive, self.request.out))
         return WorkerSpec(run, archive, out, as_of, self.plan.digest)
 
     @property
     def area(self) -> str:
-        """The area as it was asked: its text, or the box of its polygons."""
+        """Return the requested area: its text, or the box of its polygons."""
         area = self.request.area
         return ",".join(f"{edge:.15g}" for edge in area.bbox) if isinstance(area, AreaOfInterest) else area
 
     @property
     def declared(self) -> dict[str, Any]:
-        """What every file of the map says that it was made from."""
+        """Return the provenance that every file of the map contains."""
         experiment = self.tools.experiment
         as_of = self.plan.made_from["as_of"]
         made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.area} | _lock_of(
@@ -103,25 +103,24 @@ def make_map(
     executor: Executor = ALONE,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, ...]:
-    """Make a map, or go on with one that was interrupted: only tiles that are not finished are estimated.
+    """Make a map, or resume an interrupted one: only unfinished tiles are estimated.
 
     Args:
         request: what to map.
-        report: told (tasks done, tasks, what).
+        report: called with (finished tasks, tasks, name).
         truth: for pictures, as `vadose.maps.plotting.picture` takes it.
-        executor: who does the tiles.
-        tell: told what the archive gives otherwise than the networks learned it, what of it was not read, and the part
-            of the cells for which each source was observed.
+        executor: of the tile tasks.
+        tell: called with differences between the archive and the training samples, files that were not read, and the
+            fraction of cells for which each source was observed.
 
     Returns:
-        The files of soil moisture, then those of all moments together, then the pictures.
+        The soil moisture files, then the files of all times together, then the pictures.
 
     Raises:
-        VadoseError: something of a source lies in the archive and none of it can be read;
-            no run, or one that learned from published numbers whose units nobody knows; no such area or moment,
-            or an archive that holds nothing of them; a folder that holds another map, or that another process is at
-            work on; a full disk.
-        TilesFailed: some tiles could not be estimated.
+        VadoseError: all files of a source in the archive are unreadable; the run is missing, or was trained on
+            published numbers of unknown units; the area or time is invalid, or the archive has no data for them; the
+            folder contains another map, or is locked by another process; the disk is full.
+        TilesFailed: some tiles failed.
     """
     MAP.require_place(request.out, folder=True)
     prepared = prepare(request)
@@ -148,7 +147,7 @@ def make_map(
 
 
 def prepare(request: MapRequest) -> Prepared:
-    """Find out all of a map that can be known before it is made; nothing is written.
+    """Prepare a map: everything that is known before it is made; nothing is written.
 
     Raises:
         VadoseError: as `make_map`.
@@ -167,7 +166,7 @@ def prepare(request: MapRequest) -> Prepared:
         raise VadoseError(
             f"map: the area '{area.name}'",
             "No cell of 320 m has its centre in it",
-            "Give a larger area, or widen it to the cell around its middle",
+            "Give a larger area, or extend it to the centre of a cell",
         )
     _require_few(area, len(tiles), len(moments))
     held = _held(tools, area, moments, as_of)
@@ -185,9 +184,9 @@ def _inputs(tools: WorkerContext, learned: Mapping[str, str]) -> tuple[str, ...]
 def _require_few(area: AreaOfInterest, tiles: int, moments: int) -> None:
     if tiles * moments > MOST:
         raise VadoseError(
-            f"map: the area '{area.name}' at {moments:,} moments",
-            f"They are {tiles * moments:,} estimates of tiles; a map holds {MOST:,}",
-            "Map a part of the area, or fewer moments, at once",
+            f"map: the area '{area.name}' at {moments:,} times",
+            f"That is {tiles * moments:,} tile estimates; the limit of a map is {MOST:,}",
+            "Map a part of the area, or fewer times, at once",
         )
 
 
@@ -197,7 +196,7 @@ def _held(
     moments: Sequence[np.datetime64],
     as_of: np.datetime64 | None,
 ) -> tuple[ArchiveFile, ...]:
-    """Return what networks and flags are made from, each file once."""
+    """Return the inputs of networks and flags, each file once."""
     asked = ((tools.sources, tools.needs), (tools.conditions, mask_spec()))
     found: dict[str, ArchiveFile] = {}
     for sources, needs in asked:
@@ -207,17 +206,17 @@ def _held(
 
 
 def notice_of(trained_on_simulated: bool, archive: Path) -> str:
-    """Return what of a map is simulated: all of it, the training of its networks, or nothing."""
+    """Return which part of a map is simulated: all of it, the training of its networks, or nothing."""
     if is_simulated(archive):
         return SIMULATED
-    return "Of real products, by networks trained on a SIMULATED world." if trained_on_simulated else ""
+    return "Real products, by networks trained on a SIMULATED world." if trained_on_simulated else ""
 
 
 def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
-    """Return what of the archive a map does not read.
+    """Return the files of the archive that a map does not read.
 
     Raises:
-        VadoseError: it is all that there is of a source that the networks need.
+        VadoseError: no file of a source that the networks need is readable.
     """
     tools, request = prepared.tools, prepared.request
     sources = needed(tools.sources, tools.models[0].needs.names)
@@ -234,13 +233,13 @@ def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
 
 
 def _judge_units(source: SoilGrids, area: AreaOfInterest) -> None:
-    """Have soil maps find out which of them are unfit; what else is wrong with them, their tiles tell."""
+    """Let soil maps find out which of them are invalid; tiles report any other fault."""
     with suppress(VadoseError):
         source.open(area, Period.before(np.datetime64(0, "ns"), 1.0))
 
 
 def _meeting(source: Source) -> tuple[LeftOut, ...]:
-    """Return what of a source would meet a map, or is all that the archive holds of it, and is not read."""
+    """Return the unread files of a source within the area and period of a map, or all of them if none is readable."""
     index = getattr(source, "index", None)
     if not isinstance(index, Index | GranuleIndex):
         return left_out_of((source,))
@@ -249,7 +248,7 @@ def _meeting(source: Source) -> tuple[LeftOut, ...]:
 
 
 def _all_unfit(source: Source) -> bool:
-    """Whether a source of single files leaves out all that it observes."""
+    """Return whether a source of single files leaves out all of them."""
     return isinstance(source, SoilGrids) and source.reads_nothing
 
 
@@ -264,7 +263,7 @@ def _unread(left_out: Sequence[LeftOut]) -> dict[str, Any]:
 
 
 def _summarise(out: Path, left_out: Sequence[LeftOut], coverage: Coverage, tell: Callable[[str], None]) -> None:
-    """Write what was not read and how much each source was observed, and tell it."""
+    """Write the list of unread files and the coverage by source, and report them."""
     shares_of = coverage.shares
     content = {"observed": shares_of, "left_out": [asdict(entry) for entry in left_out]}
     write_json(out / LIST, content)
@@ -275,7 +274,7 @@ def _summarise(out: Path, left_out: Sequence[LeftOut], coverage: Coverage, tell:
 
 
 def _require_something(prepared: Prepared) -> None:
-    """Refuse a map of which no source says anything, before anything is written."""
+    """Refuse a map without any observation, before anything is written."""
     plan, tools = prepared.plan, prepared.tools
     span = Period(plan.moments[0], plan.moments[-1] + np.timedelta64(1, "ns"))
     nothing: NoDataError | None = None
@@ -286,13 +285,13 @@ def _require_something(prepared: Prepared) -> None:
         except NoDataError as reason:
             nothing = reason
         except VadoseError:
-            return  # something is there; whether a tile can be made of it, the tile tells
+            return  # there are data; each tile reports whether they suffice
     if nothing:
         raise nothing
 
 
 def _finish(prepared: Prepared, report: Progress, executor: Executor) -> None:
-    """Do the tasks that are not finished."""
+    """Run the unfinished tasks."""
     out, tasks = prepared.request.out, prepared.plan.tasks
     waiting = [task for task in tasks if tile_files.finished(out, task) is None]
     done, failed = len(tasks) - len(waiting), dict[str, str]()
@@ -314,8 +313,8 @@ def _require_room(error: BaseException, out: Path, done: int, total: int) -> Non
     if isinstance(error, OSError) and is_full(error, out):
         raise VadoseError(
             f"map: writing into {out}",
-            f"The disk is full ({error}); {done} of {total} tiles are done and stay",
-            "Make room and run the same command again",
+            f"The disk is full ({error}); {done} of {total} tiles are finished and kept",
+            "Free some disk space and run the same command again",
         ) from error
 
 

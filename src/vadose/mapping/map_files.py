@@ -1,4 +1,4 @@
-"""From finished tiles to the files of a map."""
+"""Assembly of a map's files from finished tiles."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,36 +18,36 @@ from vadose.maps import Mosaic, Scene, cubes, name_of, picture, write_catalogue,
 
 @dataclass(eq=False)
 class Coverage:
-    """How many cells of a map each source was observed for, over all its moments.
+    """Number of map cells with each source observed, over all times.
 
     Attributes:
-        cells: with an estimate, or without one for want of sources.
-        seen: those for which a source was observed, by name.
+        cells: cells with an estimate, or without one for lack of sources.
+        seen: cells by observed source.
     """
 
     cells: int = 0
     seen: dict[str, int] = field(default_factory=dict)
 
     def add(self, estimate: TileEstimate) -> None:
-        """Count the cells of a tile at a moment."""
+        """Count the cells of a tile at one time."""
         self.cells += estimate.mean.size
         for source, age in estimate.ages.items():
             self.seen[source] = self.seen.get(source, 0) + int(np.isfinite(age).sum())
 
     @property
     def shares(self) -> dict[str, float]:
-        """Part of the cells, by source."""
+        """Return the fraction of cells by source."""
         return {source: count / self.cells for source, count in sorted(self.seen.items())} if self.cells else {}
 
 
 @dataclass(frozen=True, eq=False)
 class MapFrame:
-    """The map of one moment.
+    """The map at one time.
 
     Attributes:
         moment: UTC.
-        zones: layers, one dataset for each UTM zone.
-        items: identifiers of what it was made from.
+        zones: layers, one dataset per UTM zone.
+        items: identifiers of its inputs.
     """
 
     moment: np.datetime64
@@ -56,13 +56,12 @@ class MapFrame:
 
 
 def map_frames(folder: Path, plan: Plan, coverage: Coverage | None = None) -> Iterator[MapFrame]:
-    """Yield the map at one moment after another, put together from its finished tiles; one moment is in memory at a
-    time.
+    """Yield the map time by time, assembled from its finished tiles; one time is in memory at once.
 
     Args:
         folder: of the map.
         plan: of the map.
-        coverage: counts the cells of each tile.
+        coverage: to which the cells of each tile are added.
     """
     tasks = plan.tasks
     for number, moment in enumerate(plan.moments):
@@ -85,18 +84,18 @@ def write_products(
     truth: Sequence[xr.DataArray] = (),
     coverage: Coverage | None = None,
 ) -> tuple[Path, ...]:
-    """Write the files of a map whose tiles are all finished, and a STAC catalogue of them.
+    """Write the files of a map whose tiles are all finished, with a STAC catalogue.
 
     Args:
         request: formats and folder.
         plan: of the map.
-        made_from: what goes into every file's declaration, besides the items.
-        notice: a warning that goes with the map; empty for none.
+        made_from: provenance for the metadata of every file, besides the items.
+        notice: warning for all files; empty for none.
         truth: as `picture` takes it.
-        coverage: counts the cells of each tile.
+        coverage: to which the cells of each tile are added.
 
     Returns:
-        The files of soil moisture, then those of all moments together, then the pictures.
+        The soil moisture files, then the files of all times together, then the pictures.
     """
     shown: list[Path] = []
     scenes: list[Scene] = []

@@ -1,4 +1,4 @@
-"""The plan of a map: all that it is made from and all that is to do, by value, in a file of its folder."""
+"""Plan of a map: inputs, times and tiles, by value, in a file of its folder."""
 
 import hashlib
 import json
@@ -20,19 +20,19 @@ from vadose.mapping.tile_files import Task
 NAME = "plan.json"
 TILE_CELLS = 32
 MOMENTS_A_TASK = 16
-"""Moments of a tile that are estimated together, so that what they share is read once."""
+"""Times of a tile that are estimated together, so that common inputs are read once."""
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All of a map that is known before it is made.
+    """Everything about a map that is known before it is made.
 
     Attributes:
-        area: what is mapped.
-        moments: of the map, UTC, in order.
-        tiles: that cover the area, with the halo that the networks need.
-        made_from: run, checkpoints and their checksums, archive, items.
+        area: to be mapped.
+        moments: times of the map, UTC, in order.
+        tiles: cover the area, with the halo that the networks need.
+        made_from: provenance: run, checkpoints and their checksums, archive, items.
     """
 
     area: AreaOfInterest
@@ -42,7 +42,7 @@ class Plan:
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """What is to do: every tile at every span of moments."""
+        """Return the tasks: every tile at every span of times."""
         spans = range(0, len(self.moments), MOMENTS_A_TASK)
         return tuple(
             Task(tile, self.moments[first : first + MOMENTS_A_TASK], first) for tile in self.tiles for first in spans
@@ -50,7 +50,7 @@ class Plan:
 
     @property
     def content(self) -> dict[str, Any]:
-        """As it stands in the file."""
+        """Return the content of the plan file."""
         made_from = dict(self.made_from) | {
             "area": {"name": self.area.name, "wkt": shapely.to_wkt(self.area.geometry, rounding_precision=-1)},
             "moments": [f"{np.datetime_as_string(moment, 's')}Z" for moment in self.moments],
@@ -61,14 +61,14 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Checksum of the content."""
+        """Return the checksum of the content."""
         return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
 
     def write_or_verify(self, folder: Path) -> None:
-        """Write the plan into a folder, or find it there already.
+        """Write the plan into a folder, or verify the existing one.
 
         Raises:
-            VadoseError: the folder holds the plan of another map; all that differs is named.
+            VadoseError: the folder contains the plan of another map; all differences are named.
         """
         path = folder / NAME
         if not path.exists():
@@ -78,13 +78,13 @@ class Plan:
         if changed:
             raise VadoseError(
                 f"map: {folder}",
-                f"It holds a map of another plan: {'; '.join(changed)}",
+                f"It contains a map of another plan: {'; '.join(changed)}",
                 "Give another --out, or remove the folder",
             )
 
 
 def made_from(request: MapRequest, run: Run, items: Sequence[str], as_of: np.datetime64 | None) -> dict[str, Any]:
-    """Return what a map is made from, besides area, moments and tiles: by value where it may change."""
+    """Return the provenance of a map, besides area, times and tiles: by value where it may change."""
     return {
         "run": str(run.folder.absolute()),
         "archive": str(request.archive.absolute()),
@@ -96,7 +96,7 @@ def made_from(request: MapRequest, run: Run, items: Sequence[str], as_of: np.dat
 
 
 def _checksum(path: Path) -> str | None:
-    """Of a file, or of a folder of files with their names; None where there is none."""
+    """Return the checksum of a file, or of a folder of files with their names; None if missing."""
     if not path.exists():
         return None
     if path.is_file():
@@ -106,16 +106,16 @@ def _checksum(path: Path) -> str | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    asked, remedy = f"map: the plan {path}", "Remove the folder and map anew"
+    asked, remedy = f"map: the plan {path}", "Remove the folder and map again"
     content = files.read_json(path, asked, remedy)
     try:
         return {"vadose_version": content["vadose_version"], "made_from": dict(content["made_from"])}
     except (ValueError, KeyError, TypeError) as error:
-        raise VadoseError(asked, f"It is no plan of a map ({type(error).__name__}: {error})", remedy) from error
+        raise VadoseError(asked, f"It is not the plan of a map ({type(error).__name__}: {error})", remedy) from error
 
 
 def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """Return what differs, a line each."""
+    """Return the differences, one line each."""
     found = []
     if held["vadose_version"] != asked["vadose_version"]:
         found.append(f"vadose {held['vadose_version']}, now {asked['vadose_version']}")

@@ -1,4 +1,4 @@
-"""The places of series: points and polygons from the command line and from files."""
+"""Places of time series: points and polygons from the command line and from files."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -28,18 +28,18 @@ def series_of(
     points: Path | pd.DataFrame | None = None,
     polygons: Path | pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Write the series of maps at points, or over polygons.
+    """Write the time series of maps at points, or over polygons.
 
     Args:
-        maps: folder of a map, or a cube of it.
-        out: CSV, Parquet or NetCDF, by the suffix; nothing is written without it.
+        maps: folder of a map, or one of its files.
+        out: CSV, Parquet or NetCDF, by the suffix; by default none is written.
         at: points as "lon,lat".
-        points: CSV or table with columns lon and lat, and place if they have names.
+        points: CSV or table with columns lon, lat and optionally place.
         polygons: GeoJSON, GeoPackage, shapefile; named by a column name, id or place.
 
     Raises:
-        VadoseError: no places, both points and polygons, or places outside the maps; or `out` cannot be written, or is
-            something else than earlier series.
+        VadoseError: there are no places, both points and polygons, or places outside the maps; or `out` is not
+            writable, or is not an earlier time series file.
     """
     if out is not None:
         require_suffix(out)
@@ -61,7 +61,7 @@ def series_of(
 
 
 def _identity(places: Path | pd.DataFrame | None) -> Path | str | None:
-    """Return a path, or a checksum of a table."""
+    """Return a path, or the checksum of a table."""
     return tokenize(places) if isinstance(places, pd.DataFrame) else places
 
 
@@ -82,7 +82,7 @@ def read_points(path: Path | pd.DataFrame | None) -> pd.DataFrame:
     """Return the points of a CSV file or a table: place, lon, lat; none without a file.
 
     Raises:
-        VadoseError: it cannot be read, or has no lon and lat.
+        VadoseError: it is unreadable, or has no lon and lat.
     """
     if path is None:
         return pd.DataFrame({"place": [], "lon": [], "lat": []})
@@ -105,10 +105,10 @@ def _table(points: Path | pd.DataFrame) -> pd.DataFrame:
 
 
 def read_polygons(path: Path | pd.DataFrame) -> dict[str, shapely.Geometry]:
-    """Return the polygons of a file or a GeoDataFrame, by their names or else their numbers, in degrees.
+    """Return the polygons of a file or a GeoDataFrame in degrees, by their names or else their numbers.
 
     Raises:
-        VadoseError: it cannot be read, has no CRS or no polygon, or two of one name.
+        VadoseError: it is unreadable, has no CRS or no polygon, or repeats a name.
     """
     where = path if isinstance(path, Path) else "of a table"
     layer = read_shapes(path) if isinstance(path, Path) else in_degrees(path, "series: a GeoDataFrame")
@@ -117,7 +117,7 @@ def read_polygons(path: Path | pd.DataFrame) -> dict[str, shapely.Geometry]:
     names = [str(name) for name in (layer[column] if column is not None else range(len(layer)))]
     if not names or len(set(names)) < len(names):
         raise VadoseError(
-            f"series: the polygons {where}", "There are none, or two have one name", "Give polygons with names"
+            f"series: the polygons {where}", "There are none, or two have the same name", "Give polygons with names"
         )
     return dict(zip(names, layer.geometry, strict=True))
 

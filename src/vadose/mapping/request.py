@@ -1,4 +1,4 @@
-"""What is to be mapped, and what could not be."""
+"""Request of a map, and its failure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ FORMATS = ("cog", "zarr", "netcdf")
 
 @dataclass(frozen=True)
 class MapRequest:
-    """What to map.
+    """Request of a map.
 
     Attributes:
         run: folder of the trained networks.
         archive: folder of the products.
         area: "west,south,east,north" in degrees, or a file of polygons: GeoJSON, GeoPackage, shapefile; or the area.
-        date: a day, which means its end, or a time, UTC; or two days with a slash between, both included; or times.
+        date: a day, which means its end, or a time, UTC; or two days separated by a slash, both included; or times.
         out: folder of the files.
-        as_of: a day, which means its end, or a moment, UTC: nothing that was published later is read; without it
-            everything observed until the moment of the map is.
-        every: of a range of days, every how many are mapped; or "pass": the moments at which Sentinel-1 passed.
-        formats: of the files, some of `FORMATS`.
-        pictures: whether each moment is drawn as well.
-        allow_unread: whether a source is done without though something of it lies in the archive.
+        as_of: a day, which means its end, or a time, UTC: products published later are not read; without it, all
+            observations until the time of the map are read.
+        every: interval of a range, days; or "pass": the times of Sentinel-1 passes.
+        formats: of the files, any of `FORMATS`.
+        pictures: whether a picture of each time is drawn.
+        allow_unread: whether a source whose files are all unreadable is left out.
     """
 
     run: Path
@@ -52,12 +52,12 @@ class MapRequest:
 
 
 class TilesFailed(VadoseError):
-    """A map some of whose tiles could not be estimated; the others are kept.
+    """A map with failed tiles; the others are kept.
 
     Args:
         out: folder of the map.
         total: number of tasks of the map.
-        reasons: why, by the name of the tile and its dates.
+        reasons: by the name of the tile and its dates.
     """
 
     def __init__(self, out: Path, total: int, reasons: Mapping[str, str]) -> None:
@@ -66,5 +66,5 @@ class TilesFailed(VadoseError):
         super().__init__(
             f"map: {total} tiles in {out}",
             f"{len(reasons)} of them failed, such as {named}",
-            "Mend what they name and run the same command again; it does only the tiles that are missing",
+            "Correct these faults and run the same command again; it estimates only the missing tiles",
         )

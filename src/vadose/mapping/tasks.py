@@ -1,4 +1,4 @@
-"""What a worker does: one tile at some moments, from the archive to a finished file."""
+"""Task of a worker: one tile at some times, from the archive to a finished file."""
 
 import logging
 import time
@@ -27,19 +27,19 @@ from vadose.sources import Archive, Source, open_mask_sources, open_sources
 LOGGER = logging.getLogger(__name__)
 
 RASTER_CACHE_MB = 64
-"""Blocks of raster files that are kept in memory, however large the map."""
+"""Raster blocks cached in memory, independent of the size of the map."""
 
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """What every tile of a map is made with: by value, so that it can be sent to a worker.
+    """Context of all tiles of a map: by value, so that it can be sent to a worker.
 
     Attributes:
         run: folder of the trained networks.
         archive: folder of the products.
         out: folder of the map.
-        as_of: nothing that was published later is read; None for hindsight.
-        plan: checksum of the plan, so that networks that changed are not taken for those of another map.
+        as_of: products published later are not read; None for hindsight.
+        plan: checksum of the plan, so that changed networks are not used for this map.
     """
 
     run: Path
@@ -51,15 +51,15 @@ class WorkerSpec:
 
 @dataclass(frozen=True, eq=False)
 class WorkerContext:
-    """What a worker opens once and uses for every tile.
+    """Objects that a worker opens once and uses for every tile.
 
     Attributes:
-        experiment: name of what the networks learned in.
+        experiment: name of the experiment of the networks.
         models: the networks.
         sources: of the archive.
-        conditions: of the ground, by the archive.
-        windows: how old an observation may be.
-        calibration: of the spread.
+        conditions: mask sources of the archive.
+        windows: temporal policy with the maximum ages.
+        calibration: of the standard deviation.
     """
 
     experiment: str
@@ -71,16 +71,16 @@ class WorkerContext:
 
     @property
     def needs(self) -> InputSpec:
-        """What the networks read, by the names of what the archive's sources have."""
+        """Return the inputs of the networks, by the variable names of the archive's sources."""
         held = {variable.name for source in self.sources for variable in source.variables}
         return self.models[0].needs.met_by(held)
 
     @classmethod
     def of(cls, run: Run, archive: Path) -> "WorkerContext":
-        """Networks of a run and sources of an archive.
+        """Open the networks of a run and the sources of an archive.
 
         Raises:
-            VadoseError: either cannot be read.
+            VadoseError: either is unreadable.
         """
         experiment = run.experiment()
         members = tuple(run.members())
@@ -89,7 +89,7 @@ class WorkerContext:
         return cls(experiment.name, members, sources, conditions, experiment.windows, run.calibration())
 
     def on(self, device: str) -> "WorkerContext":
-        """Return the same, its networks moved to a device.
+        """Return the tools with the networks on a device.
 
         Raises:
             VadoseError: this machine has no such device.
@@ -107,12 +107,12 @@ class WorkerContext:
 def estimate_times(
     tools: WorkerContext, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None = None
 ) -> TaskResult:
-    """Estimate one tile at some moments; each item is read once, and nothing is written.
+    """Estimate one tile at some times; each item is read once, and nothing is written.
 
     Raises:
-        VadoseError: a file cannot be read.
+        VadoseError: a file is unreadable.
     """
-    torch.set_num_threads(1)  # sums in one order, and workers that do not wait for each other
+    torch.set_num_threads(1)  # sums in a fixed order, and workers that do not wait for each other
     with rasterio.Env(GDAL_CACHEMAX=RASTER_CACHE_MB):
         return _estimated(tools, tile, moments, as_of)
 
@@ -144,7 +144,7 @@ def features_at(
     policy: TemporalPolicy,
     as_of: np.datetime64 | None = None,
 ) -> Iterator[tuple[FeatureCube, FeatureCube | None]]:
-    """Build the features of a tile at several times, with those of the masks where there are any.
+    """Build the features of a tile at several times, with those of the masks where available.
 
     Args:
         sources, mask_sources: of the archive.
@@ -155,8 +155,8 @@ def features_at(
         as_of: products published later are not read.
 
     Raises:
-        NoDataError: no source holds anything there.
-        VadoseError: a file cannot be read.
+        NoDataError: no source has data there.
+        VadoseError: a file is unreadable.
     """
     span = Period(times[0], times[-1] + np.timedelta64(1, "ns"))
     builder = FeatureBuilder.open(sources, tile, span, spec, policy, as_of)
@@ -168,10 +168,10 @@ def features_at(
 
 
 def run_task(tools: WorkerContext, bench: WorkerSpec, task: Task) -> TaskRecord:
-    """Estimate a task and write it into the folder of the map.
+    """Estimate a task and write its result into the folder of the map.
 
     Raises:
-        VadoseError: a file cannot be read.
+        VadoseError: a file is unreadable.
         OSError: the result cannot be written.
     """
     begun = time.perf_counter()
@@ -182,7 +182,7 @@ def run_task(tools: WorkerContext, bench: WorkerSpec, task: Task) -> TaskRecord:
 
 
 def run_task_in_process(bench: WorkerSpec, device: str, task: Task) -> TaskRecord:
-    """As `run_task`, in a process of its own: it opens the tools itself, once, and reads without threads."""
+    """Run a task in a separate process, which opens the tools itself, once, and reads without threads."""
     dask.config.set(scheduler="synchronous")
     tune_malloc()
     log_in_worker()
@@ -191,5 +191,5 @@ def run_task_in_process(bench: WorkerSpec, device: str, task: Task) -> TaskRecor
 
 @lru_cache(maxsize=1)
 def context_of(bench: WorkerSpec, device: str) -> WorkerContext:
-    """Networks and sources of a map, opened once by a worker."""
+    """Return the networks and sources of a map, opened once per worker."""
     return WorkerContext.of(Run(bench.run), bench.archive).on(device)

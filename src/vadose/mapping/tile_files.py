@@ -1,4 +1,4 @@
-"""Finished tiles as files: arrays of one tile at some moments, and a receipt with their checksum."""
+"""Files of finished tiles: arrays of one tile at some times, and a record with their checksum."""
 
 import io
 import json
@@ -19,12 +19,12 @@ _AGE = "age_"
 
 @dataclass(frozen=True)
 class Task:
-    """A tile at some moments: what one call of a worker does.
+    """A tile at some times: one task of a worker.
 
     Attributes:
-        tile: the ground, with its halo.
+        tile: cells, with the halo.
         moments: of the map, UTC, in order.
-        first: number of the first of them among all moments of the map.
+        first: index of the first of them among all times of the map.
     """
 
     tile: Tile
@@ -33,7 +33,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        """Name of its files."""
+        """Return the name of its files."""
         return f"{self.tile.name}_{self.first:05d}"
 
     def __str__(self) -> str:
@@ -43,12 +43,12 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """What is known of a finished task without opening its arrays.
+    """Record of a finished task, without its arrays.
 
     Attributes:
         sha256: of the file of arrays.
-        seconds: that the task took.
-        peak_mb: most memory that its process had held by then.
+        seconds: duration of the task.
+        peak_mb: peak memory of its process until then.
     """
 
     sha256: str
@@ -58,11 +58,11 @@ class TaskRecord:
 
 @dataclass(frozen=True, eq=False)
 class TaskResult:
-    """The estimates of a task.
+    """Estimates of a task.
 
     Attributes:
-        estimates: one a moment.
-        items: identifiers of what each was made from.
+        estimates: one per time.
+        items: identifiers of the inputs of each.
     """
 
     estimates: tuple[TileEstimate, ...]
@@ -70,10 +70,10 @@ class TaskResult:
 
 
 def write(folder: Path, task: Task, finished: TaskResult, seconds: float, peak_mb: float) -> TaskRecord:
-    """Write the arrays of a task, then its receipt; each is whole or not there.
+    """Write the arrays of a task, then its record, each atomically.
 
     Raises:
-        OSError: they cannot be written, such as on a full disk.
+        OSError: writing failed, for example on a full disk.
     """
     path = arrays_of(folder, task)
     with atomic_write(path) as temporary, temporary.open("wb") as file:
@@ -86,7 +86,7 @@ def write(folder: Path, task: Task, finished: TaskResult, seconds: float, peak_m
 
 
 def finished(folder: Path, task: Task) -> TaskRecord | None:
-    """Return the receipt of a task whose arrays are there as they were written; None if they are not."""
+    """Return the record of a task with intact arrays; None if they are missing or changed."""
     try:
         receipt = TaskRecord(**read_json(task_record_of(folder, task)))
         return receipt if sha256(arrays_of(folder, task)) == receipt.sha256 else None
@@ -95,7 +95,7 @@ def finished(folder: Path, task: Task) -> TaskRecord | None:
 
 
 def read(folder: Path, task: Task, number: int) -> tuple[TileEstimate, tuple[str, ...]]:
-    """Return the estimate of a finished task at one of its moments, and what it was made from."""
+    """Return the estimate of a finished task at one of its times, and its inputs."""
     with np.load(arrays_of(folder, task)) as held:
         layers = {name: held[name][number] for name in held.files if name != "items"}
         items = parse_json(held["items"].tobytes(), f"map: the items of {arrays_of(folder, task)}")[number]
@@ -105,12 +105,12 @@ def read(folder: Path, task: Task, number: int) -> tuple[TileEstimate, tuple[str
 
 
 def arrays_of(folder: Path, task: Task) -> Path:
-    """Where the arrays of a task lie in the folder of a map."""
+    """Return the path of the arrays of a task."""
     return folder / FOLDER / f"{task.name}.npz"
 
 
 def task_record_of(folder: Path, task: Task) -> Path:
-    """Where the receipt of a task lies in the folder of a map."""
+    """Return the path of the record of a task."""
     return folder / FOLDER / f"{task.name}.json"
 
 

@@ -1,4 +1,4 @@
-"""The moments of a map: one, the days of a range, or the passes of Sentinel-1."""
+"""Times of a map: one, the days of a range, or the passes of Sentinel-1."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,19 +12,19 @@ from vadose.sources import Source
 from vadose.sources.archive import Index
 from vadose.sources.sentinel1 import Sentinel1
 
-PASS = "pass"  # noqa: S105 (a pass of a satellite)
+PASS = "pass"  # noqa: S105 (a satellite pass)
 ONE_PASS = np.timedelta64(10, "m")
-"""Scenes of one pass over an area begin within this of each other; two passes never do."""
+"""Largest time between the scenes of one pass over an area; two passes are always further apart."""
 MOST = 10_000
-"""Moments of one map: 27 years of days."""
+"""Largest number of times of one map: 27 years of days."""
 _DAY = np.timedelta64(1, "D")
 
 
 def timestamp_of(date: str) -> np.datetime64:
-    """Return a moment from the command line; a day means its last moment.
+    """Return a time from the command line; a day means its last second.
 
     Raises:
-        VadoseError: it is no ISO date, or one without its day.
+        VadoseError: it is not an ISO date, or has no day.
     """
     try:
         moment = np.datetime64(date)
@@ -39,22 +39,22 @@ def timestamp_of(date: str) -> np.datetime64:
 
 def _no_date(date: str) -> VadoseError:
     return VadoseError(
-        f"map: the date '{date[:60]}'", "It is not an ISO date with its day", "Write 2021-06-10 or 2021-06-10T18:00"
+        f"map: the date '{date[:60]}'", "It is not an ISO date with a day", "Write 2021-06-10 or 2021-06-10T18:00"
     )
 
 
 def timestamps_of(
     date: str | tuple[np.datetime64, ...], every: str | None, passes: "Passes"
 ) -> tuple[np.datetime64, ...]:
-    """Return the moments that are mapped, in order, UTC.
+    """Return the times to be mapped, in order, UTC.
 
     Args:
-        date: a moment, a day, or two days with a slash between; or the moments themselves.
-        every: every how many days of a range, or "pass"; each day without it.
+        date: a time, a day, or two days separated by a slash; or the times themselves.
+        every: interval of a range, days, or "pass"; by default each day.
         passes: finds the passes of Sentinel-1.
 
     Raises:
-        VadoseError: no dates, a range that ends before it starts, or an interval that is no number of days.
+        VadoseError: the dates are invalid, the range ends before it starts, or the interval is not a number of days.
     """
     if isinstance(date, tuple):
         return date
@@ -65,7 +65,7 @@ def timestamps_of(
     if every is not None and (not re.fullmatch("[0-9]{1,5}", every or "") or int(every) == 0):
         raise VadoseError(
             f"map: a map every '{every}'",
-            "That is no whole number of days below 100,000",
+            "It is not a whole number of days below 100,000",
             f"Write a number of days, or {PASS}",
         )
     if not last:
@@ -74,17 +74,19 @@ def timestamps_of(
     count = int((days.end.astype("datetime64[D]") - day) / _DAY - 1) // step + 1
     if count > MOST:
         raise VadoseError(
-            f"map: the dates '{date}'", f"They are {count:,} moments; a map holds {MOST:,}", "Map fewer days at once"
+            f"map: the dates '{date}'",
+            f"They are {count:,} times; the limit of a map is {MOST:,}",
+            "Map fewer days at once",
         )
     return tuple(nanoseconds(day + np.arange(count) * step * _DAY) + (begin - day))
 
 
 @dataclass(frozen=True)
 class Passes:
-    """The passes of Sentinel-1 over an area.
+    """Sentinel-1 passes over an area.
 
     Attributes:
-        index: reads what an archive holds of them, when they are asked for.
+        index: reads the Sentinel-1 items of an archive at the first request.
         area: of the map.
     """
 
@@ -93,7 +95,7 @@ class Passes:
 
     @classmethod
     def of(cls, sources: Sequence[Source], area: AreaOfInterest) -> "Passes":
-        """Find them in the sources of an archive."""
+        """Return the passes in the sources of an archive."""
         return cls(lambda: next(source.index for source in sources if isinstance(source, Sentinel1)), area)
 
     def within(self, period: Period) -> tuple[np.datetime64, ...]:

@@ -1,4 +1,4 @@
-"""Writes and reads finished maps; knows no network."""
+"""Writing and reading of finished maps, without networks."""
 
 from vadose.maps.cube import cubes
 from vadose.maps.layers import NODATA, map_dataset

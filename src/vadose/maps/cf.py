@@ -1,4 +1,4 @@
-"""How a cube of maps describes itself: the attributes of the Climate and Forecast conventions."""
+"""Attributes of map cubes by the Climate and Forecast conventions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ GRID = "spatial_ref"
 _SINCE = np.datetime64("1970-01-01", "ns")
 _TIME = {
     "standard_name": "time",
-    "long_name": "moment of the map, UTC",
+    "long_name": "time of the map, UTC",
     "units": "seconds since 1970-01-01 00:00:00",
     "calendar": "standard",
     "units_metadata": "leap_seconds: none",
@@ -30,18 +30,18 @@ _TIME = {
 
 
 def seconds(moments: Sequence[np.datetime64]) -> NDArray[np.int64]:
-    """Moments as whole seconds of the time coordinate."""
+    """Return times as whole seconds of the time coordinate."""
     since = nanoseconds(np.array(moments)) - _SINCE
     return np.asarray(since // np.timedelta64(1, "s"), np.int64)
 
 
 def time_attrs() -> dict[str, str]:
-    """Attributes of the time coordinate."""
+    """Return attributes of the time coordinate."""
     return dict(_TIME)
 
 
 def coordinates(zone: xr.Dataset) -> dict[str, tuple[NDArray[np.float64], dict[str, str]]]:
-    """Values and attributes of y and x, metres, centres of cells."""
+    """Return values and attributes of y and x, metres, cell centres."""
     names = {"y": "northing", "x": "easting"}
     return {
         axis: (
@@ -58,7 +58,7 @@ def coordinates(zone: xr.Dataset) -> dict[str, tuple[NDArray[np.float64], dict[s
 
 
 def grid_mapping(zone: xr.Dataset) -> dict[str, Any]:
-    """Attributes of the variable of the projection, with GDAL's beside those of CF."""
+    """Return attributes of the grid mapping variable, GDAL's and those of CF."""
     grid = zone.odc.geobox
     crs = CRS.from_user_input(str(grid.crs))
     transform = " ".join(str(part) for part in grid.transform.to_gdal())
@@ -66,18 +66,18 @@ def grid_mapping(zone: xr.Dataset) -> dict[str, Any]:
 
 
 def layer_attrs(zone: xr.Dataset, layer: str) -> dict[str, Any]:
-    """Attributes of a layer, besides the number that means missing."""
+    """Return attributes of a layer, except the fill value."""
     attrs = {key: value for key, value in zone[layer].attrs.items() if key != "_FillValue"}
     return attrs | {"grid_mapping": GRID}
 
 
 def fill_of(zone: xr.Dataset, layer: str) -> Any:
-    """Return the number that means missing in a layer, of the layer's type."""
+    """Return the fill value of a layer, in the layer's type."""
     return zone[layer].dtype.type(zone[layer].rio.nodata)
 
 
 def cube_attrs(zone: xr.Dataset, made_from: Mapping[str, Any], notice: str) -> dict[str, str]:
-    """Attributes of the whole."""
+    """Return attributes of the dataset."""
     attrs = {
         "Conventions": CONVENTIONS,
         "title": f"Soil moisture of the top 5 cm on cells of 320 m, EPSG:{zone.rio.crs.to_epsg()}",
@@ -89,10 +89,10 @@ def cube_attrs(zone: xr.Dataset, made_from: Mapping[str, Any], notice: str) -> d
 
 
 def moisture_attrs() -> dict[str, str]:
-    """Attributes of soil moisture."""
+    """Return attributes of soil moisture."""
     return dict(SOIL_MOISTURE.attrs)
 
 
 def spread_attrs() -> dict[str, str]:
-    """Attributes of its spread."""
+    """Return attributes of the standard deviation."""
     return dict(STD_ATTRS)

@@ -1,4 +1,4 @@
-"""Maps of many moments in one cube for each UTM zone: a Zarr store or a NetCDF file, written moment by moment."""
+"""Cubes of maps at many times, one per UTM zone: a Zarr store or a NetCDF file, written time by time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,14 +17,14 @@ from vadose.io.files import atomic_write
 from vadose.maps import cf
 
 CHUNK, SHARD = 128, 1024
-"""Cells a side that are read together, and that lie in one file of a Zarr store."""
+"""Chunk size, and size of a shard file of a Zarr store, cells a side."""
 
 
 class Store(Protocol):
-    """One open cube."""
+    """An open cube."""
 
     def put(self, number: int, zone: xr.Dataset) -> None:
-        """Write the map of one moment."""
+        """Write the map of one time."""
         ...
 
 
@@ -33,12 +33,12 @@ Make = Callable[[Path, xr.Dataset, Sequence[np.datetime64], Mapping[str, Any], s
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A kind of file for cubes.
+    """A file format of cubes.
 
     Attributes:
-        suffix: of its name.
-        make: begins one, with all its moments blank; closing it is left to `close`.
-        close: ends the writing.
+        suffix: of the file name.
+        make: creates a cube with all times empty; closing it is left to `close`.
+        close: finishes the writing.
     """
 
     suffix: str
@@ -48,14 +48,14 @@ class Form:
 
 @dataclass(eq=False)
 class Cubes:
-    """The cubes of a map while its moments come in, one for each zone.
+    """Cubes of a map during writing, one per zone.
 
     Attributes:
         folder: of the files.
-        moments: of the map, in order.
-        made_from, notice: as `write_map` takes them.
-        form: of the files.
-        paths: of the files that were begun.
+        moments: times of the map, in order.
+        made_from, notice: as for `write_map`.
+        form: file format.
+        paths: of the created files.
     """
 
     folder: Path
@@ -68,7 +68,7 @@ class Cubes:
     stores: dict[int, Store] = field(default_factory=dict)
 
     def put(self, moment: np.datetime64, zones: Sequence[xr.Dataset]) -> None:
-        """Write the map of one of the moments."""
+        """Write the map of one of the times."""
         for zone in zones:
             epsg = int(zone.rio.crs.to_epsg())
             if epsg not in self.stores:
@@ -88,23 +88,23 @@ class Cubes:
 def cubes(
     folder: Path, moments: Sequence[np.datetime64], form: str, made_from: Mapping[str, Any], notice: str = ""
 ) -> Iterator[Cubes]:
-    """Write the cubes `soil_moisture_<epsg>.zarr` or `.nc` of a map: whole when the context ends, or not there.
+    """Write the cubes `soil_moisture_<epsg>.zarr` or `.nc` of a map, atomically: complete when the context ends.
 
-    Each has dimensions (time, y, x), soil moisture and its spread in m3 m-3, flags and ages, and describes itself by
-    the CF conventions. A Zarr store (version 3) keeps each moment in chunks of 128 x 128 cells, 8 x 8 of them a file.
+    Each has dimensions (time, y, x), soil moisture and its standard deviation in m3 m-3, flags and ages, with CF
+    metadata. A Zarr store (version 3) has chunks of 128 x 128 cells and one time, 8 x 8 of them per file.
 
     Args:
         folder: of the files.
-        moments: of the map, in order; each is to be put once.
+        moments: times of the map, in order; each is to be written once.
         form: "zarr" or "netcdf".
-        made_from: what the map was made from.
-        notice: a warning that goes with the map; empty for none.
+        made_from: provenance of the map.
+        notice: warning for the map; empty for none.
 
     Raises:
-        VadoseError: another form.
+        VadoseError: the format is unknown.
     """
     if form not in FORMS:
-        raise VadoseError(f"maps: a cube as {form}", f"There are {', '.join(FORMS)}", "Choose one of them")
+        raise VadoseError(f"maps: a cube as {form}", f"The formats are {', '.join(FORMS)}", "Choose one of them")
     with ExitStack() as stack:
         yield Cubes(folder, moments, made_from, notice, FORMS[form], stack)
 
@@ -170,12 +170,12 @@ def _coordinate(
 
 
 def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """In the types of JSON."""
+    """Return a value in JSON types."""
     return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in attrs.items()}
 
 
 def _encoded(fill: Any) -> Any:
-    """Return a number that means missing, as xarray writes it into the attributes of Zarr arrays."""
+    """Return a fill value as xarray writes it into the attributes of Zarr arrays."""
     return xr.backends.zarr.FillValueCoder.encode(fill, fill.dtype)
 
 

@@ -1,4 +1,4 @@
-"""The layers of a map on its grid: soil moisture, its spread, and what each estimate lacked."""
+"""Layers of a map on its grid: soil moisture, its standard deviation, quality flags and observation ages."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from vadose.registry import Quality
 from vadose.variables import SOIL_MOISTURE
 
 NODATA = 2**32 - 1
-"""Quality of a cell that is not in the mapped area; no combination of flags reaches it."""
+"""Quality of a cell outside the mapped area; no combination of flags reaches it."""
 
 STD_ATTRS = {
     "units": SOIL_MOISTURE.units,
@@ -25,28 +25,28 @@ STD_ATTRS = {
 }
 
 AGE = "age_"
-"""Before the name of a source: the layer of the ages of its observations."""
+"""Prefix of the layers of observation ages, followed by the name of a source."""
 _NONE: Mapping[str, ArrayLike] = MappingProxyType({})
 
 
 def map_dataset(
     cells: GeoBox, mean: ArrayLike, std: ArrayLike, quality: ArrayLike, ages: Mapping[str, ArrayLike] = _NONE
 ) -> xr.Dataset:
-    """Put the layers of a map on the grid of its cells.
+    """Return the layers of a map on the grid of its cells.
 
     Args:
         cells: the grid, of any CRS.
         mean: soil moisture (y, x), m3 m-3, NaN where there is no estimate.
         std: standard deviation of its error (y, x), m3 m-3.
-        quality: bits of `Quality` (y, x), `NODATA` for cells that are not in the area.
-        ages: by source, days from its observation to the moment of the map (y, x), NaN where there is none.
+        quality: bits of `Quality` (y, x), `NODATA` for cells outside the area.
+        ages: by source, observation age in days (y, x), NaN without an observation.
 
     Returns:
         `soil_moisture` and `soil_moisture_std` (float32), `quality` (uint32) and `age_<source>` (float32), with
         coordinates, CRS, nodata and CF attributes.
 
     Raises:
-        VadoseError: arrays of another shape than the grid, or flags that are not whole numbers of 32 bits.
+        VadoseError: the shape of an array differs from the grid, or flags are not whole numbers of 32 bits.
     """
     y, x = cells.dimensions
     named = [AGE + source for source in ages]
@@ -68,7 +68,7 @@ def map_dataset(
             raise VadoseError(
                 f"maps: the layer {name} on a grid of {cells.shape.y} x {cells.shape.x} cells (y, x)",
                 f"Its shape is {values.shape}",
-                "Give arrays (y, x) of the grid's own shape, without halo",
+                "Give arrays (y, x) of the shape of the grid, without halo",
             )
     arranged = {name: xr.DataArray(values, dims=(y, x), attrs=attrs[name]) for name, values in arrays.items()}
     dataset = xr.Dataset(arranged, coords=xr_coords(cells))
@@ -78,7 +78,7 @@ def map_dataset(
 
 
 def flag_attrs() -> dict[str, NDArray[np.uint32] | str]:
-    """CF attributes of quality flags: `flag_masks` and `flag_meanings` in the same order."""
+    """Return CF attributes of quality flags: `flag_masks` and `flag_meanings` in the same order."""
     return {
         "long_name": "what the estimate lacked",
         "flag_masks": np.array([flag.value for flag in Quality], np.uint32),
@@ -87,8 +87,8 @@ def flag_attrs() -> dict[str, NDArray[np.uint32] | str]:
 
 
 def age_attrs(source: str) -> dict[str, Any]:
-    """CF attributes of the ages of a source's observations."""
-    return {"units": "day", "long_name": f"time from the observation of {source} to the moment of the map"}
+    """Return CF attributes of the observation ages of a source."""
+    return {"units": "day", "long_name": f"time from the observation of {source} to the time of the map"}
 
 
 def _flags(quality: NDArray[np.generic]) -> NDArray[np.uint32]:
@@ -97,7 +97,7 @@ def _flags(quality: NDArray[np.generic]) -> NDArray[np.uint32]:
     ):
         raise VadoseError(
             "maps: the layer quality",
-            f"Its type is {quality.dtype}, or it holds numbers beyond 0..{NODATA}",
+            f"Its type is {quality.dtype}, or it has values outside 0..{NODATA}",
             "Give bits of Quality as whole numbers of 32 bits",
         )
     return quality.astype(np.uint32)

@@ -1,4 +1,4 @@
-"""Tiles' estimates put together on one grid of cells for each UTM zone."""
+"""Assembly of tile estimates on one grid of cells per UTM zone."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from vadose.maps.layers import AGE, NODATA, map_dataset
 
 
 class Mosaic:
-    """The map of an area while its tiles come in, in any order.
+    """Mosaic of tiles that arrive in any order.
 
     Args:
-        area: what is mapped; cells of a tile that are not in it are left blank.
-        tiles: all tiles of the map, as `area.tiles` gives them.
+        area: to be mapped; cells outside it remain empty.
+        tiles: all tiles of the map, from `area.tiles`.
 
     Raises:
-        VadoseError: no tiles, so no cell has its centre in the area.
+        VadoseError: there are no tiles, as no cell has its centre in the area.
     """
 
     def __init__(self, area: AreaOfInterest, tiles: Iterable[Tile]) -> None:
@@ -31,7 +31,7 @@ class Mosaic:
             raise VadoseError(
                 f"maps: a map of '{area.name}'",
                 "No cell of 320 m has its centre in it",
-                "Give a larger area, or widen it to the cell around its middle",
+                "Give a larger area, or extend it to the centre of a cell",
             )
         zones = {tile.epsg for tile in self._waiting}
         of_zone = {epsg: [t for t in self._waiting if t.epsg == epsg] for epsg in sorted(zones)}
@@ -39,7 +39,7 @@ class Mosaic:
 
     @property
     def waiting(self) -> frozenset[Tile]:
-        """Tiles that have not been put yet, without halo."""
+        """Return the tiles that are still missing, without halo."""
         return frozenset(self._waiting)
 
     def put(
@@ -53,17 +53,17 @@ class Mosaic:
         """Put the estimates of one tile in its place.
 
         Args:
-            tile: one of the map's tiles; its halo is of no concern.
-            mean, std, quality, ages: (y, x) of the tile's cells, halo excluded, as `map_dataset` describes.
+            tile: one of the map's tiles; its halo is ignored.
+            mean, std, quality, ages: (y, x) of the tile's cells, halo excluded, as in `map_dataset`.
 
         Raises:
-            VadoseError: a tile that is not awaited, or arrays that `map_dataset` refuses.
+            VadoseError: the tile is unknown or was put before, or the arrays are invalid for `map_dataset`.
         """
         tile = tile.with_halo(0)
         if tile not in self._waiting:
             raise VadoseError(
                 f"maps: the tile {tile}",
-                "It is no tile of this map, or it has been put before",
+                "It is not a tile of this map, or it was put before",
                 "Put each tile of the map once",
             )
         self._zones[tile.epsg].put(
@@ -72,17 +72,17 @@ class Mosaic:
         self._waiting.remove(tile)
 
     def zones(self) -> tuple[xr.Dataset, ...]:
-        """Return the whole map: for each UTM zone the layers on the smallest grid that holds its cells.
+        """Return the complete map: for each UTM zone, the layers on the smallest grid that contains its cells.
 
         Raises:
-            VadoseError: tiles are still awaited.
+            VadoseError: tiles are missing.
         """
         if self._waiting:
             some = "; ".join(str(tile) for tile in sorted(self._waiting, key=str)[:3])
             raise VadoseError(
                 f"maps: the map of '{self._area.name}'",
                 f"{len(self._waiting)} tiles are missing, such as {some}",
-                "Estimate them and put them before the map is used",
+                "Put them before the map is used",
             )
         return tuple(zone.cropped() for zone in self._zones.values())
 
@@ -92,20 +92,20 @@ class Zone:
     """Estimates of the tiles of one UTM zone on one grid.
 
     Attributes:
-        ground: all cells.
-        arrays: layers by name, blank where nothing was put.
+        ground: grid of all cells.
+        arrays: layers by name, empty where nothing was put.
     """
 
     ground: Tile
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def window(self, tile: Tile) -> tuple[slice, slice]:
-        """Rows and columns of the cells of a tile."""
+        """Return rows and columns of the cells of a tile."""
         top, left = self.ground.north - tile.north, tile.west - self.ground.west
         return np.s_[top : top + tile.rows, left : left + tile.columns]
 
     def put(self, tile: Tile, estimates: xr.Dataset, held: NDArray[np.bool_]) -> None:
-        """Put the layers of a tile in their place, in the cells that are held."""
+        """Put the layers of a tile in their place, in the selected cells."""
         window = self.window(tile)
         for name, layer in estimates.data_vars.items():
             if name not in self.arrays:
@@ -114,14 +114,14 @@ class Zone:
             whole[window] = np.where(held, layer.values, whole[window])
 
     def cropped(self) -> xr.Dataset:
-        """Layers on the smallest grid that holds the cells that were put."""
+        """Return the layers on the smallest grid that contains the cells that were put."""
         held = self.arrays["quality"] != NODATA
         (top, bottom), (left, right) = (_ends(held.any(axis=axis)) for axis in (1, 0))
         ground = self.ground
         return self.of(Tile(ground.epsg, ground.west + left, ground.north - top, right - left, bottom - top))
 
     def of(self, part: Tile) -> xr.Dataset:
-        """Layers of a part of the grid."""
+        """Return the layers of a part of the grid."""
         window = self.window(part)
         cut = {name: array[window] for name, array in self.arrays.items()}
         ages = {name.removeprefix(AGE): array for name, array in cut.items() if name.startswith(AGE)}

@@ -1,4 +1,4 @@
-"""Maps of many moments, opened as one dataset for each UTM zone: from cubes, or from the files of single moments."""
+"""Opening of maps at many times as one dataset per UTM zone: from cubes, or from the files of single times."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +19,15 @@ def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
     """Return the maps of a folder, or of one file of it.
 
     Args:
-        path: a folder that `vadose map` wrote, or one of its Zarr stores, NetCDF files or GeoTIFFs. Of a folder the
-            Zarr stores are taken, else the NetCDF files, else the GeoTIFFs.
+        path: a folder that `vadose map` wrote, or one of its Zarr stores, NetCDF files or GeoTIFFs. In a folder, Zarr
+            stores are preferred to NetCDF files, and these to GeoTIFFs.
 
     Returns:
         By EPSG code of the zone: soil_moisture, soil_moisture_std, quality (uint32, 4294967295 outside the area) and
         ages, (time, y, x), lazy where the file allows it.
 
     Raises:
-        VadoseError: there is no map, or one that cannot be read.
+        VadoseError: the map is missing or unreadable.
     """
     path = Path(path)
     for suffix, opened in _READERS.items():
@@ -58,7 +58,7 @@ def _decoded(path: Path, engine: str, consolidated: bool | None = None) -> xr.Da
     except (OSError, ValueError, KeyError) as error:
         raise VadoseError(f"maps: the cube {path}", f"It cannot be read ({error})", "Run the map again") from error
     if not {"soil_moisture", "soil_moisture_std", "quality"} <= set(cube.data_vars):
-        raise VadoseError(f"maps: the cube {path}", "It holds no map", "Give a file that 'vadose map' wrote")
+        raise VadoseError(f"maps: the cube {path}", "It contains no map", "Give a file that 'vadose map' wrote")
     return cube.assign(quality=cube["quality"].astype("float64").fillna(NODATA).astype("uint32"))
 
 

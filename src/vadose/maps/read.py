@@ -1,4 +1,4 @@
-"""Written maps, opened again."""
+"""Reading of written maps."""
 
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,13 @@ def read_map(path: StrPath) -> xr.Dataset:
     """Read a written map of one zone, with its flags.
 
     Args:
-        path: the file of soil moisture that `write_map` wrote; the flags lie beside it, and the ages if it wrote them.
+        path: soil moisture file from `write_map`, with the flags beside it, and the ages if they were written.
 
     Returns:
-        The layers that were written, with a scalar coordinate `time` (UTC) and the attributes `declaration` and
-        `notice`.
+        The layers, with a scalar coordinate `time` (UTC) and the attributes `declaration` and `notice`.
 
     Raises:
-        VadoseError: a file is missing, cannot be read or is no such map.
+        VadoseError: a file is missing, unreadable or not such a map.
     """
     path = Path(path)
     flags = path.with_name(f"{path.stem}_quality.tif")
@@ -39,7 +38,7 @@ def read_map(path: StrPath) -> xr.Dataset:
     days, age_grid, _, sources = _bands(aged) if aged.is_file() else (np.empty(0), grid, {}, ())
     for other, its_grid in ((flags, flag_grid), (aged, age_grid)):
         if its_grid != grid:
-            raise VadoseError(f"map: {other}", f"Its grid is another than that of {path.name}", "Write the map anew")
+            raise VadoseError(f"map: {other}", f"Its grid differs from that of {path.name}", "Write the map again")
     attrs = {name: tags[name] for name in ("declaration", "notice") if name in tags}
     time = nanosecond(tags["time"].removesuffix("Z"), f"map: {path}")
     ages = dict(zip(sources, days, strict=True))
@@ -47,13 +46,13 @@ def read_map(path: StrPath) -> xr.Dataset:
 
 
 def _as_uint32(quality: NDArray[np.generic]) -> NDArray[np.uint32]:
-    """Quality of 32 bits; cells outside the map were 65535 in files of 16 bits."""
+    """Return quality in 32 bits; cells outside the map were 65535 in files of 16 bits."""
     wide = quality.astype(np.uint32)
     return np.where(wide == _NODATA_16, np.uint32(NODATA), wide) if quality.dtype == np.uint16 else wide
 
 
 def _bands(path: Path, names: tuple[str, ...] = ()) -> tuple[NDArray[Any], GeoBox, dict[str, str], tuple[str, ...]]:
-    """Values, grid, tags and names of the bands of a file; those that it should have, where they are known."""
+    """Return values, grid, tags and names of the bands of a file, verifying the names if given."""
     asked = f"map: {path}"
     if not path.is_file():
         raise VadoseError(
@@ -65,11 +64,11 @@ def _bands(path: Path, names: tuple[str, ...] = ()) -> tuple[NDArray[Any], GeoBo
             epsg = file.crs.to_epsg() if file.crs else None
             grid = GeoBox(file.shape, file.transform, f"EPSG:{epsg}" if epsg else file.crs)
     except RasterioError as error:
-        raise VadoseError(asked, f"It cannot be read ({error})", "Write the map anew") from error
+        raise VadoseError(asked, f"It cannot be read ({error})", "Write the map again") from error
     if described != (names or described) or "time" not in tags:
         raise VadoseError(
             asked,
             f"Its bands are called {described}, not {names}, or it has no time",
-            "Name a file of soil moisture that `write_map` wrote",
+            "Name a soil moisture file that `write_map` wrote",
         )
     return values, grid, tags, described

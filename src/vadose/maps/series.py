@@ -1,4 +1,4 @@
-"""Series of soil moisture at points and over polygons, from maps of many moments."""
+"""Time series of soil moisture at points and over polygons, from maps at many times."""
 
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -25,62 +25,63 @@ Zones = Mapping[int, xr.Dataset]
 
 
 def at_points(zones: Zones, points: pd.DataFrame) -> pd.DataFrame:
-    """Return the series of the cells that hold some points.
+    """Return the time series of the cells that contain some points.
 
     Args:
-        zones: as `open_maps` gives them.
+        zones: from `open_maps`.
         points: place (name), lon and lat in degrees.
 
     Returns:
-        A row a place and time (UTC): place, lon, lat, time, soil_moisture and soil_moisture_std (m3 m-3), quality,
+        One row per place and time (UTC): place, lon, lat, time, soil_moisture and soil_moisture_std (m3 m-3), quality,
         ages (days). A place outside the mapped area has NaN, and 4294967295 as quality.
 
     Raises:
-        VadoseError: none of the points lies within the maps.
+        VadoseError: none of the points is within the maps.
     """
     columns = (points[name].tolist() for name in ("place", "lon", "lat"))
     found = [_cell(zones, str(place), float(lon), float(lat)) for place, lon, lat in zip(*columns, strict=True)]
     if all((table["quality"] == NODATA).all() for table in found):
         raise VadoseError(
             f"series: {len(points)} points",
-            f"None of them lies within the maps, which are in EPSG:{', '.join(map(str, zones))}",
+            f"None of them is within the maps, which are in EPSG:{', '.join(map(str, zones))}",
             "Give longitude and latitude in degrees, in this order, within the mapped area",
         )
     return _ordered(pd.concat(found, ignore_index=True))
 
 
 def over_polygons(zones: Zones, polygons: Mapping[str, shapely.Geometry]) -> pd.DataFrame:
-    """Return the series of means over the cells that have their centres in some polygons.
+    """Return the time series of means over the cells that have their centres in some polygons.
 
-    The spread is the mean of the cells' spreads: that of the mean if the errors of all cells go together, and an upper
-    bound otherwise. The quality holds every flag that any of the cells has.
+    The standard deviation is the mean over the cells: exact if the errors of all cells are fully correlated, and an
+    upper bound otherwise. The quality has every flag of any cell.
 
     Args:
-        zones: as `open_maps` gives them.
+        zones: from `open_maps`.
         polygons: by name, in degrees.
 
     Returns:
-        A row a polygon and time (UTC): place, lon and lat of its centroid, time, soil_moisture,
-        soil_moisture_std, quality, ages, and cells: how many of them have an estimate.
+        One row per polygon and time (UTC): place, lon and lat of its centroid, time, soil_moisture, soil_moisture_std,
+        quality, ages, and cells: the number of cells with an estimate.
 
     Raises:
-        VadoseError: a polygon holds the centre of no cell of the maps.
+        VadoseError: a polygon contains no cell centre of the maps.
     """
     means = [_mean(zones, name, polygon) for name, polygon in polygons.items()]
     return _ordered(pd.concat(means, ignore_index=True))
 
 
 def write_series(path: Path, table: pd.DataFrame, notice: str = "", request: str = "") -> Path:
-    """Write series as CSV, Parquet or CF-NetCDF (discrete sampling geometry "timeSeries"), by the suffix of the file.
+    """Write time series as CSV, Parquet or CF-NetCDF (discrete sampling geometry "timeSeries"), by the suffix of the
+    file.
 
     Args:
         path: of the file.
-        table: as `at_points` or `over_polygons` gives it.
-        notice: a warning that goes with the series; empty for none.
-        request: mark of the request that made them; CSV has no place for either.
+        table: from `at_points` or `over_polygons`.
+        notice: warning for the series; empty for none.
+        request: mark of the request; CSV has no place for notice and request.
 
     Raises:
-        VadoseError: another suffix.
+        VadoseError: the suffix is unknown.
     """
     require_suffix(path)
     with atomic_write(path) as temporary:
@@ -89,19 +90,17 @@ def write_series(path: Path, table: pd.DataFrame, notice: str = "", request: str
 
 
 def require_suffix(path: Path) -> None:
-    """Make sure that a file of series can have such a name.
+    """Verify the suffix of a time series file.
 
     Raises:
-        VadoseError: another suffix.
+        VadoseError: the suffix is unknown.
     """
     if path.suffix not in _WRITERS:
-        raise VadoseError(
-            f"series: the file {path}", f"There are {', '.join(_WRITERS)}", "Choose one of these suffixes"
-        )
+        raise VadoseError(f"series: the file {path}", f"The suffixes are {', '.join(_WRITERS)}", "Choose one of these")
 
 
 def is_series(path: Path) -> bool:
-    """Whether a CSV file begins as one of series does."""
+    """Return whether a CSV file begins like a time series file."""
     with path.open("rb") as file:
         return file.readline(1000).startswith(",".join(_FIRST).encode())
 
@@ -133,7 +132,7 @@ def _mean(zones: Zones, name: str, polygon: shapely.Geometry) -> pd.DataFrame:
     if cells is None or not (cells["quality"] != NODATA).any():
         raise VadoseError(
             f"series: the polygon '{name}'",
-            f"It holds the centre of no cell of the maps, which are in EPSG:{', '.join(map(str, zones))}",
+            f"It contains no cell centre of the maps, which are in EPSG:{', '.join(map(str, zones))}",
             "Give a larger polygon within the mapped area, or a point",
         )
     known = cells[MOISTURE].notnull()  # noqa: PD004 (of xarray)
@@ -157,7 +156,7 @@ def _middle(polygon: shapely.Geometry) -> shapely.Point:
 
 
 def _within(zone: xr.Dataset, epsg: int, polygon: shapely.Geometry) -> xr.Dataset | None:
-    """Return the cells of a zone whose centres lie in a polygon, (cell, time)."""
+    """Return the cells of a zone whose centres are in a polygon, (cell, time)."""
     inside = _centres_in(zone, epsg, polygon)
     if not inside.any():
         return None
@@ -187,7 +186,7 @@ def _netcdf(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
     twice = table.loc[table.duplicated(_KEY), "place"]
     if len(twice):
         raise VadoseError(
-            "series: a NetCDF file", f"It would hold the place '{twice.iloc[0]}' twice", "Give each place its own name"
+            "series: a NetCDF file", f"The place '{twice.iloc[0]}' is repeated", "Give each place its own name"
         )
     wide = table.drop(columns=["lon", "lat"]).set_index(_KEY).to_xarray()
     where = table.groupby("place")[["lon", "lat"]].first()

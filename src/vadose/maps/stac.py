@@ -1,4 +1,4 @@
-"""A STAC catalogue beside the files of a map: an item a moment and zone, and a collection of them."""
+"""STAC catalogue of a map: one item per time and zone, and their collection."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,20 +28,20 @@ _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _TYPES = {".zarr": "application/vnd+zarr", ".nc": "application/x-netcdf", ".png": "image/png"}
 _ROLES = {"": ["data"], "_quality": ["metadata", "quality"], "_age": ["metadata"]}
 _FINE_ENOUGH = 1e-4
-"""Degrees by which the outline of an item may miss that of its grid."""
+"""Largest deviation of an item's boundary from that of its grid, degrees."""
 _SHA2_256 = "1220"
-"""Before a SHA-256 in a multihash: its code, and its length of 32 bytes."""
+"""Prefix of a SHA-256 in a multihash: its code, and its length of 32 bytes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The files of one moment in one zone.
+    """Files of one time in one zone.
 
     Attributes:
-        path: of soil moisture; flags and ages lie beside it.
+        path: soil moisture file, with flags and ages beside it.
         moment: of the map, UTC.
         zone: its layers.
-        picture: of the moment; None for none.
+        picture: of that time; None for none.
     """
 
     path: Path
@@ -89,19 +89,19 @@ def write_catalogue(
     made_from: Mapping[str, Any],
     notice: str = "",
 ) -> Path:
-    """Write a STAC collection, and an item for each scene, beside the files that they name.
+    """Write a STAC collection, and an item per scene, beside the files that they refer to.
 
-    Items carry the extensions projection, raster, file (sizes and checksums) and processing; all links are relative,
-    so that the folder may be moved.
+    Items have the extensions projection, raster, file (sizes and checksums) and processing; all links are relative, so
+    that the folder may be moved.
 
     Args:
         folder: of the files.
         area: of the map.
         moments: of the map, in order.
-        scenes: what was written of each moment and zone.
-        cubes: files of all moments together.
-        made_from: what the map was made from.
-        notice: a warning that goes with the map; empty for none.
+        scenes: files of each time and zone.
+        cubes: files of all times together.
+        made_from: provenance of the map.
+        notice: warning for the map; empty for none.
 
     Returns:
         The file of the collection.
@@ -109,7 +109,9 @@ def write_catalogue(
     collection = pystac.Collection(
         id=f"soil-moisture-{area.name}".lower().replace(" ", "-"),
         title=f"Soil moisture of {area.name}",
-        description=f"{SOIL_MOISTURE.long_name} on cells of {CELL_M} m, with spread, flags and ages. {notice}".strip(),
+        description=(
+            f"{SOIL_MOISTURE.long_name} on cells of {CELL_M} m, with standard deviation, flags and ages. {notice}"
+        ).strip(),
         extent=pystac.Extent(
             pystac.SpatialExtent([list(area.bbox)]),
             pystac.TemporalExtent([[_utc(moments[0]), _utc(moments[-1])]]),
@@ -124,7 +126,7 @@ def write_catalogue(
     for scene in scenes:
         item = scene.item(made_from, notice)
         item.set_self_href(str(folder / f"{item.id}.json"))
-        collection.add_item(item)  # moves it into a folder of its own
+        collection.add_item(item)  # moves it into its own folder
         item.set_self_href(str(folder / f"{item.id}.json"))
         _save(item, folder / f"{item.id}.json")
     _save(collection, folder / COLLECTION)
@@ -132,7 +134,7 @@ def write_catalogue(
 
 
 def _outline(extent: Mapping[str, Any]) -> shapely.Geometry:
-    """Return the ground of a grid in degrees, cut at the antimeridian (RFC 7946, section 3.1.9)."""
+    """Return the extent of a grid in degrees, cut at the antimeridian (RFC 7946, section 3.1.9)."""
     parts = [within_degrees(one) for one in polygons_of(shapely.geometry.shape(extent))]
     return shapely.union_all(parts).simplify(_FINE_ENOUGH)
 

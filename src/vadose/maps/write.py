@@ -1,4 +1,6 @@
-"""Maps as files: for each UTM zone and time a GeoTIFF of soil moisture and spread, one of flags, and one of ages."""
+"""Map files: for each UTM zone and time a GeoTIFF of soil moisture and its standard deviation, one of flags, one of
+ages.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -65,12 +67,12 @@ MOISTURE = _File(
 
 
 def _flags() -> _File:
-    """Return the file of quality flags, with those of every source that is registered."""
+    """Return the quality flag file, with the flags of all registered sources."""
     return _File("_quality", "uint32", NODATA, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
 
 
 def _ages(zone: xr.Dataset) -> tuple[_File, ...]:
-    """Return the file of the ages of sources; none where the map has none."""
+    """Return the file of observation ages; none if the map has none."""
     bands = tuple(
         _Band(str(name), source, "day", {"meaning": age_attrs(source)["long_name"]})
         for name in zone.data_vars
@@ -87,28 +89,27 @@ def write_map(
     made_from: Mapping[str, Any],
     notice: str = "",
 ) -> tuple[Path, ...]:
-    """Write a map of one time as Cloud Optimized GeoTIFFs, all of them or none.
+    """Write a map of one time as Cloud Optimized GeoTIFFs, atomically.
 
     For each zone `soil_moisture_<time>_<epsg>.tif`, float32, band 1 `soil_moisture` and band 2 `soil_moisture_std` in
-    m3 m-3, NaN where there is none, overviews by average; and `..._quality.tif`, uint32 bits of
-    `vadose.registry.Quality` with their meanings in the band's tags, 4294967295 outside the area, overviews by nearest;
-    and, where the layers have ages,
-    `..._age.tif`, float32, one band a source, in days. Tags of all: `time` (UTC), `notice`, and `metadata` (JSON:
+    m3 m-3, NaN where missing, overviews by average; `..._quality.tif`, uint32 bits of `vadose.registry.Quality` with
+    their meanings in the band's tags, 4294967295 outside the area, overviews by nearest; and, if the layers have ages,
+    `..._age.tif`, float32, one band per source, in days. Tags of all: `time` (UTC), `notice`, and `metadata` (JSON:
     package version and `made_from`).
 
     Args:
-        folder: where to write; made if it is not there.
-        zones: layers as `layers` or `Mosaic.zones` gives them, each in another CRS.
-        time: the moment that the map is of, UTC.
-        made_from: what the map was made from: area, checkpoint, source items.
-        notice: a warning that goes with the map, such as that data are simulated; empty for none.
+        folder: of the files; created if missing.
+        zones: layers from `map_dataset` or `Mosaic.zones`, each in another CRS.
+        time: of the map, UTC.
+        made_from: provenance of the map: area, checkpoint, source items.
+        notice: warning for the map, such as that data are simulated; empty for none.
 
     Returns:
-        The files of soil moisture, in the order of `zones`; `read_map` opens each with its flags.
+        The soil moisture files, in the order of `zones`; `read_map` opens each with its flags.
 
     Raises:
-        VadoseError: no zone, two zones in one CRS, or one without an EPSG code.
-        OSError: a file cannot be written, such as on a full disk.
+        VadoseError: there is no zone, two zones have the same CRS, or one has no EPSG code.
+        OSError: writing failed, for example on a full disk.
     """
     tags = {
         "time": f"{np.datetime_as_string(time, 's')}Z",
@@ -128,7 +129,7 @@ def write_map(
 
 
 def name_of(zone: xr.Dataset, time: np.datetime64) -> str:
-    """Name of the files of one zone and time, without suffix.
+    """Return the name of the files of one zone and time, without suffix.
 
     Raises:
         VadoseError: the zone's CRS has no EPSG code.
@@ -137,7 +138,7 @@ def name_of(zone: xr.Dataset, time: np.datetime64) -> str:
     if epsg is None:
         raise VadoseError(
             "maps: a file of one zone",
-            "Its CRS has no EPSG code to be named by",
+            "Its CRS has no EPSG code for the file name",
             "Map in UTM or another of EPSG",
         )
     moment = np.datetime_as_string(time, "s").replace("-", "").replace(":", "")
@@ -162,9 +163,7 @@ def _encoded(zone: xr.Dataset, file: _File, tags: Mapping[str, str]) -> bytes:
 
 
 def _statistics(values: NDArray[Any], nodata: float) -> dict[str, float]:
-    """Return what GDAL keeps of a band, by its names; its own way to them needs the driver of virtual files, which
-    is shut.
-    """
+    """Return GDAL's metadata of a band; rasterio's access requires the driver of virtual files, which is disabled."""
     there = values[(values != nodata) & ~np.isnan(values)].astype(np.float64)
     if not there.size:
         return {}

@@ -1,4 +1,4 @@
-"""Inputs to estimates: the fusion network, and its baselines behind the same door."""
+"""The fusion network and its baselines: from a batch to estimates, with the same interface."""
 
 from vadose.models.baselines import Product, Trees
 from vadose.models.batch import Batch, Estimate, Model

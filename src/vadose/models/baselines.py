@@ -1,4 +1,4 @@
-"""What the network has to beat: single products and boosted trees, behind the same door."""
+"""Baselines of the network: single products and boosted trees, with the same interface."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     import lightgbm
 
 Reads = Literal["steps", "columns", "both"]
-"""Whether trees read every step of the history, the columns that the network draws from it, or both."""
+"""Inputs of trees: every step of the history, the columns of the network's heads, or both."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """A product as it is, such as SMAP or GLDAS, or rescaled by a line.
+    """An uncorrected product, such as SMAP or GLDAS, or a linearly rescaled one.
 
     Attributes:
         variable: name of the soil moisture predictor.
@@ -37,24 +37,24 @@ class Product:
 
     @property
     def needs(self) -> InputSpec:
-        """The product's own cell value."""
+        """Return the predictor of the product."""
         return InputSpec(cells=(self.variable,))
 
     def estimate(self, batch: Batch) -> Estimate:
-        """Return the product's value on its line; NaN where it has none."""
+        """Return the rescaled value of the product; NaN where missing."""
         mean = np.asarray(self.intercept + self.slope * batch.cells[:, 0].numpy(), np.float32)
         return Estimate(mean, np.where(np.isfinite(mean), np.float32(self.spread), np.float32(np.nan)))
 
 
 @dataclass(frozen=True, eq=False)
 class Trees:
-    """Gradient-boosted trees on cell values and their past (LightGBM: Ke et al., NeurIPS 2017).
+    """Gradient-boosted trees on cell values and their history (LightGBM: Ke et al., NeurIPS 2017).
 
     Attributes:
         needs: cells and history; no pixels.
         booster: the fitted trees.
-        spread: root mean square of their error over training places that they were not fitted on, m3 m-3.
-        reads: what they read of the history.
+        spread: root mean square error at training places that the trees were not fitted on, m3 m-3.
+        reads: inputs from the history.
     """
 
     needs: InputSpec
@@ -63,7 +63,7 @@ class Trees:
     reads: Reads = "steps"
 
     def estimate(self, batch: Batch) -> Estimate:
-        """Mean of every cell, the same spread for all."""
+        """Return the mean of every cell, with the same standard deviation for all."""
         samples, _, height, width = batch.cells.shape
         mean = np.asarray(self.booster.predict(table_of(batch, self.needs, self.reads)), np.float32)
         mean = mean.clip(0, 1).reshape(samples, height, width)
@@ -71,14 +71,14 @@ class Trees:
 
 
 def table_of(batch: Batch, needs: InputSpec, reads: Reads = "steps") -> NDArray[np.float32]:
-    """One row a cell, (batch y x, column), NaN where missing: what trees read."""
+    """Return the inputs of trees, one row per cell, (batch y x, column), NaN where missing."""
     if reads == "both":
         return np.concatenate([_steps(batch, needs), _columns(batch, needs)], axis=1)
     return _steps(batch, needs) if reads == "steps" else _columns(batch, needs)
 
 
 def _steps(batch: Batch, needs: InputSpec) -> NDArray[np.float32]:
-    """Cell values, then every step of the history; backscatter in decibel."""
+    """Return cell values, then every step of the history; backscatter in decibel."""
     samples, steps, variables = batch.history.shape[:3]
     history = batch.history.reshape(samples, steps * variables, *batch.history.shape[3:])
     cells, past = batch.cells.numpy(), history.numpy()
@@ -92,7 +92,7 @@ def _steps(batch: Batch, needs: InputSpec) -> NDArray[np.float32]:
 
 
 def _columns(batch: Batch, needs: InputSpec) -> NDArray[np.float32]:
-    """Return the numbers of a cell that the network's heads read: the moment, filters of the past, the season."""
+    """Return the columns of the network's heads: current values, filtered history, season."""
     columns = feature_columns(needs, season=True)
     values = FeatureExtractor.of(batch, needs).columns(columns).numpy()
     return np.moveaxis(values, 1, -1).reshape(-1, len(columns))

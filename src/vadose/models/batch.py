@@ -1,4 +1,4 @@
-"""What goes through the door of every model, and what comes out."""
+"""Interface of all models: input batch and estimate."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,14 +23,14 @@ def _nowhere() -> torch.Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Inputs of several places or moments, in the order of a model's needs; physical units, NaN where missing.
+    """Inputs of several places or times, in the order of a model's needs; physical units, NaN where missing.
 
     Attributes:
         pixels: at 10 m, halo included.
         cells: at 320 m, halo excluded.
         history: at 320 m, the latest step first.
-        day_of_year: of the estimate, 1..366; NaN where it is not known.
-        place: latitude and longitude of each cell, degrees; NaN where they are not known.
+        day_of_year: of the estimate, 1..366; NaN if unknown.
+        place: latitude and longitude of each cell, degrees; NaN if unknown.
     """
 
     pixels: Float32[torch.Tensor, "batch channel pixel_y pixel_x"]
@@ -54,8 +54,8 @@ class Batch:
             pixels: (sample, channel, y, x) or None.
             cells: (sample, variable).
             history: (sample, step, variable).
-            times: (sample,), UTC; the day of the year is unknown without them.
-            places: (sample, 2), latitude and longitude in degrees; unknown without them.
+            times: (sample,), UTC; by default the day of the year is unknown.
+            places: (sample, 2), latitude and longitude in degrees; by default unknown.
         """
         empty = np.zeros((len(cells), 0, 0, 0), np.float32)
         return cls(
@@ -78,7 +78,7 @@ class Batch:
         )
 
     def to(self, device: torch.device) -> "Batch":
-        """Return the same batch on another device; copied while others compute where it lies in pinned memory."""
+        """Return the batch on another device; the copy from pinned memory is asynchronous."""
         parts = (self.pixels, self.cells, self.history, self.day_of_year, self.place)
         return Batch(*(part.to(device, non_blocking=True) for part in parts))
 
@@ -89,7 +89,7 @@ class Estimate:
 
     Attributes:
         mean: expected value.
-        spread: one standard deviation of the error.
+        std: standard deviation of the error.
     """
 
     mean: NDArray[np.float32]
@@ -97,15 +97,15 @@ class Estimate:
 
 
 class Model(Protocol):
-    """Inputs in, estimate out: the network, its baselines and the products alike."""
+    """Interface of the network, its baselines and the products: inputs to estimate."""
 
     @property
     def needs(self) -> InputSpec:
-        """What must be in a batch."""
+        """Return the input specification."""
         ...
 
     def estimate(self, batch: Batch) -> Estimate:
-        """Mean and spread of every cell; NaN where the model has nothing to go by."""
+        """Return mean and standard deviation of every cell; NaN where the model has no input."""
         ...
 
 

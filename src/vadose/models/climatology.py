@@ -1,4 +1,4 @@
-"""Climatology: what the sensors around usually measure on that day of the year."""
+"""Climatology: the usual soil moisture of nearby sensors on a day of the year."""
 
 from dataclasses import dataclass
 from math import tau
@@ -12,22 +12,22 @@ from vadose.models.batch import Batch, Estimate
 from vadose.models.feature_extractor import YEAR_DAYS
 
 HARMONICS = 2
-"""Waves of a year and of half a year beside the mean."""
+"""Number of harmonics: waves of a year and of half a year."""
 NEAREST_KM = 25.0
-"""Places within this distance count alike."""
+"""Distance below which places have the same weight."""
 
 
 @dataclass(frozen=True)
 class Climatology:
-    """Day-of-year climatology of the nearest training places, weighed by their distance (Shepard, ACM 1968).
+    """Day-of-year climatology of the nearest training places, weighted by distance (Shepard, ACM 1968).
 
-    It knows the labels of the training sensors, the place and the day, and reads no predictor.
+    It uses the labels of the training sensors, the place and the day, and no predictor.
 
     Attributes:
         places: latitude and longitude of each training place, degrees.
-        cycles: the yearly cycle of each place, m3 m-3: the coefficients of `waves`.
-        neighbours: places that speak for a cell.
-        spread: root mean square of the error over training places that it was not fitted on, m3 m-3.
+        cycles: yearly cycle of each place, m3 m-3: the coefficients of `waves`.
+        neighbours: number of places per estimate.
+        spread: root mean square error at training places that it was not fitted on, m3 m-3.
     """
 
     places: tuple[tuple[float, float], ...]
@@ -37,11 +37,11 @@ class Climatology:
 
     @property
     def needs(self) -> InputSpec:
-        """No predictor at all."""
+        """Return no predictor."""
         return InputSpec()
 
     def estimate(self, batch: Batch) -> Estimate:
-        """Return the mean cycle of the neighbours on the day; of all places where the cell's place is not known."""
+        """Return the mean cycle of the neighbours on the day; of all places where the cell's place is unknown."""
         samples, _, *cells = batch.cells.shape
         place = np.moveaxis(np.broadcast_to(batch.place.numpy(), (samples, 2, *cells)), 1, -1).reshape(-1, 2)
         day = np.broadcast_to(batch.day_of_year.numpy()[:, np.newaxis], (samples, len(place) // samples)).ravel()
@@ -50,7 +50,7 @@ class Climatology:
         return Estimate(mean, np.full_like(mean, self.spread))
 
     def _weights(self, place: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Weight of each training place for each cell, (cell, place), of sum 1."""
+        """Return the weight of each training place for each cell, (cell, place), with sum 1."""
         apart = distances_km(place, self.places)
         farthest = np.sort(apart, axis=1)[:, [min(self.neighbours, len(self.places)) - 1]]
         weights = np.where(apart <= farthest, 1 / np.maximum(apart, NEAREST_KM), 0.0)
@@ -59,7 +59,7 @@ class Climatology:
 
 
 def waves(day: NDArray[np.floating]) -> NDArray[np.float64]:
-    """One, and the waves of the year at each day, (day, 1 + 2 HARMONICS); 0 where it is not known."""
+    """Return 1 and the waves of the year at each day, (day, 1 + 2 HARMONICS); 0 where the day is unknown."""
     angles = tau * np.asarray(day, np.float64)[:, np.newaxis] * np.arange(1, HARMONICS + 1) / YEAR_DAYS
     parts = [np.ones((len(angles), 1)), np.sin(angles), np.cos(angles)]
     return np.asarray(np.nan_to_num(np.concatenate(parts, axis=1)))

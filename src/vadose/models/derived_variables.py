@@ -1,4 +1,4 @@
-"""What a network reads of the needed variables: each as it is or in decibel, and the ratios that tell of water.
+"""Derived variables of a network: variables unchanged or in decibel, and ratios sensitive to water.
 
 The normalised differences are NDVI (Tucker, Remote Sens. Environ. 8:127-150, 1979) and NDMI (Gao, Remote Sens. Environ.
 58:257-266, 1996); the ratio of the two bands of the short-wave infrared follows the water of bare ground (Sadeghi et
@@ -15,18 +15,18 @@ from torch import Tensor
 from vadose.models.pixel_scaler import is_decibel
 
 SMALLEST = 1e-3
-"""Reflectance below which a ratio tells nothing."""
+"""Smallest reflectance of a ratio."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """A quantity of two variables.
+    """An index of two variables.
 
     Attributes:
         of: the two.
-        formula: of their readings.
-        instead_of: which of the two need not be read by themselves beside it.
-        usual: mean and spread over land, until they are fitted.
+        formula: of their values.
+        instead_of: which of the two the index replaces as an input.
+        usual: mean and standard deviation over land, until they are fitted.
     """
 
     of: tuple[str, str]
@@ -54,13 +54,13 @@ INDICES: Mapping[str, Index] = {
 
 
 def formed(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the indices that some variables are enough for."""
+    """Return the indices that can be computed from some variables."""
     there = set(names)
     return tuple(name for name, index in INDICES.items() if there.issuperset(index.of))
 
 
 def derived_variables(names: Iterable[str]) -> tuple[str, ...]:
-    """Return what is read of some variables: themselves, less those that an index stands for, and the indices."""
+    """Return the inputs from some variables: the indices, and the variables that no index replaces."""
     there = dict.fromkeys(names)
     indices = formed(there)
     spoken_for = {name for index in indices for name in INDICES[index].instead_of}
@@ -68,13 +68,13 @@ def derived_variables(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def read(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return readings of variables and of all indices that they are enough for.
+    """Return the inputs from variables, with all indices that can be computed.
 
     Args:
         values: by name, physical units, NaN where missing.
 
     Returns:
-        By name, of the same shapes: 10 log10 of a linear power, other variables as they are, and the indices.
+        By name, of the same shapes: 10 log10 of a linear power, other variables unchanged, and the indices.
     """
     readings = {name: in_decibel(value) if is_decibel(name) else value for name, value in values.items()}
     pairs = {name: INDICES[name] for name in formed(values)}
@@ -82,5 +82,5 @@ def read(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def in_decibel(power: Tensor) -> Tensor:
-    """10 log10 of a linear power; NaN where it is not positive."""
+    """Return 10 log10 of a linear power; NaN where it is not positive."""
     return 10 * torch.log10(torch.where(power > 0, power, torch.nan))

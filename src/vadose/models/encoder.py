@@ -1,7 +1,7 @@
-"""Pixels of 10 m to features of 320 m cells, by depthwise separable convolutions without padding.
+"""Encoder of 10 m pixels into features of 320 m cells, by depthwise separable convolutions without padding.
 
-Each convolution takes its border away instead of inventing one, so that a cell's features depend on the pixels within
-the halo alone and on nothing of the tile's shape. The blocks follow Chollet, Xception, CVPR 2017, arXiv:1610.02357.
+Each convolution removes its border instead of padding, so that a cell's features depend only on the pixels within the
+halo, and not on the shape of the tile. The blocks follow Chollet, Xception, CVPR 2017, arXiv:1610.02357.
 """
 
 from typing import Annotated
@@ -14,7 +14,7 @@ from vadose.errors import VadoseError
 from vadose.grid import PIXELS_PER_CELL
 
 STRIDES = (4, 8, 16, 32)
-"""Pixels of 10 m under one feature, stage by stage."""
+"""Pixels per feature at each stage."""
 
 Features = Annotated[int, pydantic.Field(ge=1, le=16_384)]
 Blocks = Annotated[int, pydantic.Field(ge=1, le=64)]
@@ -54,17 +54,17 @@ class EncoderShape:
 
     @property
     def halo(self) -> int:
-        """Cells taken away at each border."""
+        """Return the number of cells removed at each border."""
         return sum(count * stride for count, stride in zip(self.blocks, STRIDES, strict=True)) // PIXELS_PER_CELL
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Features of each stage."""
+        """Return the features of each stage."""
         return tuple(min(self.width * 2**stage, self.max_width) for stage in range(len(STRIDES)))
 
 
 class Encoder(nn.Module):
-    """Features of the cells within the halo: (batch, channel, y, x) pixels to (batch, feature, cell y, cell x)."""
+    """Map pixels (batch, channel, y, x) to features of the cells within the halo, (batch, feature, cell y, cell x)."""
 
     def __init__(self, channels: int, shape: EncoderShape) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Separable(nn.Module):
         self.skip = nn.Identity() if inward == outward else nn.Conv2d(inward, outward, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the convolution found to what came in."""
+        """Add the output of the convolution to the input."""
         found = self.pointwise(self.depthwise(torch.relu(self.norm(x))))
         carried: Tensor = self.skip(x[..., 1:-1, 1:-1])
         joined: Tensor = carried + found
@@ -104,7 +104,7 @@ class Separable(nn.Module):
 
 
 class AvgMaxPool(nn.Module):
-    """Half the resolution: the mean and the maximum of 2 x 2 features, in equal parts."""
+    """Halve the resolution: the mean and the maximum of 2 x 2 features, in equal parts."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool (batch, feature, y, x) to half of y and x."""

@@ -1,4 +1,4 @@
-"""What the heads read of a cell: numbers of fixed meaning, drawn from the moment, the history and the ground."""
+"""Inputs of the heads: columns of fixed meaning from current values, the history and static variables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from vadose.registry import LATENCY_DAYS, PREDICTORS, source_of
 from vadose.variables import SOIL_MOISTURE
 
 MEMORY_DAYS = (5.0, 10.0, 20.0, 40.0, 60.0, 120.0)
-"""Times over which a filter of the past forgets, days."""
+"""Time constants of the exponential filters, days."""
 LAGS = (1, 2, 3)
 """Steps back."""
 TOLD_BY_DEPARTURE = {"vh": "cross_ratio", "B11": "ndmi", "B12": "swir_ratio"}
-"""Quantities of which the index tells the moment, so that their departure is enough."""
+"""Quantities whose index describes the current state, so that their departure suffices."""
 
 
 class Kind(StrEnum):
-    """How a column comes from a quantity."""
+    """Derivation of a column from a quantity."""
 
     NOW = "now"
     STATIC = "static"
@@ -42,12 +42,12 @@ LASTING = (Kind.MEAN, Kind.STD, Kind.LOWEST, Kind.HIGHEST)
 
 @dataclass(frozen=True)
 class Column:
-    """One number of a cell.
+    """One number per cell.
 
     Attributes:
-        quantity: that it is of.
-        kind: how it comes from it.
-        span: days that a filter remembers, or steps of a lag.
+        quantity: source of the number.
+        kind: derivation.
+        span: time constant of a filter, days, or steps of a lag.
     """
 
     quantity: str
@@ -56,12 +56,12 @@ class Column:
 
     @property
     def time_invariant(self) -> bool:
-        """Whether it tells of the place and not of the moment."""
+        """Return whether it describes the place and not the time."""
         return self.kind is Kind.STATIC or self.kind in LASTING
 
     @property
     def of_level(self) -> bool:
-        """Whether the level of a place is told from it."""
+        """Return whether it is an input of the static head."""
         if self.kind is Kind.STD:
             return carries_past(self.quantity)
         bare = carries_past(self.quantity) or self.quantity == "B11" or self.quantity in INDICES
@@ -69,17 +69,17 @@ class Column:
 
 
 def carries_past(quantity: str) -> bool:
-    """Whether a quantity is soil moisture, which carries its past with it."""
+    """Return whether a quantity is soil moisture, which contains its own history."""
     variable = PREDICTORS.get(quantity)
     return variable is not None and variable.standard_name == SOIL_MOISTURE.standard_name
 
 
 def feature_columns(needs: InputSpec, season: bool) -> tuple[Column, ...]:
-    """Return the columns that needs are enough for.
+    """Return the columns that can be computed from needs.
 
     Args:
         needs: of the network.
-        season: whether the day of the year is read.
+        season: whether the day of the year is an input.
     """
     past = derived_variables(needs.history.variables)
     columns = [*_now(derived_variables(dict.fromkeys((*needs.cells, *needs.pixels, *needs.history.variables))), past)]

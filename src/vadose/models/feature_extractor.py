@@ -1,4 +1,4 @@
-"""A batch to the columns that the heads read."""
+"""Extraction of the heads' columns from a batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from vadose.models.history_filters import HistoryFilters
 
 YEAR_DAYS = 365.25
 SMALLEST_RANGE = 1e-3
-"""Added to the range of the past, in the units of its quantity, so that a constant has a place in it."""
+"""Added to the range of the history, in the units of its quantity, so that a constant has a position in it."""
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureExtractor:
-    """All that is known of the cells of a batch.
+    """Values of the cells of a batch.
 
     Attributes:
-        now: quantities at the moment, (batch, y, x).
+        now: current quantities, (batch, y, x).
         past: their history.
         day: of the year, (batch, y, x).
     """
@@ -35,7 +35,7 @@ class FeatureExtractor:
 
     @classmethod
     def of(cls, batch: Batch, needs: InputSpec) -> "FeatureExtractor":
-        """Read a batch: what the cells lack at the moment is taken from the pixels, else from the latest step."""
+        """Read a batch: missing current cell values come from the pixels, or else from the latest step."""
         past = read({name: batch.history[:, :, i] for i, name in enumerate(needs.history.variables)})
         latest = {name: batch.history[:, 0, i] for i, name in enumerate(needs.history.variables)}
         means = dict(zip(needs.pixels, cell_means(batch.pixels, needs.halo).unbind(1), strict=False))
@@ -46,7 +46,7 @@ class FeatureExtractor:
         return cls(now, {name: HistoryFilters(steps, needs.history.step_days) for name, steps in past.items()}, day)
 
     def columns(self, columns: tuple[Column, ...]) -> Tensor:
-        """(batch, column, y, x); NaN where missing."""
+        """Return the columns, (batch, column, y, x); NaN where missing."""
         return torch.stack([self._value(column) for column in columns], dim=1)
 
     def _value(self, column: Column) -> Tensor:
@@ -77,7 +77,9 @@ def _of_past(past: HistoryFilters, now: Tensor, column: Column) -> Tensor:
 
 
 def cell_means(pixels: Tensor, halo: int) -> Tensor:
-    """Mean of the observed pixels of each cell within the halo: (batch, channel, y, x) at 10 m to the same at 320 m."""
+    """Return the mean of the observed pixels of each cell within the halo: (batch, channel, y, x), from 10 m to 320
+    m.
+    """
     side, edge = PIXELS_PER_CELL, halo * PIXELS_PER_CELL
     inner = pixels[..., edge : pixels.shape[-2] - edge, edge : pixels.shape[-1] - edge]
     batch, channels, height, width = inner.shape

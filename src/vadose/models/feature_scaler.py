@@ -1,4 +1,4 @@
-"""Columns of unit spread over the training samples; missing as 0 with a mask."""
+"""Standardised columns: unit standard deviation over the training samples, 0 with a mask where missing."""
 
 from collections.abc import Iterable
 
@@ -11,13 +11,13 @@ from vadose.models.feature_columns import LEVELS, Column, Kind
 from vadose.models.pixel_scaler import FARTHEST
 
 CONSTANT = 1e-6
-"""A standard deviation below this part of the mean is rounding."""
+"""Relative standard deviation below which a column is constant except for rounding."""
 
 
 class FeatureScaler(nn.Module):
-    """(value - mean) / std of each column, and whether there was any.
+    """(value - mean) / std of each column, and its presence.
 
-    Mean and standard deviation are those of the quantities until they are fitted on training samples.
+    Mean and standard deviation have default values until they are fitted on training samples.
 
     Args:
         columns: in order.
@@ -41,16 +41,18 @@ class FeatureScaler(nn.Module):
         )
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Scaled values, 0 where missing, and presence, 1 or 0; both (batch, column, y, x)."""
+        """Return scaled values, 0 where missing, and presence, 1 or 0; both (batch, column, y, x)."""
         scaled = ((values - self.mean) / self.std).clamp(-FARTHEST, FARTHEST).nan_to_num(0.0)
         return scaled, torch.isfinite(values).to(scaled.dtype)
 
     def farthest(self, values: Tensor) -> Tensor:
-        """How far the farthest quantity lies from its mean, in standard deviations, (batch, y, x); 0 without any."""
+        """Return the largest deviation of a quantity from its mean, in standard deviations, (batch, y, x); 0 without
+        any.
+        """
         return ((values - self.mean) / self.std)[:, self.levels].abs().nan_to_num(0.0).amax(dim=1)
 
     def fit(self, parts: Iterable[Tensor]) -> None:
-        """Take mean and standard deviation from training samples; a column never observed keeps its own.
+        """Fit mean and standard deviation to training samples; a column without observations keeps its own.
 
         Args:
             parts: (batch, column, y, x), NaN where missing.

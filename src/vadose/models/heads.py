@@ -1,4 +1,4 @@
-"""Layers that act on each cell alone, and the noise that keeps them from learning places by heart."""
+"""Layers of single cells, and the noise that prevents memorising places."""
 
 from itertools import pairwise
 
@@ -9,10 +9,10 @@ from vadose.models.feature_columns import Column, Kind
 
 
 class StaticHead(nn.Module):
-    """One linear layer; with nothing to read it is a constant.
+    """One linear layer; without columns it is a constant.
 
     Args:
-        columns: how many it reads.
+        columns: number of inputs.
     """
 
     def __init__(self, columns: int) -> None:
@@ -21,12 +21,12 @@ class StaticHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(()))
 
     def forward(self, columns: Tensor) -> Tensor:
-        """(batch, column, y, x) to (batch, y, x)."""
+        """Map (batch, column, y, x) to (batch, y, x)."""
         return (columns * self.weight[:, None, None]).sum(dim=1) + self.bias
 
 
 class Noise(nn.Module):
-    """Normal noise, of each sample for what moves and of each sensor for what lasts.
+    """Normal noise, per sample for dynamic columns and per sensor for time-invariant ones.
 
     Args:
         moving: standard deviation of the noise of a sample, by column; 0 for time-invariant columns.
@@ -42,12 +42,12 @@ class Noise(nn.Module):
         self.register_buffer("per_sensor", per_sensor[:, None, None], persistent=False)
 
     def forward(self, columns: Tensor, sensor: Tensor | None) -> Tensor:
-        """Shake (batch, column, y, x)."""
+        """Add noise to (batch, column, y, x)."""
         return add_group_noise(columns + self.moving * torch.randn_like(columns), self.per_sensor, sensor)
 
 
 def noise_of(columns: tuple[Column, ...], moving: float, per_sensor: float, static: float) -> Noise:
-    """Noise by what a column tells of: the moment, the past of a place, or its ground."""
+    """Return noise by the kind of column: dynamic, time-invariant or static."""
     of_place = [
         static if column.kind is Kind.STATIC else per_sensor if column.time_invariant else 0.0 for column in columns
     ]
@@ -60,7 +60,7 @@ def add_group_noise(columns: Tensor, std: Tensor | float, sensor: Tensor | None)
     Args:
         columns: (batch, column, y, x).
         std: of the noise.
-        sensor: (batch,), a number for each; without it every sample is one of its own.
+        sensor: (batch,), sensor numbers; by default every sample is a sensor.
     """
     noise = torch.randn_like(columns)
     if sensor is not None:
@@ -69,7 +69,7 @@ def add_group_noise(columns: Tensor, std: Tensor | float, sensor: Tensor | None)
 
 
 def perceptron(inward: int, features: int, layers: int, dropout: float) -> nn.Sequential:
-    """Linear layers of each cell, each with GELU and dropout."""
+    """Linear layers of single cells, each with GELU and dropout."""
     widths = [inward] + layers * [features]
     parts: list[nn.Module] = []
     for before, after in pairwise(widths):

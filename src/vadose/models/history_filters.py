@@ -1,4 +1,4 @@
-"""Steps of time to numbers of cells: fixed filters of the history, and a unit that learns its own."""
+"""Reduction of the history to numbers per cell: fixed filters, and a learned recurrent unit."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,46 +21,46 @@ class HistoryFilters:
 
     @cached_property
     def there(self) -> Tensor:
-        """Whether each step was observed."""
+        """Return whether each step was observed."""
         return torch.isfinite(self.steps)
 
     @cached_property
     def count(self) -> Tensor:
-        """Observed steps, (batch, y, x)."""
+        """Return the number of observed steps, (batch, y, x)."""
         return self.there.sum(dim=1)
 
     @cached_property
     def mean(self) -> Tensor:
-        """Over the observed steps, (batch, y, x); NaN where there is none."""
+        """Return the mean over the observed steps, (batch, y, x); NaN without any."""
         return self.steps.nanmean(dim=1)
 
     @cached_property
     def std(self) -> Tensor:
-        """Over the observed steps; NaN where there are fewer than three."""
+        """Return the standard deviation over the observed steps; NaN with fewer than three."""
         squares = ((self.steps - self.mean[:, None]) ** 2).nanmean(dim=1)
         return torch.where(self.count > 2, squares.sqrt(), torch.nan)
 
     @cached_property
     def lowest(self) -> Tensor:
-        """Minimum over the observed steps; NaN where there is none."""
+        """Return the minimum over the observed steps; NaN without any."""
         return _finite(torch.where(self.there, self.steps, torch.inf).amin(dim=1))
 
     @cached_property
     def highest(self) -> Tensor:
-        """Maximum over the observed steps; NaN where there is none."""
+        """Return the maximum over the observed steps; NaN without any."""
         return _finite(torch.where(self.there, self.steps, -torch.inf).amax(dim=1))
 
     def filtered(self, days: float) -> Tensor:
-        """Mean in which a step that is `days` older weighs e times less; NaN where no step was observed.
+        """Return the mean with weights that decay by e per `days` of age; NaN without an observed step.
 
-        The exponential filter of Wagner et al., Remote Sens. Environ. 70:191-207, 1999, over the steps there are.
+        The exponential filter of Wagner et al., Remote Sens. Environ. 70:191-207, 1999, over the observed steps.
         """
         ages = torch.arange(self.steps.shape[1], device=self.steps.device) * self.step_days
         weights = torch.exp(-ages / days).clamp(min=1e-30)[:, None, None] * self.there
         return (self.steps.nan_to_num(0.0) * weights).sum(dim=1) / weights.sum(dim=1)
 
     def before(self, steps: int) -> Tensor:
-        """Return the value so many steps before the latest; NaN where the history is shorter."""
+        """Return the value a number of steps before the latest; NaN where the history is shorter."""
         inside = steps < self.steps.shape[1]
         return self.steps[:, steps] if inside else torch.full_like(self.steps[:, 0], torch.nan)
 
@@ -68,11 +68,11 @@ class HistoryFilters:
 class Recurrent(nn.Module):
     """A gated recurrent unit over the steps of each cell.
 
-    (batch, step, 2 x variable, y, x), values and presence as `Scaled` gives them, to (batch, feature, y, x).
+    (batch, step, 2 x variable, y, x), values and presence from `PixelScaler`, to (batch, feature, y, x).
 
     Args:
-        variables: how many.
-        features: of the unit.
+        variables: their number.
+        features: size of the unit.
     """
 
     def __init__(self, variables: int, features: int) -> None:
@@ -81,7 +81,7 @@ class Recurrent(nn.Module):
         self.unit = nn.GRU(2 * variables, features, batch_first=True)
 
     def forward(self, steps: Tensor) -> Tensor:
-        """Read the steps, given the latest first, from the earliest to the latest."""
+        """Read the steps, given the latest first, in order of time."""
         batch, count, channels, height, width = steps.shape
         series = steps.flip(1).permute(0, 3, 4, 1, 2).reshape(batch * height * width, count, channels)
         last: Tensor = self.unit(series)[1][-1]

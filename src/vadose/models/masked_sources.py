@@ -1,4 +1,4 @@
-"""Sources that a batch is to do without."""
+"""Masking of sources in a batch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,13 +17,13 @@ def sources_of(needs: InputSpec) -> list[str]:
 
 
 def mask_sources(batch: Batch, needs: InputSpec, sources: Sequence[str], lost: Tensor) -> Batch:
-    """Make sources missing as a whole, for the moment and in the history.
+    """Mask complete sources, at the time and in the history.
 
     Args:
         batch: physical units, NaN where missing.
-        needs: whose order the batch follows.
-        sources: that `lost` speaks of, every one of the needs among them.
-        lost: (sample or 1, source), whether it is to be missing.
+        needs: order of the batch.
+        sources: columns of `lost`, among them every source of the needs.
+        lost: (sample or 1, source), whether it is masked.
     """
 
     def part(values: Tensor, names: tuple[str, ...], axis: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The fusion network: what a place is and what moves there, each from its own head, cell by cell."""
+"""The fusion network: a static and a dynamic head, cell by cell."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -22,22 +22,22 @@ from vadose.models.pixel_scaler import PixelScaler
 from vadose.models.shape import NetworkOutput, NetworkShape
 
 SMALLEST_SPREAD = 0.005
-"""No in-situ sensor is better than this, m3 m-3."""
+"""Smallest standard deviation, m3 m-3; no in-situ sensor is better."""
 STRANGE = 6.0
-"""Standard deviations of the training samples beyond which a quantity is out of the domain."""
+"""Number of standard deviations of the training samples beyond which a quantity is out of the domain."""
 
 
 class FusionNetwork(nn.Module):
-    """Mean and spread of soil moisture for every cell within the halo.
+    """Mean and standard deviation of soil moisture for every cell within the halo.
 
-    The level is linear in a few lasting quantities of the place; the swing is told by layers that read the moment, the
-    past, the ground, and the encoded pixels where there are any. Without pixels among its needs it has no encoder and
-    reads cells alone, point tables for instance. The numbers inside are normalised; what comes in and what goes out has
-    physical units.
+    The static head is linear in a few time-invariant quantities of the place; the dynamic head has layers on current
+    values, the history, static variables, and the encoded pixels where there are any. Without pixels among its needs it
+    has no encoder and reads only cells, for example of point tables. Values inside are normalised; inputs and outputs
+    have physical units.
 
     Args:
-        needs: what it reads.
-        shape: its size.
+        needs: inputs.
+        shape: size.
         scaling: of every needed variable and of the label, fitted on the training samples.
     """
 
@@ -72,16 +72,17 @@ class FusionNetwork(nn.Module):
         self.level = StaticHead(len(level))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Mean and spread, m3 m-3, each (batch, y, x)."""
+        """Return mean and standard deviation, m3 m-3, each (batch, y, x)."""
         parts = self.parts(batch)
         return parts.static + parts.dynamic, parts.std
 
     def parts(self, batch: Batch, sensor: Tensor | None = None) -> NetworkOutput:
-        """Level, swing and spread; in training the noise of what lasts is the same for the samples of one sensor.
+        """Return both heads and the standard deviation; in training, time-invariant noise is the same for a sensor's
+        samples.
 
         Args:
             batch: in the order of the needs.
-            sensor: (sample,), a number for each sensor; without it every sample is one of its own.
+            sensor: (sample,), sensor numbers; by default every sample is a sensor.
         """
         scaled, there = self.standard(FeatureExtractor.of(batch, self.needs).columns(self.columns))
         static = scaled[:, self.of_level]
@@ -102,22 +103,22 @@ class FusionNetwork(nn.Module):
 
     @torch.no_grad()
     def fit_columns(self, batches: Iterable[Batch]) -> None:
-        """Take the mean and the spread of every column from training samples; weights are left as they are."""
+        """Fit the scaling of every column to training samples; weights are unchanged."""
         self.standard.fit(FeatureExtractor.of(batch, self.needs).columns(self.columns) for batch in batches)
 
     @torch.inference_mode()
     def estimate(self, batch: Batch) -> Estimate:
-        """Mean and spread of every cell; clipped to what is physical."""
+        """Return mean and standard deviation of every cell, clipped to the physical range."""
         self.eval()
         mean, std = self(batch.to(self.label_mean.device))
         return Estimate(mean.clamp(0, 1).cpu().numpy(), std.cpu().numpy())
 
     @torch.inference_mode()
     def out_of_distribution(self, batch: Batch) -> NDArray[np.bool_]:
-        """Where a quantity is far from all that the network learned from, (batch, y, x)."""
+        """Return where a quantity is far from all training samples, (batch, y, x)."""
         readings = FeatureExtractor.of(batch.to(self.label_mean.device), self.needs)
         return np.asarray((self.standard.farthest(readings.columns(self.columns)) > STRANGE).cpu().numpy())
 
     def describe(self) -> dict[str, Any]:
-        """Return what is needed, beside the weights, to build the same network."""
+        """Return the parameters that, with the weights, rebuild the network."""
         return {"needs": asdict(self.needs), "shape": asdict(self.shape)}

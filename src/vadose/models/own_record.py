@@ -1,4 +1,4 @@
-"""Predictors relative to the place's own record, so that the product they come from does not matter."""
+"""Predictors relative to the place's own record, so that their product does not matter."""
 
 from dataclasses import replace
 
@@ -12,12 +12,12 @@ from vadose.models.batch import Batch
 def by_own_record(batch: Batch, needs: InputSpec) -> Batch:
     """Standardise some predictors by the history of each cell: (x - mean) / std over its observed steps.
 
-    A product that is another by a line of positive slope gives the same. The predictor is missing, at the moment and in
-    the history, where fewer steps than `min_steps` were observed or all were alike.
+    Products that are linearly related with a positive slope give the same result. The predictor is missing, at the time
+    and in the history, if fewer steps than `min_steps` were observed or all were equal.
 
     Args:
         batch: physical units, NaN where missing, in the order of the needs.
-        needs: that name the predictors and how many steps they take.
+        needs: names the predictors and their smallest number of steps.
     """
     cells, history = batch.cells, batch.history
     for name in needs.own_record.variables:
@@ -32,7 +32,7 @@ def by_own_record(batch: Batch, needs: InputSpec) -> Batch:
 
 
 def _record(steps: Tensor, min_steps: int) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over the steps, (batch, 1, y, x); NaN where there are too few or all are alike."""
+    """Return mean and standard deviation over the steps, (batch, 1, y, x); NaN with too few steps or equal ones."""
     there = torch.isfinite(steps)
     count = there.sum(dim=1, keepdim=True)
     values = steps.double().nan_to_num(0.0)
@@ -44,7 +44,7 @@ def _record(steps: Tensor, min_steps: int) -> tuple[Tensor, Tensor]:
 
 
 def _replaced(values: Tensor, axis: int, place: int, by: Tensor) -> Tensor:
-    """Return the same values with one variable replaced."""
+    """Return the values with one variable replaced."""
     parts = list(values.unbind(axis))
     parts[place] = by.to(values.dtype)
     return torch.stack(parts, dim=axis)

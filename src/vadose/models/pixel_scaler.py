@@ -1,4 +1,4 @@
-"""From physical units to what a network reads: decibel, centred, of unit spread, missing as 0 with its mask."""
+"""Scaling of physical units for a network: decibel, zero mean, unit standard deviation, 0 with a mask where missing."""
 
 import torch
 from torch import Tensor, nn
@@ -7,16 +7,16 @@ from vadose.dataset.scaling import ScalingStats
 from vadose.registry import PREDICTORS
 
 FARTHEST = 8.0
-"""Standard deviations from the mean beyond which a value is taken for no farther."""
+"""Limit of scaled values, standard deviations."""
 
 
 class PixelScaler(nn.Module):
-    """Scale the variables along one axis and append for each its presence (1 observed, 0 missing).
+    """Scale the variables along one axis and append their presence (1 observed, 0 missing).
 
     Args:
         names: the variables, in order.
-        scaling: mean and standard deviation of each over the training samples, in decibel where the variable is so.
-        axis: of the variables, counted from the end so that it holds for any number of leading axes.
+        scaling: mean and standard deviation of each over the training samples, in decibel where applicable.
+        axis: of the variables, counted from the end, independent of the number of leading axes.
     """
 
     mean: Tensor
@@ -31,7 +31,7 @@ class PixelScaler(nn.Module):
         self.register_buffer("std", torch.tensor([scaling.std[n] for n in names], dtype=torch.float32).reshape(shape))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Give scaled values and presence, twice as many along the axis."""
+        """Return scaled values and presence, twice as many along the axis."""
         scaled = values.clone()
         for index in self.decibel:
             power = values.select(self.axis, index)
@@ -42,5 +42,5 @@ class PixelScaler(nn.Module):
 
 
 def is_decibel(name: str) -> bool:
-    """Whether a network reads the variable as 10 log10 of its value."""
+    """Return whether a network reads the variable as 10 log10 of its value."""
     return name in PREDICTORS and PREDICTORS[name].decibel

@@ -1,4 +1,4 @@
-"""The size of the fusion network, and the parts of what it says."""
+"""Size of the fusion network, and the parts of its output."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ENCODERS: Mapping[str, EncoderShape] = {
     "small": EncoderShape(8, (2, 1, 1, 1), 16),
     "paper_size": EncoderShape(544, (2, 1, 1, 3), 1632),
 }
-"""Encoders by name: 0.15 and 0.01 GFLOP a chip, and for comparison 12, as many as the paper's Xception takes."""
+"""Encoders by name: 0.15 and 0.01 GFLOP per chip, and for comparison 12, as the paper's Xception."""
 
 
 Features = Annotated[int, pydantic.Field(ge=0, le=16_384)]
@@ -23,7 +23,7 @@ Noise = Annotated[float, pydantic.Field(ge=0, le=100)]
 
 def _named(encoder: object) -> object:
     if isinstance(encoder, str) and encoder not in ENCODERS:
-        raise ValueError(f"'{encoder}' is no encoder; known are {', '.join(ENCODERS)}")
+        raise ValueError(f"'{encoder}' is not an encoder; known are {', '.join(ENCODERS)}")
     return ENCODERS[encoder] if isinstance(encoder, str) else encoder
 
 

@@ -1,4 +1,4 @@
-"""The ground under a picture: where the corners of its cells lie, and how a panel shows it."""
+"""Extent of a picture: corners of its cells, and axes in degrees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from vadose.maps.plotting import style
 
 Array = NDArray[np.float64]
 MOST_CELLS = 1500
-"""Cells a side that a panel draws; of a larger map every n-th."""
+"""Largest number of cells a side in a panel; of a larger map, every n-th cell is drawn."""
 _KM_PER_DEGREE = 111.195
 
 
@@ -25,9 +25,9 @@ class PlotExtent:
     """Corners of the drawn cells of each zone of a map.
 
     Attributes:
-        corners: for each zone longitude and latitude, each (rows + 1, columns + 1), in degrees; longitudes run on over
-            180 where the map crosses the antimeridian.
-        step: every how many cells one is drawn.
+        corners: for each zone longitude and latitude, each (rows + 1, columns + 1), in degrees; longitudes continue
+            beyond 180 where the map crosses the antimeridian.
+        step: interval of the drawn cells.
     """
 
     corners: tuple[tuple[Array, Array], ...]
@@ -35,7 +35,7 @@ class PlotExtent:
 
     @classmethod
     def of(cls, zones: Sequence[xr.Dataset]) -> "PlotExtent":
-        """Ground under the zones of a map."""
+        """Return the extent of the zones of a map."""
         step = max(1, *(-(-max(zone.sizes["y"], zone.sizes["x"]) // MOST_CELLS) for zone in zones))
         corners = [_corners(zone, step) for zone in zones]
         middle = corners[0][0].flat[0]
@@ -43,28 +43,28 @@ class PlotExtent:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """West, south, east, north, in degrees."""
+        """Return west, south, east, north, degrees."""
         lon, lat = (np.concatenate([pair[axis].ravel() for pair in self.corners]) for axis in (0, 1))
         return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
 
     @property
     def stretch(self) -> float:
-        """Length of a degree of latitude in degrees of longitude, in the middle."""
+        """Return the length of a degree of latitude in degrees of longitude, at the centre."""
         _, south, _, north = self.bounds
         return float(1 / max(np.cos(np.deg2rad((south + north) / 2)), 0.05))
 
     @property
     def height(self) -> float:
-        """Height on the ground in units of the width."""
+        """Return the ratio of height to width on the ground."""
         west, south, east, north = self.bounds
         return self.stretch * (north - south) / (east - west)
 
     def subsample(self, values: Array) -> Array:
-        """Return the cells of a zone that are drawn."""
+        """Return the drawn cells of a zone."""
         return values[:: self.step, :: self.step]
 
     def frame(self, axes: Axes) -> None:
-        """Fit axes to the ground, with degrees along them."""
+        """Fit axes to the extent, labelled in degrees."""
         west, south, east, north = self.bounds
         axes.set(xlim=(west, east), ylim=(south, north), facecolor=style.BLANK)
         axes.set_aspect(self.stretch)
@@ -74,7 +74,7 @@ class PlotExtent:
         axes.tick_params(labelsize=8)
 
     def scale_bar(self, axes: Axes) -> None:
-        """Draw a bar of a round length, at most a quarter of the panel long."""
+        """Draw a scale bar of a round length, at most a quarter of the panel."""
         west, south, east, north = self.bounds
         quarter_km = _KM_PER_DEGREE * (east - west) / self.stretch / 4
         power = 10.0 ** np.floor(np.log10(quarter_km))

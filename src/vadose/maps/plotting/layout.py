@@ -1,4 +1,4 @@
-"""The page of a picture: three panels a row, with room for a colour bar or a legend below each, in inches."""
+"""Layout of a picture: three panels per row, each with room for a colour bar or a legend below, in inches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ _LEFT, _BETWEEN, _RIGHT = 0.75, 0.85, 0.3
 _HEAD, _TITLE, _TICKS = 0.8, 0.35, 0.35
 _BAR = 0.13
 FOOT = 0.75
-"""Room that a colour bar needs below its panel."""
+"""Height of a colour bar below its panel."""
 
 
 @dataclass(frozen=True, eq=False)
 class FigureLayout:
-    """A page of rows of panels.
+    """A page with rows of panels.
 
     Attributes:
         panel_height: height of every panel.
-        feet: room below the panels of each row.
+        feet: height below the panels of each row.
         figure: the page.
     """
 
@@ -34,7 +34,7 @@ class FigureLayout:
 
     @classmethod
     def blank(cls, height: float, feet: Sequence[float]) -> "FigureLayout":
-        """Return a page of panels of `height` in units of their width, with a room of these heights below each row."""
+        """Return a page of panels of `height` in units of their width, with these heights below each row."""
         panel = _WIDTH * min(max(height, 0.4), 1.7)
         page = _HEAD + sum(_TITLE + panel + _TICKS + foot for foot in feet)
         size = (_LEFT + 3 * _WIDTH + 2 * _BETWEEN + _RIGHT, page)
@@ -54,14 +54,14 @@ class FigureLayout:
             )
 
     def panel(self, row: int, column: int, title: str) -> Axes:
-        """Axes of a panel."""
+        """Return the axes of a panel."""
         axes = self._axes(row, column, _TITLE, self.panel_height)
         axes.set_title(title, fontsize=11)
         axes.set_anchor("N")
         return axes
 
     def foot(self, row: int, column: int) -> Axes:
-        """Axes in the room below a panel."""
+        """Return the axes below a panel."""
         return self._axes(row, column, _TITLE + self.panel_height + _TICKS, self.feet[row])
 
     def bar(self, row: int, column: int, mesh: QuadMesh, units: str) -> None:

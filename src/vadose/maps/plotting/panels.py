@@ -1,4 +1,4 @@
-"""The panels of a picture of a map."""
+"""Panels of a map picture."""
 
 import textwrap
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from vadose.maps.plotting import style
 from vadose.maps.plotting.extent import Array, PlotExtent
 
 _LINE = 48
-"""Letters in a line of the legend of flags."""
+"""Characters per line in the legend of flags."""
 
 
 def field(
     axes: Axes, ground: PlotExtent, values: Sequence[Array], cmap: str | Colormap, limits: tuple[float, float]
 ) -> QuadMesh:
-    """Draw a layer of every zone in colours between two limits; ground without a value stays blank."""
+    """Draw a layer of every zone in colours between two limits; cells without a value remain empty."""
     low, high = limits
     meshes = [
         axes.pcolormesh(lon, lat, ground.subsample(layer), cmap=cmap, vmin=low, vmax=high, rasterized=True)
@@ -34,7 +34,7 @@ def field(
 
 @dataclass(frozen=True)
 class FlagCombination:
-    """A combination of flags that is found in a map, with its colour and its share of the map's cells."""
+    """A combination of flags in a map, with its colour and its fraction of the map's cells."""
 
     quality: int
     colour: str
@@ -42,13 +42,13 @@ class FlagCombination:
 
     @property
     def text(self) -> str:
-        """What the legend says of it."""
+        """Return the text of the legend."""
         share = "under 1%" if self.share < 0.005 else f"{self.share:.0%}"
         return textwrap.fill(f"{style.words(self.quality)} ({share})", _LINE)
 
 
 def flag_combinations(quality: Sequence[NDArray[np.uint32]]) -> list[FlagCombination]:
-    """Return the most frequent combinations of flags of a map's zones, those that lack nothing first."""
+    """Return the most frequent combinations of flags of a map's zones, starting with no flag."""
     every = np.concatenate([layer.ravel() for layer in quality])
     found, counts = np.unique(every[every != NODATA], return_counts=True)
     order = sorted(zip(found.tolist(), counts.tolist(), strict=True), key=lambda pair: (pair[0] != 0, -pair[1]))
@@ -68,7 +68,7 @@ def flags(
 
 
 def legend(axes: Axes, found: Sequence[FlagCombination]) -> None:
-    """Name the colours of `flags` on axes of their own."""
+    """Draw the legend of `flags` on separate axes."""
     keys = [(lack.colour, lack.text) for lack in found]
     if sum(lack.share for lack in found) < 1 - 1e-9:
         keys.append((style.OTHERS, "other combinations"))
@@ -98,7 +98,7 @@ def agreement(axes: Axes, estimate: Array, truth: Array) -> None:
 
 
 def span(layers: Sequence[Array], outside: float) -> tuple[float, float]:
-    """Return the range of all values but the share `outside` at either end, widened to multiples of 0.01."""
+    """Return the range of all values except the fraction `outside` at either end, widened to multiples of 0.01."""
     every = np.concatenate([layer.ravel() for layer in layers])
     every = every[np.isfinite(every)]
     low, high = np.quantile(every, [outside, 1 - outside]) if every.size else (0.0, 0.0)

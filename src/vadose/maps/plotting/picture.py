@@ -1,4 +1,4 @@
-"""A map as a picture: soil moisture, its spread, quality flags, and the truth where it is known."""
+"""Picture of a map: soil moisture, its standard deviation, quality flags, and the truth where it is known."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +15,9 @@ from vadose.maps.plotting.panels import agreement, field, flag_combinations, fla
 
 UNITS = "m³ m⁻³"
 _LINE = 0.17
-"""Height of a line of the legend, in inches."""
+"""Height of a line of the legend, inches."""
 _OUTLIERS = 0.02
-"""Share of values at either end of a range that colours do not tell apart."""
+"""Fraction of values at either end that the colour range leaves out."""
 
 
 def picture(
@@ -28,21 +28,22 @@ def picture(
     truth: Sequence[xr.DataArray] = (),
     notice: str = "",
 ) -> Path:
-    """Draw a map as PNG: soil moisture, spread, quality flags; with the truth also truth, difference and scatter.
+    """Draw a map as PNG: soil moisture, standard deviation, quality flags; with the truth also truth, difference,
+    scatter.
 
     Args:
-        zones: the map's layers, one dataset for each UTM zone, as `read_map` or `Mosaic.zones` gives them.
+        zones: the map's layers, one dataset per UTM zone, from `read_map` or `Mosaic.zones`.
         path: the PNG file.
-        title: heading; the map's time, where it is known, stands below.
-        truth: the true soil moisture (y, x), m3 m-3, with its CRS: for each zone one array on a grid that holds the
+        title: heading; the time of the map, if known, is written below.
+        truth: the true soil moisture (y, x), m3 m-3, with its CRS: for each zone one array on a grid that contains the
             zone's cells, in any order; or none at all.
-        notice: a warning across the top, such as that data are simulated; empty for none.
+        notice: warning across the top, such as that data are simulated; empty for none.
 
     Returns:
         `path`.
 
     Raises:
-        VadoseError: no zone, or a truth that is not on the cells of every zone.
+        VadoseError: there is no zone, or the truth does not cover the cells of every zone.
     """
     if not zones:
         raise VadoseError(
@@ -59,9 +60,7 @@ def picture(
     moisture = sheet.panel(0, 0, "Soil moisture")
     sheet.bar(0, 0, field(moisture, ground, mean, style.MOISTURE, span([*mean, *true], _OUTLIERS)), UNITS)
     ground.scale_bar(moisture)
-    uncertain = field(
-        sheet.panel(0, 1, "Spread (one standard deviation)"), ground, std, style.SPREAD, span(std, _OUTLIERS)
-    )
+    uncertain = field(sheet.panel(0, 1, "Standard deviation"), ground, std, style.SPREAD, span(std, _OUTLIERS))
     sheet.bar(0, 1, uncertain, UNITS)
     flags(sheet.panel(0, 2, "Quality flags"), ground, quality, found)
     legend(sheet.foot(0, 2), found)
@@ -100,13 +99,13 @@ def _on_cells(truth: Sequence[xr.DataArray], zones: Sequence[xr.Dataset]) -> lis
 
 
 def _cells_of(truth: xr.DataArray | None, zone: xr.Dataset) -> xr.DataArray:
-    asked, remedy = f"maps: the truth in EPSG:{_epsg(zone)}", "Give it there, on a grid that holds the map's cells"
+    asked, remedy = f"maps: the truth in EPSG:{_epsg(zone)}", "Give it on a grid that contains the map's cells"
     if truth is None:
-        raise VadoseError(asked, "None is given in that projection", remedy)
+        raise VadoseError(asked, "It is missing in that projection", remedy)
     try:
         return truth.sel(x=zone["x"], y=zone["y"], method="nearest", tolerance=1.0).transpose("y", "x")
     except (KeyError, ValueError) as error:
-        raise VadoseError(asked, f"It is not on the cells of the map ({error})", remedy) from error
+        raise VadoseError(asked, f"It does not cover the cells of the map ({error})", remedy) from error
 
 
 def _epsg(array: xr.Dataset | xr.DataArray) -> int | None:
