@@ -1,4 +1,4 @@
-"""The whole configuration, and the rooms at work in their order."""
+"""Experiments: configuration, run directory, training and ablation."""
 
 from vadose.experiment.config import Experiment, read_experiment
 

@@ -1,4 +1,4 @@
-"""From an experiment to its sample store."""
+"""Building of the sample store of an experiment."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -35,17 +35,17 @@ def build_samples(
     progress: Progress | None = None,
     workers: int = 1,
 ) -> Report:
-    """Build the sample store of an experiment; a build that was stopped goes on.
+    """Build the sample store of an experiment; an interrupted build resumes.
 
     Args:
         experiment: with its samples.
-        store: where to write.
-        progress: told after each sensor.
-        workers: processes.
+        store: output folder.
+        progress: called after each sensor.
+        workers: number of processes.
 
     Raises:
-        VadoseError: what it is made from cannot be read or holds nothing, or something of a source that the samples
-            need lies in the archive and none of it can be read; nothing is written.
+        VadoseError: the archive or table is unreadable or empty, or all files of a source that the samples need are
+            unreadable; nothing is written.
     """
     BUILD.require_place(store, folder=True)
     samples = experiment.samples
@@ -54,17 +54,17 @@ def build_samples(
     if isinstance(samples, StoreSamples):
         raise VadoseError(
             f"samples: a store at {store} for the experiment '{experiment.name}'",
-            f"Its samples lie in {samples.store} already",
+            f"Its samples are in {samples.store} already",
             "Train on them with 'vadose train'",
         )
     return _collocate(experiment, samples, store, progress, workers)
 
 
 def store_of(experiment: Experiment, store: Path, progress: Progress | None = None, workers: int = 1) -> SampleStore:
-    """Return the sample store of an experiment, built when it is not there, or the one that the experiment names.
+    """Return the sample store of an experiment, built if it is missing, or the one that the experiment names.
 
     Raises:
-        VadoseError: as `build_samples`; or the store that is there was built from another table, period or other rules,
+        VadoseError: as `build_samples`; or the existing store was built from another table or period or by other rules,
             or is not the one that the experiment names.
     """
     if isinstance(experiment.samples, StoreSamples):
@@ -83,10 +83,10 @@ def store_of(experiment: Experiment, store: Path, progress: Progress | None = No
 
 
 def mapping_of(experiment: Experiment, samples: TableSamples) -> TableMapping:
-    """Return the mapping of a table, with the windows of the experiment.
+    """Return the column mapping of a table, with the windows of the experiment.
 
     Raises:
-        VadoseError: the mapping cannot be read, or it has windows of its own that are others.
+        VadoseError: the mapping is unreadable, or contains other windows.
     """
     mapping = TableMapping.read(samples.columns)
     if mapping.windows not in (TemporalPolicy(), experiment.windows):
@@ -99,7 +99,7 @@ def mapping_of(experiment: Experiment, samples: TableSamples) -> TableMapping:
 
 
 def _named(experiment: Experiment, named: Path, given: Path) -> SampleStore:
-    """Return the store that an experiment names, where it lies."""
+    """Return the store that an experiment names."""
     asked = f"samples: {named} for the experiment '{experiment.name}'"
     if given.exists() and given.resolve() != named.resolve():
         raise VadoseError(asked, f"Others are given: {given}", "Leave those out, or name them in the configuration")
@@ -111,7 +111,7 @@ def _named(experiment: Experiment, named: Path, given: Path) -> SampleStore:
 
 
 def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
-    """Return what of the samples' origin differs from the experiment; where an archive or a table lies does not
+    """Return the differences between the samples' origin and the experiment; the path of an archive or a table does not
     matter.
     """
     samples = experiment.samples
@@ -128,11 +128,11 @@ def _changed(made_from: Mapping[str, Any], experiment: Experiment) -> list[str]:
 
 @dataclass(frozen=True)
 class ArchiveSource:
-    """An archive of products and its sensors, opened when it is asked; it can be handed to another process.
+    """An archive of products with its sensors, opened at the first request; picklable.
 
     Attributes:
-        samples: which of them.
-        needs, windows: what is assembled.
+        samples: configuration of the samples.
+        needs, windows: input specification and temporal policy.
     """
 
     samples: ArchiveSamples
@@ -144,7 +144,7 @@ class ArchiveSource:
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """The six products."""
+        """Return the sources of the archive."""
         return tuple(open_sources(self.samples.archive))
 
     @cached_property
@@ -154,34 +154,34 @@ class ArchiveSource:
 
     @property
     def period(self) -> Period:
-        """Of the samples."""
+        """Return the sensors of the samples."""
         return Period.parse(self.samples.period)
 
     def read(self, sensor: Sensor) -> pd.DataFrame:
-        """Return readings near the moments of the period."""
+        """Return readings near the sample times of the period."""
         return self.insitu.read(sensor, _around(self.period, self.samples.labels.window_minutes))
 
     def times_of(self, sensor: Sensor) -> NDArray[np.datetime64]:
-        """Moments of a sensor's samples."""
+        """Return the sample times of a sensor."""
         passes = [source for source in self.sources if isinstance(source, Sentinel1)]
         return _times(sensor, self.samples, self.period, passes)
 
     def classes_of(self, sensor: Sensor) -> Mapping[str, str]:
-        """Land cover and climate at a sensor."""
+        """Return land cover and climate at a sensor."""
         return self.insitu.classes(sensor)
 
     @property
     def needed(self) -> list[Source]:
-        """The products that samples are made from."""
+        """Return the products of the samples."""
         also = ("sentinel1",) if self.samples.sample_times == "sentinel1" else ()
         return needed(self.sources, self.needs.names, also)
 
     def left_out(self) -> tuple[LeftOut, ...]:
-        """Return what of the needed products has not been read so far."""
+        """Return the files of the needed products that were left out so far."""
         return left_out_of(self.needed)
 
     def assemble(self, tile: Tile, span: Period) -> FeatureBuilder:
-        """All that was known of a tile."""
+        """Return the features of a tile at many times."""
         return FeatureBuilder.open(self.sources, tile, span, self.needs, self.windows)
 
 
@@ -211,10 +211,10 @@ def _allowed(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:
 
 
 def in_situ_archive(archive: Path) -> Path:
-    """Return the ISMN archive in a folder of products: `ismn`, or any zip archive whose name begins so.
+    """Return the ISMN archive in a folder of products: `ismn`, or any zip file whose name begins with it.
 
     Raises:
-        VadoseError: there is none.
+        VadoseError: it is missing.
     """
     found = [archive / "ismn", *sorted(archive.glob("ismn*.zip"))]
     for path in found:
@@ -245,13 +245,13 @@ def _passes(sensor: Sensor, period: Period, passes: list[Sentinel1]) -> NDArray[
 
 
 def _regular(period: Period, days: float) -> NDArray[np.datetime64]:
-    """Moments of a period, `days` apart, from the first noon on."""
+    """Return times of a period, `days` apart, from the first noon on."""
     noon = pd.Timestamp(period.start) + pd.Timedelta(hours=12)
     times = pd.date_range(noon, pd.Timestamp(period.end), freq=pd.Timedelta(days=days), inclusive="left")
     return nanoseconds(times.to_numpy())
 
 
 def _around(period: Period, minutes: float) -> Period:
-    """All that lies within some minutes of a moment of a period."""
+    """Return a period extended by some minutes at either end."""
     margin = np.timedelta64(round(minutes * 60e9), "ns")
     return Period(period.start - margin, period.end + margin)

@@ -1,4 +1,4 @@
-"""Spreads made true by sensors that were held out, and what the lack of a source costs."""
+"""Calibration of standard deviations on held-out sensors, and the cost of a missing source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from vadose.registry import SOURCES
 from vadose.report.text import interval, markdown_table, number
 
 MOST = 5000
-"""Samples of a fold that are estimated without each source in turn."""
+"""Largest number of samples of a fold that are estimated without each source in turn."""
 HEADER = (
     *("missing", "places", "sensors", "samples", "R over places", "ubRMSE over places", "RMSE over places"),
     *("R over sensors", "90 % interval holds", "places under 70 %"),
@@ -26,29 +26,29 @@ HEADER = (
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What the networks of a fold say of sensors that were held out, with the spread as they state it.
+    """Estimates of held-out sensors by the networks of a fold, with uncalibrated standard deviations.
 
     Attributes:
-        whole: estimates from all that was observed.
-        lacking: from all but one source, by its name.
+        whole: estimates from all sources.
+        lacking: estimates without one source, by its name.
     """
 
     whole: pd.DataFrame
     lacking: Mapping[str, pd.DataFrame]
 
     def with_spread_of(self, calibration: Calibration) -> "HeldOut":
-        """Return the same with the spread calibrated."""
+        """Return the estimates with calibrated standard deviations."""
         lacking = {source: calibrated(table, calibration) for source, table in self.lacking.items()}
         return HeldOut(calibrated(self.whole, calibration), lacking)
 
 
 def held_out(models: Sequence[Model], store: SampleStore, rows: NDArray[np.intp]) -> HeldOut:
-    """Estimate samples that the models have not seen, from all sources and without each in turn.
+    """Estimate held-out samples, from all sources and without each in turn.
 
     Args:
         models: of one fold.
-        store: that meets their needs.
-        rows: of the samples; without a source at most `MOST` of them, evenly.
+        store: meets their needs.
+        rows: of the samples; without a source at most `MOST` of them, evenly chosen.
     """
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).round().astype(int)]
     sources = [source for source in sources_of(models[0].needs) if source in SOURCES]
@@ -57,30 +57,30 @@ def held_out(models: Sequence[Model], store: SampleStore, rows: NDArray[np.intp]
 
 
 def calibrations(folds: Sequence[HeldOut]) -> tuple[Calibration, tuple[Calibration, ...]]:
-    """From what the folds say of their held-out sensors: one calibration for all networks, and one for each fold.
+    """Return, from the held-out sensors of the folds, one calibration for all networks, and one for each fold.
 
-    That of a fold rests on the others alone, so that it is judged on sensors that had no part in it; the spread of a
-    single fold stays as it is stated.
+    The calibration of a fold uses only the other folds, so that it is evaluated on sensors without a part in it; a
+    single fold remains uncalibrated.
     """
     others = [[fold for fold in folds if fold is not own] for own in folds]
     return _of(folds), tuple(_of(rest) if rest else UNCALIBRATED for rest in others)
 
 
 def calibrated(table: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
-    """Estimates whose spread is as it should be; its column `absent` says what was missing."""
+    """Return calibrated estimates; the column `absent` contains the missing sources."""
     factor = calibration.factor(table["absent"].to_numpy(np.uint32))
     return table.assign(soil_moisture_std=(table["soil_moisture_std"].to_numpy() * factor).astype(np.float32))
 
 
 def cost_of_lack(folds: Sequence[HeldOut], min_samples: int) -> pd.DataFrame:
-    """Skill and truth of the spread from all sources and without each in turn, on the same samples.
+    """Return skill and interval coverage from all sources and without each in turn, on the same samples.
 
     Args:
-        folds: with calibrated spreads.
-        min_samples: a sensor needs to be scored.
+        folds: with calibrated standard deviations.
+        min_samples: smallest number of samples of a scored sensor.
 
     Returns:
-        The columns of `HEADER`, as text, a row a source; empty where no sensor can be scored.
+        The columns of `HEADER`, as text, one row per source; empty if no sensor can be scored.
     """
     rows = []
     for source in ["", *folds[0].lacking]:
@@ -103,12 +103,12 @@ def _cell(row: Mapping[str, float], name: str) -> str:
 
 def chapter_of(cost: pd.DataFrame) -> str:
     """Return the table in Markdown."""
-    said = "Estimates of held-out samples by the same networks, with all that a source says taken away from them."
+    said = "Estimates of held-out samples by the same networks, with all data of one source removed."
     return f"{said}\n\n{markdown_table(HEADER, [tuple(row) for row in cost.itertuples(index=False)])}"
 
 
 def _same(fold: HeldOut) -> pd.DataFrame:
-    """Return the whole estimates of the samples that were estimated without each source, too."""
+    """Return the complete-input estimates of the samples that were also estimated without each source."""
     lacking = next(iter(fold.lacking.values()), fold.whole)
     keys = [*IDENTITY, "time"]
     return fold.whole[fold.whole.set_index(keys).index.isin(lacking.set_index(keys).index)]

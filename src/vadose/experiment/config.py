@@ -1,4 +1,4 @@
-"""An experiment as one YAML file: each room's own part, composed; unknown keys are refused."""
+"""Configuration of an experiment, one YAML file composed of the parts of each room; unknown keys are refused."""
 
 import os
 from dataclasses import replace
@@ -30,11 +30,11 @@ from vadose.registry import PREDICTORS, SOURCES
 from vadose.training.config import LARGEST_SEED, TrainingConfig
 
 SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated world, not from the Earth."
-"""What stands on everything that comes from a simulated world."""
+"""Notice on all results from a simulated world."""
 
 
 def is_simulated(archive: Path) -> bool:
-    """Whether an archive is a simulated Earth."""
+    """Return whether an archive is a simulated Earth."""
     return (archive / "world.json").exists()
 
 
@@ -51,11 +51,11 @@ def _readable(needs: InputSpec) -> InputSpec:
     unknown = sorted(needs.names - PREDICTORS.keys())
     past = needs.history
     if unknown:
-        raise ValueError(f"{', '.join(unknown)} is no predictor; known are {', '.join(PREDICTORS)}")
+        raise ValueError(f"{', '.join(unknown)} is not a predictor; known are {', '.join(PREDICTORS)}")
     if not needs.names:
-        raise ValueError("no predictor is named")
+        raise ValueError("there is no predictor")
     if any(len(set(names)) < len(names) for names in (needs.pixels, needs.cells, past.variables)):
-        raise ValueError("a predictor is named twice")
+        raise ValueError("a predictor is repeated")
     if past.variables and not (past.steps >= 1 and past.step_days > 0):
         raise ValueError("a history needs steps of 1 or more and step_days above 0")
     _own_record(needs)
@@ -69,7 +69,7 @@ def _own_record(needs: InputSpec) -> None:
         raise ValueError(f"own_record is for {', '.join(filter(carries_past, PREDICTORS))}, not for {', '.join(unfit)}")
     lacking = sorted(set(own.variables) - set(past.variables))
     if lacking:
-        raise ValueError(f"own_record of {', '.join(lacking)}, of which the history has nothing")
+        raise ValueError(f"own_record contains {', '.join(lacking)}, which the history does not")
     if set(own.variables) & set(needs.pixels):
         raise ValueError("own_record is for cells, not for pixels")
     if own.variables and not 2 <= own.min_steps <= past.steps:
@@ -81,12 +81,12 @@ def _own_record(needs: InputSpec) -> None:
 def _of_sources(windows: TemporalPolicy) -> TemporalPolicy:
     unknown = sorted(windows.max_age_days.keys() - SOURCES.keys())
     if unknown:
-        raise ValueError(f"{', '.join(unknown)} is no source; known are {', '.join(SOURCES)}")
+        raise ValueError(f"{', '.join(unknown)} is not a source; known are {', '.join(SOURCES)}")
     return windows
 
 
 class Section(BaseModel):
-    """A part of the configuration: unchangeable, closed to keys it does not know."""
+    """Part of a configuration: immutable, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -192,7 +192,7 @@ class SplitPlan(Section):
 
     @property
     def by_year(self) -> bool:
-        """Whether its parts are apart in time, not in space."""
+        """Return whether its parts are separated in time, not in space."""
         return self.grouping.by == "year"
 
     @model_validator(mode="after")
@@ -209,15 +209,15 @@ class SplitPlan(Section):
 
 Baseline = Literal["smap", "smap_usda", "gldas", "smap_gldas", "trees", "change_detection", "climatology"]
 PRODUCTS_JUDGED: tuple[Baseline, ...] = ("smap", "smap_usda", "gldas")
-"""Rivals that are products; each is also judged linearly rescaled on the training stations."""
+"""Baselines that are products; each is also evaluated linearly rescaled on the training stations."""
 RESCALED = "_rescaled"
-"""What stands behind the name of a product that is rescaled."""
+"""Suffix of the name of a rescaled product."""
 LOOKS = ("vv", "incidence_angle")
-"""The past that change detection reads."""
+"""History of change detection."""
 
 
 class Experiment(Section):
-    """An experiment: everything that a run is made from.
+    """An experiment: all inputs of a run.
 
     Attributes:
         name: name of the run.
@@ -246,29 +246,29 @@ class Experiment(Section):
     min_samples: int = Field(default=20, ge=2, le=10_000_000)
 
     def allowing_unread(self, allowed: bool = True) -> "Experiment":
-        """Return the same, where it is allowed with samples that do without a source that cannot be read."""
+        """Return the experiment, if allowed with samples that leave out unreadable sources."""
         if not allowed or not isinstance(self.samples, ArchiveSamples):
             return self
         return self.model_copy(update={"samples": self.samples.model_copy(update={"allow_unread": True})})
 
     @property
     def ensemble_size(self) -> int:
-        """Number of networks in each fold."""
+        """Return the number of networks in each fold."""
         return sum(part.size for part in self.ensemble)
 
     @property
     def network_needs(self) -> InputSpec:
-        """What the network reads."""
+        """Return the inputs of the network."""
         return replace(self.needs, halo=self.network.encoder.halo if self.needs.pixels else 0)
 
     @property
     def store_needs(self) -> InputSpec:
-        """What the samples hold: the network's needs, and the cell means of its pixels for the trees."""
+        """Return the contents of the samples: the network's needs, and the cell means of its pixels for the trees."""
         return replace(self.network_needs, cells=self.cells, own_record=OwnRecord())
 
     @property
     def gathered_needs(self) -> InputSpec:
-        """What samples are gathered with: as `store_needs`, and the past that the baselines read."""
+        """Return the needs of collocation: `store_needs`, and the history of the baselines."""
         held = self.store_needs
         read = self.baseline_needs("change_detection") if "change_detection" in self.baselines else None
         extra = read.history.variables if read else ()
@@ -277,12 +277,12 @@ class Experiment(Section):
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Every predictor as a cell value, without repetition."""
+        """Return all predictors as cell values, without repetition."""
         return tuple(dict.fromkeys((*self.needs.cells, *self.needs.pixels)))
 
     @property
     def scored_baselines(self) -> tuple[str, ...]:
-        """The baselines, each product followed by itself on the line that fits the training stations best."""
+        """Return the baselines, each product followed by its linear rescaling to the training stations."""
         return tuple(
             name
             for baseline in self.baselines
@@ -290,7 +290,7 @@ class Experiment(Section):
         )
 
     def baseline_needs(self, baseline: str) -> InputSpec | None:
-        """Return what a baseline reads; None when the experiment lacks any of its predictors."""
+        """Return the inputs of a baseline; None if the experiment lacks any of its predictors."""
         past = self.needs.history
         match baseline:
             case "trees":
@@ -307,7 +307,7 @@ def read_experiment(path: StrPath) -> Experiment:
     """Read a configuration; paths in it are relative to its folder.
 
     Raises:
-        VadoseError: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
+        VadoseError: it is unreadable, or keys are unknown, missing or of the wrong type; each is named.
     """
     asked = f"experiment: the configuration {path}"
     path = Path(path)

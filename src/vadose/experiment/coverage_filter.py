@@ -1,4 +1,4 @@
-"""Rivals that speak of few samples are judged apart, so that they take none from the others."""
+"""Separate evaluation of baselines with few estimates, so that the others keep their samples."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ from vadose.evaluation import matched, per_sensor, summary
 from vadose.report.text import counted
 
 ENOUGH = 0.95
-"""Part of the samples that a baseline must have an estimate for, to stand in the table with the others."""
+"""Smallest fraction of samples with an estimate of a baseline in the common table."""
 
 
 def coverage_filter(products: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Return the products that have an estimate for nearly all samples, the first of all among them, and the others."""
+    """Return the products with an estimate for nearly all samples, with the first of all, and the others."""
     first = next(iter(products))
     dense = {
         name for name, table in products.items() if name == first or table["soil_moisture"].notna().mean() >= ENOUGH
@@ -25,8 +25,8 @@ def coverage_filter(products: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.
 
 
 def note_of(name: str, table: pd.DataFrame, first: str, judged: pd.DataFrame, min_samples: int) -> str:
-    """Return what a sparse baseline scores on its own samples, and the first product on the same."""
-    part = f"{name} has an estimate for {table['soil_moisture'].notna().mean():.0%} of the samples, and stands apart"
+    """Return the scores of a sparse baseline on its own samples, and of the first product on the same."""
+    part = f"{name} has an estimate for {table['soil_moisture'].notna().mean():.0%} of the samples and is scored apart"
     try:
         both = matched({first: judged, name: table})
     except VadoseError:

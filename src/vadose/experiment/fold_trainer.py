@@ -1,4 +1,4 @@
-"""The models of one fold: taken from the run where they are done, fitted where they are not."""
+"""Models of one fold: loaded from the run if finished, otherwise fitted."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -33,20 +33,20 @@ from vadose.variables import IDENTITY
 LOGGER = logging.getLogger(__name__)
 
 Reporter = Callable[[str, dict[str, float]], None]
-"""Is told what is being done, and the figures of its latest step."""
+"""Called with the current step, and its latest figures."""
 
 
 @dataclass(frozen=True, eq=False)
 class FoldTrainer:
-    """One fold of an experiment at work.
+    """Trainer of one fold of an experiment.
 
     Attributes:
-        experiment: what is fitted, and how.
-        run: where it is kept.
+        experiment: configuration.
+        run: output of the models.
         fold: number of the fold.
         places: its samples.
-        report: is told of every epoch.
-        machine: what trains the networks.
+        report: called after every epoch.
+        machine: compute configuration of the networks.
     """
 
     experiment: Experiment
@@ -57,11 +57,11 @@ class FoldTrainer:
     machine: ComputeConfig = DEFAULT
 
     def network(self) -> list[Model]:
-        """Return the fusion network, each member of it."""
+        """Return all members of the fusion network."""
         return self._networks(NETWORK, self.experiment.network_needs, self.experiment.ensemble_size)
 
     def baseline(self, baseline: str) -> list[Model]:
-        """Return a baseline; none, when the experiment or its samples lack any of its predictors."""
+        """Return the members of a baseline; none if the experiment or its samples lack any of its predictors."""
         needs = needs_met(self.experiment, baseline, self.places.store)
         if needs is None:
             return []
@@ -70,12 +70,12 @@ class FoldTrainer:
         if not _done(self.run.checkpoint(self.fold, baseline, 0)):
             self.report(f"fold {self.fold}: {baseline}", {})
             models = self._baselines(baseline, needs)
-            for member, model in reversed(list(enumerate(models))):  # the first, when it is there, says that all are
+            for member, model in reversed(list(enumerate(models))):  # the first one marks that all are finished
                 save(model, self.run.checkpoint(self.fold, baseline, member), self._made_from())
         return [load(folder) for folder in self._members(baseline)]
 
     def _products(self) -> dict[str, str]:
-        """Of which product each predictor was that a model may have learned from."""
+        """Return the product of each predictor in the training samples."""
         names, products = self.experiment.store_needs.names, self.places.store.products
         return {name: product for name, product in products.items() if name in names}
 
@@ -102,7 +102,7 @@ class FoldTrainer:
     def _member(self, name: str, needs: InputSpec, member: int) -> Model:
         folder = self.run.checkpoint(self.fold, name, member)
         if _done(folder):
-            LOGGER.info("fold %d: %s-%d is trained already", self.fold, name, member)
+            LOGGER.info("fold %d: %s-%d is already trained", self.fold, name, member)
             return load(folder)
         schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + member)
         state = folder.with_name(f"{folder.name}.state")
@@ -133,7 +133,7 @@ class FoldTrainer:
 
 
 def needs_met(experiment: Experiment, baseline: str, store: SampleStore) -> InputSpec | None:
-    """Return what a baseline reads; None when the experiment or its samples lack any of it."""
+    """Return the inputs of a baseline; None if the experiment or its samples lack any of them."""
     needs = experiment.baseline_needs(baseline)
     return None if needs is None or needs.differences(store.holds) else needs
 

@@ -1,4 +1,4 @@
-"""Which samples an experiment learns from and which it is judged on."""
+"""Folds of an experiment: training, validation and test samples."""
 
 from collections.abc import Sequence
 
@@ -25,22 +25,22 @@ from vadose.fusion import InputSpec
 
 
 def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> list[Fold]:
-    """Return the folds of the labelled samples, each proved to share no place, or by year no time, between its parts.
+    """Return the folds of the labelled samples, each verified to share no place, or by year no time, between its parts.
 
     Args:
         plan: of the split.
         store: of the samples.
-        history_days: what a model looks back on: the gap of a split by year, where the plan names no other.
+        history_days: length of a model's history: the default gap of a split by year.
 
     Raises:
-        VadoseError: no labels, too few places or years, or two parts of a fold that are not apart.
+        VadoseError: there are no labels, too few places or years, or two parts of a fold are not separate.
     """
     rows = np.flatnonzero(np.isfinite(store.labels(store.rows)))
     if not len(rows):
         raise VadoseError(
             f"training: labelled samples of {store.path}",
             f"0 of {len(store)} have a label",
-            "Give samples with measured soil moisture; those without can be estimated",
+            "Give samples with in-situ soil moisture; samples without it can only be estimated",
         )
     index = store.index.iloc[rows]
     gap_days = history_days if plan.gap_days is None else plan.gap_days
@@ -49,7 +49,7 @@ def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> 
 
 
 def way_of(plan: SplitPlan) -> str:
-    """Return the way of the split in words."""
+    """Return a description of the split."""
     if plan.test_years:
         return f"{', '.join(map(str, plan.test_years))} held out"
     apart = f"{plan.grouping.block_degrees:g} degree block" if plan.grouping.by == "block" else plan.grouping.by
@@ -60,16 +60,16 @@ def way_of(plan: SplitPlan) -> str:
 
 
 def learned_from(index: pd.DataFrame, fold: Fold) -> NDArray[np.bool_]:
-    """Whether a fold's models have learned from the sensor of each of its test rows: never, but by year."""
+    """Return whether a fold's models were trained on the sensor of each test row: never, except by year."""
     learned, judged = (index.iloc[rows][list(IDENTITY)] for rows in ([*fold.train, *fold.validation], fold.test))
     return np.asarray(pd.MultiIndex.from_frame(judged).isin(pd.MultiIndex.from_frame(learned)))
 
 
 def check_observed(needs: InputSpec, store: SampleStore, folds: Sequence[Fold]) -> None:
-    """Make sure that every predictor was observed among the training samples of every fold.
+    """Verify that every predictor was observed among the training samples of every fold.
 
     Raises:
-        VadoseError: one was not; the message names each with its folds.
+        VadoseError: a predictor was not; the message names it with its folds.
     """
     unobserved = [(name, n) for n, fold in enumerate(folds) for name in never_observed(store, fold.train, needs)]
     if unobserved:
@@ -81,7 +81,7 @@ def check_observed(needs: InputSpec, store: SampleStore, folds: Sequence[Fold]) 
 
 
 def _held_out(plan: SplitPlan, index: pd.DataFrame) -> list[Fold]:
-    """Return what each fold tests on, and all else to train on."""
+    """Return the test rows of each fold, and all others for training."""
     if plan.test_years:
         return [years(index, plan.test_years)]
     if plan.test_fraction:
@@ -91,7 +91,7 @@ def _held_out(plan: SplitPlan, index: pd.DataFrame) -> list[Fold]:
 
 
 def _apart(plan: SplitPlan, index: pd.DataFrame, fold: Fold, gap_days: float) -> Fold:
-    """Return a fold with its validation rows, proved to have its parts apart."""
+    """Return a fold with its validation rows, verified to have separate parts."""
     if plan.by_year:
         fold = temporal_split(index, fold, plan.validation_fraction, gap_days)
         check_leakage(index, (fold.train, fold.validation, fold.test), buffer_km=None, gap_days=gap_days)

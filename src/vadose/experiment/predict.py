@@ -1,4 +1,4 @@
-"""Estimates from a run: of any sample store."""
+"""Estimates of a sample store by a run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,21 +25,21 @@ def predict_store(
 ) -> pd.DataFrame:
     """Estimate every sample of a store by the networks of a run, and write the table as Parquet.
 
-    A sensor is estimated by those networks, as one, that have not learned from its place; see `estimate_held_out`,
-    whose column `seen_in_training` says where there is none and all of them spoke. A predictor that the store lacks
-    counts as missing, as one that an archive lacks.
+    A sensor is estimated by the ensemble of the networks that were not trained on its place; see `estimate_held_out`,
+    whose column `seen_in_training` is true where all networks were. A predictor that the store lacks counts as missing,
+    as one that an archive lacks.
 
     Args:
         folder: of the run.
         store: of samples; labels are not needed.
         out: of the table.
-        report: told how many are done, of how many.
-        tell: told what the samples have otherwise than the networks learned it.
+        report: called with the number of finished samples and their total.
+        tell: called with differences between the samples and the training samples.
 
     Raises:
-        VadoseError: no run, one that was interrupted, no store, or a store that has nothing of what the networks need,
-            or its history in other steps, or published numbers in other units than they learned from; or `out` cannot
-            be written, or is something else than an earlier result of the same.
+        VadoseError: the run is missing or incomplete; the store is missing, has none of the needed predictors, other
+            history steps, or published numbers in other units than the training samples; or `out` is not writable, or
+            is not an earlier result of the same request.
     """
     request = Request.of("estimate", out, run=folder, store=store)
     run = Run(folder)
@@ -58,7 +58,7 @@ def estimate_store(
     """Estimate every sample of a store as `predict_store` does; nothing is written.
 
     Returns:
-        The estimates, and how the inputs differ from those of the training, one line each.
+        The estimates, and the differences between the inputs and the training samples, one line each.
     """
     experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
     require_same(run.input_calibrations(), samples, members[0].model.needs.names)
@@ -72,6 +72,6 @@ def estimate_store(
 
 
 def _coverage(quality: pd.Series, needs: InputSpec) -> dict[str, float]:
-    """Part of the estimates that each source of the networks was observed for, 0..1, by its name."""
+    """Return the fraction of estimates with an observation of each source, 0..1, by its name."""
     sources = sorted({source_of(name) for name in needs.names})
     return {source: float((quality & int(Quality.missing(source)) == 0).mean()) for source in sources}

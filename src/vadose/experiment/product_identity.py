@@ -1,4 +1,4 @@
-"""What networks learned by the name of a predictor, what they meet, and what follows from the difference, in words."""
+"""Differences between the products of the training samples and of the inputs, and their consequences."""
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -15,22 +15,22 @@ from vadose.variables import (
 
 Products = Mapping[str, str]
 CHECKPOINT_PRODUCTS = "products"
-"""Key of a checkpoint's origin: of which product each predictor was."""
+"""Key of a checkpoint's origin: the product of each predictor."""
 
 
 def products_of_run(networks: Iterable[Path]) -> dict[str, str]:
-    """Of which product each predictor was that the networks of a run learned from.
+    """Return the product of each predictor in the training samples of the networks of a run.
 
     Raises:
-        VadoseError: a checkpoint cannot be read, or does not tell.
+        VadoseError: a checkpoint is unreadable, or does not contain the products.
     """
     products: dict[str, str] = {}
     for path in networks:
         made_from = origin(path)
         if CHECKPOINT_PRODUCTS not in made_from:
             raise VadoseError(
-                f"run: the products that {path} learned from",
-                "It was written before checkpoints told them, and a predictor may have been another quantity",
+                f"run: the products in the training of {path}",
+                "The checkpoint does not contain them (older version); a predictor may have been another quantity",
                 "Train again",
             )
         products |= made_from[CHECKPOINT_PRODUCTS]
@@ -40,17 +40,17 @@ def products_of_run(networks: Iterable[Path]) -> dict[str, str]:
 def differences(
     needs: InputSpec, learned: Products, held: Collection[str], met: Products, where: str
 ) -> tuple[str, ...]:
-    """Return what differs between what networks learned and what they meet, a line each, and what is done about it.
+    """Return the differences between training samples and inputs, one line each, with the consequence.
 
-    A SMAP product never stands for another, unless the network reads it relative to the place's own record. Another
-    level, convention or soil map under the same name is used as it is.
+    A SMAP product never replaces another one, unless the network reads it relative to the place's own record. Another
+    level, convention or soil map under the same name is used unchanged.
 
     Args:
-        needs: of the networks, by the names that they learned.
-        learned: product of each predictor.
-        held: names of the predictors that there are now.
+        needs: of the networks, by the names in the training samples.
+        learned: product of each predictor in the training samples.
+        held: names of the available predictors.
         met: product of each of these.
-        where: what holds them, such as "the archive".
+        where: what contains them, such as "the archive".
     """
     absent = {name: _stand_in(name, held) for name in sorted(needs.names) if name not in held}
     bare = [name for name, other in absent.items() if not other]
@@ -70,17 +70,18 @@ def _stand_in(name: str, held: Collection[str]) -> str:
 
 def _instead(name: str, other: str, needs: InputSpec, learned: Products, where: str) -> str:
     met = (
-        f"the network learned {learned.get(name, product_of(name))} ({name}), {where} has {product_of(other)} ({other})"
+        f"the network was trained on {learned.get(name, product_of(name))} ({name}), "
+        f"{where} has {product_of(other)} ({other})"
     )
     if name in needs.own_record.variables:
-        return f"{met}: read relative to the place's own record, as the experiment declares"
+        return f"{met}: read relative to the place's own record, as the experiment states"
     return f"{met}: not the same input, so that it counts as missing ({Quality.missing(source_of(name)).name})"
 
 
 def _other(names: list[str], learned: str, met: str, where: str) -> str:
     because = ""
     if {learned, met} == {GAMMA0, GAMMA0_RTC}:
-        because = "; they differ where the ground slopes"
+        because = "; they differ on slopes"
     elif SIGMA0 in (learned, met):
-        because = "; gamma0 = sigma0 / cos(incidence angle), and the angle is not known where sigma0 stands"
-    return f"{', '.join(names)}: the network learned {learned}, {where} has {met}: used as it is{because}"
+        because = "; gamma0 = sigma0 / cos(incidence angle), and the angle of sigma0 is unknown"
+    return f"{', '.join(names)}: the network was trained on {learned}, {where} has {met}: used unchanged{because}"

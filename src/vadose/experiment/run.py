@@ -1,4 +1,4 @@
-"""The folder of a run: what it was made from, its samples, its models, its estimates and its scorecard."""
+"""Folder of a run: configuration, samples, models, estimates and scorecard."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ CALIBRATION = "calibration.json"
 
 @dataclass(frozen=True, repr=False)
 class Run(Summarised):
-    """A folder that holds all that came of an experiment."""
+    """A folder with all results of an experiment."""
 
     folder: Path
 
@@ -41,29 +41,29 @@ class Run(Summarised):
             str(row["product"]): f"R {row['r']:.3f}, ubRMSE {row['ubrmse']:.4f} m3 m-3, {row['sensors']:,} sensors"
             for _, row in headline.iterrows()
         }
-        return f"Run {self.folder}", {"experiment": name, **(scores or {"scores": "none, the run is not complete"})}
+        return f"Run {self.folder}", {"experiment": name, **(scores or {"scores": "none, the run is incomplete"})}
 
     @property
     def headline(self) -> pd.DataFrame:
-        """Mean scores of each model at held-out sensors; empty while the run is not complete.
+        """Return mean scores of each model at held-out sensors; empty if the run is incomplete.
 
         Raises:
-            VadoseError: the scorecard cannot be read.
+            VadoseError: the scorecard is unreadable.
         """
         path = self.folder / "scorecard.json"
         return pd.DataFrame(files.read_json(path).get("headline") if path.exists() else [])
 
     @property
     def scorecard(self) -> Path:
-        """Markdown page of its scores."""
+        """Return the Markdown page of the scores."""
         return self.folder / "scorecard.md"
 
     @property
     def headline_text(self) -> str:
-        """The scores as a table for a terminal.
+        """Return the scores as a table for a terminal.
 
         Raises:
-            VadoseError: the run is not complete.
+            VadoseError: the run is incomplete.
         """
         return console_summary(self.scorecard)
 
@@ -71,13 +71,13 @@ class Run(Summarised):
         """Read the estimates of a model at held-out sensors.
 
         Raises:
-            VadoseError: the run has none of such a model.
+            VadoseError: the run has none of this model.
         """
         path = self.folder / "predictions" / f"{model}.parquet"
         if not path.is_file():
             known = ", ".join(sorted(one.stem for one in path.parent.glob("*.parquet"))) or "none"
             asked = f"run: estimates of '{model}'"
-            raise VadoseError(asked, f"{self.folder} has those of {known}", "Name one of these")
+            raise VadoseError(asked, f"{self.folder} has estimates of {known}", "Name one of these")
         return pd.read_parquet(path)
 
     @property
@@ -87,23 +87,23 @@ class Run(Summarised):
 
     @property
     def declaration(self) -> Path:
-        """What it was made from."""
+        """Return the path of the configuration."""
         return self.folder / "experiment.json"
 
     @property
     def split(self) -> Path:
-        """Which samples each of its models learned from, and which it is judged on."""
+        """Return the path of the split: training, validation and test samples of each fold."""
         return self.folder / "folds.parquet"
 
     def checkpoint(self, fold: int, model: str, member: int) -> Path:
-        """Where one fitted model lies."""
+        """Return the path of one fitted model."""
         return self.folder / f"fold-{fold}" / f"{model}-{member}"
 
     def networks(self) -> list[Path]:
-        """Where the fusion networks of all folds lie.
+        """Return the paths of the fusion networks of all folds.
 
         Raises:
-            VadoseError: the folder holds no run, or one whose networks are not all trained.
+            VadoseError: the folder contains no run, or one whose networks are not all trained.
         """
         experiment = self.experiment()
         folds = split_table.read(self.split)["fold"].unique()
@@ -126,31 +126,31 @@ class Run(Summarised):
         return [load(path) for path in self.networks()]
 
     def input_calibrations(self) -> dict[str, LinearCalibration]:
-        """Calibrations of the predictors in the training samples.
+        """Return the calibrations of the predictors in the training samples.
 
         Raises:
-            VadoseError: a checkpoint cannot be read.
+            VadoseError: a checkpoint is unreadable.
         """
         return merged(origin(path) for path in self.networks())
 
     def experiment(self) -> Experiment:
-        """Return what the run was made from.
+        """Return the configuration of the run.
 
         Raises:
-            VadoseError: the folder holds no run.
+            VadoseError: the folder contains no run.
         """
-        asked, remedy = f"run: {self.folder}", "Give the folder that 'vadose train' made"
+        asked, remedy = f"run: {self.folder}", "Give the folder that 'vadose train' wrote"
         try:
             content = files.read_json(self.declaration)
         except files.Unreadable as error:
-            raise VadoseError(asked, f"It holds no readable experiment.json: {error.problem}", remedy) from error
+            raise VadoseError(asked, f"It contains no readable experiment.json: {error.problem}", remedy) from error
         return files.validated(Experiment, content.get("made_from"), f"run: {self.declaration}", remedy)
 
     def declare(self, experiment: Experiment) -> None:
-        """Write what the run is made from.
+        """Write the configuration of the run.
 
         Raises:
-            VadoseError: the folder holds a run of another experiment.
+            VadoseError: the folder contains a run of another experiment.
         """
         made_from = json.loads(experiment.model_dump_json())
         if self.declaration.exists():
@@ -159,16 +159,16 @@ class Run(Summarised):
             if changed:
                 raise VadoseError(
                     f"run: {self.folder} for the experiment '{experiment.name}'",
-                    f"It holds a run with another {', '.join(changed)}",
+                    f"It contains a run with another {', '.join(changed)}",
                     "Give another --out, or remove the folder",
                 )
         files.write_json(self.declaration, files.metadata("experiment", made_from))
 
     def calibration(self) -> Calibration:
-        """Of the spread of its networks; as they state it where the run does not tell.
+        """Return the calibration of its networks; uncalibrated if the run has none.
 
         Raises:
-            VadoseError: what the run tells cannot be read.
+            VadoseError: the calibration is unreadable.
         """
         path = self.folder / CALIBRATION
         if not path.exists():
@@ -185,12 +185,12 @@ class Run(Summarised):
             ) from error
 
     def write_calibration(self, calibration: Calibration) -> None:
-        """Keep the calibration of the spread of all networks together."""
+        """Write the calibration of all networks together."""
         said = files.metadata("calibration", {"held_out_sensors": calibration.sensors})
         files.write_json(self.folder / CALIBRATION, said | asdict(calibration))
 
     def write_estimates(self, model: str, estimates: pd.DataFrame) -> None:
-        """Keep a model's estimates of the held-out sensors."""
+        """Write a model's estimates of the held-out sensors."""
         write_estimates(self.folder / "predictions" / f"{model}.parquet", estimates, self.experiment(), model)
 
 
@@ -202,14 +202,14 @@ def write_estimates(
     inputs: Sequence[str] = (),
     request: str = "",
 ) -> None:
-    """Write a table of estimates as Parquet, with the declaration of what made it in its attributes.
+    """Write a table of estimates as Parquet, with its provenance in the attributes.
 
     Args:
         path: of the file.
-        estimates: a row a sample.
-        experiment: that the model learned in.
+        estimates: one row per sample.
+        experiment: of the training.
         model: its name.
-        inputs: what the samples have otherwise than the model learned it, a line each.
+        inputs: differences between the samples and the training samples, one line each.
         request: mark of the request that made them.
     """
     made_from = {"model": model, "experiment": json.loads(experiment.model_dump_json())}

@@ -1,4 +1,4 @@
-"""Scores of finished estimates, and of any product that lies on a grid."""
+"""Scores of finished estimates and of gridded products."""
 
 import logging
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from vadose.report.triple_collocation import TRIPLE, triple_markdown
 
 LOGGER = logging.getLogger(__name__)
 EVALUATION = Request("evaluate", "")
-"""By which it is known, before anything is read, whether a scorecard can be written."""
+"""Files of a scorecard, checked in advance to be writable."""
 
 
 def score_products(
@@ -43,19 +43,19 @@ def score_products(
     literature: str = "",
     triple: bool = False,
 ) -> Scorecard:
-    """Score products on the samples that all of them have, and write the scorecard where a folder is given.
+    """Score products on their common samples, and write the scorecard if a folder is given.
 
     Args:
-        products: tables of estimates or gridded ones; differences are to the first.
-        out: folder of the scorecard; none is written without it.
-        min_samples: a sensor needs to be scored.
-        sensors: where gridded products are sampled, see `gathered`.
+        products: tables of estimates or gridded products; differences are relative to the first.
+        out: folder of the scorecard; by default none is written.
+        min_samples: smallest number of samples of a scored sensor.
+        sensors: at which gridded products are sampled, see `gathered`.
         literature: "published", or a folder of publications to compare the first product with; empty for none.
-        triple: whether errors are estimated by triple collocation too, of three products, or of two and the sensor.
+        triple: whether errors are also estimated by triple collocation, of three products, or of two and the sensor.
 
     Raises:
-        VadoseError: as `gathered`, `score` and `publications`; simulated samples are to be compared with publications;
-            or the folder holds another result.
+        VadoseError: as `gathered`, `score` and `publications`; simulated samples are compared with publications; or the
+            folder contains another result.
     """
     if out is None:
         return _scored(products, min_samples, sensors, literature, triple)
@@ -89,7 +89,7 @@ def _scored(
 
 
 def setting_of(product: Product, table: pd.DataFrame) -> Setting:
-    """How the samples of a product were kept from its training, and its resolution, where its table declares them."""
+    """Return the split of a product's samples and its resolution, if its table states them."""
     try:
         experiment = Experiment.model_validate(product.attrs["made_from"]["experiment"])
     except (KeyError, TypeError, ValueError):
@@ -108,14 +108,14 @@ def _works(literature: str, simulated: bool) -> tuple[Publication, ...]:
     if simulated:
         raise VadoseError(
             f"evaluate: simulated samples against {literature} figures",
-            "What is simulated says nothing of works on the Earth",
+            "Simulated samples are not comparable with figures for the Earth",
             "Score estimates at real sensors, or leave --literature out",
         )
     return publications() if literature == PUBLISHED else publications(Path(literature))
 
 
 def _completed(found: Gathered, requested: Sequence[Product]) -> dict[str, pd.DataFrame]:
-    """Return the tables, those of a run with the distance to its places of training."""
+    """Return the tables, those of a run with the distance to its training places."""
     tables = dict(found.tables)
     for product in requested:
         split = Run(product.path.parent.parent).split

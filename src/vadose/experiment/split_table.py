@@ -1,4 +1,4 @@
-"""The split of a run as a table beside its models: who learned, who stopped, who was judged, and when."""
+"""Table of the split of a run: training, validation and test sensors of each fold, by year."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ SHOWN = 5
 
 
 def table_of(folds: Sequence[Fold], index: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each sensor and year in each part of each fold.
+    """Return one row per sensor and year in each part of each fold.
 
     Args:
         folds: of the samples of `index`.
@@ -40,10 +40,10 @@ def table_of(folds: Sequence[Fold], index: pd.DataFrame) -> pd.DataFrame:
 
 
 def save_or_verify(table: pd.DataFrame, path: Path) -> None:
-    """Write the split of a run, or make sure that it is the one that was written when the run began.
+    """Write the split of a run, or verify that it agrees with the existing one.
 
     Raises:
-        VadoseError: it is another; the message tells where they differ.
+        VadoseError: it differs; the message names the differences.
     """
     if path.exists():
         _check_same(read(path), table, path)
@@ -58,7 +58,7 @@ def read(path: Path) -> pd.DataFrame:
     """Return the split of a run.
 
     Raises:
-        VadoseError: it cannot be read.
+        VadoseError: it is unreadable.
     """
     try:
         table = pd.read_parquet(path)
@@ -70,20 +70,20 @@ def read(path: Path) -> pd.DataFrame:
         raise VadoseError(
             f"run: the split {path}",
             f"It cannot be read ({error})",
-            "Go on with the run by 'vadose train --resume', or train again",
+            "Resume the run by 'vadose train --resume', or train again",
         ) from error
 
 
 def _whole(column: pd.Series) -> pd.Series:
     numbers = column.astype(np.int64)
     if (numbers != column).any():
-        raise ValueError(f"{column.name} is no whole number")
+        raise ValueError(f"{column.name} is not a whole number")
     return numbers
 
 
 def _text(column: pd.Series) -> pd.Series:
     if not all(isinstance(value, str) for value in column):
-        raise TypeError(f"{column.name} is no text")
+        raise TypeError(f"{column.name} is not text")
     return column
 
 
@@ -94,13 +94,13 @@ def _check_same(held: pd.DataFrame, now: pd.DataFrame, path: Path) -> None:
         lines = [_difference(row) for _, row in both[~same].head(SHOWN).iterrows()]
         more = f"; {(~same).sum() - SHOWN} more" if (~same).sum() > SHOWN else ""
         raise VadoseError(
-            f"run: the split {path}, with which the run began",
-            f"The samples now give another: {'; '.join(lines)}{more}",
-            "Go on with the samples that it was begun with, or begin another run with --out",
+            f"run: the split {path} of the unfinished run",
+            f"The samples now give another split: {'; '.join(lines)}{more}",
+            "Resume with the samples of its start, or start another run with --out",
         )
 
 
 def _difference(row: pd.Series) -> str:
     held, now = (f"{row[name]:g}" if pd.notna(row[name]) else "no" for name in ("samples", "samples_now"))
-    counts = f"{held} samples then, {now} now" if held != now else f"{held} samples, of other times now"
+    counts = f"{held} samples then, {now} now" if held != now else f"{held} samples, at other times now"
     return f"{row.network} {row.station} {row.sensor} of {row.year} in {row.part} of fold {row.fold}: {counts}"

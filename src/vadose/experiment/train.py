@@ -1,4 +1,4 @@
-"""A run from samples to scorecard; what is done stays done."""
+"""A run, from samples to scorecard; finished steps are kept."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -33,16 +33,16 @@ LOGGER = logging.getLogger(__name__)
 LACK = "What a missing source costs"
 RESULTS_OF_A_RUN = ("experiment.json", "scorecard.json")
 READ_ONLY = ("samples",)
-"""What of a run may be a link to elsewhere, as it is only read once it is there."""
+"""Folders of a run that may be links, as they are only read once they exist."""
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A run that is done.
+    """A finished run.
 
     Attributes:
-        path: its scorecard.
-        summary: the headline of it, for a terminal.
+        path: of its scorecard.
+        summary: of the scorecard, for a terminal.
     """
 
     path: Path
@@ -59,12 +59,12 @@ def train_in(
     samples: Path | None = None,
     machine: ComputeConfig = DEFAULT,
 ) -> TrainResult:
-    """Gather the samples of an experiment, with so many processes, and train on them, in one folder.
+    """Build the samples of an experiment in parallel, and train on them, in one folder.
 
-    Samples that were gathered before may be given; they may hold more than the experiment needs.
+    Samples that were built before may be given; they may contain more than the experiment needs.
 
     Raises:
-        VadoseError: as `train`; or the machine is not there, or the folder holds a run and `resume` was not asked.
+        VadoseError: as `train`; or a device is missing, or the folder contains a run and `resume` was not given.
     """
     machine.check()
     with Request.of("train", folder).folder(folder, RESULTS_OF_A_RUN, READ_ONLY) as held:
@@ -84,8 +84,8 @@ def _train_in(
     if run.declaration.exists() and not resume:
         raise VadoseError(
             f"train: a new run in {run.folder}",
-            "It holds a run already",
-            "Add --resume to go on with it, or give --out",
+            "It contains a run already",
+            "Add --resume to resume it, or give another --out",
         )
     store = store_of(experiment, samples or run.store, samples_report, workers)
     scorecard = train(experiment, store, run, report, machine)
@@ -95,13 +95,13 @@ def _train_in(
 def train(
     experiment: Experiment, store: SampleStore, run: Run, report: Reporter, machine: ComputeConfig = DEFAULT
 ) -> Path:
-    """Fit every model of an experiment on every fold and judge it on the sensors, or years, held out.
+    """Fit every model of an experiment on every fold and evaluate it on the held-out sensors or years.
 
     Returns:
         The scorecard.
 
     Raises:
-        VadoseError: the run is of another experiment, or the samples cannot serve it: before any model is fitted.
+        VadoseError: the run is of another experiment, or the samples do not fit it; raised before any model is fitted.
     """
     store.check(experiment.store_needs)
     past = experiment.needs.history
@@ -132,9 +132,7 @@ def train(
 def _judged(
     experiment: Experiment, store: SampleStore, run: Run, folds: list[Fold], report: Reporter, machine: ComputeConfig
 ) -> tuple[dict[str, pd.DataFrame], Calibration, pd.DataFrame]:
-    """Return what every model says of the sensors held out, the calibration of the network, the cost of a missing
-    source.
-    """
+    """Return held-out estimates of every model, the calibration of the network, and the cost of a missing source."""
     network: list[HeldOut] = []
     estimates: dict[str, list[pd.DataFrame]] = {NETWORK: []}
     for number, fold in enumerate(folds):
@@ -161,29 +159,30 @@ def _judged(
 def _as_they_are(product: str) -> str:
     words = PRODUCTS[product][0]
     return (
-        f"{product} is {words} as it is; {product}{RESCALED} is {words}, linearly rescaled on the training stations: "
+        f"{product} is {words}, uncorrected; {product}{RESCALED} is {words}, linearly rescaled on the training "
+        "stations: "
         "a + b x by least squares in each fold."
     )
 
 
 def _stood_for(baseline: str, met: Collection[str]) -> bool:
-    """Whether another product of the same role is judged."""
+    """Return whether another product of the same role is evaluated."""
     return any(baseline in role and role & set(met) for role in distinct_roles())
 
 
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:
-    """Return what a reader of the scorecard must know."""
+    """Return notes for the reader of the scorecard."""
     plan = experiment.split
     tested = np.concatenate([fold.test for fold in folds])
     sensors = len(store.index.iloc[tested][list(IDENTITY)].drop_duplicates())
     held_out = "of times that" if plan.by_year else "that"
     notes = [
         f"Split: {way_of(plan)}; {counted(len(tested), 'samples')} of {counted(sensors, 'sensors')}, "
-        f"{held_out} no model below has seen.",
+        f"{held_out} no model below was trained on.",
         f"Sensors with fewer than {experiment.min_samples} samples are counted but not scored.",
-        "The network's spread is calibrated in each fold by the sensors of the other folds."
+        "The network's standard deviation is calibrated in each fold by the sensors of the other folds."
         if len(folds) > 1
-        else "The network's spread stands as it is stated: one fold alone cannot calibrate what it is judged by.",
+        else "The network's standard deviation is uncalibrated: a single fold cannot calibrate its own evaluation.",
     ]
     units = units_note(calibrations_of(store), experiment.store_needs.names)
     notes += [units] if units else []
@@ -195,5 +194,5 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     ]
     absent = [baseline for baseline in experiment.baselines if baseline not in met and not _stood_for(baseline, met)]
     if absent:
-        notes.append(f"Not judged, as their predictors are not all among those of the samples: {', '.join(absent)}.")
+        notes.append(f"Not evaluated, as the samples lack some of their predictors: {', '.join(absent)}.")
     return notes

@@ -1,4 +1,4 @@
-"""How far the sensors of a run's estimates lie from the places that its networks learned from."""
+"""Distances of the sensors of a run's estimates to its training places."""
 
 from pathlib import Path
 
@@ -13,15 +13,15 @@ from vadose.grid import distances_km
 
 
 def with_training_distance(table: pd.DataFrame, split: Path) -> pd.DataFrame:
-    """Return a table of estimates with the distance to the nearest place of training, km, in its own fold.
+    """Return a table of estimates with the distance to the nearest training place of its own fold, km.
 
     Args:
         table: of the sensors that the folds held out.
-        split: of the run, as `split_table.keep` wrote it.
+        split: of the run, written by `split_table.save_or_verify`.
 
     Returns:
-        The table with the column `distance_to_training_km`; NaN for sensors that are in no part "test" of the split,
-        or whose fold learned from sensors that the table does not hold.
+        The table with the column `distance_to_training_km`; NaN for sensors in no part "test" of the split, or if the
+        table lacks training sensors of their fold.
     """
     places = table.drop_duplicates(SENSOR)[[*SENSOR, "lat", "lon"]]
     parts = read(split).merge(places, on=SENSOR, how="left")
@@ -35,7 +35,7 @@ def with_training_distance(table: pd.DataFrame, split: Path) -> pd.DataFrame:
 
 
 def _nearest_km(places: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.float64]:
-    """Great-circle distance from each place to the nearest other one; NaN where some of those are not known."""
+    """Return the great-circle distance from each place to the nearest other one; NaN if some of those are unknown."""
     if others.empty or others["lat"].isna().any():
         return np.full(len(places), np.nan)
     nearest: NDArray[np.float64] = distances_km(places[["lat", "lon"]], others[["lat", "lon"]]).min(axis=1)

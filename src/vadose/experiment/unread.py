@@ -1,4 +1,4 @@
-"""What lies in an archive and is not read: listed, and an error where it is all that there is of a source."""
+"""Unread files of an archive: a list, and an error if no file of a source is readable."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ LIST = "left_out.json"
 
 
 def left_out_of(sources: Iterable[Source]) -> tuple[LeftOut, ...]:
-    """All that sources leave out so far, each once."""
+    """Return all files that sources left out so far, each once."""
     found: set[LeftOut] = set()
     for source in sources:
         index = getattr(source, "index", None)
@@ -22,17 +22,17 @@ def left_out_of(sources: Iterable[Source]) -> tuple[LeftOut, ...]:
 
 
 def needed(sources: Iterable[Source], names: frozenset[str] | set[str], also: Sequence[str] = ()) -> list[Source]:
-    """Return the sources that observe some predictors, and those that are named."""
+    """Return the sources of some predictors, and the named ones."""
     return [s for s in sources if s.name in also or any(variable.name in names for variable in s.variables)]
 
 
 def require_readable(archive: Path, sources: Iterable[Source], remedy: str) -> None:
-    """Refuse an archive that holds items of a source none of which can be read.
+    """Refuse an archive with items of a source none of which is readable.
 
-    Of items whose words are right the first ones are opened.
+    Of items with valid metadata the first ones are opened.
 
     Raises:
-        VadoseError: such a source; what lies there is told, and why it is not read.
+        VadoseError: there is such a source; its files and the reasons are named.
     """
     for source in sources:
         index = getattr(source, "index", None)
@@ -44,13 +44,13 @@ def require_readable(archive: Path, sources: Iterable[Source], remedy: str) -> N
 
 
 def require_seen(archive: Path, seen: Mapping[str, bool], left_out: Iterable[LeftOut], remedy: str) -> None:
-    """Refuse a result that lacks a source of which there is something in the archive that was not read.
+    """Refuse a result without a source if the archive has unread files of it.
 
     Args:
         archive: the folder.
-        seen: whether anything of each source was used, by name.
-        left_out: what was not read.
-        remedy: how to go on without the source.
+        seen: whether each source was used, by name.
+        left_out: unread files.
+        remedy: hint to continue without the source.
 
     Raises:
         VadoseError: there is such a source.
@@ -60,11 +60,11 @@ def require_seen(archive: Path, seen: Mapping[str, bool], left_out: Iterable[Lef
         if unread and not used:
             raise VadoseError(
                 f"{source}: archive {archive}",
-                f"What lies there of it is not read: {summary(unread)}. {unread[0].reason}",
-                f"Mend or remove it, or go on without this source: {remedy}",
+                f"None of its files is read: {summary(unread)}. {unread[0].reason}",
+                f"Correct or remove them, or continue without this source: {remedy}",
             )
 
 
 def unread_lines(left_out: Sequence[LeftOut], where: Path) -> list[str]:
-    """Return a line of what was not read, and where the list is; no line when everything was."""
+    """Return one line on unread files with the path of their list; none if everything was read."""
     return [f"Not read: {summary(left_out)}; each with its reason in {where}"] if left_out else []

@@ -1,4 +1,4 @@
-"""One grid, one time: the only room that resamples."""
+"""Fusion of all sources on one grid at one time; the only room that resamples."""
 
 from vadose.fusion.feature_builder import FeatureBuilder, build_features
 from vadose.fusion.feature_cube import FeatureCube

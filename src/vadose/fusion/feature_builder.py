@@ -1,4 +1,4 @@
-"""From sources to the inputs of a model: the one road, for a sensor's chip and for a tile of a map."""
+"""Features of a model from its sources, for a sensor's chip as for a map tile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,22 +28,22 @@ def build_features(
     windows: TemporalPolicy | None = None,
     as_of: np.datetime64 | None = None,
 ) -> FeatureCube:
-    """Bring all sources onto one tile at one moment.
+    """Build the features of a tile at one time from all sources.
 
-    Only what was observed at `time` or before it is used. A source that holds nothing there is missing: its values
-    are NaN, its valid fraction 0.
+    Only observations at `time` or before it are used. A source without data there is missing: its values are NaN, its
+    valid fraction 0.
 
     Args:
-        sources: where the data come from; a predictor that none of them observes is NaN everywhere.
-        tile: the ground; its halo must be at least that of `needs`.
-        time: the moment of the estimate, UTC.
+        sources: of the data; a predictor of none of them is NaN everywhere.
+        tile: cells; its halo must be at least that of `needs`.
+        time: of the estimate, UTC.
         needs: predictors, history and halo.
-        windows: how old an observation may be.
-        as_of: when the estimate is made, UTC: products that were published later are not read; by default everything
-            that was observed until `time` is.
+        windows: temporal policy with the maximum ages.
+        as_of: time at which the estimate is made, UTC: products published later are not read; by default, all
+            observations until `time` are.
 
     Raises:
-        VadoseError: a file cannot be read, the halo is too small, or no source holds anything there.
+        VadoseError: a file is unreadable, the halo is too small, or no source has data there.
     """
     moment = nanosecond(time)
     return FeatureBuilder.open(sources, tile, Period.before(moment, 1e-9), needs, windows, as_of).at(moment)
@@ -51,13 +51,13 @@ def build_features(
 
 @dataclass(frozen=True, eq=False)
 class FeatureBuilder:
-    """One tile at many moments of a period: each item is read once.
+    """Builder of features of one tile at many times of a period; each item is read once.
 
     Attributes:
         tile, needs, windows, as_of: as in `build_features`.
-        owners: the source of each variable.
-        opened: what each source holds of the tile; a source that holds nothing is not in it.
-        absent: why each of the others is missing.
+        owners: source of each variable.
+        opened: datasets of each source on the tile; a source without data is not in it.
+        absent: reason for each missing source.
     """
 
     tile: Tile
@@ -78,14 +78,14 @@ class FeatureBuilder:
         windows: TemporalPolicy | None = None,
         as_of: np.datetime64 | None = None,
     ) -> "FeatureBuilder":
-        """Open what each source holds of a tile for the moments of a period and what they look back on.
+        """Open the data of all sources on a tile for the times of a period and their history.
 
         Raises:
             VadoseError: as `build_features`.
         """
         if tile.halo < needs.halo:
             raise VadoseError(
-                f"fusion: a tile with a halo of {tile.halo} cells", f"The model needs {needs.halo}", "Widen the halo"
+                f"fusion: a tile with a halo of {tile.halo} cells", f"The model needs {needs.halo}", "Extend the halo"
             )
         windows = windows or TemporalPolicy()
         opened, absent = {}, {}
@@ -97,14 +97,14 @@ class FeatureBuilder:
         if not opened:
             raise NoDataError(
                 f"fusion: inputs for {tile} in {period}",
-                "No source holds anything there: " + " ".join(str(reason) for reason in absent.values()),
+                "No source has data there: " + " ".join(str(reason) for reason in absent.values()),
                 "Choose an area and a period that the archive covers",
             )
         owners = {variable.name: source.name for source in sources for variable in source.variables}
         return cls(tile, needs, windows, owners, opened, absent, as_of)
 
     def at(self, time: np.datetime64) -> FeatureCube:
-        """Return the inputs at one moment."""
+        """Return the features at one time."""
         moments = {
             name: source.at(time, self.windows.of(name), self._known_at(time)) for name, source in self.opened.items()
         }
@@ -125,7 +125,7 @@ class FeatureBuilder:
         )
 
     def _past_items(self, time: np.datetime64) -> set[str]:
-        """Return identifiers of what the history is made from."""
+        """Return identifiers of the inputs of the history."""
         past = self.needs.history
         sources = {self._owner(name) for name in past.variables} & self.opened.keys()
         return {item for source in sources for item in self.opened[source].items(time, past, self._known_at(time))}
@@ -147,7 +147,7 @@ class FeatureBuilder:
     def _pixels(self, moment: Composite | None, name: str) -> Floats:
         if moment and moment.pixels is None:
             raise VadoseError(
-                f"fusion: {name} as pixels of 10 m", "Its source is too coarse for them", f"Ask for {name} as cells"
+                f"fusion: {name} as pixels of 10 m", "Its source is too coarse", f"Ask for {name} as cells"
             )
         held = moment.pixels if moment and moment.pixels else {}
         return held.get(name, np.full(self.tile.pixels.shape, np.nan, np.float32))
@@ -168,7 +168,7 @@ def _open(
 ) -> TileSource:
     variables = tuple(variable for variable in source.variables if variable.name in needs.names)
     if not variables:
-        raise NoDataError(f"fusion: {source.name}", "The model asks for none of its variables", "Nothing to do")
+        raise NoDataError(f"fusion: {source.name}", "The model needs none of its variables", "Nothing to do")
     fine = any(variable.name in needs.pixels for variable in variables)
     ground = tile if fine else tile.with_halo(0)
     past = needs.history.variables and any(variable.name in needs.history.variables for variable in variables)
@@ -185,13 +185,13 @@ def _open(
 
 
 def _published(dataset: xr.Dataset, last: np.datetime64 | None) -> bool:
-    """Whether any product of a dataset was published by a moment; all of them are for None."""
+    """Return whether any product of a dataset was published by a time; for None, all of them were."""
     since = Publication.of(dataset).since
     return last is None or bool((np.isnat(since) | (since <= last)).any())
 
 
 def _ending(period: Period, end: np.datetime64, source: str) -> Period:
-    """Return the period, but nothing later than `end`, which is part of it."""
+    """Return the period until `end`, included."""
     after = end + np.timedelta64(1, "ns")
     if after <= period.start:
         raise _unpublished(source, period, end)
@@ -201,6 +201,6 @@ def _ending(period: Period, end: np.datetime64, source: str) -> Period:
 def _unpublished(source: str, period: Period, last: np.datetime64) -> NoDataError:
     return NoDataError(
         f"fusion: {source} in {period}",
-        f"Nothing later than {np.datetime_as_string(last, 'm')} was published by then",
+        f"Nothing after {np.datetime_as_string(last, 'm')} was published by then",
         "Allow older observations with max_age_days, or a longer history",
     )

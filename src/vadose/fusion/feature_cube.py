@@ -1,4 +1,4 @@
-"""Everything a model may see of a tile at a moment."""
+"""Features of a tile at one time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ class FeatureCube:
     """All sources on one grid around a place and a time; NaN where nothing was observed.
 
     Attributes:
-        tile: the ground.
-        time: the moment of the estimate, UTC.
+        tile: cells.
+        time: of the estimate, UTC.
         pixels: predictors at 10 m over the tile and its halo, (y, x), physical units, backscatter in linear power.
-        cells: predictors as means over each cell of 320 m, halo excluded, (y, x), physical units; for each source
-            also `<source>_valid_fraction` (0..1: the part of the cell that was observed) and `<source>_age`
-            (days from the observation to `time`; NaN where nothing was observed); where the elevation is known in
-            pixels also `dem_slope` (degrees, see `slope.mean_slope`).
+        cells: predictors as means over each cell of 320 m, halo excluded, (y, x), physical units; for each source also
+            `<source>_valid_fraction` (observed fraction of the cell, 0..1) and `<source>_age` (observation age at
+            `time`, days; NaN without an observation); if the elevation is known in pixels, also `dem_slope` (degrees,
+            see `slope.mean_slope`).
         history: cell values before `time`, (step, y, x), the latest step first.
-        items: identifiers of what pixels, cells and history were read from, sorted, each once.
+        items: identifiers of the inputs of pixels, cells and history, sorted, each once.
     """
 
     tile: Tile
@@ -39,13 +39,13 @@ class FeatureCube:
 
 
 def on_grid(values: Mapping[str, NDArray[np.floating]], grid: GeoBox, dims: tuple[str, ...]) -> xr.Dataset:
-    """Put arrays on a grid, with the attributes of their variables."""
+    """Return arrays on a grid, with the attributes of their variables."""
     arrays = {name: (dims, np.asarray(array, np.float32), attrs_of(name)) for name, array in values.items()}
     return xr.Dataset(arrays, coords=xr_coords(grid))
 
 
 def attrs_of(name: str) -> dict[str, str]:
-    """CF attributes of a variable of a feature cube."""
+    """Return CF attributes of a variable of a feature cube."""
     if name in VARIABLES:
         return VARIABLES[name].attrs
     if name == SLOPE:

@@ -1,4 +1,4 @@
-"""Features of a rectangle of cells as one CF dataset that opens anywhere, and back.
+"""Conversion between the features of a rectangle of cells and one CF dataset.
 
 Variables, all in physical units, NaN where nothing was observed:
     <predictor>            mean over each cell of 320 m, (time, y, x)
@@ -32,7 +32,7 @@ def to_dataset(cubes: Sequence[FeatureCube], step_days: float = 1.0) -> xr.Datas
     """Stack the features of one tile at several times.
 
     Args:
-        cubes: of one tile, in the order of their times.
+        cubes: of one tile, in the order of time.
         step_days: length of a step of the history, days.
     """
     first = cubes[0]
@@ -63,7 +63,7 @@ def tile_of(dataset: xr.Dataset) -> Tile:
     """Find the cells of a dataset on the grid of 320 m.
 
     Raises:
-        VadoseError: it has no CRS, or its axes are not those of the grid.
+        VadoseError: it has no CRS, or its axes differ from the grid.
     """
     try:
         epsg = CRS.from_wkt(str(dataset[GRID].attrs["crs_wkt"])).to_epsg()
@@ -88,20 +88,20 @@ def cubes_of(dataset: xr.Dataset, spec: InputSpec, size: int) -> Iterator[tuple[
     """Cut a dataset into features of tiles of at most `size` cells, for each time.
 
     Args:
-        dataset: as `to_dataset` makes it; other variables of its cells are read too.
-        spec: predictors that are read, by the names that the dataset has.
+        dataset: from `to_dataset`; it may have further variables of its cells.
+        spec: predictors, by the names in the dataset.
         size: cells a side.
 
     Yields:
-        Number of the time, the tile with the halo of `spec`, its features.
+        Index of the time, the tile with the halo of `spec`, its features.
 
     Raises:
-        VadoseError: a variable is missing or in other units, the halo is too small, or the grid is another.
+        VadoseError: a variable is missing or in other units, the halo is too small, or the grid differs.
     """
     _check(dataset, spec)
     whole = tile_of(dataset)
     if spec.pixels and whole.halo < spec.halo:
-        raise _unlike(f"Its pixels reach {whole.halo} cells beyond the cells, {spec.halo} are needed")
+        raise _unlike(f"Its pixels extend {whole.halo} cells beyond the cells; {spec.halo} are needed")
     past = slice(0, spec.history.steps)
     others = [str(name) for name, one in dataset.data_vars.items() if set(one.dims) == set(_CELL_DIMS)]
     cells = tuple(dict.fromkeys((*spec.cells, *others)))
@@ -122,7 +122,7 @@ def cubes_of(dataset: xr.Dataset, spec: InputSpec, size: int) -> Iterator[tuple[
 
 
 def held_by(dataset: xr.Dataset) -> frozenset[str]:
-    """Predictors that a dataset has in any form."""
+    """Return the predictors of a dataset in any form."""
     names = map(str, dataset.data_vars)
     return frozenset(name.removesuffix(PIXELS).removesuffix(HISTORY) for name in names) & PREDICTORS.keys()
 
@@ -179,7 +179,7 @@ def _check(dataset: xr.Dataset, spec: InputSpec) -> None:
 
 
 def _axes(tile: Tile, pixels: bool) -> dict[str, Any]:
-    """Coordinates of cells and pixels, and the one grid mapping of both."""
+    """Return coordinates of cells and pixels, and their common grid mapping."""
     found: dict[str, Any] = {GRID: ((), tile.epsg, CRS.from_epsg(tile.epsg).to_cf())}
     for suffix, grid, what in (("", tile.cells, "cells"), *(((PIXELS, tile.pixels, "pixels"),) if pixels else ())):
         for axis, words in (("y", "northing"), ("x", "easting")):

@@ -1,4 +1,4 @@
-"""What was known before: observations gathered into steps of time."""
+"""History: observations averaged in time steps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,23 +8,23 @@ from vadose.fusion.regrid import Floats
 
 
 def steps_of(times: NDArray[np.datetime64], moment: np.datetime64, steps: int, step_days: float) -> NDArray[np.intp]:
-    """Return the step in which each time lies: 0 for the `step_days` that end with `moment`; -1 for none of them."""
+    """Return the step of each time: 0 for the `step_days` that end with `moment`; -1 for none of them."""
     age = (moment - times) / np.timedelta64(1, "ns") / DAY_NS
     step = np.floor(age / step_days).astype(int)
     return np.where((age >= 0) & (step < steps), step, -1)
 
 
 def step_means(values: Floats, step: NDArray[np.intp], steps: int, share: Floats | float = 1.0) -> Floats:
-    """Mean of what was observed in each step, each observation weighted by how much of the cell it saw.
+    """Return the mean of the observations in each step, weighted by the observed fraction of the cell.
 
     Args:
         values: (time, y, x), NaN where nothing was observed; backscatter in linear power.
-        step: (time,), the step of each, -1 for none.
-        steps: how many.
-        share: observed part of the cell, 0..1, that broadcasts to `values`.
+        step: (time,), step of each time, -1 for none.
+        steps: number of steps.
+        share: observed fraction of the cell, 0..1, broadcastable to `values`.
 
     Returns:
-        (step, y, x), NaN where a step holds no observation.
+        (step, y, x), NaN where a step has no observation.
     """
     total = np.zeros((steps, *values.shape[1:]))
     weight = np.zeros_like(total)

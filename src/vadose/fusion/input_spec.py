@@ -1,4 +1,4 @@
-"""What a model asks of the data: stated by the model, met by fusion, compared with what a store holds."""
+"""Input specification of a model: met by fusion, compared with the contents of a store."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -57,11 +57,11 @@ class InputSpec:
 
     @property
     def names(self) -> frozenset[str]:
-        """Every predictor that is needed in any form."""
+        """Return all needed predictors, in any form."""
         return frozenset({*self.pixels, *self.cells, *self.history.variables})
 
     def differences(self, held: "InputSpec") -> tuple[str, ...]:
-        """Everything that `held` lacks of these needs, one line each; empty when they are met."""
+        """Return the needs that `held` does not meet, one line each; empty if all are met."""
         missing = [f"{kind} {name}" for kind, name in self._named() if (kind, name) not in set(held._named())]
         needed, stored = self.history, held.history
         if needed.variables and needed.steps > stored.steps:
@@ -73,11 +73,11 @@ class InputSpec:
         return tuple(missing)
 
     def met_by(self, held: Collection[str]) -> "InputSpec":
-        """Return the same needs by the names of what is held: another product of a role for what the own record is
-        enough for.
+        """Return the needs by the names of the available predictors: another product of the role if the own record
+        suffices.
 
         Args:
-            held: names of the predictors that there are.
+            held: names of the available predictors.
         """
         others = {name: _stand_in(name, held) for name in self.own_record.variables if name not in held}
         others = {name: other for name, other in others.items() if other}
@@ -99,6 +99,6 @@ class InputSpec:
 
 
 def _stand_in(name: str, held: Collection[str]) -> str:
-    """Return a predictor of the same role among those that are held; "" where there is none."""
+    """Return an available predictor of the same role; "" without any."""
     roles = (role for role in distinct_roles() if name in role)
     return next((other for role in roles for other in sorted(role) if other in held), "")

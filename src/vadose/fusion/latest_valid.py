@@ -1,4 +1,4 @@
-"""The latest valid observation at each place."""
+"""Composite of the latest valid observations at each place."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ DAY_NS = 86_400e9
 
 @dataclass(frozen=True, eq=False)
 class LatestValid:
-    """Values at each place by the latest look that saw it.
+    """Values at each place from the latest scene that observed it.
 
     Attributes:
-        values: by variable, (y, x), NaN where no look saw the place.
-        age: days from the observation to the moment asked, (y, x), NaN where there is none.
-        items: identifiers of the looks that were used.
+        values: by variable, (y, x), NaN without an observation.
+        age: observation age at the requested time, days, (y, x), NaN without an observation.
+        items: identifiers of the used scenes.
     """
 
     values: dict[str, Floats]
@@ -31,12 +31,12 @@ def latest_valid(
     names: tuple[str, ...],
     shape: tuple[int, ...],
 ) -> LatestValid:
-    """Fill each place from the first look that saw it.
+    """Fill each place from the first scene that observed it.
 
     Args:
-        looks: items and age in days of each look, the latest first.
-        values_of: values of a look by its rank, each (y, x); a look that is not needed any more is not asked for.
-        names: variables to give.
+        looks: items and age in days of each scene, the latest first.
+        values_of: values of a scene by its rank, each (y, x); not called for scenes that are no longer needed.
+        names: variables.
         shape: of the result, (y, x).
     """
     filled = {name: np.full(shape, np.nan, np.float32) for name in names}
@@ -56,5 +56,5 @@ def latest_valid(
 
 
 def age_days(time: np.datetime64, observed: np.datetime64 | None) -> float:
-    """Days from an observation to `time`; 0 for what does not change."""
+    """Return the days from an observation to `time`; 0 for static data."""
     return 0.0 if observed is None else float((time - observed) / np.timedelta64(1, "ns")) / DAY_NS

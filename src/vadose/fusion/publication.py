@@ -1,4 +1,4 @@
-"""When products were published, and when a better one of the same observation took their place."""
+"""Publication and replacement times of products."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
 
 @dataclass(frozen=True, eq=False)
 class Publication:
-    """From when on products could be had, and until when there was no better one of the same observations.
+    """Periods in which products were the best available ones of their observations.
 
     Attributes:
-        since: when each was published; NaT where it always was.
-        until: when a better one was; NaT where that never was.
+        since: publication time; NaT if always available.
+        until: publication time of a better product; NaT if there never was one.
     """
 
     since: NDArray[np.datetime64]
@@ -25,20 +25,20 @@ class Publication:
 
     @classmethod
     def of(cls, dataset: xr.Dataset) -> "Publication":
-        """Return that of a dataset, or of one time of it; what it does not tell never was."""
+        """Return the publication of a dataset, or of one time of it; times it does not state are NaT."""
         shape = dataset["time"].shape if "time" in dataset.coords else ()
         never = np.full(shape, "NaT", "datetime64[ns]")
         coords = (dataset.coords.get(name) for name in (AVAILABLE_AT, REPLACED_AT))
         return cls(*(never if times is None else nanoseconds(times.values) for times in coords))
 
     def counts(self, known_at: np.datetime64 | None) -> NDArray[np.bool_]:
-        """Which of them were the best that could be had at a moment; in hindsight for None."""
+        """Return which products were the best available ones at a time; in hindsight for None."""
         if known_at is None:
             return np.isnat(self.until)
         return (np.isnat(self.since) | (self.since <= known_at)) & (np.isnat(self.until) | (known_at < self.until))
 
 
 def in_hindsight(datasets: Iterable[xr.Dataset]) -> tuple[xr.Dataset, ...]:
-    """Datasets without the times whose product a better one has replaced."""
+    """Return datasets without the times whose product has been replaced."""
     kept = (one.isel(time=Publication.of(one).counts(None)) if "time" in one.dims else one for one in datasets)
     return tuple(one for one in kept if one.sizes.get("time", 1))

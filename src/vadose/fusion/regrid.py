@@ -1,6 +1,6 @@
-"""From one grid to another, point by point: what a target pixel gets depends on its own place alone.
+"""Regridding point by point: the value of a target pixel depends on its own position alone.
 
-That is why two tilings agree: no approximated transform over a window, no resampling kernel that sees its edge.
+Therefore two tilings agree: no approximate transform over a window, no resampling kernel that reaches its edge.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Positions:
-    """Where the centres of target pixels fall on a native grid.
+    """Positions of target pixel centres on a native grid.
 
     Attributes:
-        rows, columns: fractional indices of the native pixel centres; together they broadcast to the target's (y, x).
+        rows, columns: fractional indices of the native pixel centres; broadcastable to the target's (y, x).
         shape: rows and columns of the native grid.
     """
 
@@ -32,33 +32,33 @@ class Positions:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """Which target pixels have their centre within a native pixel, (y, x)."""
+        """Return which target pixels have their centre within a native pixel, (y, x)."""
         height, width = self.shape
         rows = (self.rows >= -0.5) & (self.rows < height - 0.5)
         return rows & ((self.columns >= -0.5) & (self.columns < width - 0.5))
 
     def window(self) -> tuple[slice, slice] | None:
-        """Return the rows and columns of the native grid that the targets touch, one neighbour more; None if none."""
+        """Return the rows and columns of the native grid that the targets touch, with one neighbour; None if none."""
         if not self.inside.any():
             return None
         return _span(self.rows, self.shape[0]), _span(self.columns, self.shape[1])
 
     def within(self, window: tuple[slice, slice]) -> "Positions":
-        """Return the same places on the native grid cut to `window`."""
+        """Return the same positions on the native grid cut to `window`."""
         rows, columns = window
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         return Positions(self.rows - rows.start, self.columns - columns.start, shape)
 
 
 def positions(native: xr.Dataset, target: GeoBox) -> Positions:
-    """Where the pixel centres of `target` fall on the grid of `native` (evenly spaced x and y, CRS set)."""
+    """Return the pixel centres of `target` on the grid of `native` (evenly spaced x and y, CRS set)."""
     x, y = _centres(target, native.rio.crs.to_wkt())
     shape = (native.sizes["y"], native.sizes["x"])
     return Positions(_fractional(y, native["y"].values), _fractional(x, native["x"].values), shape)
 
 
 def nearest(values: Floats, at: Positions) -> Floats:
-    """Return the native pixel that holds each target centre.
+    """Return the native pixel that contains each target centre.
 
     Args:
         values: (..., row, column).
@@ -72,10 +72,10 @@ def nearest(values: Floats, at: Positions) -> Floats:
 
 
 def bilinear(values: Floats, at: Positions) -> Floats:
-    """Between the four native centres around each target centre.
+    """Interpolate bilinearly between the four native centres around each target centre.
 
-    Valid where the native pixel that holds the centre is; a missing neighbour passes its weight to the others, so
-    that no value is carried into ground that was not observed.
+    The result is valid where the native pixel that contains the centre is; the weight of a missing neighbour passes to
+    the others, so that no value is extrapolated to pixels without an observation.
 
     Args:
         values: (..., row, column).
@@ -99,7 +99,7 @@ def bilinear(values: Floats, at: Positions) -> Floats:
 
 
 def block_mean(values: Floats, factor: int) -> tuple[Floats, Floats]:
-    """Mean of the valid values in blocks of `factor` x `factor`, and the fraction of each block that is valid.
+    """Return the mean of the valid values in blocks of `factor` x `factor`, and the valid fraction of each block.
 
     Args:
         values: (..., y * factor, x * factor), NaN where missing; backscatter in linear power.
@@ -116,7 +116,7 @@ def block_mean(values: Floats, factor: int) -> tuple[Floats, Floats]:
 
 
 def block_mode(values: Floats, factor: int) -> Floats:
-    """Return the class that is most frequent in each block of `factor` x `factor`; the smaller one of two as frequent.
+    """Return the most frequent class in each block of `factor` x `factor`; of two equally frequent, the smaller.
 
     Args:
         values: (y * factor, x * factor) of classes, NaN where missing.
@@ -133,7 +133,9 @@ def block_mode(values: Floats, factor: int) -> Floats:
 
 
 def blocks(values: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Blocks of `factor` x `factor` pixels, (..., y, row, x, column), of pixels (..., y * factor, x * factor)."""
+    """Return blocks of `factor` x `factor` pixels, (..., y, row, x, column), of pixels (..., y * factor, x *
+    factor).
+    """
     *lead, height, width = values.shape
     return values.reshape(*lead, height // factor, factor, width // factor, factor)
 
@@ -159,8 +161,8 @@ def _span(index: Floats, size: int) -> slice:
 
 @lru_cache(maxsize=4)
 def _centres(target: GeoBox, crs: str) -> tuple[Floats, Floats]:
-    """Return the pixel centres of a grid in another projection, or its axes in its own; those of the latest grids are
-    kept, since one look after the other is carried onto the same one.
+    """Return the pixel centres of a grid in another projection, or its axes in its own; cached for the latest grids,
+    since consecutive scenes are regridded to the same one.
     """
     x, y = target.coords["x"].values, target.coords["y"].values
     if _same_crs(str(target.crs), crs):

@@ -1,4 +1,4 @@
-"""One source's look at a tile: an item at a time, carried onto a grid of the tile."""
+"""Scene: the data of one item at one time, and its regridding to a tile."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ from vadose.variables import Resampling, Variable
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What one item observed at one time, on its native grids.
+    """Observations of one item at one time, on its native grids.
 
     Attributes:
         item: identifier of the item.
         time: of the observation; None for a static source.
-        datasets: one a native grid, (y, x), lazy.
-        processed: when the item was made, as text that sorts; empty where that is not known.
-        publication: of what it observed.
+        datasets: one per native grid, (y, x), lazy.
+        processed: processing time of the item, as sortable text; empty if unknown.
+        publication: of the observations.
     """
 
     item: str
@@ -35,10 +35,10 @@ class Scene:
     publication: Publication
 
     def on(self, target: GeoBox, variables: tuple[Variable, ...]) -> dict[str, Floats]:
-        """Each variable that the look holds, on the grid of `target`, (y, x), float32.
+        """Return each variable of the scene on the grid of `target`, (y, x), float32.
 
-        A pixel counts as observed when all that the look holds was observed there; it is NaN in every variable
-        otherwise, so that no pixel mixes two moments.
+        A pixel counts as observed if all variables of the scene were observed there; otherwise it is NaN in every
+        variable, so that no pixel mixes two times.
         """
         found = merged(resample_to(dataset, variables, target) for dataset in self.datasets)
         whole = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
@@ -46,8 +46,8 @@ class Scene:
 
 
 def scenes_of(datasets: Iterable[xr.Dataset]) -> tuple[Scene, ...]:
-    """Return the looks in a source's datasets, the latest first; of equal times the later processing first, then by
-    item.
+    """Return the scenes in the datasets of a source, the latest first; of equal times by processing, the later first,
+    then by item.
     """
     single = [look for dataset in datasets for look in _split(dataset)]
     single.sort(key=_identity)
@@ -58,9 +58,9 @@ def scenes_of(datasets: Iterable[xr.Dataset]) -> tuple[Scene, ...]:
 
 
 def resample_to(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
-    """Return the variables that a dataset holds on the grid of `target`, each (..., y, x), by name.
+    """Return the variables of a dataset on the grid of `target`, each (..., y, x), by name.
 
-    Only the native pixels that the target touches are read, and those of all variables at once.
+    Only the native pixels that the target touches are read, for all variables at once.
     """
     held = [variable for variable in variables if variable.name in dataset]
     if not held:
@@ -77,7 +77,7 @@ def resample_to(dataset: xr.Dataset, variables: tuple[Variable, ...], target: Ge
 
 
 def merged(parts: Iterable[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
-    """Each variable at each place from the first part that shows it."""
+    """Return each variable at each place from the first part that contains it."""
     whole: dict[str, NDArray[np.float32]] = {}
     for part in parts:
         for name, values in part.items():
@@ -104,8 +104,8 @@ def _split(dataset: xr.Dataset) -> list[Scene]:
 
 
 def _identity(look: Scene) -> tuple[int, str, str, tuple[str, str]]:
-    """Return what the native grids of one look share; two processings may bear one name, and parts of one be
-    replaced.
+    """Return the key of the native grids of one scene; two processings may have the same name, and parts of one may
+    be replaced.
     """
     published = look.publication
     return _order(look.time), look.item, look.processed, (str(published.since), str(published.until))

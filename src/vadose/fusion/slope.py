@@ -1,4 +1,4 @@
-"""How steep the ground is within each cell."""
+"""Mean slope of cells."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ SLOPE = "dem_slope"
 
 
 def mean_slope(elevation: Floats, cells: tuple[int, ...]) -> Floats:
-    """Mean angle of the ground to the horizontal in each cell, degrees, (y, x).
+    """Return the mean slope of each cell, degrees, (y, x).
 
-    Differences are taken between neighbouring pixels of one cell, so that the slope of a cell does not depend on
-    what lies around it.
+    Differences are taken between neighbouring pixels of one cell, so that the slope of a cell does not depend on its
+    surroundings.
 
     Args:
         elevation: metres, on pixels of 10 m, (y, x), with a halo of whole cells or without.

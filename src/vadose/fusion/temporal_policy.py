@@ -1,4 +1,4 @@
-"""Which observations count at a moment: how old they may be, and whether they were published by then."""
+"""Temporal policy: maximum age and publication of observations."""
 
 from dataclasses import field
 from typing import Annotated
@@ -13,7 +13,7 @@ from vadose.registry import LATENCY_DAYS, OTHER_MAX_AGE_DAYS, SPECS
 from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
 
 Days = Annotated[float, pydantic.Field(ge=0, le=36_600)]
-"""At most a century."""
+"""Largest maximum age: a century."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -33,16 +33,16 @@ class TemporalPolicy:
     latency_days: dict[str, Days] = field(default_factory=dict)
 
     def of(self, source: str) -> float:
-        """Return the oldest age that counts, days."""
+        """Return the maximum age, days."""
         return self.max_age_days.get(source, SPECS[source].max_age_days if source in SPECS else OTHER_MAX_AGE_DAYS)
 
     def until(self, source: str, time: np.datetime64, as_of: np.datetime64 | None = None) -> np.datetime64:
-        """Return the latest time of observation that may count at a moment; whether one does its own publication tells.
+        """Return the latest usable observation time at a time; its own publication decides whether it is used.
 
         Args:
-            source: its name; one without a latency, which does not change, counts always.
-            time: the moment of the estimate, UTC.
-            as_of: when the estimate is made, UTC: nothing counts that was published later.
+            source: its name; a static source, without latency, is always used.
+            time: of the estimate, UTC.
+            as_of: time at which the estimate is made, UTC; products published later are not used.
         """
         asked = self.known_at(time, as_of)
         latency = self.latency_days.get(source, LATENCY_DAYS.get(source))
@@ -52,7 +52,7 @@ class TemporalPolicy:
         return min(time, published)
 
     def known_at(self, time: np.datetime64, as_of: np.datetime64 | None = None) -> np.datetime64 | None:
-        """When a product must have been published to count at a moment; None in hindsight, where all of them do.
+        """Return the time by which a product must have been published; None in hindsight, where all are used.
 
         Args:
             time, as_of: as in `until`.
@@ -60,10 +60,10 @@ class TemporalPolicy:
         return as_of if as_of is not None else (time if self.causal else None)
 
     def dated(self, dataset: xr.Dataset, source: str) -> xr.Dataset:
-        """Return a dataset whose times tell when the product of each was published, and when it was replaced.
+        """Return a dataset with the publication and the replacement time of the product at each time.
 
         Args:
-            dataset: of a source; one that does not change is given back as it is.
+            dataset: of a source; that of a static source is returned unchanged.
             source: its name.
         """
         if "time" not in dataset.dims:

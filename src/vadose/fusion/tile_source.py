@@ -1,4 +1,4 @@
-"""One source brought onto one tile: pixels of 10 m where it is fine enough, cell values always."""
+"""One source on one tile: pixels of 10 m if it is fine enough, and cell values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,22 +20,22 @@ from vadose.sources.source import AVAILABLE_AT, ITEMS, REPLACED_AT
 from vadose.variables import Variable
 
 Known = np.datetime64 | None
-"""When products must have been published to count; None in hindsight."""
+"""Time by which products must have been published; None in hindsight."""
 FINE_M = 60
-"""Native pixels finer than this are read as pixels of 10 m."""
+"""Native pixel size below which a source is read as pixels of 10 m."""
 DEGREE_M = 111_320
 
 
 @dataclass(frozen=True, eq=False)
 class Composite:
-    """What a source last said of a tile before a moment.
+    """Latest values of a source on a tile before a time.
 
     Attributes:
-        pixels: values at 10 m over the tile and its halo, (y, x); None for a source too coarse for them.
+        pixels: values at 10 m over the tile and its halo, (y, x); None for a coarse source.
         cells: means over cells, (y, x).
-        valid_fraction: part of each cell that was observed, 0..1.
-        age: days from the observation to the moment, a mean over each cell; NaN where nothing was observed.
-        items: identifiers of what was read.
+        valid_fraction: observed fraction of each cell, 0..1.
+        age: observation age, days, a mean over each cell; NaN without an observation.
+        items: identifiers of the inputs.
     """
 
     pixels: dict[str, Floats] | None
@@ -46,38 +46,38 @@ class Composite:
 
 
 class TileSource(Protocol):
-    """A source on a tile, asked at one moment after another."""
+    """A source on a tile, read at successive times."""
 
     def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
-        """Return the latest valid values not older than `max_age` days, of what counted at `known_at`."""
+        """Return the latest valid values not older than `max_age` days, of products usable at `known_at`."""
         ...
 
     def lags(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
-        """Means of one variable over cells and steps of time, (step, y, x)."""
+        """Return means of one variable over cells and time steps, (step, y, x)."""
         ...
 
     def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
-        """Return identifiers of what the steps are made from."""
+        """Return identifiers of the inputs of the steps."""
         ...
 
 
 def regrid_source(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> TileSource:
-    """Bring a source's datasets onto a tile, as pixels or as cells by the size of its native pixels."""
+    """Return the datasets of a source on a tile, as pixels or as cells by the size of its native pixels."""
     names = {variable.name for variable in variables}
     datasets = [dataset for dataset in datasets if names & set(dataset.data_vars)]
     if not datasets:
-        raise NoDataError(f"fusion: {', '.join(sorted(names))}", "No item has them", "Add items that do")
+        raise NoDataError(f"fusion: {', '.join(sorted(names))}", "No item has them", "Add items that have them")
     if min(native_metres(dataset) for dataset in datasets) < FINE_M:
         return PixelSource(scenes_of(datasets), variables, tile)
     return CellSource(tuple(CellSeries.of(parts, variables, tile) for parts in _by_item(datasets)), variables, tile)
 
 
 def _by_item(datasets: Sequence[xr.Dataset]) -> list[list[xr.Dataset]]:
-    """Datasets of one item and the same times together, and all that do not change: parts of one whole."""
+    """Group the datasets of one item and the same times, and all static ones: parts of one whole."""
     parts: dict[tuple[str, ...], list[xr.Dataset]] = {}
     for dataset in sorted(datasets, key=_item):
-        told = (dataset.coords.get(name) for name in ("time", AVAILABLE_AT, REPLACED_AT))
-        times = ("" if one is None else one.values.tobytes().hex() for one in told)
+        coords = (dataset.coords.get(name) for name in ("time", AVAILABLE_AT, REPLACED_AT))
+        times = ("" if one is None else one.values.tobytes().hex() for one in coords)
         key = (_item(dataset), *times) if "time" in dataset.dims else ()
         parts.setdefault(key, []).append(dataset)
     return list(parts.values())
@@ -88,7 +88,7 @@ def _item(dataset: xr.Dataset) -> str:
 
 
 def native_metres(dataset: xr.Dataset) -> float:
-    """Size of a native pixel, metres."""
+    """Return the size of a native pixel, metres."""
     y = dataset["y"].values
     step = abs(float(y[1] - y[0])) if y.size > 1 else abs(float(dataset.rio.resolution()[1]))
     return step * DEGREE_M if dataset.rio.crs.is_geographic else step
@@ -96,7 +96,7 @@ def native_metres(dataset: xr.Dataset) -> float:
 
 @dataclass
 class PixelSource:
-    """A source of pixels: each look is read once and kept while the moments asked still reach it."""
+    """A source of pixels: each scene is read once and cached as long as the requested times need it."""
 
     looks: tuple[Scene, ...]
     variables: tuple[Variable, ...]
@@ -116,7 +116,7 @@ class PixelSource:
         return Composite(found.values, means, valid_fraction, age, found.items)
 
     def lags(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
-        """Means over cells and steps of every look in reach, by the part of a cell that each look saw."""
+        """Return means over cells and steps of all scenes in the steps, weighted by their observed fraction."""
         days = history.steps * history.step_days
         ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, known_at)]
         means = {rank: self._cell_means(rank) for rank in ranks}
@@ -129,7 +129,7 @@ class PixelSource:
         return step_means(values, step, history.steps, shares)
 
     def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
-        """Return looks in reach of the steps."""
+        """Return the scenes within the steps."""
         days = history.steps * history.step_days
         return {look.item for look in self.looks if _in_reach(look, time, days, known_at)}
 
@@ -139,7 +139,7 @@ class PixelSource:
         return self._read[rank]
 
     def _cell_means(self, rank: int) -> dict[str, tuple[Floats, Floats]]:
-        """Mean over each cell and observed part of it, by variable."""
+        """Return the mean over each cell and its observed fraction, by variable."""
         if rank not in self._means:
             pixels = self._read.get(rank) or self.looks[rank].on(self.tile.pixels, self.variables)
             self._means[rank] = {name: self._mean(values) for name, values in pixels.items()}
@@ -157,16 +157,16 @@ class PixelSource:
 
 @dataclass(frozen=True, eq=False)
 class CellSeries:
-    """A dataset's values on a tile's cells, every time of it.
+    """Values of a dataset on a tile's cells, at all of its times.
 
     Attributes:
-        items: identifiers of its parts: one, or several of what does not change.
-        times: ascending; empty for what does not change.
+        items: identifiers of its parts: one, or several for static data.
+        times: ascending; empty for static data.
         values: by variable, (time, y, x).
-        valid_fraction: part of each cell that was observed, (time, y, x); of what does not change, that of the
-            variable which shows most.
-        publication: of each time.
-        named: identifiers of what each time was read from; empty where all of it was read from `items`.
+        valid_fraction: observed fraction of each cell, (time, y, x); of static data, that of the variable with the
+            largest one.
+        publication: at each time.
+        named: identifiers of the inputs at each time; empty if all come from `items`.
     """
 
     items: tuple[str, ...]
@@ -178,10 +178,10 @@ class CellSeries:
 
     @classmethod
     def of(cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> "CellSeries":
-        """Carry the parts of one whole, on one grid or several, onto the cells.
+        """Regrid the parts of one whole, on one grid or several, to the cells.
 
-        Where the native pixels are small, a cell is the mean over points within it, each from the first part that
-        shows it. Of what does not change each variable is valid by itself; of what does, a look is valid as a whole.
+        If the native pixels are small, a cell is the mean over points within it, each from the first part that contains
+        it. In static data each variable is valid separately; a scene is valid as a whole.
         """
         side = 8 if min(map(native_metres, datasets)) < 2 * CELL_M else 1
         lattice = tile.cells.zoom_to((tile.rows * side, tile.columns * side)) if side > 1 else tile.cells
@@ -201,11 +201,11 @@ class CellSeries:
         return cls(items, times, values, fraction, Publication.of(datasets[0]), named)
 
     def items_at(self, number: int) -> tuple[str, ...]:
-        """Return identifiers of what one time was read from."""
+        """Return identifiers of the inputs at one time."""
         return self.named[number] if self.named else self.items
 
     def reach(self, time: np.datetime64, days: float, known_at: Known) -> list[tuple[np.datetime64 | None, int]]:
-        """Return times at the moment not older than `days` that counted at `known_at`, with their numbers."""
+        """Return times not older than `days` that are usable at `known_at`, with their indices."""
         if not self.times.size:
             return [(None, 0)]
         oldest = time - np.timedelta64(round(days * DAY_NS), "ns")
@@ -215,7 +215,7 @@ class CellSeries:
 
 @dataclass(frozen=True, eq=False)
 class CellSource:
-    """A source of cells: every time is carried onto the cells at once."""
+    """A source of cells: all times are regridded to the cells at once."""
 
     series: tuple[CellSeries, ...]
     variables: tuple[Variable, ...]
@@ -239,7 +239,7 @@ class CellSource:
         return Composite(None, found.values, valid_fraction, found.age, found.items)
 
     def lags(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
-        """Means over steps of every time in reach, by the part of a cell that was observed."""
+        """Return means over steps of all times within them, weighted by the observed fraction."""
         parts = [one for one in self.series if one.times.size and name in one.values]
         if not parts:
             return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
@@ -251,7 +251,7 @@ class CellSource:
         return step_means(values, np.where(counts, step, -1), history.steps, shares)
 
     def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
-        """Series with a time in reach of the steps."""
+        """Return the series with a time within the steps."""
         days = history.steps * history.step_days
         reached = (
             (one, number) for one in self.series if one.times.size for _, number in one.reach(time, days, known_at)

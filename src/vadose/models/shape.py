@@ -60,12 +60,12 @@ class NetworkShape:
 
 @dataclass(frozen=True, eq=False)
 class NetworkOutput:
-    """Soil moisture as the sum of two, m3 m-3, each (batch, y, x).
+    """Network output: soil moisture as the sum of both heads, m3 m-3, each (batch, y, x).
 
     Attributes:
-        level: what is usual at the place.
-        swing: departure of the moment from it.
-        spread: one standard deviation of the error.
+        static: usual level of the place.
+        dynamic: departure from it at the time.
+        std: standard deviation of the error.
     """
 
     static: Tensor

@@ -1,4 +1,4 @@
-"""From samples to fitted models, and models on disk."""
+"""Fitting of models to samples, and checkpoints."""
 
 from vadose.training.baselines import fit_change, fit_climatology, fit_product, fit_rescaled, fit_trees
 from vadose.training.checkpoint import load, origin, save

@@ -1,4 +1,4 @@
-"""What the network has to beat, fitted on the same training places."""
+"""Baselines, fitted to the same training places as the network."""
 
 import numpy as np
 import torch
@@ -17,20 +17,20 @@ from vadose.training.tuning import Learning, tuned
 Rows = NDArray[np.intp]
 Numbers = NDArray[np.float64]
 NEIGHBOURS = (1, 3, 10, 30, 100)
-"""Numbers of neighbours among which a climatology chooses."""
+"""Numbers of neighbours to choose from for a climatology."""
 PRIOR_SAMPLES = 20.0
-"""Samples of a place that count as much as the cycle of all places together."""
+"""Ridge strength: samples of a place with the same weight as the mean cycle of all places."""
 
 
 def fit_product(places: TrainingRows, variable: str) -> Product:
-    """Return a product with the spread of its error over the training places."""
+    """Return a product with its error standard deviation over the training places."""
     values = places.store.cells((variable,), places.training)[:, 0]
     error = values - places.store.labels(places.training)
     return Product(variable, float(np.nanstd(error)))
 
 
 def fit_rescaled(places: TrainingRows, variable: str) -> Product:
-    """Return a product on the line a + b x that is nearest, by least squares, to the labels of all training places."""
+    """Return a product rescaled by a + b x, fitted by least squares to the labels of all training places."""
     rows = _all(places)
     values = places.store.cells((variable,), rows)[:, 0].astype(np.float64)
     label = places.store.labels(rows).astype(np.float64)
@@ -43,15 +43,15 @@ def fit_rescaled(places: TrainingRows, variable: str) -> Product:
 
 
 def fit_trees(places: TrainingRows, needs: InputSpec, seed: int, grouping: SpatialGroups | None = None) -> list[Trees]:
-    """Boosted trees, tuned by an inner cross-validation of the training places and fitted on all of them.
+    """Fit boosted trees to all training places, tuned by an inner cross-validation among them.
 
-    The best choices of the search are meant to speak as one.
+    The best choices of the search are used as an ensemble.
 
     Args:
-        places: to learn from; the validation places are training places like the others.
+        places: training places; validation places are used like the others.
         needs: cells and history.
         seed: of the search and of the trees.
-        grouping: what the inner folds keep together; blocks of a degree when it is not given.
+        grouping: of the inner folds; by default, blocks of one degree.
     """
     rows, threads = _all(places), torch.get_num_threads()
     batch = _batch(places.store, rows, needs)
@@ -64,7 +64,7 @@ def fit_trees(places: TrainingRows, needs: InputSpec, seed: int, grouping: Spati
 
 
 def fit_change(places: TrainingRows, needs: InputSpec) -> ChangeDetection:
-    """Change detection with one slope, and the linear fit of its index to the labels, of all training places."""
+    """Fit change detection to all training places: one slope, and the linear fit of its index to the labels."""
     rows = _all(places)
     batch, label = _batch(places.store, rows, needs), places.store.labels(rows).astype(np.float64)
     slope = _slope(batch, needs, _sensors(places.store, rows))
@@ -78,9 +78,9 @@ def fit_change(places: TrainingRows, needs: InputSpec) -> ChangeDetection:
 
 
 def fit_climatology(places: TrainingRows) -> Climatology:
-    """Yearly cycles of the training places; the validation places say how many neighbours speak.
+    """Fit yearly cycles of the training places; the validation places determine the number of neighbours.
 
-    The sensors of a block of a degree speak as one place.
+    The sensors of a block of one degree form one place.
     """
     store = places.store
     truth = store.labels(places.validation).astype(np.float64)
@@ -105,13 +105,13 @@ def _climatology(store: SampleStore, rows: Rows, neighbours: int, std: float) ->
 
 
 def _cycle(wave: Numbers, label: Numbers, common: Numbers) -> tuple[float, ...]:
-    """Coefficients of the waves of one place, drawn towards those of all (ridge regression)."""
+    """Return coefficients of the waves of one place, shrunk towards those of all places (ridge regression)."""
     normal = wave.T @ wave + PRIOR_SAMPLES * np.eye(wave.shape[1])
     return tuple((common + np.linalg.solve(normal, wave.T @ (label - wave @ common))).tolist())
 
 
 def _slope(batch: Batch, needs: InputSpec, sensor: Rows) -> float:
-    """Change of VV with the incidence angle within sensors, dB per degree; 0 where the angle never changes."""
+    """Return the change of VV with the incidence angle within sensors, dB per degree; 0 if the angle is constant."""
     vv, angle = (values[:, 0, 0, 0].astype(np.float64) for values in looks(batch, needs))
     known = np.isfinite(vv) & np.isfinite(angle)
     vv, angle = (_departures(values[known], sensor[known]) for values in (vv, angle))

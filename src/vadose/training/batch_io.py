@@ -1,4 +1,4 @@
-"""What a network says of samples of one cell, beside what was measured there."""
+"""Network input and output for samples of one cell, with their labels."""
 
 from dataclasses import fields, replace
 from typing import NamedTuple
@@ -14,7 +14,7 @@ Labelled = tuple[Batch, Labels]
 
 
 class LossInputs(NamedTuple):
-    """Rows of samples: three that a network says (`NetworkOutput`) and three that were measured (`Labels`)."""
+    """Rows of samples: three of the network output (`NetworkOutput`) and three of the labels (`Labels`)."""
 
     static: Tensor
     dynamic: Tensor
@@ -25,27 +25,27 @@ class LossInputs(NamedTuple):
 
     @property
     def parts(self) -> NetworkOutput:
-        """What the network says."""
+        """Return the network output."""
         return NetworkOutput(self.static, self.dynamic, self.std)
 
     @property
     def truth(self) -> Labels:
-        """What was measured."""
+        """Return the labels."""
         return Labels(self.label, self.sensor, self.site_weight)
 
 
 class ModelInput:
-    """A batch as it is: Fabric would round bare tensors, in physical units, to the precision of the layers."""
+    """Wrapper of a batch: Fabric would round bare tensors, in physical units, to the precision of the layers."""
 
     def __init__(self, batch: Batch, sensor: Tensor | None) -> None:
         self.batch, self.sensor = batch, sensor
 
 
 class OneCell(nn.Module):
-    """Level, swing and spread of samples of one cell, (3, sample), m3 m-3, in 32 bits.
+    """Static, dynamic and standard deviation of samples of one cell, (3, sample), m3 m-3, in 32 bits.
 
     Args:
-        network: that says them.
+        network: to be called.
         compiled: whether it is compiled at its first step.
     """
 
@@ -55,18 +55,18 @@ class OneCell(nn.Module):
         self.parts = torch.compile(network.parts) if compiled else network.parts
 
     def forward(self, given: ModelInput) -> Tensor:
-        """Tell of a batch."""
+        """Return the output of the network."""
         parts = self.parts(given.batch, given.sensor)
         return torch.stack([part[:, 0, 0].float() for part in (parts.static, parts.dynamic, parts.std)])
 
 
 def rows_of(truth: Labels) -> Tensor:
-    """Return what was measured as rows, (3, sample); the number of a sensor below 2^24 is itself in 32 bits."""
+    """Return labels as rows, (3, sample); sensor numbers below 2^24 are exact in 32 bits."""
     return torch.stack([truth.label, truth.sensor.to(truth.label.dtype), truth.site_weight])
 
 
 def pinned(given: Labelled) -> Labelled:
-    """Return the same in pages that stay in memory, from which CUDA copies while it computes."""
+    """Return the batch in pinned memory, from which CUDA copies asynchronously."""
     batch, truth = given
     parts = {one.name: getattr(batch, one.name).pin_memory() for one in fields(batch)}
     return replace(batch, **parts), Labels(

@@ -1,4 +1,4 @@
-"""Models on disk: JSON that says what they are, beside weights that any tool can read."""
+"""Checkpoints: a JSON description with weights in common formats."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -32,12 +32,12 @@ UNREADABLE = (
 
 
 def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: ScalingStats | None = None) -> None:
-    """Write a model as a folder, whole or not at all.
+    """Write a model as a folder, atomically.
 
     Args:
         model: network, product or trees.
         folder: of the checkpoint.
-        made_from: the experiment, the samples, the fold: all that the model was made from.
+        made_from: provenance: the experiment, the samples, the fold.
         scaling: of a network.
     """
     with files.atomic_write(folder) as temporary:
@@ -50,7 +50,7 @@ def load(folder: Path) -> Model:
     """Read a checkpoint.
 
     Raises:
-        VadoseError: there is none, or it was changed or cut since it was written.
+        VadoseError: the checkpoint is missing, changed or truncated.
     """
     with _refusing(folder):
         model = _description(folder)["model"]
@@ -58,7 +58,7 @@ def load(folder: Path) -> Model:
 
 
 def origin(folder: Path) -> dict[str, Any]:
-    """Return what a checkpoint was made from, as it was given to `save`, in the types of JSON.
+    """Return the provenance of a checkpoint, as given to `save`, in JSON types.
 
     Raises:
         VadoseError: as `load`.
@@ -68,7 +68,7 @@ def origin(folder: Path) -> dict[str, Any]:
 
 
 def signed(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a description in the types of JSON, with the SHA-256 of its other content under `sha256`.
+    """Return a description in JSON types, with the SHA-256 of its other content under `sha256`.
 
     The content is hashed as UTF-8 JSON with sorted keys and without blanks.
     """
@@ -81,7 +81,7 @@ def signed(description: Mapping[str, Any]) -> dict[str, Any]:
 def _description(folder: Path) -> dict[str, Any]:
     content = files.read_json(folder / DESCRIPTION, nan=True)
     if signed(content)["sha256"] != content.get("sha256"):
-        raise ValueError(f"{DESCRIPTION} has another checksum than the one declared")
+        raise ValueError(f"{DESCRIPTION} does not match its checksum")
     return content
 
 
@@ -105,13 +105,13 @@ def _written(model: Model, folder: Path, scaling: ScalingStats | None) -> dict[s
     if isinstance(model, Climatology):
         return {"kind": "climatology", **asdict(model)}
     if isinstance(model, Trees):
-        (folder / TREES).write_text(model.booster.model_to_string())  # LightGBM's own writer is silent on a full disk
+        (folder / TREES).write_text(model.booster.model_to_string())  # LightGBM's own writer ignores a full disk
         said = {"needs": asdict(model.needs), "spread": model.spread, "reads": model.reads}
         return {"kind": "trees", **said, **_sum(folder / TREES)}
     if isinstance(model, FusionNetwork) and scaling is not None:
         (folder / WEIGHTS).write_bytes(encoded({name: one.contiguous() for name, one in model.state_dict().items()}))
         return {"kind": "network", **model.describe(), "scaling": asdict(scaling), **_sum(folder / WEIGHTS)}
-    raise TypeError(f"no way to write a {type(model).__name__}")
+    raise TypeError(f"a {type(model).__name__} cannot be written")
 
 
 def _network(model: dict[str, Any], folder: Path) -> Model:
@@ -124,7 +124,7 @@ def _network(model: dict[str, Any], folder: Path) -> Model:
 
 def _trees(model: dict[str, Any], folder: Path) -> Model:
     _check(folder / TREES, model)
-    import lightgbm  # noqa: PLC0415 - a second of imports that networks do without
+    import lightgbm  # noqa: PLC0415 - slow to import, and not needed for networks
 
     try:
         booster = lightgbm.Booster(model_file=str(folder / TREES))
@@ -171,4 +171,4 @@ def _sum(path: Path) -> dict[str, str]:
 
 def _check(path: Path, model: dict[str, Any]) -> None:
     if files.sha256(path) != model["sha256"]:
-        raise ValueError(f"{path.name} has another checksum than the one declared")
+        raise ValueError(f"{path.name} does not match its checksum")

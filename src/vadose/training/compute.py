@@ -1,4 +1,4 @@
-"""On what a network is trained: all that changes the time it takes and, but for rounding, not its numbers."""
+"""Compute configuration: device, precision and layout of a step, without effect on results except rounding."""
 
 import os
 import shutil
@@ -20,17 +20,17 @@ ASKED = "training: a machine with"
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
 class ComputeConfig:
-    """What trains, and how a step is laid out on it.
+    """Devices of a training, and the layout of a step.
 
     Attributes:
-        device: `auto` is a CUDA device where there is one.
+        device: `auto` is a CUDA device if there is one.
         devices: CUDA devices, or processes of the CPU, that share each batch.
-        precision: 32 bits, or less in the layers that bear it; the objective and the validation have 32 always.
-        accumulate: parts in which a device takes a batch, one after the other, so that less memory does.
+        precision: 32 bits, or less in suitable layers; the objective and the validation always have 32.
+        accumulate: micro-batches per batch and device, to save memory.
         compile: whether the network is compiled.
-        readers: threads that read chips ahead.
-        save_minutes: how often the state within an epoch is kept.
-        tensorboard: whether a journal for TensorBoard is kept beside the other.
+        readers: number of threads that read chips ahead.
+        save_minutes: interval of checkpoints within an epoch, minutes.
+        tensorboard: whether a TensorBoard log is written too.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -46,10 +46,10 @@ class ComputeConfig:
     def asked(
         cls, device: str, devices: int, precision: str, accumulate: int, compiled: bool, tensorboard: bool
     ) -> "ComputeConfig":
-        """Return a machine in the words of a user, checked.
+        """Return a configuration from the user's options, checked.
 
         Raises:
-            VadoseError: a device or a precision that is none; or as `check`.
+            VadoseError: the device or the precision is unknown; or as `check`.
         """
         words = {"device": device, "precision": precision}
         numbers = {"devices": devices, "accumulate": accumulate, "compile": compiled, "tensorboard": tensorboard}
@@ -65,16 +65,16 @@ class ComputeConfig:
 
     @property
     def kind(self) -> Literal["cpu", "cuda"]:
-        """What `auto` comes to here."""
+        """Return the device that `auto` selects."""
         if self.device == "auto":
             return "cuda" if torch.cuda.is_available() else "cpu"
         return self.device
 
     def check(self) -> None:
-        """Make sure that this machine is here.
+        """Verify that this machine has the requested resources.
 
         Raises:
-            VadoseError: a device, a precision or a program that is asked for is not there.
+            VadoseError: a requested device, precision or program is missing.
         """
         if self.kind == "cuda" and not torch.cuda.is_available():
             raise VadoseError(f"{ASKED} CUDA", "PyTorch finds no CUDA device", "Ask for device cpu or auto")
@@ -87,18 +87,18 @@ class ComputeConfig:
         if self.kind == "cpu" and self.precision == "16-mixed":
             raise VadoseError(f"{ASKED} precision 16-mixed", "It is a CPU", "Ask for precision 32 or bf16-mixed")
         if self.kind == "cpu" and self.compile and not _compiler():
-            raise VadoseError(f"{ASKED} a C++ compiler", "There is none", "Install g++, or train without compile")
+            raise VadoseError(f"{ASKED} a C++ compiler", "It is missing", "Install g++, or train without compile")
         if self.tensorboard and find_spec("tensorboard") is None:
             raise VadoseError(f"{ASKED} TensorBoard", "It is not installed", "Install vadose[tensorboard]")
 
     def fabric(self) -> "Fabric":
-        """Lightning Fabric on this machine.
+        """Return Lightning Fabric for this configuration.
 
         Raises:
             VadoseError: as `check`.
         """
         self.check()
-        from lightning.fabric import Fabric  # noqa: PLC0415 - seconds of imports that other commands do without
+        from lightning.fabric import Fabric  # noqa: PLC0415 - slow to import, and not needed by other commands
 
         strategy = "auto" if self.devices == 1 else "ddp_spawn"
         return Fabric(accelerator=self.kind, devices=self.devices, strategy=strategy, precision=self.precision)
@@ -109,7 +109,7 @@ DEFAULT = ComputeConfig()
 
 
 def processors() -> int:
-    """How many this process may use."""
+    """Return the number of processors of this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""How a network is trained: all that changes its numbers."""
+"""Training configuration: everything that affects the results."""
 
 from math import cos, pi
 
@@ -8,9 +8,9 @@ from pydantic import Field
 from vadose.training.objective import LossWeights
 
 LARGEST_SEED = 2**31 - 1
-"""What every library that draws numbers takes."""
+"""Largest seed that all random number libraries accept."""
 WARM = 0.1
-"""Part of the training in which the learning rate rises."""
+"""Fraction of the training in which the learning rate rises."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -49,6 +49,6 @@ class TrainingConfig:
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     def rate(self, done: float) -> float:
-        """Return the learning rate when a part of the training, 0..1, is done."""
+        """Return the learning rate at a fraction of the training, 0..1."""
         risen = done / WARM if done < WARM else 0.5 * (1 + cos(pi * (done - WARM) / (1 - WARM)))
         return self.learning_rate * risen

@@ -1,4 +1,4 @@
-"""Several processes that train one network, each on its share of every batch."""
+"""Distributed training: several processes, each with its part of every batch."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 Share = tuple[int, int]
-"""The number of a process, and how many there are."""
+"""Rank of a process, and number of processes."""
 Row = dict[str, float]
 Report = Callable[[Row], None]
 Job = Callable[["Fabric", FusionNetwork, Report], None]
 
 
 def share(fabric: "Fabric") -> Share:
-    """Which part of a batch this process has."""
+    """Return the part of a batch of this process."""
     return fabric.global_rank, fabric.world_size
 
 
 def gathered(fabric: "Fabric", values: Tensor) -> Tensor:
-    """Return the (row, sample) of this process beside those of all others, in the order of the processes.
+    """Gather the (row, sample) tensors of all processes, in the order of their ranks.
 
-    Those of this process keep their gradient. The gradient of a loss of all samples is then, in each process, that of
-    the weights by way of its own samples, and its sum over the processes is the whole of it.
+    The part of this process keeps its gradient. In each process, the gradient of a loss of all samples is then the part
+    that its own samples contribute; the sum over the processes is complete.
     """
     if fabric.world_size == 1:
         return values
@@ -48,16 +48,16 @@ def gathered(fabric: "Fabric", values: Tensor) -> Tensor:
 
 
 def launch(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -> None:
-    """Do a job in all processes of a machine that has several.
+    """Run a job in all processes of a machine.
 
     Args:
         fabric: of the machine.
-        job: can be pickled; what it reports in the first process is reported here.
-        network: of which each process has a copy.
-        report: is told here.
+        job: picklable; the reports of the first process are passed on.
+        network: copied to each process.
+        report: called with them.
 
     Raises:
-        VadoseError: of the job.
+        VadoseError: raised by the job.
     """
     rows: SimpleQueue[Row | None] = get_context("spawn").SimpleQueue()
     teller = Thread(target=_tell, args=(rows, report))
@@ -74,7 +74,7 @@ def launch(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -
 
 def _process(fabric: "Fabric", job: Job, network: FusionNetwork, rows: "SimpleQueue[Row | None]") -> VadoseError | None:
     log_in_worker()
-    own = deepcopy(network)  # the tensors that processes are given lie in memory that they share
+    own = deepcopy(network)  # tensors passed to processes are in shared memory
     try:
         job(fabric, own, rows.put if fabric.global_rank == 0 else _silent)
     except VadoseError as refusal:

@@ -1,4 +1,4 @@
-"""The exponential moving average of a network's weights."""
+"""Exponential moving average of network weights."""
 
 import torch
 from torch import Tensor
@@ -8,17 +8,18 @@ from vadose.models import FusionNetwork
 
 Weights = tuple[Tensor, ...] | list[Tensor]
 BEGINNING = 1
-"""Count of averaged weights before the first step: from 0, PyTorch would copy the first ones instead."""
+"""Count of averaged weights before the first step; from 0, PyTorch would copy the first weights instead."""
 
 
 def averaged(network: FusionNetwork, decay: float) -> AveragedModel:
-    """Average weights exponentially (Polyak & Juditsky, SIAM J. Control Optim. 30:838-855, 1992); copy buffers.
+    """Exponential moving average of weights (Polyak & Juditsky, SIAM J. Control Optim. 30:838-855, 1992); buffers are
+    copied.
 
-    In the first steps the decay is less, (1 + steps) / (10 + steps), so that the random beginning is forgotten.
+    In the first steps the decay is smaller, (1 + steps) / (10 + steps), so that the random start is forgotten.
 
     Args:
-        network: whose weights are followed.
-        decay: share of the average that stays at each step.
+        network: of the weights.
+        decay: fraction of the average that remains at each step.
     """
 
     def step(target: Weights, source: Weights, steps: Tensor | int) -> None:

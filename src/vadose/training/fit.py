@@ -1,4 +1,4 @@
-"""The fusion network, fitted on the samples of the training places."""
+"""Fitting of the fusion network to the training samples."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -28,12 +28,12 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """Samples of the places a model may learn from.
+    """Samples for the training of a model.
 
     Attributes:
         store: of samples with labels.
         training: rows to fit.
-        validation: rows of other sensors, to say when to stop.
+        validation: rows of other sensors, for early stopping.
     """
 
     store: SampleStore
@@ -43,21 +43,21 @@ class TrainingRows:
     def __post_init__(self) -> None:
         if not len(self.training) or not len(self.validation):
             raise VadoseError(
-                "training: samples to learn from",
-                f"{len(self.training)} to fit and {len(self.validation)} of other sensors to validate",
+                "training: samples to fit",
+                f"There are {len(self.training)} to fit and {len(self.validation)} of other sensors to validate",
                 "Give samples of more sensors, or fewer folds",
             )
 
 
 @dataclass(frozen=True, eq=False)
 class _SampleModule:
-    """Batches of training and validation samples; see `loop.Lessons`.
+    """Batches of training and validation samples; see `loop.DataModule`.
 
     Attributes:
-        places: whose samples they are.
-        needs: in whose order they come.
-        schedule: how they are dealt.
-        machine: that they are for.
+        places: training and validation samples.
+        needs: order of the inputs.
+        schedule: batch size and order.
+        machine: target of the batches.
     """
 
     places: TrainingRows
@@ -66,23 +66,23 @@ class _SampleModule:
     machine: ComputeConfig = DEFAULT
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields alone: chips that were read stay behind."""
+        """Return only the fields for pickling, without cached chips."""
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
     def chips(self) -> ChipCache:
-        """Of all samples, kept from epoch to epoch."""
+        """Return the chips of all samples, cached from epoch to epoch."""
         return ChipCache(self.places.store, self.needs.pixels, self.needs.halo)
 
     @cached_property
     def rows(self) -> Rows:
-        """That are learned from."""
+        """Return the training rows."""
         places = self.places
         return places.training if self.schedule.patience else np.concatenate([places.training, places.validation])
 
     @property
     def samples(self) -> int:
-        """In one epoch."""
+        """Return the number of batches in one epoch."""
         return len(self.rows)
 
     def training(self, epoch: int, share: Share = (0, 1), start: int = 0) -> Iterator[Labelled]:
@@ -90,11 +90,11 @@ class _SampleModule:
         return self.labelled(self.rows, epoch, share, start)
 
     def validation(self, share: Share = (0, 1)) -> Iterator[Labelled]:
-        """In their order."""
+        """Return the validation batches, in order."""
         return self.labelled(self.places.validation, None, share)
 
     def labelled(self, rows: Rows, epoch: int | None, share: Share = (0, 1), start: int = 0) -> Iterator[Labelled]:
-        """Batches of some rows from one of them on, in their order where there is no epoch."""
+        """Yield batches of some rows from a start row on, in order if there is no epoch."""
         store, schedule = self.places.store, self.schedule
         size, together, shuffle = schedule.batch_size, schedule.per_sensor, epoch is not None
         weight = torch.zeros(len(store))
@@ -118,7 +118,7 @@ def fit_network(
     report: Report = lambda _: None,
     machine: ComputeConfig = DEFAULT,
 ) -> tuple[FusionNetwork, ScalingStats, Progress]:
-    """Fit the fusion network, or a smaller one of the same kind when `needs` are fewer; see `loop.fit`."""
+    """Fit the fusion network, or a smaller one of the same kind for fewer `needs`; see `loop.fit`."""
     machine.check()
     scaling = _with_label(
         ScalingStats.fit(places.store, places.training, needs).relative(needs.own_record.variables), places
@@ -132,7 +132,7 @@ def fit_network(
 
 
 def _part(batch: Batch, truth: Labels, share: Share) -> Labelled:
-    """Return the sensors of a batch that fall to one process, each of them whole."""
+    """Return the sensors of a batch that belong to one process, each of them complete."""
     rank, processes = share
     if processes == 1:
         return batch, truth
@@ -142,7 +142,7 @@ def _part(batch: Batch, truth: Labels, share: Share) -> Labelled:
 
 
 def _site_weight(store: SampleStore, rows: Rows, block_degrees: float) -> NDArray[np.float32]:
-    """One over the number of sensors in the block of each row's sensor."""
+    """Return 1 over the number of sensors in the block of each row's sensor."""
     index = store.index.iloc[rows]
     block = [np.floor(index[name] / block_degrees) for name in ("lat", "lon")]
     sensor = index.groupby(list(IDENTITY), sort=False).ngroup()

@@ -1,4 +1,4 @@
-"""Epoch after epoch: a readable loop that a killed run takes up where it stood."""
+"""Training loop; a killed run resumes at its last state."""
 
 import io
 import time
@@ -30,28 +30,28 @@ Weights = dict[str, Tensor]
 
 
 class DataModule(Protocol):
-    """Batches with what was measured; the sensors of training and validation lie apart.
+    """Batches with labels; training and validation have different sensors.
 
-    Can be pickled where several processes train.
+    Must be picklable for several processes.
     """
 
     @property
     def samples(self) -> int:
-        """In one epoch of all processes."""
+        """Return the number of samples in one epoch of all processes."""
         ...
 
     def training(self, epoch: int, share: Share, start: int) -> Iterable[Labelled]:
-        """Return the batches of an epoch from one of them on, of each the part of one process."""
+        """Return the batches of an epoch from one of them on, the part of one process of each."""
         ...
 
     def validation(self, share: Share) -> Iterable[Labelled]:
-        """Return the part of one process of the batches that judge."""
+        """Return the validation batches, the part of one process of each."""
         ...
 
 
 @dataclass
 class Progress:
-    """Where training stands after an epoch: written with each state, read when it is taken up again."""
+    """Progress after an epoch: written with each state, read on resuming."""
 
     epoch: int = 0
     best_loss: float = float("inf")
@@ -67,22 +67,22 @@ def fit(
     report: Report = lambda _: None,
     machine: ComputeConfig = DEFAULT,
 ) -> Progress:
-    """Train `network` in place; it ends with the weights of the epoch that validates best; without patience, the last.
+    """Train `network` in place; it ends with the weights of the best validation epoch, without patience the last.
 
-    The state after each epoch is kept at `state`, and a journal beside it; of one process also the state within an
-    epoch, every few minutes. When the state is there, training goes on from it and ends with the same numbers as if it
-    had never stopped. The random numbers of an epoch depend on the seed, the epoch and the process alone.
+    The state after each epoch is written to `state`, with a log beside it; of a single process also the state within an
+    epoch, every few minutes. If the state exists, training resumes from it, with the same results as without the
+    interruption. The random numbers of an epoch depend on the seed, the epoch and the process alone.
 
     Args:
         network: to be trained.
-        lessons: what it learns from.
-        schedule: how.
+        lessons: training and validation batches.
+        schedule: training configuration.
         state: file of the state.
-        report: is told of each epoch.
-        machine: what trains.
+        report: called after each epoch.
+        machine: compute configuration.
 
     Raises:
-        VadoseError: the machine is not there, the state cannot be read, or the validation loss was never finite.
+        VadoseError: a device is missing, the state is unreadable, or the validation loss was never finite.
     """
     fabric = machine.fabric()
     job = partial(_trained, lessons=lessons, schedule=schedule, state=state, machine=machine)
@@ -155,7 +155,7 @@ def _write(state: Path, progress: Progress, machine: ComputeConfig) -> None:
 
 @dataclass
 class _Checkpointer:
-    """Keeps the state within a long epoch of one process; of several, each has random numbers of its own."""
+    """Checkpointer within a long epoch of one process; several processes have separate random numbers."""
 
     state: Path
     trainer: Trainer
@@ -165,7 +165,7 @@ class _Checkpointer:
     last: float = field(default_factory=time.monotonic)
 
     def after(self, within: EpochPosition) -> None:
-        """Keep it when it is time."""
+        """Write the state if the interval has passed."""
         if self.trainer.fabric.world_size == 1 and time.monotonic() - self.last >= 60 * self.minutes:
             between = self.trainer.state() | {"progress": asdict(self.progress), "best": self.best}
             _write_state(self.state, between | {"within": asdict(within), "drawn": self.trainer.rng_state()})
@@ -174,7 +174,7 @@ class _Checkpointer:
 
 def _write_state(state: Path, content: Mapping[str, Any]) -> None:
     with files.atomic_write(state) as temporary:
-        memory = io.BytesIO()  # the writer of PyTorch ends the process when a disk is full
+        memory = io.BytesIO()  # PyTorch's writer ends the process on a full disk
         torch.save(dict(content), memory)
         temporary.write_bytes(memory.getbuffer())
 
@@ -196,5 +196,7 @@ def _taken_up(state: Path, trainer: Trainer) -> tuple[Progress, Weights, EpochPo
         return Progress(**content["progress"]), content["best"], EpochPosition(**content["within"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
         raise VadoseError(
-            f"training: going on from {state}", f"It cannot be read ({error})", "Remove it to begin this model again"
+            f"training: resuming from {state}",
+            f"It cannot be read ({error})",
+            "Remove it to train this model from the start",
         ) from error

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Training objective."""
 
 from dataclasses import dataclass
 from math import log, pi
@@ -27,12 +27,12 @@ class LossWeights:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What was measured.
+    """Labels of samples.
 
     Attributes:
         label: (sample,), m3 m-3.
-        sensor: (sample,), a number for each sensor.
-        alone: (sample,), how much its sensor counts for the level: less where many stand close together.
+        sensor: (sample,), sensor numbers.
+        site_weight: (sample,), weight of the sensor in the static head: smaller where sensors are clustered.
     """
 
     label: Tensor
@@ -40,22 +40,22 @@ class Labels:
     site_weight: Tensor
 
     def to(self, device: torch.device) -> "Labels":
-        """Return the same on another device."""
+        """Return the labels on another device."""
         return Labels(self.label.to(device), self.sensor.to(device), self.site_weight.to(device))
 
     def some(self, rows: Tensor | slice) -> "Labels":
-        """Of some samples."""
+        """Return the labels of some samples."""
         return Labels(self.label[rows], self.sensor[rows], self.site_weight[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class BatchTotals:
-    """How much there is in a whole batch, of which a part may be told.
+    """Totals of a batch, for the loss of a part of it.
 
     Attributes:
-        sensors: how many.
-        alone: sum of how much they count for the level.
-        samples: how many.
+        sensors: number of sensors.
+        site_weight: sum of the weights of the sensors.
+        samples: number of samples.
     """
 
     sensors: int
@@ -64,37 +64,38 @@ class BatchTotals:
 
     @classmethod
     def of(cls, truth: Labels) -> "BatchTotals":
-        """Of all that was measured."""
+        """Return the totals of all labels."""
         by = Sensors(truth.sensor)
         return cls(len(by.count), by.mean(truth.site_weight).sum(), len(truth.label))
 
 
 ERROR_FLOOR, LEVEL_FLOOR, PRODUCT_FLOOR = 0.01, 0.25, 1e-4
-"""Under the roots, in variances of the label: errors far below them gain nothing by becoming smaller still."""
+"""Terms under the roots, in variances of the label: much smaller errors gain nothing by decreasing further."""
 
 
 def objective(
     parts: NetworkOutput, truth: Labels, scale: Tensor, weights: LossWeights, whole: BatchTotals | None = None
 ) -> Tensor:
-    """Error in time, correlation, lasting error and likelihood of the spread, each a mean over sensors.
+    """Return the loss: error in time, correlation, bias and likelihood, each a mean over sensors.
 
-    A sensor's lasting error is its bias; it is large, says little of other places, and would drown the rest. RMSE^2 =
-    ubRMSE^2 + bias^2 (Entekhabi et al., J. Hydrometeor. 11:832-840, 2010, equation 2) parts them, and the level alone
-    learns the bias while the swing alone learns the rest. With errors in standard deviations of the label,
+    The bias of a sensor is large, is hardly related to other places, and would dominate the rest. RMSE^2 = ubRMSE^2 +
+    bias^2 (Entekhabi et al., J. Hydrometeor. 11:832-840, 2010, equation 2) separates them: only the static head learns
+    the bias, and the dynamic head the rest. With errors in standard deviations of the label,
 
-        L = mean over sensors of sqrt(centred^2 + 0.01) + correlation (1 - R) + bias * lasting^2
-          + weighted mean over sensors of sqrt(residual^2 + 0.25)  +  spread * NLL(spread | error)
+        L = mean over sensors of sqrt(centred^2 + 0.01) + correlation (1 - R) + bias * mean^2
+          + weighted mean over sensors of sqrt(residual^2 + 0.25)  +  spread * NLL(std | error)
 
-    where lasting is the mean error of a sensor within the batch, centred^2 the mean square of the error less that, and
-    residual the same lasting error, of which only the level is told. The roots keep a few bad sensors from ruling.
+    where mean is the mean error of a sensor within the batch, centred^2 the mean square of the error minus its mean,
+    and residual the mean error with a gradient in the static head alone. The roots limit the influence of a few bad
+    sensors.
 
     Args:
-        parts: of the estimate, each (sample,), m3 m-3.
-        truth: what was measured.
+        parts: network output, each (sample,), m3 m-3.
+        truth: labels.
         scale: standard deviation of the label over the training samples, m3 m-3.
-        weights: of the parts.
-        whole: of the batch, where these samples are but some of it, whole sensors; what is returned is then their share
-            of its objective.
+        weights: of the terms.
+        whole: totals of the batch if these samples, complete sensors, are a part of it; the result is then their share
+            of its loss.
     """
     whole = whole or BatchTotals.of(truth)
     label, static, dynamic = truth.label / scale, parts.static / scale, parts.dynamic / scale
@@ -115,7 +116,7 @@ def objective(
 
 
 def negative_log_likelihood(mean: Tensor, std: Tensor, label: Tensor) -> Tensor:
-    """Gaussian negative log-likelihood, a mean over samples; all of one unit and one shape."""
+    """Return the Gaussian negative log-likelihood, a mean over samples; all arguments in the same units and shape."""
     variance = std**2
     each: Tensor = 0.5 * (torch.log(variance) + (label - mean) ** 2 / variance + log(2 * pi))
     return each.mean()
@@ -125,23 +126,23 @@ class Sensors:
     """Means by sensor.
 
     Args:
-        sensor: (sample,), a number for each.
+        sensor: (sample,), sensor numbers.
     """
 
     def __init__(self, sensor: Tensor) -> None:
         _, self.of, self.count = torch.unique(sensor, return_inverse=True, return_counts=True)
 
     def sum(self, values: Tensor) -> Tensor:
-        """(sample,) to (sensor,)."""
+        """Return the sum by sensor, (sample,) to (sensor,)."""
         return torch.zeros(len(self.count), dtype=values.dtype, device=values.device).index_add(0, self.of, values)
 
     def mean(self, values: Tensor) -> Tensor:
-        """(sample,) to (sensor,)."""
+        """Return the mean by sensor, (sample,) to (sensor,)."""
         means: Tensor = self.sum(values) / self.count
         return means
 
     def correlation(self, one: Tensor, other: Tensor) -> Tensor:
-        """Pearson's R of two within each sensor; near 0 where either does not vary."""
+        """Return Pearson's R within each sensor; near 0 where either is constant."""
         one, other = (values - self.mean(values)[self.of] for values in (one, other))
         product = self.sum(one**2) * self.sum(other**2)
         found: Tensor = self.sum(one * other) / (product + PRODUCT_FLOOR).sqrt()

@@ -1,4 +1,4 @@
-"""Sources taken away in training, so that the network knows how to do without them."""
+"""Source dropout: removal of sources in training, so that the network works without them."""
 
 import torch
 from torch import Tensor
@@ -12,17 +12,17 @@ from vadose.registry import source_of
 def drop_sources(
     batch: Batch, needs: InputSpec, probability: float, generator: torch.Generator, sensor: Tensor | None = None
 ) -> Batch:
-    """Make each source missing, as a whole, in each sample with a probability; one that was observed always stays.
+    """Mask each source, as a whole, in each sample with a probability; at least one observed source remains.
 
-    Which one stays is drawn, in each sample, among the sources that observed anything there. The samples of one sensor
-    share what is drawn.
+    The remaining source is drawn, in each sample, among the sources observed there. The samples of one sensor share
+    their random numbers.
 
     Args:
         batch: physical units, NaN where missing.
-        needs: whose order the batch follows.
-        probability: of losing one source, 0..1.
-        generator: of the random numbers, on the CPU, so that they are the same on every device.
-        sensor: (sample,), a number for each sensor; without it each sample has its own draw.
+        needs: order of the batch.
+        probability: of masking one source, 0..1.
+        generator: random numbers on the CPU, so that they are the same on every device.
+        sensor: (sample,), sensor numbers; by default each sample has its own random numbers.
     """
     sources = sources_of(needs)
     samples = batch.cells.shape[0]
@@ -36,7 +36,7 @@ def drop_sources(
 
 
 def _observed(batch: Batch, needs: InputSpec, sources: list[str]) -> Tensor:
-    """Whether a source observed anything, (sample, source)."""
+    """Return whether a source was observed, (sample, source)."""
     seen = torch.zeros(batch.cells.shape[0], len(sources), dtype=torch.bool, device=batch.cells.device)
     parts = (
         (batch.pixels, needs.pixels, 1),

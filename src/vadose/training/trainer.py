@@ -1,4 +1,4 @@
-"""A network that learns: one epoch, one validation, and all that must be kept to go on."""
+"""Trainer: one epoch, one validation, and the state for resuming."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 LONGEST_GRADIENT = 1.0
-"""Norm to which a longer gradient is cut."""
+"""Largest norm of a gradient."""
 
 
 @dataclass(frozen=True)
 class EpochPosition:
-    """Where an epoch stands between two batches.
+    """Position within an epoch, between two batches.
 
     Attributes:
-        batches: that were learned from.
-        samples: of these, in all processes.
+        batches: number of finished batches.
+        samples: in these, of all processes.
         loss: sum over these samples.
     """
 
@@ -42,13 +42,13 @@ BEGINNING = EpochPosition()
 
 
 class Trainer:
-    """A network on a machine, with its optimiser and the mean of its weights.
+    """A network with its optimiser and averaged weights.
 
     Args:
-        fabric: of the machine.
+        fabric: device and processes.
         network: to be trained in place.
-        schedule: how.
-        machine: how a step is laid out.
+        schedule: training configuration.
+        machine: compute configuration.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Trainer:
 
     @property
     def eval_model(self) -> FusionNetwork:
-        """The network that is validated and kept: the mean of the weights where there is one."""
+        """Return the network for validation and checkpoints: averaged weights if there are any."""
         return cast(FusionNetwork, self.average.module) if self.average else self.network
 
     def train_epoch(
@@ -75,14 +75,14 @@ class Trainer:
         within: EpochPosition = BEGINNING,
         after: Callable[[EpochPosition], None] = lambda _: None,
     ) -> tuple[float, int]:
-        """Learn from an epoch of so many samples, or from the rest of it.
+        """Train on an epoch, or on the rest of it.
 
         Args:
-            batches: those that are left of the epoch.
+            batches: remaining batches of the epoch.
             epoch: its number.
-            samples: in the whole of it.
-            within: where it stands; the state and the random numbers of that moment have been taken up.
-            after: is told of each batch.
+            samples: in the complete epoch.
+            within: position; its state and random numbers have been restored.
+            after: called after each batch.
 
         Returns:
             Mean loss, and the number of samples in all processes.
@@ -101,14 +101,14 @@ class Trainer:
         return within.loss / max(within.samples, 1), within.samples
 
     def _draw_anew(self, epoch: int) -> None:
-        """Begin the random numbers of an epoch, which depend on the seed, the epoch and the process alone."""
+        """Seed the random numbers of an epoch, which depend on the seed, the epoch and the process alone."""
         process = self.fabric.global_rank * 1_000_003
         torch.manual_seed(self.schedule.seed * 100_003 + epoch + process)
         self.generator.manual_seed(self.schedule.seed * 7919 + epoch + process)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Labelled]) -> tuple[float, float]:
-        """Return the objective of all samples together, and their root mean square error, m3 m-3."""
+        """Return the loss of all samples together, and their root mean square error, m3 m-3."""
         model, device = OneCell(self.eval_model.eval(), compiled=False), self.fabric.device
         found = [_with_labels(model(ModelInput(batch.to(device), None)), truth.to(device)) for batch, truth in batches]
         inputs = LossInputs(*gathered(self.fabric, torch.cat(found, dim=1)))
@@ -116,7 +116,7 @@ class Trainer:
         return float(loss), float(((inputs.static + inputs.dynamic - inputs.label) ** 2).mean().sqrt())
 
     def state(self) -> dict[str, Any]:
-        """All that changes while it learns."""
+        """Return the complete training state."""
         average = self.average
         return {
             "network": self.network.state_dict(),
@@ -127,7 +127,7 @@ class Trainer:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Take up a state."""
+        """Restore a state."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.fabric.strategy.precision.load_state_dict(state["precision"])
@@ -136,13 +136,13 @@ class Trainer:
             self.average.module.load_state_dict(state["averaged"]["weights"])
 
     def rng_state(self) -> list[Tensor]:
-        """Where the random numbers of this process stand within an epoch."""
+        """Return the states of the random number generators of this process."""
         device = self.fabric.device
         cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
         return [self.generator.get_state(), torch.get_rng_state(), *cuda]
 
     def restore_rng(self, state: Sequence[Tensor]) -> None:
-        """Go on with random numbers that stood so."""
+        """Restore the states of the random number generators."""
         own, common, *cuda = state
         self.generator.set_state(own)
         torch.set_rng_state(common)
@@ -150,7 +150,7 @@ class Trainer:
             torch.cuda.set_rng_state(cuda[0], self.fabric.device)
 
     def _gradient(self, batch: Labelled) -> tuple[float, int]:
-        """Return the gradient of the objective over a batch of all processes; its loss and its samples."""
+        """Compute the gradient of the loss over a batch of all processes; return its loss and its samples."""
         self.stepping.zero_grad(set_to_none=True)
         parts, whole = self._micro_batches(batch[1])
         total, size = torch.zeros((), device=self.fabric.device), 0
@@ -160,14 +160,12 @@ class Trainer:
                 said = _with_labels(self.module(ModelInput(given, truth.sensor)), truth)
                 inputs = LossInputs(*gathered(self.fabric, said))
                 loss = objective(inputs.parts, inputs.truth, self.network.label_std, self.schedule.weights, whole)
-                self.fabric.backward(loss * self.fabric.world_size)  # the processes' gradients are averaged
+                self.fabric.backward(loss * self.fabric.world_size)  # the gradients of the processes are averaged
             total, size = total + loss.detach(), size + len(inputs.label)
         return float(total), size
 
     def _micro_batches(self, truth: Labels) -> tuple[list[Tensor | slice], BatchTotals | None]:
-        """Return the samples of each part that is taken at once: in all processes the same sensors, each of them
-        whole.
-        """
+        """Return the samples of each micro-batch: in all processes the same sensors, each of them complete."""
         if self.accumulate == 1:
             return [slice(None)], None
         everyone = Labels(*gathered(self.fabric, rows_of(truth)))
@@ -186,7 +184,7 @@ class Trainer:
 
 
 def weight_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters for an optimiser: those that decay, and biases and the weights of norms, which do not."""
+    """Return parameters for an optimiser: with weight decay, and without (biases and weights of norms)."""
     norms = {weight for part in network.modules() if isinstance(part, nn.BatchNorm2d) for weight in part.parameters()}
     named = list(network.named_parameters())
     free = [weight for name, weight in named if weight in norms or name.rsplit(".", 1)[-1].startswith("bias")]

@@ -1,4 +1,4 @@
-"""What is written of each epoch: a CSV file, and what TensorBoard reads."""
+"""Training log: a CSV file, and TensorBoard event files."""
 
 import csv
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ Row = dict[str, float]
 
 
 def training_log(state: Path) -> Path:
-    """Where the journal lies beside the state of a training."""
+    """Return the path of the log beside the state of a training."""
     return state.with_suffix(".journal.csv")
 
 
 def tensorboard_of(state: Path) -> Path:
-    """Folder of the event files, likewise; `tensorboard --logdir` finds it in any folder above."""
+    """Return the folder of the event files, likewise; `tensorboard --logdir` finds it from any parent folder."""
     return state.with_suffix(".tensorboard")
 
 
 def write_training_log(path: Path, rows: Sequence[Row]) -> None:
-    """Write all epochs, one a row, over what was written before."""
+    """Write all epochs, one per row, replacing the file."""
     with files.atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
@@ -28,7 +28,7 @@ def write_training_log(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_tensorboard(folder: Path, row: Row) -> None:
-    """Add one epoch to a folder of event files; what an earlier try wrote from this epoch on is superseded."""
+    """Append one epoch to a folder of event files; events of an earlier attempt from this epoch on are superseded."""
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra
 
     epoch = int(row["epoch"])

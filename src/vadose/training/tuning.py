@@ -1,4 +1,4 @@
-"""Boosted trees tuned on the training places alone: a random search, judged by an inner cross-validation."""
+"""Tuning of boosted trees on the training places alone: a random search with an inner cross-validation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import lightgbm
 
 DRAWS = 6
-"""Choices that are tried beside the usual one."""
+"""Number of random choices besides the default."""
 TOGETHER = 4
-"""The best choices speak together: one alone is picked by chance as much as by skill where places are few."""
+"""Number of best choices in the ensemble: with few places, the best one alone is partly a matter of luck."""
 INNER_FOLDS = 3
 STAGES = (75, 150, 300)
-"""Numbers of trees that are compared."""
+"""Numbers of trees to compare."""
 MOST_SAMPLES = 20_000
-"""The search looks at no more than so many, evenly drawn; the trees that it chooses are fitted on all."""
+"""Largest number of samples in the search, evenly chosen; the chosen trees are fitted to all."""
 FIXED = {"objective": "l2", "bagging_fraction": 0.7, "bagging_freq": 1, "deterministic": True, "verbosity": -1}
 
 Numbers = NDArray[np.float64]
@@ -32,12 +32,12 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Choice:
-    """One way to grow trees.
+    """Hyperparameters of trees.
 
     Attributes:
-        reads: what they read of the history.
-        voice: 0 lets every sample weigh the same, 1 every place, 0.5 lies between.
-        trees: how many.
+        reads: inputs from the history.
+        group_weight_power: 0 for equal weights of samples, 1 of places, 0.5 for a compromise.
+        trees: number of trees.
         num_leaves, min_data_in_leaf, learning_rate, feature_fraction, lambda_l2: of LightGBM.
     """
 
@@ -52,7 +52,7 @@ class Choice:
 
     @classmethod
     def random(cls, rng: np.random.Generator, kinds: Sequence[Reads]) -> "Choice":
-        """One at random, that reads one of some kinds."""
+        """Return random hyperparameters with one of some kinds of inputs."""
         return cls(
             reads=kinds[int(rng.integers(len(kinds)))],
             group_weight_power=float(rng.choice([0.0, 0.5])),
@@ -64,14 +64,14 @@ class Choice:
         )
 
     def parameters(self, seed: int, threads: int) -> dict[str, Any]:
-        """As LightGBM takes them."""
+        """Return the parameters of LightGBM."""
         names = ("num_leaves", "min_data_in_leaf", "learning_rate", "feature_fraction", "lambda_l2")
         return FIXED | {name: getattr(self, name) for name in names} | {"seed": seed, "num_threads": threads}
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A choice, what it lost on inner held-out places, and its root mean square error there, m3 m-3."""
+    """A choice, its loss on inner held-out places, and its root mean square error there, m3 m-3."""
 
     loss: float
     choice: Choice
@@ -80,13 +80,13 @@ class _Attempt:
 
 @dataclass(frozen=True, eq=False)
 class Learning:
-    """What trees learn from.
+    """Training data of trees.
 
     Attributes:
-        tables: by what is read, (sample, column).
+        tables: by kind of inputs, (sample, column).
         label: (sample,), m3 m-3.
         index: of the samples, as in a store.
-        grouping: what the inner folds keep together.
+        grouping: of the inner folds.
     """
 
     tables: Mapping[Reads, NDArray[np.float32]]
@@ -95,8 +95,8 @@ class Learning:
     grouping: SpatialGroups
 
     def grow(self, choice: Choice, rows: Rows, seed: int, threads: int) -> "lightgbm.Booster":
-        """Trees of a choice, fitted on some samples."""
-        import lightgbm  # noqa: PLC0415 - a second of imports that networks do without
+        """Return trees of a choice, fitted to some samples."""
+        import lightgbm  # noqa: PLC0415 - slow to import, and not needed for networks
 
         group = self.grouping.of(self.index.iloc[rows])
         weight = np.bincount(group)[group] ** -choice.group_weight_power
@@ -112,9 +112,9 @@ class Learning:
 
 
 def tuned(data: Learning, seed: int, threads: int) -> list[tuple[Choice, float]]:
-    """Return the choices that do best on inner held-out places, each with its root mean square error there, m3 m-3.
+    """Return the best choices on inner held-out places, each with its root mean square error there, m3 m-3.
 
-    What counts is the mean over sensors of RMSE and of ubRMSE, in equal parts.
+    The criterion is the mean over sensors of RMSE and of ubRMSE, in equal parts.
     """
     rng = np.random.default_rng(seed)
     if len(data.label) > MOST_SAMPLES:

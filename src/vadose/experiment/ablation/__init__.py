@@ -1,4 +1,4 @@
-"""What each part of the network is worth: the same training without it, on the same folds and seeds."""
+"""Ablation: training without each part of the network, on the same folds and seeds."""
 
 from vadose.experiment.ablation.rows import Row, rows_of
 from vadose.experiment.ablation.run import ablate

@@ -1,4 +1,4 @@
-"""An ablation as a picture: each row's difference to the whole model, with its interval."""
+"""Figure of an ablation: the difference of each row from the full model, with its interval."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 COLOURS = {"paper": "#D55E00", "ours": "#0072B2"}
-"""Vermilion and blue of Okabe and Ito (2008); the marker tells the same."""
+"""Vermilion and blue of Okabe and Ito (2008); the marker differs too."""
 MARKERS = {"paper": "s", "ours": "o"}
-LEGEND = {"paper": "the paper's rows, one moment", "ours": "one part taken away"}
+LEGEND = {"paper": "the paper's rows, one time", "ours": "one part removed"}
 PANELS = (
     ("r", "R", "worse  ←  Δ R  →  better"),
     ("ubrmse", "ubRMSE", "better  ←  Δ ubRMSE, m³ m⁻³  →  worse"),
@@ -22,13 +22,13 @@ ROW_INCHES, HEAD_INCHES = 0.32, 1.7
 
 
 def save_picture(path: Path, records: Sequence[dict[str, Any]], title: str, notice: str) -> None:
-    """Draw the differences of the rows to the first record, the whole model, as PNG.
+    """Draw the differences of the rows from the first record, the full model, as PNG.
 
     Args:
         path: of the picture.
-        records: as `ablation.json` holds them.
+        records: from `ablation.json`.
         title: heading.
-        notice: a warning, such as that data are simulated; empty for none.
+        notice: warning, such as that data are simulated; empty for none.
     """
     full, rows = records[0], list(records[1:])[::-1]
     height = HEAD_INCHES + ROW_INCHES * max(len(rows), 1)
@@ -36,7 +36,7 @@ def save_picture(path: Path, records: Sequence[dict[str, Any]], title: str, noti
     panels = figure.subplots(1, len(PANELS), sharey=True, squeeze=False)[0]
     for axes, (score, words, label) in zip(panels, PANELS, strict=True):
         _panel(axes, score, rows)
-        axes.set_title(f"{words}: {full[score]:.3f} with all of it", fontsize=10, color=INK)
+        axes.set_title(f"{words}: {full[score]:.3f} of the full model", fontsize=10, color=INK)
         axes.set_xlabel(label, fontsize=9, color=INK)
     panels[0].set_yticks(range(len(rows)), [row["words"] for row in rows], fontsize=9, color=INK)
     panels[0].set_ylim(-0.6, len(rows) - 0.4)

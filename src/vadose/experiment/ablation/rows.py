@@ -1,4 +1,4 @@
-"""The rows of an ablation: the experiment itself, what the paper took away, and what we take away."""
+"""Rows of an ablation: the full model, the paper's variants, and ours."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ PAPER = (
 
 
 class Group(StrEnum):
-    """Whose row it is."""
+    """Origin of a row."""
 
     FULL = "full"
     PAPER = "paper"
@@ -36,9 +36,9 @@ class Row:
     Attributes:
         name: on the command line.
         words: in tables and pictures.
-        group: whose row it is.
+        group: origin of the row.
         experiment: to be trained.
-        run: folder of the training; rows of both groups that read the same have one between them.
+        run: folder of the training, shared by rows of both groups with the same inputs.
     """
 
     name: str
@@ -49,17 +49,17 @@ class Row:
 
 
 def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]:
-    """Return the rows that an experiment has the sources for, the full model first; no two of a group read the same.
+    """Return the rows whose sources an experiment has, the full model first; no two of a group have the same inputs.
 
     Args:
-        experiment: the full model; its baselines are left aside.
-        only: names of the rows that are wanted beside the full model; all of them when there are none.
+        experiment: the full model; its baselines are left out.
+        only: names of the wanted rows besides the full model; by default all.
 
     Raises:
-        VadoseError: a name that is no row of this experiment.
+        VadoseError: a name is not a row of this experiment.
     """
     full = experiment.model_copy(update={"baselines": ()})
-    every = [Row("full", "all of it", Group.FULL, full, "full")]
+    every = [Row("full", "full model", Group.FULL, full, "full")]
     for row in (*_paper(full), *_ours(full)):
         alike = [other for other in every if _same(row.experiment, other.experiment)]
         if not any(other.group in (Group.FULL, row.group) for other in alike):
@@ -75,7 +75,7 @@ def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]
 
 
 def _paper(full: Experiment) -> Iterator[Row]:
-    """Yield the paper's rows: one moment without its past, from those of their sources that the experiment has."""
+    """Yield the paper's rows: one time without history, from those of their sources that the experiment has."""
     here = _sources(full.needs)
     for name, asked in PAPER:
         sources = [source for source in asked if source in here]
@@ -104,7 +104,7 @@ def _ours(full: Experiment) -> Iterator[Row]:
 
 
 def _words(source: str, full: Experiment) -> str:
-    """Return a source in a table's words; NASA-USDA Enhanced SMAP by its own name."""
+    """Return the name of a source in a table; NASA-USDA Enhanced SMAP has its own."""
     return (
         "Enhanced SMAP"
         if source == "smap" and SMAP_USDA.name in full.needs.names

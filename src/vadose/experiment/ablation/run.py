@@ -1,4 +1,4 @@
-"""An ablation at work: row after row, or several side by side; what is done stays done."""
+"""Running of an ablation: row by row, or several in parallel; finished rows are kept."""
 
 import logging
 import os
@@ -37,25 +37,25 @@ def ablate(
     samples: Path | None = None,
     only: Sequence[str] = (),
 ) -> Path:
-    """Train an experiment and the same without each of its parts, and set them side by side.
+    """Train an experiment and the same without each of its parts, and compare them.
 
-    All rows see the same samples, folds and seeds. A row that is finished is not trained again.
+    All rows use the same samples, folds and seeds. A finished row is not trained again.
 
     Args:
         experiment: the full model.
-        folder: of the ablation: `samples`, `rows/<name>` with a run each, and the tables.
-        resume: whether a folder that holds an ablation is gone on with.
-        samples_report: is told of the samples as they are gathered.
-        report: is told of every epoch, or, of several workers, of every row.
-        workers: processes that train side by side.
-        samples: that were gathered before, to be used instead of those in the folder.
-        only: names of rows beside the full model; all of them when there are none.
+        folder: of the ablation: `samples`, `rows/<name>` with one run each, and the tables.
+        resume: whether a folder with an ablation is resumed.
+        samples_report: called while the samples are built.
+        report: called after every epoch, or, with several workers, after every row.
+        workers: number of parallel trainings.
+        samples: built before, to be used instead of those in the folder.
+        only: names of rows besides the full model; by default all.
 
     Returns:
-        The table, `ablation.md`; beside it are `ablation.json` and `ablation.png`.
+        The table, `ablation.md`, with `ablation.json` and `ablation.png` beside it.
 
     Raises:
-        VadoseError: the folder holds an ablation and `resume` was not asked, or one of another experiment; or as
+        VadoseError: the folder contains an ablation and `resume` was not given, or one of another experiment; or as
             `train`.
     """
     rows = rows_of(experiment, only)
@@ -75,14 +75,16 @@ def _ablate(
 ) -> Path:
     if (folder / "rows").exists() and not resume:
         raise VadoseError(
-            f"ablation: a new one in {folder}", "It holds one already", "Add --resume to go on with it, or give --out"
+            f"ablation: a new one in {folder}",
+            "It contains one already",
+            "Add --resume to resume it, or give another --out",
         )
     store = store_of(experiment, samples or folder / "samples", samples_report, workers)
     runs = {row: Run(folder / "rows" / row.run) for row in rows}
     for row, run in runs.items():
         run.declare(row.experiment)
     lacking = list({row.run: row for row, run in runs.items() if not _finished(run)}.values())
-    LOGGER.info("%d of %d variants are trained already", len(runs) - len(lacking), len(runs))
+    LOGGER.info("%d of %d variants are already trained", len(runs) - len(lacking), len(runs))
     for done, name in enumerate(_trained(lacking, store, runs, report, workers), start=1):
         report(f"row {name}", {"rows": done, "of": len(lacking)})
     return write_ablation(folder, experiment, runs)
@@ -91,7 +93,7 @@ def _ablate(
 def _trained(
     rows: Sequence[Row], store: SampleStore, runs: Mapping[Row, Run], report: Reporter, workers: int
 ) -> Iterator[str]:
-    """Train some rows; the name of each when it is done."""
+    """Train some rows; yield the name of each when it is finished."""
     if workers == 1 or len(rows) < 2:
         for row in rows:
             with exclusive_lock(runs[row].folder):
@@ -111,7 +113,7 @@ def _report_row(report: Reporter, name: str, what: str, figures: dict[str, float
 
 
 def _apart(row: Row, store: Path, folder: Path, threads: int) -> str:
-    """Train a row in a process of its own."""
+    """Train a row in a separate process."""
     torch.set_num_threads(threads)
     with exclusive_lock(folder):
         train(row.experiment, SampleStore.open(store), Run(folder), lambda *_: None)
@@ -119,5 +121,5 @@ def _apart(row: Row, store: Path, folder: Path, threads: int) -> str:
 
 
 def _finished(run: Run) -> bool:
-    """Return the scorecard is the last that a run writes."""
+    """Return whether the run has a scorecard, which it writes last."""
     return (run.folder / "scorecard.json").is_file()

@@ -1,4 +1,4 @@
-"""The rows of an ablation side by side: one table for people, the same as JSON, one picture."""
+"""Comparison of the rows of an ablation: a Markdown table, the same as JSON, and a figure."""
 
 import json
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ from vadose.io.files import atomic_write, metadata
 from vadose.report.text import counted, effective, interval, markdown_table, number
 
 SHOWN = {"r": "R", "ubrmse": "ubRMSE", "rmse": "RMSE"}
-"""Scores of the table, and their words; ubRMSE and RMSE in m3 m-3."""
+"""Scores of the table, and their titles; ubRMSE and RMSE in m3 m-3."""
 _ENDS = ("", "_low", "_high")
 Record = dict[str, Any]
 
 
 def write_ablation(folder: Path, experiment: Experiment, rows: Mapping[Row, Run]) -> Path:
-    """Score the rows on the samples that all of them have, and write table, figures and picture, all or none.
+    """Score the rows on their common samples, and write table, figures and picture, atomically.
 
     Raises:
         VadoseError: a row has no estimates, or no sensor has enough samples.
@@ -43,7 +43,7 @@ def write_ablation(folder: Path, experiment: Experiment, rows: Mapping[Row, Run]
         )
         page.write_text(_markdown(experiment, scores.bootstrap, records, notice), encoding="utf-8")
         data.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        save_picture(image, records, f"{experiment.name}: what each part is worth", notice)
+        save_picture(image, records, f"{experiment.name}: effect of each part", notice)
     return folder / "ablation.md"
 
 
@@ -69,7 +69,7 @@ def _means(skill: Mapping[str, Mapping[str, float]]) -> Record:
 
 
 def _apart(table: pd.DataFrame) -> Record:
-    """Row minus full model, on the same sensors and samples."""
+    """Return row minus full model, on the same sensors and samples."""
     columns = {f"_difference{end}": column for end, column in zip(_ENDS, ("difference", "low", "high"), strict=True)}
     columns |= {f"_difference_over_places{end}": f"over_places{end}" for end in _ENDS}
     rows = figures(table)
@@ -83,27 +83,28 @@ def _plain(value: float) -> float | None:
 def _markdown(experiment: Experiment, bootstrap: Bootstrap, records: list[Record], notice: str) -> str:
     full = records[0]
     parts = [
-        f"# {experiment.name}: what each part is worth",
+        f"# {experiment.name}: effect of each part",
         f"> **{notice}**" if notice else "",
-        f"{counted(full['samples'], 'samples')} of {counted(full['sensors'], 'sensors')} that all rows have "
-        "an estimate for and none has seen. Every row is trained anew on the same folds and seeds. Brackets: "
+        f"{counted(full['samples'], 'samples')} of {counted(full['sensors'], 'sensors')} for which all rows have "
+        "a held-out estimate. Every row is trained separately on the same folds and seeds. Brackets: "
         f"{bootstrap.level:.0%} intervals from the differences between places (blocks of "
-        f"{bootstrap.block_degrees:g}°); Δ is the row minus the whole model, sensor by sensor. ubRMSE and RMSE in "
+        f"{bootstrap.block_degrees:g}°); Δ is the row minus the full model, sensor by sensor. ubRMSE and RMSE in "
         "m³ m⁻³.",
-        f"Mean over {counted(full['places'], 'places')}, first over the sensors of each: what a new place may expect.",
+        f"Mean over {counted(full['places'], 'places')}, first over the sensors of each: the expected skill at a new "
+        "place.",
         _table(records, "_over_places"),
-        f"Mean over {counted(full['sensors'], 'sensors')}, as sure as one over {effective(full['effective_places'])}.",
+        f"Mean over {counted(full['sensors'], 'sensors')}, as certain as over {effective(full['effective_places'])}.",
         _table(records, ""),
-        "The paper's rows have its sources and read one moment; network, samples and folds are those of this "
-        "experiment, so that its own figures are not comparable. Sources that the samples lack are left out of them.",
-        "![The same as a picture](ablation.png)",
+        "The paper's rows have its sources at one time; network, samples and folds are those of this "
+        "experiment, so that the paper's own figures are not comparable. Sources missing in the samples are left out.",
+        "![The table as a figure](ablation.png)",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _table(records: list[Record], over: str) -> str:
     header = ("row", *SHOWN.values(), *(f"Δ {words}" for words in SHOWN.values()))
-    headings = {Group.PAPER: "**as the paper's rows, one moment**", Group.OURS: "**taken away**"}
+    headings = {Group.PAPER: "**the paper's rows, one time**", Group.OURS: "**removed**"}
     lines = [_line(records[0], over)]
     for group, heading in headings.items():
         of_group = [_line(record, over) for record in records if record["group"] == group]
@@ -120,6 +121,6 @@ def _line(record: Record, over: str) -> tuple[str, ...]:
 
 
 def _signed(value: float, low: float, high: float) -> str:
-    """Return a difference with its interval, to four digits, as they are small."""
+    """Return a difference with its interval, with four digits, as differences are small."""
     bounds = f" [{number(low, 4)}, {number(high, 4)}]"
     return number(value, 4) + (bounds if "–" not in bounds else "")
