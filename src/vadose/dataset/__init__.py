@@ -1,4 +1,4 @@
-"""What a network may see: samples of sensors and times, their labels, splits and scaling."""
+"""Sample stores: samples of sensors and times with their labels, splits and scaling."""
 
 from vadose.dataset.append import append
 from vadose.dataset.chip_cache import ChipCache

@@ -1,4 +1,4 @@
-"""Samples of one store behind those of another: files that do not change are shared, not copied."""
+"""Appending of one sample store to another; unchanged files are shared, not copied."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,18 +20,17 @@ AT_ONCE = 256
 
 
 def append(path: Path, other: SampleStore, progress: Callable[[int, int, str], None] | None = None) -> Report:
-    """Put the samples of another store behind those of the store at `path`; what it has already is left out.
+    """Append the samples of another store to the store at `path`, without duplicates.
 
-    The store is replaced when the longer one is whole: a run that is stopped leaves it as it was.
+    The store is replaced when the longer one is complete: an interrupted run leaves it unchanged.
 
     Args:
-        path: of the store that grows.
-        other: store that holds the same for each sample.
-        progress: told (samples done, samples, what).
+        path: of the extended store.
+        other: store with the same variables.
+        progress: called with (finished samples, samples, name).
 
     Raises:
-        VadoseError: the stores do not hold the same, packed and in units alike, or one is simulated and the other is
-            not.
+        VadoseError: the stores have different variables, packings or units, or only one is simulated.
     """
     with alone_at(path) as held:
         return _append(SampleStore.open(held), other, progress)
@@ -80,12 +79,10 @@ def _lists(store: SampleStore, other: SampleStore) -> Iterator[tuple[str, pd.Dat
 
 
 def _check(store: SampleStore, other: SampleStore) -> None:
-    asked = f"samples: those of {other.path} behind those of {store.path}"
+    asked = f"samples: appending {other.path} to {store.path}"
     if store.holds != other.holds:
         differences = [*store.holds.differences(other.holds), *other.holds.differences(store.holds)]
-        raise VadoseError(
-            asked, f"They do not hold the same: {'; '.join(differences)}", "Build both for the same needs"
-        )
+        raise VadoseError(asked, f"Their variables differ: {'; '.join(differences)}", "Build both for the same needs")
     unlike = sorted(name for name in store.products if store.products[name] != other.products[name])
     if unlike:
         found = "; ".join(f"{name} is {store.products[name]} here and {other.products[name]} there" for name in unlike)
@@ -93,8 +90,8 @@ def _check(store: SampleStore, other: SampleStore) -> None:
     if store.packings != other.packings or store.calibrations != other.calibrations:
         raise VadoseError(
             asked,
-            "Published numbers are read or packed by other calibrations in the one",
+            "Their published numbers have different calibrations or packings",
             "Build both with the same units",
         )
     if store.simulated != other.simulated:
-        raise VadoseError(asked, "One is simulated and the other is not", "Keep them apart")
+        raise VadoseError(asked, "Only one of them is simulated", "Keep them apart")

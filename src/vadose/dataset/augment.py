@@ -1,4 +1,4 @@
-"""Chips turned and mirrored: the same ground, seen as if it lay otherwise."""
+"""Augmentation: rotated and mirrored chips."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from vadose.dataset.store import Floats, Rows
 
 WAYS = 8
-"""Symmetries of the square: four turns, and four of its mirror image."""
+"""Symmetries of the square: four rotations, and the same of its mirror image."""
 
 
 def ways(rows: Rows, seed: int, epoch: int) -> NDArray[np.intp]:
-    """Which way each row is turned in an epoch, 0..7, drawn for the row itself: in whatever batch it comes."""
+    """Return the symmetry of each row in an epoch, 0..7, random by row, independent of its batch."""
     mixed = rows.astype(np.uint64)
     for number in (seed, epoch, WAYS):
         mixed = _mixed(mixed + np.uint64(number))
@@ -18,16 +18,16 @@ def ways(rows: Rows, seed: int, epoch: int) -> NDArray[np.intp]:
 
 
 def augment(chips: Floats, way: NDArray[np.intp]) -> Floats:
-    """Turn each chip.
+    """Rotate and mirror chips.
 
-    The geometry stays honest as far as every predictor is a value of its pixel and not a direction: backscatter,
-    reflectance and elevation move with the ground, and so does the incidence angle, whose value at each pixel does
-    not change. What is tied to the compass is not kept: shadows then fall, and slopes face the radar, from other sides.
-    The middle cell stays the middle cell.
+    This is valid for predictors that are values of their pixel and not directions: backscatter, reflectance and
+    elevation move with the ground, and so does the incidence angle, whose value at each pixel is unchanged. Relations
+    to the compass are lost: shadows fall, and slopes face the radar, from other sides. The central cell remains the
+    central cell.
 
     Args:
-        chips: (sample, channel, y, x), y and x of one length.
-        way: (sample,), as `ways` gives it; 0 leaves a chip as it is.
+        chips: (sample, channel, y, x), y and x of the same length.
+        way: (sample,), from `ways`; 0 leaves a chip unchanged.
     """
     out = np.empty_like(chips)
     for number in np.unique(way):
@@ -39,7 +39,9 @@ def augment(chips: Floats, way: NDArray[np.intp]) -> Floats:
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Numbers whose bits depend on all bits given (SplitMix64, Steele et al. 2014, doi 10.1145/2714064.2660195)."""
+    """Hash numbers so that every bit depends on all input bits (SplitMix64, Steele et al. 2014, doi
+    10.1145/2714064.2660195).
+    """
     with np.errstate(over="ignore"):
         numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
         numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CALIBRATIONS = "calibrations"
 """Key of a store's and of a checkpoint's provenance: the calibration of each predictor that has one."""
 RESIDUAL_STEPS = 3.0
-"""The largest residual of a fitted calibration, in steps of the stored number, with which products may replace it."""
+"""Largest residual of a fitted calibration, in steps of the stored number, for which products may replace it."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LinearCalibration:
 
     Attributes:
         predictor: name of the variable.
-        feature: its name in the data set that it comes from.
+        feature: its name in the original data set.
         units: of the stored numbers.
         scale, offset: in the predictor's units, in dB for a linear power.
         method: fitted to products, or an assumed range of values.
@@ -49,12 +49,12 @@ class LinearCalibration:
 
     @property
     def residual_steps(self) -> float | None:
-        """The residual in steps of the stored number; rounding alone leaves 0.29."""
+        """Return the residual in steps of the stored number; rounding alone causes 0.29."""
         return None if self.residual is None else self.residual / abs(self.scale)
 
     @property
     def packing(self) -> Packing:
-        """Packing of chips that keeps the stored numbers unchanged."""
+        """Return the packing of chips that keeps the stored numbers unchanged."""
         return Packing(self.scale, self.offset, PREDICTORS[self.predictor].decibel, "uint8")
 
     def values(self, stored: ArrayLike) -> NDArray[np.float32]:
@@ -70,15 +70,15 @@ InputCalibrations = Mapping[str, LinearCalibration]
 
 
 def to_dict(calibrations: InputCalibrations) -> dict[str, dict[str, Any]]:
-    """Convert calibrations to what JSON can hold, by predictor."""
+    """Convert calibrations to JSON types, by predictor."""
     return {name: asdict(one) for name, one in calibrations.items()}
 
 
 def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, LinearCalibration]:
-    """Read calibrations as `to_dict` gives them.
+    """Read calibrations from the output of `to_dict`.
 
     Raises:
-        VadoseError: a key is unknown or absent.
+        VadoseError: a key is unknown or missing.
     """
     try:
         return {name: LinearCalibration(**one) for name, one in content.items()}
@@ -87,7 +87,7 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, LinearCalib
 
 
 def calibrations_of(store: "SampleStore") -> dict[str, LinearCalibration]:
-    """Calibrations of a store's predictors; empty for a store of products."""
+    """Return the calibrations of a store's predictors; empty for a store of products."""
     return from_dict(store.calibrations)
 
 
@@ -116,7 +116,7 @@ def require_physical(calibrations: InputCalibrations, names: Collection[str]) ->
 
 
 def require_same(calibrations: InputCalibrations, store: "SampleStore", names: Collection[str]) -> None:
-    """Require that the samples of a store are in the units of those that a model was trained on.
+    """Require that the samples of a store have the units of the training samples of a model.
 
     Raises:
         VadoseError: the units differ and are not both physical.
@@ -137,7 +137,7 @@ def require_same(calibrations: InputCalibrations, store: "SampleStore", names: C
 
 
 def units_note(calibrations: InputCalibrations, names: Iterable[str]) -> str:
-    """Return a note on the units of predictors beside their scores; "" where all are in the units of products."""
+    """Return a note on the units of predictors beside their scores; "" if all have the units of products."""
     wanted = set(names)
     methods: dict[str, list[str]] = {"assumed": [], "fitted": []}
     for name, one in calibrations.items():
@@ -152,7 +152,7 @@ def units_note(calibrations: InputCalibrations, names: Iterable[str]) -> str:
 
 
 def merged(provenance: Iterable[Mapping[str, Any]]) -> dict[str, LinearCalibration]:
-    """Calibrations in the provenance of several checkpoints."""
+    """Return the calibrations in the provenance of several checkpoints."""
     return from_dict(dict(item for one in provenance for item in one.get(CALIBRATIONS, {}).items()))
 
 

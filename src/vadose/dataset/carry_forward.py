@@ -1,4 +1,4 @@
-"""The latest look of each source, for the rows of a table: what an archive would carry forward is carried here too."""
+"""Carrying forward of the latest observation of each source in a table, as fusion does in an archive."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Observations:
-    """The rows of one sensor, each the look of every source at its time.
+    """Rows of one sensor, each with an observation of every source at its time.
 
     Attributes:
         times: ascending, UTC.
@@ -31,13 +31,14 @@ class Observations:
     values: Floats
 
     def carried(self, windows: TemporalPolicy) -> tuple[Floats, dict[str, Floats]]:
-        """Return what is known at the time of each row: the latest look of each source, not older than its window.
+        """Return the values known at the time of each row: the latest observation of each source within its window.
 
-        The predictors of a source come from one look, so that no row mixes two moments. A row is a look of a source
-        where it has any of its predictors; the incidence angle alone is none. What never changes stays in its row.
+        The predictors of a source come from one observation, so that no row mixes two times. A row is an observation of
+        a source if it has any of its predictors; the incidence angle alone does not count. Static values remain in
+        their row.
 
         Returns:
-            (row, predictor), and by source that changes the age of its look, days, (row,); NaN where there is none.
+            (row, predictor), and the observation age by dynamic source, days, (row,); NaN without an observation.
         """
         known, ages = self.values.copy(), {}
         for source, columns in self._changing().items():
@@ -48,7 +49,7 @@ class Observations:
         return known, ages
 
     def history(self, past: HistorySpec, windows: TemporalPolicy) -> NDArray[np.float32]:
-        """Means in steps of time of what was observed and published, (row, step, variable), the latest step first."""
+        """Return means in time steps of published observations, (row, step, variable), the latest step first."""
         parts = np.full((len(self.times), past.steps, len(past.variables)), np.nan, np.float32)
         for source in dict.fromkeys(map(source_of, past.variables)):
             places = [place for place, name in enumerate(past.variables) if source_of(name) == source]
@@ -69,14 +70,14 @@ class Observations:
         return sources
 
     def _seen(self, columns: Sequence[int]) -> NDArray[np.bool_]:
-        """Where a row is a look of the source of some predictors."""
+        """Return which rows are observations of the source of some predictors."""
         telling = [column for column in columns if self.names[column] != INCIDENCE_ANGLE.name] or columns
         return np.asarray(np.isfinite(self.values[:, telling]).any(axis=1))
 
     def _latest(
         self, seen: NDArray[np.bool_], source: str, windows: TemporalPolicy
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Row of the look that counts at each row, and its age in days; NaN where there is none."""
+        """Return the row of the observation to be used at each row, and its age in days; NaN without any."""
         moments = nanoseconds(self.times).astype(np.int64)
         latest = np.maximum.accumulate(np.where(seen, np.arange(len(seen)), -1))
         reach = np.searchsorted(moments, moments - self._delay(source, windows), side="right") - 1
@@ -85,6 +86,6 @@ class Observations:
         return look, np.where((look >= 0) & (age <= windows.of(source)), age, np.nan)
 
     def _delay(self, source: str, windows: TemporalPolicy) -> int:
-        """Nanoseconds from an observation until it counts."""
+        """Return the nanoseconds from an observation to its publication."""
         first = nanosecond(self.times[0])
         return int((first - windows.until(source, first)) / np.timedelta64(1, "ns"))

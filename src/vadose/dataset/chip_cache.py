@@ -1,4 +1,4 @@
-"""Chips kept in memory while they are read again and again."""
+"""Cache of chips in memory for repeated reading."""
 
 from dataclasses import dataclass, field
 from threading import Lock
@@ -12,14 +12,14 @@ BUDGET_BYTES = 4 * 2**30
 
 @dataclass(frozen=True, eq=False)
 class ChipCache:
-    """The chips of a store: those that fit into the budget are read once, the others each time they are asked for.
+    """Chips of a store: those within the memory budget are read once, the others at each request.
 
-    Several threads may ask at once.
+    Safe for several threads.
 
     Attributes:
         store: of samples with pixels.
         names: predictors, in the order of the channels.
-        halo: cells around the sensor's cell; those that the store holds beyond it are cut away.
+        halo: cells around the sensor's cell; a wider halo of the store is cut.
         budget_bytes: of memory.
     """
 
@@ -31,10 +31,10 @@ class ChipCache:
     _holding: Lock = field(default_factory=Lock)
 
     def of(self, rows: Rows) -> Floats:
-        """Pixels of samples: (sample, channel, y, x), physical units, NaN where missing; the caller's own.
+        """Return pixels of samples: (sample, channel, y, x), physical units, NaN where missing; a copy for the caller.
 
         Raises:
-            VadoseError: the store does not hold them, or a file cannot be read.
+            VadoseError: the store does not have them, or a file is unreadable.
         """
         held = [self._held.get(row) for row in rows.tolist()]
         absent = np.array([chip is None for chip in held], bool)

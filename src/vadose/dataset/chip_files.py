@@ -1,7 +1,7 @@
-"""Single chips straight from the files of a sharded Zarr array: many times faster than one by one through zarr.
+"""Reading of single chips from the files of a sharded Zarr array, many times faster than through zarr.
 
 A file is a shard of the Zarr v3 specification (codec `sharding_indexed`): chunks of one chip each, compressed by Blosc
-and followed by their CRC-32C; at its end the offset and the length of each chunk, and the CRC-32C of these.
+and followed by their CRC-32C; at its end the offset and the length of each chunk, and their CRC-32C.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ Rows = NDArray[np.intp]
 CHECKSUM_BYTES = 4
 PLACE = np.dtype("<u8")
 NOT_WRITTEN = np.iinfo(PLACE).max
-"""Offset of a chunk that holds nothing but missing values."""
+"""Offset of a chunk of missing values alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +46,11 @@ class ChipFiles:
 
         Args:
             rows: samples.
-            kept: pixels along both axes that are wanted.
+            kept: wanted pixels along both axes.
             into: (sample, y, x), to be filled: physical units, NaN where missing.
 
         Raises:
-            OSError, ValueError, RuntimeError: a file cannot be read, or is damaged.
+            OSError, ValueError, RuntimeError: a file is unreadable or damaged.
         """
         order = np.argsort(rows // self.block, kind="stable")
         firsts = np.flatnonzero(np.diff(rows[order] // self.block, prepend=-1))
@@ -60,14 +60,14 @@ class ChipFiles:
                 self._unpack(stored[kept, kept], into[place])
 
     def _unpack(self, stored: Stored, values: Floats) -> None:
-        if self.packing.decibel:  # a power costs more than a look into a table; `clip` spares a copy
+        if self.packing.decibel:  # a power is slower than a table look-up; `clip` avoids a copy
             np.take(self._values, stored.view(self._unsigned), out=values, mode="clip")
         else:
             self.packing.unpack_into(values, stored)
 
     @cached_property
     def _values(self) -> Floats:
-        """What each number that can be stored stands for, those below 0 behind the others."""
+        """Return the value of each storable number, negative ones at the end."""
         every = np.arange(2 ** (8 * self._unsigned.itemsize), dtype=self._unsigned)
         return self.packing.unpack(every.view(self.packing.kind))
 
@@ -76,7 +76,7 @@ class ChipFiles:
         return np.dtype(f"<u{np.dtype(self.packing.kind).itemsize}")
 
     def _stored(self, number: int, chips: Rows) -> Iterable[Stored]:
-        """Chips of one file as they are stored, (y, x)."""
+        """Return the stored chips of one file, (y, x)."""
         path = self.folder / "c" / str(number) / "0" / "0"
         with path.open("rb", buffering=0) as file:
             index = self._index(file)
@@ -85,7 +85,7 @@ class ChipFiles:
                 yield self._missing if offset == NOT_WRITTEN else self._chip(file, offset, length)
 
     def _index(self, file: BinaryIO) -> NDArray[np.uint64]:
-        """Offset and length of each chunk, (chip, 2)."""
+        """Return offset and length of each chunk, (chip, 2)."""
         size = 2 * PLACE.itemsize * self.block + CHECKSUM_BYTES
         file.seek(-size, 2)
         return np.frombuffer(_checked(file.read(size), size), PLACE).reshape(self.block, 2)
@@ -105,12 +105,12 @@ class ChipFiles:
 
 
 def _checked(data: bytes, length: int) -> memoryview:
-    """Return what stands before a checksum that is right.
+    """Return the content before a correct checksum.
 
     Raises:
-        ValueError: the data are too short, or others than were written.
+        ValueError: the data are truncated or changed.
     """
     content, checksum = memoryview(data)[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
     if len(data) != length or google_crc32c.value(bytes(content)) != int.from_bytes(checksum, "little"):
-        raise ValueError("a chip whose checksum differs, or that is truncated")
+        raise ValueError("a chip is truncated or does not match its checksum")
     return content

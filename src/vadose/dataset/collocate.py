@@ -1,4 +1,4 @@
-"""Where sensors and sources meet: for each sensor and time the nearest reading and everything that was known."""
+"""Collocation of sensors and sources: for each sensor and time, the nearest reading and all features."""
 
 import logging
 from collections import Counter
@@ -31,10 +31,10 @@ from vadose.sources.left_out import LeftOut, summary
 LOGGER = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]
-"""Told after each sensor: how many are done, of how many, and which."""
+"""Called after each sensor with the number of finished sensors, their total, and a name."""
 
 Require = Callable[[Mapping[str, bool], Sequence[LeftOut]], None]
-"""Raises where samples lack a source of which something was left out; told whether each source was seen."""
+"""Raises if samples lack a source with unread files; called with whether each source was observed."""
 
 
 def _nothing_required(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:
@@ -47,24 +47,24 @@ _AT_ONCE = 16
 
 
 class SampleTimes(Protocol):
-    """One tile, asked for its inputs at one moment after another."""
+    """Features of one tile at successive times."""
 
     def at(self, time: np.datetime64) -> FeatureCube:
-        """Everything known at a moment."""
+        """Return the features at one time."""
         ...
 
 
 @dataclass(frozen=True)
 class Archive:
-    """Where readings and inputs come from; each part is a function, so that any archive can stand behind it.
+    """Source of readings and features; each part is a function, so that any archive can be used.
 
     Attributes:
         read: readings of a sensor, indexed by time (UTC), with soil_moisture (m3 m-3) and flag; NoDataError if none.
-        times_of: the times at which samples of a sensor are wanted, UTC.
-        assemble: the inputs of a tile for the moments of a period; NoDataError where no source holds anything.
-        classes_of: land cover and climate at a sensor, by the names of `sources.ismn_static.COVER`; those that are not
-            known are absent.
-        left_out: what of the archive has not been read so far.
+        times_of: requested sample times of a sensor, UTC.
+        assemble: features of a tile for the times of a period; NoDataError if no source has data.
+        classes_of: land cover and climate at a sensor, by the names of `insitu.static_variables.CLASS_COLUMNS`; unknown
+            ones are missing.
+        left_out: files of the archive that have not been read so far.
     """
 
     read: Callable[[Sensor], pd.DataFrame]
@@ -89,25 +89,25 @@ def build(
 ) -> Report:
     """Write a store of all samples of some sensors.
 
-    A sample is a requested time with a reading near it; what gives no sample is counted by reason. The store also
-    holds the valid fraction and the age of each source. A build that was stopped goes on with the sensors that it
-    lacks, and gives the same store.
+    A sample is a requested time with a reading near it; times without a sample are counted by reason. The store also
+    contains the valid fraction and the age of each source. An interrupted build resumes with the remaining sensors, and
+    gives the same store.
 
     Args:
-        sensors: in the order in which they are stored.
-        archive: where readings and inputs come from; several workers need one that can be pickled.
+        sensors: in the order of the store.
+        archive: of readings and features; picklable for several workers.
         needs: predictors to store.
         path: of the store.
-        rule: which readings are labels.
-        made_from: what the declaration is to tell of the origin.
+        rule: selection of the readings that become labels.
+        made_from: provenance for the metadata.
         simulated: whether any of it is simulated.
-        progress: told after each sensor.
-        workers: processes, each at a sensor of its own.
+        progress: called after each sensor.
+        workers: number of processes, with one sensor each.
         products: of the predictors.
-        require: raises where the samples lack a source of which something was left out; told whether each was seen.
+        require: raises if the samples lack a source with unread files; called with whether each was observed.
 
     Raises:
-        VadoseError: no sample came of it, a file cannot be read, or another build was stopped here; no store is
+        VadoseError: there are no samples, a file is unreadable, or another build was interrupted here; no store is
             written.
     """
     rule = rule or LabelRule()
@@ -159,8 +159,8 @@ def _written(
         staging.remove()
         raise VadoseError(
             f"samples: a store of {sensors} sensors",
-            f"No sample came of them; left out: {dropped}" + (f"; not read: {summary(unread)}" if unread else ""),
-            "Widen the period or the window around the times, or accept other flags and depths",
+            f"They give no sample; left out: {dropped}" + (f"; not read: {summary(unread)}" if unread else ""),
+            "Extend the period or the window around the times, or accept other flags and depths",
         )
     items: set[str] = set()
     samples, counts = 0, list[Mapping[str, int]]()
@@ -185,7 +185,7 @@ def _written(
 
 
 def _collocate_missing(search: "_Search", sensors: Sequence[Sensor], progress: Progress | None, workers: int) -> None:
-    """Make the parts of every sensor that lacks them."""
+    """Collocate every remaining sensor."""
     lacking = [number for number in range(len(sensors)) if not search.staging.has(number)]
     done = len(sensors) - len(lacking)
     for number in search.through(sensors, lacking, workers):
@@ -202,7 +202,7 @@ class _Search:
     staging: ResumableBuild
 
     def through(self, sensors: Sequence[Sensor], numbers: Sequence[int], workers: int) -> Iterator[int]:
-        """Gather some sensors; the number of each when it is done."""
+        """Collocate some sensors; yield the number of each when it is finished."""
         if workers == 1 or len(numbers) < 2:
             for number in numbers:
                 yield self.collocate(number, sensors[number])
@@ -212,7 +212,7 @@ class _Search:
             yield from pool.map(self.collocate, numbers, [sensors[number] for number in numbers], chunksize=together)
 
     def collocate(self, number: int, sensor: Sensor) -> int:
-        """Stage all samples of a sensor."""
+        """Write the samples of one sensor to the staging folder."""
         dropped: Counter[str] = Counter()
         self.staging.put(number, self._parts(sensor, dropped), dropped, self.archive.left_out)
         name = f"{sensor.network} {sensor.station} {sensor.instrument}"
@@ -242,7 +242,7 @@ class _Search:
             return _without(dropped, "sensor beyond the latitudes of the cells")
         times = np.unique(self.archive.times_of(sensor))
         if not times.size:
-            return _without(dropped, "sensor without a time asked for")
+            return _without(dropped, "sensor without a requested time")
         try:
             readings = self.archive.read(sensor)
         except NoDataError:
@@ -283,13 +283,13 @@ def _stacked(index: pd.DataFrame, found: Sequence[FeatureCube], holds: InputSpec
 
 
 def _arrays(dataset: xr.Dataset, names: tuple[str, ...], leading: tuple[int, ...]) -> NDArray[np.float32]:
-    """Variables of a dataset, (variable, ...), of whatever shape they have; (0, ..., 1, 1) of none."""
+    """Return variables of a dataset, (variable, ...), of any shape; (0, ..., 1, 1) for none."""
     absent = [name for name in names if name not in dataset]
     if absent:
         raise VadoseError(
             f"samples: {', '.join(names)} of a tile",
-            f"Fusion gave no {', '.join(absent)}",
-            "Ask fusion for what the store is to hold",
+            f"Fusion did not return {', '.join(absent)}",
+            "Request the variables of the store from fusion",
         )
     if not names:
         return np.empty((0, *leading, 1, 1), np.float32)

@@ -1,4 +1,4 @@
-"""Columns of a table as what they should be: names, numbers, times; or the value that is none, and its row."""
+"""Typed values of table columns: names, numbers, times; errors name the invalid value and its row."""
 
 import zlib
 from collections.abc import Iterable
@@ -17,10 +17,10 @@ from vadose.io.files import closest
 
 
 def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
-    """Return the mapped columns of a CSV (also compressed) or Parquet file; names and times of a CSV stay text.
+    """Return the mapped columns of a CSV (also compressed) or Parquet file; names and times of a CSV remain text.
 
     Raises:
-        VadoseError: no such file, another format, truncated, empty, or without a mapped column.
+        VadoseError: the file is missing, of another format, truncated or empty, or lacks a mapped column.
     """
     texts = {name.column for name in mapping.names if name.column} | {mapping.time.column}
     numbers = {mapping.lat.column, mapping.lon.column, *(quantity.column for _, quantity in mapping.quantities)}
@@ -32,14 +32,12 @@ def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
             _require(path, texts | numbers, list(pd.read_csv(path, nrows=0).columns))
             table = read_csv(path, texts, usecols=sorted(texts | numbers))
         else:
-            raise VadoseError(
-                f"tables: {path}", "Its name ends in none of .csv, .csv.gz, .parquet", "Convert it to one"
-            )
+            raise VadoseError(f"tables: {path}", "Its suffix is none of .csv, .csv.gz, .parquet", "Convert it to one")
     except VadoseError:
         raise
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
         raise VadoseError(
-            f"tables: {path}", f"It cannot be read: {error}", "Give a whole CSV, CSV.gz or Parquet file"
+            f"tables: {path}", f"It cannot be read: {error}", "Give a complete CSV, CSV.gz or Parquet file"
         ) from error
     if table.empty:
         raise VadoseError(f"tables: {path}", "It has no rows", "Give a table with rows")
@@ -47,7 +45,7 @@ def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
-    """Names of a table's columns; none where it cannot be read, which `read_table` explains."""
+    """Return the names of a table's columns; none if it is unreadable, which `read_table` explains."""
     try:
         if path.name.lower().endswith((".parquet", ".pq")):
             return tuple(pq.read_schema(path).names)
@@ -60,7 +58,7 @@ def names(table: pd.DataFrame, name: NameColumn) -> NDArray[np.object_]:
     """Return a column of names without blanks around them.
 
     Raises:
-        VadoseError: a row without one.
+        VadoseError: a row has none.
     """
     if name.column is None:
         return np.full(len(table), name.value, object)
@@ -75,16 +73,16 @@ def times(table: pd.DataFrame, moment: TimeColumn) -> NDArray[np.datetime64]:
     """Return a column of times, UTC, datetime64[ns].
 
     Raises:
-        VadoseError: a value that is no time.
+        VadoseError: a value is not a time.
     """
     return utc_times(table[moment.column], "tables", moment.format)
 
 
 def degrees(table: pd.DataFrame, place: CoordinateColumn, limit: float) -> NDArray[np.float64]:
-    """Return a column of degrees between -limit and limit, none missing.
+    """Return a column of degrees between -limit and limit, without missing values.
 
     Raises:
-        VadoseError: a value beyond, or missing.
+        VadoseError: a value is out of range or missing.
     """
     values = _numbers(table, place.column)
     beyond = pd.Series(~(abs(values) <= limit))
@@ -97,7 +95,7 @@ def quantity(table: pd.DataFrame, given: QuantityColumn) -> NDArray[np.float64]:
     """Return a column of a physical quantity, scaled and offset, NaN where missing.
 
     Raises:
-        VadoseError: a value that is no number.
+        VadoseError: a value is not a number.
     """
     values = _numbers(table, given.column)
     return np.where(np.isin(values, given.missing), np.nan, values) * given.scale + given.offset
@@ -115,7 +113,7 @@ def _require(path: Path, wanted: Iterable[str], there: list[str]) -> None:
 def _numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
     given = table[column]
     if pd.api.types.is_bool_dtype(given) or pd.api.types.is_datetime64_any_dtype(given):
-        raise VadoseError(f"tables: column '{column}' as numbers", f"It holds {given.dtype}", "Name another column")
+        raise VadoseError(f"tables: column '{column}' as numbers", f"Its type is {given.dtype}", "Name another column")
     values = pd.to_numeric(given, errors="coerce")
     wrong = values.isna() & given.notna()
     if wrong.any():
@@ -127,6 +125,6 @@ def _bad(column: str, expected: str, wrong: pd.Series, values: pd.Series) -> Vad
     row = int(np.flatnonzero(wrong.to_numpy())[0])
     return VadoseError(
         f"tables: column '{column}' as {expected}",
-        f"Row {row + 1} has '{values.iloc[row]}', {int(wrong.sum())} of {len(wrong)} rows are like it",
-        "Mend these rows, or name another column in the mapping (rows are counted from 1 below the header)",
+        f"Row {row + 1} has '{values.iloc[row]}'; {int(wrong.sum())} of {len(wrong)} rows are invalid",
+        "Correct these rows, or name another column in the mapping (rows are counted from 1 below the header)",
     )

@@ -1,4 +1,4 @@
-"""How many samples each source was observed for."""
+"""Number of samples with an observation of each source."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,11 +15,11 @@ def observed(samples: Samples, holds: InputSpec) -> Counter[str]:
     """Count the samples that have a value of each source, at their time or in their history.
 
     Args:
-        samples: of the arrays that `holds` names.
-        holds: what each sample has.
+        samples: of the arrays named by `holds`.
+        holds: contents of each sample.
 
     Returns:
-        A count for every source of `holds`, 0 for one that no sample has.
+        A count for every source of `holds`, possibly 0.
     """
     found: dict[str, NDArray[np.bool_]] = {}
     groups = (
@@ -37,7 +37,7 @@ def observed(samples: Samples, holds: InputSpec) -> Counter[str]:
 
 
 def total(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Add counts by source, those of 0 included."""
+    """Add counts by source, including those of 0."""
     counts: dict[str, int] = {}
     for part in parts:
         for source, count in part.items():
@@ -46,12 +46,12 @@ def total(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def shares(counts: Mapping[str, int], samples: int) -> dict[str, float]:
-    """Part of all samples that each source was observed for, 0..1, by the name of the source."""
+    """Return the fraction of all samples with an observation, 0..1, by source."""
     return {source: count / samples for source, count in sorted(counts.items())}
 
 
 def shares_text(coverage: Mapping[str, float], of: str) -> str:
-    """Name how much of a result each source was observed for.
+    """Return the observed fractions of a result as text.
 
     Args:
         coverage: 0..1 by source.

@@ -1,4 +1,4 @@
-"""What a store holds, in numbers and in a picture."""
+"""Description of a store in numbers and in a picture."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PICTURES = (".png", ".pdf", ".svg")
 
 
 def describe(store: SampleStore) -> str:
-    """Return counts by network and year, labels, and the share of samples that lack each source: lines of Markdown."""
+    """Return counts by network and year, labels, and the fraction of samples without each source, as Markdown."""
     index = store.index
     sensors = len(index[list(IDENTITY)].drop_duplicates())
     networks = index["network"].nunique()
@@ -29,15 +29,14 @@ def describe(store: SampleStore) -> str:
 
 
 def picture(store: SampleStore, path: Path) -> None:
-    """Draw where the sensors are, when they speak, and the histogram of the labels, as PNG, PDF or SVG.
+    """Draw the places of the sensors, their times, and the histogram of the labels, as PNG, PDF or SVG.
 
     Raises:
-        VadoseError: another suffix, or `path` cannot be written or is something else than an earlier picture of the
-            store.
+        VadoseError: the suffix is unknown, or `path` is not writable or is not an earlier picture of the store.
     """
     if path.suffix.lower() not in PICTURES:
         raise VadoseError(
-            f"samples: the picture {path}", f"There are {', '.join(PICTURES)}", "Choose one of these suffixes"
+            f"samples: the picture {path}", f"The suffixes are {', '.join(PICTURES)}", "Choose one of these"
         )
     request = Request.of("samples describe", path, store=store.path)
     with request.file(path) as held:
@@ -45,7 +44,7 @@ def picture(store: SampleStore, path: Path) -> None:
 
 
 def _draw(store: SampleStore, path: Path, mark: str) -> None:
-    import matplotlib.pyplot as plt  # noqa: PLC0415 - half a second of imports that stores do without
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - slow to import, and not needed for stores
 
     index = store.index
     figure, (places, years, labels) = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")

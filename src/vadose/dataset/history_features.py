@@ -1,4 +1,4 @@
-"""What was known before, for the rows of a table: earlier rows of the same sensor gathered into steps of time."""
+"""History of table rows: means over earlier rows of the same sensor in time steps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +15,20 @@ def history_features(
     step_days: float,
     delay_ns: int = 0,
 ) -> NDArray[np.float32]:
-    """Mean in each step of the rows that lie in it, the row's own among those of the first.
+    """Return the mean of the rows in each step; the first step includes the row itself.
 
-    Step k holds the rows whose age in days, seen from the row, lies in [k step_days, (k + 1) step_days). Rows of tables
-    state no observed part of a cell: all weigh alike.
+    Step k contains the rows whose age in days, relative to the row, is in [k step_days, (k + 1) step_days). Table rows
+    have no observed fraction of a cell: all have the same weight.
 
     Args:
         times: of the rows of one sensor, ascending.
         values: (row, variable), NaN where missing; backscatter in linear power.
-        steps: how many.
-        step_days: length of one, days.
-        delay_ns: nanoseconds that pass until a row is known.
+        steps: number of steps.
+        step_days: length of a step, days.
+        delay_ns: nanoseconds from a row to its publication.
 
     Returns:
-        (row, step, variable), the latest step first; NaN where a step holds no observation.
+        (row, step, variable), the latest step first; NaN where a step has no observation.
     """
     moments = nanoseconds(times).astype(np.int64)
     bounds = [round(step * step_days * DAY_NS) for step in range(steps + 1)]

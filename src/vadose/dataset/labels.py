@@ -1,4 +1,4 @@
-"""From the readings of a sensor to labels: which depth, which flags, which values, which time."""
+"""Selection of labels from the readings of a sensor: by depth, flags, values and time."""
 
 from collections import Counter
 from typing import Annotated
@@ -15,10 +15,12 @@ from vadose.insitu.flags import MEANINGS, accepted, codes
 from vadose.variables import SOIL_MOISTURE
 
 DEPTH_TOLERANCE_M = 0.001
-"""Two inches, 0.0508 m, at which whole networks of the United States measure, count as 5 cm."""
+"""Largest depth of the top 5 cm, m: two inches, 0.0508 m, the depth of whole networks of the United States."""
 
 FREEZING_C = 0.0
-"""Permittivity, and with it what a sensor takes for moisture, drops when the water in the soil freezes."""
+"""Temperature at which readings are frozen: permittivity, and with it the apparent moisture, drops as soil water
+freezes.
+"""
 
 
 Moisture = Annotated[float, Field(ge=-1, le=2)]
@@ -50,14 +52,14 @@ class LabelRule(BaseModel):
     def _known(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
         unknown = sorted(set().union(*map(codes, flags)) - set(MEANINGS))
         if unknown:
-            raise ValueError(f"{', '.join(map(repr, unknown))}: no flag of ISMN; those are {', '.join(MEANINGS)}")
+            raise ValueError(f"{', '.join(map(repr, unknown))}: not a flag of ISMN; those are {', '.join(MEANINGS)}")
         return flags
 
 
 def at_top(depth_from_m: float, depth_to_m: float, deepest_m: float = 0.05) -> bool:
-    """Whether a sensor measures the top soil: 0 <= from <= to <= deepest, the last with a tolerance of 1 mm.
+    """Return whether a sensor measures the top soil: 0 <= from <= to <= deepest, the last with a tolerance of 1 mm.
 
-    So 0-0.05, 0.02-0.05, 0.05-0.05 and 0.0508-0.0508 m do, 0.05-0.15 and 0-0.1 m do not.
+    For example 0-0.05, 0.02-0.05, 0.05-0.05 and 0.0508-0.0508 m, but not 0.05-0.15 or 0-0.1 m.
     """
     return 0 <= depth_from_m <= depth_to_m <= deepest_m + DEPTH_TOLERANCE_M
 
@@ -68,12 +70,12 @@ def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Reject
     Of two good readings at one time with the same value one is kept; with different values neither is.
 
     Args:
-        readings: indexed by time (UTC), in any order, with soil_moisture (m3 m-3), flag and, where it is known,
+        readings: indexed by time (UTC), in any order, with soil_moisture (m3 m-3), flag and, if known,
             soil_temperature (degrees Celsius).
-        rule: which are accepted.
+        rule: selection.
 
     Returns:
-        time (datetime64[ns], ascending), soil_moisture_in_situ and flag; and what was left out for which reason.
+        time (datetime64[ns], ascending), soil_moisture_in_situ and flag; and the rejected readings by reason.
     """
     table = pd.DataFrame(
         {
@@ -96,16 +98,16 @@ def clean(readings: pd.DataFrame, rule: LabelRule) -> tuple[pd.DataFrame, Reject
 def nearest(
     labels: pd.DataFrame, times: NDArray[np.datetime64], window_minutes: float
 ) -> tuple[pd.DataFrame, RejectionCounts]:
-    """Return the reading nearest to each requested time; of two as near, the earlier one.
+    """Return the reading nearest to each requested time; of two equally near, the earlier one.
 
     Args:
-        labels: as `clean` gives them.
+        labels: from `clean`.
         times: requested, UTC.
-        window_minutes: how far a reading may lie, before or after, the bound included.
+        window_minutes: largest distance of a reading, before or after, included.
 
     Returns:
         time (the requested one), soil_moisture_in_situ, flag and lag_minutes (time of the reading minus requested
-        time), one row for each time that has a reading; and the count of those that have none.
+        time), one row for each time with a reading; and the number of times without one.
     """
     asked = nanoseconds(times)
     known = nanoseconds(labels["time"].to_numpy())
@@ -121,7 +123,7 @@ def nearest(
 
 
 def _flags(flags: pd.Series) -> pd.Series:
-    """Return flags without blanks around them, "" where there is none."""
+    """Return flags without blanks around them, "" where missing."""
     held = flags.astype("category").cat
     names = pd.Index([str(name).strip() for name in held.categories] + [""], dtype=object)
     return pd.Series(names[held.codes.to_numpy()], dtype=object)

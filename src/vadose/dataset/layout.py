@@ -1,9 +1,9 @@
-"""How a sample store lies on disk, so that anything that opens JSON, Parquet and Zarr can open it.
+"""Layout of a sample store on disk, readable with JSON, Parquet and Zarr alone.
 
-STORE/declaration.json   what the store holds and what it was made from
-      index.parquet      one row a sample, in order
+STORE/declaration.json   contents and provenance of the store
+      index.parquet      one row per sample, in order
       arrays.zarr        Zarr v3: cells/<name> (sample), history/<name> (sample, step), pixels/<name> (sample, y, x)
-Chips are packed as 16-bit numbers; each array's attributes tell how.
+Chips are packed as 16-bit numbers; the attributes of each array describe the packing.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ NO_PRODUCTS: Mapping[str, str] = MappingProxyType({})
 FORMAT = 4
 DECLARATION, INDEX, ARRAYS = "declaration.json", "index.parquet", "arrays.zarr"
 LISTS = ("unmatched.parquet", "faults.parquet")
-"""What a store may have beside its index: rows that were left out, with their reasons, and records that are damaged."""
+"""Optional tables beside the index: rejected rows with their reasons, and damaged records."""
 LABEL = f"{SOIL_MOISTURE.name}_in_situ"
-"""Column of the sensor's reading, m3 m-3."""
+"""Column of the in-situ reading, m3 m-3."""
 REQUIRED = (*IDENTITY, "lat", "lon", "time")
 TEXTS = (*IDENTITY, "flag", "land_cover", "climate")
 NUMBERS = ("lat", "lon", "depth_from_m", "depth_to_m", "lag_minutes", LABEL)
@@ -40,16 +40,16 @@ COLUMNS = (*REQUIRED, "depth_from_m", "depth_to_m", "flag", "lag_minutes", "land
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """How one array of a store lies in its Zarr group.
+    """Layout of one array of a store in its Zarr group.
 
     Attributes:
         group, name: its path is group/name.
-        place: of the name in the order of its group.
+        place: index of the name in its group.
         dims: names of its dimensions, the first of which is the sample.
         shape: of one sample.
-        chunk: samples that are compressed together.
+        chunk: samples compressed together.
         block: samples in one file.
-        packing: of its values as whole numbers; None where they are kept as 32-bit floats.
+        packing: of its values as whole numbers; None for 32-bit floats.
     """
 
     group: str
@@ -63,12 +63,12 @@ class ArraySpec:
 
     @property
     def path(self) -> str:
-        """Path within the Zarr group."""
+        """Return the path within the Zarr group."""
         return f"{self.group}/{self.name}"
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """CF attributes of the array."""
+        """Return the CF attributes of the array."""
         return attrs_of(self.name) | (self.packing.attrs if self.packing else {})
 
 
@@ -76,8 +76,8 @@ def plans(holds: InputSpec, packings: Mapping[str, Packing] = UNCHANGED) -> tupl
     """Return the arrays of a store: cells, history and pixels, each in the order of `holds`.
 
     Args:
-        holds: what every sample has.
-        packings: of the pixels, by name; those that are not named are packed as `packing_of` says.
+        holds: contents of every sample.
+        packings: of the pixels, by name; the others are packed as by `packing_of`.
     """
     side = (1 + 2 * holds.halo) * PIXELS_PER_CELL
     steps = holds.history.steps
@@ -96,17 +96,17 @@ def plans(holds: InputSpec, packings: Mapping[str, Packing] = UNCHANGED) -> tupl
 
 
 def attrs_of(name: str) -> dict[str, str]:
-    """Units and long name of a predictor, or of the valid fraction or the age of a source.
+    """Return units and long name of a predictor, or of the valid fraction or the age of a source.
 
     Raises:
-        VadoseError: no such name in the vocabulary.
+        VadoseError: the name is not in the vocabulary.
     """
     if name in PREDICTORS:
         return PREDICTORS[name].attrs
     if name.endswith("_valid_fraction"):
-        return {"units": "1", "long_name": f"part of the cell that {name.removesuffix('_valid_fraction')} observed"}
+        return {"units": "1", "long_name": f"fraction of the cell observed by {name.removesuffix('_valid_fraction')}"}
     if name.endswith("_age"):
-        return {"units": "day", "long_name": f"time since {name.removesuffix('_age')} observed the cell"}
+        return {"units": "day", "long_name": f"age of the observation by {name.removesuffix('_age')}"}
     raise VadoseError(
         f"samples: a variable named {name}",
         f"The vocabulary has {', '.join(PREDICTORS)}, and <source>_valid_fraction and <source>_age",
@@ -115,7 +115,7 @@ def attrs_of(name: str) -> dict[str, str]:
 
 
 def products_of(holds: InputSpec, stated: Mapping[str, str]) -> dict[str, str]:
-    """Return the product of each predictor that several products, levels or conventions go by the name of."""
+    """Return the product of each predictor whose name several products, levels or conventions share."""
     return {name: product_of(name, stated.get(name)) for name in sorted(holds.names) if name in PRODUCTS}
 
 
@@ -126,7 +126,7 @@ def described(
     packings: Mapping[str, Packing] = UNCHANGED,
     products: Mapping[str, str] = NO_PRODUCTS,
 ) -> dict[str, Any]:
-    """Return what a store's declaration says of its contents; of packings only those that are its own."""
+    """Return the contents of a store for its metadata; of packings only the store's own."""
     own = {name: asdict(one) for name, one in packings.items() if name in holds.pixels and one != packing_of(name)}
     return ({"packings": own} if own else {}) | {
         "format": FORMAT,
@@ -139,10 +139,10 @@ def described(
 
 
 def needs_from(described: Mapping[str, Any]) -> InputSpec:
-    """Return the inverse of `asdict` on Needs.
+    """Return the inverse of `asdict` on InputSpec.
 
     Raises:
-        KeyError, TypeError: something is absent or of another type.
+        KeyError, TypeError: a key is missing or of another type.
     """
     history = described["history"]
     return InputSpec(
@@ -154,9 +154,9 @@ def needs_from(described: Mapping[str, Any]) -> InputSpec:
 
 
 def packings_from(described: Mapping[str, Any]) -> dict[str, Packing]:
-    """Return the packings that a declaration names as the store's own.
+    """Return the store's own packings from its metadata.
 
     Raises:
-        KeyError, TypeError, ValueError: one of them is none.
+        KeyError, TypeError, ValueError: one of them is invalid.
     """
     return {str(name): Packing.of(**one) for name, one in described.get("packings", {}).items()}

@@ -1,4 +1,4 @@
-"""The proof that the parts of a split have nothing in common: places, and times."""
+"""Leakage check: the parts of a split share neither places nor times."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -20,13 +20,13 @@ DAY = np.timedelta64(1, "D")
 def check_leakage(
     index: pd.DataFrame, parts: Sequence[Rows], buffer_km: float | None = 0.0, gap_days: float | None = None
 ) -> None:
-    """Prove that no two parts share a place, or are near each other in space or in time.
+    """Verify that no two parts share a place, or are near each other in space or in time.
 
     Args:
         index: of the whole sample store.
         parts: rows of each part, such as `Split.folds` or the train, validation and test rows of a fold.
-        buffer_km: sensors of two parts must be farther apart; 0 forbids shared places only, None nothing.
-        gap_days: times of two parts must be farther apart; 0 forbids shared times only, None nothing.
+        buffer_km: smallest distance between sensors of two parts; 0 excludes shared places only, None nothing.
+        gap_days: smallest distance between times of two parts; 0 excludes shared times only, None nothing.
 
     Raises:
         VadoseError: two parts are too near; the message names two sensors, or two times.
@@ -38,7 +38,7 @@ def check_leakage(
 
 
 def days_apart(times: Times, others: Times) -> NDArray[np.float64]:
-    """Days from each of some times to the nearest of others; infinite where there is no other."""
+    """Return days from each of some times to the nearest of others; infinite without others."""
     if not len(others):
         return np.full(len(times), np.inf)
     known = np.unique(others)

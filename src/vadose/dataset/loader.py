@@ -1,4 +1,4 @@
-"""Samples in batches, shuffled with a seed; chips are read ahead while the last batch is used."""
+"""Batches of samples, shuffled with a seed; chips are read ahead while the previous batch is used."""
 
 import math
 from collections import deque
@@ -18,15 +18,15 @@ from vadose.fusion import InputSpec
 
 @dataclass(frozen=True, eq=False)
 class SampleBatch:
-    """Some samples in the order of a model's needs; physical units, NaN where missing.
+    """Samples in the order of a model's needs; physical units, NaN where missing.
 
     Attributes:
         pixels: (sample, channel, y, x) at 10 m, halo included; None for needs without pixels.
         cells: (sample, variable).
         history: (sample, step, variable), the latest step first.
-        label: (sample,), m3 m-3; NaN where it is not known.
+        label: (sample,), m3 m-3; NaN if unknown.
         rows: (sample,), in the store.
-        sensors: (sample,), a number for each sensor of the batch.
+        sensors: (sample,), sensor numbers within the batch.
         times: (sample,), UTC.
     """
 
@@ -54,25 +54,24 @@ def batches(
     turn: bool = False,
     readers: int = 1,
 ) -> Iterator[SampleBatch]:
-    """All rows once, in batches, the last of which may be smaller.
+    """Yield all rows once, in batches, the last of which may be smaller.
 
     Args:
-        store: that meets the needs.
-        rows: to give.
+        store: meets the needs.
+        rows: to be read.
         needs: predictors in the order of the channels.
-        batch_size: samples in a batch.
-        seed, epoch: together they fix the order; another epoch has another one.
-        shuffle: whether the order is random; otherwise that of `rows`.
-        per_sensor: samples of one sensor that stay together in a random order; a batch then has
-            `batch_size // per_sensor` such groups at most, as even as can be. Where a sensor has fewer samples, its
-            group is all of them.
-        chips: of the store and the needs, to read them once for several epochs.
-        start: batches that are passed over without being read, to go on within an epoch.
-        turn: whether each chip is turned or mirrored, by the seed, the epoch and its row; see `augment`.
-        readers: threads that read chips ahead, each a batch.
+        batch_size: number of samples per batch.
+        seed, epoch: determine the random order.
+        shuffle: whether the order is random; otherwise it is the order of `rows`.
+        per_sensor: samples of one sensor that remain together in a random order; a batch has at most `batch_size //
+            per_sensor` such groups, as even as possible. If a sensor has fewer samples, they are one group.
+        chips: cache of the store and the needs, to read chips once for several epochs.
+        start: number of batches to skip without reading, to resume within an epoch.
+        turn: whether each chip is rotated or mirrored, by the seed, the epoch and its row; see `augment`.
+        readers: number of threads that read chips ahead, a batch each.
 
     Raises:
-        VadoseError: the store does not meet the needs, or a file of it cannot be read.
+        VadoseError: the store does not meet the needs, or a file is unreadable.
     """
     store.check(needs)
     sensor: Rows = np.asarray(store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup(), np.intp)
@@ -99,7 +98,7 @@ def _dealt(sensor: Rows, batch_size: int, rng: np.random.Generator, shuffle: boo
 
 
 def _grouped(sensor: Rows, together: int, batch_size: int, rng: np.random.Generator) -> list[Rows]:
-    """Batches in a random order, of groups of `together` samples of one sensor."""
+    """Return batches in a random order, of groups of `together` samples of one sensor."""
     shuffled = rng.permutation(len(sensor))
     by_sensor = shuffled[np.argsort(sensor[shuffled], kind="stable")]
     ends = np.flatnonzero(np.diff(sensor[by_sensor])) + 1
@@ -116,7 +115,7 @@ def _grouped(sensor: Rows, together: int, batch_size: int, rng: np.random.Genera
 def _ahead(
     batch: Callable[[NDArray[np.intp]], SampleBatch], parts: list[NDArray[np.intp]], readers: int
 ) -> Iterator[SampleBatch]:
-    """Yield the batches in order; beside the one in use each reader has one in hand or done."""
+    """Yield the batches in order; besides the current one, each reader has one in progress or finished."""
     with ThreadPoolExecutor(max_workers=readers) as pool:
         waiting = deque(pool.submit(batch, part) for part in parts[:readers])
         for part in parts[readers:]:

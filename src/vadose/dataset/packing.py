@@ -1,4 +1,4 @@
-"""Chips as whole numbers: how each variable is packed, by CF's convention where CF has one."""
+"""Packing of chips as whole numbers, by CF's convention where there is one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ Floats = NDArray[np.float32]
 Stored = NDArray[np.integer[Any]]
 Kind = Literal["int16", "uint8"]
 MISSING: Mapping[Kind, int] = MappingProxyType({"int16": -32768, "uint8": 0})
-"""The stored number that stands for none."""
+"""Stored number of a missing value."""
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Values as whole numbers: value = stored * scale + offset, where `MISSING` stands for none.
+    """Values as whole numbers: value = stored * scale + offset; `MISSING` is the fill value.
 
     Attributes:
         scale, offset: in the variable's units, or in decibel.
-        decibel: whether 10 log10 of the value is packed; of 0 and less nothing is kept.
+        decibel: whether 10 log10 of the value is packed; values of 0 or less are missing.
         kind: of the whole numbers.
     """
 
@@ -34,10 +34,10 @@ class Packing:
 
     @classmethod
     def of(cls, scale: float, offset: float, decibel: bool, kind: str) -> "Packing":
-        """As a declaration tells it.
+        """Return a packing from its metadata.
 
         Raises:
-            TypeError, ValueError: these are no packing.
+            TypeError, ValueError: the packing is invalid.
         """
         known: Kind = "uint8" if kind == "uint8" else "int16"
         packing = cls(float(scale), float(offset), bool(decibel), known)
@@ -47,17 +47,17 @@ class Packing:
 
     @property
     def missing(self) -> int:
-        """What stands for none."""
+        """Return the fill value."""
         return MISSING[self.kind]
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """What the array tells of it."""
+        """Return the attributes of the array."""
         packed = {"scale_factor": self.scale, "add_offset": self.offset, "missing_value": self.missing}
         return packed | ({"vadose_packed_as": "10 log10 of the value"} if self.decibel else {})
 
     def pack(self, values: Floats) -> Stored:
-        """Values as they are stored; beyond the range of these numbers the nearest that fits."""
+        """Pack values; values beyond the range are clipped."""
         highest = np.iinfo(self.kind).max
         with np.errstate(divide="ignore", invalid="ignore"):
             level = 10 * np.log10(values) if self.decibel else values
@@ -66,20 +66,20 @@ class Packing:
         return np.where(known, stored, self.missing).astype(self.kind)
 
     def unpack(self, stored: Stored) -> Floats:
-        """Values as they were, to half the scale."""
+        """Unpack values, exact to half the scale."""
         values = np.empty(stored.shape, np.float32)
         self.unpack_into(values, stored)
         return values
 
     def unpack_into(self, values: Floats, stored: Stored) -> None:
-        """Fill an array of the same shape with the values of stored numbers, without another of its size."""
+        """Unpack stored numbers into an array of the same shape, without another array of its size."""
         np.copyto(values, stored, casting="unsafe")
         values *= np.float32(self.scale)
         if self.offset:
             values += np.float32(self.offset)
         if self.decibel:
             values /= 10
-            with np.errstate(over="ignore"):  # of numbers that no chip has
+            with np.errstate(over="ignore"):  # numbers that no chip contains
                 np.power(np.float32(10), values, out=values)
         missing = stored == self.missing
         if missing.any():
@@ -87,13 +87,13 @@ class Packing:
 
 
 UNCHANGED: Mapping[str, Packing] = MappingProxyType({})
-"""No packings of a store's own."""
+"""Packings of a store without its own."""
 
 
 def packing_of(name: str) -> Packing:
-    """How the chips of a predictor are packed: finer than any sensor resolves.
+    """Return the packing of the chips of a predictor, finer than the resolution of any sensor.
 
-    Power to 0.01 dB, reflectance to 1e-4 as Sentinel-2's own numbers, angles to 0.01 degree, heights to 0.25 m, mass
+    Power to 0.01 dB, reflectance to 1e-4 as in Sentinel-2 products, angles to 0.01 degree, heights to 0.25 m, mass
     fractions and soil moisture to 1e-4, density to 0.1 kg m-3.
     """
     variable = PREDICTORS[name]

@@ -1,4 +1,4 @@
-"""What came of making samples: how many there are, and what was left out for which reason."""
+"""Report on sample building: numbers of samples, and of rejections by reason."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RejectionCounts:
-    """What was left out, counted by reason.
+    """Numbers of rejections by reason.
 
     Attributes:
         counts: reason and count, in the order of the reasons.
@@ -18,12 +18,12 @@ class RejectionCounts:
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> "RejectionCounts":
-        """Keep the reasons that occurred."""
+        """Return the reasons that occurred."""
         return cls(tuple(sorted((reason, int(count)) for reason, count in counts.items() if count)))
 
     @property
     def total(self) -> int:
-        """How many were left out for any reason."""
+        """Return the number of rejections for any reason."""
         return sum(count for _, count in self.counts)
 
     def __add__(self, other: "RejectionCounts") -> "RejectionCounts":
@@ -35,14 +35,14 @@ class RejectionCounts:
 
 @dataclass(frozen=True)
 class Report:
-    """What a store was made of.
+    """Report on the building of a store.
 
     Attributes:
-        path: the store.
-        samples: how many it holds.
-        dropped: readings, times or rows that gave no sample.
-        masked: single values that became missing within samples that were kept.
-        notes: what whoever made it should know.
+        path: of the store.
+        samples: number of samples.
+        dropped: readings, times or rows without a sample.
+        masked: single values that became missing in samples that were kept.
+        notes: remarks for the user.
     """
 
     path: Path

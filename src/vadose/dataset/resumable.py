@@ -1,4 +1,4 @@
-"""Where a store is gathered, sensor by sensor, before it is whole: a build that is stopped goes on from here."""
+"""Staging folder of a store: samples are built sensor by sensor, and an interrupted build resumes from it."""
 
 import json
 import shutil
@@ -28,9 +28,9 @@ class SampleChunk:
     """Some samples of a sensor.
 
     Attributes:
-        samples: of the arrays that `holds` names.
-        holds: what each sample has.
-        items: what they were made from.
+        samples: of the arrays named by `holds`.
+        holds: contents of each sample.
+        items: identifiers of their inputs.
     """
 
     samples: Samples
@@ -40,20 +40,20 @@ class SampleChunk:
 
 @dataclass(frozen=True)
 class ResumableBuild:
-    """A folder beside the store, with a folder for each sensor that is done."""
+    """A folder beside the store, with a folder for each finished sensor."""
 
     folder: Path
 
     @classmethod
     def open(cls, store: Path, plan: Mapping[str, Any]) -> "ResumableBuild":
-        """Begin to gather a store, or go on where an earlier build was stopped.
+        """Start to build a store, or resume an interrupted build.
 
         Args:
             store: its path.
-            plan: all that the samples depend on.
+            plan: everything that determines the samples.
 
         Raises:
-            VadoseError: another build was stopped there.
+            VadoseError: another build was interrupted there.
         """
         staging = cls(store.with_name(f"{store.name}.building"))
         asked = json.loads(json.dumps(metadata("samples being built", plan), default=str))
@@ -66,14 +66,14 @@ class ResumableBuild:
         if begun != asked:
             raise VadoseError(
                 f"samples: a store at {store}",
-                f"{staging.folder} holds the parts of another one that was stopped",
-                f"Finish that one with the configuration that it was begun with, or remove {staging.folder}",
+                f"{staging.folder} contains the parts of another build that was interrupted",
+                f"Finish that one with its own configuration, or remove {staging.folder}",
             )
         sweep(staging.folder)
         return staging
 
     def has(self, number: int) -> bool:
-        """Whether a sensor is done."""
+        """Return whether a sensor is finished."""
         return self._of(number).exists()
 
     def put(
@@ -83,13 +83,13 @@ class ResumableBuild:
         dropped: Mapping[str, int] | RejectionCounts,
         unread: Callable[[], Sequence[LeftOut]] = tuple,
     ) -> None:
-        """Keep the samples of a sensor: whole or not at all.
+        """Write the samples of a sensor atomically.
 
         Args:
             number: of the sensor.
             parts: of its samples.
-            dropped: what gave no sample; read when the parts have come.
-            unread: what of the archive is not read; asked when the parts have come.
+            dropped: rejections; read after the parts.
+            unread: unread files of the archive; read after the parts.
         """
         with atomic_write(self._of(number)) as folder:
             folder.mkdir()
@@ -100,25 +100,25 @@ class ResumableBuild:
             write_json(folder / UNREAD, {"unread": [asdict(entry) for entry in unread()]})
 
     def parts(self, number: int) -> Iterator[SampleChunk]:
-        """Yield the samples of a sensor that is done."""
+        """Yield the samples of a finished sensor."""
         folders = sorted(
             (path for path in self._of(number).iterdir() if path.is_dir()), key=lambda path: int(path.name)
         )
         return map(_read, folders)
 
     def dropped(self, number: int) -> RejectionCounts:
-        """Return what of a sensor gave no sample."""
+        """Return the rejections of a sensor."""
         return RejectionCounts.of(read_json(self._of(number) / REPORT))
 
     def unread(self, number: int) -> tuple[LeftOut, ...]:
-        """Return what of the archive was not read when a sensor was done."""
+        """Return the files of the archive that were unread when a sensor was finished."""
         path = self._of(number) / UNREAD
         return tuple(LeftOut(**entry) for entry in read_json(path)["unread"]) if path.exists() else ()
 
     def remove(self) -> None:
-        """Forget all of it: the store is whole.
+        """Remove the folder once the store is complete.
 
-        The plan goes first, so that nothing is taken up again from what is half removed.
+        The plan is removed first, so that a partly removed folder is not resumed.
         """
         (self.folder / PLAN).unlink(missing_ok=True)
         shutil.rmtree(self.folder)

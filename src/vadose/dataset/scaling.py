@@ -1,4 +1,4 @@
-"""Mean and standard deviation of each variable over training samples: how a network sees physical units."""
+"""Scaling: mean and standard deviation of each variable over the training samples."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping
@@ -14,16 +14,16 @@ from vadose.fusion import HistorySpec, InputSpec
 from vadose.registry import PREDICTORS
 
 CONSTANT = 1e-6
-"""A standard deviation below this part of the mean is rounding: the variable is constant."""
+"""Relative standard deviation below which a variable is constant except for rounding."""
 
 
 @dataclass(frozen=True)
 class ScalingStats:
-    """How each variable is centred and brought to unit spread: (value - mean) / std.
+    """Scaling of each variable to zero mean and unit standard deviation: (value - mean) / std.
 
     Attributes:
-        mean, std: by name, in the variable's units; in decibel for those that a network reads so. The std of a
-            constant is 1.
+        mean, std: by name, in the variable's units, or in decibel where a network reads decibel. The std of a constant
+            is 1.
     """
 
     mean: Mapping[str, float]
@@ -31,18 +31,18 @@ class ScalingStats:
 
     @classmethod
     def fit(cls, store: SampleStore, rows: Rows, needs: InputSpec) -> "ScalingStats":
-        """Fit on training rows alone, in float64, a chunk at a time.
+        """Fit to training rows alone, in float64, chunk by chunk.
 
-        A variable has one scaling in whatever form it is read: from the cells where the store holds it there, else
-        from the pixels, else from the history.
+        A variable has one scaling for all its forms: from the cells if the store has it there, else from the pixels,
+            else from the history.
 
         Args:
-            store: that meets the needs.
+            store: meets the needs.
             rows: of the training samples.
-            needs: whose variables are fitted.
+            needs: variables to fit.
 
         Raises:
-            VadoseError: the store lacks something, or a variable was never observed in these rows.
+            VadoseError: the store lacks a variable, or a variable was never observed in these rows.
         """
         unobserved = never_observed(store, rows, needs)
         if unobserved:
@@ -57,11 +57,11 @@ class ScalingStats:
         return cls(mean, std)
 
     def relative(self, names: Collection[str]) -> "ScalingStats":
-        """Return the same, with no scaling for what is already relative to a place's own record."""
+        """Return the scaling, the identity for predictors that are already relative to a place's own record."""
         return ScalingStats(dict(self.mean) | dict.fromkeys(names, 0.0), dict(self.std) | dict.fromkeys(names, 1.0))
 
     def to_dict(self) -> dict[str, dict[str, float]]:
-        """As JSON can hold it: mean and std by name."""
+        """Return mean and std by name, in JSON types."""
         return {name: {"mean": self.mean[name], "std": self.std[name]} for name in self.mean}
 
     @classmethod
@@ -69,7 +69,7 @@ class ScalingStats:
         """Return the inverse of `to_dict`.
 
         Raises:
-            VadoseError: a mean or a standard deviation is absent, not finite, or not positive.
+            VadoseError: a mean or a standard deviation is missing, not finite, or not positive.
         """
         try:
             mean = {name: float(of["mean"]) for name, of in content.items()}
@@ -83,8 +83,7 @@ class ScalingStats:
 
 
 def never_observed(store: SampleStore, rows: Rows, needs: InputSpec) -> list[str]:
-    """Return the variables that a network can learn nothing of from some samples, as it has not one value of them
-    there.
+    """Return the variables without any observation in some samples, of which a network can learn nothing.
 
     Raises:
         VadoseError: the store does not meet the needs.
@@ -95,7 +94,7 @@ def never_observed(store: SampleStore, rows: Rows, needs: InputSpec) -> list[str
 
 
 def to_network_units(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values as a network reads them before scaling: 10 log10 of a linear power, else as they are."""
+    """Return values before scaling: 10 log10 of a linear power, others unchanged."""
     if name not in PREDICTORS or not PREDICTORS[name].decibel:
         return values
     return 10 * np.log10(values, where=values > 0, out=np.full(values.shape, np.nan))
@@ -116,7 +115,7 @@ def _values(store: SampleStore, name: str, rows: Rows) -> Iterator[NDArray[np.fl
 
 
 def _moments(chunks: Iterator[NDArray[np.float64]]) -> tuple[int, float, float]:
-    """Count, mean and sum of squared departures of all finite values (Chan, Golub and LeVeque 1983)."""
+    """Return count, mean and sum of squared deviations of all finite values (Chan, Golub and LeVeque 1983)."""
     count, mean, squares = 0, 0.0, 0.0
     for chunk in chunks:
         values = chunk[np.isfinite(chunk)]

@@ -1,4 +1,4 @@
-"""Files that two stores share."""
+"""Sharing of files between two stores."""
 
 import os
 import shutil

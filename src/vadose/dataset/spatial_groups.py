@@ -1,4 +1,4 @@
-"""Which samples lie near which: places, distances, and groups that must not be torn apart."""
+"""Spatial groups of samples: places, distances, and groups that a split keeps together."""
 
 from typing import Literal
 
@@ -32,10 +32,10 @@ class SpatialGroups(BaseModel):
     block_degrees: float = Field(default=1.0, ge=1e-3, le=360)
 
     def of(self, index: pd.DataFrame) -> Labels:
-        """Group of each sample, (sample,), counted from 0, the same in whatever order the samples come.
+        """Return the group of each sample, (sample,), counted from 0, independent of the order of the samples.
 
-        Samples of one sensor or of one place are always in one group, and so are sensors within the buffer, each
-        joined to the next (single linkage); except by year, where time alone decides.
+        Samples of one sensor or of one place are always in one group, and so are sensors within the buffer, each joined
+        to the next (single linkage); except by year, where only the time matters.
         """
         if self.by == "year":
             return _numbered(index[["time"]].assign(time=index["time"].dt.year))
@@ -52,13 +52,13 @@ class SpatialGroups(BaseModel):
 
 
 def pairs_within(lat: NDArray[np.float64], lon: NDArray[np.float64], distance_km: float) -> NDArray[np.intp]:
-    """Pairs of points, (pair, 2), at most a distance apart along the great circle, degrees and kilometres."""
+    """Return pairs of points, (pair, 2), at most a distance apart along the great circle, degrees and kilometres."""
     chord = 2 * np.sin(min(distance_km / EARTH_RADIUS_KM, np.pi) / 2)
     return np.asarray(cKDTree(_on_sphere(lat, lon)).query_pairs(chord + 1e-9, output_type="ndarray"), np.intp)
 
 
 def _links(place: Labels, tie: Labels) -> Labels:
-    """Pairs of places, (sample, 2), that join all places of the samples with one tie."""
+    """Return pairs of places, (sample, 2), that join all places of the samples with one value."""
     _, first = np.unique(tie, return_index=True)
     return np.stack([place, place[first][tie]], axis=1)
 

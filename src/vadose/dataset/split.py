@@ -17,13 +17,12 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows to learn from and rows to be judged on; no row is in two of them, each ascending.
+    """Training and test rows; no row is in two parts, and each part is ascending.
 
     Attributes:
         train: to fit on.
-        test: to score on, never seen before.
-        validation: set aside of the training rows for early stopping; empty before `validation_split` or
-            `temporal_split`.
+        test: to score on, held out from all training.
+        validation: training rows held out for early stopping; empty before `validation_split` or `temporal_split`.
     """
 
     train: Rows
@@ -33,7 +32,7 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """All rows in folds, each row in one.
+    """All rows in folds, each row in exactly one.
 
     Attributes:
         folds: the test rows of each fold, ascending.
@@ -42,25 +41,25 @@ class Split:
     folds: tuple[Rows, ...]
 
     def fold(self, number: int) -> Fold:
-        """One fold to test on, all others to train on."""
+        """Return one fold to test on, and all others to train on."""
         others = [rows for other, rows in enumerate(self.folds) if other != number]
         return Fold(np.sort(np.concatenate(others)), self.folds[number])
 
 
 def kfold(index: pd.DataFrame, grouping: SpatialGroups, folds: int, seed: int) -> Split:
-    """Deal whole groups into folds of about as many samples.
+    """Assign whole groups to folds of similar numbers of samples.
 
-    The larger groups are dealt first, each to the fold that has the fewest samples, so that folds differ by at most
-    the largest group; the seed orders groups of like size.
+    Larger groups are assigned first, each to the fold with the fewest samples, so that folds differ by at most the
+    largest group; the seed orders groups of equal size.
 
     Args:
         index: of a sample store.
-        grouping: what stays together.
-        folds: how many, 2 or more.
+        grouping: what remains together.
+        folds: number of folds, 2 or more.
         seed: the same seed gives the same split.
 
     Raises:
-        VadoseError: fewer groups than folds.
+        VadoseError: there are fewer groups than folds.
     """
     groups = grouping.of(index)
     sizes = np.bincount(groups)
@@ -85,10 +84,10 @@ def leave_one_out(index: pd.DataFrame, grouping: SpatialGroups) -> Split:
 
     Args:
         index: of a sample store.
-        grouping: what stays together, such as each network.
+        grouping: what remains together, such as each network.
 
     Raises:
-        VadoseError: a single group.
+        VadoseError: there is only one group.
     """
     groups = grouping.of(index)
     count = int(groups.max(initial=-1)) + 1
@@ -105,7 +104,7 @@ def years(index: pd.DataFrame, asked: Collection[int]) -> Fold:
     """Test on some years (UTC), train on all others.
 
     Raises:
-        VadoseError: a year without samples, or no other year.
+        VadoseError: a year has no samples, or there is no other year.
     """
     year = index["time"].dt.year.to_numpy()
     held = np.isin(year, list(asked))
@@ -120,22 +119,22 @@ def years(index: pd.DataFrame, asked: Collection[int]) -> Fold:
 
 
 def holdout(index: pd.DataFrame, grouping: SpatialGroups, fraction: float, seed: int) -> Fold:
-    """Set whole groups aside, together at most a fraction of the samples; the smallest one if all are larger.
+    """Hold out whole groups, together at most a fraction of the samples; the smallest one if all are larger.
 
     Args:
         index: of a sample store.
-        grouping: what stays together.
+        grouping: what remains together.
         fraction: of the samples, between 0 and 1.
         seed: the same seed gives the same rows.
 
     Raises:
-        VadoseError: a single group.
+        VadoseError: there is only one group.
     """
     groups = grouping.of(index)
     sizes = np.bincount(groups)
     if sizes.size < 2 or not 0 < fraction < 1:
         raise VadoseError(
-            f"split: a fraction of {fraction:g} set aside by {grouping.by}, buffer {grouping.buffer_km:g} km",
+            f"split: a fraction of {fraction:g} held out by {grouping.by}, buffer {grouping.buffer_km:g} km",
             f"{len(index)} samples make {sizes.size} groups",
             "Give a fraction between 0 and 1 and samples of 2 groups or more",
         )
@@ -148,7 +147,7 @@ def holdout(index: pd.DataFrame, grouping: SpatialGroups, fraction: float, seed:
 
 
 def validation_split(index: pd.DataFrame, fold: Fold, grouping: SpatialGroups, fraction: float, seed: int) -> Fold:
-    """Return the same fold with whole groups of its training rows set aside for validation.
+    """Return the fold with whole groups of its training rows held out for validation.
 
     Args:
         index: of the whole sample store.
@@ -163,20 +162,19 @@ def validation_split(index: pd.DataFrame, fold: Fold, grouping: SpatialGroups, f
 
 
 def temporal_split(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: float) -> Fold:
-    """Return the same fold with its three parts apart in time, the last of the training rows set aside for validation.
+    """Return the fold with three parts separate in time, the last of the training rows held out for validation.
 
-    Training rows within the gap of a test row's time are in no part, and so are those within the gap of the first
-    validation row: with a gap of the length of its history, a model looks back on nothing of the times that another
-    part is of.
+    Training rows within the gap of a test time are in no part, and neither are those within the gap of the first
+    validation row: with a gap of the length of its history, a model sees no time of another part.
 
     Args:
         index: of the whole sample store.
-        fold: whose test rows are of other times than its training rows, such as other years.
+        fold: its test rows are of other times than its training rows, such as other years.
         fraction: of the training rows, between 0 and 1.
-        gap_days: rows of two parts lie more than this apart, days.
+        gap_days: smallest distance between rows of two parts, days.
 
     Raises:
-        VadoseError: nothing remains to train on or to validate by.
+        VadoseError: no rows remain for training or validation.
     """
     times = nanoseconds(index["time"].to_numpy())
     usable = fold.train[days_apart(times[fold.train], times[fold.test]) > gap_days]
@@ -188,8 +186,9 @@ def temporal_split(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: f
     if not len(train) or not len(validation):
         raise VadoseError(
             f"split: training, validation and test samples more than {gap_days:g} days apart",
-            f"Of {len(fold.train)} samples of other years {len(usable)} lie so far from those to test on, which leaves "
-            f"{len(train)} to train on and {len(validation)} to validate by",
+            f"Of {len(fold.train)} samples of other years {len(usable)} are this far from the test samples, which "
+            "leaves "
+            f"{len(train)} for training and {len(validation)} for validation",
             "Give samples of more years, or a smaller gap_days (by default the length of the history)",
         )
     return Fold(train, fold.test, validation)

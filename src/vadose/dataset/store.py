@@ -46,20 +46,20 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 Stamp = tuple[int, int, int] | None
 HELD_BYTES = 2**25
-"""Of an array that is kept in memory once it was asked for."""
+"""Largest size of an array that is cached in memory."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SampleStore(Summarised):
-    """Samples on disk: what was known at each sensor and time, and where known the label.
+    """Samples on disk: features at each sensor and time, with labels where known.
 
     Attributes:
         path: the folder.
-        declaration: what the store says of itself.
-        holds: what every sample has.
-        index: one row a sample, with the columns of `layout.COLUMNS`; soil_moisture_in_situ (m3 m-3) where there
-            are labels.
-        packings: of its pixels, where they are its own.
+        declaration: metadata of the store.
+        holds: contents of every sample.
+        index: one row per sample, with the columns of `layout.COLUMNS`; soil_moisture_in_situ (m3 m-3) if there are
+            labels.
+        packings: of its pixels, if it has its own.
     """
 
     path: Path
@@ -73,10 +73,10 @@ class SampleStore(Summarised):
 
     @classmethod
     def open(cls, path: StrPath) -> "SampleStore":
-        """Open a store and check that it is whole: every array there, of the right shape, with all its files.
+        """Open a store and verify that it is complete: every array, of the right shape, with all its files.
 
         Raises:
-            VadoseError: no store, another kind, an unknown format, or a part that is missing or truncated.
+            VadoseError: the store is missing, of another kind or format, or a part of it is missing or truncated.
         """
         path = Path(path)
         wait_for_replacement(path)
@@ -87,7 +87,7 @@ class SampleStore(Summarised):
             except VadoseError:
                 if stamp == _stamp(path):
                     raise
-                continue  # it was replaced meanwhile
+                continue  # it was replaced in the meantime
             if stamp == _stamp(path):
                 return store
 
@@ -99,7 +99,7 @@ class SampleStore(Summarised):
             index = _conformed(pd.read_parquet(path / INDEX))
             packings = packings_from(declaration)
             if {*declaration["products"]} != {*products_of(holds, {})}:
-                raise ValueError(f"{DECLARATION} does not tell the products of its predictors")
+                raise ValueError(f"{DECLARATION} lacks the products of its predictors")
             group = zarr.open_group(path / ARRAYS, mode="r", zarr_format=3)
             arrays = {plan.path: _array(path, group, plan, count) for plan in plans(holds, packings)}
         except VadoseError:
@@ -115,11 +115,11 @@ class SampleStore(Summarised):
 
     @property
     def rows(self) -> Rows:
-        """All rows, in order."""
+        """Return all rows, in order."""
         return np.arange(len(self))
 
     def to_xarray(self) -> xr.Dataset:
-        """View the samples as a CF dataset, chips read when they are asked for; see `store_dataset.to_dataset`."""
+        """View the samples as a CF dataset with lazy chips; see `store_dataset.to_dataset`."""
         return to_dataset(self)
 
     def _summary(self) -> tuple[str, Mapping[str, object]]:
@@ -147,24 +147,24 @@ class SampleStore(Summarised):
 
     @property
     def simulated(self) -> bool:
-        """Whether any of it is simulated."""
+        """Return whether any of it is simulated."""
         return bool(self.declaration["simulated"])
 
     @property
     def products(self) -> Mapping[str, str]:
-        """By predictor, of which product, level or convention it is; only where several go by its name."""
+        """Return product, level or convention by predictor, where several share its name."""
         return dict(self.declaration["products"])
 
     @property
     def calibrations(self) -> Mapping[str, Mapping[str, Any]]:
-        """By variable, the line by which published numbers are read; empty where all is as products have it."""
+        """Return the calibrations of published numbers by variable; empty for products."""
         return dict(self.declaration["made_from"].get(CALIBRATIONS, {}))
 
     def check(self, needs: InputSpec) -> None:
-        """Make sure that a model's needs are met.
+        """Verify that a model's needs are met.
 
         Raises:
-            VadoseError: they are not; the message has the full list of differences.
+            VadoseError: they are not; the message lists all differences.
         """
         differences = needs.differences(self.holds)
         if differences:
@@ -175,13 +175,12 @@ class SampleStore(Summarised):
             )
 
     def padded_to(self, needs: InputSpec) -> "SampleStore":
-        """Return the same samples, with everything missing that a model needs and the store does not hold, as in an
-        archive.
+        """Return the same samples with all needs of a model that the store lacks as missing, as in an archive.
 
-        Steps of the history before those that the store holds are missing too.
+        Earlier steps of the history than those of the store are missing too.
 
         Raises:
-            VadoseError: the store holds nothing of the needs, steps of another length, or chips that are too small.
+            VadoseError: the store has none of the needs, steps of another length, or chips that are too small.
         """
         held = self.holds
         if needs.names and not needs.names & held.names:
@@ -211,27 +210,26 @@ class SampleStore(Summarised):
         }
 
     def labels(self, rows: Rows) -> Floats:
-        """Soil moisture, (sample,), m3 m-3; NaN where it is not known."""
+        """Return soil moisture, (sample,), m3 m-3; NaN if unknown."""
         if LABEL not in self.index:
             return np.full(len(rows), np.nan, np.float32)
         return self.index[LABEL].to_numpy(np.float32)[rows]
 
     def cells(self, names: Sequence[str], rows: Rows) -> Floats:
-        """Means over the sensor's cell, (sample, variable), physical units, NaN where missing.
+        """Return means over the sensor's cell, (sample, variable), physical units, NaN where missing.
 
         Raises:
-            VadoseError: a name that the store does not hold, or a file that cannot be read.
+            VadoseError: the store does not have a name, or a file is unreadable.
         """
         self.check(InputSpec(cells=tuple(names)))
         parts = [self._span(f"cells/{name}", rows) for name in names]
         return np.stack(parts, axis=1) if parts else np.empty((len(rows), 0), np.float32)
 
     def history(self, history: HistorySpec, rows: Rows) -> Floats:
-        """Cell values of the time before, (sample, step, variable), the latest step first.
+        """Return the history of cell values, (sample, step, variable), the latest step first.
 
         Raises:
-            VadoseError: a name, a length or a number of steps that the store does not hold, or a file that cannot be
-                read.
+            VadoseError: the store does not have a name, the length or the number of steps, or a file is unreadable.
         """
         self.check(InputSpec(history=history))
         spans = (self._span(f"history/{name}", rows) for name in history.variables)
@@ -239,18 +237,18 @@ class SampleStore(Summarised):
         return np.stack(parts, axis=2) if parts else np.empty((len(rows), history.steps, 0), np.float32)
 
     def steps(self, name: str, rows: Rows) -> Floats:
-        """One variable of the time before, (sample, step), as it was observed.
+        """Return the stored history of one variable, (sample, step).
 
         Raises:
-            VadoseError: a file cannot be read.
+            VadoseError: a file is unreadable.
         """
         return self._span(f"history/{name}", rows)
 
     def pixels(self, names: Sequence[str], rows: Rows, halo: int) -> Floats:
-        """Pixels of 10 m around the sensor's cell, (sample, variable, y, x), cut to `halo` cells on every side.
+        """Return 10 m pixels around the sensor's cell, (sample, variable, y, x), cut to `halo` cells on every side.
 
         Raises:
-            VadoseError: a name or a halo that the store does not hold, or a file that cannot be read.
+            VadoseError: the store does not have a name or the halo, or a file is unreadable.
         """
         self.check(InputSpec(pixels=tuple(names), halo=halo))
         edge = (self.holds.halo - halo) * PIXELS_PER_CELL
@@ -265,7 +263,7 @@ class SampleStore(Summarised):
         return chips
 
     def _span(self, path: str, rows: Rows) -> Floats:
-        """Return some rows of an array that has few numbers a sample; small arrays are read once."""
+        """Return some rows of an array with few numbers per sample; small arrays are read once."""
         if path not in self._arrays:
             shape = (self.holds.history.steps,) if path.startswith("history/") else ()
             return np.full((len(rows), *shape), np.nan, np.float32)
@@ -285,7 +283,7 @@ class SampleStore(Summarised):
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:
-        """Within, an array is read; what was read counts if the store is still the one that was opened."""
+        """Guard the reading of an array: the result is valid if the store is still the one that was opened."""
         try:
             yield
         except (OSError, ValueError, RuntimeError) as error:
@@ -294,21 +292,21 @@ class SampleStore(Summarised):
         self._require_same()
 
     def _require_same(self) -> None:
-        """Make sure that no other store has taken the place of this one; it may have grown behind these samples."""
+        """Verify that the store has not been replaced; samples may have been appended to it."""
         stamp = _stamp(self.path)
         if stamp in self._same:
             return
         if stamp is None or not _grown_from(self.declaration["made_from"], _declaration(self.path)["made_from"]):
             raise VadoseError(
                 f"samples: the store {self.path}",
-                "It was replaced or removed while it was read",
+                "It was replaced or removed while it was being read",
                 "Run the same command again",
             )
         self._same.add(stamp)
 
 
 def _stamp(path: Path) -> Stamp:
-    """By which a store is known from one that takes its place; None where there is none."""
+    """Return the identity of a store's files; None if it is missing."""
     try:
         status = (path / DECLARATION).stat()
     except OSError:
@@ -317,7 +315,7 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _grown_from(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether a store came of another by samples that were put behind its own."""
+    """Return whether a store is another one with samples appended."""
     while "onto" in now:
         now = now["onto"]
         if now == before:
@@ -329,11 +327,11 @@ _DECLARED = {"simulated": bool, "made_from": dict, "needs": dict, "count": int, 
 
 
 def _conformed(index: pd.DataFrame) -> pd.DataFrame:
-    """Return the index with numbers as numbers and times as times, whoever wrote it."""
+    """Return the index with typed numbers and times, whatever program wrote it."""
     numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
     for name in ("lat", "lon"):
         if name in numbers and not np.isfinite(numbers[name]).all():
-            raise ValueError(f"{INDEX} has a {name} that is no number")
+            raise ValueError(f"{INDEX} has a {name} that is not a number")
     return index.assign(**numbers, time=nanoseconds(index["time"].to_numpy(), INDEX))
 
 
@@ -354,7 +352,7 @@ def _declaration(path: Path) -> Mapping[str, Any]:
         kind = content["kind"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VadoseError(
-            asked, f"No readable {DECLARATION} in it ({error})", "Give the folder that 'samples' wrote"
+            asked, f"It has no readable {DECLARATION} ({error})", "Give the folder that 'samples' wrote"
         ) from error
     if kind != KIND:
         raise VadoseError(asked, f"It is of the kind '{kind}'", f"Give one of the kind '{KIND}'")
@@ -367,7 +365,7 @@ def _declaration(path: Path) -> Mapping[str, Any]:
         )
     absent = [key for key, kind in _DECLARED.items() if not isinstance(content.get(key), kind)]
     if absent:
-        raise _broken(path, f"{DECLARATION} does not tell {', '.join(absent)}")
+        raise _broken(path, f"{DECLARATION} lacks {', '.join(absent)}")
     return dict(content)
 
 

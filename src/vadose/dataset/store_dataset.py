@@ -1,4 +1,4 @@
-"""A sample store as one CF dataset, chips read when they are asked for."""
+"""A sample store as one CF dataset, with lazy chips."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,8 @@ def to_dataset(store: "SampleStore") -> xr.Dataset:
 
     Returns:
         <predictor> (sample), means over the sensor's cell; <predictor>_history (sample, step), the latest step first;
-        <predictor>_10m (sample, y_10m, x_10m), lazy, the sensor's cell and the halo around it; the columns of the index
-        as coordinates; the in-situ reading where it is known.
+        <predictor>_10m (sample, y_10m, x_10m), lazy, the sensor's cell and its halo; the columns of the index as
+        coordinates; the in-situ reading if known.
     """
     holds, rows = store.holds, store.rows
     variables: dict[str, Any] = {
@@ -57,7 +57,7 @@ def to_dataset(store: "SampleStore") -> xr.Dataset:
 
 @dataclass(frozen=True, eq=False)
 class _ChipArray:
-    """Chips of one predictor as an array."""
+    """Lazy array of the chips of one predictor."""
 
     store: "SampleStore"
     name: str
@@ -65,12 +65,12 @@ class _ChipArray:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
+        """Return the type of the values."""
         return np.dtype(np.float32)
 
     @property
     def ndim(self) -> int:
-        """Number of dimensions."""
+        """Return the number of dimensions."""
         return len(self.shape)
 
     def __getitem__(self, key: tuple[slice | int, ...]) -> NDArray[np.float32]:

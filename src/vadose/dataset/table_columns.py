@@ -1,4 +1,4 @@
-"""A table's mapping: which of its columns is what, in which units."""
+"""Column mapping of a table: names and units of its columns."""
 
 import re
 from collections.abc import Collection
@@ -28,7 +28,7 @@ from vadose.variables import (
     Variable,
 )
 
-_EXAMPLES = "examples lie in configs/tables"
+_EXAMPLES = "configs/tables has examples"
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
 _SOME_TIME = datetime(2003, 4, 25, 13, 6, 7, tzinfo=UTC)
 
@@ -84,7 +84,7 @@ class TimeColumn(_Closed):
         try:
             read = pd.to_datetime(_SOME_TIME.strftime(form), format=form)
         except (ValueError, re.error) as error:
-            raise ValueError(f"'{form}' is no strftime format ({error})") from error
+            raise ValueError(f"'{form}' is not a strftime format ({error})") from error
         if read.year != _SOME_TIME.year:
             raise ValueError(f"'{form}' has no year")
         return form
@@ -176,7 +176,7 @@ class TableMapping(_Closed):
         """Read a mapping from YAML.
 
         Raises:
-            VadoseError: no such file, not YAML, or not a mapping; the message lists every fault.
+            VadoseError: the file is missing, not YAML, or not a mapping; the message lists every fault.
         """
         asked = f"tables: the mapping {path}"
         return read_config(cls, Path(path), asked, f"Correct it; {_EXAMPLES}")
@@ -194,8 +194,8 @@ class TableMapping(_Closed):
         return self
 
     def of_columns(self, columns: Collection[str]) -> "TableMapping":
-        """Return the mapping of a table with these columns: without what is optional and absent; one predictor
-        stays.
+        """Return the mapping of a table with these columns: without optional ones that are missing; at least one
+        predictor remains.
         """
         label = None if self.label and self.label.optional and self.label.column not in columns else self.label
         held = {name: one for name, one in self.predictors.items() if not one.optional or one.column in columns}
@@ -208,24 +208,24 @@ class TableMapping(_Closed):
 
     @property
     def quantities(self) -> tuple[tuple[Variable, QuantityColumn], ...]:
-        """Every physical quantity: the predictors, then the label where there is one."""
+        """Return every physical quantity: the predictors, then the label if there is one."""
         label = ((SOIL_MOISTURE, self.label),) if self.label else ()
         return (*((PREDICTORS[name], quantity) for name, quantity in self.predictors.items()), *label)
 
     @property
     def products(self) -> dict[str, str]:
-        """The product of each predictor that states one, in the words of `registry.PRODUCTS` where it is there."""
+        """Return the stated products by predictor, in the words of `registry.PRODUCTS` if listed there."""
         stated = {name: predictor.product for name, predictor in self.predictors.items()}
         return {name: _product(name, product) for name, product in stated.items() if product}
 
     @property
     def history_names(self) -> tuple[str, ...]:
-        """Predictors whose past is kept."""
+        """Return the predictors with a history."""
         return () if self.history is None else self.history.variables or tuple(self.predictors)
 
     @property
     def names(self) -> tuple[NameColumn, NameColumn, NameColumn]:
-        """Network, station and sensor."""
+        """Return the columns of network, station and sensor."""
         return self.network, self.station, self.sensor or self.station
 
 
@@ -243,7 +243,7 @@ def _product(name: str, product: str) -> str:
 
 
 def _expect_product(name: str, predictor: Predictor) -> None:
-    """Make sure that the product of a predictor is one that goes by its name."""
+    """Verify that the product of a predictor is one of its possible products."""
     known = list(PRODUCTS.get(name, ()))
     column = predictor.depth_mm is not None and predictor.product is None
     if name == SMAP.name and (column or _enhanced(predictor.product)):
@@ -254,10 +254,10 @@ def _expect_product(name: str, predictor: Predictor) -> None:
     if predictor.product is None:
         return
     if not known:
-        raise ValueError(f"{name} has no products that would be told apart: leave its product out")
+        raise ValueError(f"{name} has no different products: leave its product out")
     if not SPECS[source_of(name)].any_product and _product(name, predictor.product) not in known:
         hint = closest(predictor.product, known)
-        raise ValueError(f"'{predictor.product}' is no product of {name}{hint}; known are {', '.join(known)}")
+        raise ValueError(f"'{predictor.product}' is not a product of {name}{hint}; known are {', '.join(known)}")
 
 
 def _enhanced(product: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""From the units in which people keep their tables to ours."""
+"""Conversion of table units to those of the vocabulary."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ def accepted(variable: Variable) -> tuple[str, ...]:
 
 
 def check(variable: Variable, units: str, depth_mm: float | None) -> None:
-    """Make sure that a conversion exists.
+    """Verify that a conversion exists.
 
     Raises:
         VadoseError: it does not, or lacks the depth of the water column.
@@ -35,13 +35,13 @@ def check(variable: Variable, units: str, depth_mm: float | None) -> None:
     if units not in accepted(variable):
         raise VadoseError(
             f"units: {variable.name} in '{units}'",
-            f"It is kept in {variable.units}, and converted from {', '.join(accepted(variable))}",
+            f"Its units are {variable.units}; it can be converted from {', '.join(accepted(variable))}",
             "State one of these, with scale and offset for anything else",
         )
     if (units in _WATER_COLUMN) != (depth_mm is not None):
         raise VadoseError(
             f"units: {variable.name} in '{units}' with depth_mm {depth_mm}",
-            "A depth of soil goes with a column of water (mm, kg m-2), and with nothing else",
+            "A depth of soil is for a water column (mm, kg m-2) alone",
             "State depth_mm for mm or kg m-2, and for them alone",
         )
 
@@ -49,9 +49,9 @@ def check(variable: Variable, units: str, depth_mm: float | None) -> None:
 def convert(
     values: NDArray[np.float64], variable: Variable, units: str, depth_mm: float | None = None
 ) -> NDArray[np.float64]:
-    """Values in the variable's own units.
+    """Return values in the variable's own units.
 
-    Decibel become linear power, 10 ** (dB / 10); a column of water in mm over a depth of soil in mm becomes m3 m-3.
+    Decibel become linear power, 10 ** (dB / 10); a water column in mm over a soil depth in mm becomes m3 m-3.
 
     Raises:
         VadoseError: as `check`.

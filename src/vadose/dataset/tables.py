@@ -1,6 +1,6 @@
-"""Matched point tables: a row a sensor and time, with predictors and perhaps a label, become a sample store.
+"""Import of matched point tables: one row per sensor and time, with predictors and optionally a label.
 
-Such samples have no pixels: cell values, and as history the earlier rows of the same sensor.
+Such samples have no pixels, but cell values, and as history the earlier rows of the same sensor.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,31 +44,31 @@ from vadose.variables import (
 
 Floats = NDArray[np.float64]
 ENHANCED_MOST = 25.4 / 50
-"""The most that NASA-USDA Enhanced SMAP says, m3 m-3: the upper layer of its Palmer model holds an inch of water."""
+"""Largest value of NASA-USDA Enhanced SMAP, m3 m-3: the upper layer of its Palmer model holds an inch of water."""
 
 OUTSIDE_TOLERATED = 0.01
-"""Part of a column that may lie outside a variable's range and become missing; more means wrong units."""
+"""Largest fraction of a column outside a variable's range that becomes missing; more indicates wrong units."""
 
 
 def import_table(table: Path, mapping: TableMapping, path: Path, named: Path | None = None) -> Report:
     """Write a store of the rows of a table, sorted by sensor and time.
 
-    Each row is a look of its sources. What a source lacks at a row is carried forward from its latest look within the
-    window of the mapping, as fusion does for an archive; the store holds the age of each look. Backscatter that is
-    sigma0 becomes gamma0 = sigma0 / cos(incidence angle) where the table has the angle.
+    Each row is an observation of its sources. Missing values of a source are carried forward from its latest
+    observation within the window of the mapping, as fusion does in an archive; the store contains the age of each
+    observation. Backscatter as sigma0 becomes gamma0 = sigma0 / cos(incidence angle) if the table has the angle.
 
-    Values outside a variable's range become missing and are counted; rows whose label is missing are left out and
-    counted, but are part of the history of later rows. Without a mapped label all rows are kept.
+    Values outside a variable's range become missing and are counted; rows without a label are left out and counted, but
+    belong to the history of later rows. Without a mapped label all rows are kept.
 
     Args:
         table: CSV, CSV.gz or Parquet.
-        mapping: which column is what.
+        mapping: of the columns.
         path: of the store.
-        named: file of the mapping, where it has one: a store of the same table and mapping may be written anew.
+        named: file of the mapping, if it has one: the same table and mapping may be imported again.
 
     Raises:
-        VadoseError: the table cannot be read, a column is missing, wrongly typed or in other units, a sensor has a time
-            twice, or no row remains; nothing is written.
+        VadoseError: the table is unreadable, a column is missing, wrongly typed or in other units, a sensor repeats a
+            time, or no row remains; nothing is written.
     """
     request = Request.of("samples import-table", path, table=table, mapping=named)
     with request.store(path, DECLARATION) as held:
@@ -126,10 +126,10 @@ def _refuse_repeated(index: pd.DataFrame, table: Path) -> None:
         row = int(np.flatnonzero(repeated.to_numpy())[0])
         first = index.iloc[row]
         raise VadoseError(
-            f"tables: one row a sensor and time in {table}",
-            f"Row {row + 1} repeats {first.network} {first.station} {first.sensor} at {first.time}, "
+            f"tables: one row per sensor and time in {table}",
+            f"Row {row + 1} repeats {first.network} {first.station} {first.sensor} at {first.time}; "
             f"{int(repeated.sum())} rows repeat earlier ones",
-            "Remove these, or map the column that tells them apart as the sensor",
+            "Remove these, or map the column that distinguishes them as the sensor",
         )
 
 
@@ -142,29 +142,30 @@ def _physical(content: pd.DataFrame, variable: Variable, given: QuantityColumn) 
         ways = [name for name in accepted(variable) if name != units]
         raise VadoseError(
             f"tables: column '{given.column}' as {variable.name} in {units}",
-            f"{outside.sum()} of {(~np.isnan(values)).sum()} values lie outside {low:g}..{high:g} {variable.units}: as "
+            f"{outside.sum()} of {(~np.isnan(values)).sum()} values are outside {low:g}..{high:g} {variable.units}: as "
             f"read they are {np.nanmin(values):g}..{np.nanmax(values):g} {variable.units}",
             f"State the column's units in the mapping ({', '.join(ways) or variable.units}"
             f"{'; mm and kg m-2 with depth_mm' if variable.units == SOIL_MOISTURE.units else ''}), its scale and "
-            "offset, or the numbers that stand for missing",
+            "offset, or the numbers of missing values",
         )
     return np.where(outside, np.nan, values), int(outside.sum())
 
 
 def _refuse_enhanced(quantities: Mapping[str, tuple[Floats, int]], table: Path) -> None:
-    """Refuse NASA-USDA Enhanced SMAP under the name of SMAP L3: its upper layer holds 25.4 mm, and often all of it."""
+    """Refuse NASA-USDA Enhanced SMAP under the name of SMAP L3, by its largest value: its upper layer holds 25.4 mm."""
     values, _ = quantities.get(SMAP.name, (np.empty(0), 0))
     full = int((abs(values - ENHANCED_MOST) < 5e-5).sum())
     if full > 1 and np.nanmax(values) < ENHANCED_MOST + 5e-5:
         raise VadoseError(
             f"tables: {SMAP.name}, SMAP L3, in {table}",
-            f"Its largest value is {ENHANCED_MOST:g} m3 m-3, {full} times: 25.4 mm / 50 mm, where {ENHANCED_SMAP} ends",
+            f"Its largest value is {ENHANCED_MOST:g} m3 m-3, {full} times: 25.4 mm / 50 mm, the limit of "
+            f"{ENHANCED_SMAP}",
             f"Map the column as '{SMAP_USDA.name}'",
         )
 
 
 def _to_gamma0(columns: dict[str, Floats], products: Mapping[str, str]) -> tuple[dict[str, str], RejectionCounts]:
-    """Turn sigma0 into gamma0 where the angle is known, in place; the products then, and what became missing."""
+    """Convert sigma0 to gamma0 where the angle is known, in place; return the products, and what became missing."""
     changed, missing = dict(products), {}
     angle = columns.get(INCIDENCE_ANGLE.name)
     for name in (VV.name, VH.name):
@@ -177,7 +178,7 @@ def _to_gamma0(columns: dict[str, Floats], products: Mapping[str, str]) -> tuple
 
 
 def _notes(asked: TableMapping, mapping: TableMapping, products: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what whoever imports a table should know of the columns that it lacks, and of its products."""
+    """Return notes on missing columns and on products, for the user who imports a table."""
     absent = [f"{name} ('{one.column}')" for name, one in asked.predictors.items() if name not in mapping.predictors]
     notes = (f"The table has no {', '.join(absent)}: estimated as missing",) if absent else ()
     silent = [name for name, product in products_of(_holds(mapping), products).items() if product == NOT_STATED]
@@ -186,7 +187,7 @@ def _notes(asked: TableMapping, mapping: TableMapping, products: Mapping[str, st
     ways = dict.fromkeys(", ".join(PRODUCTS[name]) for name in silent)
     return (
         *notes,
-        f"Not stated: the product of {', '.join(silent)}. A network that meets another product cannot tell; state "
+        f"Not stated: the product of {', '.join(silent)}. A network cannot detect another product; state "
         f"`product` in the mapping ({'; '.join(ways)})",
     )
 

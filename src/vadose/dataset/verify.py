@@ -1,4 +1,4 @@
-"""Every byte of a store read once: what is damaged, doubled or impossible in it."""
+"""Verification of every byte of a store: damaged, repeated or impossible content."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from vadose.variables import SOIL_MOISTURE
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found in a store.
+    """Findings in a store.
 
     Attributes:
-        samples: how many it holds.
-        faults: a line each; none in a sound store.
+        samples: number of samples.
+        faults: one line each; empty for a sound store.
     """
 
     samples: int
@@ -31,11 +31,11 @@ class Verified:
 
 
 def verify(store: SampleStore, report: Callable[[int, int, str], None] | None = None) -> Verified:
-    """Read all of a store: checksums of every chunk, values within their ranges, no sample twice.
+    """Read all of a store: checksums of every chunk, values within their ranges, no repeated samples.
 
     Args:
-        store: opened, so that its files are all there.
-        report: told (arrays done, arrays, which).
+        store: opened, so that all its files exist.
+        report: called with (finished arrays, arrays, name).
     """
     arrays = store.plans
     faults = _faults_of_index(store.index)
@@ -48,7 +48,7 @@ def verify(store: SampleStore, report: Callable[[int, int, str], None] | None = 
 
 def _faults_of_index(index: pd.DataFrame) -> list[str]:
     doubled = int(index.duplicated([*IDENTITY, "time"]).sum())
-    faults = [f"index: {doubled} samples of one sensor and time are there twice"] if doubled else []
+    faults = [f"index: {doubled} samples of one sensor and time are repeated"] if doubled else []
     faults += [
         f"index: {index[name].isna().sum()} samples without {name}"
         for name in ("lat", "lon")

@@ -1,4 +1,4 @@
-"""Writing a sample store: in batches, in bounded memory, whole or not at all."""
+"""Writing of a sample store: in batches, in bounded memory, atomically."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ from vadose.io.files import atomic_write, metadata, read_json, write_json
 Floats = NDArray[np.float32]
 NUMBERS_OF_CELLS = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
 CHIPS = BloscCodec(cname="lz4hc", clevel=5, shuffle="shuffle")
-"""Read four times as fast as zstd, for a tenth more bytes, on Sentinel-1, Sentinel-2 and heights alike."""
+"""Compression that reads four times as fast as zstd, for a tenth more bytes, on Sentinel-1, Sentinel-2 and heights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Samples:
     """Some samples, in the order of a store's names; NaN where nothing was observed.
 
     Attributes:
-        index: one row a sample: network, station, sensor, lat, lon, time (UTC), and where known depth_from_m,
+        index: one row per sample: network, station, sensor, lat, lon, time (UTC), and if known depth_from_m,
             depth_to_m, flag, lag_minutes, soil_moisture_in_situ.
         cells: (sample, variable).
         history: (sample, step, variable).
@@ -59,7 +59,7 @@ class Samples:
     pixels: Floats | None = None
 
     def array(self, plan: ArraySpec) -> Floats:
-        """One variable, (sample, ...)."""
+        """Return one variable, (sample, ...)."""
         if plan.group == "cells":
             return self.cells[:, plan.place]
         if plan.group == "history":
@@ -68,7 +68,7 @@ class Samples:
 
 
 class SampleWriter:
-    """Appends samples to a store that appears, whole, when its context ends without error."""
+    """Appends samples to a store, which appears complete when the context ends without error."""
 
     def __init__(
         self,
@@ -99,19 +99,19 @@ class SampleWriter:
         packings: Mapping[str, Packing] = UNCHANGED,
         products: Mapping[str, str] = NO_PRODUCTS,
     ) -> Iterator["SampleWriter"]:
-        """Begin a store at `path`; an older store there is replaced when this one is whole.
+        """Start a store at `path`; an older store there is replaced when this one is complete.
 
         Args:
             path: the folder.
-            holds: what every sample has.
-            made_from: what the declaration is to tell of the origin; read when the context ends.
+            holds: contents of every sample.
+            made_from: provenance for the metadata; read when the context ends.
             simulated: whether any of it is simulated.
-            base: a store whose samples come first; it holds the same, packed alike.
-            packings: of pixels that are packed otherwise than `packing_of` says.
-            products: of which each predictor is, where that is known, see `registry.PRODUCTS`.
+            base: a store whose samples come first, with the same variables and packings.
+            packings: of pixels that are not packed as by `packing_of`.
+            products: of the predictors, if known, see `registry.PRODUCTS`.
 
         Raises:
-            VadoseError: something else lies at `path`, or no sample came.
+            VadoseError: something else exists at `path`, or there are no samples.
         """
         check_free(path)
         with atomic_write(path) as folder:
@@ -120,10 +120,10 @@ class SampleWriter:
             writer._finish(path, made_from, simulated)
 
     def append(self, samples: Samples) -> None:
-        """Add samples behind those already there.
+        """Append samples.
 
         Raises:
-            VadoseError: an array has not the shape that `holds` says.
+            VadoseError: the shape of an array does not agree with `holds`.
         """
         arrays = [samples.array(stream.plan) for stream in self._streams]
         for stream, array in zip(self._streams, arrays, strict=True):
@@ -137,14 +137,14 @@ class SampleWriter:
             stream.append(array)
 
     def put_list(self, name: str, table: pd.DataFrame) -> None:
-        """Put a table beside the index, such as of what was left out."""
+        """Write a table beside the index, such as that of rejections."""
         table.to_parquet(self._folder / name)
 
     def _finish(self, path: Path, made_from: Mapping[str, Any], simulated: bool) -> None:
         count = sum(map(len, self._index))
         if not count:
             raise VadoseError(
-                f"samples: a store at {path}", "No sample came to be written", "Widen the period or the area"
+                f"samples: a store at {path}", "There are no samples to write", "Extend the period or the area"
             )
         for stream in self._streams:
             stream.flush()
@@ -155,7 +155,7 @@ class SampleWriter:
 
 @dataclass
 class _Stream:
-    """One growing array: what is appended waits until it fills whole files."""
+    """A growing array: appended samples are buffered until they fill complete files."""
 
     plan: ArraySpec
     array: zarr.Array[Any]
@@ -179,7 +179,7 @@ class _Stream:
         return cls(plan, array)
 
     def begin(self, old: Path, new: Path) -> None:
-        """Take over what an older store holds: its full files as they are, the rows of the last one to be written."""
+        """Start with the content of an older store: its full files unchanged, and the rows of its last file."""
         held = zarr.open_array(old / self.plan.path, mode="r", zarr_format=3)
         count = held.shape[0]
         full = count - count % self.plan.block
@@ -222,10 +222,10 @@ def _conformed(index: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_free(path: Path) -> None:
-    """Make sure that a store may be written: nothing is there, or an older store.
+    """Verify that a store may be written: nothing exists there, or an older store.
 
     Raises:
-        VadoseError: something else lies there.
+        VadoseError: something else exists there.
     """
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
@@ -235,5 +235,5 @@ def check_free(path: Path) -> None:
         kind = "no declaration of vadose"
     if kind != KIND:
         raise VadoseError(
-            f"samples: a store at {path}", f"Something else lies there: {kind}", "Choose another path, or remove it"
+            f"samples: a store at {path}", f"Something else exists there: {kind}", "Choose another path, or remove it"
         )

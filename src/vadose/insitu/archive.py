@@ -1,4 +1,4 @@
-"""The files of an ISMN archive, packed or unpacked, each opened once and none outside the archive."""
+"""Files of an ISMN archive, packed or unpacked, each opened once and none outside the archive."""
 
 import hashlib
 import re
@@ -26,13 +26,13 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a damaged file raises."""
+"""Errors of reading a damaged file."""
 
 LARGEST_BYTES = 4 * 2**30
-"""No series of ISMN comes near it: one reading a minute for forty years in the CEOP layout is 3 GB."""
+"""Largest size of a data file: one reading per minute for forty years in the CEOP layout is 3 GB."""
 
 _LONGEST_LINE_BYTES = 2**16
-"""No first line comes near it."""
+"""Largest length of a first line."""
 
 _LARGEST_RATIO, _FREE_OF_IT_BYTES = 200, 10 * 2**20
 _ENCRYPTED = 1
@@ -41,9 +41,9 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 @dataclass(frozen=True)
 class ArchiveReader:
-    """The data files of an archive and the tables that describe its stations, by their paths in it.
+    """Data files of an ISMN archive and the tables of its stations, by their paths in it.
 
-    It can be handed to another process, which opens the archive anew.
+    Picklable; another process opens the archive again.
 
     Attributes:
         archive: a zip file, or a folder with files at any depth.
@@ -56,21 +56,23 @@ class ArchiveReader:
 
     @property
     def data(self) -> tuple[str, ...]:
-        """Data files (.stm), sorted.
+        """Return data files (.stm), sorted.
 
         Raises:
-            VadoseError: the archive is neither a folder nor a zip file, or something in it leads out of it.
+            VadoseError: the archive is neither a folder nor a zip file, or a path in it leads out of it.
         """
         return self._named(".stm")
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Tables of static variables (.csv), sorted."""
+        """Return tables of static variables (.csv), sorted."""
         return self._named("_static_variables.csv")
 
     @cached_property
     def digest(self) -> str:
-        """Checksum of the list of files: path, size, and in a zip file the checksum of each, elsewhere its age."""
+        """Return a checksum of the list of files: path, size, and in a zip file the checksum of each, elsewhere its
+        age.
+        """
         checksum = hashlib.sha256()
         for path in self._paths:
             packed, file = self._zip, self.archive / path
@@ -81,10 +83,10 @@ class ArchiveReader:
         return checksum.hexdigest()
 
     def read(self, path: str) -> bytes:
-        """All bytes of a file.
+        """Return all bytes of a file.
 
         Raises:
-            VadoseError: it cannot be read.
+            VadoseError: it is unreadable.
         """
         try:
             return self._zip.read(path) if self._zip else (self.archive / path).read_bytes()
@@ -92,10 +94,10 @@ class ArchiveReader:
             raise malformed(path, f"It cannot be read: {error}") from error
 
     def first_line(self, path: str) -> str:
-        """Return the first line of a file that is not blank, whatever ends it and in whatever 8-bit encoding it is.
+        """Return the first non-blank line of a file, with any line ending and in any 8-bit encoding.
 
         Raises:
-            VadoseError: the file is no text or cannot be read.
+            VadoseError: the file is not text or is unreadable.
         """
         try:
             with self._zip.open(path) if self._zip else (self.archive / path).open("rb") as stream:
@@ -121,7 +123,7 @@ class ArchiveReader:
             packed = zipfile.ZipFile(self.archive)
         except (OSError, zipfile.BadZipFile) as error:
             there = self.archive.exists()
-            found = "It is neither a folder nor a whole zip file" if there else "There is no such file or folder"
+            found = "It is neither a folder nor a complete zip file" if there else "There is no such file or folder"
             raise VadoseError(
                 f"ismn: the archive {self.archive}", found, "Give what was downloaded from ISMN"
             ) from error
@@ -142,11 +144,11 @@ def _check(archive: Path, members: list[zipfile.ZipInfo]) -> None:
     """Refuse an archive that was not packed by ISMN: nothing of it is read.
 
     Raises:
-        VadoseError: a path leads out of it or stands there twice, a file is a link or declares to be enormous.
+        VadoseError: a path leads out of it or is repeated, or a file is a link or has an enormous stated size.
     """
     seen: set[str] = set()
     for member in members:
-        fault = "Its path stands there twice" if member.filename in seen else _fault(member)
+        fault = "Its path is repeated" if member.filename in seen else _fault(member)
         if fault:
             raise VadoseError(
                 f"ismn: {member.filename[:200]!r} in {archive}",
@@ -166,5 +168,5 @@ def _fault(member: zipfile.ZipInfo) -> str:
         return "It is encrypted"
     enormous = member.file_size > max(_LARGEST_RATIO * member.compress_size, _FREE_OF_IT_BYTES)
     if enormous or member.file_size > LARGEST_BYTES:
-        return f"It declares {member.file_size} bytes, packed into {member.compress_size}"
+        return f"Its stated size is {member.file_size} bytes, packed into {member.compress_size}"
     return ""

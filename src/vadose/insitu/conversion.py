@@ -1,7 +1,7 @@
-"""An ISMN archive read once, by several processes, into Parquet tables that `sources.Ismn` reads as an archive.
+"""Conversion of an ISMN archive, in parallel, to Parquet tables that `insitu.Ismn` reads like the archive.
 
-Readings stay as they stand in the files, in the order of time: a repeated or a contradicting reading is counted here
-and left out where labels are made (`samples.labels`). Files that cannot be read are left out and listed.
+Readings are unchanged and in order of time: repeated or conflicting readings are counted here and dropped where labels
+are made (`dataset.labels`). Unreadable files are left out and listed.
 """
 
 import shutil
@@ -32,21 +32,21 @@ from vadose.io.outputs import Request
 from vadose.io.processes import processes
 
 Progress = Callable[[int, int, str], None]
-"""Told after each sensor: how many are done, of how many, and which."""
+"""Called after each sensor with the number of finished sensors, their total, and a name."""
 
 PLAN, NETWORK = "plan.json", "_network.json"
-"""Of the unfinished tables; of a network: what its sensors hold (readers of Parquet pass over a name with _)."""
+"""Plan of unfinished tables, and contents of a network (readers of Parquet ignore names with _)."""
 INSITU = Request("samples convert-ismn", "")
 
 
 @dataclass(frozen=True)
 class InsituReport:
-    """What came of an archive.
+    """Result of a conversion.
 
     Attributes:
         path: the folder of tables.
-        sensors, readings: how many they hold.
-        unreadable: each file that was left out, with the reason.
+        sensors, readings: their numbers.
+        unreadable: left-out files with the reason.
     """
 
     path: Path
@@ -60,25 +60,25 @@ class InsituReport:
 
 
 def archive_to_parquet(archive: Path, out: Path, workers: int = 1, report: Progress | None = None) -> InsituReport:
-    """Read an ISMN archive into tables: `out`/insitu.json, sensors.parquet and readings/network=NAME/readings.parquet.
+    """Convert an ISMN archive to tables: `out`/insitu.json, sensors.parquet and readings/network=NAME/readings.parquet.
 
-    The tables are made beside `out`, network by network, and are there when they are whole. A run that was stopped
-    goes on with the networks that are lacking, and gives the same bytes.
+    The tables are made beside `out`, network by network, and appear when they are complete. An interrupted run resumes
+    with the remaining networks, and gives the same bytes.
 
     Args:
         archive: a zip file, or a folder with its files at any depth.
-        out: where the tables are to be; there must be nothing.
-        workers: processes.
-        report: told after each sensor.
+        out: folder of the tables, which must not exist.
+        workers: number of processes.
+        report: called after each sensor.
 
     Raises:
-        VadoseError: the archive cannot be read or holds no readable sensor, `out` exists, or other tables were stopped
+        VadoseError: the archive is unreadable or has no readable sensor, `out` exists, or other tables were interrupted
             there; nothing is left at `out`.
     """
     INSITU.require_place(out, folder=True)
     if out.exists():
         raise VadoseError(
-            f"samples: in-situ tables at {out}", "There is something already", "Remove it or name another"
+            f"samples: in-situ tables at {out}", "Something exists there already", "Remove it, or name another"
         )
     with alone_at(out) as held:
         return _tables(archive, held, workers, report)
@@ -105,9 +105,7 @@ def _tables(archive: Path, out: Path, workers: int, report: Progress | None) -> 
 
 
 def _begin(out: Path, origin: Mapping[str, Any]) -> Path:
-    """Return the folder in which the tables grow, new or as an earlier run left it; what that run left half done is
-    gone.
-    """
+    """Return the staging folder, new or from an earlier run, whose unfinished files are removed."""
     staging = out.with_name(f"{out.name}.building")
     begun = _read(staging / PLAN) or _read(staging / DECLARATION)
     if not begun:
@@ -117,8 +115,8 @@ def _begin(out: Path, origin: Mapping[str, Any]) -> Path:
     if any(begun.get(key) != value for key, value in origin.items()):
         raise VadoseError(
             f"samples: in-situ tables at {out}",
-            f"{staging} holds unfinished ones of another archive",
-            f"Finish those with the archive that they were begun with, or remove {staging}",
+            f"{staging} contains unfinished ones of another archive",
+            f"Finish those with their own archive, or remove {staging}",
         )
     sweep(staging)
     return staging
@@ -134,7 +132,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Readers:
-    """Those who read the sensors: this process, or a pool of others."""
+    """Readers of the sensors: this process, or a pool of others."""
 
     files: ArchiveReader
     pool: ProcessPoolExecutor | None
@@ -150,7 +148,7 @@ class _Readers:
             yield cls(files, pool, 4 * workers)
 
     def read(self, series: Sequence[tuple[int, Series]]) -> Iterator[SensorCounts]:
-        """Yield the sensors in their order; few of them wait in memory."""
+        """Yield the sensors in order; few of them wait in memory."""
         if self.pool is None:
             yield from (read_sensor(self.files, number, one) for number, one in series)
             return
@@ -202,7 +200,7 @@ _PACKED = {"time": "DELTA_BINARY_PACKED"}
 
 
 def _finish(staging: Path, out: Path, origin: Mapping[str, Any], unreadable: list[Fault]) -> InsituReport:
-    """Return the table of sensors and the declaration, from what each network tells of itself."""
+    """Write the table of sensors and the metadata, from the contents of each network; move the tables into place."""
     networks = [_read(path) for path in sorted(staging.glob(f"{READINGS}/*/{NETWORK}"))]
     sensors = sorted((row for network in networks for row in network["sensors"]), key=lambda row: int(row["sensor"]))
     unreadable = sorted(

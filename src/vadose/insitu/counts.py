@@ -1,4 +1,4 @@
-"""What an archive says of one sensor, its table of readings and its row among the sensors, and counts over all."""
+"""Table of readings of one sensor, its row in the table of sensors, and counts over all sensors."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from vadose.insitu.static_variables import Static, read_static
 from vadose.variables import SOIL_MOISTURE
 
 Fault = tuple[str, str]
-"""A file and what is wrong with it."""
+"""A file and its fault."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +24,10 @@ class SensorCounts:
     """One sensor.
 
     Attributes:
-        name: to tell of it.
-        row: its row in the table of sensors, and counts; empty where its readings cannot be read.
+        name: for messages.
+        row: its row in the table of sensors, and counts; empty if its readings are unreadable.
         table: its readings, as READINGS_SCHEMA.
-        unreadable: each of its files that cannot be read.
+        unreadable: its unreadable files.
     """
 
     name: str
@@ -66,11 +66,11 @@ def counted(sensors: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return counts over sensors.
 
     Args:
-        sensors: what `read_sensor` returned for each.
+        sensors: rows from `read_sensor`.
 
     Returns:
-        Of networks, stations, sensors and readings; of readings by flag; of sensors and readings by depth and by
-        station; of readings that are doubtful for their order, their time or their value; the sensors whose unit is.
+        Counts of networks, stations, sensors and readings; of readings by flag; of sensors and readings by depth and by
+        station; of readings with a doubtful order, time or value; the sensors with doubtful units.
     """
     flags: Counter[str] = Counter()
     for row in sensors:
@@ -104,7 +104,7 @@ def _grouped(sensors: Sequence[Mapping[str, Any]], label: str) -> dict[str, dict
 def _counts(readings: pd.DataFrame) -> dict[str, Any]:
     """Return counts of the readings of a sensor.
 
-    A repeated reading agrees in time, value and flag with an earlier one; conflicting ones agree in their time only.
+    A repeated reading agrees in time, value and flag with an earlier one; conflicting ones agree only in time.
     """
     times, value = readings.index, readings["soil_moisture"]
     flags = readings["flag"].value_counts(sort=False)
@@ -132,7 +132,7 @@ def _in_range(value: float) -> bool:
 
 
 def _table(number: int, series: Series, readings: pd.DataFrame) -> pa.Table:
-    """Return readings as READINGS_SCHEMA; what is the same in every row is a dictionary of one."""
+    """Return readings as READINGS_SCHEMA; constant columns are dictionaries of one value."""
     sensor, size = series.sensor, len(readings)
     flags = readings["flag"].cat
     columns = {

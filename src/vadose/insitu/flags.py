@@ -1,4 +1,4 @@
-"""What the quality flags of ISMN mean.
+"""Meaning of the quality flags of ISMN.
 
 Sources: Dorigo et al. 2013, Global automated quality control of in situ soil moisture data from the International Soil
 Moisture Network, Vadose Zone Journal 12(3), doi 10.2136/vzj2012.0097; ISMN's page of quality flags.
@@ -28,25 +28,25 @@ MEANINGS: Final = {
 """C: outside the geophysical range; D: dubious; several are joined by commas."""
 
 FROZEN: Final = frozenset({"D01", "D02", "D03"})
-"""Flags that tell of frost."""
+"""Flags of frozen soil."""
 
 
 def codes(flag: str) -> frozenset[str]:
-    """Return the single codes of what stands in a file, such as "D03,D05"."""
+    """Return the single codes of a flag, such as "D03,D05"."""
     return frozenset(code.strip() for code in flag.split(","))
 
 
 def explained(flag: str) -> str:
-    """Return what a flag, or several joined by commas, means."""
+    """Return the meaning of a flag, or of several joined by commas."""
     return "; ".join(MEANINGS.get(code, f"{code or 'none'}: unknown to ISMN") for code in sorted(codes(flag)))
 
 
 def accepted(flag: str, wanted: Iterable[str]) -> bool:
-    """Whether a reading's flags are wanted.
+    """Return whether a reading's flags are accepted.
 
     Args:
-        flag: as it stands, such as "D03,D05".
-        wanted: single codes, of which all of the reading's must be some, or combinations that it must equal.
+        flag: of the reading, such as "D03,D05".
+        wanted: single codes, among which all of the reading's must be, or combinations that it must equal.
     """
     held = codes(flag)
     asked = [codes(one) for one in wanted]

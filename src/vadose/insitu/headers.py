@@ -1,4 +1,4 @@
-"""What the name and the first line of an ISMN data file (.stm) say of its sensor, in both of ISMN's layouts."""
+"""Sensor of an ISMN data file (.stm), from its name and its first line, in both of ISMN's layouts."""
 
 import codecs
 import re
@@ -17,22 +17,22 @@ _PLACE = re.compile(r"(\S+)\s+(\S+)\s+(\S.*?)" + 5 * _NUMBER + r"(?:\s.*)?")
 _CEOP_TIMES = re.compile(r"(?:\d{4}/\d{2}/\d{2}\s+\d{2}:\d{2}\s+){2}")
 _DEPTH_ROUNDING_M = 0.01
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-"""Marks of encodings of two and four bytes; that of UTF-32 in the other order begins like the first."""
+"""Byte order marks of encodings with two and four bytes; that of UTF-32 little-endian begins like the first."""
 _LOOKED_AT = 64
-"""Bytes at the start of a file, within its first line, by which text is told from other content."""
+"""Bytes at the start of a file, within its first line, that show whether it is text."""
 
 
 @dataclass(frozen=True, order=True)
 class Sensor:
-    """A soil moisture sensor, known by all of this.
+    """A soil moisture sensor, identified by all attributes.
 
     Attributes:
         network: its name.
-        station: its name, as ISMN's file names have it.
-        instrument: model, as ISMN's file names have it, with a suffix where a station has several of one model.
-        lat, lon: place, degrees.
+        station: its name, as in ISMN's file names.
+        instrument: model, as in ISMN's file names, with a suffix if a station has several of one model.
+        lat, lon: position, degrees.
         elevation_m: height above sea level, m.
-        depth_from_m, depth_to_m: the layer it measures, m below the surface.
+        depth_from_m, depth_to_m: measured layer, m below the surface.
     """
 
     network: str
@@ -46,29 +46,29 @@ class Sensor:
 
     @property
     def name(self) -> str:
-        """Name at its station: instrument and depths in metres, `instrument_from_to`."""
+        """Return the name at its station: instrument and depths in metres, `instrument_from_to`."""
         return f"{self.instrument}_{self.depth_from_m:g}_{self.depth_to_m:g}"
 
     @property
     def identity(self) -> dict[str, str]:
-        """What identifies it in tables: the same by every route, so that tables can be joined."""
+        """Return the identifying columns in tables: the same in every table, so that tables can be joined."""
         return dict(zip(IDENTITY, (self.network, self.station, self.name), strict=True))
 
     @property
     def id(self) -> str:
-        """The same in one text, for messages: network/station/sensor."""
+        """Return the identity as one text for messages: network/station/sensor."""
         return "/".join(self.identity.values())
 
 
 @dataclass(frozen=True)
 class Name:
-    """What the name of a data file says.
+    """Parsed name of a data file.
 
     Attributes:
         place: network twice and station, joined by underscores.
         variable: ISMN's short name: "sm" is soil moisture, "ts" soil temperature.
         instrument: as in `Sensor`.
-        depth_from_m, depth_to_m: the layer it measures, m below the surface.
+        depth_from_m, depth_to_m: measured layer, m below the surface.
     """
 
     place: str
@@ -85,7 +85,7 @@ def name_of(file: str) -> Name:
         file: its path or name.
 
     Raises:
-        VadoseError: it is not named as ISMN names its files.
+        VadoseError: it is not a name of ISMN's.
     """
     match = _NAME.fullmatch(file.rsplit("/", 1)[-1])
     if match is None:
@@ -99,20 +99,20 @@ def name_of(file: str) -> Name:
 def sensor_of(file: str, first_line: str) -> Sensor:
     """Return the sensor of a file.
 
-    The first line tells the place; the name tells the station and the instrument without blanks, and the depths with
-    all their digits. The two write blanks and underscores differently, and must agree otherwise.
+    The first line contains the position; the name contains the station and the instrument without blanks, and the
+    depths with all their digits. They differ in blanks and underscores, and must agree otherwise.
 
     Args:
         file: its path or name.
         first_line: of its text.
 
     Raises:
-        VadoseError: the line is of neither layout, or tells of another sensor than the name.
+        VadoseError: the line has neither layout, or contradicts the name.
     """
     named = name_of(file)
     place = _PLACE.fullmatch(_CEOP_TIMES.sub("", first_line.strip(), count=1))
     if place is None:
-        raise malformed(file, f"Its first line is of neither of ISMN's layouts: '{first_line.strip()[:60]}'")
+        raise malformed(file, f"Its first line has neither of ISMN's layouts: '{first_line.strip()[:60]}'")
     supplier, network, station = place.group(1, 2, 3)
     lat, lon, elevation_m, *depths = map(float, place.group(4, 5, 6, 7, 8))
     end = len(f"{supplier}_{network}_")
@@ -123,19 +123,19 @@ def sensor_of(file: str, first_line: str) -> Sensor:
     )
     if not (agree and abs(lat) <= 90 and abs(lon) <= 180):
         stated = f"{network} {station} at {lat:g} N {lon:g} E, {depths[0]:g} to {depths[1]:g} m"
-        raise malformed(file, f"Its first line tells of {stated}: not what its name says, or no place on Earth")
+        raise malformed(file, f"Its first line gives {stated}, which contradicts its name or is not on the Earth")
     return Sensor(network, named.place[end:], named.instrument, lat, lon, elevation_m, *named_depths)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand in a data file. Each line starts with a date and a time.
+    """Columns of a data file. Each line starts with a date and a time.
 
     Attributes:
-        header: how many lines stand before the first reading.
-        value: number of the column of the value, from 0; ISMN's flags stand in the next.
-        place: the byte of a line at which it tells of the place, where each line does.
-        ending: the byte of a line at which value and flags start, with the blanks before them.
+        header: number of lines before the first reading.
+        value: index of the value column; ISMN's flags are in the next.
+        place: offset of the position in a line, if each line has it.
+        ending: offset of value and flags in a line, with the blanks before them.
     """
 
     header: int
@@ -145,36 +145,34 @@ class Layout:
 
 
 def layout_of(first_line: str) -> Layout:
-    """Return the layout of a file by its first line: a header or, in the CEOP layout, a reading with its place.
+    """Return the layout of a file by its first line: a header or, in the CEOP layout, a reading with its position.
 
     Raises:
-        VadoseError: it is of neither layout.
+        VadoseError: it has neither layout.
     """
     times = _CEOP_TIMES.match(first_line)
     if times is None:
         return Layout(header=1, value=2, place=16, ending=16)
     place = _PLACE.match(first_line, times.end())
     if place is None:
-        raise VadoseError(
-            "ismn: a line", f"It tells of no place: '{first_line.strip()[:60]}'", "Download its file again"
-        )
+        raise VadoseError("ismn: a line", f"It has no position: '{first_line.strip()[:60]}'", "Download its file again")
     before = len(first_line[: place.end(8)].split())
     return Layout(header=0, value=before, place=times.end(), ending=place.end(8))
 
 
 def without_mark(file: str, content: bytes) -> bytes:
-    """Return the text of a file without a byte order mark of UTF-8.
+    """Return the text of a file without a UTF-8 byte order mark.
 
     Raises:
-        VadoseError: it is UTF-16 or UTF-32, or no text: ISMN's columns are counted in single bytes.
+        VadoseError: it is UTF-16 or UTF-32, or not text: ISMN's columns are counted in single bytes.
     """
     if content.startswith(_WIDE) or b"\0" in content[:_LOOKED_AT]:
-        raise malformed(file, "It cannot be read as text: it is in UTF-16 or UTF-32, or holds bytes of zero")
+        raise malformed(file, "It cannot be read as text: it is in UTF-16 or UTF-32, or contains bytes of zero")
     return content.removeprefix(codecs.BOM_UTF8)
 
 
 def decoded(content: bytes) -> str:
-    """Text of UTF-8, or else of Windows-1252 or Latin-1, in which some providers write their names."""
+    """Decode UTF-8, or else Windows-1252 or Latin-1, in which some providers write their names."""
     for encoding in ("utf-8", "cp1252"):
         try:
             return content.decode(encoding)
@@ -184,16 +182,16 @@ def decoded(content: bytes) -> str:
 
 
 def ascii_of(line: bytes) -> str:
-    """Return a line with one sign for each of its bytes, so that columns are counted alike in every encoding."""
+    """Return a line with one character per byte, so that columns are counted alike in every encoding."""
     return line.decode("ascii", "replace")
 
 
 def malformed(file: str, found: str) -> VadoseError:
-    """Return the answer to a file that cannot be trusted."""
+    """Return the error of a malformed file."""
     return VadoseError(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
 
 
 def _letters(text: str) -> str:
-    """Letters and digits of ASCII: others may be encoded in one way in a name and in another in the text."""
+    """ASCII letters and digits: others may be encoded differently in a name and in the text."""
     composed = unicodedata.normalize("NFC", text)
     return re.sub(r"[\W_]+", "", composed, flags=re.ASCII)

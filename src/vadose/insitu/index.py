@@ -1,4 +1,4 @@
-"""The series in an ISMN archive of data files: which files are a sensor's, and what they say."""
+"""Index of an ISMN archive: the files of each sensor, and their readings."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,21 +17,21 @@ from vadose.insitu.text import parse
 
 MISSING: Final = -9999.0
 DEPTH_APART_M: Final = 0.05
-"""How far the upper and the lower end of the layers of a moisture and a temperature sensor may lie apart."""
+"""Largest distance between the layers of a moisture and a temperature sensor, m, at either end."""
 
 TIME_APART: Final = np.timedelta64(1, "h")
 TEMPERATURE_RANGE_C: Final = (-60.0, 60.0)
-"""Soil temperatures that ISMN finds plausible (Dorigo et al. 2013)."""
+"""Plausible soil temperatures of ISMN (Dorigo et al. 2013)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What the files of a sensor say.
+    """Readings of a sensor.
 
     Attributes:
-        table: the readings, as `Ismn.read` gives them.
-        out_of_order: how many of them stand in a file after a later one.
-        faults: why the thermometer beside the sensor, which is there, was not read.
+        table: as from `Ismn.read`.
+        out_of_order: number of readings after a later one in the file.
+        faults: reasons why an existing thermometer beside the sensor was not read.
     """
 
     table: pd.DataFrame
@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Series:
-    """The files of a sensor, and those that tell of its surroundings.
+    """Files of a sensor and of its station.
 
     Attributes:
         sensor: whose they are.
@@ -62,7 +62,7 @@ class Series:
             files: of the archive.
 
         Raises:
-            VadoseError: a file of soil moisture is malformed.
+            VadoseError: a soil moisture file is malformed.
         """
         parts = [_in_order(read_file(files, path)) for path in self.files]
         moisture = _joined([part for part, _ in parts])
@@ -81,11 +81,11 @@ class Series:
 
 @dataclass(frozen=True)
 class IsmnIndex:
-    """What an archive of data files holds.
+    """Series of an archive of data files.
 
     Attributes:
-        series: of each sensor.
-        malformed: what is wrong with each file that was skipped.
+        series: by sensor.
+        malformed: faults of the skipped files.
     """
 
     series: dict[Sensor, Series]
@@ -93,14 +93,14 @@ class IsmnIndex:
 
     @classmethod
     def of(cls, files: ArchiveReader, skip_malformed: bool) -> "IsmnIndex":
-        """Look through the names and first lines of an archive.
+        """Read the names and first lines of an archive.
 
         Args:
             files: of the archive.
-            skip_malformed: list a malformed file and go on; otherwise the archive is refused.
+            skip_malformed: whether a malformed file is listed and skipped; otherwise the archive is refused.
 
         Raises:
-            VadoseError: the archive cannot be read, or a file in it is malformed.
+            VadoseError: the archive is unreadable, or a file in it is malformed.
         """
         series: dict[Sensor, Series] = {}
         thermometers: dict[str, list[tuple[Name, str]]] = {}
@@ -127,7 +127,7 @@ class IsmnIndex:
 
 
 def read_file(files: ArchiveReader, path: str) -> pd.DataFrame:
-    """Return the readings of one data file, as they stand.
+    """Return the readings of one data file, unchanged.
 
     Args:
         files: of the archive.
@@ -137,7 +137,7 @@ def read_file(files: ArchiveReader, path: str) -> pd.DataFrame:
         Columns `value` (float64, NaN where ISMN has -9999) and `flag` (categorical), indexed by `time`.
 
     Raises:
-        VadoseError: it cannot be read, or a reading in it is none.
+        VadoseError: it is unreadable, or a reading in it is invalid.
     """
     content = without_mark(path, files.read(path))
     first = content.lstrip().split(b"\n", 1)[0].split(b"\r", 1)[0]
@@ -153,7 +153,7 @@ def _flags(flags: tuple[str, ...]) -> pd.CategoricalDtype:
 
 
 def _in_order(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Return a table in the order of time, and how many of its rows stood after a later one."""
+    """Return a table in order of time, and the number of its rows that followed a later one."""
     if table.index.is_monotonic_increasing:
         return table, 0
     times = table.index.to_numpy()
@@ -162,7 +162,7 @@ def _in_order(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the files of one sensor as one series; what two of them repeat stands there once."""
+    """Return the files of one sensor as one series, without repetitions between files."""
     if len(tables) == 1:
         return tables[0]
     both = pd.concat([table.astype({"flag": object}) for table in tables]).sort_index(kind="stable")
@@ -171,10 +171,10 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _nearest(sensor: Sensor, thermometers: list[tuple[Name, str]]) -> tuple[str, ...]:
-    """Return the files of the thermometer at the most similar depth, of the sensor's own instrument where there are
-    several.
+    """Return the files of the thermometer at the most similar depth, if there are several that of the sensor's own
+    instrument.
 
-    Depths are similar when upper and lower ends each lie no more than 5 cm apart.
+    Depths are similar if upper and lower ends are each at most 5 cm apart.
     """
 
     def order(name: Name) -> tuple[float, bool, str]:
@@ -191,14 +191,14 @@ def _folder(path: str) -> str:
 
 
 def _plausible(warmth: pd.DataFrame) -> pd.DataFrame:
-    """Temperatures that are there and within ISMN's range; flags of the range (C) and of missing values (M) tell."""
+    """Return temperatures within ISMN's range, without flags of the range (C) and of missing values (M)."""
     kinds = {flag: any(code[:1] in "CM" for code in codes(flag)) for flag in warmth["flag"].cat.categories}
     low, high = TEMPERATURE_RANGE_C
     return warmth[warmth["value"].between(low, high) & ~warmth["flag"].map(kinds).astype(bool)]
 
 
 def _at(warmth: pd.DataFrame, times: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """Return the temperature nearest to each time, within an hour; NaN where there is none."""
+    """Return the temperature nearest to each time, within an hour; NaN without any."""
     if warmth.empty:
         return np.full(times.size, np.nan)
     known = warmth.index.to_numpy()

@@ -19,7 +19,7 @@ from vadose.insitu.static_variables import read_static
 
 
 class IsmnBackend(Protocol):
-    """What an archive gives, read from its own files or from Parquet tables."""
+    """Interface of an archive's own files and of its Parquet tables."""
 
     @property
     def sensors(self) -> tuple[Sensor, ...]:
@@ -28,7 +28,7 @@ class IsmnBackend(Protocol):
 
     @property
     def malformed(self) -> tuple[VadoseError, ...]:
-        """Errors of files that cannot be read."""
+        """Errors of unreadable files."""
         ...
 
     def read(self, sensor: Sensor) -> pd.DataFrame:
@@ -42,12 +42,12 @@ class IsmnBackend(Protocol):
 
 @dataclass(frozen=True)
 class Ismn:
-    """An ISMN archive as it is downloaded, in either layout, or the tables made of one. Nothing is written beside it.
+    """A downloaded ISMN archive, in either layout, or the tables made from one. Nothing is written beside it.
 
     Attributes:
-        path: the zip archive, a folder that holds its files at any depth, or the folder of tables that
-            `vadose.insitu.conversion.archive_to_parquet` made of one of them, which is read much faster.
-        skip_malformed: go on without malformed files, and list them in `malformed`; otherwise the archive is refused.
+        path: the zip archive, a folder with its files at any depth, or the folder of tables that
+            `vadose.insitu.conversion.archive_to_parquet` made from one of them, which is read much faster.
+        skip_malformed: whether malformed files are skipped and listed in `malformed`; otherwise the archive is refused.
     """
 
     path: Path
@@ -60,12 +60,12 @@ class Ismn:
         """Return the soil moisture sensors of the archive, sorted.
 
         Args:
-            area: only those in it.
-            deepest_m: only those whose layer ends no deeper than this, m.
+            area: only those within it.
+            deepest_m: only those whose layer ends at this depth or above, m.
 
         Raises:
-            NoDataError: there is none.
-            VadoseError: the archive cannot be read, or a file in it is malformed.
+            NoDataError: there are none.
+            VadoseError: the archive is unreadable, or a file in it is malformed.
         """
         held = self._holdings.sensors
         found = tuple(sensor for sensor in held if _meets(sensor, area, deepest_m))
@@ -81,41 +81,41 @@ class Ismn:
 
     @property
     def malformed(self) -> tuple[VadoseError, ...]:
-        """What is wrong with each file that was skipped for its name or first line; the rest shows when it is read."""
+        """Return the faults of files skipped for their name or first line; other faults appear on reading."""
         return self._holdings.malformed
 
     def read(self, sensor: Sensor, period: Period | None = None) -> pd.DataFrame:
         """Return the readings of a sensor.
 
         Args:
-            sensor: one of `sensors()`.
-            period: only those in it.
+            sensor: from `sensors()`.
+            period: only readings within it.
 
         Returns:
-            Columns `soil_moisture` (m3 m-3, float64, NaN where ISMN has -9999), `flag` (ISMN's flags as they stand,
-            such as "G" or "D03,D05", categorical) and `soil_temperature` (degrees Celsius, float64, of the thermometer
-            at the station within 5 cm of its depth and an hour of its time; NaN where there is none), indexed by
-            `time` (datetime64[ns], UTC), ascending. A time that the file repeats is repeated.
+            Columns `soil_moisture` (m3 m-3, float64, NaN where ISMN has -9999), `flag` (ISMN's flags unchanged, such as
+            "G" or "D03,D05", categorical) and `soil_temperature` (degrees Celsius, float64, of the thermometer at the
+            station within 5 cm of its depth and an hour of its time; NaN without one), indexed by `time`
+            (datetime64[ns], UTC), ascending. A repeated time of the file is repeated.
 
         Raises:
-            NoDataError: no reading lies in the period.
-            VadoseError: the archive does not hold the sensor, or its file is malformed.
+            NoDataError: no reading is in the period.
+            VadoseError: the archive does not contain the sensor, or its file is malformed.
         """
         self._check(sensor)
         readings = self._holdings.read(sensor)
         return readings if period is None else _within(readings, sensor, period)
 
     def classes(self, sensor: Sensor) -> dict[str, str]:
-        """Land cover and climate at a sensor's station.
+        """Return land cover and climate at a sensor's station.
 
         Args:
-            sensor: one of `sensors()`.
+            sensor: from `sensors()`.
 
         Returns:
-            Codes by the names of `ismn_static.COVER`, of which those that the archive does not tell are absent.
+            Codes by the names of `static_variables.CLASS_COLUMNS`; unknown ones are missing.
 
         Raises:
-            VadoseError: the archive does not hold the sensor, or the table of its station is malformed.
+            VadoseError: the archive does not contain the sensor, or the table of its station is malformed.
         """
         self._check(sensor)
         return self._holdings.classes(sensor)
@@ -125,7 +125,7 @@ class Ismn:
             raise VadoseError(
                 f"ismn: sensor {sensor.id} of {self.path}",
                 f"Found {len(self._known)} sensors, but not this one",
-                "Take one that sensors() gives",
+                "Give one of sensors()",
             )
 
     @cached_property
@@ -185,6 +185,6 @@ def _within(readings: pd.DataFrame, sensor: Sensor, period: Period) -> pd.DataFr
         first, last = readings.index[[0, -1]].to_numpy()
         span = Period(first, last + np.timedelta64(1, "ns"))
         raise NoDataError(
-            f"ismn: readings of {sensor.id} for {period}", f"Found {span}", "Pass a period inside it, without its gaps"
+            f"ismn: readings of {sensor.id} for {period}", f"Found {span}", "Give a period inside it, without its gaps"
         )
     return found

@@ -1,8 +1,8 @@
-"""An ISMN archive as Parquet tables: one of readings, a file a network, and one of sensors.
+"""An ISMN archive as Parquet tables: one of readings, with a file per network, and one of sensors.
 
-FOLDER/insitu.json                              the declaration: what they were made from, counts, what was left out
-FOLDER/sensors.parquet                          of each sensor: identity, static variables, where its readings are
-FOLDER/readings/network=NAME/readings.parquet   readings in the order of sensors and times, a row group for each sensor
+FOLDER/insitu.json                              metadata: provenance, counts, left-out files
+FOLDER/sensors.parquet                          per sensor: identity, static variables, location of its readings
+FOLDER/readings/network=NAME/readings.parquet   readings in the order of sensors and times, a row group per sensor
 """
 
 from dataclasses import dataclass, fields
@@ -57,42 +57,42 @@ _READ: Final = ("time", "soil_moisture", "flag", "soil_temperature")
 
 
 def are_tables(path: Path) -> bool:
-    """Whether a folder holds such tables."""
+    """Return whether a folder contains such tables."""
     return (path / DECLARATION).is_file() and (path / SENSORS).is_file()
 
 
 @dataclass(frozen=True)
 class ParquetReader:
-    """The tables in a folder, read as an archive is.
+    """In-situ tables of a folder, with the interface of an archive.
 
     Attributes:
-        folder: theirs.
+        folder: of the tables.
     """
 
     folder: Path
 
     @property
     def sensors(self) -> tuple[Sensor, ...]:
-        """Every sensor, sorted.
+        """Return all sensors, sorted.
 
         Raises:
-            VadoseError: the table of sensors cannot be read.
+            VadoseError: the table of sensors is unreadable.
         """
         return tuple(sorted(self._rows))
 
     @property
     def malformed(self) -> tuple[VadoseError, ...]:
-        """None: files that could not be read were left out when the tables were made, and are listed there."""
+        """Return no files: unreadable ones were left out when the tables were made, and are listed there."""
         return ()
 
     def read(self, sensor: Sensor) -> pd.DataFrame:
-        """Return the readings of a sensor, as `Ismn.read` gives them.
+        """Return the readings of a sensor, as `Ismn.read`.
 
         Args:
-            sensor: one of `sensors`.
+            sensor: from `sensors`.
 
         Raises:
-            VadoseError: its table cannot be read.
+            VadoseError: its table is unreadable.
         """
         file = self._rows[sensor]["file"]
         try:
@@ -104,13 +104,13 @@ class ParquetReader:
         return found.set_index("time")
 
     def classes(self, sensor: Sensor) -> dict[str, str]:
-        """Land cover and climate at the station of a sensor, as `Ismn.classes` gives them.
+        """Return land cover and climate at the station of a sensor, as `Ismn.classes`.
 
         Args:
-            sensor: one of `sensors`.
+            sensor: from `sensors`.
 
         Raises:
-            VadoseError: the table of sensors cannot be read.
+            VadoseError: the table of sensors is unreadable.
         """
         return {name: self._rows[sensor][name] for name in CLASS_COLUMNS if self._rows[sensor][name]}
 

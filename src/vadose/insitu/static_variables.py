@@ -1,4 +1,4 @@
-"""What ISMN tells of a station: land cover, climate and soil, from its table of static variables."""
+"""Static variables of an ISMN station: land cover, climate and soil."""
 
 import csv
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ COLUMNS: Final = (
     "description",
     "quantity_source_name",
 )
-"""Of the tables; older ones come without this line. More columns tell of the sources."""
+"""Header of the tables, missing in older ones. Further columns contain the sources."""
 
 SOIL: Final = {
     "clay_fraction": ("clay fraction", "% weight"),
@@ -25,7 +25,7 @@ SOIL: Final = {
     "organic_carbon": ("organic carbon", "% weight"),
     "saturation": ("saturation", "m3 m-3"),
 }
-"""Of the layer of soil around a sensor: our name (the ismn package's), ISMN's, and the unit."""
+"""Variables of the soil layer around a sensor: our name (the ismn package's), ISMN's, and the unit."""
 
 CLASS_COLUMNS: Final = {
     "lc_2000": ("land cover classification", "CCI_landcover_2000"),
@@ -36,7 +36,7 @@ CLASS_COLUMNS: Final = {
     "climate_KG_2017": ("climate classification", "koeppen_geiger_2017"),
     "climate_insitu": ("climate classification", "insitu"),
 }
-"""Classes: our name (the ismn package's), ISMN's, and where it has it from (ESA CCI land cover, Köppen-Geiger)."""
+"""Station classes: our name (the ismn package's), ISMN's, and its source (ESA CCI land cover, Köppen-Geiger)."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Static:
     soil: dict[str, tuple[Layer, ...]] = field(default_factory=dict)
 
     def at(self, depth_from_m: float, depth_to_m: float) -> dict[str, str | float | None]:
-        """All variables for a sensor; of the soil the layer that overlaps its depths most, or else the nearest.
+        """Return all variables for a sensor; of the soil, the layer that overlaps its depths most, or else the nearest.
 
         Args:
             depth_from_m, depth_to_m: of the sensor, m below the surface.
 
         Returns:
-            By name, every one of COVER (text) and SOIL (in its unit); None where the table has none.
+            By name, every class (text) and soil variable (in its unit); None if the table has none.
         """
 
         def distance(layer: Layer) -> tuple[float, float]:
@@ -86,7 +86,7 @@ def read_static(file: str, content: bytes) -> Static:
         content: its bytes; semicolons between the columns, a quotation mark is an inch or a second of arc.
 
     Raises:
-        VadoseError: it is none.
+        VadoseError: it is not such a table.
     """
     try:
         lines = decoded(without_mark(file, content)).splitlines()
@@ -111,4 +111,4 @@ def _static(rows: list[dict[str, str]]) -> Static:
 
 
 def _no_table(file: str, found: str) -> VadoseError:
-    return malformed(file, f"It is no table of static variables: {found}")
+    return malformed(file, f"It is not a table of static variables: {found}")

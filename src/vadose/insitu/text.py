@@ -1,8 +1,8 @@
-"""The text of an ISMN data file, read whole: every line's time, value and flag, in both of ISMN's layouts.
+"""Fast parsing of the text of an ISMN data file: time, value and flag of every line, in both of ISMN's layouts.
 
-A series repeats itself: a day has 24 lines, a clock 24 readings, soil moisture some hundred values. So the bytes of
-all lines are compared as 64-bit words, and each date, each clock time and each ending of a line that differs from the
-others is read once. Lines that do not stand in the usual columns are read one by one.
+A series is repetitive: a day has 24 lines, a clock 24 readings, soil moisture some hundred values. Therefore the bytes
+of all lines are compared as 64-bit words, and each distinct date, clock time and line ending is parsed once. Lines with
+unusual columns are parsed one by one.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _CLOCK_WORDS = _CLOCKS.view("<u8")
 _KEEP = np.array(
     [(1 << (8 * min(max(kept, 0), _WORD))) - 1 for kept in range(-_LONGEST_ENDING, _LONGEST_ENDING + 1)], "u8"
 )
-"""Masks of a word that keep as many of its bytes as lie before the end: element 64 + n keeps n, none if n < 0."""
+"""Masks of a word that keep the bytes before the end: element 64 + n keeps n, none if n < 0."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _NO_TIME = -(10**12)
 _YEARS = np.arange(1700, 2200)
@@ -39,13 +39,13 @@ _EPOCH = datetime(1970, 1, 1)
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """What the lines of a data file say, in their order.
+    """Parsed lines of a data file, in order.
 
     Attributes:
         time: datetime64[ns], UTC.
-        value: in the unit of the variable, as it stands (ISMN writes -9999 where there is none).
-        flag: of each line, a place in `flags`.
-        flags: each combination of ISMN's flags that occurs, as it stands, such as "G" or "D03,D05".
+        value: in the unit of the variable, unchanged (ISMN writes -9999 for missing values).
+        flag: of each line, an index into `flags`.
+        flags: each occurring combination of ISMN's flags, unchanged, such as "G" or "D03,D05".
     """
 
     time: NDArray[np.datetime64]
@@ -55,15 +55,15 @@ class Lines:
 
 
 def parse(file: str, content: bytes, layout: Layout) -> Lines:
-    """Read the text of a data file.
+    """Parse the text of a data file.
 
     Args:
         file: its path, for messages.
         content: the whole text.
-        layout: where its columns are.
+        layout: of its columns.
 
     Raises:
-        VadoseError: a line lacks its time, its value or its flag, or one of them is none; or there is no line.
+        VadoseError: a line lacks its time, its value or its flag, or one of them is invalid; or there is no line.
     """
     text = _Text.of(content, layout)
     if not text.start.size:
@@ -85,7 +85,7 @@ def parse(file: str, content: bytes, layout: Layout) -> Lines:
 
 @dataclass(frozen=True, eq=False)
 class _Text:
-    """The lines of a text that are not blank: where each starts and ends. Blanks follow the text."""
+    """Non-blank lines of a text: start and end of each. The text is padded with blanks."""
 
     content: bytes
     layout: Layout
@@ -101,18 +101,18 @@ class _Text:
         return cls(content + b" " * (layout.ending + _LONGEST_ENDING), layout, starts[written], ends[written])
 
     def words(self, offset: int) -> ByteWords:
-        """Eight bytes of each line from an offset on, whatever they belong to."""
+        """Return eight bytes of each line from an offset on, even beyond its end."""
         return self._bytes(self.start, offset, _WORD).view("<u8")
 
     def bytes_of(self, lines: Places, offset: int, width: int) -> NDArray[np.uint8]:
-        """Return some bytes of some lines from an offset on, whatever they belong to, (line, byte)."""
+        """Return some bytes of some lines from an offset on, even beyond their end, (line, byte)."""
         return self._bytes(self.start[lines], offset, width).view(np.uint8).reshape(-1, width)
 
     def line(self, number: int) -> str:
         return ascii_of(self.content[self.start[number] : self.end[number]])
 
     def same_place(self) -> NDArray[np.bool_]:
-        """Whether each line tells of the same place, in the same columns, as the first; a header tells it for all."""
+        """Return whether each line has the same position, in the same columns, as the first; always with a header."""
         if self.layout.header:
             return np.ones(self.start.size, np.bool_)
         places = self._bytes(self.start, self.layout.place, self.layout.ending - self.layout.place)
@@ -125,7 +125,7 @@ class _Text:
 
 
 def _days(text: _Text, after: ByteWords) -> NDArray[np.int64]:
-    """Days since 1970 of the date of each line, its first ten bytes. Those of one day mostly stand together."""
+    """Return days since 1970 of the date of each line, its first ten bytes; equal dates are mostly adjacent."""
     before, day = text.words(0), after << np.uint64(48)
     change = np.append(True, (before[1:] != before[:-1]) | (day[1:] != day[:-1]))
     days = _dates(text.bytes_of(np.flatnonzero(change), 0, 10))
@@ -133,7 +133,7 @@ def _days(text: _Text, after: ByteWords) -> NDArray[np.int64]:
 
 
 def _dates(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Days since 1970 of dates, (date, byte); _NO_TIME where it is none."""
+    """Return days since 1970 of dates, (date, byte); _NO_TIME where invalid."""
     digit = rows - _ZERO
     sound = (digit[:, _DATE == _ZERO] <= 9).all(axis=1) & (rows[:, _DATE != _ZERO] == ord("/")).all(axis=1)
     number = np.where(_DATE == _ZERO, digit, 0).astype(np.int64) @ _DATE_WEIGHTS
@@ -145,7 +145,7 @@ def _dates(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _clock(after: ByteWords) -> NDArray[np.int64]:
-    """Minutes since midnight of the clock of each line, " HH:MM" after its date; _NO_TIME where it is none."""
+    """Return minutes since midnight of the clock of each line, " HH:MM" after its date; _NO_TIME where invalid."""
     word = after >> np.uint64(16)
     minutes = np.zeros(word.size, np.int64)
     for byte, weight in ((1, 600), (2, 60), (4, 10), (5, 1)):
@@ -155,7 +155,7 @@ def _clock(after: ByteWords) -> NDArray[np.int64]:
 
 
 def _endings(text: _Text) -> tuple[NDArray[np.float64], Places, tuple[str, ...]]:
-    """Of each line the value, NaN where none can be read, and a place in the flags."""
+    """Return the value of each line, NaN where invalid, and its index into the flags."""
     start = text.layout.ending
     length = text.end - text.start - start
     width = -(-min(max(int(length.max()), 1), _LONGEST_ENDING) // _WORD) * _WORD
@@ -172,9 +172,9 @@ def _endings(text: _Text) -> tuple[NDArray[np.float64], Places, tuple[str, ...]]
 
 
 def _distinct(words: list[ByteWords]) -> tuple[Places, Places]:
-    """Lines by their words: the group of each, and one line of each group. Two groups may have the same words.
+    """Group lines by their words: the group of each, and one line per group. Two groups may have the same words.
 
-    Lines meet the last one whose words have the same checksum, of 15 bits; one that differs from it stays alone.
+    Lines are compared with the last one of the same checksum of 15 bits; a different line forms its own group.
     """
     mixed = words[0]
     for word in words[1:]:
@@ -194,7 +194,7 @@ def _distinct(words: list[ByteWords]) -> tuple[Places, Places]:
 
 
 def _split(rows: NDArray[np.uint8]) -> tuple[NDArray[np.float64], Places, tuple[str, ...]]:
-    """Return endings, (ending, byte): of each the value, NaN where none can be read, and a place in the flags."""
+    """Parse endings, (ending, byte): the value of each, NaN where invalid, and its index into the flags."""
     ink = rows > ord(" ")
     token = np.cumsum(ink[:, 1:] & ~ink[:, :-1], axis=1, dtype=np.uint8)
     ink = ink[:, 1:] & ~ink[:, :1]
@@ -208,9 +208,9 @@ def _split(rows: NDArray[np.uint8]) -> tuple[NDArray[np.float64], Places, tuple[
 
 
 def _numbers(rows: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Numbers, (number, byte), the nearest double to each; NaN where it is none.
+    """Parse numbers, (number, byte), to the nearest double; NaN where invalid.
 
-    Up to 15 digits divided by a power of ten give the nearest double; others are left to Python.
+    Up to 15 digits divided by a power of ten give the nearest double; others are parsed by Python.
     """
     digit, point = inside & (rows - _ZERO <= 9), inside & (rows == ord("."))
     minus = inside & (rows == ord("-"))
@@ -238,18 +238,20 @@ def _number(token: bytes) -> float:
 
 
 def _read(file: str, text: _Text, number: int) -> tuple[int, float, str]:
-    """Minutes since 1970, value and flag of one line, token by token."""
+    """Return minutes since 1970, value and flag of one line, token by token."""
     parts = text.line(number).split()
     column = text.layout.value
     try:
         time = datetime.strptime(" ".join(parts[:2]), "%Y/%m/%d %H:%M")
         value, flag = float(parts[column]), parts[column + 1]
     except (ValueError, IndexError) as error:
-        raise _unreadable(file, text.line(number), "lacks its time, its value or its flag, or is no number") from error
+        raise _unreadable(
+            file, text.line(number), "lacks its time, its value or its flag, or has an invalid one"
+        ) from error
     if not np.isfinite(value) or time.year not in _YEARS:
-        raise _unreadable(file, text.line(number), "has a value that is no number, or a time that cannot be")
+        raise _unreadable(file, text.line(number), "has a value that is not a number, or an impossible time")
     if not text.layout.header and parts[4:column] != text.line(0).split()[4:column]:
-        raise _unreadable(file, text.line(number), "tells of another place than the first")
+        raise _unreadable(file, text.line(number), "has another position than the first")
     return (time - _EPOCH).days * _MINUTES_A_DAY + time.hour * 60 + time.minute, value, flag
 
 

@@ -1,4 +1,4 @@
-"""Any product at sensors: tables of predictions, and gridded files that are sampled where sensors lie."""
+"""Any product at sensors: prediction tables, and gridded files sampled at sensors."""
 
 from vadose.products.described import Product, Reading
 from vadose.products.gathered import Gathered, gathered

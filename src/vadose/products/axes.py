@@ -1,4 +1,4 @@
-"""Which axis of a gridded variable is which, by the CF conventions, and the cell nearest to a place."""
+"""Axes of a gridded variable by the CF conventions, and the cell nearest to a place."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ _GEOGRAPHIC = {"lon", "longitude", "lat", "latitude"}
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The axes of a variable on the ground.
+    """Spatial axes of a variable.
 
     Attributes:
         x, y: names of its dimensions.
-        columns, rows: coordinates of the centres of its cells, in units of the projection.
+        columns, rows: coordinates of its cell centres, in units of the projection.
         crs: of the coordinates.
     """
 
@@ -43,7 +43,7 @@ class Grid:
     crs: CRS
 
     def cells(self, lon: Floats, lat: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-        """Column, row and distance (km) of the nearest cell's centre; -1, -1, NaN for a place outside the grid."""
+        """Return column, row and distance (km) of the nearest cell centre; -1, -1, NaN for a place outside the grid."""
         x, y = Transformer.from_crs(4326, self.crs, always_xy=True).transform(lon, lat)
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
         if self.crs.is_geographic:
@@ -65,7 +65,7 @@ def grid_of(variable: xr.DataArray, asked: str) -> Grid:
     """Return the grid of a variable.
 
     Raises:
-        VadoseError: it has no two axes on the ground, axes that are swapped, or a projection that is not told.
+        VadoseError: its two spatial axes or its projection are missing, or its axes are swapped.
     """
     roles = roles_of(variable)
     if not {"x", "y"} <= set(roles):
@@ -74,7 +74,7 @@ def grid_of(variable: xr.DataArray, asked: str) -> Grid:
     columns, rows = (np.asarray(axis.values, np.float64) for axis in (x, y))
     if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
         raise VadoseError(
-            f"{asked}: its axes", "They hold missing values", "Write a coordinate for every row and column"
+            f"{asked}: its axes", "They contain missing values", "Write a coordinate for every row and column"
         )
     crs = _crs(variable, x, y, asked)
     if crs.is_geographic:
@@ -83,7 +83,7 @@ def grid_of(variable: xr.DataArray, asked: str) -> Grid:
 
 
 def roles_of(variable: xr.DataArray) -> dict[str, str]:
-    """Dimensions of a variable by their role: x, y, time."""
+    """Return the dimensions of a variable by role: x, y, time."""
     found: dict[str, str] = {}
     for name in map(str, variable.dims):
         if name in variable.coords and variable[name].ndim == 1:
@@ -110,7 +110,7 @@ def _crs(variable: xr.DataArray, x: xr.DataArray, y: xr.DataArray, asked: str) -
             return CRS.from_cf(dict(variable.coords[mapping].attrs))
         except (CRSError, KeyError) as error:
             raise _no_crs(asked, f"its grid mapping '{mapping}' cannot be read ({error})") from error
-    raise _no_crs(asked, "no grid mapping tells their projection")
+    raise _no_crs(asked, "no grid mapping states their projection")
 
 
 def _is_degrees(axis: xr.DataArray) -> bool:
@@ -125,13 +125,13 @@ def _check_degrees(columns: Floats, rows: Floats, roles: Mapping[str, str], aske
         raise VadoseError(
             f"{asked}: its axes '{roles['y']}' and '{roles['x']}'",
             f"Latitudes run from {rows.min():g} to {rows.max():g}, longitudes from {columns.min():g} to "
-            f"{columns.max():g}: they are swapped, or no degrees",
-            "Write latitude as latitude, or tell the projection by a CF grid mapping",
+            f"{columns.max():g}: they are swapped, or not degrees",
+            "Write latitude as latitude, or state the projection by a CF grid mapping",
         )
 
 
 def _nearest(centres: Floats, places: Floats, other: Floats) -> NDArray[np.intp]:
-    """Index of the nearest centre, -1 beyond half a cell of the outermost."""
+    """Return the index of the nearest centre, -1 beyond half a cell of the outermost."""
     order = np.argsort(centres)
     ordered = centres[order]
     half = _step(centres, other) / 2 * (1 + 1e-6)
@@ -141,7 +141,7 @@ def _nearest(centres: Floats, places: Floats, other: Floats) -> NDArray[np.intp]
 
 
 def _step(centres: Floats, other: Floats) -> float:
-    """Width of a cell; that of the other axis where there is one alone."""
+    """Return the width of a cell; of an axis with one cell, that of the other axis."""
     axis = centres if len(centres) > 1 else other
     return float(np.median(np.abs(np.diff(axis)))) if len(axis) > 1 else 0.0
 

@@ -1,4 +1,4 @@
-"""Times in the names of files and in what files say of themselves: one of them, or what makes it doubtful."""
+"""Times in file names and in metadata: one unambiguous time, or the reason for doubt."""
 
 import re
 from collections.abc import Iterator
@@ -10,8 +10,9 @@ from vadose.grid import nanosecond
 
 _SECOND, _DAY = np.timedelta64(1, "s"), np.timedelta64(1, "D")
 _LONGEST_PASS = np.timedelta64(2, "h")
-"""Start and stop of one acquisition lie no further apart: an orbit takes 100 minutes. Others are acquisition and
-production, or two acquisitions."""
+"""Largest time between start and stop of one acquisition: an orbit takes 100 minutes. Times further apart are
+acquisition and production, or two acquisitions.
+"""
 
 _YEAR = r"(?P<year>19[5-9]\d|20\d\d)"
 _MONTH_DAY = r"(?P<month>0[1-9]|1[0-2]){gap}(?P<day>0[1-9]|[12]\d|3[01])"
@@ -25,7 +26,7 @@ _DATES = tuple(
         r"[-_.](?P<doy>[0-3]\d\d)(?!\d)",
     )
 )
-"""A day by its month or by its number in the year; in a row with hours, minutes and seconds, or with gaps."""
+"""A day by its month or by its number in the year; adjacent to hours, minutes and seconds, or separated."""
 _CLOCK = re.compile(
     r"(?P<mark>[-_]?[Tt]|[-_. ])(?P<hour>\d\d)(?:(?P<gap>[-_:.h]?)(?P<minute>\d\d)(?:(?P=gap)(?P<second>\d\d)"
     r"(?:[.,]\d{1,9}|\d{3})?)?)?h?(?:Z|z|UTC|utc)?(?![0-9A-Za-z])"
@@ -34,7 +35,7 @@ _MEANT_AS_CLOCK = re.compile(r"[-_]?[Tt](\d+)")
 _ZONE = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)$")
 
 _ACQUIRED_FIRST = re.compile(r"S[1-3][A-D]_|L[CEOTM]0\d_|OPERA_L\d|NISAR_")
-"""Products whose names tell the time of acquisition first, with or without its stop, and that of production later."""
+"""Products whose names start with the time of acquisition, with or without its stop, followed by that of production."""
 _ACQUIRED = re.compile(r"(?:^|[._])A(?=\d{7,8}(?!\d))")
 """NASA's mark before the date of acquisition."""
 _BETWEEN_START_AND_STOP = re.compile(r"[-_]{1,2}|[-_]to[-_]")
@@ -47,12 +48,12 @@ _YEAR_ALONE = re.compile(rf"(?<!\d){_YEAR}(?!\d)")
 
 @dataclass(frozen=True)
 class Clock:
-    """A time that was told, UTC.
+    """A parsed time, UTC.
 
     Attributes:
         start: its first second.
-        end: the end of what it stands for: a second, a day, or start to stop.
-        has_clock: whether more than the day was told.
+        end: the end of its span: a second, a day, or start to stop.
+        has_clock: whether it has more than a day.
     """
 
     start: np.datetime64
@@ -61,7 +62,7 @@ class Clock:
 
     @property
     def moment(self) -> np.datetime64:
-        """The middle of an acquisition; the first moment of a day without a clock."""
+        """Return the middle of an acquisition; the start of a day without a clock."""
         middle = (self.end - self.start - _SECOND) / 2 if self.has_clock else np.timedelta64(0, "s")
         return nanosecond(self.start + middle, "the time in a file's name")
 
@@ -70,7 +71,7 @@ class Clock:
 
 
 class Doubtful(ValueError):
-    """What tells no time for certain; the message says why."""
+    """An ambiguous or incomplete time; the message states the reason."""
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,21 @@ class _Stamp:
 
 
 def in_name(stem: str) -> Clock | None:
-    """Return the time in the name of a file, UTC; None where there is none.
+    """Return the time in the name of a file, UTC; None without any.
 
     Days are YYYYMMDD or YYYYDDD, also with hyphens, dots or underscores in them; hours, minutes and seconds follow in
-    any usual way, or all in a row. Of start and stop the middle counts. Of several times that counts which is marked
-    as acquired (A2021135), or comes first in products that are known to put it there.
+    any usual way, or adjacent. Of start and stop, the middle is used. Of several times, the one marked as acquisition
+    is used (A2021135), or the first one in products that are known to start with it.
 
     Raises:
-        Doubtful: it tells several times, a month or a year without a day, a mean over days, or no sound clock.
+        Doubtful: it has several times, a month or a year without a day, a mean over days, or an invalid clock.
     """
     stamps = list(_stamps(stem))
     if not stamps:
         _refuse_spans(stem)
         return None
     if word := _MEANS.search(stem):
-        raise Doubtful(f"It tells a mean ({word[1]}) by one day, {stamps[0].clock}, and not its span")
+        raise Doubtful(f"It is a mean ({word[1]}) dated by one day, {stamps[0].clock}, without its span")
     marked = [stamp for stamp in stamps if any(mark.end() == stamp.begin for mark in _ACQUIRED.finditer(stem))]
     if len(marked) == 1:
         return marked[0].clock
@@ -103,16 +104,15 @@ def in_name(stem: str) -> Clock | None:
     if _ACQUIRED_FIRST.match(stem):
         return joined or stamps[0].clock
     if joined is None or (len(stamps) > 2 and joined == stamps[0].clock):
-        raise Doubtful(f"It tells several times: {', '.join(str(stamp.clock) for stamp in stamps[:4])}")
+        raise Doubtful(f"It has several times: {', '.join(str(stamp.clock) for stamp in stamps[:4])}")
     return joined
 
 
 def in_text(text: str) -> Clock | None:
-    """Return the time that stands alone in an attribute or a tag: ISO 8601, or as TIFF writes it; None where it is
-    another.
+    """Return the only time in an attribute or a tag: ISO 8601, or as TIFF writes it; None for other text.
 
     Raises:
-        Doubtful: it tells a day but no sound clock.
+        Doubtful: it has a day but an invalid clock.
     """
     text = text.strip()
     zone = _ZONE.search(text) if len(text) > len("2021-06-10") else None
@@ -128,7 +128,7 @@ def in_text(text: str) -> Clock | None:
 
 
 def _joined(stem: str, first: _Stamp, second: _Stamp) -> Clock | None:
-    """Start and stop of one acquisition, or one time told twice; None for two that do not belong together."""
+    """Return start and stop of one acquisition, or one repeated time; None for two that do not belong together."""
     if first.clock == second.clock:
         return first.clock
     apart = second.clock.start - first.clock.start
@@ -139,7 +139,7 @@ def _joined(stem: str, first: _Stamp, second: _Stamp) -> Clock | None:
 
 
 def _stamps(text: str) -> Iterator[_Stamp]:
-    """Each time in a text."""
+    """Yield each time in a text."""
     place = 0
     while place < len(text):
         stamp = _stamp_at(text, place)
@@ -167,7 +167,7 @@ def _stamp_at(text: str, place: int) -> _Stamp | None:
         if clock and seconds is not None:
             return _Stamp(_clock(day, seconds), place, clock.end())
         if wrong := _MEANT_AS_CLOCK.match(text, match.end()):
-            raise Doubtful(f"It tells the day {day}, and T{wrong[1]}, which is no clock")
+            raise Doubtful(f"It has the day {day}, and T{wrong[1]}, which is not a clock time")
         return _Stamp(Clock(day.astype("datetime64[s]"), (day + 1).astype("datetime64[s]"), False), place, match.end())
     return None
 
@@ -178,7 +178,7 @@ def _clock(day: np.datetime64, seconds: np.timedelta64) -> Clock:
 
 
 def _day_of(parts: dict[str, str | None]) -> np.datetime64 | None:
-    """Return a day; None where the calendar has none such."""
+    """Return a day; None if it does not exist."""
     if parts.get("doy"):
         first, number = np.datetime64(f"{parts['year']}-01-01", "D"), int(parts["doy"] or 0)
         day: np.datetime64 = first + np.timedelta64(number - 1, "D")
@@ -190,13 +190,13 @@ def _day_of(parts: dict[str, str | None]) -> np.datetime64 | None:
 
 
 def _seconds_of(parts: dict[str, str | None]) -> np.timedelta64 | None:
-    """Time since midnight; None where no day has it."""
+    """Return the time since midnight; None if it does not exist."""
     hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
     return np.timedelta64(3600 * hour + 60 * minute + second, "s") if hour < 24 and max(minute, second) < 60 else None
 
 
 def _refuse_spans(stem: str) -> None:
     if month := _MONTH.search(stem):
-        raise Doubtful(f"It tells a month, {month[0]}, and no day")
+        raise Doubtful(f"It has a month, {month[0]}, without a day")
     if year := _YEAR_ALONE.search(stem):
-        raise Doubtful(f"It tells a year, {year[0]}, and no day")
+        raise Doubtful(f"It has a year, {year[0]}, without a day")

@@ -1,4 +1,4 @@
-"""What the stored numbers of a gridded variable stand for: values, or nothing and why (CF 8.1, NUG appendix A)."""
+"""Decoding of the stored numbers of a gridded variable: values, or missing with a reason (CF 8.1, NUG appendix A)."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,17 +16,17 @@ Places = NDArray[np.bool_]
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf(?:inity)?", re.IGNORECASE)
 _NUMBER_TEXT = re.compile(rf"[\s\[(]*(?:(?:{_NUMBER.pattern})[bsliufdBSLIUFD]*[\s,;:/\])]*)+", re.IGNORECASE)
 _ROUNDING = 1e-6
-"""Share of a bound by which a value may pass it: bounds are often of single precision."""
+"""Relative tolerance of a bound, as bounds are often of single precision."""
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Values of a variable.
+    """Decoded values of a variable.
 
     Attributes:
-        values: physical, NaN where there is none.
-        left_out: how many stored numbers were no missing values but left out, by the reason.
-        remarks: attributes that were not as they should be.
+        values: physical, NaN where missing.
+        left_out: numbers of stored values, other than missing ones, that were left out, by reason.
+        remarks: invalid attributes.
     """
 
     values: Floats
@@ -36,12 +36,12 @@ class Decoded:
 
 @dataclass(frozen=True, eq=False)
 class _Range:
-    """The valid range that a file states.
+    """Valid range stated in a file.
 
     Attributes:
-        text: as the file has it, for messages.
-        low, high: infinite where none is stated.
-        of_stored: whether it is of the stored numbers; None where nobody can tell.
+        text: of the attribute, for messages.
+        low, high: infinite if not stated.
+        of_stored: whether it refers to stored numbers; None if unknown.
     """
 
     text: str
@@ -51,18 +51,18 @@ class _Range:
 
 
 def decode(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> Decoded:
-    """Unpack stored numbers, and leave out what is missing, beyond the valid range, or a flag.
+    """Unpack stored numbers, and mask missing values, values beyond the valid range, and flags.
 
-    A valid range is of the stored numbers, but of the unpacked ones where its type is theirs (NUG). What `flag_values`
-    or `flag_masks` of the variable itself name is no value.
+    A valid range refers to stored numbers, or to unpacked ones if it has their type (NUG). Numbers in `flag_values` or
+    `flag_masks` of the variable itself are not values.
 
     Args:
-        stored: as they stand in the file.
+        stored: numbers in the file.
         attrs: of the variable, not decoded.
-        asked: how messages call it.
+        asked: name of the variable in messages.
 
     Raises:
-        VadoseError: the valid range leaves nothing.
+        VadoseError: no value is in the valid range.
     """
     stored = _of_sign(np.asarray(stored), attrs)
     scale, offset = (_one(attrs, name, default) for name, default in (("scale_factor", 1.0), ("add_offset", 0.0)))
@@ -79,7 +79,7 @@ def decode(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> Decoded:
 
 
 def _of_sign(stored: Numbers, attrs: Mapping[str, Any]) -> Numbers:
-    """Integers as signed or unsigned as the attribute `_Unsigned` says: NetCDF 3 has no unsigned ones."""
+    """Return integers as signed or unsigned by the attribute `_Unsigned`: NetCDF 3 has no unsigned ones."""
     unsigned = str(attrs.get("_Unsigned", "")).lower()
     kind = {"true": "u", "false": "i"}.get(unsigned)
     if kind is None or stored.dtype.kind not in "iu" or stored.dtype.kind == kind:
@@ -88,7 +88,7 @@ def _of_sign(stored: Numbers, attrs: Mapping[str, Any]) -> Numbers:
 
 
 def _missing(stored: Numbers, values: Floats, attrs: Mapping[str, Any]) -> Places:
-    """Where a number stands for nothing: each of `_FillValue` and `missing_value`, of which there may be several."""
+    """Return which numbers are missing: each of `_FillValue` and `missing_value`, which may have several values."""
     found = np.zeros(stored.shape, bool)
     for name in ("_FillValue", "missing_value"):
         for number in np.atleast_1d(_numbers(attrs.get(name))[0]):
@@ -101,9 +101,9 @@ def _missing(stored: Numbers, values: Floats, attrs: Mapping[str, Any]) -> Place
 
 
 def _as_stored(number: float, dtype: np.dtype[Any]) -> Any:
-    """Return a number in the type of the stored ones; None where that cannot hold it, so that it means unpacked ones.
+    """Return a number in the type of the stored ones; None if that cannot represent it, so that it is an unpacked one.
 
-    A negative number for an unsigned type, or a large one for a signed, are those of the same bits.
+    A negative number for an unsigned type, or a large one for a signed type, has the same bits.
     """
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
@@ -118,7 +118,7 @@ def _as_stored(number: float, dtype: np.dtype[Any]) -> Any:
 
 
 def _flagged(stored: Numbers, attrs: Mapping[str, Any]) -> Places:
-    """Where a number is a flag by the variable's own `flag_values` and `flag_masks`."""
+    """Return which numbers are flags by the variable's own `flag_values` and `flag_masks`."""
     if stored.dtype.kind not in "iu":
         return np.isin(stored, _numbers(attrs.get("flag_values"))[0].astype(stored.dtype))
     flags, masks = (
@@ -136,7 +136,7 @@ def _flagged(stored: Numbers, attrs: Mapping[str, Any]) -> Places:
 
 
 def _stated_range(stored: Numbers, attrs: Mapping[str, Any]) -> tuple[_Range, tuple[str, ...]]:
-    """Return the valid range, and what was stated but is none."""
+    """Return the valid range, and remarks on invalid attributes."""
     remarks: list[str] = []
     found: dict[str, float] = {"valid_min": -np.inf, "valid_max": np.inf}
     dtypes, texts = [], []
@@ -149,7 +149,7 @@ def _stated_range(stored: Numbers, attrs: Mapping[str, Any]) -> tuple[_Range, tu
             continue
         numbers, dtype = _numbers(attrs[name])
         if numbers.size != len(ends) or np.isnan(numbers).any() or (numbers.size == 2 and numbers[0] > numbers[1]):
-            remarks.append(f"its {name} {str(attrs[name])[:60]!r} is none and not applied")
+            remarks.append(f"its {name} {str(attrs[name])[:60]!r} is invalid and not applied")
             continue
         found |= dict(zip(ends, map(float, numbers), strict=True))
         dtypes.append(dtype)
@@ -160,7 +160,7 @@ def _stated_range(stored: Numbers, attrs: Mapping[str, Any]) -> tuple[_Range, tu
 
 
 def _is_of_stored(dtype: np.dtype[Any] | None, stored: np.dtype[Any], attrs: Mapping[str, Any]) -> bool | None:
-    """Whether a bound of a type is of the stored numbers; None where its type does not tell."""
+    """Return whether a bound of a type refers to stored numbers; None if its type leaves it open."""
     if "scale_factor" not in attrs and "add_offset" not in attrs:
         return True
     if dtype is None:
@@ -172,7 +172,7 @@ def _is_of_stored(dtype: np.dtype[Any] | None, stored: np.dtype[Any], attrs: Map
 
 
 def _beyond(stored: Numbers, values: Floats, there: Places, stated: _Range, step: float, asked: str) -> Places:
-    """Where values are beyond the valid range: of stored or unpacked numbers, by its type, else by what it leaves."""
+    """Return which values are beyond the valid range of stored or unpacked numbers, by its type, else by its effect."""
     if np.isinf(stated.low) and np.isinf(stated.high):
         return np.zeros(stored.shape, bool)
     ways = {
@@ -184,10 +184,10 @@ def _beyond(stored: Numbers, values: Floats, there: Places, stated: _Range, step
     if there.any() and not left[of_stored]:
         raise VadoseError(
             f"{asked}: its {stated.text}",
-            f"Of {int(there.sum())} values at the sensors it leaves {left[True]} where it is of the stored numbers, "
-            f"{left[False]} where it is of the unpacked ones; by its type it is of the "
+            f"Of {int(there.sum())} values at the sensors it leaves {left[True]} as a range of stored numbers, "
+            f"{left[False]} as one of unpacked numbers; by its type it refers to the "
             f"{'stored' if of_stored else 'unpacked'} ones",
-            "Mend the attribute, in the type of the numbers that it is meant for",
+            "Correct the attribute, in the type of the numbers that it refers to",
         )
     return ways[of_stored]
 
@@ -202,7 +202,7 @@ def _outside(numbers: Floats, stated: _Range, half_step: float) -> Places:
 
 
 def _numbers(value: Any) -> tuple[Floats, np.dtype[Any] | None]:
-    """Return an attribute as numbers, with their type; text that holds numbers alone has none."""
+    """Return an attribute as numbers, with their type; text of numbers alone has none."""
     if value is None:
         return np.empty(0), None
     parts = np.atleast_1d(np.asarray(value)).ravel()

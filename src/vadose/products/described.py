@@ -1,4 +1,4 @@
-"""How a product is named and how its files are to be read."""
+"""A product: its name, and the reading of its files."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -66,22 +66,22 @@ class Product(Reading):
 
     @property
     def held(self) -> pd.DataFrame | tuple[xr.Dataset, ...] | None:
-        """Table of predictions or gridded datasets in memory; None for those of files."""
+        """Return a prediction table or gridded datasets in memory; None for files."""
         return self._held
 
     @property
     def is_table(self) -> bool:
-        """Whether it is a table of predictions."""
+        """Return whether it is a prediction table."""
         return isinstance(self.held, pd.DataFrame) or (self.held is None and str(self.path).lower().endswith(TABLES))
 
     @property
     def identity(self) -> str | Path:
-        """What tells it from another: its path, or a checksum of what is held in memory."""
+        """Return its identity: its path, or a checksum of the content in memory."""
         return self.path if self.held is None else tokenize(self.held)
 
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """What a table says of itself: its attributes; empty for CSV and gridded files."""
+        """Return the attributes of a table; empty for CSV and gridded files."""
         if isinstance(self.held, pd.DataFrame):
             return {str(name): one for name, one in self.held.attrs.items()}
         parquet = self.held is None and self.path.is_file() and self.path.suffix.lower() in {".parquet", ".pq"}
@@ -89,10 +89,10 @@ class Product(Reading):
         return {str(name): one for name, one in stored.items()}
 
     def table(self) -> pd.DataFrame:
-        """Read the table of predictions and check it.
+        """Read the prediction table and check it.
 
         Raises:
-            VadoseError: it is none.
+            VadoseError: it is invalid.
         """
         if isinstance(self.held, pd.DataFrame):
             return check(self.held, f"predictions '{self.name}'")
@@ -128,10 +128,10 @@ class Product(Reading):
 
     @classmethod
     def parse(cls, text: str, reading: Reading) -> "Product":
-        """Return a product of the command line: a path, name=path, or a YAML file of this class.
+        """Return a product from the command line: a path, name=path, or a YAML file of this class.
 
         Raises:
-            VadoseError: there is no such file, or the YAML file tells something else.
+            VadoseError: the file is missing, or the YAML file is invalid.
         """
         name, equals, rest = text.partition("=")
         if not equals or Path(text).exists():
@@ -163,19 +163,17 @@ def reading_of(
     """Return the options of the command line, checked; see `Reading`. Each of `select` is NAME=VALUE.
 
     Raises:
-        VadoseError: a value is out of its range, or no NAME=VALUE.
+        VadoseError: a value is out of its range, or not NAME=VALUE.
     """
     pairs = [one.partition("=") for one in select]
     for name, equals, value in pairs:
         if not (name.strip() and equals and value.strip()):
             raise VadoseError(
-                f"evaluate: --select {name}{equals}{value}", "It is no NAME=VALUE", "Write --select depth=0.05"
+                f"evaluate: --select {name}{equals}{value}", "It is not NAME=VALUE", "Write --select depth=0.05"
             )
     names = [name.strip() for name, _, _ in pairs]
     if len(set(names)) < len(names):
-        raise VadoseError(
-            f"evaluate: --select of {', '.join(names)}", "One name stands there twice", "Choose one value each"
-        )
+        raise VadoseError(f"evaluate: --select of {', '.join(names)}", "A name is repeated", "Choose one value each")
     options = {"variable": variable, "units": units, "layer_depth": layer_depth, "rescale": rescale}
     more: dict[str, Any] = {"porosity": porosity, "window_hours": window_hours, "quality": quality}
     more["select"] = {name.strip(): value.strip() for name, _, value in pairs}

@@ -1,4 +1,4 @@
-"""Dimensions of a gridded variable besides the ground and time: one of each is chosen by name."""
+"""Selection along the further dimensions of a gridded variable."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,30 +8,30 @@ import xarray as xr
 from vadose.errors import VadoseError
 
 _EXPVER = "expver"
-"""ERA5's dimension of the final analysis (1) and the preliminary one (5), each empty where the other is."""
+"""ERA5's dimension of the final analysis (1) and the preliminary one (5), each empty where the other is not."""
 _SAME = 1e-6
 
 
 def layers_of(
     variable: xr.DataArray, ground_and_time: Sequence[str], select: Mapping[str, str], asked: str
 ) -> tuple[xr.DataArray, ...]:
-    """Return a variable at what was chosen of its other dimensions; of ERA5's versions all, the final one first.
+    """Return a variable at the selected values of its further dimensions; of ERA5's versions all, the final one first.
 
     Args:
         variable: with any dimensions.
-        ground_and_time: dimensions that stay.
-        select: a value by the name of a dimension; dimensions of one value need none.
-        asked: how messages call the variable.
+        ground_and_time: dimensions to keep.
+        select: values by dimension; dimensions of one value need none.
+        asked: name of the variable in messages.
 
     Raises:
-        VadoseError: a dimension of which none was chosen, or that has no such value; or one that the variable lacks.
+        VadoseError: a dimension has no selection or no such value, or is missing.
     """
     extra = [str(name) for name in variable.dims if name not in ground_and_time]
     unknown = sorted(set(select) - set(extra))
     if unknown:
         raise VadoseError(
             f"{asked}: --select {unknown[0]}={select[unknown[0]]}",
-            f"Its dimensions besides ground and time are {_listed(variable, extra) or 'none'}",
+            f"Its dimensions besides space and time are {_listed(variable, extra) or 'none'}",
             "Choose of these, or leave it out",
         )
     for name in extra:
@@ -76,14 +76,14 @@ def _is(known: str, value: str) -> bool:
 
 
 def _values(variable: xr.DataArray, name: str) -> list[str]:
-    """Coordinates of a dimension as text; without any, the numbers of its values from 0."""
+    """Return coordinates of a dimension as text; without any, indices from 0."""
     if name not in variable.coords:
         return [str(place) for place in range(variable.sizes[name])]
     return [value.decode() if isinstance(value, bytes) else str(value) for value in variable[name].values.tolist()]
 
 
 def _descriptions(variable: xr.DataArray, name: str) -> list[str]:
-    """Names of the bands of a raster."""
+    """Return the names of the bands of a raster."""
     names = variable.attrs.get("long_name", ())
     return [str(one) for one in names] if name == "band" and isinstance(names, tuple | list) else []
 

@@ -1,4 +1,4 @@
-"""Gridded files, opened: NetCDF and HDF5, Zarr, GeoTIFF; one or a folder of them."""
+"""Opening of gridded files: NetCDF and HDF5, Zarr, GeoTIFF; one or a folder of them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,10 +21,10 @@ _NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".cdf"), (".tif", ".tif
 
 
 def files_of(product: Product) -> Sequence[Path | xr.Dataset]:
-    """Return the files of a product, by name, or the datasets that it holds.
+    """Return the files of a product, by name, or its datasets in memory.
 
     Raises:
-        VadoseError: a folder without any, or a file of another kind.
+        VadoseError: the folder has none, or the file is of another kind.
     """
     if isinstance(product.held, tuple):
         return product.held
@@ -36,7 +36,7 @@ def files_of(product: Product) -> Sequence[Path | xr.Dataset]:
     if not held or not (_is_zarr(held[0]) or held[0].suffix.lower() in _NETCDF + _TIFF):
         raise VadoseError(
             f"{product.name}: {path}",
-            "It is no table and holds no NetCDF, Zarr or GeoTIFF",
+            "It is not a table and contains no NetCDF, Zarr or GeoTIFF",
             f"Give one of {', '.join((*_NETCDF, '.zarr', *_TIFF))}, or a Parquet or CSV table",
         )
     return held
@@ -44,14 +44,14 @@ def files_of(product: Product) -> Sequence[Path | xr.Dataset]:
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """The layers of a variable on one grid.
+    """Layers of a variable on one grid.
 
     Attributes:
-        variable: time first, then the ground; lazy, its numbers as they are stored.
+        variable: time first, then space; lazy, as stored numbers.
         times: times of its layers.
-        others: the same layers in versions that count where the first has nothing.
-        not_recommended: of each stored number a flag whose lowest bit says that it is not recommended; None for none.
-        seconds: of each stored number the time of acquisition, seconds since noon of 2000-01-01; None for none.
+        others: the same layers in other versions, used where the first one is missing.
+        not_recommended: flag of each stored number whose lowest bit means not recommended; None without flags.
+        seconds: acquisition time of each stored number, seconds since noon of 2000-01-01; None if unknown.
     """
 
     variable: xr.DataArray
@@ -63,10 +63,10 @@ class Layers:
 
 @contextmanager
 def opened(product: Product, file: Path | xr.Dataset) -> Iterator[tuple[Layers, ...]]:
-    """Yield the layers of soil moisture of a file, of each of its variables that are meant.
+    """Yield the layers of soil moisture of a file, for each selected variable.
 
     Raises:
-        VadoseError: the file cannot be read, has no such variable, no time, or a dimension of which none is chosen.
+        VadoseError: the file is unreadable, lacks the variable or the time, or a dimension has no selection.
     """
     path = file if isinstance(file, Path) else product.path
     asked = f"{product.name}: {path}"
@@ -85,7 +85,7 @@ def opened(product: Product, file: Path | xr.Dataset) -> Iterator[tuple[Layers, 
 
 
 def _open(path: Path, asked: str, group: str) -> xr.Dataset:
-    """Return a group of a file, the root by the name "", its numbers as they are stored."""
+    """Return a group of a file, the root by the name "", as stored numbers."""
     path = path.absolute()
     if path.suffix.lower() in _TIFF:
         driver = {"driver": "GTiff"}
@@ -99,14 +99,14 @@ def _open(path: Path, asked: str, group: str) -> xr.Dataset:
 
 
 def _stored(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a dataset of memory with its numbers as they would be stored."""
+    """Return a dataset in memory as stored numbers."""
     variables, attrs = xr.conventions.encode_dataset_coordinates(dataset)
     variables, attrs = xr.conventions.cf_encoder(variables, attrs)
     return xr.Dataset(variables, attrs=attrs)
 
 
 def _decoded(dataset: xr.Dataset, stored: str = "") -> xr.Dataset:
-    """Return a dataset with all decoded but the variable `stored`; times that are none stay numbers."""
+    """Return a dataset with all decoded except the variable `stored`; invalid times remain numbers."""
     masked: Any = {stored: False} if stored else True
     try:
         return xr.decode_cf(dataset, mask_and_scale=masked, decode_coords="all")
@@ -134,7 +134,7 @@ def _layers(product: Product, path: Path, held: Held, root: xr.Dataset, asked: s
     versions = layers_of(variable, ground_and_time, product.select, asked)
     first, *others = [_time_first(one, time) for one in versions]
     flag, seconds = (_sibling(held, name, first) for name in _names_beside(held.name))
-    if flag is not None:  # SMAP's retrievals reach the porosity, which exceeds the valid_max of its files
+    if flag is not None:  # SMAP retrievals reach the porosity, which exceeds the valid_max of the files
         first.attrs.pop("valid_max", None)
     return Layers(first, times, tuple(others), flag if product.quality == "recommended" else None, seconds)
 
@@ -144,7 +144,7 @@ def _time_first(variable: xr.DataArray, time: str | None) -> xr.DataArray:
 
 
 def _names_beside(name: str) -> tuple[str, str]:
-    """SMAP's flag of the quality of a retrieval, and its time of acquisition."""
+    """Return the names of SMAP's retrieval quality flag and acquisition time beside a variable."""
     suffix = name.removeprefix("soil_moisture")
     return f"retrieval_qual_flag{suffix}", f"tb_time_seconds{'_pm' * name.endswith('_pm')}"
 

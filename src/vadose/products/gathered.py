@@ -1,4 +1,4 @@
-"""The products that are to be scored, each as a table of predictions at the same sensors."""
+"""Products to be evaluated, each as a prediction table at the same sensors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Gathered:
     """Products at sensors.
 
     Attributes:
-        tables: of predictions, by the names of the products.
-        notes: what was done to gridded products, a line each.
+        tables: prediction tables by product.
+        notes: processing of gridded products, one line each.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -32,23 +32,23 @@ class Gathered:
 
 
 def gathered(products: Sequence[Product], sensors: Path | pd.DataFrame | None = None) -> Gathered:
-    """Products as tables of predictions.
+    """Return products as prediction tables.
 
-    Gridded ones are sampled at the sensors and times of a table of predictions, or at the sensors of an ISMN archive,
+    Gridded products are sampled at the sensors and times of a prediction table, or at the sensors of an ISMN archive,
     each layer with the reading nearest to its time.
 
     Args:
         products: tables and gridded ones.
-        sensors: a table of predictions with labels, an ISMN archive, or the folder of tables made of one; without it
-            the first product that is a table serves.
+        sensors: a prediction table with labels, an ISMN archive, or the folder of tables made from one; by default the
+            first product that is a table.
 
     Raises:
-        VadoseError: two of one name, gridded products without sensors, or what a product's files refuse.
+        VadoseError: a name is repeated, gridded products have no sensors, or the files of a product are invalid.
     """
     names = [product.name for product in products]
     if len(set(names)) < len(names):
         raise VadoseError(
-            f"evaluate: {', '.join(names)}", "Two products have one name", "Name them: first=PATH second=PATH"
+            f"evaluate: {', '.join(names)}", "Two products have the same name", "Name them: first=PATH second=PATH"
         )
     tables = {product.name: product.table() for product in products if product.is_table}
     reference = _reference(sensors, tables) if len(tables) < len(products) else None
@@ -70,7 +70,7 @@ def _reference(sensors: Path | pd.DataFrame | None, tables: dict[str, pd.DataFra
     if not tables:
         raise VadoseError(
             "evaluate: a gridded product",
-            "Its sensors are not given",
+            "Its sensors are missing",
             "Give --sensors: a table of estimates with readings, an ISMN archive, or one of 'samples convert-ismn'",
         )
     return next(iter(tables.values()))

@@ -1,4 +1,4 @@
-"""Variables in the groups of a file, and the grid that another place of the file tells."""
+"""Variables in the groups of a file, and grids given elsewhere in the file."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _EASE2_SHAPES = {(406, 964): 4.0, (1624, 3856): 1.0, (4872, 11568): 1 / 3, (1461
 """Rows and columns of EASE-Grid 2.0 of the whole Earth, and their size in units of 9 km (Brodzik et al. 2012)."""
 _EASE2_STEP_M, _EASE2_WEST_M, _EASE2_NORTH_M = 9008.055210146, -17367530.4451615, 7314540.8306386
 _OFF_GRID = 0.1
-"""Pixels by which the coordinates of a file may miss those of its grid."""
+"""Largest deviation of a file's coordinates from the grid, pixels."""
 _AXES = {
     "y": ("latitude", "lat", "cell_lat", "y"),
     "x": ("longitude", "lon", "cell_lon", "x"),
@@ -41,9 +41,9 @@ class Held:
     """A variable of a file.
 
     Attributes:
-        path: its groups and its name, with slashes between.
-        group: what lies beside it, not decoded.
-        above: groups that hold that one, the nearest first.
+        path: its groups and its name, separated by slashes.
+        group: its group, not decoded.
+        above: parent groups, the nearest first.
     """
 
     path: str
@@ -52,17 +52,17 @@ class Held:
 
     @property
     def name(self) -> str:
-        """Its name in its group."""
+        """Return its name in its group."""
         return self.path.rpartition("/")[2]
 
     def beside(self, name: str) -> xr.DataArray | None:
-        """Another variable of the same group and shape."""
+        """Return another variable of the same group and shape."""
         found = self.group.get(name)
         return found if found is not None and found.shape == self.group[self.name].shape else None
 
 
 def paths_in_groups(path: Path) -> list[str]:
-    """Paths of the variables of two and more dimensions in the groups of an HDF5 or NetCDF 4 file."""
+    """Return the paths of variables of two and more dimensions in the groups of an HDF5 or NetCDF 4 file."""
     if not path.is_file():
         return []
     with path.open("rb") as file:
@@ -80,17 +80,17 @@ def paths_in_groups(path: Path) -> list[str]:
 
 
 def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[str]:
-    """Paths of the variables that are meant: the one that is named, or else the only gridded one, the
-    only one whose standard name is that of soil moisture, or SMAP's.
+    """Return the paths of the selected variables: the named one, or else the only gridded one, the only one with the
+    standard name of soil moisture, or SMAP's.
 
     Args:
         path: of the file.
         name: of the variable, with or without its groups; empty for none.
         root: of the file, decoded.
-        asked: how messages call the file.
+        asked: name of the file in messages.
 
     Raises:
-        VadoseError: there is none of the name, or several that may be meant.
+        VadoseError: no variable has the name, or several may be meant.
     """
     grids = [str(key) for key, held in root.data_vars.items() if {"x", "y"} <= set(roles_of(held)) or held.ndim > 1]
     name = name.strip("/")
@@ -114,17 +114,17 @@ def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[st
     if len(deep) == 1 and not grids:
         return deep
     raise VadoseError(
-        f"{asked}: its variable of soil moisture",
+        f"{asked}: its soil moisture variable",
         f"It has {len(grids + deep)} gridded variables: {_listed(grids + deep)}",
         "Name one by --variable",
     )
 
 
 def with_axes(variable: xr.DataArray, held: Held, asked: str) -> xr.DataArray:
-    """Return a variable of two axes without coordinates with those that its file tells elsewhere.
+    """Return a variable of two axes without coordinates, completed from elsewhere in its file.
 
-    These are SMAP's EASE-Grid 2.0 by its size, axes in a group above, or places of two dimensions where rows and
-    columns have one latitude and one longitude each.
+    The coordinates are SMAP's EASE-Grid 2.0 by its size, axes in a parent group, or two-dimensional places whose rows
+    and columns have one latitude and one longitude each.
 
     Raises:
         VadoseError: places in the file contradict EASE-Grid 2.0.
@@ -178,13 +178,13 @@ def _require_near(degrees: Floats, metres: Floats, axis: int, step: float, asked
     if off > _OFF_GRID * step:
         raise VadoseError(
             f"{asked}: its grid",
-            f"It has the size of EASE-Grid 2.0 with pixels of {step:.0f} m, its places lie up to {off:.0f} m beside",
+            f"It has the size of EASE-Grid 2.0 with pixels of {step:.0f} m, but its places are up to {off:.0f} m off",
             "Give the axes as coordinates, with a CF grid mapping",
         )
 
 
 def _places(held: Held, role: str, shape: tuple[int, int]) -> list[xr.DataArray]:
-    """Return what a file says of its rows or columns: axes, or places of two dimensions; the nearest group first."""
+    """Return coordinates of rows or columns in a file: axes, or two-dimensional places; the nearest group first."""
     length = shape[0] if role == "y" else shape[1]
     found = []
     for group in (held.group, *held.above):
@@ -197,7 +197,7 @@ def _places(held: Held, role: str, shape: tuple[int, int]) -> list[xr.DataArray]
 
 
 def _line(flat: xr.DataArray | None, axis: int) -> Floats | None:
-    """One number a row or column, NaN where none is told; None where they differ within it, or have no order."""
+    """Return one number per row or column, NaN where missing; None if they differ within it, or are not monotonic."""
     if flat is None:
         return None
     values = np.where(np.abs(flat.values) <= 360, flat.values.astype(np.float64), np.nan)
@@ -221,7 +221,7 @@ def _listed(names: list[str]) -> str:
 
 
 def groups_above(path: str) -> Iterator[str]:
-    """Yield the groups that hold a variable's own, the nearest first; the root is empty."""
+    """Yield the parent groups of a variable's own group, the nearest first; the root is empty."""
     parts = path.split("/")[:-2]
     if "/" in path:
         yield from ("/".join(parts[:count]) for count in range(len(parts), -1, -1))

@@ -1,4 +1,4 @@
-"""The sensors of an ISMN archive, or of the tables made of one, as those that a product is held against."""
+"""Sensors of an ISMN archive, or of its tables, as the reference of a gridded product."""
 
 from pathlib import Path
 
@@ -15,18 +15,18 @@ from vadose.products.sampled import Sampled, sampled
 
 
 def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.DataFrame, Sampled]:
-    """Return a product at the sensors of an archive: a row for each layer and sensor that has both.
+    """Return a product at the sensors of an archive: one row per layer and sensor with data of both.
 
     The reading nearest to the time of the layer is its label.
 
     Args:
         product: gridded.
-        archive: of ISMN, or the folder of tables made of one.
-        rule: which readings are labels; the window is that of the product.
+        archive: of ISMN, or the folder of tables made from one.
+        rule: selection of the readings; the window is that of the product.
 
     Raises:
-        VadoseError: the archive cannot be read.
-        NoDataError: nothing of both lies within the window.
+        VadoseError: the archive is unreadable.
+        NoDataError: no reading is within the window of a layer.
     """
     ismn = Ismn(archive, skip_malformed=True)
     sensors = ismn.sensors(deepest_m=rule.deepest_m + 0.001)
@@ -43,7 +43,7 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
     if table.empty:
         raise NoDataError(
             f"{product.name}: readings of {archive} within {product.window_hours:g} h of its layers, {period}",
-            f"Of {len(sensors)} sensors {len(parts)} lie where it has values; none has a reading with flag "
+            f"Of {len(sensors)} sensors {len(parts)} are within its values; none has a reading with flag "
             f"{' or '.join(rule.flags)} then",
             "Give an archive of the same time, a wider --window-hours, or `flags` in a YAML file of the product",
         )
@@ -55,7 +55,7 @@ def _at(
 ) -> pd.DataFrame:
     try:
         readings = ismn.read(sensor, period)
-    except VadoseError:  # none in the period, or a malformed file
+    except VadoseError:  # no reading in the period, or a malformed file
         return pd.DataFrame()
     there = np.isfinite(found.values[:, number])
     times, first = np.unique(found.times[there], return_index=True)

@@ -1,4 +1,4 @@
-"""A gridded product at sensors: the nearest cell, layer by layer."""
+"""Sampling of a gridded product at sensors: the nearest cell, layer by layer."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,10 +22,10 @@ from vadose.products.units import kind_of
 Floats = NDArray[np.float64]
 Places = tuple[Grid, NDArray[np.intp], NDArray[np.intp]]
 _AT_ONCE = 50_000_000
-"""Values of a grid that are read at once, at most."""
+"""Largest number of grid values that are read at once."""
 _J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
 _MOST_SECONDS = 3e9
-"""Seconds beyond which a time of acquisition is none, a hundred years."""
+"""Largest plausible acquisition time, seconds: a hundred years."""
 _MOST_REMARKS = 4
 
 
@@ -35,10 +35,10 @@ class Sampled:
 
     Attributes:
         times: of its layers, ascending, UTC.
-        values: (time, sensor), in the units of the file, NaN where there is none.
-        away_km: from each sensor to the centre of its cell, NaN where it lies outside.
+        values: (time, sensor), in the units of the file, NaN where missing.
+        away_km: from each sensor to the centre of its cell, NaN outside the grid.
         units: of the file.
-        notes: what was left out, and what is to be known of the files.
+        notes: remarks on the files, and on values that were left out.
     """
 
     times: Times
@@ -52,8 +52,8 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
     """Return the values of a product in the cells nearest to places (degrees).
 
     Raises:
-        VadoseError: a file cannot be read, or files differ in units.
-        NoDataError: no place lies within any of them.
+        VadoseError: a file is unreadable, or files differ in units.
+        NoDataError: no place is within any of them.
     """
     parts = [part for file in files_of(product) for part in _of_file(product, file, lat, lon)]
     units = {kind_of(part.units) if kind_of(part.units)[0] else part.units: part.units for part in parts}
@@ -65,7 +65,7 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
         raise NoDataError(
             f"{product.name}: {len(lat)} sensors within {lat.min():.2f}..{lat.max():.2f} N, "
             f"{lon.min():.2f}..{lon.max():.2f} E",
-            "None lies within the grid" + _swapped(product, lat, lon),
+            "None is within the grid" + _swapped(product, lat, lon),
             "Give a product that covers the sensors",
         )
     times = np.concatenate([part.times for part in parts])
@@ -78,7 +78,7 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One variable of one file at places, as `Sampled`; `stored` values at them, some `left_out` for a reason."""
+    """One variable of one file at places, as `Sampled`; with `stored` values there, some `left_out` for a reason."""
 
     times: Times
     values: Floats
@@ -90,7 +90,7 @@ class _Part:
 
 
 def _summed(parts: Sequence[Mapping[str, int]], stored: int) -> list[str]:
-    """Return what was left out of all files, for each reason."""
+    """Return the numbers of left-out values over all files, by reason."""
     total = Counter[str]()
     for part in parts:
         total.update(part)
@@ -98,7 +98,7 @@ def _summed(parts: Sequence[Mapping[str, int]], stored: int) -> list[str]:
 
 
 def _first_of(remarks: Iterable[str]) -> list[str]:
-    """Remarks, of many alike a few."""
+    """Return remarks, of many similar ones a few."""
     shown = list(remarks)
     more = [f"{len(shown) - _MOST_REMARKS} more remarks of this kind"] if len(shown) > _MOST_REMARKS else []
     return shown[:_MOST_REMARKS] + more
@@ -145,8 +145,8 @@ def _one(layers: Layers, asked: str, lat: Floats, lon: Floats) -> _Part:
 
 
 def _by_acquisition(day: np.datetime64, values: Floats, seconds: Floats) -> tuple[Times, Floats]:
-    """Return a layer parted by the minutes of acquisition of its pixels; those that tell none within two days keep
-    its own.
+    """Return a layer split by the acquisition minutes of its pixels; pixels without a time within two days keep the
+    layer's.
     """
     moments = np.full(values.shape, day)
     known = np.isfinite(seconds) & (abs(seconds) < _MOST_SECONDS)
@@ -163,7 +163,7 @@ def _decoded(variable: xr.DataArray, at: Places, asked: str) -> Decoded:
 
 
 def _packed_as(variable: xr.DataArray) -> dict[str, Any]:
-    """Return the attributes by which stored numbers are unpacked; each band of a raster has its own."""
+    """Return the attributes for unpacking; each band of a raster has its own."""
     attrs = dict(variable.attrs)
     band = variable.coords.get("band")
     if band is not None and band.ndim == 0:
@@ -190,14 +190,14 @@ def _read(
 
 
 def _swapped(product: Product, lat: Floats, lon: Floats) -> str:
-    """Return what to say where places lie in the grid with latitude and longitude exchanged."""
+    """Return a hint if places are in the grid with latitude and longitude exchanged."""
     with opened(product, files_of(product)[0]) as held:
         inside = np.isfinite(grid_of(held[0].variable, product.name).cells(lat.clip(-180, 180), lon.clip(-90, 90))[2])
     return "; with latitude and longitude exchanged they would: its axes are swapped" if inside.any() else ""
 
 
 def nearest_valid(sampled_: Sampled, sensor: int, asked: Times, window_hours: float) -> Floats:
-    """Return the value nearest in time to each moment that is asked, NaN where none lies within the window."""
+    """Return the value nearest in time to each requested time, NaN if none is within the window."""
     there = np.isfinite(sampled_.values[:, sensor])
     times, values = sampled_.times[there], sampled_.values[there, sensor]
     if not len(times):

@@ -1,4 +1,4 @@
-"""When the layers of a gridded variable were: by its axis of time, what the file says of itself, or its name."""
+"""Times of the layers of a gridded variable: from its time axis, the metadata of the file, or its name."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Times = NDArray[np.datetime64]
 _ATTRIBUTES = ("time", "datetime", "time_coverage_start", "SENSING_TIME", "RangeBeginningDateTime")
 _ENDS = {"time_coverage_start": "time_coverage_end"}
 _TIFF = "TIFFTAG_DATETIME"
-"""The time of a file's making, by the specification of TIFF; some write that of the acquisition there."""
+"""Tag of a file's creation time by the specification of TIFF; some write the acquisition time there."""
 _DAY, _HOUR, _HALF_DAY = np.timedelta64(1, "D"), np.timedelta64(1, "h"), np.timedelta64(12, "h")
 
 
@@ -27,8 +27,8 @@ class LayerTimes:
     """Times of layers.
 
     Attributes:
-        times: UTC; NaT for a day that the usual calendar has not.
-        remarks: what is to be known of them.
+        times: UTC; NaT for a day missing in the standard calendar.
+        remarks: on the times.
     """
 
     times: Times
@@ -42,12 +42,12 @@ class _Claim:
 
 
 def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: Path, asked: str) -> LayerTimes:
-    """Stamps of the layers; of means over spans whose bounds are told, the middle of each.
+    """Return the times of the layers; of means with bounds, the middle of each.
 
-    Dates of other calendars count by their year, month and day.
+    Dates of other calendars are converted by their year, month and day.
 
     Raises:
-        VadoseError: they are no dates, or lie beyond the years 1678 to 2261.
+        VadoseError: they are not dates, or are outside the years 1678 to 2261.
     """
     axis = variable[time]
     times, remarks = _dates(axis, asked)
@@ -56,18 +56,18 @@ def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: 
         ends = _dates(dataset[bounds], asked)[0]
         times = ends[:, 0] + (ends[:, 1] - ends[:, 0]) / 2
     elif _are_months(times):
-        remarks += ("its layers are stamped at the first of months and have no bounds: they count from there",)
+        remarks += ("its layers are stamped at the first of months and have no bounds: that day is used",)
     return LayerTimes(times, remarks + _beside_name(times, path))
 
 
 def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked: str) -> LayerTimes:
-    """Return the one time of a file without an axis of it: of a coordinate, an attribute, a STAC item beside it, its
+    """Return the one time of a file without a time axis: from a coordinate, an attribute, a STAC item beside it, or its
     name.
 
-    The first of these that tells one counts, and the others are held against it.
+    The first of these with a time is used, and the others are compared with it.
 
     Raises:
-        VadoseError: none of them tells a time, or two contradict each other.
+        VadoseError: none of them has a time, or two contradict each other.
     """
     attrs = dataset.attrs | variable.attrs
     remarks: tuple[str, ...] = ()
@@ -77,20 +77,20 @@ def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked:
     except Doubtful as doubt:
         if not claims:
             raise _no_time(asked, f"{doubt}: '{path.name}'") from doubt
-        named, remarks = None, (f"its name is not heeded: {doubt}",)
+        named, remarks = None, (f"its name is ignored: {doubt}",)
     if named:
         claims.append(_Claim(f"its name '{path.name}'", named))
     made = _clock_of(attrs, _TIFF, asked)
     if made and not claims:
         claims.append(made)
     if not claims:
-        raise _no_time(asked, f"Neither a coordinate, nor an attribute, an item nor its name '{path.name}' tells one")
+        raise _no_time(asked, f"Neither a coordinate, an attribute, an item nor its name '{path.name}' has one")
     chosen = _agreed(claims, asked)
     if made and made is not chosen:
         chosen, more = _with_tag(chosen, made, asked)
         remarks += more
     if not chosen.clock.has_clock and chosen.clock.end - chosen.clock.start <= _DAY:
-        remarks += ("days without a clock count from 00:00 UTC",)
+        remarks += ("days without a clock start at 00:00 UTC",)
     return LayerTimes(np.array([chosen.clock.moment]), remarks)
 
 
@@ -102,13 +102,13 @@ def _dates(axis: xr.DataArray, asked: str) -> tuple[Times, tuple[str, ...]]:
         values, remarks = _by_day(axis.values)
     else:
         units = axis.attrs.get("units")
-        stated = f"of type {axis.dtype}, no dates" if units is None else f"in '{units}', which tell no days"
+        stated = f"of type {axis.dtype}, not dates" if units is None else f"in '{units}', which are not days"
         raise VadoseError(f"{asked}: its times", f"They are {stated}", "Write CF units such as 'days since 2015-01-01'")
     return nanoseconds(values, f"{asked}: its times"), remarks
 
 
 def _by_day(dates: NDArray[Any]) -> tuple[Times, tuple[str, ...]]:
-    """Dates of another calendar by their year, month, day and clock; NaT for days such as 30 February."""
+    """Return dates of another calendar by their year, month, day and clock; NaT for days such as 30 February."""
     found = np.full(dates.shape, np.datetime64("NaT", "us"))
     for place, date in np.ndenumerate(dates):
         text = f"{date.year:04}-{date.month:02}-{date.day:02}T{date.hour:02}:{date.minute:02}:{date.second:02}"
@@ -116,13 +116,13 @@ def _by_day(dates: NDArray[Any]) -> tuple[Times, tuple[str, ...]]:
             found[place] = np.datetime64(text, "us")
         except ValueError:
             continue
-    remark = f"times of the calendar '{dates.flat[0].calendar}' taken by year, month and day"
+    remark = f"times of the calendar '{dates.flat[0].calendar}' are converted by year, month and day"
     lost = int(np.isnat(found).sum())
-    return found, (f"{remark}, {lost} left out that no other calendar has, such as 30 February" if lost else remark,)
+    return found, (f"{remark}, {lost} missing in other calendars left out, such as 30 February" if lost else remark,)
 
 
 def _are_months(times: Times) -> bool:
-    """Whether several layers are all stamped at the first moment of a month, no two at that of one."""
+    """Return whether several layers are all at the start of a month, each of a different one."""
     known = times[~np.isnat(times)]
     return (
         known.size > 1 and bool((known == known.astype("datetime64[M]")).all()) and np.unique(known).size == known.size
@@ -130,7 +130,7 @@ def _are_months(times: Times) -> bool:
 
 
 def _beside_name(times: Times, path: Path) -> tuple[str, ...]:
-    """Return what the name of a file with one layer says, where it is another day."""
+    """Return a remark if the name of a file with one layer gives another day."""
     if times.size != 1 or np.isnat(times[0]):
         return ()
     try:
@@ -166,7 +166,7 @@ def _clock_of(attrs: Mapping[str, Any], name: str, asked: str) -> _Claim | None:
     except Doubtful:
         clock = None
     if clock is None:
-        raise _no_time(asked, f"Its attribute {name} '{text[:60]}' is no time of ISO 8601")
+        raise _no_time(asked, f"Its attribute {name} '{text[:60]}' is not a time of ISO 8601")
     return _Claim(f"its attribute {name}", clock)
 
 
@@ -201,14 +201,14 @@ def _from_to(begun: _Claim, ended: _Claim) -> _Claim:
 
 
 def _agreed(claims: list[_Claim], asked: str) -> _Claim:
-    """Return the first claim, or one that agrees with it and tells a clock where the first tells a day."""
+    """Return the first claim, or one that agrees with it and has a clock where the first has a day."""
     chosen = claims[0]
     for other in claims[1:]:
         if not _agree(chosen.clock, other.clock):
             raise _no_time(
                 asked,
                 f"By {chosen.by} it is of {chosen.clock}, by {other.by} of {other.clock}",
-                "Mend one of them, or ",
+                "Correct one of them, or ",
             )
         if other.clock.has_clock and not chosen.clock.has_clock:
             chosen = other
@@ -216,20 +216,22 @@ def _agreed(claims: list[_Claim], asked: str) -> _Claim:
 
 
 def _agree(one: Clock, other: Clock) -> bool:
-    """Whether two times may be of one acquisition: an hour apart, or half a day around a day, which may be local."""
+    """Return whether two times may be of one acquisition: an hour apart, or half a day around a day, which may be
+    local.
+    """
     slack = _HOUR if one.has_clock and other.has_clock else _HALF_DAY
     return bool(one.start - slack < other.end and other.start - slack < one.end)
 
 
 def _with_tag(chosen: _Claim, made: _Claim, asked: str) -> tuple[_Claim, tuple[str, ...]]:
-    """Return a time beside TIFF's own tag, which may be that of the acquisition, or a later one of the file's
-    making.
+    """Return a time compared with TIFF's own tag, which may be the acquisition time, or the later creation time of the
+    file.
     """
     if _agree(chosen.clock, made.clock):
         return (chosen if chosen.clock.has_clock else made), ()
     if made.clock.end < chosen.clock.start:
-        raise _no_time(asked, f"By {chosen.by} it is of {chosen.clock}, but {made.by} says {made.clock}, before that")
-    return chosen, (f"{made.by} {made.clock} is taken as that of the file's making: {chosen.by} tells {chosen.clock}",)
+        raise _no_time(asked, f"By {chosen.by} it is of {chosen.clock}, but {made.by} gives {made.clock}, before that")
+    return chosen, (f"{made.by} {made.clock} is taken as the creation time: {chosen.by} gives {chosen.clock}",)
 
 
 def _no_time(asked: str, found: str, before: str = "") -> VadoseError:

@@ -1,4 +1,4 @@
-"""From the units of a product to m3 m-3; what cannot be told for certain is refused."""
+"""Conversion of product units to m3 m-3; ambiguous units are refused."""
 
 import re
 import unicodedata
@@ -16,11 +16,11 @@ from vadose.products.described import Product
 Floats = NDArray[np.float64]
 
 _KG_M3 = 1000.0
-"""Density of water."""
+"""Density of water, kg m-3."""
 _FULL = 1.005
-"""Saturation up to which rounding explains what is above 1: half a step of bytes that go to 100 %."""
+"""Largest saturation that rounding explains: half a step of bytes that go to 100 %."""
 _FRACTION = 1.0
-"""Greatest value up to which numbers in per cent are fractions: no record of soil stays below 1 %."""
+"""Largest value up to which numbers in per cent are fractions: no soil record remains below 1 %."""
 
 _WORDS = {
     "volume": {"vol/vol", "v/v", "vol vol-1", "v v-1", "vol.vol-1", "volumetric fraction", "m3 water m-3 soil"},
@@ -39,7 +39,7 @@ _POWERS: dict[tuple[tuple[str, int], ...], tuple[str, float]] = {
     (("cm", 1),): ("water", 10.0),
     (("m", 1),): ("water", 1000.0),
 }
-"""What the powers of a unit mean, and its multiple: of m3 m-3, or of kg m-2 in a layer."""
+"""Meaning of the powers of a unit, and its multiple: of m3 m-3, or of kg m-2 in a layer."""
 _NAMES = {"millimeter": "mm", "millimetre": "mm", "millimeters": "mm", "millimetres": "mm", "meter": "m", "metre": "m"}
 _PART = re.compile(r"(/?)\s*([A-Za-z]+)\s*(?:\*\*|\^)?\s*([-+]?\d+)?")
 _MULTIPLIED = re.compile(r"(?<=[\d\s])[.*·](?=\s*[A-Za-z])")
@@ -51,11 +51,11 @@ _GUESS = (
 
 
 def kind_of(units: str) -> tuple[str, float]:
-    """Return what a spelling of units means: volume, per cent, volumetric per cent, saturation or water in a layer.
+    """Return the kind of units: volume, per cent, volumetric per cent, saturation or water in a layer.
 
     Returns:
-        The kind, empty where it is unknown, and its multiple. Powers are read in any way of writing them: `m^3 m-3`,
-        `m³/m³`, `cm**3.cm**-3`. Masses divided by masses and numbers without units have several meanings.
+        The kind, empty if unknown, and its multiple. Powers are parsed in any notation: `m^3 m-3`, `m³/m³`,
+        `cm**3.cm**-3`. Masses divided by masses and numbers without units have several meanings.
     """
     plain = unicodedata.normalize("NFKC", units).replace("−", "-").replace("⁻", "-").strip()
     word = " ".join(plain.lower().split())
@@ -66,15 +66,15 @@ def kind_of(units: str) -> tuple[str, float]:
 
 
 def to_volume(values: Floats, units: str, product: Product) -> tuple[Floats, str]:
-    """Soil moisture, m3 m-3, or saturation 0..1; and how it was made, empty where nothing was done.
+    """Return soil moisture, m3 m-3, or saturation 0..1; and a description of the conversion, empty without one.
 
     Args:
-        values: as the file has them, NaN where it has none.
+        values: of the file, NaN where missing.
         units: of the file.
-        product: whose `units` go before those of the file.
+        product: its `units` take precedence over those of the file.
 
     Raises:
-        VadoseError: units that are not known, may mean two things, or are belied by the values.
+        VadoseError: the units are unknown, ambiguous, or contradict the values.
     """
     stated = (product.units or units).strip()
     made, words = _way(stated, units.strip(), product)(values)
@@ -88,10 +88,10 @@ def to_volume(values: Floats, units: str, product: Product) -> tuple[Floats, str
 
 
 def rescaled(table: pd.DataFrame, product: Product) -> tuple[pd.DataFrame, str]:
-    """Return a table whose mean is saturation, scaled to m3 m-3, and how that was done.
+    """Return a table of saturation scaled to m3 m-3, and a description of the scaling.
 
     Raises:
-        VadoseError: no way was named, or the table lacks the porosity.
+        VadoseError: no scaling was chosen, or the table lacks the porosity.
     """
     if product.rescale == "sensor":
         sensors = table.groupby(SENSOR, observed=True)[LABEL]
@@ -114,12 +114,12 @@ def rescaled(table: pd.DataFrame, product: Product) -> tuple[pd.DataFrame, str]:
 
 
 def is_saturation(product: Product, units: str) -> bool:
-    """Whether the product is relative saturation."""
+    """Return whether the product is relative saturation."""
     return kind_of(product.units or units)[0] == "saturation"
 
 
 def _powers(units: str) -> tuple[tuple[str, int], ...]:
-    """Return the units of a product of powers, each with its power; empty where it is no such product."""
+    """Return the units of a product of powers, each with its power; empty if it is not such a product."""
     text = _MULTIPLIED.sub(" ", units)
     parts = _PART.findall(text)
     if _PART.sub("", text).strip(" .*·()"):
@@ -141,7 +141,7 @@ def _way(units: str, file_units: str, product: Product) -> Callable[[Floats], tu
         if depth is None:
             raise VadoseError(
                 f"{product.name}: {units} in m3 m-3",
-                "The depth of the layer is not told",
+                "The depth of the layer is not stated",
                 "Give it by --layer-depth, such as 0.1 for 0 to 10 cm",
             )
         return lambda values: (
@@ -154,7 +154,7 @@ def _way(units: str, file_units: str, product: Product) -> Callable[[Floats], tu
         return lambda values: (_of_per_cent(values, units, product), "volumetric per cent, divided by 100")
     found = f"They are '{units}', which may be volumetric per cent or saturation" if kind == "per cent" else ""
     raise VadoseError(
-        f"{product.name}: its units", found or f"They are '{units}'" if units else "None are told", _GUESS
+        f"{product.name}: its units", found or f"They are '{units}'" if units else "They are not stated", _GUESS
     )
 
 
@@ -162,13 +162,13 @@ def _of_per_cent(values: Floats, units: str, product: Product) -> Floats:
     most = _ends(values)[1]
     if 0 < most <= _FRACTION:
         raise _belied(
-            product, units, f"its greatest value is {most:g} %", "Give --units 'm3 m-3' where they are fractions"
+            product, units, f"its greatest value is {most:g} %", "Give --units 'm3 m-3' if they are fractions"
         )
     return values / 100
 
 
 def _fraction(saturation: Floats, units: str, product: Product) -> Floats:
-    """0..1, from per cent where the file says so, or where it says nothing and the values do."""
+    """Return 0..1, from per cent by the units of the file, or without units by the values."""
     least, most = _ends(saturation)
     percent = "per cent" in kind_of(units)[0]
     if percent and 0 < most <= _FRACTION:
@@ -176,8 +176,8 @@ def _fraction(saturation: Floats, units: str, product: Product) -> Floats:
     scale = 100.0 if percent or most > PLAUSIBLE[1] else 1.0
     if most > _FULL * scale or least < (1 - _FULL) * scale:
         found = f"its values go from {100 * least / scale:g} to {100 * most / scale:g} % of saturation"
-        remedy = "Name what are no values by _FillValue, flag_values or valid_range, or give other --units"
-        raise VadoseError(f"{product.name}: relative saturation", f"As such {found}, which no soil has", remedy)
+        remedy = "Mark missing values by _FillValue, flag_values or valid_range, or give other --units"
+        raise VadoseError(f"{product.name}: relative saturation", f"As such {found}, impossible in soil", remedy)
     return saturation / scale
 
 
@@ -187,4 +187,4 @@ def _ends(values: Floats) -> tuple[float, float]:
 
 
 def _belied(product: Product, units: str, found: str, remedy: str) -> VadoseError:
-    return VadoseError(f"{product.name}: its units '{units}'", f"As such {found}, which no soil moisture is", remedy)
+    return VadoseError(f"{product.name}: its units '{units}'", f"As such {found}, impossible for soil moisture", remedy)

@@ -58,7 +58,7 @@ def page(content: ReportData) -> str:
         first=first.name,
         differences=table_html(*difference_table(scores)) if scores.products[1:] else "",
         chance=CHANCE,
-        further=(FURTHER, content.further),
+        further=(FURTHER, content.extra_scores),
         distribution=distribution(scores),
         places=places(scores),
         extremes=[(title, table_html(SENSOR_HEADER, rows)) for title, rows in _extremes(content)],
