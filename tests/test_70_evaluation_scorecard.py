@@ -72,9 +72,9 @@ def test_the_page_says_what_was_found(card):
         "Brackets: 90% intervals",
         "## network minus the others",
         "p of R / ubRMSE / RMSE",
-        "## Is the stated spread true?",
+        "## Calibration of the standard deviation",
         "## Worst sensors of network",
-        "## What was left out",
+        "## Left out",
         "too few matched samples: 2: NET/st00/s1 (0 samples, 20 needed); NET/st29/s1 (10 samples, 20 needed).",
         "constant series: 1: NET/st04/s1 (constant estimate).",
         "- Split: by 1° block.",
@@ -124,7 +124,7 @@ def test_json_and_csv_hold_the_same_figures(tmp_path, products):
 
 def test_other_scores_and_chance_in_time_are_told(card):
     text = (card / "scorecard.md").read_text()
-    chapter = text.split("## Other scores, and chance in time")[1].split("\n## ")[0]
+    chapter = text.split("## Other scores, and sampling in time")[1].split("\n## ")[0]
     rows = [line for line in chapter.splitlines() if line.startswith("| network |")]
     assert len(rows) == 2 and "network minus SMAP" in chapter
     told = json.loads((card / "scorecard.json").read_text())

@@ -114,7 +114,7 @@ def test_ours_is_the_same_metric_over_the_same_region_and_period():
             assert ours.low < ours.value < ours.high
     whole = np.corrcoef(own["soil_moisture"], own["soil_moisture_in_situ"])[0, 1]
     assert found.ours.of(told.figures[2]).value == pytest.approx(whole, abs=1e-12)
-    assert found.ours.of(told.figures[3]).value == pytest.approx(sensors["rmse"].mean()), "not told: the mean"
+    assert found.ours.of(told.figures[3]).value == pytest.approx(sensors["rmse"].mean()), "not stated: the mean"
     assert found.ours.of(told.figures[4]) is None and found.ours.of(told.figures[5]) is None
 
 
@@ -122,9 +122,9 @@ ASKED = (
     ("r", "median"),
     ("rmse", "mean"),
     ("r", "pooled"),
-    ("rmse", "not told"),
+    ("rmse", "not stated"),
     ("ubrmse", "stations"),
-    ("r2", "not told"),
+    ("r2", "not stated"),
 )
 
 
@@ -187,7 +187,7 @@ def test_every_difference_of_setting_is_told():
         "period: theirs 2015-01-01..2019-12-31; of it ours 2018-01-01",
         "split: theirs random samples; ours places (by block)",
         "pooled over all samples",
-        "not told; ours is the mean",
+        "not stated; ours is the mean",
         "resolution: theirs 30 m; ours 320 m",
         "every 10 days",
     ):
@@ -214,7 +214,7 @@ def test_nothing_is_said_to_be_better(tmp_path):
     for file in ("scorecard.md", "scorecard.html"):
         page = (tmp_path / file).read_text()
         assert CAUTION.split(".")[0] in page
-        section = page[page.index("Beside published works") :].replace("better than another", "")
+        section = page[page.index("Comparison with published works") :].replace("better than another", "")
         assert not [
             word for word in ("better", "beats", "outperform", "best") if word in section.split("What was left")[0]
         ]

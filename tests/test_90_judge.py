@@ -86,7 +86,7 @@ def test_the_setting_is_what_the_estimates_declare(tmp_path):
     split = Split(way="places", text="3-fold cross-validation by 1 degree block")
     assert setting_of(product, table) == Setting(split, "320 m")
     seen = setting_of(product, table.assign(seen_in_training=True))
-    assert seen.split.way == "not told" and "seen in training" in seen.split.text
+    assert seen.split.way == "not stated" and "seen in training" in seen.split.text
     table.attrs = {}
     table.to_parquet(tmp_path / "plain.parquet")
     assert setting_of(Product(name="plain", path=tmp_path / "plain.parquet"), table) == Setting()

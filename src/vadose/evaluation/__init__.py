@@ -1,4 +1,4 @@
-"""Scores any estimate against any sensors; knows no model."""
+"""Evaluation of estimates at in-situ sensors, independent of models."""
 
 from vadose.evaluation.bootstrap import Bootstrap, Interval
 from vadose.evaluation.collocation import triple_collocation

@@ -1,4 +1,4 @@
-"""Short-term anomalies: what is left of a series without its season."""
+"""Short-term anomalies: departures of a series from its seasonal cycle."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,25 @@ from vadose.evaluation.statistic import Floats, group_mean
 
 WINDOW_DAYS = 35.0
 SMOOTHING_DAYS = 5.0
-"""Window over which values are averaged before they enter the climatology."""
+"""Days over which values are averaged before they enter the climatology."""
 DAYS = 366
 FEWEST_IN_WINDOW = 3
-"""Samples that a window must hold in the median for anomalies to exist: of one, they are zero, of two half a step."""
+"""Smallest median number of samples in a window for anomalies: of one sample they are zero, of two half a step."""
 FEWEST_LIKE_DAILY = 7
-"""Samples that a window must hold in the median for its anomalies to stand beside those of daily series.
+"""Smallest median number of samples in a window for anomalies comparable with those of daily series.
 
-With three, as of ten-day rows, an anomaly is a second difference and loses most of what lasts weeks; seven is one every
-five days."""
+With three, as of ten-day rows, an anomaly is a second difference and loses most of the variation over weeks; seven is
+one every five days."""
 
 
 def anomalies(
     series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: float = WINDOW_DAYS
 ) -> list[Floats]:
-    """Departure of each value from the mean over a window centred on its time (Entekhabi et al. 2010).
+    """Return the departure of each value from the mean over a window centred on its time (Entekhabi et al. 2010).
 
-    The window holds the values of the same group within half its width on either side, both ends included, whether
-    days are missing or not; it is that of pytesmo's `calc_anomaly`. Whole series are needed: a window reaches over
-    the edge of a chunk.
+    The window contains the values of the same group within half its width on either side, both ends included, whether
+    days are missing or not, as in pytesmo's `calc_anomaly`. Complete series are required: a window extends over the
+    edge of a chunk.
 
     Args:
         series: arrays of finite values, each sorted by group and time.
@@ -43,12 +43,12 @@ def anomalies(
 def climatological_anomalies(
     series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: int = 35
 ) -> list[Floats]:
-    """Departure of each value from what its group has on this day of the year (Entekhabi et al. 2010).
+    """Return the departure of each value from its group's climatology on this day of the year (Entekhabi et al. 2010).
 
     The climatology is the mean of the values, smoothed over 5 days, of each calendar day (29 February is one of the
-    366) over all years, then the mean over a window of days that goes on from December to January; it is that of
-    pytesmo's `calc_climatology`, days of the year counted by month and day. A group of one year has next to no
-    anomalies. Whole series are needed.
+    366) over all years, then the mean over a window of days that continues from December to January, as in pytesmo's
+    `calc_climatology` with days of the year counted by month and day. A group of one year has almost no anomalies.
+    Complete series are required.
 
     Args:
         series: arrays of finite values, each sorted by group and time.
@@ -71,7 +71,7 @@ def climatological_anomalies(
 def _moving(
     series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: float
 ) -> list[Floats]:
-    """Mean of each series over a centred window."""
+    """Return the mean of each series over a centred window."""
     if len(time) == 0:
         return list(series)
     first, last = _window(time, group, window_days)
@@ -81,7 +81,7 @@ def _moving(
 def window_samples(
     time: NDArray[np.datetime64], group: NDArray[np.intp], groups: int, window_days: float = WINDOW_DAYS
 ) -> Floats:
-    """Median number of samples in the windows of each group, NaN where it has none.
+    """Return the median number of samples in the windows of each group, NaN where it has none.
 
     Args:
         time: datetime64[ns] of each value, sorted by group and time.
@@ -99,8 +99,8 @@ def window_samples(
 def _window(
     time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Bounds of the values within the window of each value."""
-    # Groups are laid end to end on one axis, in seconds so that it cannot overflow, further apart than a window.
+    """Return bounds of the values within the window of each value."""
+    # Groups follow one another on one axis, in seconds to avoid overflow, further apart than a window.
     half = round(window_days * 86_400 / 2)
     since = (time - time.min()).astype("timedelta64[s]").astype(np.int64)
     axis = group.astype(np.int64) * (int(since.max()) + 2 * half + 1) + since
@@ -115,7 +115,7 @@ def _window_mean(values: Floats, group: NDArray[np.intp], first: NDArray[np.intp
 
 
 def _calendar_day(time: NDArray[np.datetime64]) -> NDArray[np.intp]:
-    """Day of a leap year by month and day, from 0."""
+    """Return the day of a leap year by month and day, from 0."""
     days, place = np.unique(time.astype("datetime64[D]"), return_inverse=True)
     dates = pd.DatetimeIndex(days)
     past = dates.day_of_year.to_numpy() - 1
@@ -123,7 +123,7 @@ def _calendar_day(time: NDArray[np.datetime64]) -> NDArray[np.intp]:
 
 
 def _circular_mean(by_day: Floats, window: int) -> Floats:
-    """Mean of the finite values within a centred window of columns, the last followed by the first."""
+    """Return the mean of the finite values within a centred circular window of columns."""
     half = window // 2
     there = np.isfinite(by_day)
     wrapped = [np.pad(a, ((0, 0), (half, half)), mode="wrap") for a in (np.where(there, by_day, 0.0), there * 1.0)]

@@ -1,4 +1,4 @@
-"""The circular block bootstrap: moments of a sensor's samples drawn in blocks of time, for several products at once."""
+"""Circular block bootstrap in time: resampled moments of a sensor, for several products at once."""
 
 from collections.abc import Sequence
 from zlib import crc32
@@ -14,21 +14,21 @@ from vadose.evaluation.statistic import Floats, Moments
 def resampled_moments(
     products: Sequence[Floats], label: Floats, length: int, draws: int, rng: np.random.Generator
 ) -> list[Moments]:
-    """Moments of each draw of blocks of a series, the same blocks for all products.
+    """Return moments of each draw of blocks of a series, the same blocks for all products.
 
-    Blocks of `length` samples start anywhere, the first sample following the last, and a draw takes as many as fill
-    the series, to the nearest whole number and at least 2 (Politis and Romano 1992, circular block bootstrap). Sums of
-    every block come from one running sum, and a draw is a row of a sparse matrix.
+    Blocks of `length` samples start anywhere, the first sample following the last, and a draw has as many as fill the
+    series, rounded to a whole number, at least 2 (Politis and Romano 1992, circular block bootstrap). Sums of every
+    block come from one running sum, and a draw is a row of a sparse matrix.
 
     Args:
-        products: estimates of each product, finite, in the order of time.
+        products: estimates of each product, finite, in order of time.
         label: of the same samples.
-        length: samples of a block.
+        length: samples per block.
         draws: number of draws.
-        rng: what draws.
+        rng: random number generator.
 
     Returns:
-        Moments of each product, one entry for each draw.
+        Moments of each product, one entry per draw.
     """
     size, number = len(label), blocks(len(label), length)
     t_mean, p_means = float(np.mean(label)), [float(np.mean(p)) for p in products]
@@ -49,20 +49,20 @@ def resampled_moments(
 
 
 def generator(seed: int, sensor: str) -> np.random.Generator:
-    """Random numbers of a sensor: by its name, so that it has the same in whatever table it stands."""
+    """Return the random numbers of a sensor, from its name alone, independent of the table."""
     return np.random.default_rng([seed, crc32(sensor.encode())])
 
 
 def blocks(size: int, length: int) -> int:
-    """How many blocks a draw takes."""
+    """Return the number of blocks per draw."""
     return max(2, round(size / length))
 
 
 def tail(level: float, number: int) -> float:
-    """Share of the draws to leave out at either end for an interval of `level`, fewer where blocks are few.
+    """Return the fraction of draws beyond either end of an interval of `level`, smaller with few blocks.
 
     Percentile intervals are too narrow by about the factor by which a Student interval exceeds a Gaussian one; the
-    expanded percentile interval of Hesterberg (2015, doi 10.1080/00031305.2015.1089789, section 3.3) makes up for it.
+    expanded percentile interval of Hesterberg (2015, doi 10.1080/00031305.2015.1089789, section 3.3) corrects for it.
 
     Args:
         level: confidence, such as 0.9.
@@ -72,7 +72,7 @@ def tail(level: float, number: int) -> float:
 
 
 def _block_sums(columns: Floats, length: int) -> Floats:
-    """Sum over the block that starts at each sample: (samples, columns)."""
+    """Return the sum over the block that starts at each sample: (samples, columns)."""
     total = np.zeros((len(columns) + length, columns.shape[1]))
     np.cumsum(np.concatenate([columns, columns[: length - 1]]), axis=0, out=total[1:])
     return np.asarray(total[length:] - total[:-length])

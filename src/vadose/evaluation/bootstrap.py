@@ -1,4 +1,6 @@
-"""Confidence intervals of means over sensors from the differences between places, and how blocks of time are drawn."""
+"""Confidence intervals of means over sensors from the differences between places, and settings of the block
+bootstrap.
+"""
 
 from dataclasses import dataclass
 
@@ -11,12 +13,12 @@ from vadose.evaluation.statistic import Floats
 
 ANY = (-np.inf, np.inf)
 MOST_OF_A_MEDIAN = 1 / 3
-"""Share of the sensors that one place may hold for the median over sensors to have an interval."""
+"""Largest fraction of the sensors in one place for an interval of the median over sensors."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A number over several sensors with its confidence interval; NaN bounds where places are too few for one."""
+    """A statistic over several sensors with its confidence interval; NaN bounds with too few places."""
 
     value: float
     low: float
@@ -25,15 +27,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals are made: over places by `over_places`, over time by draws of blocks of samples (`in_time`).
+    """Settings of intervals: over places by `over_places`, over time by draws of blocks of samples.
 
     Places are blocks of longitude and latitude; with fewer than `FEWEST` effective ones there is no interval.
 
     Attributes:
         level: confidence, such as 0.9.
         draws: number of draws of blocks of time.
-        seed: start of the random numbers of blocks of time.
-        block_degrees: side of a place.
+        seed: of the random numbers of blocks of time.
+        block_degrees: side of a block that forms a place, degrees.
     """
 
     level: float = 0.9
@@ -45,12 +47,12 @@ class Bootstrap:
         if not (0 < self.level < 1 and self.draws >= 1 and self.block_degrees > 0):
             raise VadoseError(
                 f"bootstrap: level {self.level:g}, {self.draws} draws, blocks of {self.block_degrees:g} degrees",
-                "The level must lie between 0 and 1, draws and blocks be positive",
+                "The level must be between 0 and 1, draws and blocks positive",
                 "Take level 0.9, 1000 draws, blocks of 1 degree",
             )
 
     def blocks(self, lat: Floats, lon: Floats) -> NDArray[np.intp]:
-        """Return number of the block that holds each place (degrees)."""
+        """Return the number of the block of each place (degrees)."""
         corner = np.column_stack([np.floor(lat / self.block_degrees), np.floor((lon % 360) / self.block_degrees)])
         return np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1)
 
@@ -63,30 +65,32 @@ class Bootstrap:
         bounds: tuple[float, float] = ANY,
         at_least: float = 0.0,
     ) -> Interval:
-        """Mean over sensors, NaN left out, each sensor weighing the same unless `weights` says otherwise.
+        """Return the mean over sensors without NaN, with equal weights by default.
 
         Args:
-            values: one a sensor.
+            values: one per sensor.
             lat, lon: of the sensors, degrees.
             weights: of the sensors; those of weight 0 are left out.
-            bounds: that the mean cannot leave.
+            bounds: of the score.
             at_least: as in `over_places`.
         """
         return self._interval(self.estimate(values, lat, lon, weights, at_least), bounds)
 
     def mean_over_places(self, values: Floats, lat: Floats, lon: Floats, bounds: tuple[float, float] = ANY) -> Interval:
-        """Mean over the sensors of each place, then over places, NaN left out: what a new place may expect."""
+        """Return the mean over the sensors of each place, then over places, without NaN: the expected score at a new
+        place.
+        """
         return self._interval(self.estimate_over_places(values, lat, lon), bounds)
 
     def p_value(self, values: Floats, lat: Floats, lon: Floats) -> float:
-        """Two-sided p-value of the hypothesis that the mean over sensors is zero, NaN left out."""
+        """Return the two-sided p-value of the hypothesis that the mean over sensors is zero, without NaN."""
         return self.estimate(values, lat, lon).p()
 
     def median(self, values: Floats, lat: Floats, lon: Floats) -> Interval:
-        """Median over sensors, NaN left out.
+        """Return the median over sensors, without NaN.
 
         The interval of Woodruff (1952, doi 10.1080/01621459.1952.10483443): quantiles of the values at the ends of the
-        interval of the share of sensors below the median. There is none where one place holds more than
+        interval of the fraction of sensors below the median. There is none if one place has more than
         `MOST_OF_A_MEDIAN` of the sensors: the median is then that place's own, whatever the others are.
         """
         there = np.isfinite(values)
@@ -105,13 +109,13 @@ class Bootstrap:
     def estimate(
         self, values: Floats, lat: Floats, lon: Floats, weights: Floats | None = None, at_least: float = 0.0
     ) -> OverPlaces:
-        """Mean over sensors with its error, see `over_places`; NaN is left out."""
+        """Return the mean over sensors with its error, see `over_places`, without NaN."""
         weights = np.ones(len(values)) if weights is None else weights
         there = np.isfinite(values) & (weights > 0)
         return over_places(values[there], weights[there], self.blocks(lat[there], lon[there]), at_least)
 
     def estimate_over_places(self, values: Floats, lat: Floats, lon: Floats) -> OverPlaces:
-        """Mean over places with its error, see `mean_over_places`."""
+        """Return the mean over places with its error, see `mean_over_places`."""
         there = np.isfinite(values)
         block = self.blocks(lat[there], lon[there])
         return over_places(values[there], each_place_once(block), block)

@@ -1,4 +1,4 @@
-"""Triple collocation: the errors of three independent products, none of which is taken for the truth."""
+"""Triple collocation: errors of three independent products without a reference truth."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,12 +17,12 @@ from vadose.evaluation.sensors import names
 from vadose.evaluation.statistic import Floats
 
 MIN_COLLOCATED = 100
-"""Samples that triple collocation needs at least (Gruber et al. 2020, doi 10.1016/j.rse.2020.111806, section 4)."""
+"""Smallest number of samples for triple collocation (Gruber et al. 2020, doi 10.1016/j.rse.2020.111806, section 4)."""
 IN_SITU = "in situ"
 FIGURES = ("error_std", "snr_db", "r")
-NEGATIVE = "a covariance or an error variance comes out negative"
+NEGATIVE = "a covariance or an error variance is negative"
 TINY = 1e-6
-"""Draws have at least this share of signal and of error, so that none is without a ratio of the two."""
+"""Smallest fraction of signal and of error in a draw, so that their ratio always exists."""
 
 Metrics = Callable[[Floats, Floats, Floats], tuple[Floats, Floats, Floats]]
 
@@ -30,33 +30,34 @@ Metrics = Callable[[Floats, Floats, Floats], tuple[Floats, Floats, Floats]]
 def triple_collocation(
     products: Mapping[str, pd.DataFrame], min_samples: int = MIN_COLLOCATED, bootstrap: Bootstrap | None = None
 ) -> pd.DataFrame:
-    """Errors of three products at every sensor, by pytesmo's `tcol_metrics`, with intervals of blocks of time.
+    """Estimate errors of three products at every sensor, by pytesmo's `tcol_metrics`, with intervals by blocks of time.
 
-    Of three series whose errors are independent of each other and of the truth, covariances alone tell (Stoffelen
-    1998, doi 10.1029/97JC03180; Gruber et al. 2016, doi 10.1016/j.jag.2015.09.002): the error variance of x is
-    var(x) - cov(x, y) cov(x, z) / cov(y, z), its R with the unknown truth the root of cov(x, y) cov(x, z) / (var(x)
-    cov(y, z)) (McColl et al. 2014, doi 10.1002/2014GL061322), its signal to noise ratio R^2 / (1 - R^2).
+    If the errors of three series are independent of each other and of the truth, covariances determine (Stoffelen 1998,
+    doi 10.1029/97JC03180; Gruber et al. 2016, doi 10.1016/j.jag.2015.09.002): the error variance of x as var(x) -
+    cov(x, y) cov(x, z) / cov(y, z), its R with the unknown truth as the root of cov(x, y) cov(x, z) / (var(x) cov(y,
+    z)) (McColl et al. 2014, doi 10.1002/2014GL061322), its signal to noise ratio as R^2 / (1 - R^2).
 
     Args:
-        products: tables of three products, or of two with labels: then the sensor's reading is the third, "in situ".
-            The first is the reference, to whose scale errors are brought.
-        min_samples: sensors with fewer samples that all three have get no figures.
+        products: tables of three products, or of two with labels: then the in-situ reading is the third, "in situ". The
+            first is the reference to whose scale errors are converted.
+        min_samples: smallest number of samples of all three for a sensor to have figures.
         bootstrap: level, draws and seed.
 
     Returns:
-        One row for each sensor and product: `network, station, sensor, lat, lon, n, product`, `error_std` (m3 m-3 of
-        the reference), `snr_db` and `r`, each with `_low` and `_high`, `beta` (factor to the reference's scale) and
-        `left_out` (why there are none, else empty): too few samples, or a variance that comes out negative, which is
-        no error of 0 but one that these samples cannot tell. In draws such a variance is taken as 0.
+        One row per sensor and product: `network, station, sensor, lat, lon, n, product`, `error_std` (m3 m-3 of the
+            reference), `snr_db` and `r`, each with `_low` and `_high`, `beta` (factor to the reference's scale) and
+            `left_out` (reason for missing figures, else empty): too few samples, or a negative variance, which does not
+            mean an error of 0 but one that these samples cannot determine. In draws such a variance is set to 0.
 
     Raises:
-        VadoseError: pytesmo is not installed, another number of products, tables that `check` or `matched` refuses.
+        VadoseError: pytesmo is not installed, the number of products is wrong, or a table is invalid for `check` or
+            `matched`.
     """
     if len(products) not in {2, 3} or (len(products) == 2 and IN_SITU in products):
         raise VadoseError(
             f"triple collocation: of {', '.join(products) or 'no product'}",
-            f"There are {len(products)}, of which '{IN_SITU}' is the name of the sensor's own reading",
-            "Name three independent products, or two others than it with in-situ labels",
+            f"There are {len(products)}, and '{IN_SITU}' is reserved for the sensor's own reading",
+            "Name three independent products, or two with other names and in-situ labels",
         )
     metrics = _pytesmo()
     tables, bootstrap = _three(products), bootstrap or Bootstrap()
@@ -102,7 +103,7 @@ def _three(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def _of_sensor(
     metrics: Metrics, xyz: Sequence[Floats], length: int, bootstrap: Bootstrap, name: str
 ) -> list[dict[str, Any]]:
-    """Figures of each product at one sensor."""
+    """Return figures of each product at one sensor."""
     covariance = np.cov(np.stack(xyz))[np.newaxis]
     if not _sound(covariance).all():
         return [{"left_out": NEGATIVE}] * 3
@@ -120,7 +121,7 @@ def _of_sensor(
 
 
 def _resampled_covariances(xyz: Sequence[Floats], length: int, bootstrap: Bootstrap, name: str) -> Floats:
-    """Covariances of each draw: (draws, 3, 3)."""
+    """Return covariances of each draw: (draws, 3, 3)."""
     x, y, z = xyz
     xy, zy = resampled_moments([x, z], y, length, bootstrap.draws, generator(bootstrap.seed, name))
     (xz,) = resampled_moments([x], z, length, bootstrap.draws, generator(bootstrap.seed, name))
@@ -129,7 +130,7 @@ def _resampled_covariances(xyz: Sequence[Floats], length: int, bootstrap: Bootst
 
 
 def _shares(covariance: Floats) -> tuple[Floats, Floats]:
-    """Variance, and the part of it that is signal, of each product: (cases, 3). Signal is 0 without correlation."""
+    """Return the variance of each product and its signal part: (cases, 3). Signal is 0 without correlation."""
     (xy, xz, yz) = (covariance[:, i, j] for i, j in ((0, 1), (0, 2), (1, 2)))
     alike = (xy > 0) & (xz > 0) & (yz > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -143,7 +144,7 @@ def _sound(covariance: Floats) -> NDArray[np.bool_]:
 
 
 def _figures(covariance: Floats) -> dict[str, Floats]:
-    """Figures from covariances (cases, 3, 3), each (cases, 3); signal is brought within the variance."""
+    """Return figures from covariances (cases, 3, 3), each (cases, 3); signal is limited to the variance."""
     total, signal = _shares(covariance)
     share = np.clip(signal / total, TINY, 1 - TINY)
     with np.errstate(invalid="ignore", divide="ignore"):

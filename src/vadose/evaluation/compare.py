@@ -1,4 +1,4 @@
-"""Several products on the same samples, and the difference of two."""
+"""Several products on their common samples, and the difference of two."""
 
 from collections.abc import Mapping
 from functools import partial, reduce
@@ -14,22 +14,22 @@ from vadose.evaluation.sensors import SKILL, has_scores
 from vadose.evaluation.statistic import Floats, group_mean
 
 SAME_LABEL = 1e-4
-"""Labels of two products that differ by more than this, in m3 m-3, are not one truth."""
+"""Largest difference between the labels of two products for one sample, m3 m-3."""
 
 
 def matched(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the samples on which every product has an estimate and that have a label.
+    """Return the labelled samples for which every product has an estimate.
 
-    Samples are one where network, station, sensor and time are. A product without labels is given those of the others.
+    Samples are equal if network, station, sensor and time are. A product without labels gets those of the others.
 
     Args:
-        products: table of predictions of each product, as `check` describes.
+        products: prediction table of each product, as described by `check`.
 
     Returns:
         The tables, each with the same samples in the same order and the same labels.
 
     Raises:
-        VadoseError: no product, a table that `check` refuses, labels that differ, or no sample in common.
+        VadoseError: there are no products or no common samples, a table is invalid for `check`, or labels differ.
     """
     if not products:
         raise VadoseError("matched samples: of no product", "There is nothing to match", "Name at least one product")
@@ -42,16 +42,16 @@ def matched(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def aligned(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the samples on which every product has an estimate, each with its own labels or none.
+    """Return the samples for which every product has an estimate, each with its own labels or none.
 
     Args:
-        products: table of predictions of each product, at least one, as `check` describes.
+        products: prediction table of each product, at least one, as described by `check`.
 
     Returns:
         The tables, each with the same samples in the same order.
 
     Raises:
-        VadoseError: a table that `check` refuses.
+        VadoseError: a table is invalid for `check`.
     """
     tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
     tables = {name: table[table["soil_moisture"].notna()] for name, table in tables.items()}
@@ -64,16 +64,16 @@ def aligned(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def differences(first: pd.DataFrame, second: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Mean over sensors, and over places, of the paired difference of each score, first minus second, with intervals.
+    """Return the mean over sensors, and over places, of the paired difference of each score, first minus second.
 
     Args:
-        first, second: scores of two products on matched samples, as `per_sensor` gives them.
-        bootstrap: how the intervals are made.
+        first, second: scores of two products on matched samples, from `per_sensor`.
+        bootstrap: settings of the intervals.
 
     Returns:
-        One row for each score of skill, by its name: `sensors` that have it in both, `places` that hold them,
-        `effective` places, `difference, low, high` and `p`, the two-sided p-value of no difference; the same of the
-        mean over places, `over_places, over_places_low, over_places_high, p_over_places`.
+        One row per score of skill, by name: `sensors` that have it in both, their number of `places`, `effective`
+            places, `difference, low, high` and `p`, the two-sided p-value of no difference; the same of the mean over
+            places, `over_places, over_places_low, over_places_high, p_over_places`.
     """
     bootstrap = bootstrap or Bootstrap()
     pairs = has_scores(first).merge(has_scores(second), on=SENSOR, suffixes=("", "_second"), validate="one_to_one")
@@ -104,12 +104,12 @@ def _difference(apart: Floats, bootstrap: Bootstrap, lat: Floats, lon: Floats) -
 
 
 def own_mean(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Each sensor's own mean label in the place of the estimate: what no bias at all would score.
+    """Return each sensor's own mean label as the estimate: the scores of an estimate without any bias.
 
-    It is no model, since it is made from the labels that it is judged by.
+    It is not a model, since it is computed from the labels of its evaluation.
 
     Args:
-        predictions: a table as `check` describes; its labels alone are read.
+        predictions: a table as described by `check`; only its labels are read.
     """
     frame = check(predictions)
     group, sensors = by_sensor(frame)
@@ -118,7 +118,7 @@ def own_mean(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _numbered(tables: list[pd.DataFrame]) -> list[NDArray[np.int64]]:
-    """One ascending number for each sample, the same in every table."""
+    """Return an ascending number for each sample, the same in every table."""
     groups, sensors = zip(*(by_sensor(table) for table in tables), strict=True)
     every, _ = by_sensor(pd.concat(sensors))
     own = np.split(every.astype(np.int64), np.cumsum([len(table) for table in sensors])[:-1])
@@ -136,7 +136,7 @@ def _one_label(tables: dict[str, pd.DataFrame]) -> NDArray[np.float64]:
             row = table.iloc[int(np.argmax(differ))]
             raise VadoseError(
                 f"matched samples: labels of '{name}'",
-                f"{differ.sum()} differ from those of the products before it, the first at "
+                f"{differ.sum()} differ from those of the products before it; the first is at "
                 f"{'/'.join(row[SENSOR])} {row['time']}",
                 "Score the products against the same labels",
             )
@@ -153,6 +153,6 @@ def _nothing(tables: Mapping[str, pd.DataFrame], common: int) -> VadoseError:
     ]
     return VadoseError(
         f"matched samples: of {', '.join(tables)}",
-        f"{common} samples have an estimate in all of them and none of these a label: {'; '.join(spans)}",
+        f"{common} samples have an estimate in all of them, but none of these has a label: {'; '.join(spans)}",
         "Give products with the same sensors and times, at least one of them with labels",
     )

@@ -1,4 +1,4 @@
-"""How many independent samples a series is worth, and how long the blocks of a bootstrap in time must be."""
+"""Effective number of independent samples of a series, and block length of a bootstrap in time."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from scipy.fft import irfft, next_fast_len, rfft
 from vadose.evaluation.statistic import Floats, group_mean
 
 LAG_SHARE = 5
-"""Autocorrelations are summed over lags up to the series' length divided by this (Pyper and Peterman 1998)."""
+"""Divisor of the series' length for the largest lag of autocorrelations (Pyper and Peterman 1998)."""
 MOST_BLOCKS = 150
-"""More blocks than these cost time and change no interval."""
+"""Largest number of blocks; more cost time and do not change intervals."""
 _BATCH = 2_000_000
 
 
 def effective_samples(p: Floats, t: Floats, group: NDArray[np.intp], groups: int) -> Floats:
-    """Return number of independent pairs that would tell the correlation of two series as well as all pairs do.
+    """Return the number of independent pairs with the same information on the correlation of two series.
 
     n* with 1 / n* = 1 / n + 2 / n sum_j (n - j) / n rho_p(j) rho_t(j) over lags j = 1 .. n / 5, where rho are the
     autocorrelations of the series, their products summed over n - j pairs and divided by n - j (Bartlett 1935, doi
-    10.2307/2342284; Pyper and Peterman 1998, doi 10.1139/f98-104). Lags count samples in the order
-    of time, whatever days are missing. Whole series are needed.
+    10.2307/2342284; Pyper and Peterman 1998, doi 10.1139/f98-104). Lags count samples in order of time, ignoring
+    missing days. Complete series are required.
 
     Args:
         p, t: finite values, sorted by group and time.
@@ -29,7 +29,7 @@ def effective_samples(p: Floats, t: Floats, group: NDArray[np.intp], groups: int
         groups: number of groups.
 
     Returns:
-        For each group a number within 1..n, NaN where a series does not vary or has fewer than 3 samples.
+        Per group a number within 1..n, NaN for a constant series or with fewer than 3 samples.
     """
     bounds = np.searchsorted(group, np.arange(groups + 1))
     size = np.diff(bounds)
@@ -42,8 +42,7 @@ def effective_samples(p: Floats, t: Floats, group: NDArray[np.intp], groups: int
 
 
 def independent_means(values: Floats, group: NDArray[np.intp], groups: int) -> Floats:
-    """Return number of independent samples that would tell the mean of a series as well as all do: n (1 - rho) / (1 +
-    rho).
+    """Return the number of independent samples with the same information on the mean: n (1 - rho) / (1 + rho).
 
     rho is the autocorrelation at lag 1, within 0..0.99, of a first-order process (Wilks 1997, doi
     10.1175/1520-0442(1997)010<0065:RHTFAF>2.0.CO;2).
@@ -63,10 +62,10 @@ def independent_means(values: Floats, group: NDArray[np.intp], groups: int) -> F
 
 
 def block_length(n: NDArray[np.intp], effective: Floats) -> NDArray[np.intp]:
-    """Return samples in a block of a bootstrap in time: the L that solves L = (n - L + 1)^((2/3) (1 - n* / n)).
+    """Return samples per block of a bootstrap in time: the L that solves L = (n - L + 1)^((2/3) (1 - n* / n)).
 
-    Wilks (1997, doi 10.1175/1520-0442(1997)010<0065:RHTFAF>2.0.CO;2) with n* effective samples. Blocks are at least so
-    long that no more than 150 fill the series, and at most half of it; a series without n* is taken in tenths.
+    Wilks (1997, doi 10.1175/1520-0442(1997)010<0065:RHTFAF>2.0.CO;2) with n* effective samples. Blocks are at least
+    long enough that at most 150 fill the series, and at most half of it; a series without n* has tenths.
     """
     size = np.maximum(n, 1).astype(np.float64)
     exponent = 2 / 3 * (1 - effective / size)
@@ -80,9 +79,9 @@ def block_length(n: NDArray[np.intp], effective: Floats) -> NDArray[np.intp]:
 
 
 def common_block_length(series: Sequence[Floats], group: NDArray[np.intp], groups: int) -> NDArray[np.intp]:
-    """Block length of each group for series that are drawn together.
+    """Return the block length of each group for series that are resampled together.
 
-    That of the fewest independent samples that a mean of any of them, or R of any with the last, is worth.
+    It follows from the smallest effective number of samples for the mean of any series, or R of any with the last.
 
     Args:
         series: arrays of finite values, each sorted by group and time; the last is the label.
@@ -95,7 +94,7 @@ def common_block_length(series: Sequence[Floats], group: NDArray[np.intp], group
 
 
 def _batches(order: NDArray[np.intp], size: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Return groups of like length together, so that their padded rows fit in memory."""
+    """Return groups of similar length together, so that their padded rows fit into memory."""
     batches, start = [], 0
     while start < len(order):
         stop = len(order)
@@ -107,7 +106,7 @@ def _batches(order: NDArray[np.intp], size: NDArray[np.intp]) -> list[NDArray[np
 
 
 def _padded(values: Floats, start: NDArray[np.intp], size: NDArray[np.intp]) -> Floats:
-    """Departures of each group from its mean in a row, zeros behind it."""
+    """Return departures of each group from its mean as one row, padded with zeros."""
     column = np.arange(int(size.max()))
     there = column < size[:, np.newaxis]
     rows = np.where(there, values[np.minimum(start[:, np.newaxis] + column, len(values) - 1)], 0.0)

@@ -1,4 +1,4 @@
-"""Published figures and ours side by side, with every difference of setting that is known."""
+"""Comparison of published figures with ours, listing all known differences of setting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from vadose.grid import Period
 
 _ANOMALIES = ("anomaly_r", "anomaly_r_climatology")
 ENDS_DAYS = 31
-"""Periods whose ends lie closer are one."""
+"""Largest difference between the ends of equal periods, days."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a table of predictions does not tell of itself.
+    """Properties of a product that its prediction table does not contain.
 
     Attributes:
-        split: how its samples were kept from what the model learned.
+        split: separation of its samples from the training samples.
         resolution: of the product.
     """
 
@@ -35,17 +35,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class OwnResult:
-    """Our scores on the samples of a work's region and period.
+    """Our scores on the samples of a publication's region and period.
 
     Attributes:
-        sensors, samples: that are scored.
+        sensors, samples: their numbers.
         box: west, south, east, north of the sensors, degrees.
-        networks: whose they are.
-        first, last: moments of the samples, UTC.
+        networks: of the sensors.
+        first, last: times of the samples, UTC.
         step_days: median step between the samples of a sensor.
-        window_samples: median number of samples in the 35-day window of an anomaly; with fewer than
-            `FEWEST_LIKE_DAILY` there is no anomaly R to stand beside theirs.
-        values: each score by how it is put together and its name.
+        window_samples: median number of samples in the 35-day window of an anomaly; with fewer than `FEWEST_LIKE_DAILY`
+            anomaly R is not compared.
+        values: each score by aggregation and name.
     """
 
     sensors: int
@@ -59,20 +59,20 @@ class OwnResult:
     values: dict[tuple[str, str], Interval]
 
     def of(self, figure: Figure) -> Interval | None:
-        """Our figure in the definition of theirs; the mean over sensors where they do not tell theirs."""
-        over = "mean" if figure.over == "not told" else figure.over
+        """Return our score in the aggregation of a published figure; the mean over sensors if that is not stated."""
+        over = "mean" if figure.over == "not stated" else figure.over
         return self.values.get((over, figure.score))
 
 
 @dataclass(frozen=True)
 class LiteratureComparison:
-    """A work and our samples.
+    """A publication and our scores.
 
     Attributes:
-        work: the published one.
-        ours: None where we have no samples of its region and period.
-        differences: of setting between the two; without them alone could figures be compared as they stand.
-        lacking: why there is nothing of ours; empty where there is.
+        work: the publication.
+        ours: None without samples of its region and period.
+        differences: between the settings; figures are comparable only without any.
+        lacking: reason for missing scores; else empty.
     """
 
     work: Publication
@@ -89,17 +89,17 @@ def compare_with_literature(
     min_samples: int = MIN_SAMPLES,
     bootstrap: Bootstrap | None = None,
 ) -> tuple[LiteratureComparison, ...]:
-    """Set predictions beside published works, each on our samples of its region and period.
+    """Compare predictions with publications, each on our samples of its region and period.
 
     Args:
-        works: the published ones.
-        predictions: a table as `check` describes.
+        works: publications.
+        predictions: a table as described by `check`.
         setting: of the predictions.
-        min_samples: sensors with fewer samples there are not scored.
-        bootstrap: how the intervals are drawn.
+        min_samples: smallest number of samples there for a sensor to be scored.
+        bootstrap: settings of the intervals.
 
     Returns:
-        All works, in their order.
+        All publications, in order.
     """
     table = check(predictions)
     table = table[is_complete(table)]
@@ -121,7 +121,7 @@ def _one(
     sensors = per_sensor(then, min_samples)
     if has_scores(sensors).empty:
         return LiteratureComparison(
-            work, None, (), f"no sensor there with {min_samples} samples, the most are {sensors['n'].max()}"
+            work, None, (), f"no sensor there has {min_samples} samples; the largest number is {sensors['n'].max()}"
         )
     ours = _ours(then, sensors, bootstrap)
     return LiteratureComparison(work, ours, tuple(_differences(work, ours, setting)), "")
@@ -174,33 +174,33 @@ def _step_days(table: pd.DataFrame) -> float:
 def _differences(work: Publication, ours: OwnResult, setting: Setting) -> list[str]:
     west, south, east, north = ours.box
     found = [
-        f"sensors: theirs {f'{work.sensors:,}' if work.sensors else 'of a number not told'}, "
-        f"{', '.join(work.networks) or 'networks not told'}; ours {ours.sensors:,} of {', '.join(ours.networks)}",
-        f"region: theirs {work.region.name if work.region else 'not told'}; "
+        f"sensors: theirs {f'{work.sensors:,}' if work.sensors else 'of unstated number'}, "
+        f"{', '.join(work.networks) or 'networks not stated'}; ours {ours.sensors:,} of {', '.join(ours.networks)}",
+        f"region: theirs {work.region.name if work.region else 'not stated'}; "
         f"ours within {south:.1f} to {north:.1f} N, {west:.1f} to {east:.1f} E",
         *_of_period(work.period, ours),
         *_of_split(work, setting.split),
         *_of_metric(work.figures),
-        f"time: ours every {ours.step_days:.3g} days (median); theirs not told",
+        f"time: ours every {ours.step_days:.3g} days (median); theirs not stated",
     ]
     if any(figure.score == "anomaly_r" for figure in work.figures):
         found.append(_of_window(ours.window_samples))
     if not work.resolution or work.resolution != setting.resolution:
-        found.append(f"resolution: theirs {work.resolution or 'not told'}; ours {setting.resolution or 'not told'}")
+        found.append(f"resolution: theirs {work.resolution or 'not stated'}; ours {setting.resolution or 'not stated'}")
     return found
 
 
 def _of_window(samples: float) -> str:
-    words = f"anomalies: our window of {WINDOW_DAYS:g} days holds {samples:g} samples (median)"
+    words = f"anomalies: our window of {WINDOW_DAYS:g} days contains {samples:g} samples (median)"
     if samples < FEWEST_LIKE_DAILY:
-        return f"{words}, fewer than {FEWEST_LIKE_DAILY}: ours are no anomalies like theirs and are left out"
-    return f"{words}; theirs not told"
+        return f"{words}, fewer than {FEWEST_LIKE_DAILY}: ours are not comparable and are left out"
+    return f"{words}; theirs not stated"
 
 
 def _of_period(period: str, ours: OwnResult) -> list[str]:
     span = f"{np.datetime_as_string(ours.first, 'D')} to {np.datetime_as_string(ours.last, 'D')}"
     if not period:
-        return [f"period: theirs not told; ours {span}"]
+        return [f"period: theirs not stated; ours {span}"]
     published, near = Period.parse(period), np.timedelta64(ENDS_DAYS, "D")
     if abs(ours.first - published.start) <= near and abs(published.end - ours.last) <= near:
         return []
@@ -212,22 +212,22 @@ def _of_split(work: Publication, ours: Split) -> list[str]:
     return [
         f"split: theirs {way}; ours {ours}"
         for way in sorted(ways, key=str)
-        if way.way != ours.way or way.text != ours.text or way.way == "not told"
+        if way.way != ours.way or way.text != ours.text or way.way == "not stated"
     ]
 
 
 def _of_metric(published: Sequence[Figure]) -> list[str]:
     overs = {figure.over for figure in published}
     found = []
-    if "not told" in overs:
-        found.append("metric: whether theirs is a mean over sensors, a median or pooled is not told; ours is the mean")
+    if "not stated" in overs:
+        found.append("metric: theirs may be a mean over sensors, a median or pooled, not stated; ours is the mean")
     if "pooled" in overs:
         found.append("metric: theirs is pooled over all samples, which counts differences between places as skill")
     if "stations" in overs:
         found.append("metric: theirs is across stations, which is not computed here")
     if any(figure.score == "r2" for figure in published):
-        found.append("metric: their R² is not among the scores here")
+        found.append("metric: their R² is not computed here")
     products = sorted({figure.product for figure in published} - {""})
     if products:
-        found.append(f"product: theirs are {', '.join(products)}; ours is the one under judgement in every row")
+        found.append(f"product: theirs are {', '.join(products)}; ours is the evaluated one in every row")
     return found

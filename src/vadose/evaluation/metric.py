@@ -1,7 +1,7 @@
-"""Metrics: what a score is, computed from moments alone. p is the estimate, t the label, one entry for each sensor.
+"""Metrics, computed from moments alone. p is the estimate, t the label, with one entry per sensor.
 
-Mean, variance and covariance are over the n samples of a sensor (divided by n), as in pytesmo. A metric that a sensor
-does not have (no samples, a constant series) is NaN.
+Mean, variance and covariance are over the n samples of a sensor (divided by n), as in pytesmo. An undefined metric (no
+samples, a constant series) is NaN.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 from vadose.evaluation.statistic import Floats, Moments
 
 CONSTANT = 1e-10
-"""A series whose standard deviation is below this share of its mean does not vary: what is left is rounding."""
+"""Standard deviation relative to the mean below which a series is constant except for rounding."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Metric:
     """A score of one sensor.
 
     Attributes:
-        name: its column.
-        title: how tables for people call it.
+        name: of its column.
+        title: in tables.
         units: UDUNITS string.
-        of: from moments to one value for each group.
+        of: from moments to one value per group.
     """
 
     name: str
@@ -33,46 +33,48 @@ class Metric:
 
 
 def pearson_r(m: Moments) -> Floats:
-    """Correlation cov(p, t) / (std(p) std(t)) of Pearson (1895, doi 10.1098/rspl.1895.0041)."""
+    """Return the correlation cov(p, t) / (std(p) std(t)) of Pearson (1895, doi 10.1098/rspl.1895.0041)."""
     varies = ~(constant_estimate(m) | constant_label(m))
     return _ratio(np.where(varies, m.pt, np.nan), np.sqrt(m.pp) * np.sqrt(m.tt)).clip(-1, 1)
 
 
 def bias(m: Moments) -> Floats:
-    """Mean of p - t, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
+    """Return the mean of p - t, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
     return np.where(m.n > 0, m.p - m.t, np.nan)
 
 
 def mse(m: Moments) -> Floats:
-    """Mean of (p - t)^2 = bias^2 + ubRMSE^2, (m3 m-3)^2 (Gupta et al. 2009, doi 10.1016/j.jhydrol.2009.08.003)."""
+    """Return the mean of (p - t)^2 = bias^2 + ubRMSE^2, (m3 m-3)^2 (Gupta et al. 2009, doi
+    10.1016/j.jhydrol.2009.08.003).
+    """
     return bias(m) ** 2 + _ratio(m.dd, m.n)
 
 
 def rmse(m: Moments) -> Floats:
-    """Square root of the mean of (p - t)^2, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
+    """Return the root of the mean of (p - t)^2, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
     return np.sqrt(mse(m))
 
 
 def ubrmse(m: Moments) -> Floats:
-    """Square root of RMSE^2 - bias^2, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
+    """Return the root of RMSE^2 - bias^2, m3 m-3 (Entekhabi et al. 2010, doi 10.1175/2010JHM1223.1)."""
     return np.sqrt(_ratio(m.dd, m.n))
 
 
 def slope(m: Moments) -> Floats:
-    """Slope cov(p, t) / var(t) of the straight line of p on t by least squares (Wilks 2019, section 7.2)."""
+    """Return the slope cov(p, t) / var(t) of the regression of p on t by least squares (Wilks 2019, section 7.2)."""
     return np.where(constant_label(m), np.nan, _ratio(m.pt, m.tt))
 
 
 def std_ratio(m: Moments) -> Floats:
-    """Ratio of temporal standard deviations std(p) / std(t): below 1 where the estimate varies too little in time.
+    """Return the ratio of temporal standard deviations std(p) / std(t): below 1 for too little variation in time.
 
-    The second of the two ratios of a Taylor diagram (Taylor 2001, doi 10.1029/2000JD900719).
+    One of the two ratios of a Taylor diagram (Taylor 2001, doi 10.1029/2000JD900719).
     """
     return np.where(constant_label(m), np.nan, np.sqrt(_ratio(m.pp, m.tt)))
 
 
 def kge(m: Moments) -> Floats:
-    """Kling-Gupta efficiency of Gupta et al. (2009, doi 10.1016/j.jhydrol.2009.08.003); 1 is perfect.
+    """Return the Kling-Gupta efficiency of Gupta et al. (2009, doi 10.1016/j.jhydrol.2009.08.003); 1 is perfect.
 
     1 - sqrt((R - 1)^2 + (std(p) / std(t) - 1)^2 + (mean(p) / mean(t) - 1)^2).
     """
@@ -80,12 +82,12 @@ def kge(m: Moments) -> Floats:
 
 
 def constant_estimate(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return groups whose estimate does not vary."""
+    """Return groups with a constant estimate."""
     return np.asarray(np.sqrt(_ratio(m.pp, m.n)) <= CONSTANT * np.abs(m.p))
 
 
 def constant_label(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return groups whose label does not vary."""
+    """Return groups with a constant label."""
     return np.asarray(np.sqrt(_ratio(m.tt, m.n)) <= CONSTANT * np.abs(m.t))
 
 
@@ -97,7 +99,7 @@ RANGES = {
     "std_ratio": (0.0, np.inf),
     "kge": (-np.inf, 1.0),
 }
-"""What a score cannot leave, where there are such bounds; nor can the interval of its mean."""
+"""Bounds of bounded scores, and of the intervals of their means."""
 
 METRICS = (
     Metric("r", "R", "1", pearson_r),

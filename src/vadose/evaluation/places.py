@@ -1,4 +1,4 @@
-"""How sure a mean over sensors is that stand in places of uneven size, since neighbours are not independent."""
+"""Uncertainty of means over sensors in places of unequal size, as neighbouring sensors are not independent."""
 
 from dataclasses import dataclass
 
@@ -9,25 +9,26 @@ from scipy.special import stdtr, stdtrit
 from vadose.evaluation.statistic import Floats
 
 FEWEST = 5.0
-"""Effective places below which there is no interval: no method that was tried covers what it says there."""
+"""Smallest number of effective places for an interval: below it, no tested method has the stated coverage."""
 LARGEST_BEND = 0.25
-"""Largest correction for skewness, in 1 / t of a 90 % interval: its ends are 0.8 and 1.6 times as far as without. Few
-places, or one that fails, make sample skewness so large that the transformation would run away."""
+"""Largest correction for skewness, in 1 / t of a 90 % interval: its ends are 0.8 and 1.6 times as far as without. With
+few places, or a single bad one, sample skewness is so large that the transformation would diverge.
+"""
 LEAST_BETWEEN = 0.1
-"""Share of the variance of place means that is taken to lie between places at least, whatever the sensors' noise."""
+"""Smallest fraction of the variance of place means that is attributed to places, whatever the sensors' noise."""
 
 
 @dataclass(frozen=True)
 class OverPlaces:
-    """A weighted mean over sensors with what is known of its error.
+    """A weighted mean over sensors with its error.
 
     Attributes:
         value: the mean.
-        error: its standard error; NaN where there is one place.
+        error: its standard error; NaN with one place.
         freedom: degrees of freedom of the error.
         bend, shift: of the transformation that removes the skewness of (value - truth) / error.
-        places: that hold sensors.
-        effective: places of equal weight that would be as good: 1 / sum of squared shares (Kish 1965, section 11.7).
+        places: number of places with sensors.
+        effective: equivalent number of places of equal weight: 1 / sum of squared weights (Kish 1965, section 11.7).
     """
 
     value: float
@@ -39,14 +40,14 @@ class OverPlaces:
     effective: float
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Return ends of the confidence interval, NaN with fewer than `FEWEST` effective places."""
+        """Return the ends of the confidence interval, NaN with fewer than `FEWEST` effective places."""
         if not self._enough:
             return np.nan, np.nan
         t = float(stdtrit(self.freedom, (1 + level) / 2))
         return self.value - self._bent(t) * self.error, self.value - self._bent(-t) * self.error
 
     def p(self) -> float:
-        """Two-sided p-value of the hypothesis that the truth is zero, below 1 - level where the interval leaves it out.
+        """Return the two-sided p-value of the hypothesis that the truth is zero, consistent with the interval.
 
         NaN with fewer than `FEWEST` effective places.
         """
@@ -61,38 +62,38 @@ class OverPlaces:
         return self.effective >= FEWEST - 1e-9 and np.isfinite(self.error)
 
     def _straight(self, t: float) -> float:
-        """Statistic without its skewness: ((1 + bend t)^3 - 1) / (3 bend) + shift."""
+        """Return the statistic without its skewness: ((1 + bend t)^3 - 1) / (3 bend) + shift."""
         return t + self.bend * t * t + self.bend**2 * t**3 / 3 + self.shift
 
     def _bent(self, x: float) -> float:
-        """Return the statistic that `_straight` makes `x`."""
+        """Return the statistic that `_straight` transforms to `x`."""
         if abs(self.bend) < 1e-9:
             return x - self.shift
         return float((np.cbrt(1 + 3 * self.bend * (x - self.shift)) - 1) / self.bend)
 
 
 def over_places(values: Floats, weights: Floats, block: NDArray[np.intp], at_least: float = 0.0) -> OverPlaces:
-    """Weighted mean over sensors, its error from the differences between places.
+    """Return the weighted mean over sensors, with its error from the differences between places.
 
-    Means of places are taken for draws from one population with variance b + w / n, where n is the number of sensors
+    Means of places are regarded as draws from one population with variance b + w / n, where n is the number of sensors
     of the place, w the variance between sensors of a place (pooled over places with several) and b that between places
-    (from the unweighted variance s of place means, at least `LEAST_BETWEEN` of it). The mean with shares a of places
-    has the variance sum a^2 (b + w / n), its degrees of freedom are those of Satterthwaite (1946, doi
-    10.2307/3002019). The variance between places is the same for a place of many sensors, whose own departure from the
-    mean says little of it: such a place pulls the mean towards itself. The cubic of Hall (1992, doi
-    10.1111/j.2517-6161.1992.tb01876.x) removes the skewness of (mean - truth) / error, with the cumulants of uneven
-    shares, as far as `LARGEST_BEND`. With places of equal weight this is the t interval of place means with Hall's
+    (from the unweighted variance s of place means, at least `LEAST_BETWEEN` of it). The mean with place weights a has
+    the variance sum a^2 (b + w / n), with the degrees of freedom of Satterthwaite (1946, doi 10.2307/3002019). The
+    variance between places also applies to a place of many sensors, whose own departure from the mean is hardly
+    informative: such a place pulls the mean towards itself. The cubic of Hall (1992, doi
+    10.1111/j.2517-6161.1992.tb01876.x) removes the skewness of (mean - truth) / error, with the cumulants of unequal
+    weights, up to `LARGEST_BEND`. With places of equal weight this is the t interval of place means with Hall's
     correction.
 
-    Against the percentile bootstrap, the expanded one, bootstrap-t, wild cluster bootstrap and the cluster-robust CR2
-    with the degrees of freedom of Bell and McCaffrey: `benchmarks/README.md`.
+    For a comparison with the percentile bootstrap, the expanded one, bootstrap-t, wild cluster bootstrap and the
+    cluster-robust CR2 with the degrees of freedom of Bell and McCaffrey, see `benchmarks/README.md`.
 
     Args:
-        values: finite, one a sensor.
+        values: finite, one per sensor.
         weights: of the sensors, positive.
-        block: number of each sensor's place, from 0 without gaps.
-        at_least: variance of the mean from elsewhere that is in the differences between places already, such as that of
-            short series: the error is not smaller than it.
+        block: number of each sensor's place, consecutive from 0.
+        at_least: variance of the mean by another cause that the differences between places already contain, such as
+            sampling in time: lower limit of the error.
     """
     count = int(block.max(initial=-1)) + 1
     if not count:
@@ -125,14 +126,14 @@ def over_places(values: Floats, weights: Floats, block: NDArray[np.intp], at_lea
 
 
 def each_place_once(block: NDArray[np.intp]) -> Floats:
-    """Weights of sensors by which all places weigh the same: one over the number of sensors of the place."""
+    """Return weights of sensors that give all places equal weight: 1 over the number of sensors of the place."""
     return np.asarray(1 / np.maximum(np.bincount(block), 1)[block])
 
 
 def _within(
     values: Floats, weights: Floats, mean: Floats, sensors: Floats, block: NDArray[np.intp]
 ) -> tuple[float, float]:
-    """Variance between sensors of one place, pooled, and its degrees of freedom; 0 where no place has two."""
+    """Return the variance between sensors of one place, pooled, and its degrees of freedom; 0 if no place has two."""
     free = float(np.sum(sensors - 1))
     if free < 1e-9:
         return 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Scores of all samples as one series, as some works give them."""
+"""Scores of all samples as one series, as in some publications."""
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,15 @@ from vadose.evaluation.statistic import Moments
 
 
 def pooled(predictions: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Interval]:
-    """Each metric of all samples together, with an interval over places.
+    """Return each metric of all samples together, with an interval over places.
 
-    A pooled R counts the differences between places as skill: it is no mean over sensors. For the interval each
-    sensor's part in the score is its pseudo-value, from the score of all other sensors (Davison and Hinkley 1997,
-    section 2.7), weighing as its samples; the mean of these over sensors is judged like any other.
+    A pooled R counts the differences between places as skill: it is not a mean over sensors. For the interval, each
+    sensor is represented by its pseudo-value, from the score of all other sensors (Davison and Hinkley 1997, section
+    2.7), weighted by its samples; the interval is that of the mean of these over sensors.
 
     Args:
         predictions: a checked table; rows without estimate or label are left out.
-        bootstrap: how the intervals are drawn.
+        bootstrap: settings of the intervals.
     """
     table = predictions[is_complete(predictions)]
     number, sensors = by_sensor(table)
@@ -37,7 +37,7 @@ def pooled(predictions: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Interva
 
 
 def _without_each(own: Moments, whole: Moments) -> Moments:
-    """Moments of all samples but those of one sensor, for each sensor, from sums about the mean of all."""
+    """Return moments of all samples except those of one sensor, for each sensor, from sums about the overall mean."""
     dp, dt = own.p - whole.p, own.t - whole.t
     products = ((own.pp, dp, dp), (own.tt, dt, dt), (own.pt, dp, dt), (own.dd, dp - dt, dp - dt))
     sums = [own.n * dp, own.n * dt, *(inner + own.n * a * b for inner, a, b in products)]

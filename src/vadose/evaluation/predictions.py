@@ -1,4 +1,4 @@
-"""Tables of predictions: what a product says at sensors, read and checked before anything is counted."""
+"""Prediction tables: estimates of a product at sensors, read and checked."""
 
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,25 @@ from vadose.variables import IDENTITY, SOIL_MOISTURE
 SENSOR = list(IDENTITY)
 SAMPLE = [*SENSOR, "time"]
 ESTIMATE, STD, LABEL = SOIL_MOISTURE.name, f"{SOIL_MOISTURE.name}_std", f"{SOIL_MOISTURE.name}_in_situ"
-"""Columns of a product's estimate, its standard deviation and the sensor's reading, m3 m-3."""
+"""Columns of the estimate, its standard deviation and the in-situ reading, m3 m-3."""
 REQUIRED = [*SENSOR, "lat", "lon", "time", ESTIMATE]
 OPTIONAL = {STD: np.nan, "quality": 0, LABEL: np.nan}
-"""Columns that a product may leave out, and what stands for them."""
+"""Optional columns with their defaults."""
 PLAUSIBLE = (-0.5, 1.5)
-"""Values in m3 m-3 beyond these are of other units, or fill values."""
+"""Plausible range in m3 m-3; values outside it have other units, or are fill values."""
 
 
 def read(path: StrPath) -> pd.DataFrame:
-    """Read a table of predictions from Parquet or CSV and check it.
+    """Read a prediction table from Parquet or CSV and check it.
 
     Args:
         path: a file `.parquet`, or `.csv` (also gzipped) with times as `vadose.io.csv_tables` reads them.
 
     Returns:
-        The table as `check` gives it.
+        The table, as from `check`.
 
     Raises:
-        VadoseError: no such file, not readable as a table, or refused by `check`.
+        VadoseError: the file is missing or unreadable, or the table is invalid for `check`.
     """
     path = Path(path)
     asked = f"predictions: {path}"
@@ -54,22 +54,21 @@ def read(path: StrPath) -> pd.DataFrame:
 
 
 def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame:
-    """Bring a table of predictions to its one form, or refuse it.
+    """Convert a prediction table to its standard form, or refuse it.
 
     Args:
-        predictions: one row a sensor and time, with `network, station, sensor, lat, lon, time, soil_moisture` (m3 m-3)
-            and, where known, `soil_moisture_std` (m3 m-3), `quality` (bits of `vadose.registry.Quality`) and the
-            reading `soil_moisture_in_situ` (m3 m-3).
-            NaN says that there is no estimate or no label. Other columns are kept as they are. Where rows of one sensor
-            and time lie at several places, the places become part of the sensors' names.
-        asked: how messages call the table.
+        predictions: one row per sensor and time, with `network, station, sensor, lat, lon, time, soil_moisture` (m3
+            m-3) and optionally `soil_moisture_std` (m3 m-3), `quality` (bits of `vadose.registry.Quality`) and the
+            reading `soil_moisture_in_situ` (m3 m-3). NaN means no estimate or no label. Other columns are kept. If rows
+            of one sensor and time are at several places, the places become part of the sensors' names.
+        asked: name of the table in messages.
 
     Returns:
-        The same rows sorted by sensor and time: text, float64, quality uint32, time datetime64[ns] in UTC without zone.
+        The rows sorted by sensor and time: text, float64, quality uint32, time datetime64[ns] in UTC without time zone.
 
     Raises:
-        VadoseError: no rows, a column missing or of the wrong type, a place that is none, a sample twice, infinite
-            values, other units.
+        VadoseError: there are no rows, a column is missing or of the wrong type, a place is invalid, a sample is
+            repeated, or values are infinite or in other units.
     """
     _check_columns(predictions, asked)
     numbers = ["lat", "lon", ESTIMATE, STD, LABEL]
@@ -88,14 +87,14 @@ def check(predictions: pd.DataFrame, asked: str = "predictions") -> pd.DataFrame
 
 
 def is_complete(predictions: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows of a checked table have both an estimate and a label."""
+    """Return which rows of a checked table have both an estimate and a label."""
     return np.asarray(predictions[ESTIMATE].notna() & predictions[LABEL].notna())
 
 
 def by_sensor(table: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
-    """Return number of each row's sensor, and one row for each sensor with its mean `lat` and `lon` in degrees.
+    """Return the sensor number of each row, and one row per sensor with its mean `lat` and `lon` in degrees.
 
-    Sensors are numbered in the order of their names. Rows of one sensor that follow one another are looked at once.
+    Sensors are numbered in the order of their names. Consecutive rows of one sensor are processed together.
     """
     starts = np.zeros(len(table), dtype=bool)
     starts[:1] = True
@@ -128,7 +127,7 @@ def _check_columns(table: pd.DataFrame, asked: str) -> None:
         raise VadoseError(
             asked,
             f"It lacks {', '.join(absent)}; it has {', '.join(map(str, table.columns)) or 'no column'}",
-            f"Name the columns {', '.join(REQUIRED)}, and where known {', '.join(OPTIONAL)}",
+            f"Name the columns {', '.join(REQUIRED)}, and optionally {', '.join(OPTIONAL)}",
         )
     if table.empty:
         raise VadoseError(asked, "It has no rows", "Estimate at least one sample")
@@ -152,7 +151,9 @@ def _number(column: "pd.Series[Any]", asked: str) -> "pd.Series[float]":
     column = column.astype("float64")
     if np.isinf(column).any():
         raise VadoseError(
-            f"{asked}, column {column.name}", f"{np.isinf(column).sum()} values are infinite", "Write NaN where none is"
+            f"{asked}, column {column.name}",
+            f"{np.isinf(column).sum()} values are infinite",
+            "Write NaN for missing values",
         )
     return column
 
@@ -181,7 +182,7 @@ def _check_places(table: pd.DataFrame, asked: str) -> None:
         worst = table[~inside].iloc[0]
         raise VadoseError(
             f"{asked}, columns lat and lon",
-            f"{(~inside).sum()} rows have no place where cells exist, the first at {worst.lat:g} N {worst.lon:g} E",
+            f"{(~inside).sum()} rows are outside the grid of cells, the first at {worst.lat:g} N {worst.lon:g} E",
             f"Give degrees within {SOUTHERNMOST:g}..{NORTHERNMOST:g} N and -180..180 E",
         )
 
@@ -194,19 +195,19 @@ def _check_units(table: pd.DataFrame, asked: str) -> None:
         if least < (0 if name == STD else low):
             raise VadoseError(
                 f"{asked}, column {name}",
-                f"Its least value is {least:g}, which no soil moisture in m3 m-3 is",
-                "Write NaN in the place of fill values",
+                f"Its smallest value is {least:g}, impossible for soil moisture in m3 m-3",
+                "Write NaN instead of fill values",
             )
         if most > high:
             raise VadoseError(
                 f"{asked}, column {name}",
-                f"Its greatest value is {most:g}, so it is not in m3 m-3 but in % or mm",
+                f"Its largest value is {most:g}, so it is not in m3 m-3 but in % or mm",
                 "Divide % by 100, or mm by the depth of the layer in mm (50 for 0-5 cm)",
             )
 
 
 def _apart(table: pd.DataFrame) -> pd.DataFrame:
-    """Sensors of one name that measure at several places at one time are several: their places join their names."""
+    """Extend the names of sensors that measure at several places at one time by their places."""
     once = ~table.duplicated([*SAMPLE, "lat", "lon"], keep=False)
     several = table[table.duplicated(SAMPLE, keep=False) & once]
     if several.empty:
@@ -227,7 +228,7 @@ def _sorted(table: pd.DataFrame, asked: str) -> pd.DataFrame:
         row = table.iloc[int(np.argmax(twice))]
         raise VadoseError(
             asked,
-            f"{twice.sum()} samples stand there twice, the first at {'/'.join(row[SENSOR])} {row['time']}",
+            f"{twice.sum()} samples are repeated, the first at {'/'.join(row[SENSOR])} {row['time']}",
             "Keep one row for each sensor and time",
         )
     return table.reset_index(drop=True)

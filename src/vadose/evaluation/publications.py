@@ -1,4 +1,4 @@
-"""What other works have published, one YAML file a work: figures, and the setting that they hold for."""
+"""Published figures with their settings, one YAML file per publication."""
 
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
@@ -11,14 +11,14 @@ from vadose.errors import VadoseError
 from vadose.grid import Period
 from vadose.io.files import read_config
 
-Way = Literal["places", "random places", "times", "random samples", "no training", "not told"]
-"""What a model had not seen of the samples that it was judged on."""
+Way = Literal["places", "random places", "times", "random samples", "no training", "not stated"]
+"""Samples that were held out from training."""
 Score = Literal["r", "bias", "rmse", "ubrmse", "kge", "anomaly_r", "r2"]
-Over = Literal["mean", "median", "pooled", "stations", "not told"]
+Over = Literal["mean", "median", "pooled", "stations", "not stated"]
 """Mean or median over sensors; pooled: all samples as one series; stations: across stations."""
 
 Checked = Literal["abstract", "data page", "code README", "not re-read"]
-"""The public text in which the figures of a work were read a second time; without one they are not confirmed."""
+"""Public text in which the figures of a publication were read a second time; without one they are unconfirmed."""
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 Value = Annotated[float, Field(ge=-1000, le=1000)]
 
@@ -42,7 +42,7 @@ class Source(_Closed):
 
     @property
     def address(self) -> str:
-        """A link to it, empty where there is none."""
+        """Return a link to it, empty if there is none."""
         return self.url or (f"https://doi.org/{self.doi}" if self.doi else "")
 
 
@@ -61,7 +61,7 @@ class Region(_Closed):
     def _on_earth(self) -> "Region":
         west, south, east, north = self.box
         if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            raise ValueError(f"{self.name}: no box of west, south, east, north: {self.box}")
+            raise ValueError(f"{self.name}: not a box of west, south, east, north: {self.box}")
         return self
 
 
@@ -73,7 +73,7 @@ class Split(_Closed):
         text: the same in the publication's words.
     """
 
-    way: Way = "not told"
+    way: Way = "not stated"
     text: str = ""
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ class Figure(_Closed):
     """
 
     score: Score
-    over: Over = "not told"
+    over: Over = "not stated"
     value: Value
     to: Value | None = None
     deviation: Value | None = None
@@ -147,16 +147,16 @@ PUBLISHED = "published"
 
 
 def publications(folder: Path | None = None) -> tuple[Publication, ...]:
-    """Return the works of a folder, by the names of their files; those that come with the package without one.
+    """Return the publications in a folder, by file name; by default those in the package.
 
     Raises:
-        VadoseError: the folder holds none, or a file is no work.
+        VadoseError: the folder contains none, or a file is invalid.
     """
     place: Traversable = folder or files("vadose.evaluation").joinpath(PUBLISHED)
     held = sorted((f for f in place.iterdir() if f.name.endswith(".yaml")), key=_name) if place.is_dir() else []
     if not held:
         raise VadoseError(
-            f"published figures: {place}", "There is no YAML file", f"Name a folder of works, or '{PUBLISHED}'"
+            f"published figures: {place}", "There is no YAML file", f"Name a folder of publications, or '{PUBLISHED}'"
         )
     return tuple(_read(file) for file in held)
 
@@ -166,6 +166,6 @@ def _name(file: Traversable) -> str:
 
 
 def _read(file: Traversable) -> Publication:
-    asked, remedy = f"published figures: {file}", "Write a work as those of vadose/evaluation/published are"
+    asked, remedy = f"published figures: {file}", "Write a publication as in vadose/evaluation/published"
     with as_file(file) as path:
         return read_config(Publication, path, asked, remedy)

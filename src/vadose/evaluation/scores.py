@@ -1,4 +1,4 @@
-"""Scores of several products on the same samples, with all that was left out."""
+"""Scores of several products on their common samples, and what was left out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,19 +21,19 @@ HEADLINE = ("r", "ubrmse", "rmse", "bias")
 
 @dataclass(frozen=True, eq=False)
 class ProductScores:
-    """How one product scored.
+    """Scores of one product.
 
     Attributes:
-        name: what tables call it.
-        rows: number of rows of its table, by what became of them.
-        sensors: scores of each sensor on the matched samples, as `per_sensor` gives them; sensors that any product has
-            and no matched sample are there too, left out.
+        name: in tables.
+        rows: number of rows of its table, by use.
+        sensors: scores of each sensor on the matched samples, from `per_sensor`; sensors of any product without matched
+            samples are included as left out.
         skill: their `summary`.
         reliability: their `reliability`.
         own: scores of each sensor on all samples of the product.
         own_skill: their `summary`.
         differences: paired `differences`, first product minus this one, with `p_holm` and `p_over_places_holm`, their
-            p-values corrected (Holm) for all products that are compared with the first in this score; of no sensor for
+            p-values corrected (Holm) for all products that are compared with the first in this score; empty for
             the first.
         by_place: their `coverage_by`.
     """
@@ -51,14 +51,14 @@ class ProductScores:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How several products scored on the same samples.
+    """Scores of several products on their common samples.
 
     Attributes:
-        products: in the order in which they were named; differences are to the first.
+        products: in the given order; differences are relative to the first.
         samples: matched table of each product.
-        reference: scores of each sensor's own mean, which is no model.
-        min_samples: sensors with fewer matched samples have no scores.
-        bootstrap: how the intervals were made.
+        reference: scores of each sensor's own mean, which is not a model.
+        min_samples: smallest number of matched samples of a scored sensor.
+        bootstrap: settings of the intervals.
     """
 
     products: tuple[ProductScores, ...]
@@ -69,7 +69,7 @@ class Scores:
 
     @property
     def headline(self) -> pd.DataFrame:
-        """One row for each product and for the reference: counts, and each score of `HEADLINE` with its interval.
+        """Return one row per product and for the reference: counts, and each score of `HEADLINE` with its interval.
 
         Scores are means over sensors, and `<score>_over_places` means over places.
         """
@@ -81,15 +81,15 @@ class Scores:
 def score(
     products: Mapping[str, pd.DataFrame], *, min_samples: int = MIN_SAMPLES, bootstrap: Bootstrap | None = None
 ) -> Scores:
-    """Score named products on the samples that all of them have.
+    """Score named products on their common samples.
 
     Args:
-        products: table of predictions of each product, as `check` describes; the first is the one under judgement.
-        min_samples: sensors with fewer matched samples have no scores.
-        bootstrap: how the intervals are made.
+        products: prediction table of each product, as described by `check`; the first is the evaluated one.
+        min_samples: smallest number of matched samples of a scored sensor.
+        bootstrap: settings of the intervals.
 
     Raises:
-        VadoseError: tables that `check` or `matched` refuses, or no sensor with enough matched samples.
+        VadoseError: a table is invalid for `check` or `matched`, or no sensor has enough matched samples.
     """
     bootstrap = bootstrap or Bootstrap()
     tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
@@ -105,8 +105,8 @@ def score(
     if has_scores(first).empty:
         raise VadoseError(
             f"scores: sensors with at least {min_samples} matched samples",
-            f"There are {len(first)} sensors and the longest has {first['n'].max()} samples",
-            "Score more samples, or ask for fewer of them a sensor",
+            f"There are {len(first)} sensors, the longest with {first['n'].max()} samples",
+            "Score more samples, or ask for fewer of them per sensor",
         )
     made = [_product(name, tables[name], sensors[name], own[name], first, bootstrap) for name in tables]
     return Scores(
@@ -119,12 +119,12 @@ def score(
 
 
 def _same(table: pd.DataFrame, common: pd.DataFrame) -> bool:
-    """Whether all samples of a table are matched ones, its labels theirs."""
+    """Return whether all samples of a table are matched ones with the same labels."""
     return len(table) == len(common) and np.array_equal(table[LABEL].to_numpy(), common[LABEL].to_numpy())
 
 
 def _with_absent(sensors: pd.DataFrame, every: pd.DataFrame, min_samples: int) -> pd.DataFrame:
-    """Return the scores of sensors, and a row for each of `every` sensor that is not among them."""
+    """Return the scores of sensors, with a row for each of `every` sensor that is not among them."""
     absent = every[~every.set_index(SENSOR).index.isin(sensors.set_index(SENSOR).index)]
     rows = absent.assign(n=0, n_spread=0, left_out=f"0 samples, {min_samples} needed", note="")
     return pd.concat([sensors, rows]).sort_values(SENSOR, ignore_index=True)
@@ -152,7 +152,7 @@ def _product(
 
 
 def _corrected(products: Sequence[ProductScores]) -> list[ProductScores]:
-    """Return the same, p-values of each score corrected over products."""
+    """Return the products with p-values of each score corrected over products."""
     corrected = {
         f"{name}_holm": _holm(np.stack([product.differences[name].to_numpy() for product in products]))
         for name in ("p", "p_over_places")
@@ -167,7 +167,7 @@ def _corrected(products: Sequence[ProductScores]) -> list[ProductScores]:
 
 
 def _holm(p: Floats) -> Floats:
-    """P-values (products, scores) corrected over products."""
+    """Return p-values (products, scores) corrected over products."""
     return np.stack([holm(column) for column in p.T], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""What of a table of predictions was known to the model that made it."""
+"""Samples of a prediction table that the model was trained on."""
 
 from collections.abc import Mapping
 
@@ -8,17 +8,17 @@ from vadose.errors import VadoseError
 from vadose.evaluation.predictions import SENSOR
 
 SEEN_IN_TRAINING = "seen_in_training"
-"""Column, bool, that a table may have: the model had learned from the place of this row."""
+"""Optional column, bool: the model was trained on the place of this row."""
 
 
 def seen_notes(products: Mapping[str, pd.DataFrame]) -> list[str]:
-    """How many samples and sensors of each product were seen in training, a line for each product that tells.
+    """Return the numbers of samples and sensors seen in training, one line per product with this column.
 
     Args:
-        products: tables of predictions by name; those without the column `seen_in_training` are passed over.
+        products: prediction tables by name; those without the column `seen_in_training` are skipped.
 
     Raises:
-        VadoseError: the column holds something else than true and false.
+        VadoseError: the column has values other than true and false.
     """
     return [_note(name, table) for name, table in products.items() if SEEN_IN_TRAINING in table]
 

@@ -1,4 +1,4 @@
-"""Scores of each sensor, and of all sensors together."""
+"""Scores of each sensor, and their summary over sensors."""
 
 from collections.abc import Sequence
 
@@ -15,35 +15,36 @@ from vadose.evaluation.statistic import Floats, Moments, group_mean, group_ranks
 from vadose.evaluation.tally import MIN_SAMPLES, SPREAD, Tally
 
 SERIES = ["spearman", "anomaly_r", "anomaly_r_climatology"]
-"""Scores that need the whole series of a sensor, since they order its samples by value or time."""
+"""Scores that need the complete series of a sensor, since they order its samples by value or time."""
 SKILL = [*(metric.name for metric in METRICS), *SERIES]
 SCORES = [*SKILL, *SPREAD]
 BOUNDS = RANGES | dict.fromkeys(SERIES, (-1.0, 1.0)) | dict.fromkeys(SPREAD, (0.0, 1.0))
-"""What each score cannot leave, where there are such bounds."""
+"""Bounds of bounded scores."""
 LOW_COVERAGE = 0.7
-"""Coverage of the 90 % interval below which a stated spread is no guide at a sensor or place."""
+"""Coverage of the 90 % interval below which the standard deviation is useless at a sensor or place."""
 QUANTILES = (5, 25, 50, 75, 95)
 
 
 def per_sensor(predictions: pd.DataFrame, min_samples: int = MIN_SAMPLES) -> pd.DataFrame:
-    """Scores of every sensor of a table of predictions, over the samples that have both estimate and label.
+    """Score every sensor of a prediction table, over the samples with both estimate and label.
 
-    R, bias, errors, slope, KGE, CRPS and coverage are of `Tally`, which adds; those of `SERIES` need the whole series
-    of a sensor: a table too long for memory is scored a few sensors at a time, or by `Tally` without them.
+    R, bias, errors, slope, KGE, CRPS and coverage come from `Tally`, which is additive; those of `SERIES` need the
+    complete series of a sensor: a table too long for memory is scored a few sensors at a time, or by `Tally` without
+    them.
 
     Args:
-        predictions: a table as `check` describes.
-        min_samples: sensors with fewer samples have no scores; `left_out` says so.
+        predictions: a table as described by `check`.
+        min_samples: smallest number of samples of a scored sensor, see `left_out`.
 
     Returns:
-        One row for each sensor, none dropped: `network, station, sensor, lat, lon`, `n` samples, `n_spread` samples
-        with a spread, each score of `SCORES` (NaN where there is none), `n_effective` (independent samples that would
-        tell R as well, see `effective_samples`), `anomaly_samples` (median number in a window of 35 days; with
-        fewer than `FEWEST_IN_WINDOW` there is no anomaly R), `left_out` (why it has no scores, else empty)
-        and `note` (which of its series is constant, so that R does not exist).
+        One row per sensor, none dropped: `network, station, sensor, lat, lon`, `n` samples, `n_spread` samples with a
+            standard deviation, each score of `SCORES` (NaN if undefined), `n_effective` (number of independent samples
+            with the same information on R, see `effective_samples`), `anomaly_samples` (median number in a window of 35
+            days; with fewer than `FEWEST_IN_WINDOW` there is no anomaly R), `left_out` (reason for missing scores, else
+            empty) and `note` (which of its series is constant, so that R is undefined).
 
     Raises:
-        VadoseError: a table that `check` refuses, or fewer than 2 samples asked for.
+        VadoseError: the table is invalid for `check`, or fewer than 2 samples are requested.
     """
     frame = check(predictions)
     group, sensors = by_sensor(frame)
@@ -57,10 +58,10 @@ def per_sensor(predictions: pd.DataFrame, min_samples: int = MIN_SAMPLES) -> pd.
 
 
 def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict[str, Floats]:
-    """Scores that order the samples of a sensor.
+    """Return scores that order the samples of a sensor.
 
     Spearman's (1904, doi 10.2307/1412159) is Pearson's R of the ranks of both series, ties at their mean rank; the two
-    anomaly R are Pearson's of what the 35-day window or the climatology leaves (Entekhabi et al. 2010, doi
+    anomaly R are Pearson's of the departures from the 35-day window or the climatology (Entekhabi et al. 2010, doi
     10.1175/2010JHM1223.1).
     """
     p, t, time = (frame[name].to_numpy() for name in (ESTIMATE, LABEL, "time"))
@@ -81,24 +82,24 @@ def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict
 
 
 def has_scores(sensors: pd.DataFrame) -> pd.DataFrame:
-    """Return the sensors that have scores."""
+    """Return the sensors with scores."""
     return sensors[sensors["left_out"] == ""]
 
 
 def summary(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Unweighted mean and median over sensors, and mean over places, of each score of skill, with intervals.
+    """Return mean and median over sensors, and the mean over places, of each score of skill, with intervals.
 
-    The mean over places, first over the sensors of a place, is what a new place may expect: a site of many sensors is
-    one place.
+    The mean over places, first over the sensors of a place, is the expected score at a new place: a site of many
+    sensors is one place.
 
     Args:
-        sensors: as `per_sensor` gives it.
-        bootstrap: how the intervals are made.
+        sensors: from `per_sensor`.
+        bootstrap: settings of the intervals.
 
     Returns:
-        One row for each score, by its name: `sensors` that have it, `places` that hold them, `effective` places that
-        the mean over sensors rests on, `mean, median, over_places`, each with `_low` and `_high`, NaN where the
-        effective places are too few. The mean over sensors without R leaves out those where it does not exist.
+        One row per score, by name: `sensors` that have it, their number of `places`, `effective` places of the mean
+            over sensors, `mean, median, over_places`, each with `_low` and `_high`, NaN with too few effective places.
+            The mean over sensors leaves out sensors with an undefined R.
     """
     bootstrap = bootstrap or Bootstrap()
     there = has_scores(sensors)
@@ -108,14 +109,14 @@ def summary(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.Dat
 
 
 def reliability(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Mean over samples of the scores of the stated spread, with confidence intervals.
+    """Return the mean over samples of the scores of the standard deviation, with confidence intervals.
 
     Args:
-        sensors: as `per_sensor` gives it.
-        bootstrap: how the intervals are drawn.
+        sensors: from `per_sensor`.
+        bootstrap: settings of the intervals.
 
     Returns:
-        One row for each score of `SPREAD`: `samples`, `mean, mean_low, mean_high`; NaN where no spread was stated.
+        One row per score of `SPREAD`: `samples`, `mean, mean_low, mean_high`; NaN without standard deviations.
     """
     bootstrap = bootstrap or Bootstrap()
     there = has_scores(sensors)
@@ -128,28 +129,29 @@ def reliability(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd
 
 
 def figures(table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return the figures of a summary by the names of its rows and columns."""
+    """Return the values of a summary by the names of its rows and columns."""
     return {str(name): {str(c): float(v) for c, v in row.items()} for name, row in table.to_dict("index").items()}
 
 
 def names(sensors: pd.DataFrame) -> Sequence[str]:
-    """Each sensor as network/station/sensor."""
+    """Return each sensor as network/station/sensor."""
     return ["/".join(key) for key in sensors[SENSOR].itertuples(index=False)]
 
 
 def coverage_by(sensors: pd.DataFrame, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Coverage of the central interval of 90 % of the stated spread, sensor by sensor and place by place.
+    """Return the coverage of the central 90 % interval, sensor by sensor and place by place.
 
-    A mean over samples hides places where the spread is far too narrow. The coverage of a place is the mean over its
+    A mean over samples hides places with a far too small standard deviation. The coverage of a place is the mean over
+    its
     sensors.
 
     Args:
-        sensors: as `per_sensor` gives it.
-        bootstrap: what a place is.
+        sensors: from `per_sensor`.
+        bootstrap: size of a place.
 
     Returns:
-        Rows `sensor` and `place`: `number` with a stated spread, `mean`, share `under_70` whose coverage is below 0.7,
-        and quantiles `q05` to `q95`; NaN where no spread is stated.
+        Rows `sensor` and `place`: `number` with standard deviations, `mean`, share `under_70` with a coverage below
+        0.7, and quantiles `q05` to `q95`; NaN without standard deviations.
     """
     bootstrap = bootstrap or Bootstrap()
     there = has_scores(sensors).dropna(subset="coverage_90")

@@ -1,4 +1,4 @@
-"""Whether an estimate knows the wetter from the drier places: scores across sensors, date by date."""
+"""Scores in space: across sensors, date by date."""
 
 from dataclasses import dataclass
 
@@ -21,8 +21,7 @@ class Spatial:
     """Scores across sensors.
 
     Attributes:
-        dates: one row for each date: `date` (UTC), `sensors`, and each metric of `METRICS` over them; NaN where there
-            are too few.
+        dates: one row per date: `date` (UTC), `sensors`, and each metric of `METRICS` over them; NaN with too few.
         r: unweighted mean over dates of the correlation across sensors, with its interval over places.
     """
 
@@ -33,22 +32,22 @@ class Spatial:
 def spatial(predictions: pd.DataFrame, min_sensors: int = MIN_SENSORS, bootstrap: Bootstrap | None = None) -> Spatial:
     """Scores across sensors on each date, and the mean of R over dates.
 
-    R of a date is Pearson's over the sensors that have estimate and label on it, as in the evaluation of satellite
-    soil moisture against dense networks (Gruber et al. 2020, doi 10.1016/j.rse.2020.111806, section 4); several
-    samples of a sensor on one date are averaged first. The interval rests on the differences between places, each as a
-    whole series: the dates of one place are not independent.
+    R of a date is Pearson's over the sensors with estimate and label on it, as in the evaluation of satellite soil
+    moisture against dense networks (Gruber et al. 2020, doi 10.1016/j.rse.2020.111806, section 4); several samples of a
+    sensor on one date are averaged first. The interval comes from the differences between places, each as a complete
+    series: the dates of one place are not independent.
 
     Args:
-        predictions: a table as `check` describes.
-        min_sensors: dates with fewer sensors have no scores.
-        bootstrap: how the interval is drawn.
+        predictions: a table as described by `check`.
+        min_sensors: smallest number of sensors of a scored date.
+        bootstrap: settings of the interval.
 
     Raises:
-        VadoseError: a table that `check` refuses, or fewer than 3 sensors asked for.
+        VadoseError: the table is invalid for `check`, or fewer than 3 sensors are requested.
     """
     if min_sensors < 3:
         raise VadoseError(
-            f"spatial scores: at least {min_sensors} sensors a date", "R of two is 1 or -1", "Ask for 3 or more"
+            f"spatial scores: at least {min_sensors} sensors per date", "R of two is 1 or -1", "Ask for 3 or more"
         )
     table = check(predictions)
     sensor, places = by_sensor(table)
@@ -76,9 +75,10 @@ def _over_places(
     places: pd.DataFrame,
     bootstrap: Bootstrap,
 ) -> Interval:
-    """Mean over dates of R with its interval.
+    """Return the mean over dates of R with its interval.
 
-    A sensor's part in R of a date is zp zt - R (zp^2 + zt^2) / 2, where zp and zt are its standardised estimate and
+    The influence of a sensor on R of a date is zp zt - R (zp^2 + zt^2) / 2, where zp and zt are its standardised
+    estimate and
     label: the influence function of R (Devlin, Gnanadesikan and Kettenring 1975, doi 10.1093/biomet/62.3.531).
     """
     r = pearson_r(moments)

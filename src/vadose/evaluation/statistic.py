@@ -1,4 +1,4 @@
-"""Statistics that add: what is kept of many pairs of estimate and label, so that chunks give the same scores as one."""
+"""Additive statistics of pairs of estimate and label: scores of chunks agree with those of the whole."""
 
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -12,14 +12,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """Arrays of one entry for each group (sensor); two are equal where all of their values are."""
+    """Arrays with one entry per group (sensor); two are equal if all of their values are."""
 
     n: Floats
 
     def placed(self, at: NDArray[np.intp], groups: int) -> Self:
-        """Return the same among `groups` groups, its own at the numbers `at`; the others hold nothing, which is
-        zeros.
-        """
+        """Return the statistic among `groups` groups, with its own at the numbers `at`, and zeros for the others."""
         return type(self)(*(_scattered(values, at, groups) for values in self._arrays()))
 
     def __eq__(self, other: object) -> bool:
@@ -35,7 +33,7 @@ class Statistic:
 
 @dataclass(frozen=True, eq=False)
 class Means(Statistic):
-    """Sums of one value of each sample, such as a score of its stated spread; NaN is not counted.
+    """Sums of one value per sample, such as a score of its standard deviation, without NaN.
 
     Attributes:
         n: number of values.
@@ -46,7 +44,7 @@ class Means(Statistic):
 
     @classmethod
     def of(cls, values: Floats, group: NDArray[np.intp], groups: int) -> Self:
-        """Return sums of values, each of which belongs to one of `groups` groups."""
+        """Return sums of values by group, of `groups` groups."""
         there = np.isfinite(values)
         n = np.bincount(group[there], minlength=groups).astype(np.float64)
         return cls(n, np.bincount(group[there], values[there], groups).astype(np.float64))
@@ -57,21 +55,21 @@ class Means(Statistic):
 
     @property
     def mean(self) -> Floats:
-        """Mean of each group, NaN where it has no value."""
+        """Return the mean of each group, NaN without values."""
         return np.where(self.n > 0, self.total / np.maximum(self.n, 1), np.nan)
 
 
 @dataclass(frozen=True, eq=False)
 class Moments(Statistic):
-    """Counts, means and centred sums of pairs (p, t) = (estimate, label), one entry for each group (sensor).
+    """Counts, means and centred sums of pairs (p, t) = (estimate, label), one entry per group (sensor).
 
-    Sums are of departures from the group's own mean, in double precision, and two sets of pairs are joined by the
-    update of Chan, Golub and LeVeque (1982, doi 10.1007/978-3-642-51461-6_3), so nothing cancels. The sum of squares
-    of p - t is kept too: as a difference of the others it would lose its digits where p and t are close.
+    Sums are of departures from the group's own mean, in double precision, and two sets of pairs are merged by the
+    update of Chan, Golub and LeVeque (1982, doi 10.1007/978-3-642-51461-6_3), without cancellation. The sum of squares
+    of p - t is stored too: as a difference of the others it would lose precision if p and t are close.
 
     Attributes:
         n: number of pairs.
-        p, t: means; 0 where there are no pairs.
+        p, t: means; 0 without pairs.
         pp, tt, pt: sums of squared departures and of their products.
         dd: sum of squared departures of p - t.
     """
@@ -85,7 +83,7 @@ class Moments(Statistic):
 
     @classmethod
     def of(cls, p: Floats, t: Floats, group: NDArray[np.intp], groups: int) -> Self:
-        """Moments of finite pairs, each of which belongs to one of `groups` groups."""
+        """Return moments of finite pairs by group, of `groups` groups."""
         n = np.bincount(group, minlength=groups).astype(np.float64)
         p_mean, p_rest = _centred(p, group, n)
         t_mean, t_rest = _centred(t, group, n)
@@ -95,11 +93,11 @@ class Moments(Statistic):
 
     @classmethod
     def about(cls, p: float, t: float, n: Floats, sums: Floats) -> Self:
-        """Moments from sums of departures from one point near all the means.
+        """Return moments from sums of departures from one point near all the means.
 
         Args:
             p, t: the point.
-            n: number of pairs of each group.
+            n: number of pairs per group.
             sums: of p', t', p'^2, t'^2, p' t' and (p' - t')^2, where p' and t' depart from the point: (groups, 6).
         """
         p_mean, t_mean, pp, tt, pt, dd = (sums / np.maximum(n, 1)[:, np.newaxis]).T
@@ -108,7 +106,7 @@ class Moments(Statistic):
         return cls(n, p + p_mean, t + t_mean, *squares)
 
     def __add__(self, other: Self) -> Self:
-        """Moments of the pairs of both, group by group."""
+        """Return moments of the pairs of both, group by group."""
         n = self.n + other.n
         share = other.n / np.maximum(n, 1)
         dp, dt = other.p - self.p, other.t - self.t
@@ -125,12 +123,12 @@ class Moments(Statistic):
 
 
 def group_mean(values: Floats, group: NDArray[np.intp], groups: int) -> Floats:
-    """Mean of the finite values of each group, NaN where a group has none."""
+    """Return the mean of the finite values of each group, NaN without any."""
     return Means.of(values, group, groups).mean
 
 
 def group_ranks(values: Floats, group: NDArray[np.intp]) -> Floats:
-    """Rank of each value among those of its group, from 1; equal values share the mean of their ranks.
+    """Return the rank of each value within its group, from 1; equal values share the mean of their ranks.
 
     Args:
         values: finite.

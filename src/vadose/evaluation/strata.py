@@ -1,4 +1,4 @@
-"""Strata: the classes into which samples fall, each told by columns that a table of predictions may have."""
+"""Strata: classes of samples by optional columns of a prediction table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from vadose.evaluation.texture import texture_class
 from vadose.registry import SOURCES, SPECS, Quality
 
 DISTANCE = "distance_to_training_km"
-"""Column that a table may have: how far the nearest place lies that the model of this row learned from."""
+"""Optional column: distance to the nearest training place of the row's model, km."""
 
 _SEASONS = ("winter", "spring", "summer", "autumn")
 _COVERS = {
@@ -42,16 +42,16 @@ _COVERS = {
     21: "water",
     22: "snow and ice",
 }
-"""Of the codes of ESA CCI land cover, by their tens (Land Cover CCI Product User Guide 2.0, 2017, table 3-1)."""
+"""Names of the codes of ESA CCI land cover, by their tens (Land Cover CCI Product User Guide 2.0, 2017, table 3-1)."""
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """A way to part samples.
+    """A stratification of samples.
 
     Attributes:
-        title: what tables call it.
-        columns: that it reads beside those of every table.
+        title: in tables.
+        columns: inputs besides the standard columns of every table.
         of: from a checked table with these columns to the class of each row, classes in their order, NaN for none.
     """
 
@@ -65,28 +65,28 @@ def _text(column: str) -> Callable[[pd.DataFrame], pd.Categorical]:
 
 
 def _categories(words: "pd.Series[Any]") -> pd.Categorical:
-    """Classes by name; an empty word is none."""
+    """Return classes by name; an empty name is missing."""
     return pd.Categorical(words.where(words != ""))
 
 
 def _numbers(column: "pd.Series[Any]", whole: bool = False) -> NDArray[np.float64]:
-    """Numbers of a column that a table may have.
+    """Return the numbers of an optional column.
 
     Raises:
-        VadoseError: it holds something else, or parts of numbers where whole ones are asked for.
+        VadoseError: it has other values, or fractions where whole numbers are required.
     """
     asked = f"predictions: column {column.name}"
     try:
         values = np.asarray(column.astype("float64"), np.float64)
     except (ValueError, TypeError) as error:
-        raise VadoseError(asked, f"It holds no numbers ({error})", "Give numbers, or leave the column out") from error
+        raise VadoseError(asked, f"It is not numeric ({error})", "Give numbers, or leave the column out") from error
     if whole and (values != np.floor(values)).any():
-        raise VadoseError(asked, "It does not hold a whole number in every row", "Give them, or leave the column out")
+        raise VadoseError(asked, "It has no whole number in some rows", "Give them, or leave the column out")
     return values
 
 
 def _coded(codes: NDArray[np.integer], names: Sequence[str]) -> "pd.Categorical[Any]":
-    """Classes by their number among names, -1 for none."""
+    """Return classes by their index among names, -1 for missing."""
     return pd.Categorical.from_codes(codes.astype(np.int64), dtype=pd.CategoricalDtype(list(names)))
 
 
@@ -167,10 +167,10 @@ DIMENSIONS = (
     Dimension("land cover (ESA CCI)", ("land_cover",), _cover),
     Dimension("soil texture (USDA)", ("sand", "silt", "clay"), _texture),
     Dimension("season", (), _season),
-    Dimension("wetness of the moment, thirds of each sensor's own readings", (), _wetness),
+    Dimension("wetness at the time, thirds of each sensor's own readings", (), _wetness),
     _bins(DISTANCE, (10, 50, 100, 500), " km"),
-    Dimension("sources, moment and history", ("absent",), _sources("absent")),
-    Dimension("sources of the moment", ("quality",), _sources("quality")),
+    Dimension("sources at the time and in the history", ("absent",), _sources("absent")),
+    Dimension("sources at the time", ("quality",), _sources("quality")),
     _bins("elevation", (300, 1000, 2000), " m"),
     _bins("slope", (2, 5, 15), "°"),
     _bins("urban_share", (0.01, 0.1), ""),
@@ -179,10 +179,10 @@ DIMENSIONS = (
 
 
 def classes_of(table: pd.DataFrame) -> "dict[str, pd.Series[Any]]":
-    """Return the class of each row in every dimension whose columns a checked table has and that parts it at all.
+    """Return the class of each row in every stratification with its columns and more than one class.
 
     Returns:
-        By the titles of the dimensions: categorical in the order of the classes, NaN where a row has none.
+        By title: categorical in the order of the classes, NaN for missing.
     """
     found = {}
     for dimension in DIMENSIONS:

@@ -1,4 +1,4 @@
-"""Scores of the samples of each class."""
+"""Scores by class of samples."""
 
 from collections.abc import Mapping
 
@@ -15,19 +15,19 @@ SHOWN = {"r": pearson_r, "ubrmse": ubrmse, "rmse": rmse}
 
 
 def stratified(tables: Mapping[str, pd.DataFrame], min_samples: int, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Scores of each class of samples.
+    """Score each class of samples.
 
     Args:
-        tables: of each product, matched: the same samples in the same order. A column that parts samples is taken from
+        tables: of each product, matched: the same samples in the same order. A column of a stratification comes from
             the first product that has it.
-        min_samples: of a class, for a sensor to be scored in it.
-        bootstrap: how the intervals are made.
+        min_samples: smallest number of samples of a class for a sensor to be scored in it.
+        bootstrap: settings of the intervals.
 
     Returns:
-        One row for each dimension, class and product: `stratum`, `class`, `product`, `sensors` and `samples` scored,
-        `too_few` sensors left out, `places` that hold the sensors, `effective` places that their mean rests on, and
-        `r, ubrmse, rmse`, over sensors and, `<score>_over_places`, over places, each with `_low` and `_high`; NaN where
-        no sensor is scored.
+        One row per stratification, class and product: `stratum`, `class`, `product`, scored `sensors` and `samples`,
+            `too_few` sensors left out, number of `places`, `effective` places of the mean over sensors, and `r, ubrmse,
+            rmse`, over sensors and, `<score>_over_places`, over places, each with `_low` and `_high`; NaN if no sensor
+            is scored.
     """
     whole = pd.concat([next(iter(tables.values())), *_more(tables)], axis=1)
     group, sensors = by_sensor(whole)
@@ -49,7 +49,7 @@ _FIGURES = [f"{score}{over}{end}" for score in SHOWN for over in ("", "_over_pla
 
 
 def _more(tables: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
-    """Columns that the first product lacks, from the first other that has them."""
+    """Return columns missing in the first product, from the first other product that has them."""
     known = set(next(iter(tables.values())).columns)
     found = []
     for table in tables.values():

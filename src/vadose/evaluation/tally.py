@@ -1,4 +1,4 @@
-"""What is kept of each sensor of a table, so that tables read in chunks, or by many workers, add to the same scores."""
+"""Additive statistics per sensor of a prediction table, for tables read in chunks or in parallel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ SPREAD = ["crps", *(f"coverage_{level}" for level in LEVELS)]
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """Statistics of every sensor of a table of predictions, over the samples that have both estimate and label.
+    """Statistics of every sensor of a prediction table, over the samples with both estimate and label.
 
-    `Tally.of(a) + Tally.of(b)` is `Tally.of` both tables together, to rounding, so that a table of any length is
-    scored in little memory: `sum(map(Tally.of, chunks), Tally.empty())`, or a fold of a Dask bag. A sample that stands
-    in two chunks counts twice: only within one table are duplicates seen.
+    `Tally.of(a) + Tally.of(b)` equals `Tally.of` both tables together, up to rounding, so that a table of any length is
+    scored in little memory: `sum(map(Tally.of, chunks), Tally.empty())`, or a fold of a Dask bag. A sample in two
+    chunks counts twice: duplicates are detected only within one table.
 
     Attributes:
         sensors: `network, station, sensor`, one row each, in the order of their names.
@@ -43,17 +43,17 @@ class Tally:
 
     @classmethod
     def of(cls, predictions: pd.DataFrame) -> Self:
-        """Tally of a table as `check` describes.
+        """Return the tally of a table as described by `check`.
 
         Raises:
-            VadoseError: a table that `check` refuses.
+            VadoseError: the table is invalid for `check`.
         """
         table = check(predictions)
         return cls.of_groups(table, *by_sensor(table))
 
     @classmethod
     def of_groups(cls, table: pd.DataFrame, group: NDArray[np.intp], sensors: pd.DataFrame) -> Self:
-        """Tally of a checked table whose sensors are numbered as `by_sensor` does."""
+        """Return the tally of a checked table with sensors numbered by `by_sensor`."""
         count, used = len(sensors), is_complete(table)
         rows = np.bincount(group, minlength=count).astype(np.float64)
         p, t, std = (table[name].to_numpy()[used] for name in (ESTIMATE, LABEL, STD))
@@ -68,14 +68,14 @@ class Tally:
 
     @classmethod
     def empty(cls) -> Self:
-        """Tally of nothing."""
+        """Return an empty tally."""
         none, group = np.zeros(0), np.zeros(0, np.intp)
         sensors = pd.DataFrame({name: pd.Series([], dtype="str") for name in SENSOR})
         uncertainty = {name: Means.of(none, group, 0) for name in spread_scores(none, none, none)}
         return cls(sensors, none, none, none, Moments.of(none, none, group, 0), uncertainty)
 
     def __add__(self, other: Self) -> Self:
-        """Tally of both tables."""
+        """Return the tally of both tables."""
         if self.sensors.equals(other.sensors):
             return self._with(other)
         both = pd.concat([self.sensors, other.sensors], ignore_index=True).groupby(SENSOR, sort=True)
@@ -85,19 +85,19 @@ class Tally:
         return self._placed(at[:number], sensors)._with(other._placed(at[number:], sensors))
 
     def scores(self, min_samples: int = MIN_SAMPLES) -> pd.DataFrame:
-        """Scores of every sensor that need no whole series.
+        """Return the scores of every sensor that do not need complete series.
 
         Args:
-            min_samples: sensors with fewer samples have no scores.
+            min_samples: smallest number of samples of a scored sensor.
 
         Returns:
-            As `per_sensor` does, without the scores that order samples by value or time.
+            As from `per_sensor`, without the scores that order samples by value or time.
 
         Raises:
-            VadoseError: fewer than 2 samples asked for.
+            VadoseError: fewer than 2 samples are requested.
         """
         if min_samples < 2:
-            raise VadoseError(f"scores: at least {min_samples} samples a sensor", "R needs 2", "Ask for 2 or more")
+            raise VadoseError(f"scores: at least {min_samples} samples per sensor", "R needs 2", "Ask for 2 or more")
         few = self.moments.n < min_samples
         scores = {metric.name: metric.of(self.moments) for metric in METRICS}
         scores |= {name: self.uncertainty[name].mean for name in SPREAD}
@@ -112,13 +112,13 @@ class Tally:
         )
 
     def _with(self, other: Self) -> Self:
-        """Tally of both, of which the sensors are the same."""
+        """Return the tally of both, with the same sensors."""
         uncertainty = {name: means + other.uncertainty[name] for name, means in self.uncertainty.items()}
         places = (self.rows + other.rows, self.lat + other.lat, self.lon + other.lon)
         return type(self)(self.sensors, *places, self.moments + other.moments, uncertainty)
 
     def _placed(self, at: NDArray[np.intp], sensors: pd.DataFrame) -> Self:
-        """Return the same among more sensors."""
+        """Return the tally among more sensors."""
         places = (self.rows, self.lat, self.lon)
         rows, lat, lon = (np.bincount(at, values, len(sensors)).astype(np.float64) for values in places)
         uncertainty = {name: means.placed(at, len(sensors)) for name, means in self.uncertainty.items()}

@@ -1,4 +1,4 @@
-"""How sure the scores of one sensor are, and the difference of two products at it: blocks of time drawn again."""
+"""Sampling uncertainty in time of the scores of single sensors and of differences, by a block bootstrap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +25,16 @@ _FIGURES = ("", "_low", "_high", "_p")
 
 @dataclass(frozen=True, eq=False)
 class TemporalIntervals:
-    """What a bootstrap of blocks of time says of every sensor.
+    """Results of a block bootstrap in time for every sensor.
 
     Attributes:
-        sensors: by product: `network, station, sensor, lat, lon, n, n_effective, block` (samples in a block) and each
-            metric of `METRICS` with `_low` and `_high`; NaN where a sensor has too few samples or no such score.
+        sensors: by product: `network, station, sensor, lat, lon, n, n_effective, block` (samples per block) and each
+            metric of `METRICS` with `_low` and `_high`; NaN with too few samples or an undefined score.
         differences: by each product but the first, the first minus it: `network, station, sensor, lat, lon, n` and
             each metric with `_low`, `_high` and `_p`, the two-sided p-value.
-        means: one row for each product, and for the first minus each other, and metric: `product, minus` (empty where
-            none), `score, sensors, mean, low, high, p` (of a difference), chance in time and between places counted.
+        means: one row per product, and per difference of the first from another, and metric: `product, minus` (empty if
+            none), `score, sensors, mean, low, high, p` (of a difference), with sampling in time and differences between
+            places.
     """
 
     sensors: Mapping[str, pd.DataFrame]
@@ -44,23 +45,24 @@ class TemporalIntervals:
 def temporal_bootstrap(
     products: Mapping[str, pd.DataFrame], min_samples: int = MIN_SAMPLES, bootstrap: Bootstrap | None = None
 ) -> TemporalIntervals:
-    """Intervals of every sensor's scores from a circular block bootstrap in time, and of their means over sensors.
+    """Return intervals of every sensor's scores from a circular block bootstrap in time, and of their means over
+    sensors.
 
-    Samples that follow one another are alike, so that draws of single samples give intervals far too narrow. Blocks
-    are as long as `common_block_length` says; the same ones are drawn for all products, so that differences are paired.
+    Consecutive samples are correlated, so that resampling single samples gives far too narrow intervals. The block
+    length comes from `common_block_length`; the same blocks are drawn for all products, so that differences are paired.
     A sensor's draws depend on its name and the seed alone: tables scored a few sensors at a time have the same
     intervals.
 
-    The mean over sensors has its interval from the differences between places (`over_places`). Scores of sensors differ
-    by chance in time already, so that these count it; the error is at least what chance in time alone makes of it.
+    The mean over sensors has its interval from the differences between places (`over_places`), which include the
+    sampling variation in time; the error is at least that of sampling in time alone.
 
     Args:
-        products: table of predictions of each product, as `check` describes; they are matched first.
-        min_samples: sensors with fewer matched samples have no scores.
+        products: prediction table of each product, as described by `check`; they are matched first.
+        min_samples: smallest number of matched samples of a scored sensor.
         bootstrap: level, draws, seed and places.
 
     Raises:
-        VadoseError: tables that `matched` refuses.
+        VadoseError: a table is invalid for `matched`.
     """
     bootstrap = bootstrap or Bootstrap()
     tables = matched(products)
@@ -104,7 +106,7 @@ class _Series:
         return blocks(int(self.n[sensor]), int(self.length[sensor]))
 
     def resampled(self, sensor: int, bootstrap: Bootstrap, contrasts: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Every score and difference of a sensor, and their draws: (figures,) and (draws, figures)."""
+        """Return every score and difference of a sensor, and their draws: (figures,) and (draws, figures)."""
         samples = slice(self.bounds[sensor], self.bounds[sensor + 1])
         label, estimates = self.label[samples], [p[samples] for p in self.estimates]
         rng = generator(bootstrap.seed, names(self.places.iloc[[sensor]])[0])
@@ -115,20 +117,20 @@ class _Series:
 
 
 def _contrasts(products: int) -> NDArray[np.intp]:
-    """Each product, then the first minus each other: (contrasts, products)."""
+    """Return each product, then the first minus each other: (contrasts, products)."""
     own = np.eye(products, dtype=np.intp)
     return np.concatenate([own, own[:1] - own[1:]])
 
 
 def _scores(moments: Sequence[Moments], contrasts: NDArray[np.intp]) -> Floats:
-    """All metrics of all contrasts: (groups, contrasts x metrics)."""
+    """Return all metrics of all contrasts: (groups, contrasts x metrics)."""
     by_product = np.stack([[metric.of(m) for metric in METRICS] for m in moments])
     parts = [sum((row[p] * by_product[p] for p in np.flatnonzero(row)), 0.0) for row in contrasts]
     return np.concatenate([np.asarray(part) for part in parts]).T
 
 
 def _figures(values: Floats, draws: Floats, number: int, level: float) -> Floats:
-    """Value, interval and p-value of each figure of a sensor: (4, figures)."""
+    """Return value, interval and p-value of each figure of a sensor: (4, figures)."""
     out = tail(level, number)
     there = np.isfinite(values)
     found = np.full((4, len(values)), np.nan)
@@ -143,7 +145,7 @@ def _figures(values: Floats, draws: Floats, number: int, level: float) -> Floats
 
 @dataclass(frozen=True, eq=False)
 class _Means:
-    """Every figure of each sensor, and its variance by chance in time: (figures, sensors)."""
+    """All figures of each sensor, and their sampling variance in time: (figures, sensors)."""
 
     lat: Floats
     lon: Floats
@@ -156,7 +158,7 @@ class _Means:
         return cls(lat, lon, np.full((figures, len(chosen)), np.nan), np.zeros((figures, len(chosen))))
 
     def take(self, place: int, values: Floats, draws: Floats) -> None:
-        """Keep a sensor's figures."""
+        """Add a sensor's figures."""
         self.values[:, place] = values
         there = np.isfinite(draws)
         number = np.maximum(there.sum(axis=0), 1)
@@ -165,7 +167,7 @@ class _Means:
         self.sampling_variance[:, place] = np.where(there, (kept - mean) ** 2, 0.0).sum(axis=0) / number
 
     def table(self, products: Sequence[str], contrasts: NDArray[np.intp], bootstrap: Bootstrap) -> pd.DataFrame:
-        """One row for each contrast and metric."""
+        """Return one row per contrast and metric."""
         rows = []
         for place, (contrast, score) in enumerate(product(contrasts, SCORED)):
             there = np.isfinite(self.values[place])
@@ -195,7 +197,7 @@ def _tables(
 
 
 def _columns(figures: Floats) -> dict[str, Floats]:
-    """Columns of each metric with its interval: figures are (kinds, metrics, sensors)."""
+    """Return columns of each metric with its interval: figures are (kinds, metrics, sensors)."""
     return {
         f"{name}{end}": figures[kind, place]
         for place, name in enumerate(SCORED)

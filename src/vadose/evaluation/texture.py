@@ -1,4 +1,4 @@
-"""Texture classes of soil."""
+"""Soil texture classes."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from vadose.evaluation.statistic import Floats
 
 
 def texture_class(sand: Floats, silt: Floats, clay: Floats) -> "pd.Series[str]":
-    """Return the twelve classes of the USDA (Soil Survey Manual, 2017, chapter 3), "" where the three do not add up to
+    """Return the twelve classes of the USDA (Soil Survey Manual, 2017, chapter 3), "" where the fractions do not sum to
     one.
 
     Args:
@@ -22,7 +22,7 @@ def texture_class(sand: Floats, silt: Floats, clay: Floats) -> "pd.Series[str]":
 
 
 def _classes(s: Floats, i: Floats, c: Floats) -> dict[str, NDArray[np.bool_]]:
-    """Bounds of the classes, the first that holds."""
+    """Return conditions of the classes, of which the first that applies is used."""
     return {
         "sand": i + 1.5 * c < 0.15,
         "loamy sand": i + 2 * c < 0.30,

@@ -1,4 +1,4 @@
-"""Whether the stated spread is true: coverage of intervals and the continuous ranked probability score, by sample."""
+"""Scores of the standard deviation: coverage of intervals and the continuous ranked probability score, by sample."""
 
 import numpy as np
 from scipy.special import erf, ndtri
@@ -6,19 +6,19 @@ from scipy.special import erf, ndtri
 from vadose.evaluation.statistic import Floats
 
 LEVELS = (50, 80, 90, 95)
-"""Central intervals whose coverage is counted, in %."""
+"""Central intervals whose coverage is computed, %."""
 
 
 def spread_scores(mean: Floats, std: Floats, truth: Floats) -> dict[str, Floats]:
-    """Return the scores of each sample by their names: `crps` and the coverage of each of `LEVELS`."""
+    """Return the scores of each sample by name: `crps` and the coverage of each of `LEVELS`."""
     coverage = {f"coverage_{level}": covered(mean, std, truth, level) for level in LEVELS}
     return {"crps": crps_gaussian(mean, std, truth)} | coverage
 
 
 def covered(mean: Floats, std: Floats, truth: Floats, percent: float) -> Floats:
-    """1 where the truth lies in the central interval of a Gaussian, 0 where it does not, NaN without a spread.
+    """Return 1 where the truth is in the central interval of a Gaussian, 0 where it is not, NaN without a std.
 
-    With z the quantile of the standard Gaussian at (1 + percent / 100) / 2: |truth - mean| <= z spread. A true spread
+    With z the quantile of the standard Gaussian at (1 + percent / 100) / 2: |truth - mean| <= z std. A correct std
     covers `percent` % of the samples (Gneiting, Balabdaoui and Raftery 2007, doi 10.1111/j.1467-9868.2007.00587.x).
     """
     half = ndtri(0.5 + percent / 200) * std
@@ -26,9 +26,9 @@ def covered(mean: Floats, std: Floats, truth: Floats, percent: float) -> Floats:
 
 
 def crps_gaussian(mean: Floats, std: Floats, truth: Floats) -> Floats:
-    """Continuous ranked probability score of a Gaussian, m3 m-3: the smaller the better, |mean - truth| at spread 0.
+    """Return the continuous ranked probability score of a Gaussian, m3 m-3; smaller is better, |mean - truth| at std 0.
 
-    With z = (truth - mean) / spread: spread (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi)), Gneiting et al. (2005,
+    With z = (truth - mean) / std: std (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi)), Gneiting et al. (2005,
     doi 10.1175/MWR2904.1), equation 5.
     """
     error = np.abs(truth - mean)

@@ -1,4 +1,4 @@
-"""All that a scorecard tells, computed once for its page, its Markdown and its JSON."""
+"""Content of a scorecard, computed once for its page, its Markdown and its JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,19 +17,19 @@ from vadose.report.extra_scores import FURTHER, extra_scores_markdown
 from vadose.report.literature import benchmark_markdown
 from vadose.report.strata import strata_markdown
 
-STRATA = "Scores by kind of ground, season and sources"
-BENCHMARK = "Beside published works"
+STRATA = "Scores by land cover, season and sources"
+BENCHMARK = "Comparison with published works"
 
 
 @dataclass(frozen=True)
 class ReportText:
-    """What a scorecard says beside its figures.
+    """Text of a scorecard besides its figures.
 
     Attributes:
         title: its heading.
-        notes: statements of what the figures rest on: the split, the period, the input.
-        notice: a warning above all figures, such as that data are simulated; empty for none.
-        chapters: more of it, Markdown by heading.
+        notes: basis of the figures: the split, the period, the input.
+        notice: warning above all figures, such as that data are simulated; empty for none.
+        chapters: further chapters, Markdown by heading.
     """
 
     title: str
@@ -40,15 +40,15 @@ class ReportText:
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """What a scorecard tells.
+    """Content of a scorecard.
 
     Attributes:
-        words: beside the figures.
-        scores: what `score` gives.
-        strata: what `stratified` gives.
-        benchmark: published works beside the first product.
-        across: what `spatial` gives, by product.
-        time: what `temporal_bootstrap` gives.
+        words: text besides the figures.
+        scores: from `score`.
+        strata: from `stratified`.
+        benchmark: comparison of the first product with publications.
+        across: from `spatial`, by product.
+        time: from `temporal_bootstrap`.
     """
 
     words: ReportText
@@ -68,10 +68,10 @@ class ReportData:
         works: Sequence[Publication] = (),
         setting: Setting | None = None,
     ) -> "ReportData":
-        """Score named products on the samples that all of them have.
+        """Score named products on their common samples.
 
         Raises:
-            VadoseError: what `score` refuses.
+            VadoseError: raised by `score`.
         """
         scores = score(products, min_samples=min_samples, bootstrap=bootstrap)
         strata = stratified(scores.samples, min_samples, scores.bootstrap)
@@ -83,12 +83,12 @@ class ReportData:
 
     @property
     def extra_scores(self) -> str:
-        """Other scores, Markdown."""
+        """Return other scores, Markdown."""
         return extra_scores_markdown(self.scores, self.across, self.time)
 
     @property
     def chapters(self) -> dict[str, str]:
-        """The chapters that were given, and those of other scores, strata and published works, Markdown by heading."""
+        """Return the given chapters, and those of other scores, strata and publications, Markdown by heading."""
         own = {STRATA: strata_markdown(self.strata)} if len(self.strata) else {}
         beside_works = {BENCHMARK: benchmark_markdown(self.benchmark)} if self.benchmark else {}
         return {FURTHER: self.extra_scores, **self.words.chapters, **own, **beside_works}

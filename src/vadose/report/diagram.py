@@ -1,4 +1,4 @@
-"""The reliability diagram: how often the truth lies within an interval that is said to hold it so often."""
+"""Reliability diagram: observed coverage of intervals against their nominal coverage."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,21 +13,21 @@ from vadose.evaluation.uncertainty import LEVELS
 from vadose.report.text import shown
 
 STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"))
-"""Colours that colour-blind readers tell apart (Okabe & Ito 2008), and marks that print does."""
+"""Colours for colour-blind readers (Okabe & Ito 2008), and markers for print."""
 
 
 def stated(products: Sequence[ProductScores]) -> list[ProductScores]:
-    """Return the products that state a spread."""
+    """Return the products with standard deviations."""
     return [product for product in products if figures(product.reliability)["crps"]["samples"]]
 
 
 def reliability_diagram(products: Sequence[ProductScores], path: Path, notice: str) -> None:
-    """Draw the coverage of central intervals against what they are said to hold, as PNG.
+    """Draw the observed coverage of central intervals against the nominal one, as PNG.
 
     Args:
-        products: some that state a spread.
+        products: with standard deviations.
         path: of the picture.
-        notice: a warning above it; empty for none.
+        notice: warning above it; empty for none.
     """
     figure, axes = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
     draw_reliability(axes, products)
@@ -37,7 +37,7 @@ def reliability_diagram(products: Sequence[ProductScores], path: Path, notice: s
 
 
 def draw_reliability(axes: Axes, products: Sequence[ProductScores]) -> None:
-    """Draw it into axes."""
+    """Draw the diagram into axes."""
     axes.plot((40, 100), (40, 100), color="0.6", linewidth=1, label="true")
     for place, (product, (colour, mark)) in enumerate(zip(products, STYLES * len(products), strict=False)):
         rows = [figures(product.reliability)[f"coverage_{level}"] for level in LEVELS]
@@ -45,6 +45,6 @@ def draw_reliability(axes: Axes, products: Sequence[ProductScores]) -> None:
         levels = np.array(LEVELS) + 0.6 * (place - (len(products) - 1) / 2)
         error = np.clip([mean - low, high - mean], 0, None)
         axes.errorbar(levels, mean, error, label=shown(product.name), color=colour, marker=mark, lw=1, capsize=2)
-    axes.set(xlim=(45, 100), xlabel="interval of the stated spread, %", ylabel="samples within it, %")
+    axes.set(xlim=(45, 100), xlabel="stated interval, %", ylabel="samples within it, %")
     axes.grid(color="0.92")
     axes.legend(fontsize="small", frameon=False)

@@ -1,4 +1,4 @@
-"""More scores than the headline has, and intervals that count chance in time."""
+"""Scores besides the headline, and intervals with sampling variation in time."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from vadose.evaluation.spatial import Spatial
 from vadose.evaluation.temporal import TemporalIntervals
 from vadose.report.text import counted, interval, markdown_table, number
 
-FURTHER = "Other scores, and chance in time"
+FURTHER = "Other scores, and sampling in time"
 OTHERS = {
     "spearman": "Spearman's R",
     "anomaly_r": "R of anomalies, 35 days",
@@ -24,22 +24,22 @@ OTHERS = {
 }
 MEANING = (
     "Means over sensors, brackets from the differences between places. Anomalies are departures from a window of 35 "
-    "days around the sample, {window}, or from the sensor's own mean of the season. R in space: of the sensors on one "
-    "date, the mean over dates; none where no date has ten sensors."
+    "days around the sample, {window}, or from the sensor's own seasonal mean. R in space: of the sensors on one "
+    "date, the mean over dates; none if no date has ten sensors."
 )
 IN_TIME = (
-    "Means over sensors whose intervals are nowhere narrower than chance in time makes them, from blocks of time drawn "
-    "within each sensor; none where the effective places are too few. `scorecard.csv` has each sensor's own."
+    "Means over sensors with intervals at least as wide as from sampling in time alone, by blocks of time drawn "
+    "within each sensor; none with too few effective places. `scorecard.csv` has the values of each sensor."
 )
 
 
 def extra_scores_markdown(scores: Scores, across: Mapping[str, Spatial], time: TemporalIntervals) -> str:
-    """Return the chapter's text.
+    """Return the text of the chapter.
 
     Args:
-        scores: what `score` gives.
-        across: what `spatial` gives, by product.
-        time: what `in_time` gives for these products.
+        scores: from `score`.
+        across: from `spatial`, by product.
+        time: from `temporal_bootstrap` for these products.
     """
     header = ("product", *OTHERS.values(), "R in space")
     rows = [
@@ -51,24 +51,28 @@ def extra_scores_markdown(scores: Scores, across: Mapping[str, Spatial], time: T
 
 
 def window_words(samples: "pd.Series[float]") -> str:
-    """How many samples the windows of anomalies hold, from the median of each sensor, and what follows of it."""
+    """Return the number of samples in the windows of anomalies, from the median of each sensor, and its
+    consequences.
+    """
     held = samples.dropna()
     if held.empty:
-        return "which hold no samples"
+        return "which contain no samples"
     few, sparse = int((held < FEWEST_IN_WINDOW).sum()), int((held < FEWEST_LIKE_DAILY).sum())
-    words = f"which holds {held.median():g} samples in the median of sensors ({held.min():g} to {held.max():g})"
+    words = f"which contains {held.median():g} samples in the median of sensors ({held.min():g} to {held.max():g})"
     if few:
         words += f"; no R of these anomalies for {counted(few, 'sensors')} with fewer than {FEWEST_IN_WINDOW}"
     if sparse > few:
         words += (
             f"; at {counted(sparse - few, 'sensors')} fewer than {FEWEST_LIKE_DAILY}: such anomalies are differences "
-            "of neighbouring samples, and their R does not stand beside that of daily series"
+            "of neighbouring samples, and their R is not comparable with that of daily series"
         )
     return words
 
 
 def with_intervals(sensors: pd.DataFrame, time: pd.DataFrame) -> pd.DataFrame:
-    """Scores of sensors with the intervals of the headline's, `<score>_low` and `<score>_high`, from blocks of time."""
+    """Return scores of sensors with the intervals of the headline's, `<score>_low` and `<score>_high`, by blocks of
+    time.
+    """
     bounds = [f"{name}_{end}" for name in HEADLINE for end in ("low", "high")]
     return sensors.merge(time[[*SENSOR, *bounds]], on=SENSOR, how="left", validate="one_to_one")
 

@@ -1,4 +1,4 @@
-"""Published figures and ours, in words and tables."""
+"""Text and tables of published figures and ours."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -10,8 +10,9 @@ from vadose.evaluation.publications import Figure
 from vadose.report.text import markdown_table, number, plain_table
 
 CAUTION = (
-    "Figures of other works, as they stand there, and ours on our own samples of the same region and period in the "
-    "same definition. Settings differ as each work's list says: no figure here shows that one product is better than "
+    "Figures of publications, unchanged, and ours on our own samples of the same region and period in the "
+    "same definition. Settings differ as listed for each publication: no figure here shows that one product is "
+    "better than "
     "another."
 )
 TITLES = {
@@ -25,12 +26,12 @@ TITLES = {
 }
 CHECKED = "checked against"
 OVER_PLACES = "ours, mean over places"
-_MEANS = ("mean", "not told")
+_MEANS = ("mean", "not stated")
 OPEN = ("work", "figures", CHECKED, "why it is open")
 
 
 def published_text(figure: Figure) -> str:
-    """Their figure as it stands: a range, or with its deviation."""
+    """Return a published figure: a range, or with its deviation."""
     text = _plain(figure.value)
     if figure.to is not None:
         text += f" to {_plain(figure.to)}"
@@ -38,7 +39,7 @@ def published_text(figure: Figure) -> str:
 
 
 def own_text(value: Interval | None) -> str:
-    """Our figure with its interval, a dash where we have none."""
+    """Return our figure with its interval, a dash if missing."""
     if value is None:
         return "–"
     bounds = f" [{number(value.low)}, {number(value.high)}]"
@@ -46,11 +47,9 @@ def own_text(value: Interval | None) -> str:
 
 
 def figure_table(found: LiteratureComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return a column for each score in their definition; ours above theirs, which are a row for each product and
-    part.
-    """
+    """Return a column per score in the published definition: ours, then one row per product and part of theirs."""
     columns = list(dict.fromkeys((f.over, f.score) for f in found.work.figures))
-    titles = (TITLES[score] + (f", {over}" if over != "not told" else "") for over, score in columns)
+    titles = (TITLES[score] + (f", {over}" if over != "not stated" else "") for over, score in columns)
     header = ("", *titles, CHECKED)
     published = {column: f for f in found.work.figures for column in [(f.over, f.score)]}
     rows = [("ours", *(own_text(found.ours.of(published[column])) if found.ours else "–" for column in columns), "")]
@@ -64,18 +63,18 @@ def figure_table(found: LiteratureComparison) -> tuple[tuple[str, ...], list[tup
 
 
 def _over_places(found: LiteratureComparison, figure: Figure) -> str:
-    """Our mean over places, where theirs is a mean over sensors or of a kind that is not told."""
+    """Return our mean over places, where theirs is a mean over sensors or not stated."""
     if found.ours is None or figure.over not in _MEANS:
         return ""
     return own_text(found.ours.values.get(("over_places", figure.score)))
 
 
 def open_row(found: LiteratureComparison) -> tuple[str, ...]:
-    """Cells under `OPEN` for a work of which we have none."""
+    """Return cells under `OPEN` for a publication without scores of ours."""
     published = "; ".join(
         " ".join(
             filter(
-                None, [f.product, f.part, f.over if f.over != "not told" else "", TITLES[f.score], published_text(f)]
+                None, [f.product, f.part, f.over if f.over != "not stated" else "", TITLES[f.score], published_text(f)]
             )
         )
         for f in found.work.figures
@@ -84,7 +83,7 @@ def open_row(found: LiteratureComparison) -> tuple[str, ...]:
 
 
 def benchmark_markdown(found: Sequence[LiteratureComparison]) -> str:
-    """All works: those we have samples for, each with its differences; then those that stay open."""
+    """Return all publications: compared ones with their differences, then those left open."""
     parts = [CAUTION]
     for one in found:
         if one.ours:
@@ -103,17 +102,17 @@ def benchmark_markdown(found: Sequence[LiteratureComparison]) -> str:
 
 
 def benchmark_plain(found: Sequence[LiteratureComparison]) -> str:
-    """All works for a terminal."""
+    """Return all publications for a terminal."""
     parts = [CAUTION]
     for one in found:
         if one.ours:
             parts += ["", one.work.work, plain_table(*figure_table(one)), *(f"  {line}" for line in one.differences)]
     still = [f"  {one.work.work}: {one.lacking}" for one in found if not one.ours]
-    return "\n".join([*parts, *(["", "Open, for want of samples:", *still] if still else [])])
+    return "\n".join([*parts, *(["", "Open, for lack of samples:", *still] if still else [])])
 
 
 def benchmark_records(found: Sequence[LiteratureComparison]) -> list[dict[str, Any]]:
-    """All works as JSON, with our figures where there are."""
+    """Return all publications as JSON, with our figures where available."""
     return [
         {
             "work": one.work.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""The scorecard as Markdown: scores first, then what they rest on and what they leave out."""
+"""Scorecard in Markdown: scores first, then their basis and what was left out."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,18 +16,18 @@ EXTREMES = 5
 LISTED = 30
 DIAGRAM = "reliability.png"
 SENSOR_HEADER = ("sensor", "samples", "R", "ubRMSE", "RMSE", "bias")
-CHANCE = "p: of no difference, two-sided, in step with the intervals, corrected (Holm) for the number of products."
+CHANCE = "p: of no difference, two-sided, consistent with the intervals, corrected (Holm) for the number of products."
 SPREAD_MEANING = (
-    "CRPS, and the share of samples within each central interval of a Gaussian of the stated mean and spread."
+    "CRPS, and the fraction of samples within each central interval of a Gaussian of the stated mean and std."
 )
 BY_PLACE = (
-    "The same of the 90 % interval for each sensor and for each place (mean over its sensors): what share of them lies "
-    "under 70 %, and the quantiles."
+    "Coverage of the 90 % interval for each sensor and for each place (mean over its sensors): fraction below "
+    "70 %, and quantiles."
 )
 
 FORMULAS = """\
-Scores are of one sensor over its samples, p the estimate and t the sensor's reading, then averaged over sensors, each
-weighing the same, or over the sensors of each place and then over places: R the correlation of p and t;
+Scores are of one sensor over its samples, p the estimate and t the sensor's reading, then averaged over sensors with
+equal weights, or over the sensors of each place and then over places: R the correlation of p and t;
 bias = mean(p − t); RMSE = √mean((p − t)²); ubRMSE = √(RMSE² − bias²); all but R in m³ m⁻³.
 CRPS and coverage are means over samples."""
 
@@ -35,14 +35,14 @@ CRPS and coverage are means over samples."""
 def scorecard_markdown(
     scores: Scores, title: str, notes: Sequence[str], notice: str, chapters: Mapping[str, str]
 ) -> str:
-    """Return the whole scorecard.
+    """Return the complete scorecard.
 
     Args:
-        scores: what `score` gives.
+        scores: from `score`.
         title: its heading.
-        notes: statements of what the figures rest on: the split, the period, the input.
-        notice: a warning above all figures, such as that data are simulated; empty for none.
-        chapters: more of the page, Markdown by heading.
+        notes: basis of the figures: the split, the period, the input.
+        notice: warning above all figures, such as that data are simulated; empty for none.
+        chapters: further chapters, Markdown by heading.
     """
     parts = [
         f"# {title}",
@@ -54,29 +54,34 @@ def scorecard_markdown(
         *_uncertainty(scores),
         *(f"## {heading}\n\n{text}" for heading, text in chapters.items()),
         *_extremes(scores.products[0]),
-        "## What was left out",
+        "## Left out",
         *left_out(scores),
-        "## What the figures rest on",
+        "## Basis of the figures",
         "\n".join(f"- {note}" for note in notes),
         FORMULAS,
-        "The same with pictures is in `scorecard.html`, every sensor's scores in `scorecard.csv`, all other figures of "
+        "The same with pictures is in `scorecard.html`, the scores of every sensor in `scorecard.csv`, all other "
+        "figures of "
         "this page in `scorecard.json`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def basis(scores: Scores) -> str:
-    """Return what the figures of the first product rest on: samples, sensors, places, and what the brackets are."""
+    """Return the basis of the figures of the first product: samples, sensors, places, and the meaning of the
+    brackets.
+    """
     first = has_scores(scores.products[0].sensors)
     worth = first["n_effective"].median()
     row = scores.headline.iloc[0]
     return (
         f"{counted(first['n'].sum(), 'samples')} at {counted(len(first), 'sensors')}, "
-        f"at least {counted(scores.min_samples, 'samples')} a sensor; "
-        f"neighbours in time are alike: as good as {number(worth, 0)} independent ones a sensor, in the median. "
-        f"Places are blocks of {scores.bootstrap.block_degrees:g}°: these sensors lie in {row['places']:,}. The mean "
-        "over places is what a new place may expect. The mean over sensors counts a site of many sensors many times: "
-        f"it is as sure as one over {effective(row['effective_places'])}. "
+        f"at least {counted(scores.min_samples, 'samples')} per sensor; "
+        f"neighbours in time are correlated: equivalent to {number(worth, 0)} independent ones per sensor, in the "
+        "median. "
+        f"Places are blocks of {scores.bootstrap.block_degrees:g}°: these sensors are in {row['places']:,}. The mean "
+        "over places is the expected score at a new place. The mean over sensors counts a site of many sensors many "
+        "times: "
+        f"it is as certain as over {effective(row['effective_places'])}. "
         f"Brackets: {scores.bootstrap.level:.0%} intervals from the differences between places"
         + _too_few(row["places"], row["effective_places"])
     )
@@ -84,14 +89,14 @@ def basis(scores: Scores) -> str:
 
 def _too_few(places: int, worth: float) -> str:
     if places < FEWEST:
-        return f"; {counted(places, 'places')} cannot give one, {FEWEST:g} are needed."
+        return f"; there is none with {counted(places, 'places')}, as {FEWEST:g} are required."
     if worth < FEWEST:
-        return f"; of the mean over sensors there is none: {FEWEST:g} effective places are needed."
+        return f"; the mean over sensors has none, as {FEWEST:g} effective places are required."
     return "."
 
 
 def headline_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Header and cells of the first table."""
+    """Return header and cells of the first table."""
     rows = headline_rows(scores.headline.to_dict("records"))  # type: ignore[arg-type]
     own = [_own(product) for product in scores.products]
     if not any(own):
@@ -104,7 +109,7 @@ def headline_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]
 
 
 def _own(product: ProductScores) -> str:
-    """Scores on all samples of the product where these are others than the matched ones, else empty."""
+    """Return scores on all samples of the product if these are others than the matched ones, else an empty text."""
     own, rows = has_scores(product.own), figures(product.own_skill)
     samples = int(own["n"].sum())
     if own.empty or samples == product.rows["scored"]:
@@ -114,7 +119,7 @@ def _own(product: ProductScores) -> str:
 
 
 def difference_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Header and cells of the first product minus each other one."""
+    """Return header and cells of the first product minus each other one."""
     header = ("minus", "mean over", "R", "ubRMSE", "RMSE", "bias", "p of R / ubRMSE / RMSE")
     others = scores.products[1:]
     return header, [_difference(product, over) for over in ("places", "sensors") for product in others]
@@ -145,7 +150,7 @@ _OVER_SENSORS = ("difference", "low", "high")
 
 
 def spread_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Header and cells of the products that state a spread."""
+    """Return header and cells of the products with standard deviations."""
     header = ("product", "samples", "CRPS", *(f"{level} % interval" for level in LEVELS))
     return header, [_reliability(product) for product in stated(scores.products)]
 
@@ -155,7 +160,7 @@ def _uncertainty(scores: Scores) -> list[str]:
     if not rows:
         return []
     return [
-        "## Is the stated spread true?",
+        "## Calibration of the standard deviation",
         SPREAD_MEANING,
         markdown_table(header, rows),
         BY_PLACE,
@@ -165,7 +170,7 @@ def _uncertainty(scores: Scores) -> list[str]:
 
 
 def place_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Header and cells of the coverage by sensor and by place."""
+    """Return header and cells of the coverage by sensor and by place."""
     header = ("product", "of each", "number", "mean", "under 70 %", *(f"{level} % quantile" for level in QUANTILES))
     columns = ("mean", "under_70", *(f"q{level:02d}" for level in QUANTILES))
     return header, [
@@ -182,8 +187,8 @@ def _reliability(product: ProductScores) -> tuple[str, ...]:
 
 
 def extremes(product: ProductScores, number: int = EXTREMES) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the sensors of lowest R, worst first, and of highest R, best first; all of them and none where they are
-    few.
+    """Return the sensors with the lowest R, worst first, and with the highest R, best first; of few sensors, all and
+    none.
     """
     ranked = has_scores(product.sensors).dropna(subset="r").sort_values("r")
     if len(ranked) <= 2 * number:
@@ -204,13 +209,13 @@ def _extremes(product: ProductScores) -> list[str]:
 
 
 def sensor_rows(sensors: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Cells under `SENSOR_HEADER`."""
+    """Return cells under `SENSOR_HEADER`."""
     scores = zip(names(sensors), sensors["n"], *(sensors[name] for name in HEADLINE), strict=True)
     return [(name, f"{n:,}", *map(number, values)) for name, n, *values in scores]
 
 
 def left_out(scores: Scores) -> list[str]:
-    """Return what became of the rows, and the sensors that have no scores, Markdown."""
+    """Return the use of the rows, and the sensors without scores, Markdown."""
     header = ("product", *scores.products[0].rows)
     rows = [(product.name, *(f"{count:,}" for count in product.rows.values())) for product in scores.products]
     first = scores.products[0].sensors
@@ -220,7 +225,7 @@ def left_out(scores: Scores) -> list[str]:
         flat = product.sensors[product.sensors["note"] != ""]
         lines.append(f"- Sensors without R in {product.name}, a constant series: {_listed(names(flat), flat['note'])}")
     return [
-        "Rows by what became of them; matched: every product has an estimate; scored: the sensor has enough of them.",
+        "Rows by use; matched: every product has an estimate; scored: the sensor has enough of them.",
         markdown_table(header, rows),
         "\n".join(lines),
     ]

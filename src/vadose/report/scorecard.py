@@ -1,4 +1,4 @@
-"""The scorecard's files: a page and Markdown for people, CSV of every sensor, JSON of all other figures."""
+"""Files of a scorecard: page, Markdown, CSV of every sensor, JSON of all other figures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -36,32 +36,32 @@ class Scorecard:
     """Scores of one product or several at in-situ sensors.
 
     Attributes:
-        content: all that its files contain.
+        content: of all its files.
     """
 
     content: ReportData
 
     @property
     def headline(self) -> pd.DataFrame:
-        """One row for each product: counts, and the mean of each score over sensors and places with its interval."""
+        """Return one row per product: counts, and the mean of each score over sensors and places with its interval."""
         return self.content.scores.headline
 
     @property
     def sensors(self) -> pd.DataFrame:
-        """One row for each product and sensor, its scores on the matched samples."""
+        """Return one row per product and sensor, with its scores on the matched samples."""
         return _every_sensor(self.content)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the figures rest on."""
+        """Return the basis of the figures."""
         return tuple(self.content.words.notes)
 
     def to_html(self, path: StrPath) -> Path:
-        """Write the page, all figures in it."""
+        """Return the page with all figures."""
         return _written(Path(path), page(self.content))
 
     def to_markdown(self, path: StrPath) -> Path:
-        """Write the page as Markdown."""
+        """Return the page as Markdown."""
         return _written(Path(path), _markdown(self.content))
 
     def write(self, folder: StrPath) -> Path:
@@ -101,36 +101,36 @@ def write_scorecard(
     works: Sequence[Publication] = (),
     setting: Setting | None = None,
 ) -> Path:
-    """Score named products on the samples that all of them have, and write the scorecard.
+    """Score named products on their common samples, and write the scorecard.
 
-    Writes `scorecard.html` (one page with all pictures in it), `scorecard.md`, `scorecard.csv` (scores of every sensor
-    and product on the matched samples), `scorecard.json` (all other figures of the page) and, where a product states
-    its spread, `reliability.png`; all of them or none.
+    Writes `scorecard.html` (one self-contained page), `scorecard.md`, `scorecard.csv` (scores of every sensor and
+    product on the matched samples), `scorecard.json` (all other figures of the page) and, if a product has standard
+    deviations, `reliability.png`, all atomically.
 
     Args:
-        folder: where to write; made if it is not there.
-        products: table of predictions of each product, as `check` describes; the first is the one under judgement.
+        folder: output; created if missing.
+        products: prediction table of each product, as described by `check`; the first is the evaluated one.
         title: heading of the page.
-        notes: statements of what the figures rest on: the split, the period, the input.
-        min_samples: sensors with fewer matched samples have no scores.
-        notice: a warning above all figures, such as that data are simulated; empty for none.
-        bootstrap: how the intervals are drawn.
-        chapters: more of the page, Markdown by heading.
-        works: published ones that the first product is set beside.
-        setting: what the first product's table does not tell of itself.
+        notes: basis of the figures: the split, the period, the input.
+        min_samples: smallest number of matched samples of a scored sensor.
+        notice: warning above all figures, such as that data are simulated; empty for none.
+        bootstrap: settings of the intervals.
+        chapters: further chapters, Markdown by heading.
+        works: publications to compare the first product with.
+        setting: properties of the first product that its table does not contain.
 
     Returns:
         Path of the Markdown file.
 
     Raises:
-        VadoseError: what `score` refuses; nothing is written then.
+        VadoseError: raised by `score`; nothing is written then.
     """
     words = ReportText(title, tuple(notes), notice, dict(chapters or {}))
     return write_content(folder, ReportData.of(products, words, min_samples, bootstrap, works, setting))
 
 
 def write_content(folder: Path, content: ReportData, request: str = "") -> Path:
-    """Write the files of `write_scorecard`; all of them or none.
+    """Write the files of `write_scorecard`, atomically.
 
     Args:
         folder: of the files.
@@ -173,22 +173,22 @@ def console_summary(scorecard: Path) -> str:
     """Return the headline of a written scorecard as a table for a terminal.
 
     Args:
-        scorecard: its Markdown file, or the folder that holds it.
+        scorecard: its Markdown file, or its folder.
 
     Raises:
-        VadoseError: there is no scorecard.
+        VadoseError: it is missing.
     """
     path = scorecard / "scorecard.json" if scorecard.is_dir() else scorecard.with_suffix(".json")
     if not path.is_file():
-        raise VadoseError(f"scorecard: {path}", "There is no such file", "Name a folder that holds a scorecard")
-    asked, remedy = f"scorecard: {path}", "Score again, or name a folder that holds a scorecard"
+        raise VadoseError(f"scorecard: {path}", "There is no such file", "Name a folder with a scorecard")
+    asked, remedy = f"scorecard: {path}", "Score again, or name a folder with a scorecard"
     figures = read_json(path, asked, remedy)
     try:
         made_from = figures["made_from"]
         table = _headline_text(figures["headline"], made_from["min_samples"], made_from["level"])
         return "\n".join(filter(None, [made_from["title"], made_from["notice"], table]))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise VadoseError(asked, f"It is no whole scorecard ({type(error).__name__}: {error})", remedy) from error
+        raise VadoseError(asked, f"It is not a complete scorecard ({type(error).__name__}: {error})", remedy) from error
 
 
 def headline_text(scores: Scores) -> str:
@@ -197,7 +197,7 @@ def headline_text(scores: Scores) -> str:
 
 
 def _headline_text(rows: Sequence[Mapping[str, Any]], min_samples: int, level: float) -> str:
-    basis = f"at least {min_samples} samples a sensor; brackets: {level:.0%} intervals"
+    basis = f"at least {min_samples} samples per sensor; brackets: {level:.0%} intervals"
     return f"{basis}\n{plain_table(HEADER, headline_rows(rows))}"
 
 

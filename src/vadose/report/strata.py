@@ -1,4 +1,4 @@
-"""Tables of the scores of each class of samples."""
+"""Tables of scores by class of samples."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,14 @@ HEADER = (
     *("effective places", "R", "ubRMSE", "RMSE"),
 )
 MEANING = (
-    "Means over places, then over the sensors, that have enough samples of the class; 'too few' counts sensors that "
-    "have some, and not enough. Within a class soil varies less than over all, so that R is lower than over all even "
+    "Means over places, then over the sensors, with enough samples of the class; 'too few' counts sensors that "
+    "have some, but not enough. Soil varies less within a class than over all, so that R is lower than over all even "
     "where the estimate is as good. No bracket: fewer than five places, or effective places."
 )
 
 
 def strata_tables(strata: pd.DataFrame) -> list[tuple[str, Sequence[str], list[tuple[str, ...]]]]:
-    """Return a table for each dimension: title, header and cells; the product is not named where there is one alone."""
+    """Return a table per stratification: title, header and cells; a single product is not named."""
     several = len(set(strata["product"])) > 1
     columns = [place for place, name in enumerate(HEADER) if several or name != "product"]
     return [
@@ -33,7 +33,7 @@ def strata_tables(strata: pd.DataFrame) -> list[tuple[str, Sequence[str], list[t
 
 
 def strata_markdown(strata: pd.DataFrame) -> str:
-    """All dimensions, a table each."""
+    """Return all stratifications, a table each."""
     parts = [MEANING]
     for title, header, rows in strata_tables(strata):
         parts += [f"### By {title}", markdown_table(header, rows)]

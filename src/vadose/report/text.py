@@ -8,27 +8,27 @@ HEADER = ("product", "mean over", "samples", "R", "ubRMSE", "RMSE", "bias", "med
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number with fixed digits, a dash where there is none."""
+    """Return a number with fixed digits, a dash if missing."""
     return "–" if value is None or not isfinite(value) else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def counted(count: float, nouns: str) -> str:
-    """Return a count with its noun, which is given in the plural."""
+    """Return a count with its noun, given in the plural."""
     return f"{count:,.0f} {nouns.removesuffix('s') if count == 1 else nouns}"
 
 
 def interval(row: Mapping[str, Any], value: str, low: str, high: str) -> str:
-    """Return a figure of a row with its interval in brackets, without brackets where there is none."""
+    """Return a figure of a row with its interval in brackets, without brackets if missing."""
     bounds = f" [{number(row[low])}, {number(row[high])}]"
     return number(row[value]) + (bounds if "–" not in bounds else "")
 
 
 def headline_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Cells under `HEADER` for the rows of `Scores.headline`, or for the same rows read from JSON.
+    """Return cells under `HEADER` for the rows of `Scores.headline`, or for the same rows read from JSON.
 
-    Means over places come first: they are what a new place may expect.
+    Means over places come first: the expected scores at a new place.
     """
-    places = [row for row in records if "places" in row]  # not in scorecards of earlier versions
+    places = [row for row in records if "places" in row]  # missing in scorecards of earlier versions
     over_places = [(counted(row["places"], "places"), row, "_over_places") for row in places]
     over_sensors = [(_sensors(row), row, "") for row in records]
     return [
@@ -44,7 +44,7 @@ def headline_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]
 
 
 def effective(places: float | None) -> str:
-    """How many places of equal weight a mean over sensors rests on."""
+    """Return the number of effective places of a mean over sensors."""
     return f"{number(places, 1)} effective places"
 
 
@@ -57,13 +57,13 @@ _HEADLINE = ("r", "ubrmse", "rmse", "bias")
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown, its first column to the left and the others to the right."""
+    """Return a table in Markdown, its first column left-aligned and the others right-aligned."""
     lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table for a terminal, its first column to the left and the others to the right."""
+    """Return a table for a terminal, its first column left-aligned and the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [header, ["─" * width for width in widths], *rows]
     return "\n".join(
@@ -73,7 +73,7 @@ def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def shown(name: str, longest: int = 60) -> str:
-    """Return a name as pictures can draw it: printable, of one line, not too long, no formula and no hidden label."""
+    """Return a name that pictures can draw: printable, on one line, not too long, no formula and no hidden label."""
     plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name).strip() or "?"
     cut = plain if len(plain) <= longest else plain[: longest - 1] + "…"
     return ("\N{ZERO WIDTH SPACE}" if cut.startswith("_") else "") + cut.replace("$", r"\$")

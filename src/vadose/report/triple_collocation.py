@@ -1,4 +1,4 @@
-"""Triple collocation over all sensors, in words and a table."""
+"""Text and table of triple collocation over all sensors."""
 
 from collections.abc import Mapping
 
@@ -12,23 +12,23 @@ from vadose.variables import IDENTITY
 
 TRIPLE = "Triple collocation"
 _MEANING = (
-    "Errors from covariances alone, no product taken for the truth, which holds where the errors of the three are "
-    "independent of each other (Gruber et al. 2016): medians over sensors with at least {least} samples that all "
-    "have, without an interval where one place holds more than a third of the sensors. Error: its standard deviation "
-    "on the scale of {first}, m³ m⁻³; signal to noise in dB; R with the truth that is not known."
+    "Errors from covariances alone, without a reference truth, valid if the errors of the three are "
+    "independent of each other (Gruber et al. 2016): medians over sensors with at least {least} common samples, "
+    "without an interval if one place has more than a third of the sensors. Error: its standard deviation "
+    "on the scale of {first}, m³ m⁻³; signal to noise in dB; R with the unknown truth."
 )
 
 
 def triple_markdown(products: Mapping[str, pd.DataFrame], min_samples: int = MIN_COLLOCATED) -> str:
-    """Medians over sensors of what `triple_collocation` gives, with intervals.
+    """Return medians over sensors of the results of `triple_collocation`, with intervals.
 
     Raises:
-        VadoseError: what `triple_collocation` refuses.
+        VadoseError: raised by `triple_collocation`.
     """
     found = triple_collocation(products, min_samples)
     rows = [_row(str(name), table) for name, table in found.groupby("product", sort=False)]
     reasons = found[found["left_out"] != ""].drop_duplicates(list(IDENTITY))
-    left = f"Without figures: {counted(len(reasons), 'sensors')}, of too few samples or a variance below zero."
+    left = f"Without figures: {counted(len(reasons), 'sensors')}, with too few samples or a negative variance."
     meaning = _MEANING.format(least=min_samples, first=next(iter(products)))
     table = markdown_table(("product", "sensors", "error", "signal to noise", "R"), rows)
     return "\n\n".join([meaning, table, left] if len(reasons) else [meaning, table])

@@ -1,4 +1,4 @@
-"""The scorecard as one page that needs nothing beside it: no network, no script, all pictures inside."""
+"""The scorecard as one self-contained page: no network, no script, all pictures inside."""
 
 from vadose.report.page.render import page
 

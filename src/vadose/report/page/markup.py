@@ -1,4 +1,4 @@
-"""The little Markdown that chapters use, as HTML; every word of it is escaped."""
+"""The subset of Markdown in chapters, as HTML; all text is escaped."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _CELL = re.compile(r"(?<!\\)\|")
 
 
 def html_of(text: str) -> Markup:
-    """Headings of the third order, tables with bars, lists, paragraphs, `code`, **bold** and links of https."""
+    """Convert headings of the third order, tables with bars, lists, paragraphs, `code`, **bold** and https links."""
     return Markup("\n").join(_block(block.splitlines()) for block in re.split(r"\n\s*\n", text.strip()) if block)
 
 

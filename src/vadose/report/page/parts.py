@@ -1,4 +1,4 @@
-"""Pictures of what the samples are parted into, and of the stated spread."""
+"""Pictures of scores by class of samples, and of interval coverage."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ _ROW = 0.25
 
 
 def strata(table: pd.DataFrame, products: Sequence[str]) -> Picture:
-    """R of each class of samples with its interval."""
+    """Draw R of each class of samples with its interval."""
     there = table[table["sensors"] > 0]
     return picture(
         lambda: _strata(there, products),
         "R by class of samples",
-        "Mean R over the sensors of a class, with its interval where the places are enough; n: sensors.",
+        "Mean R over the sensors of a class, with its interval if there are enough places; n: sensors.",
     )
 
 
@@ -57,7 +57,7 @@ def _shift(place: int, products: int) -> float:
 
 
 def reliability(products: Sequence[ProductScores]) -> Picture:
-    """Coverage of the stated intervals."""
+    """Draw the coverage of the stated intervals."""
     return picture(
         lambda: _reliability(products),
         "Coverage of the stated intervals",

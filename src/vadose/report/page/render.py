@@ -1,4 +1,4 @@
-"""The page itself, from its template."""
+"""Rendering of the page from its template."""
 
 from collections.abc import Iterator
 from importlib.resources import files
@@ -37,10 +37,10 @@ _TEMPLATE = "scorecard.html.j2"
 
 
 def page(content: ReportData) -> str:
-    """Return a scorecard as one HTML page: no script, and nothing that it would load.
+    """Return a scorecard as one HTML page without scripts or external resources.
 
     Args:
-        content: what it tells; every word of it, and every name, is escaped.
+        content: of the page; all text and all names are escaped.
     """
     folder = files("vadose.report.page")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)

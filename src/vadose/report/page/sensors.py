@@ -1,4 +1,4 @@
-"""Pictures of all sensors: how their scores spread, and where they lie."""
+"""Pictures of all sensors: distribution of their scores, and their positions."""
 
 from collections.abc import Sequence
 
@@ -19,12 +19,12 @@ _NAMES = ("below 0", "0 to 0.3", "0.3 to 0.5", "0.5 to 0.6", "0.6 to 0.7", "0.7 
 
 
 def distribution(scores: Scores) -> Picture:
-    """How the scores of single sensors spread, a point a sensor, with median and quartiles."""
+    """Draw the distribution of the scores of single sensors, one point per sensor, with median and quartiles."""
     there = len(has_scores(scores.products[0].sensors))
     return picture(
         lambda: _distribution(scores.products),
         "Scores of each sensor by product",
-        f"Scores of {counted(there, 'sensors')}, a point each; box: quartiles and median; whiskers: 5 % and 95 %.",
+        f"Scores of {counted(there, 'sensors')}, one point each; box: quartiles and median; whiskers: 5 % and 95 %.",
     )
 
 
@@ -57,7 +57,7 @@ def _box(axes: Axes, values: Floats, place: int) -> None:
 
 
 def places(scores: Scores) -> Picture:
-    """Where the sensors lie and how well each is met, with close views of the crowded places."""
+    """Draw the positions of the sensors coloured by R, with close-ups of the crowded places."""
     first = scores.products[0]
     there = has_scores(first.sensors).dropna(subset="r")
     return picture(
@@ -96,7 +96,7 @@ def _crowded(block: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> list[int]:
 
 
 def _points(axes: Axes, there: pd.DataFrame, size: float) -> None:
-    ranked = there.sort_values("r", ascending=False)  # the worst lie on top
+    ranked = there.sort_values("r", ascending=False)  # the worst are drawn on top
     shade = np.array(SHADES)[np.digitize(ranked["r"], STEPS)]
     axes.scatter(ranked["lon"], ranked["lat"], size, shade, edgecolor="0.25", lw=0.5)
     axes.grid(color="0.9", lw=0.7)

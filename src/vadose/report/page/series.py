@@ -1,4 +1,6 @@
-"""Pictures of single samples: series of the worst and the best sensors, and estimate against reading by network."""
+"""Pictures of single samples: time series of the worst and the best sensors, and estimate against reading by
+network.
+"""
 
 from collections.abc import Mapping
 
@@ -20,19 +22,23 @@ _SHOWN = 3
 _NETWORKS = 6
 _SQUARES = 40
 _LONG = 1500
-"""Samples above which a line is drawn as pixels."""
+"""Number of samples above which a line is rasterised."""
 _GAP = 3.5
-"""Median steps without a sample after which a line breaks."""
+"""Gap in median steps at which a line breaks."""
 
 
 def series(content: ReportData) -> Picture:
-    """Return the sensors of lowest and of highest R with their readings and what each product says of them."""
+    """Draw the sensors with the lowest and the highest R: readings and the estimates of each product."""
     worst, best = extremes(content.scores.products[0], _SHOWN)
     both = pd.concat([worst, best[::-1]])
-    which = f"The {len(worst)} sensors of lowest R, then the {len(best)} of highest" if len(best) else "All sensors"
+    which = (
+        f"The {len(worst)} sensors with the lowest R, then the {len(best)} with the highest"
+        if len(best)
+        else "All sensors"
+    )
     caption = f"{which}, on the matched samples. Black: the sensor; lines: {', '.join(content.scores.samples)}"
     if next(iter(content.scores.samples.values()))["soil_moisture_std"].notna().any():
-        caption += "; band: 90 % interval of the stated spread of the first"
+        caption += "; band: 90 % interval of the first"
     says = "Time series of the worst and the best sensors"
     return picture(lambda: _series(content.scores.samples, both), says, f"{caption}.")
 
@@ -84,13 +90,13 @@ def _broken(values: Floats, breaks: "np.ndarray[tuple[int], np.dtype[np.intp]]")
 
 
 def scatter(content: ReportData) -> Picture:
-    """Estimate against reading of the networks with most samples, for the first two products."""
+    """Draw estimate against reading for the networks with the most samples, for the first two products."""
     networks = content.scores.samples[content.scores.products[0].name]["network"].value_counts().index[:_NETWORKS]
     return picture(
         lambda: _scatter(content, list(networks)),
         "Estimates against readings by network",
-        f"Estimate (up) against reading (right), m³ m⁻³, of the {len(networks)} networks with most samples; darker "
-        "where samples are denser. R and ubRMSE: means over sensors, without an interval where places are too few.",
+        f"Estimate (up) against reading (right), m³ m⁻³, of the {len(networks)} networks with the most samples; darker "
+        "where samples are denser. R and ubRMSE: means over sensors, without an interval with too few places.",
     )
 
 

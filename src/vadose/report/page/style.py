@@ -1,4 +1,4 @@
-"""How the page's pictures look, and how they get into it."""
+"""Style of the page's pictures, and their embedding."""
 
 import base64
 import warnings
@@ -13,15 +13,15 @@ from matplotlib.figure import Figure
 from vadose.report.diagram import STYLES
 
 LABEL = "#222222"
-"""The sensors' own readings."""
+"""Colour of the in-situ readings."""
 FAINT = "#8a8f94"
 STEPS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Bounds of the classes of R on the map."""
 SHADES = ("#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#d8cf1c", "#fde725")
-"""Dark where the estimate is bad, light where it is good (viridis, even to the eye of colour-blind readers)."""
+"""Dark for bad, light for good estimates (viridis, perceptually uniform for colour-blind readers)."""
 DENSITY = "cividis_r"
 WIDTH = 10.0
-"""Inches of a picture across the page."""
+"""Width of a picture across the page, inches."""
 
 _LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -38,11 +38,11 @@ _LOOK: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in the page.
+    """A picture of the page.
 
     Attributes:
         source: data address of the SVG.
-        says: what it shows, for those who cannot see it.
+        says: alternative text.
         caption: below it.
     """
 
@@ -52,12 +52,12 @@ class Picture:
 
 
 def picture(draw: Callable[[], Figure], says: str, caption: str) -> Picture:
-    """Draw a figure as SVG; in the page it is an image, so that nothing in it can act."""
+    """Draw a figure as SVG; it is embedded as an image, so that nothing in it can run."""
     return Picture(f"data:image/svg+xml;base64,{base64.b64encode(svg_of(draw)).decode()}", says, caption)
 
 
 def svg_of(draw: Callable[[], Figure]) -> bytes:
-    """Draw a figure as SVG, the same bytes for the same input."""
+    """Draw a figure as SVG with reproducible bytes."""
     with mpl.rc_context(_LOOK), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         bytes_ = BytesIO()
@@ -66,5 +66,5 @@ def svg_of(draw: Callable[[], Figure]) -> bytes:
 
 
 def colour(place: int) -> str:
-    """Colour of the product that is named at a place."""
+    """Return the colour of the product at an index."""
     return STYLES[place % len(STYLES)][0]
