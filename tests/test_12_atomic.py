@@ -53,9 +53,9 @@ def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(link, tmp_path):
             (tmp_path / f"to {name}").symlink_to(tmp_path / name)
         folder, file = (tmp_path / f"to {name}" for name in ("folder", "file"))
     before = names(tmp_path)
-    with pytest.raises(VadoseError, match="A folder lies there"):
+    with pytest.raises(VadoseError, match="A folder exists there"):
         put(folder, "new", folder=False)
-    with pytest.raises(VadoseError, match="A file or a link lies there"):
+    with pytest.raises(VadoseError, match="A file or a link exists there"):
         put(file, "new", folder=True)
     assert (tmp_path / "folder" / "thesis.txt").read_text() == (tmp_path / "file").read_text() == "precious"
     assert names(tmp_path) == before
@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_exchanged_is_written_into(what, tmp_path, monke
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [
-        (errno.ENOSPC, "Make room"),
+        (errno.ENOSPC, "Free some disk space"),
         (errno.EACCES, "right"),
         (errno.EROFS, "disk"),
         (errno.ENAMETOOLONG, "shorter"),

@@ -84,7 +84,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
 def test_a_folder_with_the_result_of_another_command_is_refused(name, tmp_path):
     (tmp_path / name).write_text("{}")
     for own in ([], ["mine.json"], ["mine.json", name]):
-        with pytest.raises(VadoseError, match=f"It holds {name}, as the result of 'vadose {RESULTS[name]}' does"):
+        with pytest.raises(VadoseError, match=f"It contains {name}, a result of 'vadose {RESULTS[name]}'"):
             MINE.require_no_other(tmp_path, own)
     MINE.require_no_other(tmp_path, [name])
     (tmp_path / "mine.json").write_text("{}")

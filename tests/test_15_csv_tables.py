@@ -29,10 +29,10 @@ ACCEPTED = {
     " 2020-02-01T05:00 ": "2020-02-01T05:00",
 }
 REFUSED = {
-    "01/02/2020": "nobody can tell the day from the month",
-    "13/02/2020": "nobody can tell the day from the month",
-    "1.2.20 05:00": "nobody can tell the day from the month",
-    "02-01-2020": "nobody can tell the day from the month",
+    "01/02/2020": "where day and month are ambiguous",
+    "13/02/2020": "where day and month are ambiguous",
+    "1.2.20 05:00": "where day and month are ambiguous",
+    "02-01-2020": "where day and month are ambiguous",
     "2020": "a whole month or year",
     "2020-02": "a whole month or year",
     "202002": "a whole month or year",
@@ -150,7 +150,7 @@ def test_a_table_of_samples_obeys_the_same_rule(tmp_path: Path) -> None:
     assert list(names(content, told.station)) == list(WORDS)
     assert set(times(content, told.time)) == {np.datetime64("2020-01-01T04:00", "ns")}
     table("01/02/2020").to_csv(tmp_path / "table.csv", index=False)
-    with pytest.raises(VadoseError, match="nobody can tell"):
+    with pytest.raises(VadoseError, match="day and month are ambiguous"):
         times(read_table(tmp_path / "table.csv", told), told.time)
 
 

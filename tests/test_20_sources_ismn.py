@@ -262,16 +262,19 @@ def test_encodings_of_wide_letters_are_refused_by_name(tmp_path: Path, encoding:
 BAD_FILES = {
     "no layout": (
         lambda path: path.write_text("no good data here"),
-        "first line is of neither of ISMN's layouts: 'no g",
+        "first line has neither of ISMN's layouts: 'no g",
     ),
     "empty": (lambda path: path.write_text(""), "neither of ISMN's layouts"),
     "binary": (lambda path: path.write_bytes(b"\xff\xfe\x00\x01"), "cannot be read as text"),
     "another station": (
         lambda path: path.write_text(path.read_text().replace("Hill-1", "Hill-2")),
-        "tells of NET Hill-2 at 43.15 N -2.9567 E, 0.05 to 0.05 m: not what its name says",
+        "gives NET Hill-2 at 43.15 N -2.9567 E, 0.05 to 0.05 m, which contradicts its name",
     ),
-    "another depth": (lambda path: path.write_text(path.read_text().replace("0.05", "0.50")), "0.5 to 0.5 m: not what"),
-    "nowhere": (lambda path: path.write_text(path.read_text().replace("43.15000", "143.15")), "or no place on Earth"),
+    "another depth": (
+        lambda path: path.write_text(path.read_text().replace("0.05", "0.50")),
+        "0.5 to 0.5 m, which contradicts",
+    ),
+    "nowhere": (lambda path: path.write_text(path.read_text().replace("43.15000", "143.15")), "or is not on the Earth"),
     "misnamed": (lambda path: path.rename(path.with_name("readings.stm")), "Its name is not one of ISMN's"),
 }
 
@@ -318,13 +321,13 @@ def test_damaged_readings_are_refused_when_they_are_read(tmp_path: Path, rows) -
 def test_the_real_malformed_file_is_refused_wherever_it_stands(real: Path, tmp_path: Path) -> None:
     bad = real / "ismn" / "malformed" / "mal_formed_file.txt"
     with pytest.raises(
-        VadoseError, match=r"mal_formed_file\.txt\. It is neither a folder nor a whole zip file\. Give what"
+        VadoseError, match=r"mal_formed_file\.txt\. It is neither a folder nor a complete zip file\. Give what"
     ):
         Ismn(bad).sensors()
     with pytest.raises(NoDataError, match=r"malformed\. Found no file named .*\. Give a folder or a zip file"):
         Ismn(bad.parent).sensors()
     shutil.copy(bad, stm(tmp_path))
-    with pytest.raises(VadoseError, match=r"Hill-1.*\.stm\. Its first line is of neither .*'no good data here'"):
+    with pytest.raises(VadoseError, match=r"Hill-1.*\.stm\. Its first line has neither .*'no good data here'"):
         Ismn(tmp_path).sensors()
 
 
@@ -334,7 +337,7 @@ def test_an_archive_that_is_none(tmp_path: Path) -> None:
     stm(tmp_path / "data")
     archive = zipped(tmp_path / "data", tmp_path / "data.zip")
     archive.write_bytes(archive.read_bytes()[:-40])
-    with pytest.raises(VadoseError, match=r"data\.zip\. It is neither a folder nor a whole zip file"):
+    with pytest.raises(VadoseError, match=r"data\.zip\. It is neither a folder nor a complete zip file"):
         Ismn(archive).sensors()
 
 

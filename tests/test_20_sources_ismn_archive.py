@@ -43,7 +43,7 @@ def archive_with(tmp_path: Path, name: str, content: bytes = b"x", mode: int = 0
         ("\\\\host\\share\\readings.stm", b"x", 0, "Its path leads out of the archive"),
         ("NET/link.stm", b"/etc/passwd", stat.S_IFLNK | 0o777, "It is a link, not a file"),
         ("NET/bomb.stm", bytes(12 * 2**20), 0, "It declares 12582912 bytes, packed into"),
-        (GOOD, b"x", 0, "Its path stands there twice"),
+        (GOOD, b"x", 0, "Its path is repeated"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -126,7 +126,7 @@ def test_static_variables_of_the_nearest_layer_and_of_a_table_without_header() -
         40,
     ]
     assert static.at(0, 0.05) | {"lc_2010": "130", "climate_insitu": "Cfa", "sand_fraction": None} == static.at(0, 0.05)
-    with pytest.raises(VadoseError, match=r"ismn: table\. It is no table of static variables"):
+    with pytest.raises(VadoseError, match=r"ismn: table\. It is not a table of static variables"):
         read_static("table", b"clay fraction;% weight;top;0.30;20;;HWSD;")
 
 

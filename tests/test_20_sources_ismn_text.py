@@ -65,9 +65,9 @@ def test_lines_whose_checksums_agree_are_told_apart(monkeypatch) -> None:
         ("2019/01/01 24:00 0.1 G M", "lacks its time"),
         ("2019/01/01 00:60 0.1 G M", "lacks its time"),
         ("2019-01-01 00:00 0.1 G M", "lacks its time"),
-        ("1066/10/14 00:00 0.1 G M", "a time that cannot be"),
-        ("2019/01/01 00:00 nan G M", "has a value that is no number"),
-        ("2019/01/01 00:00 inf G M", "has a value that is no number"),
+        ("1066/10/14 00:00 0.1 G M", "an impossible time"),
+        ("2019/01/01 00:00 nan G M", "has a value that is not a number"),
+        ("2019/01/01 00:00 inf G M", "has a value that is not a number"),
         ("2019/01/01 00:00 0,1 G M", "is no number"),
         ("2019/01/01 00:00 0.1.2 G M", "is no number"),
         ("2019/01/01 00:00 0.1", "lacks its time, its value or its flag"),
@@ -88,7 +88,7 @@ def test_a_line_that_cannot_be_read_is_named(line: str, fault: str, before: int)
 def test_a_line_of_another_place_is_refused() -> None:
     good = f"2019/01/01 00:00 2019/01/01 00:00 {PLACE}   0.1000 G M\n"
     text = good * 3 + good.replace("43.15", "44.15")
-    with pytest.raises(VadoseError, match="tells of another place than the first"):
+    with pytest.raises(VadoseError, match="has another position than the first"):
         parse("file", text.encode(), layout_of(good))
 
 

@@ -46,7 +46,7 @@ class Painted:
         times = np.array([f"2021-06-{day:02d}T06:00" for day in self.days], dtype="datetime64[ns]")
         times = times[[time in period for time in times]]
         if not times.size:
-            raise NoDataError(f"{self.name}: {period} in '{area.name}'", "Nothing", "Widen the period")
+            raise NoDataError(f"{self.name}: {period} in '{area.name}'", "Nothing", "Extend the period")
         box = TILE.pixels.boundingbox
         margin = 2 * self.resolution
         grid = GeoBox.from_bbox(
@@ -206,7 +206,7 @@ def test_area_means_conserve_a_finer_map():
     [
         (lambda: build_features([RADAR], TILE.with_halo(0), NOON, NEEDS), "halo"),
         (lambda: build_features([PASSIVE], TILE, NOON, InputSpec(pixels=("smap",))), "too coarse"),
-        (lambda: build_features([RADAR], TILE, np.datetime64("2015-01-01"), NEEDS), "No source holds anything"),
+        (lambda: build_features([RADAR], TILE, np.datetime64("2015-01-01"), NEEDS), "No source has data"),
     ],
 )
 def test_what_cannot_be_assembled_is_refused(call, words):

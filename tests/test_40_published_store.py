@@ -237,7 +237,7 @@ def test_fits_take_the_place_of_nominal_lines(folder: Path, store: SampleStore, 
     assert (numbers[0] == numbers[1]).all()
     assert verify(fitted).faults == ()
     before = files(store.path)
-    with pytest.raises(VadoseError, match="by other calibrations"):
+    with pytest.raises(VadoseError, match="have different calibrations"):
         append(store.path, fitted)
     assert files(store.path) == before
 
@@ -359,6 +359,6 @@ def test_an_import_with_other_settings_than_the_one_that_was_stopped_is_refused(
     folder: Path, killed: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(killed / "0.building", tmp_path / "store.building")
-    with pytest.raises(VadoseError, match="another one that was stopped"):
+    with pytest.raises(VadoseError, match="another build that was interrupted"):
         import_shards(shards(folder), tmp_path / "store", halo=2, simulated=True)
     assert not (tmp_path / "store").exists()

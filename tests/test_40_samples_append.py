@@ -57,11 +57,11 @@ def test_stores_of_different_samples_are_not_joined(tmp_path: Path) -> None:
     less = InputSpec(cells=("vv",))
     write(tmp_path / "other", simulated(3, less), less)
     before = files(tmp_path / "store")
-    with pytest.raises(VadoseError, match="do not hold the same"):
+    with pytest.raises(VadoseError, match="variables differ"):
         append(tmp_path / "store", SampleStore.open(tmp_path / "other"))
     with SampleWriter.open(tmp_path / "real", HOLDS, {}, simulated=False) as writer:
         writer.append(simulated(3, seed=1))
-    with pytest.raises(VadoseError, match="One is simulated"):
+    with pytest.raises(VadoseError, match="Only one of them is simulated"):
         append(tmp_path / "store", SampleStore.open(tmp_path / "real"))
     assert files(tmp_path / "store") == before
 
@@ -119,9 +119,9 @@ def test_a_store_that_is_replaced_while_it_is_read_is_never_taken_for_itself(wha
         write(tmp_path / "store", simulated(40, seed=1))
     else:
         shutil.rmtree(tmp_path / "store")
-    with pytest.raises(VadoseError, match="replaced or removed while it was read"):
+    with pytest.raises(VadoseError, match="replaced or removed while it was being read"):
         store.cells(["smap"], store.rows)
-    with pytest.raises(VadoseError, match="replaced or removed while it was read"):
+    with pytest.raises(VadoseError, match="replaced or removed while it was being read"):
         store.pixels(HOLDS.pixels[:1], store.rows, HOLDS.halo)
 
 
@@ -160,5 +160,5 @@ def test_of_two_that_append_at_once_none_loses_samples_and_says_success(tmp_path
     done = [one.returncode == 0 for one in told]
     assert any(done)
     assert len(SampleStore.open(tmp_path / "store")) == 30 + 30 * sum(done)
-    assert all("is at work on it" in error for error, good in zip(errors, done, strict=True) if not good)
+    assert all("is writing to it" in error for error, good in zip(errors, done, strict=True) if not good)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c", "store"]

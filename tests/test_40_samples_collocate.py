@@ -57,7 +57,7 @@ class Simulated:
                 one = xr.Dataset(arrays, {"time": [time], "y": y, "x": x}).rio.write_crs(self.tile.epsg)
                 datasets.append(validate_dataset(one, self.variables, self.name, f"{self.name}-{day}"))
         if not datasets:
-            raise NoDataError(f"{self.name}: {period}", "Nothing", "Widen the period")
+            raise NoDataError(f"{self.name}: {period}", "Nothing", "Extend the period")
         return tuple(datasets)
 
 
@@ -191,12 +191,12 @@ def test_no_sample_at_all_is_refused_with_the_reasons(
         build(sensors, archive, NEEDS, tmp_path / "store", rule)
     assert f"a store of {len(sensors)} sensors" in refused.value.context
     assert reason in refused.value.problem
-    assert "Widen the period" in refused.value.hint
+    assert "Extend the period" in refused.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
 def test_inputs_that_lack_what_is_to_be_stored_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(VadoseError, match=r"Fusion gave no B04\. Ask fusion"):
+    with pytest.raises(VadoseError, match=r"Fusion gave no B04\. Request the variables of the store from fusion"):
         build([TOP], ARCHIVE, replace(NEEDS, pixels=("vv", "B04")), tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
@@ -228,7 +228,7 @@ def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
 
     with pytest.raises(VadoseError, match="It is malformed"):
         build([TOP], replace(ARCHIVE, read=broken), NEEDS, tmp_path / "store")
-    with pytest.raises(VadoseError, match=r"another one that was stopped. Finish that one .* or remove"):
+    with pytest.raises(VadoseError, match=r"another build that was interrupted. Finish that one .* or remove"):
         build([TOP], ARCHIVE, NEEDS, tmp_path / "store", LabelRule(window_minutes=5))
 
 

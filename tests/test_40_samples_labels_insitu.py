@@ -205,7 +205,7 @@ def test_files_that_cannot_be_read_are_left_out_and_listed(tmp_path: Path) -> No
     assert "Its name is not one of ISMN's" in reasons["readings.stm."]
     assert "There is no reading in it." in reasons.values()
     assert "'2019/01/01 00:00 mild G O'" in " ".join(reasons.values())
-    assert "It is no table of static variables" in " ".join(reasons.values())
+    assert "It is not a table of static variables" in " ".join(reasons.values())
     assert str(report).endswith("; 5 files could not be read")
     assert {sensor.station for sensor in Ismn(tmp_path / "tables").sensors()} == {"Hill-1", "Hill-12", "Dale"}
 
@@ -268,7 +268,7 @@ def test_tables_that_are_there_or_of_another_archive_are_not_touched(tmp_path: P
     archive_to_parquet(root, tmp_path / "tables")
     before = contents(tmp_path / "tables")
     with pytest.raises(
-        VadoseError, match=r"in-situ tables at .*\. There is something already\. Remove it or name another"
+        VadoseError, match=r"in-situ tables at .*\. Something exists there already\. Remove it, or name another"
     ):
         archive_to_parquet(root, tmp_path / "tables")
     assert contents(tmp_path / "tables") == before
@@ -290,7 +290,7 @@ def test_an_archive_of_which_nothing_can_be_read_leaves_nothing(real: Path, tmp_
     stm(tmp_path / "data", rows=())
     with pytest.raises(VadoseError, match=r"No sensor of soil moisture can be read; 1 files are malformed"):
         archive_to_parquet(tmp_path / "data", tmp_path / "tables")
-    with pytest.raises(VadoseError, match="neither a folder nor a whole zip file"):
+    with pytest.raises(VadoseError, match="neither a folder nor a complete zip file"):
         archive_to_parquet(real / "ismn" / "malformed" / "mal_formed_file.txt", tmp_path / "tables")
     with pytest.raises(VadoseError, match="There is no such file or folder"):
         archive_to_parquet(tmp_path / "absent", tmp_path / "tables")

@@ -45,7 +45,7 @@ MAPPING = {
             "predictors.vv.unit: unknown key (did you mean 'units'",
         ),
         ({"predictors": {"vv": {"column": "x", "units": "mm"}}}, "converted from 1, dB"),
-        ({"predictors": {"smap_usda": {"column": "x", "units": "mm"}}}, "A depth of soil goes with a column of water"),
+        ({"predictors": {"smap_usda": {"column": "x", "units": "mm"}}}, "A depth of soil is for a water column"),
         ({"predictors": {"smap": {"column": "x", "units": "mm", "depth_mm": 50}}}, "map it as 'smap_usda'"),
         ({"predictors": {"smap": {"column": "x", "product": "NASA-USDA Enhanced SMAP"}}}, "map it as 'smap_usda'"),
         ({"predictors": {"smap_usda": {"column": "x", "product": "SPL3SMP"}}}, "'SPL3SMP' is no product of smap_usda"),

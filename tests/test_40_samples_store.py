@@ -170,7 +170,7 @@ def test_an_error_leaves_nothing_and_an_older_store_as_it_was(tmp_path: Path) ->
 
 def test_nothing_to_write_is_refused(tmp_path: Path) -> None:
     with (
-        pytest.raises(VadoseError, match=r"No sample came to be written\. Widen"),
+        pytest.raises(VadoseError, match=r"There are no samples to write\. Extend"),
         SampleWriter.open(tmp_path / "store", HOLDS, {}),
     ):
         pass
@@ -181,7 +181,7 @@ def test_a_folder_that_is_no_store_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("irreplaceable")
     with (
-        pytest.raises(VadoseError, match=r"Something else lies there.*Choose another path"),
+        pytest.raises(VadoseError, match=r"Something else exists there.*Choose another path"),
         SampleWriter.open(tmp_path / "thesis", HOLDS, {}) as writer,
     ):
         writer.append(simulated(1))

@@ -69,7 +69,7 @@ def test_an_archive_without_classes_tells_none_and_a_malformed_table_is_refused_
     (sensor,) = Ismn(tmp_path / "data").sensors()
     assert Ismn(tmp_path / "data").classes(sensor) == {}
     (file.parent / "any_static_variables.csv").write_text("clay fraction;%;a;b;c;;HWSD;\n")
-    with pytest.raises(VadoseError, match="It is no table of static variables"):
+    with pytest.raises(VadoseError, match="It is not a table of static variables"):
         Ismn(tmp_path / "data").classes(sensor)
     assert Ismn(tmp_path / "data", skip_malformed=True).classes(sensor) == {}
     with pytest.raises(VadoseError, match="but not this one"):

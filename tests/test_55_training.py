@@ -369,7 +369,7 @@ def test_an_edited_description_is_refused(fitted, tmp_path, change):
         with pytest.raises(VadoseError) as refused:
             read(folder)
         assert refused.value.context == f"checkpoint: {folder}."
-        assert f"{DESCRIPTION} has another checksum than the one declared" in refused.value.problem
+        assert f"{DESCRIPTION} does not match its checksum" in refused.value.problem
         assert "Train again" in refused.value.hint
 
 

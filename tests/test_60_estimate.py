@@ -339,7 +339,7 @@ def test_ground_that_no_source_covers_is_blank_beside_ground_that_one_covers(den
 def test_a_date_without_its_day_is_refused(date):
     with pytest.raises(VadoseError) as refused:
         timestamp_of(date)
-    assert f"'{date}'" in refused.value.context and "with its day" in refused.value.problem
+    assert f"'{date}'" in refused.value.context and "with a day" in refused.value.problem
     assert "2021-06-10" in refused.value.hint
 
 

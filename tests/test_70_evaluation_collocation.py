@@ -45,7 +45,7 @@ def test_sensors_that_cannot_tell_stay_in_the_table_and_say_why():
     )
     reasons = triple_collocation(tables, bootstrap=Bootstrap(draws=50)).groupby("station")["left_out"].first()
     assert reasons["s0000"] == "50 samples, 100 needed"
-    assert reasons["s0001"] == "a covariance or an error variance comes out negative"
+    assert reasons["s0001"] == "a covariance or an error variance is negative"
     assert reasons["s0002"] == ""
 
 

@@ -91,7 +91,7 @@ def test_products_without_a_common_sample_are_refused(other):
 def test_no_product_and_no_label_are_refused():
     with pytest.raises(VadoseError, match="of no product"):
         matched({})
-    with pytest.raises(VadoseError, match="none of these a label"):
+    with pytest.raises(VadoseError, match="none of these has a label"):
         matched({"a": product(0.02).drop(columns="soil_moisture_in_situ")})
 
 

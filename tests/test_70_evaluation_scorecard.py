@@ -162,7 +162,7 @@ def test_the_terminal_shows_the_headline(card, tmp_path):
 def test_one_product_alone(tmp_path, products):
     page = write_scorecard(tmp_path, {"SMAP": products["SMAP"]}, title="Alone").read_text()
     assert "minus the others" not in page
-    assert "stated spread" not in page
+    assert "Calibration of the standard deviation" not in page
     assert "on all its own samples" not in page
 
 

@@ -85,7 +85,11 @@ def test_columns_that_are_there_become_strata():
     )
     found = {title: list(held.cat.categories) for title, held in classes_of(table).items()}
     assert found["land cover (ESA CCI)"][-1] == "urban" and "grassland" in found["land cover (ESA CCI)"]
-    assert found["sources, moment and history"] == ["all there", "without Sentinel-1, Sentinel-2", "without SMAP"]
+    assert found["sources at the time and in the history"] == [
+        "all there",
+        "without Sentinel-1, Sentinel-2",
+        "without SMAP",
+    ]
     assert found["elevation"] == ["below 300 m", "300 to 1000 m", "1000 to 2000 m", "2000 m and more"]
     assert found["distance to the nearest training place"][0] == "below 10 km"
     assert "soil texture (USDA)" not in found, "one class alone parts nothing"
@@ -130,7 +134,7 @@ NUMBERS = ("elevation", "slope", "urban_share", "water_share", DISTANCE, "soil_t
 @pytest.mark.parametrize("column", NUMBERS)
 def test_text_where_a_stratum_needs_numbers_is_refused_by_name(column):
     table = product().assign(**dict.fromkeys(("sand", "silt", "clay"), 0.3)).assign(**{column: "high"})
-    with pytest.raises(VadoseError, match=f"column {column}.* no numbers"):
+    with pytest.raises(VadoseError, match=f"column {column}.* not numeric"):
         classes_of(check(table))
 
 

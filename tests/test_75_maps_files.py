@@ -224,7 +224,7 @@ def test_flags_of_another_grid_are_refused(tmp_path):
     (path,) = write(tmp_path / "a", painted(SOUTH))
     (other,) = write(tmp_path / "b", painted(Tile(32718, 1501, 17000, 9, 7)))
     flags_of(path).write_bytes(flags_of(other).read_bytes())
-    with pytest.raises(VadoseError, match="grid is another"):
+    with pytest.raises(VadoseError, match="grid differs"):
         read_map(path)
 
 

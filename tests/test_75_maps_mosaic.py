@@ -127,7 +127,7 @@ def test_a_map_with_missing_tiles_is_refused():
         mosaic.zones()
     with pytest.raises(VadoseError, match="put before"):
         mosaic.put(second, *blank)
-    with pytest.raises(VadoseError, match="no tile of this map"):
+    with pytest.raises(VadoseError, match="not a tile of this map"):
         mosaic.put(Tile(32633, 0, 0, 8, 8), *blank)
     with pytest.raises(VadoseError, match="Its shape is"):
         mosaic.put(first, np.zeros((first.rows + 4, first.columns + 4)), *blank[1:])

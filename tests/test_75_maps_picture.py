@@ -121,10 +121,10 @@ def test_no_map_and_a_truth_elsewhere_are_refused(tmp_path):
     path = tmp_path / "out" / "map.png"
     with pytest.raises(VadoseError, match="The map has no zone"):
         picture([], path, title="t")
-    with pytest.raises(VadoseError, match=r"truth in EPSG:32633.*None is given"):
+    with pytest.raises(VadoseError, match=r"truth in EPSG:32633.*It is missing"):
         picture(zones, path, title="t", truth=[zones[0]["soil_moisture"]])
     moved = [zone["soil_moisture"].assign_coords(x=zone["x"] + 160) for zone in zones]
-    with pytest.raises(VadoseError, match="not on the cells of the map"):
+    with pytest.raises(VadoseError, match="does not cover the cells of the map"):
         picture(zones, path, title="t", truth=moved)
     assert not path.parent.exists()
 

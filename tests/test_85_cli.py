@@ -172,7 +172,7 @@ def test_estimates_of_samples_without_labels_are_written_and_can_be_read(made, v
     assert {"network", "station", "time", "soil_moisture", "soil_moisture_std", "quality"} <= set(estimates)
     assert estimates["soil_moisture"].between(0, 1).all()
     assert "soil_moisture_in_situ" not in estimates or estimates["soil_moisture_in_situ"].isna().all()
-    refused(vadose("evaluate", tmp_path / "estimates.parquet"), "none of these a label")
+    refused(vadose("evaluate", tmp_path / "estimates.parquet"), "none of these has a label")
 
 
 def test_scores_are_told_and_kept_where_asked(made, vadose, tmp_path):
@@ -305,7 +305,7 @@ def test_training_on_samples_without_labels_is_refused(vadose, tmp_path):
 
 def test_a_run_is_not_overwritten_by_mistake(made, vadose, tmp_path):
     before = contents(made / "run")
-    refused(vadose("train", made / "experiment.yaml", "--out", made / "run"), "holds a run already", "--resume")
+    refused(vadose("train", made / "experiment.yaml", "--out", made / "run"), "contains a run already", "--resume")
     other = write_experiment(tmp_path / "in", table(), mapping(), config(min_samples=6))
     refused(vadose("train", other, "--out", made / "run", "--resume"), "min_samples")
     assert contents(made / "run") == before
@@ -352,9 +352,9 @@ def test_what_is_no_table_of_estimates_is_refused(vadose, tmp_path):
 MAP_FAULTS = {
     "no date": ({"date": "tomorrow"}, ("tomorrow", "2021-06-10")),
     "no moment": ({"date": "NaT"}, ("NaT",)),
-    "no day": ({"date": "2021"}, ("'2021'", "with its day")),
-    "no day of a month": ({"date": "2021-06"}, ("'2021-06'", "with its day")),
-    "another continent": ({"area": "19.19,55.40,19.22,55.44"}, ("No source holds anything",)),
+    "no day": ({"date": "2021"}, ("'2021'", "with a day")),
+    "no day of a month": ({"date": "2021-06"}, ("'2021-06'", "with a day")),
+    "another continent": ({"area": "19.19,55.40,19.22,55.44"}, ("No source has data",)),
     "no numbers": ({"area": "Denmark"}, ("Denmark", "west,south,east,north")),
     "too few numbers": ({"area": "1,2,3"}, ("1,2,3",)),
     "upside down": ({"area": "9.19,55.44,9.22,55.40"}, ("height",)),
@@ -382,7 +382,7 @@ def test_a_day_that_the_archive_does_not_hold_is_refused(date, made, vadose, tmp
     shutil.rmtree(tmp_path / "map")
     shutil.rmtree(ground)
     told = vadose("map", made / "run", tmp_path / "archive", *options)
-    refused(told, "No source holds anything", "2021-06-09", "Choose an area and a period")
+    refused(told, "No source has data", "2021-06-09", "Choose an area and a period")
     assert not (tmp_path / "map").exists()
 
 

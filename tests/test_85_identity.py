@@ -134,7 +134,8 @@ def test_another_smap_is_no_smap(run, tmp_path):
     same, silent = estimated(run, store(tmp_path / "same", points(), COLUMNS))
     assert not flagged(same["quality"], Quality.SMAP_MISSING).any() and silent == []
     assert told == [
-        "the network learned NASA-USDA Enhanced SMAP (smap_usda), the store has SPL3SMP or SPL3SMP_E (smap): not the "
+        "the network was trained on NASA-USDA Enhanced SMAP (smap_usda), the store has SPL3SMP or SPL3SMP_E (smap): "
+        "not the "
         "same input, so that it counts as missing (SMAP_MISSING)"
     ]
 
@@ -147,7 +148,7 @@ def test_a_product_independent_input_meets_another_product(relative, tmp_path):
     )
     np.testing.assert_allclose(other["soil_moisture"], own["soil_moisture"], atol=2e-6)
     np.testing.assert_array_equal(other["quality"], own["quality"])
-    assert len(told) == 1 and told[0].endswith("read relative to the place's own record, as the experiment declares")
+    assert len(told) == 1 and told[0].endswith("read relative to the place's own record, as the experiment states")
     first = own.groupby("station").head(2)["quality"], own.groupby("station").nth(2)["quality"]
     assert flagged(first[0], Quality.SMAP_MISSING).all(), "two steps are fewer than three"
     assert not flagged(first[1], Quality.SMAP_MISSING).any()
@@ -212,8 +213,8 @@ def test_another_level_or_soil_map_is_used_and_said(run, tmp_path):
     same, _ = estimated(run, store(tmp_path / "same", points(), COLUMNS))
     np.testing.assert_array_equal(table["soil_moisture"], same["soil_moisture"])
     assert told == [
-        "B04: the network learned Sentinel-2 L1C, the store has Sentinel-2 L2A: used as it is",
-        "sand: the network learned HWSD, the store has not stated: used as it is",
+        "B04: the network was trained on Sentinel-2 L1C, the store has Sentinel-2 L2A: used unchanged",
+        "sand: the network was trained on HWSD, the store has not stated: used unchanged",
     ]
 
 
@@ -224,11 +225,14 @@ def test_what_is_said_of_an_archive(run):
     assert "SoilGrids 2.0" in " ".join(lines) and "Sentinel-2 L2A" in " ".join(lines)
     radar = InputSpec(cells=("vv", "vh"))
     for learned, words in (
-        ("gamma0 ellipsoid", "where the ground slopes"),
+        ("gamma0 ellipsoid", "on slopes"),
         ("sigma0 ellipsoid", "cos(incidence angle)"),
     ):
         (line,) = differences(radar, {"vv": learned, "vh": learned}, ("vv", "vh"), ARCHIVE_PRODUCTS, "an archive")
-        assert line.startswith(f"vh, vv: the network learned {learned}, an archive has gamma0 RTC") and words in line
+        assert (
+            line.startswith(f"vh, vv: the network was trained on {learned}, an archive has gamma0 RTC")
+            and words in line
+        )
 
 
 def test_a_checkpoint_that_does_not_tell_its_products_is_refused(run, tmp_path):
@@ -266,7 +270,7 @@ def test_a_product_is_judged_as_it_is_and_rescaled_on_the_training_stations(run)
     assert error["smap_usda_rescaled"] < 0.5 * error["smap_usda"]
     card = (run.folder / "scorecard.md").read_text()
     assert "smap_usda_rescaled is NASA-USDA Enhanced SMAP, linearly rescaled on the training stations" in card
-    assert "Not judged" not in card, "SMAP L3 is not asked for where Enhanced SMAP stands in its role"
+    assert "Not evaluated" not in card, "SMAP L3 is not asked for where Enhanced SMAP stands in its role"
 
 
 def test_a_product_that_never_varies_is_rescaled_to_the_mean(run):
@@ -282,7 +286,7 @@ def test_a_product_that_never_varies_is_rescaled_to_the_mean(run):
     ("own", "words"),
     [
         ({"variables": ["sand"]}, "not for sand"),
-        ({"variables": ["gldas"], "min_steps": 3}, "of which the history has nothing"),
+        ({"variables": ["gldas"], "min_steps": 3}, "which the history does not"),
         ({"variables": ["smap_usda"], "min_steps": 7}, "min_steps 7, the history 6"),
         ({"variables": ["smap_usda"], "min_steps": 1}, "min_steps 1"),
     ],

@@ -85,7 +85,7 @@ def test_results_of_other_commands_are_not_written_over(vadose, here):
         ("samples", "describe", "store", "--out", "table.xyz"): "There are .png, .pdf, .svg",
         ("train", "experiment.yaml", "--out", "store"): "'vadose samples' does",
         ("samples", "import-table", "other.csv", "--columns", "mapping.yaml", "--out", "store"): "with other arguments",
-        ("samples", "build", "experiment.yaml", "--out", "folder.csv"): "Something else lies there",
+        ("samples", "build", "experiment.yaml", "--out", "folder.csv"): "Something else exists there",
     }
     (here / "file.png").write_text("mine")
     (here / "other.csv").write_bytes((here / "table.csv").read_bytes())
@@ -100,7 +100,7 @@ def test_results_of_other_commands_are_not_written_over(vadose, here):
 
 
 ERRORS = {
-    "system": (OSError(28, "No space left on device", "/data/x"), "/data/x", "Make room"),
+    "system": (OSError(28, "No space left on device", "/data/x"), "/data/x", "Free some disk space"),
     "library": (OSError("HDF error"), "HDF error", "run the same command again"),
     "memory": (MemoryError("Unable to allocate 9 TiB"), "9 TiB", "fewer --workers"),
     "GPU": (RuntimeError("CUDA out of memory. Tried"), "out of memory", "fewer --workers"),
@@ -225,7 +225,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(name, left, small, vadose
     words = FOLDERS.get(name) or ("samples", "describe", "store")
     told = vadose(*words, "--out", small / "out.png")
     said = [line for line in told.err.splitlines() if line.split()[0] not in {"samples", "fold"}]
-    assert told.status == 2 and len(said) == 3 and "Make room" in said[2], told
+    assert told.status == 2 and len(said) == 3 and "Free some disk space" in said[2], told
     if name != "train":
         assert contents(small) == before
 

@@ -237,7 +237,7 @@ def test_a_rival_without_all_its_predictors_is_left_out_and_the_scorecard_says_s
     assert experiment().baseline_needs("smap").cells == ("smap",)
     assert not list(run.folder.glob("fold-*/smap_gldas-*"))
     assert sorted(path.stem for path in (run.folder / "predictions").iterdir()) == ["network", "smap", "smap_rescaled"]
-    said = "Not judged, as their predictors are not all among those of the samples: smap_gldas."
+    said = "Not evaluated, as the samples lack some of their predictors: smap_gldas."
     assert said in (run.folder / "scorecard.md").read_text()
 
 
@@ -260,7 +260,7 @@ def test_a_checkpoint_that_does_not_tell_what_it_learned_from_is_refused(run, tm
     shutil.copytree(folder, tmp_path / "edited")
     path = tmp_path / "edited" / "checkpoint.json"
     path.write_text(path.read_text().replace("S00", "S99").replace("S01", "S98").replace("S02", "S97"))
-    with pytest.raises(VadoseError, match="another checksum"):
+    with pytest.raises(VadoseError, match="does not match its checksum"):
         Member.load(tmp_path / "edited")
 
 

@@ -137,7 +137,7 @@ def test_a_run_is_that_of_the_command(folder, run, tmp_path):
     assert run.headline_text in told and str(theirs.scorecard) in told
     with pytest.raises(vadose.VadoseError, match="climatology, network"):
         run.estimates("trees")
-    with pytest.raises(vadose.VadoseError, match="holds a run already"):
+    with pytest.raises(vadose.VadoseError, match="contains a run already"):
         vadose.train(folder / "experiment.yaml", out=tmp_path / "run")
 
 

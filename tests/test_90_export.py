@@ -186,7 +186,7 @@ def test_a_card_tells_the_figures_of_the_run(run, tmp_path):
         "(batch, 2, y, x)",
         "between latitudes 40.0 and 46.0",
         "2e-08",
-        "not of all as one",
+        "not of the ensemble of all",
     ):
         assert words in card, words
 

@@ -223,7 +223,7 @@ def test_two_runs_on_one_folder_exclude_each_other(ground, tmp_path):
     )
     with subprocess.Popen([sys.executable, "-c", holding, tmp_path], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout and other.stdout.readline() == "held\n"
-        with pytest.raises(VadoseError, match=f"Process {other.pid} on {socket.gethostname()} is at work on it"):
+        with pytest.raises(VadoseError, match=f"Process {other.pid} on {socket.gethostname()} is writing to it"):
             make_map(request(ground, tmp_path), quiet)
         assert not (tmp_path / "plan.json").exists()
         other.kill()
@@ -314,7 +314,7 @@ def test_a_scheduler_that_does_not_answer_is_refused(ground, tmp_path, monkeypat
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(VadoseError, match="does not answer"):
+    with pytest.raises(VadoseError, match="does not respond"):
         make_map(request(ground, tmp_path / "map"), quiet, crew=Executor(address))
 
 
@@ -331,7 +331,7 @@ def test_an_address_that_answers_with_junk_is_refused(junk, monkeypatch):
 
         Thread(target=answer, daemon=True).start()
         crew = Executor(f"tcp://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(VadoseError, match="does not answer as one"):
+        with pytest.raises(VadoseError, match="does not respond as one"):
             list(crew.each(None, None, [None]))
 
 
@@ -361,10 +361,10 @@ def test_the_moments_that_were_asked_are_mapped(dates, ground, tmp_path):
     ("date", "every", "words"),
     [
         ("2021-06-10/2021-06-01", None, "They end before they start"),
-        ("2021-06-01/2021-06-10", "week", "no whole number of days"),
-        ("2021-06-01/2021-06-10", "0", "no whole number of days"),
+        ("2021-06-01/2021-06-10", "week", "not a whole number of days"),
+        ("2021-06-01/2021-06-10", "0", "not a whole number of days"),
         ("2021-07-01/2021-07-10", "pass", "holds 3 items"),
-        ("2021-06/2021-07", None, "with its day"),
+        ("2021-06/2021-07", None, "with a day"),
     ],
 )
 def test_moments_that_are_none_are_refused(date, every, words, ground, tmp_path):

@@ -183,10 +183,10 @@ def test_units_become_volume(units, scale, reading, places):
         ("%", 100.0, {}, "may be volumetric per cent or saturation"),
         ("kg m-2", 100.0, {}, "--layer-depth"),
         ("m3 m-3", 100.0, {}, "--units '%'"),
-        (None, 1.0, {}, "None are told"),
+        (None, 1.0, {}, "They are not stated"),
         ("degC", 1.0, {}, "degC"),
         ("m3 m-3", -9999.0, {}, "_FillValue"),
-        ("kg m-2", 100.0, {"layer_depth": 0.01}, "no soil moisture"),
+        ("kg m-2", 100.0, {"layer_depth": 0.01}, "impossible for soil moisture"),
         ("%", 100.0, {"units": "saturation"}, "--rescale"),
         ("%", 100.0, {"units": "saturation", "rescale": "porosity"}, "no porosity"),
     ],
@@ -229,7 +229,7 @@ REFUSED = {
     "no time": (lambda d: d.isel(time=0, drop=True), "in the name"),
     "two variables": (lambda d: d.assign(other=d.sm), "--variable"),
     "levels": (lambda d: d.expand_dims(depth=2), "depth of 2"),
-    "numbers for times": (lambda d: d.assign_coords(time=np.arange(len(DAYS))), "no dates"),
+    "numbers for times": (lambda d: d.assign_coords(time=np.arange(len(DAYS))), "not dates"),
     "axes with gaps": (lambda d: d.assign_coords(lat=d.lat.where(d.lat > 41)), "missing values"),
 }
 
@@ -255,7 +255,7 @@ def test_outside_and_too_late_there_is_nothing(places):
     assert table.groupby("station")["cell_distance_km"].count().tolist() == [30, 0, 0]
     assert sampled(grid(), places, window_hours=0.5)["soil_moisture"].isna().all()
     sensors(((80.0, 9.4),)).to_parquet(places)
-    with pytest.raises(NoDataError, match="None lies within the grid"):
+    with pytest.raises(NoDataError, match="None is within the grid"):
         sampled(grid(), places)
 
 
@@ -288,12 +288,12 @@ def test_products_that_cannot_be_told_apart_or_read_are_refused(places, tmp_path
     (tmp_path / "odd.yaml").write_text("name: odd\npath: product.nc\nlayers: 3\n")
     (tmp_path / "empty").mkdir()
     for asked, words in (
-        ([str(places), f"sensors={tmp_path / 'product.nc'}"], "one name"),
+        ([str(places), f"sensors={tmp_path / 'product.nc'}"], "the same name"),
         ([str(tmp_path / "product.nc")], "--sensors"),
         ([str(places), str(tmp_path / "text.nc")], "neither NetCDF nor HDF5"),
         ([str(places), str(tmp_path / "nowhere.nc")], "no such file"),
         ([str(places), str(tmp_path / "odd.yaml")], "layers"),
-        ([str(places), str(tmp_path / "empty")], "holds no NetCDF"),
+        ([str(places), str(tmp_path / "empty")], "contains no NetCDF"),
     ):
         with pytest.raises(VadoseError) as caught:
             vadose.evaluate(asked, min_samples=10)
