@@ -178,7 +178,7 @@ def test_without_any_overlap_nothing_is_fitted(published: Published, tmp_path: P
     from vadose.batchu2022.commands import fit_units
 
     (tmp_path / "archive").mkdir()
-    with pytest.raises(VadoseError, match="no feature has pairs enough"):
+    with pytest.raises(VadoseError, match="no feature has enough pairs"):
         fit_units(published.folder, tmp_path / "archive", tmp_path / "units.json", 5, lambda *_: None)
     assert not (tmp_path / "units.json").exists()
 

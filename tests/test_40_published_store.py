@@ -245,9 +245,9 @@ def test_fits_take_the_place_of_nominal_lines(folder: Path, store: SampleStore, 
 @pytest.mark.parametrize(
     ("spoiled", "found"),
     [
-        ({"sentinel_1_orbit": UnitFit("sentinel_1_orbit", "dB", 0.1, -25.0, 0.1, 0.9, 500)}, "no published feature"),
+        ({"sentinel_1_orbit": UnitFit("sentinel_1_orbit", "dB", 0.1, -25.0, 0.1, 0.9, 500)}, "not a published feature"),
         ({"sentinel_1_VV": UnitFit("sentinel_1_VV", "1", 0.1, -25.0, 0.1, 0.9, 500)}, "not dB"),
-        ({"sentinel_1_VV": UnitFit("sentinel_1_VH", "dB", 0.1, -25.0, 0.1, 0.9, 500)}, "no published feature"),
+        ({"sentinel_1_VV": UnitFit("sentinel_1_VH", "dB", 0.1, -25.0, 0.1, 0.9, 500)}, "not a published feature"),
         ({"sentinel_1_angle": UnitFit("sentinel_1_angle", "degree", 0.5, 0.0, 0.1, 0.9, 500)}, "beyond 10..70"),
     ],
 )

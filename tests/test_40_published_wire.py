@@ -105,8 +105,8 @@ def test_what_the_release_does_not_have_is_told(name: str, content: bytes, reaso
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"\x0a\xff\xff\xff\xff\x0f", "longer than what holds it"),
-        (b"\x0a" + b"\xff" * 9 + b"\x01", "longer than what holds it"),
+        (b"\x0a\xff\xff\xff\xff\x0f", "longer than its message"),
+        (b"\x0a" + b"\xff" * 9 + b"\x01", "longer than its message"),
         (b"\x0a" + b"\xff" * 10, "more than 64 bits"),
         (b"\x0a" + b"\xff" * 9 + b"\x02", "more than 64 bits"),
         (b"\x0a", "ends within a number"),

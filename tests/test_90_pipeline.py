@@ -337,7 +337,7 @@ def test_maps_are_set_beside_the_truth_by_networks_that_have_not_seen_the_region
     perfect = page(maps.assign(network=maps["truth"]), own.assign(truth=0.2), 3)
     (row,) = (line for line in perfect.splitlines() if line.startswith("| network"))
     assert row.count("1.000") >= 2, "a map that is the truth has R of 1 in space and in time"
-    with pytest.raises(VadoseError, match="Every network of the run has learned from it"):
+    with pytest.raises(VadoseError, match="Every network of the run was trained on it"):
         judge_of(walk, own).maps(world, region, own, truth)
 
 

@@ -1,6 +1,6 @@
 """The paper's published data set: gzip TFRecord shards, read without TensorFlow.
 
-Nothing of it is in physical units but times, places, elevations and labels: the rest stays in published 0-255 units.
+Only times, places, elevations and labels are in physical units; all else remains in published 0-255 units.
 """
 
 from vadose.batchu2022.batches import PublishedBatch, index_of, label_of, published_batches

@@ -1,4 +1,4 @@
-"""Published examples as a writer of samples needs them: rows of an index, whole numbers of pixels, scalars."""
+"""Batches of published examples for a sample writer: index rows, whole-number pixels, scalars."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,14 +22,14 @@ Labels = Callable[[pd.DataFrame], pd.DataFrame]
 
 @dataclass(frozen=True, eq=False)
 class PublishedBatch:
-    """Some examples of one shard, in its order.
+    """Examples of one shard, in order.
 
     Attributes:
-        index: a row an example: shard, record, sensor_id, network, station, sensor, lat, lon (degrees), time (UTC),
+        index: one row per example: shard, record, sensor_id, network, station, sensor, lat, lon (degrees), time (UTC),
             rounding_s (half the spacing of its published time, s), soil_moisture_in_situ (m3 m-3, NaN without a label),
-            label_from ("sm_0_5", "sm_5_5" or "") and what labels added.
+            label_from ("sm_0_5", "sm_5_5" or "") and columns of the label matcher.
         pixels: (sample, y, x) by feature, in the units of `FEATURES`: uint8, or int16 for elevations.
-        present: (sample,) by image: whether the example has it; its pixels are 0 where not.
+        present: (sample,) by image: whether the example has it; its pixels are 0 otherwise.
         scalars: (sample,) by feature, NaN where missing.
     """
 
@@ -48,21 +48,21 @@ def published_batches(
     labels: Labels | None = None,
     loose: Sequence[str] = (),
 ) -> Iterator[PublishedBatch | ShardReport]:
-    """Yield the examples of some shards in batches, and behind the last batch of each shard its account.
+    """Yield the examples of some shards in batches, and after the last batch of each shard its report.
 
-    A batch never reaches beyond its shard, so what was written up to an account is whole.
+    A batch contains examples of one shard only, so that everything before a report is complete.
 
     Args:
         paths: of the shards.
         images: features that are images.
         scalars: features that are numbers.
-        kept: pixels along a side of the middle of each image.
-        size: examples in a batch, at most.
-        loose: undocumented features that are taken for scalars where they are one number, and for missing elsewhere.
-        labels: gives the labels of index rows, as `Merge.labels` does; the published ones alone unless given.
+        kept: pixels along a side of the central part of each image.
+        size: largest number of examples in a batch.
+        loose: undocumented features that are read as scalars if they are one number, and as missing otherwise.
+        labels: returns the labels of index rows, as `LabelMatcher.labels`; by default the published ones alone.
 
     Raises:
-        VadoseError: the release has no such feature, or an image no such middle.
+        VadoseError: the release has no such feature, or an image no such central part.
     """
     wanted = (*IDENTITY, *LABELS, *images, *scalars, *loose)
     for path in paths:
@@ -76,7 +76,7 @@ def published_batches(
 
 
 def index_of(read: Collection[Example]) -> pd.DataFrame:
-    """Index rows of examples, as `PublishedBatch.index` describes them."""
+    """Return index rows of examples, as described in `PublishedBatch.index`."""
     stamps = np.array([one.values["timestamp"] for one in read], np.float32)
     ids = [str(one.values["sensor_id"]) for one in read]
     parts = [text.split("__") if text.count("__") == 2 else ["", "", ""] for text in ids]
@@ -98,10 +98,10 @@ def index_of(read: Collection[Example]) -> pd.DataFrame:
 
 
 def label_of(example: Example) -> tuple[float, str]:
-    """Return the published label of an example and the feature it is from; NaN and "" where it has none.
+    """Return the published label of an example and its feature; NaN and "" without one.
 
-    A label is missing where the example lacks the feature. A reading of zero is a reading, unless another label says
-    that it only stands for a missing one.
+    A label is missing if the example lacks the feature. A reading of zero is a reading, unless the other label shows
+    that it marks a missing one.
     """
     known = {name: float(example.values[name]) for name in LABELS if name in example.values}
     name = next((name for name, value in known.items() if value != 0), next(iter(known), ""))
@@ -164,5 +164,7 @@ def _loosely(group: list[Example], name: str) -> NDArray[np.float32]:
 
 def _other(example: Example, name: str, what: str) -> VadoseError:
     return VadoseError(
-        f"published: {name} as {what}", f"Record {example.record} of {example.shard} has none", "Ask for it as it is"
+        f"published: {name} as {what}",
+        f"Record {example.record} of {example.shard} has none",
+        "Ask for it in its own form",
     )

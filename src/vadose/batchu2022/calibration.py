@@ -1,8 +1,8 @@
 """Calibrations of published numbers in a predictor's units: fitted to products, or an assumed range.
 
-The release states no units. An assumed range spreads 0..255 over the plausible values of the quantity. It serves for
-training and judging within the published set, where any line does as well as another, and says nothing of physical
-units: no live product can stand in for such numbers.
+The release does not state units. An assumed range maps 0..255 to the plausible values of the quantity. It is sufficient
+for training and evaluation within the published set, where any linear scale is equivalent, but is unrelated to physical
+units: products cannot replace such numbers.
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,13 @@ ASSUMED_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         **dict.fromkeys(("smap", "gldas"), (0.0, 1.0)),
     }
 )
-"""What 0 and 255 are taken for, by predictor: dB of powers, else its own units."""
+"""Assumed values of 0 and 255, by predictor: dB of powers, else its own units."""
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
-"""Predictors whose images are kept; of the soil only the mean over the sensor's cell is."""
+"""Predictors whose images are stored; of soil images only the mean over the sensor's cell is."""
 FEATURE_OF: Mapping[str, str] = MappingProxyType(
     {one.predictor: name for name, one in FEATURES.items() if one.predictor}
 )
-"""The published feature of each predictor."""
+"""Published feature of each predictor."""
 
 
 def units_of(predictor: str) -> str:
@@ -41,13 +41,13 @@ def units_of(predictor: str) -> str:
 
 
 def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, LinearCalibration]:
-    """Return the line of every predictor that the release publishes in units of its own: fitted where there is a fit.
+    """Return the calibration of every predictor in published units: fitted if there is a fit.
 
     Args:
         fits: by feature.
 
     Raises:
-        VadoseError: a fit is of no such feature, in other units, or reaches beyond what the quantity can be.
+        VadoseError: a fit is of an unknown feature, in other units, or exceeds the range of the quantity.
     """
     held = dict(fits or {})
     known = {FEATURE_OF[name]: name for name in ASSUMED_RANGES}
@@ -82,7 +82,7 @@ def _calibration_of(fit: UnitFit) -> LinearCalibration:
 def _check(feature: str, fit: UnitFit, predictor: str | None) -> None:
     if predictor is None or fit.feature != feature:
         raise _refused(
-            feature, "It is no published feature of a predictor", "Fit those with 'vadose samples fit-units'"
+            feature, "It is not a published feature of a predictor", "Fit those with 'vadose samples fit-units'"
         )
     if fit.units != units_of(predictor):
         raise _refused(feature, f"They are fitted in {fit.units}, not {units_of(predictor)}", "Fit them again")
@@ -92,7 +92,7 @@ def _check(feature: str, fit: UnitFit, predictor: str | None) -> None:
     if not ((ends >= low - slack) & (ends <= high + slack)).all():
         raise _refused(
             feature,
-            f"The fitted line reaches from {ends.min():g} to {ends.max():g}, beyond {low:g}..{high:g} "
+            f"The fitted line ranges from {ends.min():g} to {ends.max():g}, beyond {low:g}..{high:g} "
             f"{PREDICTORS[predictor].units}",
             "Fit it again over more overlaps",
         )

@@ -1,8 +1,8 @@
-"""Pairs of published numbers and real products of the same ground and time, to which units are fitted.
+"""Pairs of published numbers and real products at the same place and time, for the fit of units.
 
-A pair is of one cell of 320 m around a sensor: of pixels the means over those that have a value in both and are not at
-an end of 0..255; of powers the means are of dB, in which the published numbers are taken to be linear. Coarser
-products, and the soil, give the value of the cell.
+A pair is of one 320 m cell around a sensor: means over the pixels that have a value in both and are not at an end of
+0..255; means of powers are of dB, in which the published numbers are assumed to be linear. Coarser products, and the
+soil, give the value of the cell.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,18 +40,18 @@ Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]
 """Published numbers and the product's values, of the same shape."""
 PASS = np.timedelta64(15, "m")
-"""How far apart in time the scenes of one pass are, at most."""
+"""Largest time between the scenes of one pass."""
 LEAST_SEEN = 0.5
-"""The part of a cell's pixels that both must have."""
+"""Smallest fraction of a cell's pixels with both values."""
 AT_ONCE = 8
 
 
 @dataclass(eq=False)
 class CalibrationPairs:
-    """What has been paired so far, by feature.
+    """Pairs found so far, by feature.
 
     Attributes:
-        examples: how many gave any pair.
+        examples: number of examples with any pair.
     """
 
     examples: int = 0
@@ -71,7 +71,7 @@ class CalibrationPairs:
         return np.concatenate([none, *(one for one, _ in parts)]), np.concatenate([none, *(one for _, one in parts)])
 
     def fits(self) -> tuple[dict[str, UnitFit], dict[str, str]]:
-        """Return the fit of every feature that can be fitted, and why each of the others cannot."""
+        """Return the fit of every feature that can be fitted, and the reason for each of the others."""
         fits, lacking = {}, {}
         for name in ASSUMED_RANGES:
             feature = FEATURE_OF[name]
@@ -92,16 +92,16 @@ def pairs_of(
     most: int,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> CalibrationPairs:
-    """Pair published examples with products until so many of them gave pairs.
+    """Pair published examples with products until a number of them have pairs.
 
     Args:
         paths: of the shards.
         sources: real products.
-        most: examples, at most.
-        progress: told (examples paired, of how many at most, which shard).
+        most: largest number of examples.
+        progress: called with (paired examples, their limit, shard).
 
     Raises:
-        VadoseError: a product cannot be read.
+        VadoseError: a product is unreadable.
     """
     pairs = CalibrationPairs()
     kept = kept_for(MOST_HALO)
@@ -136,13 +136,13 @@ class _Example:
 
     @property
     def tile(self) -> Tile:
-        """The cells of the chip, all of them to be estimated."""
+        """Return the cells of the chip, all of them without a halo."""
         cell = tile_around(self.example["lon"], self.example["lat"], 0)
         side = 1 + 2 * MOST_HALO
         return replace(cell, west=cell.west - MOST_HALO, north=cell.north + MOST_HALO, columns=side, rows=side)
 
     def image(self, feature: str) -> Floats:
-        """Return a published image over the tile; NaN where it says nothing."""
+        """Return a published image over the tile; NaN where missing."""
         at = np.array([pixel_in_cell(self.example["lon"], self.example["lat"])])
         pixels = chips_of(self.batch.pixels[feature][self.row : self.row + 1], at, MOST_HALO)[0]
         return np.where((pixels > LOWEST) & (pixels < HIGHEST), pixels, np.nan).astype(np.float64)
@@ -161,7 +161,7 @@ def _of_example(example: _Example, sources: Sequence[Source]) -> dict[str, Pair]
 
 
 def _nearest(source: Source, example: _Example, names: Sequence[str]) -> FeatureCube | None:
-    """Return what a source saw nearest in time to an example, before or after it; None where it saw nothing."""
+    """Return the observation of a source nearest in time to an example; None without any."""
     fine = tuple(name for name in names if name in PIXELS)
     needs = InputSpec(pixels=fine, cells=tuple(name for name in names if name not in fine))
     reach = np.timedelta64(round(TemporalPolicy().of(source.name) * 86_400), "s")

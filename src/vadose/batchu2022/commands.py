@@ -18,14 +18,14 @@ from vadose.sources import open_sources
 
 @dataclass(frozen=True)
 class FittedUnits:
-    """Fits that were written.
+    """Written fits.
 
     Attributes:
-        path: the file.
-        examples: that gave pairs.
+        path: of the file.
+        examples: number of examples with pairs.
         fits: by feature.
-        lacking: why each of the other features has none.
-        absent: shards of the set that were not there.
+        lacking: reason for each feature without a fit.
+        absent: number of missing shards of the set.
     """
 
     path: Path
@@ -48,8 +48,8 @@ class FittedUnits:
 
 
 def missing_shards(lacking: int) -> str:
-    """Return that a set of shards is not whole."""
-    return f"; {lacking} shards of the set are absent" if lacking else ""
+    """Return a note on the missing shards of a set."""
+    return f"; {lacking} shards of the set are missing" if lacking else ""
 
 
 def fit_units(
@@ -61,12 +61,12 @@ def fit_units(
         folder: of the shards.
         archive: of products over the same places and times.
         out: JSON file of the fits.
-        examples: that are paired, at most.
-        report: told (examples paired, of how many at most, which shard).
+        examples: largest number of paired examples.
+        report: called with (paired examples, their limit, shard).
 
     Raises:
-        VadoseError: no shards, no archive, a product that cannot be read, or no feature that can be fitted; nothing is
-            written.
+        VadoseError: the shards or the archive are missing, a product is unreadable, or no feature can be fitted;
+            nothing is written.
     """
     request = Request.of("samples fit-units", out, shards=folder, archive=archive, examples=examples)
     with request.file(out) as held:
@@ -82,7 +82,7 @@ def _fit(
     if not fits:
         raise VadoseError(
             f"published: units of {folder} by {archive}",
-            f"{pairs.examples} examples lie where and when the archive holds something; no feature has pairs enough",
+            f"{pairs.examples} examples are where and when the archive has data; no feature has enough pairs",
             "Give an archive of products over the sensors of the shards, or more --examples",
         )
     write(
@@ -109,17 +109,17 @@ def import_published(
     report: Callable[[int, int, str], None],
     workers: int,
 ) -> str:
-    """Import the shards of a folder into a store, and tell what came of it.
+    """Import the shards of a folder into a store, and return a summary.
 
     Args:
         folder: of the shards.
         out: of the store.
         ismn: archive with labels for examples without one.
-        units: what `fit_units` wrote.
+        units: file from `fit_units`.
         halo, simulated, report, workers: as in `import_shards`.
 
     Raises:
-        VadoseError: no shards, fits that cannot be read, or as `import_shards`.
+        VadoseError: the shards are missing, the fits are unreadable, or as `import_shards`.
     """
     Request("samples import-batchu2022", "").require_place(out, folder=True)
     paths = shards(folder)

@@ -1,8 +1,8 @@
-"""Chips on vadose's own grid, cut from published images.
+"""Chips on vadose's grid, cut from published images.
 
 A published image is centred on its sensor: north up, pixels of 10 m in the UTM zone of the place, the sensor in the
-pixel (SIDE / 2, SIDE / 2) of (y, x). Here a chip is a cell of 320 m that holds the sensor, and a halo around it; so
-the image is moved by whole pixels until the pixel of the sensor is the one that it has in its cell.
+pixel (SIDE / 2, SIDE / 2) of (y, x). A chip is the 320 m cell that contains the sensor, with a halo; therefore the
+image is shifted by whole pixels until the sensor's pixel has its position in the cell.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from vadose.batchu2022.features import IMAGES, SCALARS
 from vadose.grid import PIXEL_M, PIXELS_PER_CELL, from_lonlat, tile_around
 
 MOST_HALO = 4
-"""Cells around the sensor's cell that every published image covers, wherever in its cell the sensor lies."""
+"""Halo that every published image covers, wherever the sensor is in its cell."""
 NO_HEIGHT = -32768
-"""Stands for an elevation that is absent, of which 0 is one."""
+"""Marks a missing elevation; 0 is a valid one."""
 AGES: Mapping[str, str] = {
     f"{source}_age": f"{feature}_time_millis_diff"
     for source, feature in {
@@ -33,16 +33,16 @@ AGES: Mapping[str, str] = {
         "gldas": "gldas",
     }.items()
 }
-"""From which undocumented feature the age of a source is."""
+"""Undocumented features of the source ages."""
 DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, eq=False)
 class RawChips:
-    """Published numbers of some samples, as the release has them, on vadose's grid.
+    """Published numbers of some samples, unchanged, on vadose's grid.
 
     Attributes:
-        index: a row a sample, as `PublishedBatch.index`.
+        index: one row per sample, as `PublishedBatch.index`.
         images: (sample, y, x) by predictor: chips of `PIXELS`, and the sensor's cell of the soil's images.
         scalars: (sample,) by name: smap and gldas in published units, and the ages of the sources in days; NaN where
             missing.
@@ -62,15 +62,15 @@ class RawChips:
 
 
 def kept_for(halo: int) -> int:
-    """Pixels along a side of the middle of a published image from which any chip with this halo can be cut."""
+    """Return the side in pixels of the central part of a published image that contains any chip with this halo."""
     return 2 * PIXELS_PER_CELL * (halo + 1)
 
 
 def pixel_in_cell(lon: float, lat: float) -> tuple[int, int]:
-    """Return the pixel, (y, x) from its upper left corner, of the cell of 320 m in which a place lies.
+    """Return the pixel of a place in its 320 m cell, (y, x) from the upper left corner.
 
     Raises:
-        VadoseError: no cell holds it.
+        VadoseError: the place is in no cell.
     """
     tile = tile_around(lon, lat, halo=0)
     x, y = from_lonlat(tile.epsg).transform(lon, lat)
@@ -79,11 +79,11 @@ def pixel_in_cell(lon: float, lat: float) -> tuple[int, int]:
 
 
 def chips_of(images: Pixels, at: NDArray[np.intp], halo: int) -> Pixels:
-    """Return the chips of images, each moved by whole pixels.
+    """Cut the chips of images, each shifted by whole pixels.
 
     Args:
-        images: (sample, y, x), the middles of published images, at least of the size that `kept_for` says.
-        at: (sample, 2) as `pixel_in_cell` gives it.
+        images: (sample, y, x), central parts of published images, at least of the size from `kept_for`.
+        at: (sample, 2), from `pixel_in_cell`.
         halo: cells around the sensor's cell.
     """
     side = (1 + 2 * halo) * PIXELS_PER_CELL
@@ -95,15 +95,15 @@ def chips_of(images: Pixels, at: NDArray[np.intp], halo: int) -> Pixels:
 def crop_to_grid(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> RawChips:
     """Return some examples of a batch on vadose's grid.
 
-    Ages are `<source>_time_millis_diff` without its sign, of which the release tells nothing.
+    Ages are `<source>_time_millis_diff` without its sign, which the release does not document.
 
     Args:
-        batch: of `IMAGES` and `SCALARS`, its images of the size that `kept_for` says.
-        rows: which examples; each has a place.
+        batch: of `IMAGES` and `SCALARS`, its images of the size from `kept_for`.
+        rows: of the examples; each has a place.
         halo: cells around the sensor's cell.
 
     Raises:
-        VadoseError: no cell holds a place.
+        VadoseError: a place is in no cell.
     """
     index = batch.index.iloc[rows].reset_index(drop=True)
     places = [pixel_in_cell(lon, lat) for lon, lat in zip(index["lon"], index["lat"], strict=True)]
@@ -119,7 +119,7 @@ def crop_to_grid(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> Ra
 
 
 def _missing_marked(batch: PublishedBatch, name: str, feature: str) -> Pixels:
-    """Return an image that is absent is 0 everywhere, which says so of all but elevations."""
+    """Return which images are missing: 0 everywhere, except for elevations, of which 0 is a valid one."""
     pixels = batch.pixels[feature]
     if name != "elevation":
         return pixels

@@ -1,4 +1,4 @@
-"""From the bytes of a feature to its value, or the reason why they are not what the release says."""
+"""Decoding of feature bytes, or the reason why they contradict the release."""
 
 from typing import Any
 
@@ -10,24 +10,24 @@ from vadose.batchu2022.protobuf import Kind, Raw, Unreadable
 from vadose.batchu2022.varint import Bytes, floats, image, integers
 
 Pixels = NDArray[np.integer[Any]]
-"""An image of 8 or 16 bits, as its feature says."""
+"""An image of 8 or 16 bits, depending on its feature."""
 Value = float | str | Pixels
 
 
 def decoded(feature: Feature, raw: Raw, data: Bytes, kept: int = CENTRE) -> Value | None:
-    """Return the value of a feature; None where it is missing.
+    """Return the value of a feature; None if missing.
 
     Args:
-        feature: which one.
-        raw: where it lies.
+        feature: its description.
+        raw: its position.
         data: the record.
-        kept: pixels along a side of the middle of an image that is kept, even.
+        kept: pixels along a side of the central part of an image, even.
 
     Returns:
-        An image as (y, x) of the feature's dtype; else a number or a text.
+        An image as (y, x) of the feature's dtype; otherwise a number or a text.
 
     Raises:
-        Unreadable: its type, its count or its content is not what the release says.
+        Unreadable: its type, its count or its content contradicts the release.
     """
     try:
         return _value(feature, raw, data, kept)
@@ -60,7 +60,7 @@ def _image(feature: Feature, raw: Raw, data: Bytes, kept: int) -> Pixels:
     if pixels.dtype != np.uint8:
         low, high = int(pixels.min()), int(pixels.max())
         if low < held.min or high > held.max:
-            raise Unreadable(f"its numbers reach from {low} to {high}, beyond {held.min}..{held.max}")
+            raise Unreadable(f"its numbers range from {low} to {high}, beyond {held.min}..{held.max}")
     return pixels.astype(feature.dtype, copy=False)
 
 
@@ -82,7 +82,7 @@ def _number(raw: Raw, data: Bytes) -> float:
     _check_single(packed.size // 4)
     value = float(floats(packed)[0])
     if not np.isfinite(value):
-        raise Unreadable(f"{value} is no number")
+        raise Unreadable(f"{value} is not a number")
     return value
 
 

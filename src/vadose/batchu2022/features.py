@@ -1,8 +1,7 @@
-"""What the features of a published example are, as the release's README names them and its script reads them.
+"""Features of a published example, by the release's README and script.
 
-The units of images and of `smap_sm` and `gldas_sm` are documented nowhere but for their range of 0 to 255; they stay
-"published 0-255 units" here. Features that the release names without telling their type are read as they are found:
-one number, one text, or one image.
+The units of images and of `smap_sm` and `gldas_sm` are undocumented except for their range of 0 to 255; they remain
+"published 0-255 units" here. Features without a documented type are read as one number, one text, or one image.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,21 +14,21 @@ import numpy as np
 from vadose.errors import VadoseError
 
 SIDE = 512
-"""Pixels of 10 m along a side of a published image."""
+"""Size of a published image, pixels of 10 m a side."""
 CENTRE = 288
-"""Pixels along a side of the middle that vadose reads: nine cells of 320 m."""
+"""Size of the central part that vadose reads, pixels a side: nine cells of 320 m."""
 PUBLISHED = "published 0-255 units"
 MISSING = 0
-"""What stands for a missing number in `smap_sm` and `gldas_sm`."""
+"""Number of a missing value in `smap_sm` and `gldas_sm`."""
 
 
 class Form(Enum):
-    """What a feature holds."""
+    """Content of a feature."""
 
     IMAGE = "image"
     """SIDE x SIDE integers."""
     INTEGER = "integer"
-    """One integer, of which 0 is missing."""
+    """One integer; 0 is missing."""
     NUMBER = "number"
     """One 32-bit float."""
     TEXT = "text"
@@ -43,11 +42,11 @@ class Feature:
     """A feature of a published example.
 
     Attributes:
-        name: as it is published.
-        form: what it holds.
-        units: UDUNITS, or PUBLISHED; empty where nobody tells.
-        meaning: what it is.
-        predictor: the predictor in vadose's vocabulary that it is a published form of, or "".
+        name: published name.
+        form: content.
+        units: UDUNITS, or PUBLISHED; empty if undocumented.
+        meaning: description.
+        predictor: the corresponding predictor of the vocabulary, or "".
         whole_byte: whether every number of a documented image is within 0..255.
     """
 
@@ -60,7 +59,7 @@ class Feature:
 
     @property
     def dtype(self) -> type[np.integer[Any]]:
-        """Of its pixels, if it is an image."""
+        """Return the type of its pixels, if it is an image."""
         return np.uint8 if self.whole_byte and self.form is Form.IMAGE else np.int16
 
 
@@ -124,10 +123,10 @@ def _undocumented() -> Iterable[Feature]:
 
 
 FEATURES: Mapping[str, Feature] = {feature.name: feature for feature in (*_scalars(), *_images(), *_undocumented())}
-"""Every feature that the release names."""
+"""Every named feature of the release."""
 
 IDENTITY = ("sensor_id", "timestamp", "center_lat", "center_long")
-"""What every example must have."""
+"""Required features of every example."""
 LABELS = ("sm_0_5", "sm_5_5")
 SCALARS = ("smap_sm", "gldas_sm")
 IMAGES = (
@@ -136,11 +135,11 @@ IMAGES = (
     "nasa_dem_elevation",
     *(f"soil_grids_{name}_0-5cm_mean" for name in ("sand_sand", "silt_silt", "clay_clay", "bd_bdod")),
 )
-"""The images that the paper's network reads, in its order."""
+"""Images that the paper's network reads, in its order."""
 
 
 def chosen(names: Iterable[str]) -> tuple[Feature, ...]:
-    """Return the features of these names.
+    """Return the features of some names.
 
     Raises:
         VadoseError: the release has no feature of a name.

@@ -1,4 +1,4 @@
-"""The report of a shard that was read to its end, kept in a file beside what was read."""
+"""Report of a completely read shard, in a file beside its examples."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +17,10 @@ def write_report(path: Path, report: ShardReport) -> None:
 
 
 def read_report(path: Path) -> ShardReport:
-    """Read what `write_report` wrote.
+    """Read a report from `write_report`.
 
     Raises:
-        VadoseError: the file is none.
+        VadoseError: the file is not a report.
     """
     try:
         (held,) = read_json(path)["tallies"]

@@ -1,4 +1,4 @@
-"""Opening a shard with the fastest decompressor that is installed; all of them give the same bytes."""
+"""Opening of a shard with the fastest installed decompressor; all give the same bytes."""
 
 import gzip
 import importlib
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 from vadose.errors import VadoseError
 
 NAMES = ("isal", "zlib-ng", "zlib")
-"""Decompressors, the fastest first; the last is always there."""
+"""Decompressors, the fastest first; the last one is always available."""
 
 _MODULES = {
     "isal": ("isal.igzip", "isal.isal_zlib"),
@@ -25,8 +25,8 @@ class Inflater:
 
     Attributes:
         name: one of `NAMES`.
-        module: what opens a file, with the interface of the standard library's gzip.
-        damage: what it raises on truncated or corrupt data, and on a file that cannot be read.
+        module: opens a file, with the interface of the standard library's gzip.
+        damage: errors on truncated or corrupt data, and on an unreadable file.
     """
 
     name: str
@@ -34,15 +34,15 @@ class Inflater:
     damage: tuple[type[Exception], ...]
 
     def open(self, path: Path) -> BinaryIO:
-        """Return a stream of a file's bytes, inflated where its name ends in .gz."""
+        """Return a stream of a file's bytes, inflated if its name ends in .gz."""
         return cast(BinaryIO, self.module.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
 
 
 def inflater(name: str) -> Inflater:
-    """Return the decompressor of this name.
+    """Return the decompressor of a name.
 
     Raises:
-        VadoseError: it is not installed, or there is none of this name.
+        VadoseError: it is not installed, or unknown.
     """
     try:
         opener, codec = map(importlib.import_module, _MODULES[name])
@@ -54,12 +54,12 @@ def inflater(name: str) -> Inflater:
 
 
 def installed() -> tuple[str, ...]:
-    """Names of the decompressors that are installed, the fastest first."""
+    """Return the names of the installed decompressors, the fastest first."""
     return tuple(name for name in NAMES if _imports(_MODULES[name][0]))
 
 
 def fastest() -> Inflater:
-    """Return the fastest decompressor that is installed."""
+    """Return the fastest installed decompressor."""
     return inflater(installed()[0])
 
 

@@ -1,4 +1,4 @@
-"""Labels for published examples: their own where they have one, else readings of an ISMN archive."""
+"""Labels of published examples: their own, or else readings of an ISMN archive."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 
 RULE = LabelRule(window_minutes=3.0)
-"""The release's window and depth, and only readings that ISMN calls good."""
+"""The release's window and depth, and only readings with ISMN's flag for good."""
 COLUMNS = (*IDENTITY, LABEL, "flag", "lag_minutes", "depth_from_m", "depth_to_m", "label_from", "reason")
 
 
 @dataclass(frozen=True, eq=False)
 class LabelMatcher:
-    """Finds the labels of published examples in an ISMN archive. Each sensor is read once and kept.
+    """Matcher of published examples to the readings of an ISMN archive. Each sensor is read once and cached.
 
     Attributes:
-        archive: the in-situ readings.
-        rule: which readings are labels; its window is widened for each example by the rounding of its time.
-        farthest_km: how far the archive's station may lie from the place of an example.
+        archive: in-situ readings.
+        rule: selection of the readings; its window is widened for each example by the rounding of its time.
+        farthest_km: largest distance between the archive's station and the place of an example.
     """
 
     archive: Ismn
@@ -36,20 +36,20 @@ class LabelMatcher:
     _matched: dict[str, Sensor | Unmatched] = field(default_factory=dict, repr=False)
 
     def labels(self, examples: pd.DataFrame) -> pd.DataFrame:
-        """Return the label of each example, or why it has none.
+        """Return the label of each example, or the reason why it has none.
 
         Args:
-            examples: as `batches.index_of` gives them: sensor_id, network, station, sensor, lat, lon, time, rounding_s,
-                soil_moisture_in_situ (NaN where nothing was published), label_from.
+            examples: from `batches.index_of`: sensor_id, network, station, sensor, lat, lon, time, rounding_s,
+                soil_moisture_in_situ (NaN if not published), label_from.
 
         Returns:
             The columns `COLUMNS` for every example, with its index: label_from is "sm_0_5", "sm_5_5" or "ismn", or ""
-            where reason tells why there is no label; lag_minutes is the time of the reading minus that of the example;
-            network, station and sensor are those of the archive where it has the published instrument, so that tables
-            can be joined.
+            with a reason for the missing label; lag_minutes is the time of the reading minus that of the example;
+            network, station and sensor are as in the archive if it has the published instrument, so that tables can be
+            joined.
 
         Raises:
-            VadoseError: the archive cannot be read, or holds no soil moisture.
+            VadoseError: the archive is unreadable, or contains no soil moisture.
         """
         found = pd.DataFrame(index=examples.index, columns=list(COLUMNS)).assign(
             **{name: np.full(len(examples), np.nan) for name in ("lag_minutes", "depth_from_m", "depth_to_m")},
@@ -75,7 +75,7 @@ class LabelMatcher:
         return found
 
     def _match(self, sensor_id: str) -> Sensor:
-        """Return the archive's sensor that a published one is, found once.
+        """Return the archive's sensor of a published one, cached.
 
         Raises:
             Unmatched: there is none, or more than one.
@@ -101,11 +101,11 @@ class LabelMatcher:
         far = rows.index[distances_km([(sensor.lat, sensor.lon)], rows[["lat", "lon"]])[0] > self.farthest_km]
         part.loc[far, [LABEL, "lag_minutes"]] = np.nan
         part.loc[far, ["flag", "label_from"]] = ""
-        part.loc[far, "reason"] = f"{sensor.id} lies more than {self.farthest_km:g} km from the example"
+        part.loc[far, "reason"] = f"{sensor.id} is more than {self.farthest_km:g} km from the example"
         return part.assign(depth_from_m=sensor.depth_from_m, depth_to_m=sensor.depth_to_m)
 
     def _readings(self, sensor: Sensor) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the readings that may be labels, and all of them, in order of time."""
+        """Return the readings that may be labels, and all readings, in order of time."""
         if sensor not in self._read:
             try:
                 readings = self.archive.read(sensor)
@@ -132,7 +132,7 @@ class LabelMatcher:
         )
 
     def _why(self, readings: pd.DataFrame) -> list[str]:
-        """Why readings, of which none is a label, are none."""
+        """Return the reasons why rejected readings are not labels."""
         faults = []
         for value, flag in zip(readings[LABEL], readings["flag"], strict=True):
             if pd.isna(value):
@@ -145,6 +145,6 @@ class LabelMatcher:
 
 
 def _at(times: np.ndarray, readings: pd.DataFrame, minutes: float) -> pd.DataFrame:
-    """Return the nearest reading to each time, row by row; NaN where there is none."""
+    """Return the nearest reading to each time, row by row; NaN without any."""
     found, _ = nearest(readings, np.unique(times), minutes)
     return found.set_index("time").reindex(pd.DatetimeIndex(times))

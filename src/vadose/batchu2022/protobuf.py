@@ -1,8 +1,8 @@
-"""Features of a `tf.train.Example` in Protocol Buffers' wire format, of which only the wanted ones are looked into.
+"""Features of a `tf.train.Example` in Protocol Buffers' wire format; only the wanted ones are parsed.
 
-The messages are those of TensorFlow's `example.proto` and `feature.proto`: Example holds Features, a map from names to
-Feature, which holds one list of bytes, of 32-bit floats or of 64-bit integers. As protobuf has it, a repeated name
-counts by its last value, lists of one kind that come in parts are joined, and unknown fields are passed over.
+The messages are TensorFlow's `example.proto` and `feature.proto`: Example contains Features, a map from names to
+Feature, which contains one list of bytes, of 32-bit floats or of 64-bit integers. As in protobuf, the last value of a
+repeated name is used, partial lists of one kind are joined, and unknown fields are ignored.
 """
 
 from collections.abc import Collection, Iterator
@@ -16,13 +16,13 @@ Bytes = NDArray[np.uint8]
 Span = tuple[int, int]
 
 MOST_FIELDS = 2**16
-"""Fields of one record that are walked through; the release's records have some five hundred."""
+"""Largest number of fields of one record; the release's records have about five hundred."""
 
 _VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 
 
 class Kind(Enum):
-    """What a feature is a list of, by its field number in Feature."""
+    """Type of the list of a feature, by its field number in Feature."""
 
     BYTES = 1
     FLOAT = 2
@@ -33,15 +33,15 @@ _UNPACKED = {Kind.BYTES: _DELIMITED, Kind.FLOAT: _FIXED32, Kind.INT64: _VARINT}
 
 
 class Unreadable(ValueError):
-    """Content that is not what it should be; the message tells why."""
+    """Invalid content; the message contains the reason."""
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A feature as it lies in a record.
+    """Position of a feature in a record.
 
     Attributes:
-        kind: what it is a list of.
+        kind: type of its list.
         spans: start and end of its values in the record, in order: packed numbers, one unpacked number, or one text.
     """
 
@@ -49,19 +49,19 @@ class Raw:
     spans: tuple[Span, ...]
 
     def parts(self, data: Bytes) -> list[Bytes]:
-        """Its bytes, span by span."""
+        """Yield its bytes, span by span."""
         return [data[start:end] for start, end in self.spans]
 
 
 def parse(data: Bytes, wanted: Collection[bytes]) -> dict[bytes, Raw]:
-    """Where the wanted features of an Example lie; those that it lacks, or that hold no list, are absent.
+    """Return the positions of the wanted features of an Example, without missing or empty ones.
 
     Args:
         data: the serialised Example.
         wanted: names of features, UTF-8.
 
     Raises:
-        Unreadable: it is no Example, or has more than `MOST_FIELDS` fields.
+        Unreadable: it is not an Example, or has more than `MOST_FIELDS` fields.
     """
     walk = _Walk(data.data)
     found: dict[bytes, Raw] = {}
@@ -77,7 +77,7 @@ def parse(data: Bytes, wanted: Collection[bytes]) -> dict[bytes, Raw]:
 
 
 class _Walk:
-    """A walk through a message, of bounded length."""
+    """Parser of a message, of bounded length."""
 
     def __init__(self, data: memoryview) -> None:
         self._data, self._left = data, MOST_FIELDS
@@ -87,7 +87,7 @@ class _Walk:
         return [found for one, wire, found in self._fields(span) if one == number and self._delimited(wire)]
 
     def entry(self, span: Span) -> tuple[bytes, list[Span]]:
-        """Name and value of an entry of the map."""
+        """Return name and value of an entry of the map."""
         name, values = b"", []
         for number, wire, found in self._fields(span):
             if number == 1 and self._delimited(wire):
@@ -97,7 +97,7 @@ class _Walk:
         return name, values
 
     def feature(self, values: list[Span]) -> Raw | None:
-        """Return the list that a Feature holds; of lists of different kinds the last."""
+        """Return the list of a Feature; of lists of different kinds the last."""
         kind: Kind | None = None
         spans: list[Span] = []
         for value in values:
@@ -127,7 +127,7 @@ class _Walk:
                 raise Unreadable(f"a field has the number {tag >> 3}")
             start, at = self._content(tag & 7, start, end)
             if at > end:
-                raise Unreadable("a field is longer than what holds it")
+                raise Unreadable("a field is longer than its message")
             yield tag >> 3, tag & 7, (start, at)
 
     def _content(self, wire: int, start: int, end: int) -> Span:

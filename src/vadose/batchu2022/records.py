@@ -1,8 +1,8 @@
-"""Records of a TFRecord file: length, checksum of the length, data, checksum of the data, over and over.
+"""Records of a TFRecord file: length, checksum of the length, data, checksum of the data, repeatedly.
 
-The layout and the masked checksum are those of TensorFlow's `tfrecord` documentation: a length of 64 bits and its
-checksum of 32 bits, the data and their checksum, all little endian. The checksum is CRC-32C (RFC 3720), rotated right
-by 15 bits, plus a constant.
+Layout and masked checksum follow TensorFlow's `tfrecord` documentation: a length of 64 bits and its checksum of 32
+bits, the data and their checksum, all little endian. The checksum is CRC-32C (RFC 3720), rotated right by 15 bits, plus
+a constant.
 """
 
 import struct
@@ -20,23 +20,23 @@ from vadose.batchu2022.inflate import Inflater, fastest
 Bytes = NDArray[np.uint8]
 
 LONGEST = 64 * 2**20
-"""Bytes of the longest record that is read; the release's hold about 24 million."""
+"""Largest size of a record, bytes; the release's have about 24 million."""
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_SIZE = 4
 _MASK_DELTA = 0xA282EAD8
 _STEP = 2**18
-_ROOM = 3 * 2**23  # holds a record of the release
+_ROOM = 3 * 2**23  # fits a record of the release
 
 
 @dataclass(frozen=True)
 class TFRecord:
-    """A record whose checksums are right.
+    """A record with correct checksums.
 
     Attributes:
         number: in its shard, from 0.
         offset: of its first byte in the inflated shard.
-        data: its content, valid only until the next record is asked for.
+        data: its content, valid only until the next record is read.
     """
 
     number: int
@@ -46,14 +46,14 @@ class TFRecord:
 
 @dataclass(frozen=True)
 class Fault:
-    """A record that cannot be read, and why.
+    """An unreadable record.
 
     Attributes:
         shard: name of the file.
         record: its number in the shard, from 0.
         offset: of its first byte in the inflated shard.
-        reason: what is wrong with it.
-        ends: whether nothing behind it can be read, as where it ends is unknown.
+        reason: for the failure.
+        ends: whether nothing after it can be read, as its end is unknown.
     """
 
     shard: str
@@ -64,7 +64,7 @@ class Fault:
 
 
 class _Broken(Exception):
-    """A record that cannot be read; `ends` as in `Fault`."""
+    """An unreadable record; `ends` as in `Fault`."""
 
     def __init__(self, reason: str, ends: bool) -> None:
         super().__init__(reason)
@@ -72,15 +72,15 @@ class _Broken(Exception):
 
 
 def records(path: Path, longest: int = LONGEST, inflater: Inflater | None = None) -> Iterator[TFRecord | Fault]:
-    """Every record of a shard in order, and a fault in the place of each that cannot be read.
+    """Yield every record of a shard in order, with a fault in place of each unreadable one.
 
-    Memory is bounded by `longest`, whatever a record says of its length. After a record with a wrong checksum, or one
-    that is too long, reading goes on; a wrong length or an end before its time is the last of the shard.
+    Memory is bounded by `longest`, whatever the stated length of a record. After a record with a wrong checksum, or one
+    that is too long, reading continues; a wrong length or a premature end is the last of the shard.
 
     Args:
-        path: the shard; it is inflated where its name ends in .gz.
-        longest: bytes of the longest record that is read.
-        inflater: the decompressor, the fastest one unless given.
+        path: of the shard, inflated if its name ends in .gz.
+        longest: largest size of a record, bytes.
+        inflater: the decompressor, by default the fastest one.
     """
     tool = inflater or fastest()
     number, offset = 0, 0
@@ -112,7 +112,7 @@ def masked_crc32c(crc: int) -> int:
 
 
 class _Shard:
-    """A stream of records that holds one record at a time."""
+    """Reader of a stream that holds one record at a time."""
 
     def __init__(self, stream: BinaryIO, longest: int) -> None:
         self._stream, self._longest = stream, longest
@@ -120,10 +120,10 @@ class _Shard:
         self.offset = 0
 
     def next(self) -> Bytes | None:
-        """Return the content of the next record; None behind the last one.
+        """Return the content of the next record; None after the last one.
 
         Raises:
-            _Broken: it cannot be read.
+            _Broken: it is unreadable.
         """
         head = self._read(_HEADER.size)[0]
         if not head.size:
@@ -134,7 +134,7 @@ class _Shard:
             raise _Broken("the checksum of its length is wrong", ends=True)
         if length > self._longest:
             self._skip(length + _FOOTER_SIZE)
-            raise _Broken(f"its {length} bytes are more than the {self._longest} that are read", ends=False)
+            raise _Broken(f"its {length} bytes exceed the limit of {self._longest}", ends=False)
         data, crc = self._read(length)
         self._whole(data, length)
         if masked_crc32c(crc) != self._footer():
@@ -149,7 +149,7 @@ class _Shard:
         return int.from_bytes(foot, "little")
 
     def _read(self, count: int) -> tuple[Bytes, int]:
-        """Up to `count` bytes, fewer only at the end of the stream, and their CRC-32C, taken while they are cached."""
+        """Return up to `count` bytes, fewer only at the end of the stream, and their CRC-32C, computed in the cache."""
         if count > self._room.size:
             self._room = np.empty(count, np.uint8)
         filled, crc = 0, 0
@@ -173,7 +173,7 @@ class _Shard:
     @staticmethod
     def _whole(found: Bytes, count: int) -> None:
         if found.size < count:
-            raise _Broken(f"the shard ends within it: {found.size} of {count} bytes are there", ends=True)
+            raise _Broken(f"the shard ends within it, after {found.size} of {count} bytes", ends=True)
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Published shards, read one by one into a folder each: an import that is stopped goes on with those that it lacks."""
+"""Published shards, read into one folder each: an interrupted import resumes with the remaining ones."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ from vadose.variables import SOIL_MOISTURE
 LEDGER, LEFT_OUT, INDEX = "ledger.json", "left_out.parquet", "index.parquet"
 AT_ONCE = 32
 TOLD = ["shard", "record", "sensor_id", "time", "reason"]
-"""What is told of an example that is left out."""
+"""Columns of a rejected example."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shards:
-    """Shards on their way into a store.
+    """Staged shards of an import.
 
     Attributes:
-        folder: where each that is done has a folder.
+        folder: with a folder per finished shard.
         labels: finds labels for examples without one.
         halo: cells around the sensor's cell.
     """
@@ -41,11 +41,11 @@ class Shards:
     halo: int
 
     def has(self, number: int) -> bool:
-        """Whether a shard is done."""
+        """Return whether a shard is finished."""
         return self._of(number).exists()
 
     def stage(self, number: int, shard: Path) -> int:
-        """Read a shard, whole or not at all; its number when it is done."""
+        """Read a shard, atomically; return its number when it is finished."""
         left_out = [pd.DataFrame(columns=TOLD)]
         with atomic_write(self._of(number)) as folder:
             folder.mkdir()
@@ -60,15 +60,15 @@ class Shards:
         return number
 
     def tally(self, number: int) -> ShardReport:
-        """Return what became of a shard's records."""
+        """Return the report of a shard's records."""
         return read_report(self._of(number) / LEDGER)
 
     def left_out(self, number: int) -> pd.DataFrame:
-        """Return the examples of a shard that give no sample, each with its reason."""
+        """Return the rejected examples of a shard, each with its reason."""
         return pd.read_parquet(self._of(number) / LEFT_OUT)
 
     def parts(self, number: int) -> Iterator[RawChips]:
-        """Yield the others, in their order."""
+        """Yield the accepted examples, in order."""
         folders = (path for path in self._of(number).iterdir() if path.is_dir())
         return map(_part, sorted(folders, key=lambda path: int(path.name)))
 
@@ -83,13 +83,13 @@ class Shards:
 
 
 def reasons_of(index: pd.DataFrame) -> pd.Series:
-    """Why each example gives no sample; "" where it does."""
+    """Return the reason why each example is rejected; "" if it is accepted."""
     low, high = SOIL_MOISTURE.valid_range
     label = index[LABEL]
     place = index["lat"].between(SOUTHERNMOST, NORTHERNMOST) & index["lon"].between(-180, 180)
     named = (index[list(IDENTITY)] != "").all(axis=1)
     reasons = pd.Series("", index.index, dtype=object)
-    reasons[~place] = "it lies beyond the places of the cells"
+    reasons[~place] = "it is outside the grid of cells"
     reasons[(label < low) | (label > high)] = f"its label is outside {low:g}..{high:g} {SOIL_MOISTURE.units}"
     reasons[label.isna()] = "it is published without a label"
     reasons[~named] = "its sensor id is not NETWORK__STATION__SENSOR"

@@ -1,4 +1,4 @@
-"""Examples of published shards, streamed, and an account of those that cannot be read."""
+"""Streaming of examples from published shards, with a report of unreadable ones."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -18,12 +18,12 @@ _NAME = re.compile(r".*-(\d+)-of-(\d+)\.tfrecord(\.gz)?")
 
 @dataclass(frozen=True)
 class Example:
-    """What was read of a published example.
+    """A published example.
 
     Attributes:
         shard: name of its file.
         record: its number in the shard, from 0.
-        values: of the wanted features that it has, by name.
+        values: of its wanted features, by name.
     """
 
     shard: str
@@ -33,7 +33,7 @@ class Example:
 
 @dataclass(frozen=True)
 class ShardReport:
-    """The account of a shard that was read to its end.
+    """Report of a completely read shard.
 
     Attributes:
         shard: name of its file.
@@ -49,7 +49,7 @@ class ShardReport:
 
     @property
     def whole(self) -> bool:
-        """Whether its last record was reached."""
+        """Return whether its last record was reached."""
         return not any(fault.ends for fault in self.faults)
 
 
@@ -57,7 +57,7 @@ def shards(folder: Path) -> tuple[Path, ...]:
     """Return the shards in a folder, by name.
 
     Raises:
-        VadoseError: there is none.
+        VadoseError: there are none.
     """
     found = tuple(sorted(path for path in folder.glob("*.tfrecord*") if _NAME.fullmatch(path.name)))
     if not found:
@@ -70,7 +70,7 @@ def shards(folder: Path) -> tuple[Path, ...]:
 
 
 def absent(found: Collection[Path]) -> tuple[int, ...]:
-    """Numbers of the shards that a complete set would have besides those found, by what their names say."""
+    """Return the numbers of the missing shards of a complete set, by their names."""
     parts = [match for path in found if (match := _NAME.fullmatch(path.name))]
     return tuple(sorted(set(range(max(int(part[2]) for part in parts))) - {int(part[1]) for part in parts}))
 
@@ -82,22 +82,22 @@ def examples(
     longest: int = LONGEST,
     optional: Collection[str] = (),
 ) -> Iterator[Example | Fault]:
-    """Every example of a shard in order, and a fault in the place of each that cannot be read.
+    """Yield every example of a shard in order, with a fault in place of each unreadable one.
 
     Args:
-        path: the shard; it is inflated where its name ends in .gz.
-        wanted: names of features; nothing else is decoded. One that an example lacks is absent from its values,
-            except the sensor, the time and the place, without which an example is a fault.
-        kept: pixels along a side of the middle of each image.
-        longest: bytes of the longest record that is read.
-        optional: those of the wanted features that are absent, not a fault, where they are not one number or text.
+        path: of the shard, inflated if its name ends in .gz.
+        wanted: names of features; nothing else is decoded. A missing one is left out, except the sensor, the time and
+            the place, without which an example is a fault.
+        kept: pixels along a side of the central part of each image.
+        longest: largest size of a record, bytes.
+        optional: wanted features that count as missing, not as a fault, if they are not one number or text.
 
     Raises:
-        VadoseError: the release has no such feature, or an image no such middle.
+        VadoseError: the release has no such feature, or an image no such central part.
     """
     if not (0 < kept <= SIDE and kept % 2 == 0):
         raise VadoseError(
-            f"published: the middle {kept} pixels", f"An image has {SIDE}", f"Ask for an even number up to {SIDE}"
+            f"published: the central {kept} pixels", f"An image has {SIDE}", f"Ask for an even number up to {SIDE}"
         )
     return _read(path, _Wanted(chosen(wanted), frozenset(optional), kept), longest)
 

@@ -1,4 +1,4 @@
-"""Which sensor of an ISMN archive a published sensor is, by whole names and by the interval of its depth."""
+"""Matching of published sensors to an ISMN archive, by complete names and by depth."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -22,10 +22,10 @@ class SensorId:
 
     @classmethod
     def of(cls, text: str) -> "SensorId":
-        """Return the parts of a published id.
+        """Return the parts of a published identifier.
 
         Raises:
-            Unmatched: it has not three.
+            Unmatched: it does not have three.
         """
         parts = text.split("__")
         if len(parts) != 3 or not all(parts):
@@ -34,15 +34,15 @@ class SensorId:
 
 
 class Unmatched(ValueError):
-    """An example without a label; the message tells why."""
+    """An example without a label; the message contains the reason."""
 
 
 def matching(wanted: SensorId, sensors: Iterable[Sensor], deepest_m: float) -> Sensor:
-    """Return the one sensor of an archive that a published one is.
+    """Return the archive's sensor of a published one.
 
-    Names are the same when they are equal, or, where none is, when their letters and digits are: published names lack
-    some of ISMN's signs. A part of a name is no match. Of the sensors of the station within the top soil, the one of
-    the published instrument counts, else one at 0-0.05 m, then at 0.05 m, as the published labels go.
+    Names match if they are equal, or, without such a match, if their letters and digits are: published names lack some
+    of ISMN's characters. Parts of names do not match. Of the sensors of the station within the top soil, that of the
+    published instrument is chosen, else one at 0-0.05 m, then at 0.05 m, in the order of the published labels.
 
     Raises:
         Unmatched: there is none, or more than one.
@@ -63,7 +63,7 @@ def matching(wanted: SensorId, sensors: Iterable[Sensor], deepest_m: float) -> S
 
 
 def is_instrument(wanted: SensorId, sensor: Sensor) -> bool:
-    """Whether a sensor is of the published instrument."""
+    """Return whether a sensor is of the published instrument."""
     return _signs(sensor.instrument) == _signs(wanted.instrument)
 
 

@@ -1,4 +1,4 @@
-"""From published shards to a sample store: streamed, resumed by shard, nothing left out without its reason."""
+"""Import of published shards into a sample store: streamed, resumable by shard, every rejection with its reason."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from vadose.io.outputs import Request
 from vadose.io.processes import processes
 
 Progress = Callable[[int, int, str], None]
-"""Told after each shard: how many are done, of how many, and which."""
+"""Called after each shard with the number of finished shards, their total, and a name."""
 UNLABELLED, REPEATED = "example without a label or a place", "example that repeats a sensor and time"
 DAMAGED = "damaged record"
 FAULTS = ["shard", "record", "offset", "reason", "ends"]
@@ -43,26 +43,25 @@ def import_shards(
     progress: Progress | None = None,
     workers: int = 1,
 ) -> Report:
-    """Write a store of the labelled examples of some shards, in their order.
+    """Write a store of the labelled examples of some shards, in order.
 
-    Chips keep the published whole numbers, packed by the line of their units. Beside the index lie
-    `unmatched.parquet`, a row for each example that is left out (shard, record, sensor_id, time, reason), and
-    `faults.parquet`, a row for each record that is damaged. An import that was stopped goes on with the shards that
-    it lacks, and gives the same bytes.
+    Chips keep the published whole numbers, packed by their calibration. Beside the index are `unmatched.parquet`, one
+    row per rejected example (shard, record, sensor_id, time, reason), and `faults.parquet`, one row per damaged record.
+    An interrupted import resumes with the remaining shards, and gives the same bytes.
 
     Args:
         paths: of the shards.
         path: of the store.
-        labels: finds the labels that are not published; without it only examples with a published one are kept.
-        units: fits of published units, by feature; the others are read by nominal lines.
-        halo: cells around the sensor's cell that are kept of the chips, 0 to 4.
+        labels: finds unpublished labels; without it only examples with a published one are used.
+        units: fits of published units, by feature; the others have assumed ranges.
+        halo: cells around the sensor's cell in a chip, 0 to 4.
         simulated: whether the shards are simulated.
-        progress: told after each shard.
-        workers: processes, each at a shard of its own.
+        progress: called after each shard.
+        workers: number of processes, with one shard each.
 
     Raises:
-        VadoseError: no such halo, a fit that is of no use, no labelled example, something else at `path`, or another
-            import that was stopped there; no store is written.
+        VadoseError: the halo or a fit is invalid, there is no labelled example, something else exists at `path`, or
+            another import was interrupted there; no store is written.
     """
     _check(halo)
     lines = read_by.lines(units)
@@ -88,7 +87,7 @@ def _check(halo: int) -> None:
     if not 0 <= halo <= MOST_HALO:
         raise VadoseError(
             f"published: chips with a halo of {halo} cells",
-            f"Wherever in its cell the sensor lies, an image covers {MOST_HALO}",
+            f"An image always covers {MOST_HALO} cells around the cell of its sensor",
             f"Ask for 0 to {MOST_HALO}",
         )
 
@@ -113,13 +112,13 @@ def _through(shards: Shards, paths: Sequence[Path], numbers: Sequence[int], work
             yield shards.stage(number, paths[number])
         return
     with processes(workers) as pool:
-        together = max(len(numbers) // (8 * workers), 1)  # a worker reads a sensor once for all of them
+        together = max(len(numbers) // (8 * workers), 1)  # a worker reads a sensor once for all of its shards
         yield from pool.map(shards.stage, numbers, [paths[number] for number in numbers], chunksize=together)
 
 
 @dataclass(eq=False)
 class _Import:
-    """Shards that are all staged, becoming a store."""
+    """Assembly of a store from staged shards."""
 
     shards: Shards
     count: int
@@ -153,7 +152,7 @@ class _Import:
         return Report(path, samples, dropped, notes=(shares_text(made_from["coverage"], "samples"),))
 
     def _fresh(self) -> Iterator[RawChips]:
-        """Yield the samples of all shards, the first alone of those of one sensor and time."""
+        """Yield the samples of all shards, without repetitions of a sensor and time."""
         for number in range(self.count):
             for part in self.shards.parts(number):
                 keys = list(part.index[[*IDENTITY, "time"]].itertuples(index=False, name=None))

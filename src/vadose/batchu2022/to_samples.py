@@ -1,4 +1,4 @@
-"""Samples from published numbers, each read by the line of its predictor."""
+"""Conversion of published numbers to samples, by the calibration of each predictor."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ VALID = tuple(age.replace("_age", "_valid_fraction") for age in AGES)
 
 
 def held(halo: int) -> InputSpec:
-    """Return what every sample of a published store has: no history, which the release does not tell.
+    """Return the contents of samples of a published store, without a history, which the release does not contain.
 
     Args:
         halo: cells around the sensor's cell.
@@ -30,16 +30,15 @@ def held(halo: int) -> InputSpec:
 
 
 def packings(lines: Mapping[str, LinearCalibration]) -> dict[str, Packing]:
-    """Packings that keep the chips' published numbers as they are."""
+    """Return packings that keep the published numbers of chips unchanged."""
     return {name: lines[name].packing for name in PIXELS if name in lines}
 
 
 def samples_of(numbers: RawChips, lines: Mapping[str, LinearCalibration], halo: int) -> Samples:
-    """Return samples in physical units, or in those of nominal lines.
+    """Return samples in physical units, or in units of assumed ranges.
 
-    Cell values are means over the pixels of the sensor's cell that are present, of powers in linear power, kept within
-    the range that the variable can have. Pixels are kept as their line has them, so that the published numbers can be
-    had again.
+    Cell values are means over the existing pixels of the sensor's cell, of powers in linear power, clipped to the range
+    of the variable. Pixels follow their calibration, so that the published numbers can be recovered.
 
     Args:
         numbers: on vadose's grid.
@@ -89,7 +88,7 @@ def _within(name: str, values: NDArray[np.floating]) -> Floats:
 
 
 def _present(source: str, images: Mapping[str, Floats], cells: Mapping[str, Floats], halo: int) -> Floats:
-    """Return the part of the sensor's cell of which a source says anything."""
+    """Return the observed fraction of the sensor's cell by a source."""
     names = [variable.name for variable in SOURCES[source]]
     seen = [~np.isnan(_cell(images[name], halo if name in PIXELS else 0)) for name in names if name in images]
     seen = seen or [~np.isnan(cells[name])[:, None, None] for name in names]

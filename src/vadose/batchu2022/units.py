@@ -1,4 +1,4 @@
-"""What published numbers are in physical units: a straight line fitted where a published image overlaps a product."""
+"""Physical units of published numbers: a linear fit where a published image overlaps a product."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,22 +13,22 @@ from vadose.io.files import metadata, read_json, write_json
 
 KIND = "published units"
 FEWEST = 100
-"""Pairs below which nothing is fitted."""
+"""Smallest number of pairs for a fit."""
 LOWEST, HIGHEST = 0, 255
-"""Published numbers that stand for missing values or for all beyond the range."""
+"""Published numbers that mark missing values or values beyond the range."""
 
 
 @dataclass(frozen=True)
 class UnitFit:
-    """value = scale * published + offset, and how well it holds.
+    """value = scale * published + offset, with its goodness of fit.
 
     Attributes:
         feature: the published feature.
-        units: of the product, "dB" where powers were fitted in decibel.
+        units: of the product, "dB" for powers fitted in decibel.
         scale, offset: in these units.
-        residual: root mean square of what the line leaves, in these units.
+        residual: root mean square residual, in these units.
         r: Pearson correlation of the pairs.
-        count: pairs that were fitted.
+        count: number of pairs.
     """
 
     feature: str
@@ -41,7 +41,7 @@ class UnitFit:
 
     @property
     def residual_steps(self) -> float:
-        """The residual in steps of the published number; rounding alone leaves 0.29."""
+        """Return the residual in steps of the published number; rounding alone causes 0.29."""
         return self.residual / abs(self.scale)
 
     def physical(self, published: ArrayLike) -> NDArray[np.float64]:
@@ -49,15 +49,15 @@ class UnitFit:
         return np.asarray(published, np.float64) * self.scale + self.offset
 
     def published(self, physical: ArrayLike) -> NDArray[np.float64]:
-        """Physical values as published numbers, within 0..255, not rounded."""
+        """Return physical values as published numbers, within 0..255, not rounded."""
         return np.clip((np.asarray(physical, np.float64) - self.offset) / self.scale, LOWEST, HIGHEST)
 
 
 def fit(feature: str, units: str, published: ArrayLike, product: ArrayLike) -> UnitFit:
-    """Fit the line by least squares, over pairs that both have a value.
+    """Fit a line by least squares, over pairs with both values.
 
-    Published 0 and 255 are left out, as they may be cut off or missing. The product is the dependent variable: what is
-    wanted is its expected value for a published number.
+    Published 0 and 255 are left out, as they may be clipped or missing. The product is the dependent variable: its
+    expected value for a published number is needed.
 
     Args:
         feature: its name.
@@ -76,7 +76,7 @@ def fit(feature: str, units: str, published: ArrayLike, product: ArrayLike) -> U
     if x.size < FEWEST:
         raise _refused(feature, f"{x.size} pairs have a value", f"Give at least {FEWEST}")
     if np.ptp(x) == 0 or np.ptp(y) == 0:
-        raise _refused(feature, "One of them is constant", "Give overlaps with a spread of values")
+        raise _refused(feature, "One of them is constant", "Give overlaps with varying values")
     dx, dy = x - x.mean(), y - y.mean()
     scale = float((dx @ dy) / (dx @ dx))
     if scale == 0:
@@ -88,7 +88,7 @@ def fit(feature: str, units: str, published: ArrayLike, product: ArrayLike) -> U
 
 
 def to_dict(fits: Mapping[str, UnitFit]) -> dict[str, dict[str, Any]]:
-    """As JSON can hold it, by feature."""
+    """Return fits in JSON types, by feature."""
     return {name: asdict(one) for name, one in fits.items()}
 
 
@@ -96,7 +96,7 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, UnitFit]:
     """Return the inverse of `to_dict`.
 
     Raises:
-        VadoseError: something is absent, unknown, or no finite line.
+        VadoseError: a key is missing or unknown, or a line is not finite.
     """
     try:
         fits = {name: UnitFit(**one) for name, one in content.items()}
@@ -104,20 +104,20 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, UnitFit]:
     except (TypeError, ValueError, AttributeError) as error:
         raise _refused("saved fits", str(error), "Fit them again") from error
     if not np.isfinite(lines).all() or any(one.scale == 0 for one in fits.values()):
-        raise _refused("saved fits", "One of them is no line", "Fit them again")
+        raise _refused("saved fits", "One of them is not a line", "Fit them again")
     return fits
 
 
 def write(path: Path, fits: Mapping[str, UnitFit], made_from: Mapping[str, Any]) -> None:
-    """Write fits as JSON, with what they were made from."""
+    """Write fits as JSON, with their provenance."""
     write_json(path, metadata(KIND, made_from) | {"features": to_dict(fits)})
 
 
 def read(path: Path) -> dict[str, UnitFit]:
-    """Return what `write` wrote.
+    """Return fits from a file of `write`.
 
     Raises:
-        VadoseError: it cannot be read, or holds no fits.
+        VadoseError: it is unreadable, or contains no fits.
     """
     try:
         content = read_json(path)

@@ -1,4 +1,4 @@
-"""Packed numbers of Protocol Buffers as arrays: integers of variable length, images of them, floats."""
+"""Packed Protocol Buffers numbers as arrays: integers of variable length, images of them, floats."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,10 @@ _LONGEST_VARINT = 10
 
 
 def integers(packed: Bytes) -> NDArray[np.int64]:
-    """Every integer of packed varints, each of 1 to 10 bytes, 7 bits in a byte, the lowest first.
+    """Decode packed varints, each of 1 to 10 bytes, 7 bits per byte, the lowest first.
 
     Raises:
-        Unreadable: the last is cut, or one has more than 64 bits.
+        Unreadable: the last is truncated, or one has more than 64 bits.
     """
     ends = np.flatnonzero(packed < 0x80)
     if packed.size and (not ends.size or ends[-1] != packed.size - 1):
@@ -35,10 +35,10 @@ def integers(packed: Bytes) -> NDArray[np.int64]:
 
 
 def floats(packed: Bytes) -> NDArray[np.float32]:
-    """Every float of packed little-endian 32-bit floats.
+    """Decode packed little-endian 32-bit floats.
 
     Raises:
-        Unreadable: the last is cut.
+        Unreadable: the last is truncated.
     """
     if packed.size % 4:
         raise Unreadable("a list of floats ends within a number")
@@ -46,16 +46,16 @@ def floats(packed: Bytes) -> NDArray[np.float32]:
 
 
 def image(packed: Bytes, side: int, kept: int) -> NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int64]:
-    """Return the middle of a square image of packed varints; of the rows above and below it numbers are only counted.
+    """Return the central part of a square image of packed varints; rows above and below it are only counted.
 
     Args:
         packed: all of the image, row by row.
         side: pixels along a side of the image.
-        kept: pixels along a side of its middle that is kept, even.
+        kept: pixels along a side of the central part, even.
 
     Returns:
-        (y, x): uint8 where every number of the kept rows is within 0..255 and written as short as can be, else uint16
-        where none takes more than two bytes, else int64.
+        (y, x): uint8 if every number of the kept rows is within 0..255 in its shortest form, else uint16 if none has
+        more than two bytes, else int64.
 
     Raises:
         Unreadable: there are not side x side numbers, or one in the kept rows has more than 64 bits.
@@ -72,13 +72,13 @@ def image(packed: Bytes, side: int, kept: int) -> NDArray[np.uint8] | NDArray[np
 
 
 def bytes_of(more: Flags, count: int) -> int:
-    """How many bytes the first `count` numbers take, by the bytes that do not end one.
+    """Return the number of bytes of the first `count` numbers, from the bytes that do not end one.
 
-    Where there are fewer numbers it is more than there are bytes.
+    With fewer numbers it exceeds the number of bytes.
     """
     at, missing = 0, count
     while missing:
-        step = missing  # each number has a byte at least
+        step = missing  # each number has at least one byte
         missing = int(np.count_nonzero(more[at : at + step]))
         at += step
     return at
@@ -94,10 +94,11 @@ def _rows(packed: Bytes, more: Flags, count: int) -> NDArray[np.uint8] | NDArray
 
 
 def _low_bytes(packed: Bytes, more: Flags, count: int) -> Bytes | None:
-    """Numbers of 0 to 255: each is one byte, or its own low byte above 127 and then a byte 1; None if one is other.
+    """Decode numbers of 0 to 255: one byte each, or above 127 the own low byte and then a byte 1; None for others.
 
-    The second bytes are taken out. Bytes of one value leave a text faster than elements leave an array, so where some
-    value is free, second bytes of 1 become that value; if then too few leave, some second byte was not 1.
+    The second bytes are removed. Removing bytes of one value from a text is faster than removing elements from an
+    array, so that, if some value is free, second bytes of 1 become that value; if too few are removed, some second byte
+    was not 1.
     """
     if packed.size == count:
         return packed
@@ -117,7 +118,7 @@ def _low_bytes(packed: Bytes, more: Flags, count: int) -> Bytes | None:
 
 
 def _short(packed: Bytes, more: Flags, count: int) -> NDArray[np.uint16]:
-    """Numbers of one or two bytes."""
+    """Decode numbers of one or two bytes."""
     if packed.size == 2 * count:
         pairs = packed.reshape(-1, 2).astype(np.uint16)
         return pairs[:, 0] & np.uint16(0x7F) | pairs[:, 1] << np.uint16(7)

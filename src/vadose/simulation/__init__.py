@@ -1,4 +1,4 @@
-"""A simulated Earth with known truth, written in the products' real formats. It shares no code with their readers."""
+"""A simulated Earth with known truth, written in the products' real formats, without code of their readers."""
 
 from vadose.simulation.config import Region, WorldConfig
 from vadose.simulation.land import COVERS

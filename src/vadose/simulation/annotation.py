@@ -1,4 +1,4 @@
-"""The part of a simulated Sentinel-1 annotation that tells the incidence angle, in ESA's format."""
+"""Incidence angles of a simulated Sentinel-1 annotation, in ESA's format."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from vadose.simulation.raster import NOTICE
 
 LINES, PIXELS = 4, 7
 MARGIN_M = 500.0
-"""How far the tie points reach beyond the region."""
+"""Distance of the tie points beyond the region."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class TiePoint:
     incidence_angle: float
 
     def xml(self, time: pd.Timestamp) -> str:
-        """Return the point as ESA's annotation has it, at height 0."""
+        """Return the point in the format of ESA's annotation, at height 0."""
         return f"""
       <geolocationGridPoint>
         <azimuthTime>{time.isoformat(timespec="microseconds")}</azimuthTime>
@@ -41,7 +41,7 @@ class TiePoint:
 
 
 def tie_points(tile: Tile, orbit: Orbit) -> tuple[TiePoint, ...]:
-    """Points over a region and a little beyond, line by line from the north."""
+    """Return points over a region and slightly beyond, line by line from the north."""
     box = tile.cells.boundingbox
     eastings = np.linspace(box.left - MARGIN_M, box.right + MARGIN_M, PIXELS)
     northings = np.linspace(box.top + MARGIN_M, box.bottom - MARGIN_M, LINES)
@@ -54,7 +54,7 @@ def tie_points(tile: Tile, orbit: Orbit) -> tuple[TiePoint, ...]:
 
 
 def write_annotation(path: Path, tile: Tile, orbit: Orbit, start: pd.Timestamp, flown: tuple[str, int]) -> None:
-    """Write the annotation of a pass over a region by a satellite of a name on an absolute orbit."""
+    """Write the annotation of a pass over a region by a named satellite on an absolute orbit."""
     satellite, absolute_orbit = flown
     points = tie_points(tile, orbit)
     text = f"""<?xml version="1.0" encoding="UTF-8"?>

@@ -1,4 +1,4 @@
-"""Weather and ground of regions of many climates, enough to drive a soil-water balance."""
+"""Weather and ground of regions of many climates, the forcing of a soil-water balance."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ class Covers(BaseModel):
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """In the order of the classes."""
+        """Return fractions in the order of the classes."""
         return (self.crops, self.grass, self.forest, self.bare, self.urban, self.water)
 
 
@@ -78,11 +78,11 @@ class Climate(BaseModel):
 
     @property
     def wet_share(self) -> float:
-        """Share of days with rain."""
+        """Return the fraction of days with rain."""
         return self.wet_after_dry / (1 + self.wet_after_dry - self.wet_after_wet)
 
     def varied(self, rng: np.random.Generator) -> "Climate":
-        """Another place of the same climate."""
+        """Return another place of the same climate."""
         clay = float(np.clip(self.clay * rng.lognormal(0, 0.25), 0.04, 0.5))
         return self.model_copy(
             update={

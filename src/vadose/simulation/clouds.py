@@ -1,4 +1,4 @@
-"""Clouds over a region, their shadows, and the classes that Sentinel-2's processor gives its pixels."""
+"""Clouds over a region, their shadows, and Sentinel-2's scene classification."""
 
 from dataclasses import dataclass
 
@@ -21,35 +21,37 @@ LIKELY_CLOUD: int = 8
 CLOUD: int = 9
 CIRRUS: int = 10
 SNOW: int = 11
-"""Classes of the scene classification of level 2A."""
+"""Classes of the level 2A scene classification."""
 CLOUD_M, CIRRUS_M = (60_000.0, 300.0), (150_000.0, 4_000.0)
-"""Longest and shortest waves of the clouds."""
+"""Longest and shortest wavelengths of the clouds."""
 CLUSTERING = 0.45
-"""First shape of the beta distribution of a sky's cover (Falls, The beta distribution: a statistical model for world
+"""First shape parameter of the beta distribution of cloud cover (Falls, The beta distribution: a statistical model for
+world
 cloud cover, J. Geophys. Res. 79:1261-1264, 1974); below 1, skies are mostly nearly clear or nearly closed: our choice.
 """
 CLOUD_HEIGHT_M = 1200.0
-"""Of the clouds that cast shadows above the ground, as of fair-weather cumulus; our choice."""
+"""Height of the clouds that cast shadows, as of fair-weather cumulus; our choice."""
 UNSEEN, SURE = 0.08, 0.3
-"""Thicknesses below which a cloud, or its shadow, is taken for clear ground, and above which it is surely a cloud.
+"""Thicknesses below which a cloud, or its shadow, is classified as clear, and above which it is certainly a cloud.
 
-Of the cloudy places about 4 %, at the edges of clouds, are taken for clear; our choice.
+Of the cloudy places about 4 %, at the edges of clouds, are classified as clear; our choice.
 """
 CLOUD_WHITE, SHADE = (0.35, 0.35), 0.6
-"""Reflectance of thin cloud, what thick cloud adds to it, and what a shadow takes of the light."""
+"""Reflectance of thin cloud, increment of thick cloud, and light removed by a shadow."""
 FULL = 3.0
-"""Share of the ground that a cloud of unit thickness would hide, or shade, were there so much of it."""
+"""Fraction of the ground that a cloud of unit thickness hides or shades."""
 CIRRUS_SHARE, CIRRUS_WHITE, CIRRUS_UNSEEN = 0.08, 0.10, 0.15
-"""Share of the sky under cirrus, what a unit of its thickness adds to the reflectance, and how thick it must be to be
-seen: about a fifth of it is not; our choice."""
+"""Fraction of the sky under cirrus, reflectance per unit of its thickness, and smallest detectable thickness: about a
+fifth of it is not detected; our choice.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class CloudField:
-    """What lies between a satellite and the ground, each of the shape of the places; 0 where there is none.
+    """Clouds between a satellite and the ground, each of the shape of the places; 0 without clouds.
 
     Attributes:
-        thickness: of cloud, about 1 in its middle.
+        thickness: of cloud, about 1 at its centre.
         shade: thickness of the cloud that shades the place.
         veil: thickness of thin cirrus.
     """
@@ -60,11 +62,13 @@ class CloudField:
 
     @property
     def cloud(self) -> NDArray[np.bool_]:
-        """Where there is cloud."""
+        """Return where there is cloud."""
         return self.thickness > 0
 
     def over(self, reflectance: Floats) -> Floats:
-        """Return what is seen of a ground through this sky: clouds are white and thin at their edges, shadows dim."""
+        """Return the observed reflectance of a ground under this sky: clouds are white and thin at their edges, shadows
+        dim.
+        """
         lit = reflectance * (1 - SHADE * np.clip(FULL * self.shade, 0, 1))
         veiled = lit + CIRRUS_WHITE * np.clip(self.veil, 0, 1) * (1 - lit)
         thin, more = CLOUD_WHITE
@@ -72,7 +76,7 @@ class CloudField:
         return np.asarray(veiled + (white - veiled) * np.clip(FULL * self.thickness, 0, 1))
 
     def classes(self, now: SurfaceState, land: Land) -> NDArray[np.uint8]:
-        """Scene classification of the ground under this sky, as a processor gives it: it misses what is thin."""
+        """Return the scene classification under this sky, as a processor does: thin clouds are missed."""
         kinds = (
             self.thickness > SURE,
             self.thickness > UNSEEN,
@@ -88,14 +92,13 @@ class CloudField:
 
 
 def make_cloud_field(where: Locations, mean_cover: float, sun: Sun, rng: np.random.Generator) -> CloudField:
-    """Return a sky by chance: often nearly clear or nearly closed, patchy between; the same whichever window of it is
-    asked.
+    """Return a random sky: often nearly clear or nearly closed, patchy between; independent of the requested window.
 
     Args:
         where: the places below.
         mean_cover: over many skies, 0..1.
         sun: above the horizon; shadows fall away from it.
-        rng: of the chance.
+        rng: random number generator.
     """
     share = rng.beta(CLUSTERING, CLUSTERING * (1 / mean_cover - 1))
     edge, veil_edge = (-ndtri(np.clip(part, 1e-6, 1 - 1e-6)) for part in (share, CIRRUS_SHARE))

@@ -1,4 +1,4 @@
-"""What world is simulated: where, when, how large, how often it is looked at."""
+"""Configuration of a simulated world: regions, period, revisit intervals."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -18,11 +18,11 @@ from vadose.simulation.climates import Climate
 
 LARGEST_SEED = 2**63 - 1
 APART_KM = 150.0
-"""Least distance of two regions: each has the 3 x 3 SMAP pixels around it, 108 km wide, to itself."""
+"""Smallest distance of two regions: each has its own 3 x 3 SMAP pixels, 108 km wide."""
 
 
 def _by_name(climate: object) -> object:
-    """Return a climate by the name that it has in this package, or as it is."""
+    """Return a climate given by its name in this package, or unchanged."""
     return getattr(climates, climate.upper(), climate) if isinstance(climate, str) else climate
 
 
@@ -57,7 +57,7 @@ REGIONS = (
     Region(name="SAVANNA", lon=35.4, lat=-6.4, climate=climates.SAVANNA),
     Region(name="TAIGA", lon=26.6, lat=67.4, climate=climates.TAIGA),
 )
-"""Eight places in as many climates; what grows and falls there is made up."""
+"""Eight places in as many climates; their weather and ground are invented."""
 
 
 class WorldConfig(BaseModel):
@@ -89,7 +89,7 @@ class WorldConfig(BaseModel):
         for one, other in combinations(regions, 2):
             distance_km = Geod(ellps="WGS84").inv(one.lon, one.lat, other.lon, other.lat)[2] / 1000
             if one.name == other.name or distance_km < APART_KM:
-                raise ValueError(f"{one.name} and {other.name} are one or closer than {APART_KM:g} km")
+                raise ValueError(f"{one.name} and {other.name} are equal or closer than {APART_KM:g} km")
         return regions
 
     @field_validator("period")
@@ -100,21 +100,23 @@ class WorldConfig(BaseModel):
 
     @classmethod
     def preset(cls, name: str) -> "WorldConfig":
-        """Return a world by the name of its size.
+        """Return the world of a preset.
 
         Raises:
-            VadoseError: no such size.
+            VadoseError: the preset is unknown.
         """
         if name not in PRESETS:
-            raise VadoseError(f"world: the preset '{name}'", f"There are {', '.join(PRESETS)}", "Choose one of them")
+            raise VadoseError(
+                f"world: the preset '{name}'", f"The presets are {', '.join(PRESETS)}", "Choose one of them"
+            )
         return PRESETS[name]
 
     @classmethod
     def read(cls, path: StrPath) -> "WorldConfig":
-        """Return a world from a YAML file: the key `preset` names what the others differ from.
+        """Return a world from a YAML file; with the key `preset`, the others override those of the preset.
 
         Raises:
-            VadoseError: it cannot be read, or a key is unknown, missing or of the wrong kind; each is named.
+            VadoseError: it is unreadable, or keys are unknown, missing or of the wrong type; each is named.
         """
         asked = f"world: the configuration {path}"
         return cls.of(read_yaml(Path(path), asked, "Give one as in configs/worlds"), asked)
@@ -124,26 +126,28 @@ class WorldConfig(BaseModel):
         """Read a world from keys, as `read` does from a file.
 
         Raises:
-            VadoseError: a key is unknown, missing or of the wrong kind; each is named.
+            VadoseError: keys are unknown, missing or of the wrong type; each is named.
         """
         content = dict(keys)
         start = cls.preset(str(content.pop("preset", "small")))
-        return validated(cls, dict(start) | content, asked, "Mend these keys; configs/worlds has an example")
+        return validated(cls, dict(start) | content, asked, "Correct these keys; configs/worlds has an example")
 
     @property
     def days(self) -> Period:
-        """The simulated period."""
+        """Return the simulated period."""
         return Period.parse(self.period)
 
     def ground(self, region: Region) -> Tile:
-        """Return the cells of a region, its middle in their midst."""
+        """Return the cells of a region around its centre."""
         middle = tile_around(region.lon, region.lat, halo=0)
         side = region.side_cells
         return Tile(middle.epsg, middle.west - side // 2, middle.north + side // 2, side, side)
 
 
 def scattered(each: int, sensors: int, side_cells: int) -> tuple[Region, ...]:
-    """Lone places and dense networks: `each` regions a climate along its parallel, the first of them dense."""
+    """Return single stations and dense networks: `each` regions per climate along its parallel, the first of them
+    dense.
+    """
     found = []
     for base in REGIONS:
         rng = np.random.default_rng(list(base.name.encode()))
@@ -182,4 +186,4 @@ PRESETS: dict[str, WorldConfig] = {
     "medium": WorldConfig(regions=scattered(12, 8, 12), model_hours=12, radiometer_km=(36,)),
     "large": WorldConfig(regions=scattered(12, 12, 32), period="2019-01-01/2022-12-31", sentinel2_revisit_days=5),
 }
-"""Worlds by their size; `medium` and `large` mix dense networks with lone stations."""
+"""Worlds by size; `medium` and `large` mix dense networks with single stations."""

@@ -1,4 +1,4 @@
-"""How well wet soil conducts and mirrors microwaves: its permittivity, and Fresnel's reflectivities."""
+"""Permittivity of wet soil at microwaves, and Fresnel reflectivity."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,11 +8,11 @@ ICE = 3.19
 """Relative permittivity of ice at microwaves, just below its melting point (Maetzler & Wegmueller, Journal of Physics D
 20:1623-1630, 1987)."""
 ICE_PER_WATER = 1 / 0.917
-"""Volume of the ice that a volume of water becomes."""
+"""Volume of the ice from a unit volume of water."""
 
 
 def permittivity(liquid: ArrayLike, ice: ArrayLike = 0.0) -> Floats:
-    """Real relative permittivity of soil by its water.
+    """Return the real relative permittivity of soil from its water content.
 
     Liquid water by Topp, Davis & Annan, Electromagnetic determination of soil water content: measurements in coaxial
     transmission lines, Water Resources Research 16(3):574-582, 1980. Ice takes the place of air in the pores and adds
@@ -20,7 +20,7 @@ def permittivity(liquid: ArrayLike, ice: ArrayLike = 0.0) -> Floats:
 
     Args:
         liquid: m3 m-3, 0..0.55.
-        ice: water that is frozen, as the volume that it has when liquid, m3 m-3.
+        ice: frozen water, as its volume when liquid, m3 m-3.
     """
     water, frozen = np.asarray(liquid, float), np.asarray(ice, float)
     thawed = 3.03 + 9.3 * water + 146.0 * water**2 - 76.7 * water**3
@@ -28,7 +28,8 @@ def permittivity(liquid: ArrayLike, ice: ArrayLike = 0.0) -> Floats:
 
 
 def reflectivities(permittivity: ArrayLike, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
-    """Power reflected by a smooth surface, horizontal and vertical polarisation (Ulaby & Long 2014, ch. 2).
+    """Return the power reflectivity of a smooth surface, horizontal and vertical polarisation (Ulaby & Long 2014, ch.
+    2).
 
     Args:
         permittivity: relative, of the soil, real.

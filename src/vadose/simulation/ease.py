@@ -17,7 +17,7 @@ class Ease:
     """One of the grids.
 
     Attributes:
-        km: by which it is called.
+        km: nominal resolution.
         step_m: side of a pixel.
         rows, columns: its size.
     """

@@ -1,4 +1,4 @@
-"""Random fields without edges: the same value at a place, whichever window or point asks for it."""
+"""Random fields without edges: the value at a place is independent of the requested window or point."""
 
 import zlib
 from dataclasses import dataclass, fields, replace
@@ -11,10 +11,10 @@ from scipy.special import ndtri
 
 Floats = NDArray[np.floating]
 WAVES = 48
-"""Plane waves an octave; enough of them are Gaussian by the central limit theorem."""
+"""Number of plane waves per octave; enough for a Gaussian field by the central limit theorem."""
 
 POINTS = 4096
-"""Scattered places at which a field is evaluated at once."""
+"""Largest number of scattered places at which a field is evaluated at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,30 +33,30 @@ class Locations:
 
     @classmethod
     def grid(cls, box: GeoBox) -> "Locations":
-        """Pixel centres of a north-up grid."""
+        """Return the pixel centres of a north-up grid."""
         y, x = (box.coords[name].values for name in box.dimensions)
         return cls(np.asarray(x), np.asarray(y), gridded=True)
 
     @classmethod
     def points(cls, eastings: Floats, northings: Floats) -> "Locations":
-        """Scattered places, (n,) each."""
+        """Return scattered places, (n,) each."""
         return cls(np.asarray(eastings, float), np.asarray(northings, float), gridded=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a field here: (y, x) or (n,)."""
+        """Return the shape of a field here: (y, x) or (n,)."""
         return (len(self.northings), len(self.eastings)) if self.gridded else self.eastings.shape
 
     @property
     def mesh(self) -> tuple[Floats, Floats]:
-        """Easting and northing of every place, of `shape`."""
+        """Return easting and northing of every place, of `shape`."""
         if not self.gridded:
             return self.eastings, self.northings
         east, north = np.meshgrid(self.eastings, self.northings)
         return east, north
 
     def moved(self, east_m: float, north_m: float) -> "Locations":
-        """Return the same places, so far to the east and to the north."""
+        """Return the places shifted to the east and to the north."""
         return replace(self, eastings=self.eastings + east_m, northings=self.northings + north_m)
 
 
@@ -95,37 +95,37 @@ class Field:
         return np.asarray(np.einsum("nw,nw->n", across, along).real)
 
     def derived(self, east: int, north: int) -> "Field":
-        """Its partial derivative, so many times to the east and so many to the north."""
+        """Return its partial derivative, of given orders to the east and to the north."""
         return replace(self, amplitude=self.amplitude * (1j * self.east) ** east * (1j * self.north) ** north)
 
     def longer_than(self, wavelength_m: float) -> "Field":
-        """Its part of long waves alone."""
+        """Return its part of long waves."""
         kept = np.hypot(self.east, self.north) < 2 * np.pi / wavelength_m
         return Field(self.east[kept], self.north[kept], self.amplitude[kept])
 
     def slope(self, where: Locations) -> Floats:
-        """Length of its gradient, a metre."""
+        """Return the length of its gradient, m-1."""
         return np.asarray(np.hypot(self.derived(1, 0).at(where), self.derived(0, 1).at(where)))
 
     def curvature(self, where: Locations) -> Floats:
-        """Its Laplacian, a square metre: positive in hollows."""
+        """Return its Laplacian, m-2: positive in hollows."""
         return self.derived(2, 0).at(where) + self.derived(0, 2).at(where)
 
     @property
     def curvature_spread(self) -> float:
-        """Standard deviation of its Laplacian."""
+        """Return the standard deviation of its Laplacian."""
         return float(np.sqrt(0.5 * np.sum(np.abs(self.amplitude) ** 2 * np.hypot(self.east, self.north) ** 4)))
 
 
 def random_field(rng: np.random.Generator, longest_m: float, shortest_m: float, exponent: float) -> Field:
-    """Return a field of unit variance whose amplitude falls as wavenumber to the power `exponent`.
+    """Return a field of unit variance whose amplitude is proportional to wavenumber to the power `exponent`.
 
     Natural terrain has an exponent of about 2 in two dimensions (Turcotte, Fractals and Chaos in Geology and
     Geophysics, 2nd ed., 1997, ch. 7).
 
     Args:
         rng: of directions, lengths and phases.
-        longest_m, shortest_m: wavelengths between which it varies.
+        longest_m, shortest_m: range of wavelengths.
         exponent: of the amplitude spectrum.
     """
     octaves = max(int(np.ceil(np.log2(longest_m / shortest_m))), 1)
@@ -140,7 +140,7 @@ def random_field(rng: np.random.Generator, longest_m: float, shortest_m: float, 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """The patches that hold some places, each array of the places' shape.
+    """Patches of some places, each array of the places' shape.
 
     Attributes:
         ids: hashes of the patches.
@@ -152,13 +152,13 @@ class Patch:
     northings: Floats
 
     def normal(self, name: str) -> Floats:
-        """Return a standard normal number of each patch, another for another name."""
+        """Return a standard normal number per patch, independent for each name."""
         return np.asarray(ndtri(_uniform(_mixed(self.ids ^ np.uint64(zlib.crc32(name.encode()) * 0x9E3779B1)))))
 
 
 @dataclass(frozen=True)
 class Patches:
-    """Ground parcelled into fields: each place belongs to the nearest seed of a jittered lattice.
+    """A division of the ground into fields: each place belongs to the nearest seed of a jittered lattice.
 
     Attributes:
         size_m: spacing of the lattice.
@@ -195,7 +195,7 @@ class Patches:
 
 
 def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hash of 64 bits: the finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014)."""
+    """Return a hash of 64 bits: the finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014)."""
     with np.errstate(over="ignore"):
         key = (key + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
         key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -1,4 +1,4 @@
-"""What a coarse pixel sees: the mean of scattered points around it, weighted by an antenna's gain."""
+"""Footprint of a coarse pixel: the mean of scattered points around it, weighted by an antenna pattern."""
 
 from dataclasses import dataclass
 from math import log
@@ -11,7 +11,7 @@ from vadose.simulation.fields import Floats
 from vadose.simulation.state import Simulated
 
 REACH_M = 60_000.0
-"""Distance from the middle of a region within which its products have pixels; other regions keep away from there."""
+"""Distance from the centre of a region within which its products have pixels; regions do not overlap within it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Pixels:
     Attributes:
         rows, columns: in the grid, (pixel,).
         lon, lat: of their centres, degrees.
-        east, north: of their centres from the middle of the region, m.
+        east, north: of their centres from the centre of the region, m.
     """
 
     rows: NDArray[np.intp]
@@ -35,7 +35,7 @@ class Pixels:
     def near(
         cls, seen: Simulated, rows: NDArray[np.intp], columns: NDArray[np.intp], lon: Floats, lat: Floats
     ) -> "Pixels":
-        """Of candidates, those within `REACH_M` of the middle of a region, and the nearest in any case."""
+        """Return the candidates within `REACH_M` of the centre of a region, and the nearest in any case."""
         project = from_lonlat(seen.epsg)
         middle = project.transform(seen.region.lon, seen.region.lat)
         east, north = (
@@ -47,12 +47,12 @@ class Pixels:
 
 
 def antenna_weights(seen: Simulated, pixels: Pixels, width_m: float) -> Floats:
-    """Weights by which each pixel sees the points of a region, (pixel, point); they add to 1.
+    """Return the weights of the points of a region in each pixel, (pixel, point), with sum 1.
 
     Args:
         seen: the points.
-        pixels: each the middle of a footprint.
-        width_m: distance of the two sides at which the Gaussian gain is half of that in the middle.
+        pixels: footprint centres.
+        width_m: full width at half maximum of the Gaussian antenna gain.
     """
     middle = from_lonlat(seen.epsg).transform(seen.region.lon, seen.region.lat)
     points = zip((pixels.east, pixels.north), (seen.where.eastings, seen.where.northings), middle, strict=True)
@@ -63,5 +63,5 @@ def antenna_weights(seen: Simulated, pixels: Pixels, width_m: float) -> Floats:
 
 
 def unit_noise(weights: Floats, white: Floats) -> Floats:
-    """Noise of unit variance at pixels, (..., pixel): of white noise at the points, seen with the pixels' weights."""
+    """Return noise of unit variance at pixels, (..., pixel), from white noise at the points, by the pixels' weights."""
     return np.asarray(white @ (weights / np.linalg.norm(weights, axis=1, keepdims=True)).T)

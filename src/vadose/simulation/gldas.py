@@ -20,18 +20,18 @@ from vadose.simulation.state import Simulated
 
 STEP_S, ZERO_C = 86_400 / STEPS, 273.15
 SMOOTH_M, SOIL_M = 60_000.0, 30_000.0
-"""Widths over which its weather and its soil are averaged: the forcing is coarser than the pixels."""
+"""Widths over which weather and soil are averaged: the forcing is coarser than the pixels."""
 TEXTURE_ERROR = 0.3
 """Standard deviation of the logarithm of clay and sand on its soil map."""
 DEMAND_ERROR, WARMTH_ERROR_C = 0.15, 1.0
-"""Of the logarithm of its evaporative demand, lasting; of its temperature, lasting."""
+"""Standard deviations of the persistent errors of the logarithm of its evaporative demand, and of its temperature."""
 MOST_WATER = 0.5
-"""Share of open water from which a pixel is none of the land model's."""
+"""Fraction of open water from which a pixel is outside the land model."""
 
 
 @dataclass(frozen=True, eq=False)
 class Modelled:
-    """What the model says of the pixels around a region.
+    """Model output at the pixels around a region.
 
     Attributes:
         pixels: on the product's grid, row 0 in the south.
@@ -48,7 +48,7 @@ class Modelled:
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """What the granules hold of a region: values in a file, (time, variable, pixel), as `VARIABLES` are ordered."""
+    """Return the granules of a region: values in a file, (time, variable, pixel), in the order of `VARIABLES`."""
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -62,7 +62,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
     Args:
         seen: the regions at scattered points around them.
         archive: folder of the world.
-        config: how often.
+        config: with the interval.
     """
     folder = archive / "gldas"
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
 
 
 def _table(modelled: Modelled, hours: int, folder: Path) -> _Table:
-    """Return a region's part of the granules, kept in a nameless file of a folder."""
+    """Return a region's part of the granules, stored in an anonymous file of a folder."""
     kept = np.flatnonzero(modelled.times.hour % hours == 0)
     with TemporaryFile(dir=folder) as file:
         for index in kept:
@@ -87,7 +87,7 @@ def _table(modelled: Modelled, hours: int, folder: Path) -> _Table:
 
 
 def _layers(modelled: Modelled, index: int) -> NDArray[np.float32]:
-    """Return the product's variables at an instant, (variable, pixel); the rain is that of the step before."""
+    """Return the product's variables at a time, (variable, pixel); the rain is that of the step before."""
     state, forcing = modelled.state, modelled.forcing
     layers = {
         "SoilMoi0_10cm_inst": state.top[index] * TOP_MM,
@@ -101,7 +101,7 @@ def _layers(modelled: Modelled, index: int) -> NDArray[np.float32]:
 
 
 def modelled_moisture(seen: Simulated) -> Modelled:
-    """Return the model's run over the whole period, at the instants of the product: 00, 03, ... 21 h UTC.
+    """Return the model's run over the complete period, at the times of the product: 00, 03, ... 21 h UTC.
 
     Args:
         seen: a region at scattered points around it.
@@ -139,10 +139,10 @@ def around(seen: Simulated) -> Pixels:
 
 
 def _persistent_error(rng: np.random.Generator, weights: Floats) -> Floats:
-    """Return a lasting error of pixels: most of it shared by the region."""
+    """Return a persistent error of pixels, mostly common to the region."""
     return np.asarray(0.8 * rng.standard_normal() + 0.6 * unit_noise(weights, rng.standard_normal(weights.shape[1:])))
 
 
 def _by_step(daily: Floats, share: Floats) -> Floats:
-    """Daily values (day, pixel) as (step, pixel), by what falls to each step."""
+    """Return daily values (day, pixel) as (step, pixel), by the share of each step."""
     return np.asarray((daily[:, np.newaxis] * share).reshape(-1, daily.shape[1]))

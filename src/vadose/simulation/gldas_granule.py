@@ -1,6 +1,6 @@
-"""GLDAS-2.1 granules as files: dimensions, variables and attributes of GLDAS_NOAH025_3H.
+"""Files of GLDAS-2.1 granules: dimensions, variables and attributes of GLDAS_NOAH025_3H.
 
-The chunks are smaller than those of the product, which are whole fields: thus a file of few pixels is quick.
+The chunks are smaller than those of the product, which are complete fields, so that a file of few pixels is fast.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def write_granule(
 
     Args:
         path: of the file.
-        time: its instant, UTC.
+        time: of the granule, UTC.
         rows, columns: of the pixels, row 0 in the south, (pixel,).
         layers: float32 values of each of `VARIABLES`, (pixel,).
     """

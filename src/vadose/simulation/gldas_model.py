@@ -1,4 +1,4 @@
-"""A land model in the manner of Noah: another soil, another evaporation and other layers than the simulated truth.
+"""A land model similar to Noah: with another soil, another evaporation and other layers than the simulated truth.
 
 Chen & Dudhia, Mon. Weather Rev. 129:569-585, 2001; soil parameters by Cosby et al., Water Resources Research
 20:682-690, 1984.
@@ -16,21 +16,21 @@ STEPS = 8
 """Of a day."""
 SPIN_UP_DAYS = 180
 GREEN = 0.45
-"""Share of a pixel under plants; the model knows no fields."""
+"""Vegetated fraction of a pixel; the model has no fields."""
 TOP_ROOTS = 0.2
 EXCHANGE = 0.25
-"""Share of the difference in relative saturation that diffusion evens out in a day; our choice."""
+"""Fraction of the difference in relative saturation that diffusion removes in a day; our choice."""
 MELT_MM_DEGREE = 4.0
 
 
 @dataclass(frozen=True, eq=False)
 class Soil:
-    """What a pixel's texture says, (pixel,) each.
+    """Soil properties from the texture of a pixel, (pixel,) each.
 
     Attributes:
         wilting, reference, saturation: m3 m-3; plants are unstressed above the reference.
-        conductivity_mm_day: of saturated soil.
-        power: of relative saturation, by which conductivity falls.
+        conductivity_mm_day: saturated hydraulic conductivity.
+        power: exponent of relative saturation in the conductivity.
     """
 
     wilting: Floats
@@ -41,7 +41,9 @@ class Soil:
 
     @classmethod
     def of(cls, sand: Floats, clay: Floats) -> "Soil":
-        """By mass fractions of sand and clay: Cosby et al. 1984, table 5; Chen & Dudhia 2001, table 2."""
+        """Return the properties by mass fractions of sand and clay: Cosby et al. 1984, table 5; Chen & Dudhia 2001,
+        table 2.
+        """
         saturation = 0.489 - 0.126 * sand
         suction_m = 10 ** (1.88 - 1.31 * sand) / 100
         conductivity_m_s = 0.0070556e-3 * 10 ** (-0.884 + 1.53 * sand)
@@ -53,7 +55,7 @@ class Soil:
 
 @dataclass(frozen=True, eq=False)
 class Forcing:
-    """Weather as the model is told it: (step, pixel) each, mm a step and degrees Celsius."""
+    """Forcing of the model: (step, pixel) each, mm per step and degrees Celsius."""
 
     rain_mm: Floats
     evaporation_mm: Floats
@@ -62,7 +64,7 @@ class Forcing:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Of the model: water contents of its layers, m3 m-3, and snow, mm, (pixel,) or (step, pixel)."""
+    """State of the model: water contents of its layers, m3 m-3, and snow, mm, (pixel,) or (step, pixel)."""
 
     top: Floats
     root: Floats
@@ -70,7 +72,7 @@ class State:
 
 
 def run(soil: Soil, forcing: Forcing) -> State:
-    """States at the start of each step, (step, pixel); the first season is run twice, to forget the start."""
+    """Return states at the start of each step, (step, pixel); the first season is run twice as a spin-up."""
     state = State(0.8 * soil.reference, 0.8 * soil.reference, np.zeros_like(soil.reference))
     for step in range(min(SPIN_UP_DAYS * STEPS, len(forcing.rain_mm))):
         state = _next(soil, forcing, step, state)
@@ -99,14 +101,14 @@ def _next(soil: Soil, forcing: Forcing, step: int, state: State) -> State:
 
 
 def _snow(snow: Floats, falling: Floats, temperature_c: Floats) -> tuple[Floats, Floats]:
-    """Snow, and the water that reaches the ground, mm: precipitation below 0 degrees is snow."""
+    """Return snow, and the water that reaches the ground, mm: precipitation below 0 degrees is snow."""
     snow = snow + np.where(temperature_c < 0, falling, 0)
     melt = np.minimum(snow, MELT_MM_DEGREE / STEPS * np.maximum(temperature_c, 0))
     return snow - melt, np.where(temperature_c < 0, 0, falling) + melt
 
 
 def _evaporated(soil: Soil, top: Floats, root: Floats, demand: Floats) -> tuple[Floats, Floats]:
-    """Water that bare soil (square of the available water) and plants (linear) take from each layer, mm."""
+    """Return evaporation of bare soil (square of the available water) and of plants (linear) from each layer, mm."""
     moist_top, moist_root = (
         np.clip((content - soil.wilting) / (soil.reference - soil.wilting), 0, 1) for content in (top, root)
     )
@@ -116,7 +118,7 @@ def _evaporated(soil: Soil, top: Floats, root: Floats, demand: Floats) -> tuple[
 
 
 def _drainage(soil: Soil, content: Floats, depth_mm: float) -> Floats:
-    """Water that leaves a layer by gravity in a step, mm: the exact solution of a conductivity that is a power law."""
+    """Return drainage of a layer in a step, mm: the exact solution of a conductivity that is a power law."""
     power = soil.power - 1
     rate = soil.conductivity_mm_day / STEPS / (depth_mm * soil.saturation)
     left = (1 + power * rate * (content / soil.saturation) ** power) ** (-1 / power)

@@ -1,4 +1,4 @@
-"""Simulated maps of what does not change: NASADEM and SoilGrids."""
+"""Simulated static maps: NASADEM and SoilGrids."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,16 +26,17 @@ SOIL_WEST, SOIL_NORTH, SOIL_WIDTH, SOIL_HEIGHT = -19_949_750.0, 8_361_000.0, 159
 SOIL_M, SOIL_NODATA = 250.0, -32768
 SOIL_AFFINE = rasterio.Affine(SOIL_M, 0, SOIL_WEST, 0, -SOIL_M, SOIL_NORTH)
 MAPPED_M = 1500.0
-"""Shortest waves of the soil that a map of 250 m from sparse profiles still shows."""
+"""Shortest wavelength of the soil in a map of 250 m from sparse profiles."""
 SOIL_ERROR = {"sand": 0.22, "clay": 0.25, "bdod": 0.07}
-"""Relative error of the map, smooth over kilometres: our choice, less than the errors that Poggio et al.,
-SOIL 7:217-240, 2021, find at points, a part of which is what a pixel of 250 m cannot show."""
+"""Relative error of the map, smooth over kilometres: our choice, less than the errors of Poggio et al., SOIL 7:217-240,
+2021, at points, part of which is variation within a pixel of 250 m.
+"""
 HEIGHT_ERROR_M = 2.0
-"""Of NASADEM, pixel by pixel."""
+"""Noise of NASADEM, pixel by pixel."""
 TERRAIN_M = 20.0
-"""Between points at which the terrain is evaluated; its shortest waves are four times as long."""
+"""Spacing of the points at which the terrain is evaluated; its shortest waves are four times as long."""
 ROWS = 256
-"""Of a map that are made at once."""
+"""Rows of a map that are made at once."""
 
 
 def write_elevation(nature: RegionSimulator, archive: Path) -> None:
@@ -60,7 +61,7 @@ def write_elevation(nature: RegionSimulator, archive: Path) -> None:
 
 
 def _elevation(nature: RegionSimulator, grid: GeoBox) -> Floats:
-    """Return the terrain at the pixels of a grid, between points 20 m apart."""
+    """Return the terrain at the pixels of a grid, interpolated between points 20 m apart."""
     where = centres(grid, nature.tile)
     west, north = where.eastings.min() - TERRAIN_M, where.northings.max() + TERRAIN_M
     columns, rows = (where.eastings - west) / TERRAIN_M, (north - where.northings) / TERRAIN_M
@@ -80,14 +81,14 @@ def write_soils(regions: Sequence[RegionSimulator], archive: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class SoilMap:
-    """What a soil survey says of a region: its soil without detail, and wrong by some amount."""
+    """Soil survey of a region: its soil without detail, with errors."""
 
     nature: RegionSimulator
     errors: dict[str, Field]
 
     @classmethod
     def of(cls, nature: RegionSimulator) -> "SoilMap":
-        """Return the survey of a region, by chance."""
+        """Return a random survey of a region."""
         rng = np.random.default_rng([nature.seed, nature.number, *b"soilgrids"])
         smooth = replace(
             nature,
@@ -128,16 +129,16 @@ def _write_soil(parts: Sequence[tuple[Window, NDArray[np.int16]]], path: Path) -
 
 
 def require_mapped(name: str, tile: Tile) -> None:
-    """Check that SoilGrids' map, which reaches least far of all products, reaches the ground of a region.
+    """Verify that SoilGrids, the product of smallest extent, covers a region.
 
     Raises:
-        VadoseError: it does not; to north and south UTM, SMAP and GLDAS reach farther than it.
+        VadoseError: it does not; to north and south UTM, SMAP and GLDAS extend further.
     """
     left, top, right, bottom = _extent(tile)
     if min(left, top) < 0 or right > SOIL_WIDTH or bottom > SOIL_HEIGHT:
         raise VadoseError(
             f"world: the region {name}, {tile}",
-            "It lies beyond the map of SoilGrids, which ends at 56 S and 82.7 N and, near the equator, at 180 degrees",
+            "It is beyond the map of SoilGrids, which ends at 56 S and 82.7 N and, near the equator, at 180 degrees",
             "Move it, or make it smaller",
         )
 
@@ -149,7 +150,7 @@ def _windows(tile: Tile) -> Iterator[Window]:
 
 
 def _extent(tile: Tile) -> tuple[int, int, int, int]:
-    """First and last columns and rows of the soil maps under a tile: left, top, right, bottom."""
+    """Return first and last columns and rows of the soil maps under a tile: left, top, right, bottom."""
     box = tile.pixels.pad(300).boundingbox
     x, y = np.meshgrid(np.linspace(box.left, box.right, 20), np.linspace(box.bottom, box.top, 20))
     east, north = Transformer.from_crs(tile.epsg, HOMOLOSINE, always_xy=True).transform(x, y)
@@ -163,7 +164,7 @@ def _whole(values: Floats) -> NDArray[np.int16]:
 
 
 def centres(grid: GeoBox, tile: Tile) -> Locations:
-    """Pixel centres of a grid in the zone of a tile, row by row."""
+    """Return pixel centres of a grid in the zone of a tile, row by row."""
     x, y = np.meshgrid(*(grid.coords[dim].values for dim in reversed(grid.dimensions)))
     east, north = Transformer.from_crs(str(grid.crs), tile.epsg, always_xy=True).transform(x.ravel(), y.ravel())
     return Locations.points(east, north)

@@ -1,4 +1,4 @@
-"""The sensors of a simulated region, and what they tell."""
+"""Sensors of a simulated region, and their readings."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,26 +25,28 @@ Marks = NDArray[np.bool_]
 
 INSTRUMENT, SECOND = "Simulated-Probe", "Simulated-Probe-B"
 POINT, LAYER, DEEP = (0.05, 0.05), (0.0, 0.05), (0.2, 0.2)
-"""Upper and lower end of what sensors feel, m: the upper one of a station is one of the first two."""
+"""Upper and lower ends of the measured layers, m: the upper sensor of a station has one of the first two."""
 TWICE, METEOROLOGY = 0.25, 0.5
-"""Shares of stations with two sensors at the same depth, and with air temperature and a rain gauge."""
+"""Fractions of stations with two sensors at the same depth, and with air temperature and a rain gauge."""
 SURFACE_M, ROOT_M = 0.025, 0.275
-"""Middles of the simulated layers, between which a point's water content lies."""
+"""Centres of the simulated layers, between which water content is interpolated."""
 DELAY_DAYS_M = 6 / (0.3 - SURFACE_M)
-"""How slowly the water of a deeper point follows that of the surface layer, days a metre: some 6 days at 30 cm in the
-exponential filter of Wagner et al. 1999, as Albergel et al., Hydrol. Earth Syst. Sci. 12:1323-1337, 2008, found."""
+"""Time constant of the water of a deeper point relative to the surface layer, days per metre: about 6 days at 30 cm in
+the
+exponential filter of Wagner et al. 1999, as found by Albergel et al., Hydrol. Earth Syst. Sci. 12:1323-1337, 2008."""
 DIFFUSIVITY = 5e-7
-"""Of heat in moist soil, m2 s-1."""
+"""Heat diffusivity of moist soil, m2 s-1."""
 GAPS_A_YEAR, SILENT_A_YEAR = 20.0, 6.0
-"""Hours of which a station sends nothing, and of which a sensor sends no value, in stretches."""
+"""Fractions of hours without data of a station, and of a sensor, in stretches."""
 GAP_HOURS, GAP_TAIL = 1.5, 2.0
-"""Median length of such a stretch and standard deviation of its logarithm: at SCAN and SOILSCAPE most are of one hour,
+"""Median length of such a stretch and standard deviation of its logarithm: at SCAN and SOILSCAPE most have one hour,
 and some of weeks."""
 MAPPED = 0.06
-"""Relative standard deviation of the saturation on the soil map that the control uses."""
+"""Relative standard deviation of the saturation on the soil map of the quality control."""
 MODEL_C, MODEL_RAIN, MODEL_DRY = 1.5, 0.6, 0.05
-"""Of the model that the control asks: standard deviation of its temperature's bias, of the logarithm of a day's rain,
-and share of days whose rain it lacks."""
+"""Global model of the quality control: standard deviation of its temperature bias, of the logarithm of a day's rain,
+and fraction of days with missing rain.
+"""
 COVERS = {
     "crops": (10, "Cropland, rainfed"),
     "grass": (130, "Grassland"),
@@ -52,12 +54,12 @@ COVERS = {
     "bare": (200, "Bare areas"),
 }
 IRRIGATED = (20, "Cropland, irrigated or post-flooding")
-"""ESA CCI land cover classes of the covers on which stations stand."""
+"""ESA CCI land cover classes of the covers of stations."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Record:
-    """What is true at a station, (hour,) each, and how its ground differs from its pixel."""
+    """Truth at a station, (hour,) each, and the deviation of its ground from its pixel."""
 
     hours: pd.DatetimeIndex
     moisture: Floats
@@ -101,7 +103,7 @@ def write_sensors(seen: Simulated, stations: Sequence[StationSite], archive: Pat
 
 
 def _sensors(record: _Record, rng: np.random.Generator) -> Iterator[Series]:
-    """Yield the sensors of a station; what its logger does not send, none of them tells."""
+    """Yield the sensors of a station; data missing in its logger are missing in all of them."""
     upper = POINT if rng.random() < 0.5 else LAYER
     sent = ~_gaps(len(record.hours), GAPS_A_YEAR, rng)
     sent[[0, -1]] = True
@@ -122,9 +124,7 @@ def _moisture(record: _Record, depth: Depth, instrument: str, sent: Marks, rng: 
 
 
 def _ground(record: _Record, depth: Depth) -> SensorSoil:
-    """Return what is true at a depth: a point below the surface layer follows it slowly, and more like the root
-    zone.
-    """
+    """Return the truth at a depth: a point below the surface layer follows it slowly, closer to the root zone."""
     below = sum(depth) / 2 - SURFACE_M
     share = below / (ROOT_M - SURFACE_M)
     mixed = record.moisture + share * (record.root - record.moisture)
@@ -133,7 +133,7 @@ def _ground(record: _Record, depth: Depth) -> SensorSoil:
 
 
 def _delayed(values: Floats, hours: float) -> Floats:
-    """Return the exponential filter of Wagner et al., Remote Sens. Environ. 70:191-207, 1999, begun at the first
+    """Return the exponential filter of Wagner et al., Remote Sens. Environ. 70:191-207, 1999, started at the first
     value.
     """
     kept = np.exp(-1 / hours) if hours > 0 else 0.0
@@ -148,7 +148,7 @@ def _gaps(hours: int, a_year: float, rng: np.random.Generator) -> Marks:
 
 
 def _air(seen: Simulated) -> tuple[Floats, Floats]:
-    """Air temperature and rain, mm, of every hour, (hour, station)."""
+    """Return air temperature and rain, mm, of every hour, (hour, station)."""
     weather, hours = seen.weather, 24 // STEPS
     count = len(weather.days) * STEPS
     warmth = np.stack([weather.at_step(step) for step in range(count)])
@@ -157,7 +157,9 @@ def _air(seen: Simulated) -> tuple[Floats, Floats]:
 
 
 def _model(rain_mm: Floats, rng: np.random.Generator) -> tuple[float, Floats]:
-    """Bias of the soil temperature, and rain of every hour, of a global model, which has one pixel for the region."""
+    """Return the bias of the soil temperature, and rain of every hour, of a global model with one pixel for the
+    region.
+    """
     days = len(rain_mm) // 24
     factor = np.exp(MODEL_RAIN * rng.standard_normal(days)) * (rng.random(days) > MODEL_DRY)
     return MODEL_C * float(rng.standard_normal()), rain_mm.mean(axis=1) * np.repeat(factor, 24)

@@ -13,14 +13,14 @@ from vadose.simulation.fields import Floats
 from vadose.simulation.raster import NOTICE
 
 FILL = -9999.0
-"""What stands where there is no value."""
+"""Fill value of ISMN."""
 STATIC_COLUMNS = (
     "quantity_name;unit;depth_from[m];depth_to[m];value;description;quantity_source_name;quantity_source_description;"
     "quantity_source_provider;quantity_source_version;quantity_source_resolution;quantity_source_timerange;"
     "quantity_source_url;"
 )
 LAYERS = ("0.00;0.30", "0.30;1.00")
-"""Of the static soil variables."""
+"""Layers of the static soil variables."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Station:
     Attributes:
         network, name: of the station.
         lon, lat, elevation: degrees and m.
-        soil: as the maps have it.
+        soil: static variables.
         land_cover: class of ESA CCI and its name.
         climate: class of Koeppen and Geiger.
     """
@@ -56,7 +56,7 @@ class Station:
 
     @property
     def stem(self) -> str:
-        """With which the names of its files begin."""
+        """Return the start of its file names."""
         return f"{self.network}_{self.network}_{self.name}"
 
 
@@ -69,7 +69,7 @@ class Series:
         depth: upper and lower, m.
         instrument: its name.
         times: UTC.
-        values: (time,), NaN where there is none.
+        values: (time,), NaN where missing.
         flags: ISMN's, (time,).
     """
 
@@ -82,10 +82,10 @@ class Series:
 
 
 def write_station(station: Station, series: Sequence[Series], archive: Path) -> None:
-    """Write the folder of a station, with its static variables; one that is there is replaced.
+    """Write the folder of a station, with its static variables; an existing one is replaced.
 
     Args:
-        station: whose.
+        station: of the folder.
         series: its readings.
         archive: folder of the ISMN archive.
     """
@@ -114,7 +114,7 @@ def _lines(station: Station, series: Series) -> list[str]:
 
 
 def _static(station: Station) -> list[str]:
-    """Return the static variables by the names that ISMN gives them, so that its readers find them."""
+    """Return the static variables with the names of ISMN, for its readers."""
     soil, (number, cover) = station.soil, station.land_cover
     quantities = {
         "saturation": ("m^3*m^-3", soil.saturation),

@@ -1,4 +1,4 @@
-"""The ground of a region: terrain, soil, what grows on it and how rough it is, at any of its places."""
+"""Ground of a region: terrain, soil, land cover and roughness, at any of its places."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +14,13 @@ from vadose.simulation.soil import Hydraulics, hydraulics
 FIELD_M = 40
 """Size of a pixel of the ground."""
 PER_CELL = 8
-"""Pixels of the ground along a cell."""
+"""Pixels of the ground per cell side."""
 COVERS = ("crops", "grass", "forest", "bare", "urban", "water")
 CROPS, GRASS, FOREST, BARE, URBAN, WATER = range(6)
 PARCEL_M = 300.0
-"""Spacing of fields and other patches of one land cover."""
+"""Spacing of fields and other patches of the same land cover."""
 HILL_M = 250.0
-"""Shortest waves of the terrain that water follows."""
+"""Shortest wavelength of the terrain in the topographic wetness."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +29,11 @@ class Land:
 
     Attributes:
         elevation: m.
-        wetness: topographic wetness, about standard normal: high in hollows.
+        wetness: topographic wetness, approximately standard normal: high in hollows.
         sand, clay: mass fractions.
         organic_percent: organic matter by mass.
-        water: how the soil holds water.
-        cover: index of `COVERS`.
+        water: hydraulic properties.
+        cover: index in `COVERS`.
         patch: the parcels.
         vigour: of the vegetation, about 1.
     """
@@ -50,23 +50,23 @@ class Land:
 
     @cached_property
     def draw(self) -> Floats:
-        """How strongly a place draws water from its neighbours."""
+        """Return the strength of lateral inflow from the neighbourhood."""
         return np.asarray(np.exp(0.6 * self.wetness))
 
     @cached_property
     def ease(self) -> Floats:
-        """How easily water leaves the root zone: in hollows the ground below is wet."""
+        """Return the drainage rate of the root zone: lower in hollows, above wet ground."""
         return np.asarray(np.exp(-0.7 * self.wetness))
 
     @property
     def soil(self) -> NDArray[np.bool_]:
-        """Where there is soil that may be wet: neither open water nor sealed."""
+        """Return where there is open soil: neither open water nor sealed."""
         return np.asarray((self.cover != WATER) & (self.cover != URBAN))
 
 
 @dataclass(frozen=True, eq=False)
 class Terrain:
-    """What chance made of a region's ground; `at` tells it at places."""
+    """Random ground of a region; `at` evaluates it at places."""
 
     climate: Climate
     mean_elevation_m: float
@@ -79,7 +79,7 @@ class Terrain:
 
     @classmethod
     def random(cls, climate: Climate, rng: np.random.Generator) -> "Terrain":
-        """Ground of a climate, by chance."""
+        """Return random ground of a climate."""
         return cls(
             climate=climate,
             mean_elevation_m=float(rng.uniform(50, 600)),
@@ -112,14 +112,14 @@ class Terrain:
         )
 
     def elevation(self, where: Locations) -> Floats:
-        """Of the terrain at places, m."""
+        """Return the elevation at places, m."""
         return self._elevation(self.height.at(where))
 
     def _elevation(self, height: Floats) -> Floats:
         return self.mean_elevation_m + self.climate.relief_m * height
 
     def _cover(self, patch: Patch) -> NDArray[np.intp]:
-        """Cover of parcels: water in the lowest places; towns and crops low, woods high, in loose groups."""
+        """Return the cover of parcels: water in the lowest places; towns and crops low, woods high, in loose groups."""
         _, first, member = np.unique(patch.ids, return_index=True, return_inverse=True)
         seeds = Locations.points(patch.eastings.ravel()[first], patch.northings.ravel()[first])
         height, group = self.height.at(seeds)[member], self.mosaic.at(seeds)[member]

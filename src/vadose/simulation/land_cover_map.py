@@ -14,13 +14,13 @@ from vadose.simulation.simulator import RegionSimulator
 from vadose.simulation.truth import cover_of
 
 CLASSES = {"crops": 40, "grass": 30, "forest": 10, "bare": 60, "urban": 50, "water": 80}
-"""Numbers of ESA WorldCover, Product User Manual v2.0, 2022."""
+"""Class numbers of ESA WorldCover, Product User Manual v2.0, 2022."""
 PER_DEGREE = 12_000
 TILE_DEGREES = 3
 NODATA = 0
 Classes = NDArray[np.uint8]
 ROWS = 256
-"""Of the map that are made at once."""
+"""Rows of the map that are made at once."""
 
 
 def write_land_cover(nature: RegionSimulator, archive: Path) -> None:
@@ -46,7 +46,7 @@ def write_land_cover(nature: RegionSimulator, archive: Path) -> None:
 
 
 def _shown(truth: Classes, tile: Tile, grid: GeoBox) -> Classes:
-    """Return the classes of pixels of the ground at the pixels of a grid of degrees, empty beyond the region."""
+    """Return the classes of ground pixels at the pixels of a grid of degrees, empty beyond the region."""
     box, where = tile.cells.boundingbox, centres(grid, tile)
     columns = np.floor((where.eastings - box.left) / FIELD_M).astype(int)
     rows = np.floor((box.top - where.northings) / FIELD_M).astype(int)
@@ -56,6 +56,6 @@ def _shown(truth: Classes, tile: Tile, grid: GeoBox) -> Classes:
 
 
 def _tile_of(lon: float, lat: float) -> str:
-    """Return the product's name of the tile around a place, by its corner in the south-west."""
+    """Return the product's name of the tile of a place, by its south-west corner."""
     west, south = (int(np.floor(value / TILE_DEGREES)) * TILE_DEGREES for value in (lon, lat))
     return f"{'NS'[south < 0]}{abs(south):02d}{'EW'[west < 0]}{abs(west):03d}"

@@ -1,4 +1,4 @@
-"""A whole world, product by product."""
+"""Simulation of a complete world, product by product."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -29,18 +29,17 @@ Task = Callable[[], Iterator[str]]
 def make(config: WorldConfig, folder: Path, progress: Report | None = None, workers: int = 1) -> None:
     """Write a simulated world as an archive of products, with its sensors and its truth.
 
-    The same configuration gives the same data, however many work on it. A world that was interrupted goes on with the
-    regions and products that it lacks; one that is whole is left as it is.
+    The same configuration gives the same data with any number of workers. An interrupted world resumes with the
+    remaining regions and products; a complete one is unchanged.
 
     Args:
         config: of the world.
-        folder: of the archive; empty, or holding the same world.
-        progress: told (done, total, what).
-        workers: processes, each at a region of its own.
+        folder: of the archive; empty, or containing the same world.
+        progress: called with (done, total, name).
+        workers: number of processes, with one region each.
 
     Raises:
-        VadoseError: the folder holds something else, another process is at work on it, or a region lies beyond a
-            product.
+        VadoseError: the folder contains something else, is locked by another process, or a region is beyond a product.
     """
     for region in config.regions:
         require_mapped(region.name, config.ground(region))
@@ -74,10 +73,10 @@ def _make(config: WorldConfig, folder: Path, progress: Report | None, workers: i
 
 
 def made(folder: Path) -> WorldConfig:
-    """Return the configuration of a world that was made.
+    """Return the configuration of a simulated world.
 
     Raises:
-        VadoseError: the folder holds no simulated world, or not a whole one.
+        VadoseError: the folder contains no simulated world, or an incomplete one.
     """
     try:
         held = read_json(folder / DECLARATION)
@@ -85,18 +84,18 @@ def made(folder: Path) -> WorldConfig:
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise VadoseError(
             f"world: the simulated world in {folder}",
-            f"It holds no readable {DECLARATION} ({type(error).__name__})",
+            f"It contains no readable {DECLARATION} ({type(error).__name__})",
             "Give a folder that 'vadose simulate make' wrote",
         ) from error
     if not complete:
         raise VadoseError(
-            f"world: the simulated world in {folder}", "It is not whole", "Finish it with 'vadose simulate make'"
+            f"world: the simulated world in {folder}", "It is incomplete", "Finish it with 'vadose simulate make'"
         )
     return config
 
 
 def _tasks(config: WorldConfig, folder: Path) -> dict[str, Task]:
-    """Return what there is to do, each by its name; a task tells what it has done."""
+    """Return the remaining tasks by name; a task reports its progress."""
     tasks: dict[str, Task] = {
         region.name: partial(write_region, config, number, folder) for number, region in enumerate(config.regions)
     }
@@ -106,7 +105,7 @@ def _tasks(config: WorldConfig, folder: Path) -> dict[str, Task]:
 
 
 def _sizes(config: WorldConfig) -> dict[str, int]:
-    """Parts that each task tells of."""
+    """Return the number of reported parts of each task."""
     sizes = {region.name: blocks_of(region) for region in config.regions}
     return sizes | {"SoilGrids": 1, "SMAP": 1, "GLDAS": 1}
 
@@ -131,7 +130,7 @@ def _write_gldas(config: WorldConfig, regions: list[RegionSimulator], folder: Pa
 
 
 def _run(tasks: dict[str, Task], workers: int) -> Iterator[tuple[str, str | None]]:
-    """Run tasks; (task, part) of each part that is done, and (task, None) when the task is."""
+    """Run tasks; yield (task, part) after each part, and (task, None) after the task."""
     if workers == 1 or len(tasks) < 2:
         for name, task in tasks.items():
             yield from ((name, part) for part in task())
@@ -151,7 +150,7 @@ def _listed(task: Task) -> list[str]:
 
 
 def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
-    """Return the tasks that an earlier run finished; None where the world is whole."""
+    """Return the tasks that an earlier run finished; None if the world is complete."""
     if is_vacant(folder):
         return []
     try:
@@ -160,12 +159,12 @@ def _finished(config: WorldConfig, folder: Path) -> list[str] | None:
         finished, complete = list(held["finished"]), bool(held["complete"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise VadoseError(
-            f"world: a simulated world in {folder}", "The folder holds something else", "Name a new or empty folder"
+            f"world: a simulated world in {folder}", "The folder contains something else", "Name a new or empty folder"
         ) from error
     if not same:
         raise VadoseError(
             f"world: a simulated world in {folder}",
-            "It holds a world of another configuration or seed",
+            "It contains a world of another configuration or seed",
             "Name another folder, or remove this one",
         )
     return None if complete else finished

@@ -1,4 +1,4 @@
-"""What Sentinel-2 sees of soil and vegetation: surface reflectance."""
+"""Surface reflectance of soil and vegetation in the bands of Sentinel-2."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from vadose.simulation.state import SurfaceState
 
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12")
 DRY_SOIL = (0.10, 0.14, 0.19, 0.22, 0.24, 0.26, 0.28, 0.39, 0.32)
-"""Reflectance of dry loam; this and the other kinds of ground are of the order of typical profiles of Sentinel-2 images
+"""Reflectance of dry loam; this and the other surfaces are similar to typical profiles of Sentinel-2 images
 (Esri, Sentinel-2 Explorer, 2025: bare soil, healthy and dry vegetation, trees, paved surface, water, snow)."""
 WET_SHARE = (0.50, 0.50, 0.50, 0.50, 0.51, 0.51, 0.52, 0.42, 0.38)
-"""Of it that remains when the pores are full."""
+"""Fraction of it that remains with full pores."""
 DARKENING = (6.5, 6.5, 6.5, 6.5, 6.5, 6.5, 6.0, 3.5, 3.0)
-"""How fast soil darkens with the share of its pores that is full; of the order of Lobell & Asner's curves: visible and
-near infrared change little beyond 0.2 m3 m-3, the short-wave infrared goes on."""
+"""Rate at which soil darkens with the filled fraction of its pores; similar to Lobell & Asner's curves: visible and
+near infrared change little beyond 0.2 m3 m-3, the short-wave infrared continues to darken."""
 LEAVES = (0.03, 0.06, 0.035, 0.09, 0.30, 0.39, 0.42, 0.20, 0.09)
 """Reflectance of a closed green canopy."""
 STRAW = (0.08, 0.12, 0.17, 0.20, 0.24, 0.26, 0.30, 0.36, 0.26)
@@ -28,18 +28,18 @@ LAKE = (0.05, 0.05, 0.03, 0.03, 0.02, 0.02, 0.015, 0.008, 0.005)
 SNOW = (0.80, 0.80, 0.78, 0.76, 0.74, 0.72, 0.70, 0.10, 0.08)
 """Reflectance of old snow, dark beyond 1.4 micrometres; after Warren, Rev. Geophys. 20:67-89, 1982."""
 STRAW_SHARE = (0.40, 0.60, 0.0, 0.10, 0.15, 0.0)
-"""Ground that dry plants hide where nothing is green, by land cover; the floor of a forest lies in shadow."""
+"""Ground hidden by dry plants without green leaves, by land cover; a forest floor is in shadow."""
 LIGHTEST, DARKEST = 2.0, 0.45
-"""Bounds of the brightness of dry soil, relative to loam."""
+"""Limits of the brightness of dry soil, relative to loam."""
 CROWN_SNOW = 0.4
-"""Share of a snowed-in forest that looks white: crowns shed snow and hide the ground."""
+"""Fraction of a snow-covered forest that is white: crowns shed snow and hide the ground."""
 SNOW_MM = 8.0
 """Water equivalent of snow that hides most of the ground."""
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Reflectance of all that may cover the ground, in one band."""
+    """Reflectance of all surfaces, in one band."""
 
     dry_soil: float
     wet_share: float
@@ -61,7 +61,8 @@ SPECTRA = {
 
 
 def bare(band: str, moisture: Floats, saturation: Floats, brightness: Floats | float = 1.0) -> Floats:
-    """Reflectance of bare soil, 0..1: it darkens exponentially with its water (Lobell & Asner, SSSAJ 66:722-727, 2002).
+    """Return the reflectance of bare soil, 0..1: it darkens exponentially with water (Lobell & Asner, SSSAJ 66:722-727,
+    2002).
 
     Args:
         band: of Sentinel-2.
@@ -76,14 +77,14 @@ def bare(band: str, moisture: Floats, saturation: Floats, brightness: Floats | f
 
 
 def reflectance(band: str, now: SurfaceState, land: Land) -> Floats:
-    """Reflectance of the ground as it is at a moment, 0..1.
+    """Return the reflectance of the ground at one time, 0..1.
 
-    Plants cover 1 - exp(-0.5 LAI) of the soil (Beer-Lambert, spherical leaves); where they have withered, straw stays.
+    Plants cover 1 - exp(-0.5 LAI) of the soil (Beer-Lambert, spherical leaves); withered plants leave straw.
 
     Args:
         band: of Sentinel-2.
         now: the state of the places.
-        land: what covers them.
+        land: the ground.
     """
     spectrum, woods = SPECTRA[band], land.cover == FOREST
     plants = np.where(woods, spectrum.needles, spectrum.leaves)
@@ -97,13 +98,15 @@ def reflectance(band: str, now: SurfaceState, land: Land) -> Floats:
 
 
 def _ground(band: str, now: SurfaceState, land: Land) -> Floats:
-    """Return what lies under the green leaves: soil, and the more straw the fewer leaves are left."""
+    """Return the reflectance under the green leaves: soil and straw, more straw with fewer leaves."""
     soil = bare(band, now.moisture, land.water.saturation, brightness(land))
     straw = np.array(STRAW_SHARE)[land.cover] * np.exp(-now.leaf_area)
     return np.asarray(soil + (SPECTRA[band].straw - soil) * straw)
 
 
 def brightness(land: Land) -> Floats:
-    """Of dry soil relative to loam: sand is bright, organic matter dark, each field a little different; our choice."""
+    """Return brightness of dry soil relative to loam: sand is bright, organic matter dark, each field different; our
+    choice.
+    """
     texture = np.exp(0.9 * (land.sand - 0.4) - 0.08 * (land.organic_percent - 2.5))
     return np.asarray(np.clip(texture * np.exp(0.25 * land.patch.normal("soil colour")), DARKEST, LIGHTEST))

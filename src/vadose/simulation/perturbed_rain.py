@@ -1,4 +1,4 @@
-"""Rain as a model is told it: too much or too little, some storms missed, some made up.
+"""Rain with the errors of a model's forcing: too much or too little, missed and false storms.
 
 Maggioni, Meyers & Robinson, J. Hydrometeorology 17:1101-1117, 2016, review such errors.
 """
@@ -8,18 +8,18 @@ import numpy as np
 from vadose.simulation.fields import Floats
 
 DAY_ERROR, LASTING_ERROR = 0.9, 0.2
-"""Standard deviations of the logarithms of a day's error and of the lasting one."""
+"""Standard deviations of the logarithms of a day's error and of the persistent one."""
 SHARED = 0.8
-"""Share of the variance of a day's error that all pixels of a region have in common."""
+"""Fraction of the variance of a day's error that is common to all pixels of a region."""
 MISSED, MISSED_MM = 0.45, 8.0
-"""Probability that a slight rain is missed, and rain at which it has fallen by a factor e."""
+"""Probability that a slight rain is missed, and rain at which it has decreased by a factor e."""
 FALSE = 0.35
-"""False rainy days for each true one."""
+"""Number of false rainy days per true one."""
 DRY_MM = 0.3
 
 
 def perturbed_rain(rain_mm: Floats, rng: np.random.Generator) -> Floats:
-    """Daily rain with its errors, (day, pixel), mm.
+    """Return daily rain with its errors, (day, pixel), mm.
 
     Args:
         rain_mm: true, (day, pixel).

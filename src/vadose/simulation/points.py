@@ -1,4 +1,4 @@
-"""Which places are simulated together: a block of cells, some single cells, or scattered points."""
+"""Places that are simulated together: a block of cells, some single cells, or scattered points."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from vadose.simulation.land import FIELD_M, PER_CELL
 
 @dataclass(frozen=True, eq=False)
 class SimulationPoints:
-    """Places, and the units, cells or points, in which they lie.
+    """Places, and their units, cells or points.
 
     Attributes:
         where: the places.
@@ -29,7 +29,7 @@ class SimulationPoints:
 
     @classmethod
     def cells(cls, eastings: Floats, northings: Floats) -> "SimulationPoints":
-        """Return the pixels of 40 m of cells with these middles, (n,): 64 of each, its rows from the north."""
+        """Return the pixels of 40 m of cells with these centres, (n,): 64 each, rows from the north."""
         inside = FIELD_M * (np.arange(PER_CELL) + 0.5) - CELL_M / 2
         east, north = np.meshgrid(inside, -inside)
         return cls(
@@ -38,17 +38,17 @@ class SimulationPoints:
 
     @classmethod
     def points(cls, eastings: Floats, northings: Floats) -> "SimulationPoints":
-        """Scattered points, each by itself."""
+        """Return scattered points, each a unit."""
         return cls(Locations.points(eastings, northings), 1)
 
     @cached_property
     def units(self) -> Locations:
-        """Middles of the units, (unit,)."""
+        """Return the centres of the units, (unit,)."""
         east, north = (self.gathered(axis) for axis in self.where.mesh)
         return Locations.points(east, north)
 
     def gathered(self, values: Floats) -> Floats:
-        """Means over units, (unit,), of values at the places."""
+        """Return means over units, (unit,), of values at the places."""
         if self.where.gridded:
             height, width = values.shape
             parts = values.reshape(height // self.side, self.side, width // self.side, self.side)
@@ -56,7 +56,7 @@ class SimulationPoints:
         return np.asarray(values.reshape(-1, self.side**2).mean(axis=1))
 
     def to_places(self, values: Floats) -> Floats:
-        """Values of units, (..., unit), at their places."""
+        """Return values of units, (..., unit), at their places."""
         if not self.where.gridded:
             return np.repeat(values, self.side**2, axis=-1)
         height, width = self.where.shape

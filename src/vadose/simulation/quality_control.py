@@ -1,10 +1,10 @@
-"""ISMN's automatic quality control, as it would flag simulated readings.
+"""ISMN's automatic quality control, applied to simulated readings.
 
 The tests are those of Dorigo et al., Global Automated Quality Control of In Situ Soil Moisture Data from the
-International Soil Moisture Network, Vadose Zone J. 12(3), 2013, doi:10.2136/vzj2012.0097, with the thresholds that ISMN
-applies; those of breaks and plateaus are simplified. As the real control, it sees what is implausible, not what is
-wrong: lasting shifts, drifts and stretches of one plausible value pass as good, and so do small spikes: of those that
-`readings` makes, a tenth at 0.1 m3 m-3, a quarter at 0.25 and a third at 0.35.
+International Soil Moisture Network, Vadose Zone J. 12(3), 2013, doi:10.2136/vzj2012.0097, with ISMN's thresholds; the
+tests of breaks and plateaus are simplified. As the real control, it detects implausible readings, not wrong ones:
+persistent shifts, drifts and stretches of one plausible value pass as good, and so do small spikes: of those in
+`sensor.read`, a tenth at 0.1 m3 m-3, a quarter at 0.25 and a third at 0.35.
 """
 
 from dataclasses import dataclass
@@ -18,29 +18,31 @@ from vadose.simulation.fields import Floats
 Marks = NDArray[np.bool_]
 
 HIGHEST = 0.6
-"""Above which no reading is plausible, m3 m-3."""
+"""Largest plausible reading, m3 m-3."""
 RAIN_MM = 0.2
-"""Least rain of a day that explains a rise."""
+"""Smallest daily rain that explains a rise."""
 SPIKE_RATIO, SPIKE_EVEN = 0.15, 0.2
-"""A spike changes by this share at least, and what leads to it and away from it differ by this share at most."""
+"""Smallest relative change of a spike, and largest relative difference of the steps before and after it."""
 BREAK_RATIO, BREAK, BREAK_SLOPE = 0.1, 0.01, 10.0
-"""A break changes by this share and m3 m-3 at least, and is so many times as steep as the day around it."""
+"""Smallest change of a break, relative and in m3 m-3, and its steepness relative to the day around it."""
 LOW_HOURS, LOW_VARIANCE, LOW_SHARE = 13, 1e-5, 0.1
-"""A constant low: least length, highest variance divided by mean, m3 m-3, and among which share of the record it is."""
+"""Constant low values: shortest length, largest variance divided by mean, m3 m-3, and their range among the record."""
 HIGH_HOURS, HIGH_VARIANCE, HIGH_RISE, HIGH_SHARE = 12, 5e-6, 0.0025, 0.95
-"""A plateau: least length, highest variance, least rise to it in an hour, m3 m-3, and its share of the record."""
+"""Plateau: shortest length, largest variance, smallest rise to it in an hour, m3 m-3, and its fraction of the
+record.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """What the control knows beside the readings, (hour,) each.
+    """Auxiliary data of the control, (hour,) each.
 
     Attributes:
         saturation: of the soil, from a map, m3 m-3.
         soil_c: the station's soil temperature.
-        air_c, rain_mm: the station's, where it measures them.
+        air_c, rain_mm: of the station, if it measures them.
         model_c, model_mm: soil temperature and rain of a global model.
-        shallow: whether the sensor lies so near the surface that rain explains its rises.
+        shallow: whether the sensor is so near the surface that rain explains its rises.
     """
 
     saturation: float
@@ -53,11 +55,11 @@ class Surroundings:
 
 
 def flags(values: Floats, around: Surroundings) -> NDArray[np.str_]:
-    """Every reason that the control finds, joined by commas; G where it finds none, M where there is no value.
+    """Return all flags of the control, joined by commas; G without any, M for missing values.
 
     Args:
-        values: readings hour by hour, m3 m-3, NaN where there is none.
-        around: what else is known.
+        values: readings hour by hour, m3 m-3, NaN where missing.
+        around: auxiliary data.
     """
     found = _plausible(values, around) | _frozen(around) | _unexplained(values, around) | _shapes(values)
     weights = 2 ** np.arange(len(found))
@@ -76,9 +78,10 @@ def _frozen(around: Surroundings) -> dict[str, Marks]:
 
 
 def _unexplained(values: Floats, around: Surroundings) -> dict[str, Marks]:
-    """Rises of shallow sensors without rain.
+    """Detect rises of shallow sensors without rain.
 
-    They rise in an hour, and in a day by more than two standard deviations of its readings, in a day of little rain.
+    They rise within an hour, and within a day by more than two standard deviations of its readings, on a day of little
+    rain.
     """
     series = pd.Series(values)
     rising = (series.diff() > 0) & (series.diff(24) > 2 * series.rolling(25, min_periods=13).std())
@@ -91,7 +94,7 @@ def _unexplained(values: Floats, around: Surroundings) -> dict[str, Marks]:
 
 
 def _shapes(values: Floats) -> dict[str, Marks]:
-    """Spikes, breaks and stretches of one value."""
+    """Detect spikes, breaks and stretches of one value."""
     fall, rise = _breaks(values)
     return {
         "D06": _spikes(values),
@@ -103,7 +106,7 @@ def _shapes(values: Floats) -> dict[str, Marks]:
 
 
 def _spikes(values: Floats) -> Marks:
-    """One reading that leaves the course and comes back (their equations 4 to 6)."""
+    """Detect single readings that depart and return (their equations 4 to 6)."""
     before, after = _moved(values, 1), _moved(values, -1)
     curve = before - 2 * values + after
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -113,7 +116,7 @@ def _spikes(values: Floats) -> Marks:
 
 
 def _breaks(values: Floats) -> tuple[Marks, Marks]:
-    """Falls and jumps to another level that lasts (their equations 7 to 9)."""
+    """Detect falls and jumps to another persistent level (their equations 7 to 9)."""
     change, later = values - _moved(values, 1), _moved(values, -1) - values
     slope = (_moved(values, -1) - _moved(values, 1)) / 2
     usual = pd.Series(slope).rolling(25, min_periods=4, center=True).mean().abs().to_numpy()
@@ -123,7 +126,9 @@ def _breaks(values: Floats) -> tuple[Marks, Marks]:
 
 
 def _lows(values: Floats, fall: Marks) -> Marks:
-    """One value after a fall (their equation 14), and a low one, lest calm readings after a fall be taken for it."""
+    """Detect one value after a fall (their equation 14), and a low one, so that calm readings after a fall are
+    excluded.
+    """
     series = pd.Series(values)
     window = series.rolling(LOW_HOURS)
     steady = (window.var() <= LOW_VARIANCE * window.mean().abs()).shift(1 - LOW_HOURS, fill_value=False)
@@ -133,7 +138,9 @@ def _lows(values: Floats, fall: Marks) -> Marks:
 
 
 def _plateaus(values: Floats) -> Marks:
-    """One value, near the highest so far and in two years, between a rise and a fall (their equations 10 to 13)."""
+    """Detect one value, near the maximum so far and in two years, between a rise and a fall (their equations 10 to
+    13).
+    """
     steady = (pd.Series(values).rolling(HIGH_HOURS).var() <= HIGH_VARIANCE).shift(1 - HIGH_HOURS, fill_value=False)
     highest = pd.Series(np.where(values > HIGHEST, np.nan, values)).rolling(2 * 8766, min_periods=1).max()
     change = pd.Series(values).diff()

@@ -1,4 +1,4 @@
-"""What a C-band radar sees of soil and vegetation, in linear power."""
+"""C-band backscatter of soil and vegetation, in linear power."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,49 +9,51 @@ from vadose.simulation.state import SurfaceState
 
 Floats = NDArray[np.floating]
 WAVENUMBER = 2 * np.pi * 5.405e9 / 299_792_458
-"""Of Sentinel-1, rad m-1."""
+"""Wavenumber of Sentinel-1, rad m-1."""
 DRIEST = 0.01
-"""Liquid water that every soil keeps, m3 m-3."""
+"""Residual liquid water of soil, m3 m-3."""
 CLOUD = {"vv": (0.0950, 0.5513), "vh": (0.0413, 1.1662)}
 """Scattering and attenuation of crops and grass per unit of vegetation index.
 
 After Baghdadi, El Hajj, Zribi & Bousbih, Calibration of the water cloud model at C-band for winter crop fields and
-grasslands, Remote Sensing 9(9):969, 2017; the figures were not compared with their table, and count as our choice.
+grasslands, Remote Sensing 9(9):969, 2017; the values were not compared with their table, and count as our choice.
 """
 INDEX = (0.17, 0.85)
 """Normalised difference vegetation index of bare soil and of a closed canopy."""
 WOODS, WOODS_DEPTH = (0.135, 0.036), 1.1
 """Gamma naught of VV and VH of a closed forest, the same at every angle, and its optical depth at nadir.
 
-Our choice, between rain forest (about -6.5 and -12.5 dB, to which the Sentinel-1 images are calibrated) and sparse
+Our choice, between rain forest (about -6.5 and -12.5 dB, to which Sentinel-1 images are calibrated) and sparse
 boreal woods.
 """
 UNSTEADY_DB, ROWS_DB = 0.9, 0.7
-"""What rain on leaves, dew and the like change from pass to pass in each field, and what the direction of its rows
-changes from orbit to orbit; our choice, such that moisture shows no more plainly in it than in reality."""
+"""Variation from pass to pass in each field, as by rain on leaves and dew, and from orbit to orbit by the direction of
+its rows; our choice, so that the sensitivity to moisture does not exceed that of real data.
+"""
 TOWN, TOWN_SPREAD = (0.28, 0.045), 0.6
-"""Sigma naught of a town, and the spread of its logarithm from patch to patch; ours."""
+"""Sigma naught of a town, and the standard deviation of its logarithm between patches; our choice."""
 LAKE, WIND_DB = (0.009, 0.0010), 2.0
-"""Sigma naught of water in a moderate wind, and what the wind of a pass changes of it; ours."""
+"""Sigma naught of water in a moderate wind, and its variation with the wind of a pass; our choice."""
 NESZ_DB = -27.0
-"""Noise equivalent sigma naught of both polarisations: what the receiver's own noise adds to the power.
+"""Noise equivalent sigma naught of both polarisations: the receiver's own noise.
 
 Specified as -22 dB or better (ESA, Sentinel-1 technical guide, instrument performance); the value is our choice below
-the darkest windows of 90 m in three real scenes, -25.8 dB of gamma naught in VH, in which the noise cannot be more.
+the darkest windows of 90 m in three real scenes, -25.8 dB of gamma naught in VH, an upper bound on the noise.
 """
 WET_SNOW, WET_SNOW_MM = 0.4, 5.0
-"""Share of the power that wet snow leaves, and its least water equivalent: 3 dB and more are lost (Nagler & Rott, IEEE
+"""Fraction of the power that remains under wet snow, and its smallest water equivalent: 3 dB and more are lost (Nagler
+& Rott, IEEE
 TGRS 38:754-765, 2000). Dry snow is transparent."""
 THAWING_C = 0.0
-"""Temperature of the air above which snow melts and is wet."""
+"""Air temperature above which snow melts and is wet."""
 
 
 def backscatter(now: SurfaceState, land: Land, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
-    """Backscatter of the ground as it is at a moment, sigma naught of VV and VH, linear, without speckle.
+    """Return the backscatter of the ground at one time, sigma naught of VV and VH, linear, without speckle.
 
     Args:
         now: the state of the places.
-        land: what covers them.
+        land: the ground.
         angle_deg: incidence, degrees.
     """
     soil = bare_soil(now.liquid, angle_deg, now.roughness_m, now.moisture * now.frozen)
@@ -70,7 +72,7 @@ def backscatter(now: SurfaceState, land: Land, angle_deg: ArrayLike) -> tuple[Fl
 
 
 def scene_noise(land: Land, orbit: int, day: int) -> tuple[Floats, Floats]:
-    """Factors on VV and VH by which a place differs from what its moisture and plants say, in one pass.
+    """Return factors on VV and VH of a place in one pass, besides its moisture and plants.
 
     Args:
         land: its parcels.
@@ -89,10 +91,10 @@ def scene_noise(land: Land, orbit: int, day: int) -> tuple[Floats, Floats]:
 def bare_soil(
     liquid: ArrayLike, angle_deg: ArrayLike, roughness_m: ArrayLike, ice: ArrayLike = 0.0
 ) -> tuple[Floats, Floats]:
-    """Backscatter of bare soil, sigma naught of VV and VH.
+    """Return the backscatter of bare soil, sigma naught of VV and VH.
 
     Oh, Sarabandi & Ulaby, An empirical model and an inversion technique for radar scattering from bare soil surfaces,
-    IEEE TGRS 30(2):370-381, 1992; of heights of 0.1 to 6 by wavenumber.
+    IEEE TGRS 30(2):370-381, 1992; for heights of 0.1 to 6 times the inverse wavenumber.
 
     Args:
         liquid: water of the soil, m3 m-3.
@@ -109,12 +111,12 @@ def bare_soil(
 
 
 def oh_ratios(eps: ArrayLike, angle_deg: ArrayLike, ks: ArrayLike) -> tuple[Floats, Floats]:
-    """Ratios of the powers HH by VV and VH by VV of bare soil, p and q of Oh, Sarabandi & Ulaby 1992.
+    """Return ratios of the powers HH by VV and VH by VV of bare soil, p and q of Oh, Sarabandi & Ulaby 1992.
 
     Args:
         eps: relative permittivity.
         angle_deg: incidence, degrees.
-        ks: root mean square height by wavenumber.
+        ks: root mean square height times wavenumber.
     """
     nadir, fading = reflectivities(eps, 0.0)[0], np.exp(-np.asarray(ks, float))
     like = (1 - (np.asarray(angle_deg) / 90) ** (1 / (3 * nadir)) * fading) ** 2
@@ -122,7 +124,7 @@ def oh_ratios(eps: ArrayLike, angle_deg: ArrayLike, ks: ArrayLike) -> tuple[Floa
 
 
 def vegetation_index(leaf_area: ArrayLike) -> Floats:
-    """Normalised difference vegetation index: linear in the share of ground that leaves cover.
+    """Return the normalised difference vegetation index: linear in the leaf-covered fraction.
 
     Gutman & Ignatov, International Journal of Remote Sensing 19(8):1533-1543, 1998; the share is 1 - exp(-0.5 LAI).
     """
@@ -131,13 +133,13 @@ def vegetation_index(leaf_area: ArrayLike) -> Floats:
 
 
 def vegetated(soil: tuple[Floats, Floats], index: ArrayLike, angle_deg: ArrayLike) -> tuple[Floats, Floats]:
-    """Backscatter through vegetation, sigma naught of VV and VH.
+    """Return the backscatter through vegetation, sigma naught of VV and VH.
 
     Attema & Ulaby, Vegetation modeled as a water cloud, Radio Science 13(2):357-364, 1978.
 
     Args:
         soil: VV and VH of the bare soil.
-        index: of the vegetation, 0..1: how much there is of it.
+        index: of the vegetation, 0..1.
         angle_deg: incidence, degrees.
     """
     plants, cosine = np.asarray(index, float), np.cos(np.radians(angle_deg))
@@ -149,18 +151,18 @@ def vegetated(soil: tuple[Floats, Floats], index: ArrayLike, angle_deg: ArrayLik
 
 
 def received(sigma_naught: Floats) -> Floats:
-    """Sigma naught with the receiver's noise, as products have it from which the noise is not subtracted.
+    """Return sigma naught with the receiver's noise, as in products without noise subtraction.
 
-    Signal and noise fade as one, so that speckle multiplies their sum. ESA's GRD products keep the noise and tell it
-    beside the image; that terrain corrected products keep it too is seen in real scenes, where the relative spread
-    within even windows is the same from -10 to -26 dB and no pixel is without power: noise of this strength,
-    subtracted, would double that spread in the darkest and leave some of their pixels negative.
+    Signal and noise fade together, so that speckle multiplies their sum. ESA's GRD products contain the noise and list
+    it beside the image; terrain corrected products contain it too, as real scenes show: the relative variation within
+    even windows is the same from -10 to -26 dB and no pixel is without power. Noise of this strength, subtracted, would
+    double that variation in the darkest windows and leave some of their pixels negative.
     """
     return np.asarray(sigma_naught + 10 ** (NESZ_DB / 10))
 
 
 def gamma_naught(sigma_naught: Floats, angle_deg: ArrayLike) -> Floats:
-    """Backscatter by area across the beam, as radiometrically terrain corrected products have it.
+    """Return backscatter by area perpendicular to the beam, as in radiometrically terrain corrected products.
 
     Small, Flattening gamma: radiometric terrain correction for SAR imagery, IEEE TGRS 49(8):3081-3093, 2011; on an
     ellipsoid.

@@ -1,4 +1,4 @@
-"""GeoTIFFs and STAC items, written as the catalogues write them."""
+"""GeoTIFFs and STAC items, in the form of the real catalogues."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from vadose.simulation.land import FIELD_M
 
 NOTICE = "SIMULATED by vadose: not an observation of the Earth"
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-"""Media type by which the catalogues call their rasters."""
+"""Media type of rasters in the catalogues."""
 EXTENSIONS = {
     "sar": ("sar", "v1.0.0"),
     "sat": ("sat", "v1.0.0"),
@@ -29,7 +29,7 @@ EXTENSIONS = {
 
 
 def write_raster(path: Path, values: NDArray[Any], grid: GeoBox, nodata: float | None) -> None:
-    """Write one band as a tiled, compressed GeoTIFF that says it is simulated.
+    """Write one band as a tiled, compressed GeoTIFF, marked as simulated.
 
     Args:
         path: of the file.
@@ -51,8 +51,8 @@ def write_block(path: Path, values: NDArray[Any], part: GeoBox, grid: GeoBox, no
     Args:
         path: of the file.
         values: of the part, (y, x).
-        part: where they lie, aligned to the grid.
-        grid: of the whole band.
+        part: its position, aligned to the grid.
+        grid: of the complete band.
         nodata: value of missing pixels.
     """
     if part.shape == grid.shape:
@@ -89,7 +89,7 @@ def _profile(grid: GeoBox, dtype: str, nodata: float | None) -> dict[str, Any]:
 
 
 def rounded(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
-    """Return the same numbers with `bits` of mantissa, which compress better."""
+    """Return the values with `bits` of mantissa, which compress better."""
     mask = np.uint32(0xFFFFFFFF << (23 - bits) & 0xFFFFFFFF)
     half = np.uint32(1 << (22 - bits))
     return ((values.view(np.uint32) + half) & mask).view(np.float32)
@@ -101,7 +101,7 @@ def write_item(folder: Path, item: Mapping[str, Any], assets: Mapping[str, Any])
     Args:
         folder: of the assets.
         item: `id`, `collection`, `bbox`, `geometry`, `properties`.
-        assets: by name, their addresses relative to the item.
+        assets: by name, with addresses relative to the item.
     """
     properties = {**item["properties"], "vadose:simulated": True}
     whole: dict[str, Any] = {
@@ -115,7 +115,7 @@ def write_item(folder: Path, item: Mapping[str, Any], assets: Mapping[str, Any])
 
 
 def footprint(grid: GeoBox) -> dict[str, Any]:
-    """`bbox` and `geometry` of a grid of some kilometres, degrees; the ring runs counterclockwise (RFC 7946)."""
+    """Return `bbox` and `geometry` of a grid of some kilometres, degrees; the ring is counterclockwise (RFC 7946)."""
     box = grid.boundingbox
     eastings = [box.left, box.left, box.right, box.right, box.left]
     northings = [box.top, box.bottom, box.bottom, box.top, box.top]
@@ -128,7 +128,7 @@ def footprint(grid: GeoBox) -> dict[str, Any]:
 
 
 def projection(grid: GeoBox) -> dict[str, Any]:
-    """`proj:` fields of a grid."""
+    """Return the `proj:` fields of a grid."""
     box = grid.boundingbox
     return {
         "proj:bbox": [float(edge) for edge in box.bbox],
@@ -153,6 +153,6 @@ def _extensions(assets: Mapping[str, Any], properties: Mapping[str, Any]) -> lis
 
 
 def to_pixels(field: NDArray[np.floating]) -> NDArray[np.float32]:
-    """From pixels of 40 m to pixels of 10 m."""
+    """Resample pixels of 40 m to pixels of 10 m."""
     times = FIELD_M // PIXEL_M
     return np.repeat(np.repeat(field, times, axis=-2), times, axis=-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The products of one region, block by block, so that memory does not grow with its area."""
+"""Products of one region, block by block, so that memory does not grow with its area."""
 
 import shutil
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ Picture = RadarScene | OpticalScene
 
 
 def blocks_of(region: Region) -> int:
-    """Blocks of a region."""
+    """Return the number of blocks of a region."""
     return ceil(region.side_cells / BLOCK_CELLS) ** 2
 
 
 def write_region(config: WorldConfig, number: int, archive: Path) -> Iterator[str]:
-    """Write the terrain, the pictures, the sensors and the truth of a region; tells of every block that is done."""
+    """Write the terrain, the images, the sensors and the truth of a region; yield after every block."""
     nature = RegionSimulator.random(config, number)
     pictures: list[Picture] = [*radar_scenes(nature, config), *optical_scenes(nature, config)]
     truth, total = truth_folder(archive, nature.region.name), blocks_of(nature.region)
@@ -55,7 +55,7 @@ def write_region(config: WorldConfig, number: int, archive: Path) -> Iterator[st
 
 
 def _write_sensors(nature: RegionSimulator, archive: Path) -> None:
-    """Simulate the cells of the sensors, and let these read their pixels."""
+    """Simulate the cells of the sensors, and write the sensors from their pixels."""
     rng = np.random.default_rng([nature.seed, nature.number, *b"probes"])
 
     def cover_of(eastings: Floats, northings: Floats) -> NDArray[np.intp]:

@@ -21,9 +21,9 @@ from vadose.simulation.state import Simulated
 
 NODATA = -32768.0
 MANTISSA_BITS = 6
-"""Kept of each power: 0.03 dB, a fortieth of the speckle."""
+"""Stored precision of power: 0.03 dB, a fortieth of the speckle."""
 SECONDS = 25
-"""That a product lasts."""
+"""Duration of a product."""
 DESIGNATORS = {"S1A": "2014-016A", "S1B": "2016-025A"}
 TITLES = {
     "vv": "VV: vertical transmit, vertical receive",
@@ -38,8 +38,8 @@ class RadarScene:
     Attributes:
         tile: the region.
         number: of the region in the world.
-        orbit: from where.
-        satellite: by which.
+        orbit: of the pass.
+        satellite: of the pass.
         start: UTC.
     """
 
@@ -51,17 +51,17 @@ class RadarScene:
 
     @property
     def name(self) -> str:
-        """Of the item."""
+        """Return the name of the item."""
         stamps = (f"{time:%Y%m%dT%H%M%S}" for time in (self.start, self.start + pd.Timedelta(seconds=SECONDS)))
         orbit = self.satellite.absolute(self.start)
         return f"{self.satellite.name}_IW_GRDH_1SDV_{'_'.join(stamps)}_{orbit:06d}_{self.number:06X}_rtc"
 
     def folder(self, archive: Path) -> Path:
-        """Of the item."""
+        """Return the folder of the item."""
         return archive / "sentinel-1-rtc" / self.name
 
     def write_block(self, world: Simulated, block: Tile, archive: Path) -> None:
-        """Write what is seen of a block."""
+        """Write the image of a block."""
         rng = world.rng("sentinel1", self.orbit.key, self.start.toordinal())
         key = rng.integers(2**64, size=2, dtype=np.uint64)
         powers = seen(world, self.tile, self.orbit, self.start)
@@ -93,7 +93,7 @@ class RadarScene:
 
 
 def radar_scenes(nature: RegionSimulator, config: WorldConfig) -> Iterator[RadarScene]:
-    """Every pass over a region in the period."""
+    """Return every pass over a region in the period."""
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     for orbit in ORBITS:
         hour = pd.Timedelta(hours=(orbit.local_hour - nature.region.lon / 15) % 24)
@@ -103,7 +103,7 @@ def radar_scenes(nature: RegionSimulator, config: WorldConfig) -> Iterator[Radar
 
 
 def seen(world: Simulated, tile: Tile, orbit: Orbit, time: pd.Timestamp) -> tuple[Floats, Floats]:
-    """Gamma naught of VV and VH with thermal noise and without speckle, linear power, at the places."""
+    """Return gamma naught of VV and VH with thermal noise and without speckle, linear power, at the places."""
     now, angle = world.at(time), orbit.incidence(tile, world.where.mesh[0])
     changed = scene_noise(world.land, orbit.key, time.toordinal())
     vv, vh = (power * by for power, by in zip(backscatter(now, world.land, angle), changed, strict=True))

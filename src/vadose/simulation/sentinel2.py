@@ -1,4 +1,4 @@
-"""Simulated Sentinel-2 looks as Planetary Computer's level 2A items, with clouds, shadows and both baselines."""
+"""Simulated Sentinel-2 scenes as Planetary Computer's level 2A items, with clouds, shadows and both baselines."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -31,18 +31,18 @@ from vadose.simulation.state import Simulated
 from vadose.simulation.sun import Sun
 
 OFFSET_SINCE, OFFSET = pd.Timestamp("2022-01-25"), 1000
-"""Since processing baseline 04.00 the digital numbers carry an offset."""
+"""Since processing baseline 04.00 the digital numbers have an offset."""
 SCALE = 10_000
 NOISE = 0.002
 """Standard deviation of the reflectance of a pixel."""
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""Of the names of tiles: all but I and O."""
+"""Letters of tile names: all except I and O."""
 LOCAL_HOUR = 10.6
 LOWEST_DEG = 5.0
-"""Elevation of the sun below which no picture is taken: ESA takes them up to a zenith angle of 85 degrees (Copernicus
+"""Elevation of the sun below which no images are taken: ESA takes them up to a zenith angle of 85 degrees (Copernicus
 Sentinel-2 observation in low illumination conditions, 2019)."""
 FINE = ("B02", "B03", "B04", "B08")
-"""Bands of 10 m; the others are of 20 m."""
+"""Bands of 10 m; the others have 20 m."""
 TITLES = {
     "B02": "Band 2 - Blue - 10m",
     "B03": "Band 3 - Green - 10m",
@@ -65,22 +65,22 @@ SHARES = {
     "s2:medium_proba_clouds_percentage": LIKELY_CLOUD,
     "s2:high_proba_clouds_percentage": CLOUD,
 }
-"""Properties that tell the share of a class."""
+"""Properties with the percentage of a class."""
 
 
 @dataclass(frozen=True)
 class OpticalScene:
-    """One look at a region.
+    """One scene of a region.
 
     Attributes:
         tile: the region.
         number: of the region in the world.
         satellite: by which.
         time: UTC.
-        sun: over the middle of the region.
+        sun: over the centre of the region.
         cover: mean cloud cover of the climate.
         seed: of the sky.
-        counted: pixels of each scene class in the blocks that are painted.
+        counted: pixels of each scene class in the written blocks.
     """
 
     tile: Tile
@@ -94,27 +94,27 @@ class OpticalScene:
 
     @property
     def mgrs(self) -> str:
-        """Name of the granule's tile: of the zone, and nowhere in it; every region has its own."""
+        """Return the name of the granule's tile: of the zone, but unused in it; every region has its own."""
         letters = (LETTERS[self.number // size % len(LETTERS)] for size in (len(LETTERS), 1))
         return f"{self.tile.epsg % 100:02d}S{''.join(letters)}"
 
     @property
     def name(self) -> str:
-        """Of the item."""
+        """Return the processing baseline of the item."""
         stamp, orbit = f"{self.time:%Y%m%dT%H%M%S}", self.satellite.relative(self.time)
         return f"{self.satellite.name}_MSIL2A_{stamp}_R{orbit:03d}_T{self.mgrs}_{stamp}"
 
     @property
     def offset(self) -> int:
-        """Of the digital numbers."""
+        """Return the offset of the digital numbers."""
         return OFFSET if self.time >= OFFSET_SINCE else 0
 
     def folder(self, archive: Path) -> Path:
-        """Of the item."""
+        """Return the folder of the item."""
         return archive / "sentinel-2-l2a" / self.name
 
     def write_block(self, world: Simulated, block: Tile, archive: Path) -> None:
-        """Write what is seen of a block."""
+        """Write the image of a block."""
         noise = world.rng("sentinel2", self.time.toordinal(), block.west, block.north)
         now = world.at(self.time)
         sky = make_cloud_field(world.where, self.cover, self.sun, np.random.default_rng(self.seed))
@@ -151,7 +151,7 @@ class OpticalScene:
         write_item(self.folder(archive), item | {"properties": properties}, assets)
 
     def _write(self, band: str, values: Floats, block: Tile, archive: Path) -> None:
-        """Write a band of a block; of 20 m bands the mean of four pixels, of classes one of them, all being equal."""
+        """Write a band of a block; of 20 m bands the mean of four pixels, of classes one of four equal ones."""
         part, grid = block.pixels, self.tile.pixels
         if band not in FINE:
             part, grid = part.zoom_out(2), grid.zoom_out(2)
@@ -168,7 +168,7 @@ class OpticalScene:
 
 
 def optical_scenes(nature: RegionSimulator, config: WorldConfig) -> Iterator[OpticalScene]:
-    """Every look at a region in the period; none where the sun is too low."""
+    """Return every scene of a region in the period; none with a low sun."""
     region = nature.region
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     hour = pd.Timedelta(hours=(LOCAL_HOUR - region.lon / 15) % 24)

@@ -1,4 +1,4 @@
-"""What chance made of a region, its terrain and its weather, and the water that follows from them at any places."""
+"""Simulator of a region: random terrain and weather, and the resulting water balance at any places."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,19 +28,19 @@ from vadose.simulation.weather import SPIN_UP_DAYS, STEPS, Weather, WeatherField
 BLOCK_CELLS = 16
 """Largest side of ground that is simulated at once."""
 AFAR_M, AFAR_POINTS = 62_000.0, 400
-"""How far around a region's middle a radiometer looks, in each direction, and points at which it does."""
+"""Extent of a radiometer's field around a region's centre, in each direction, and number of its points."""
 LEAF_DAYS = 12.0
-"""In which leaves follow what the season and the soil allow."""
+"""Time constant at which leaves follow season and soil."""
 WEARING_MM = 70.0
-"""Rain that wears a tilled surface down by a factor e; our choice."""
+"""Rain that smooths a tilled surface by a factor e; our choice."""
 
 
 @dataclass(frozen=True, eq=False)
 class RegionSimulator:
-    """A region before anything in it is asked.
+    """A region before the simulation of any place.
 
     Attributes:
-        region: where.
+        region: configuration.
         number: of the region in the world.
         seed: of the world.
         tile: its cells.
@@ -64,7 +64,7 @@ class RegionSimulator:
         return cls(region, number, config.seed, config.ground(region), terrain, skies)
 
     def blocks(self) -> Iterator[Tile]:
-        """Yield the region in pieces, row by row."""
+        """Yield the region in blocks, row by row."""
         tile = self.tile
         for south in range(0, tile.rows, BLOCK_CELLS):
             for east in range(0, tile.columns, BLOCK_CELLS):
@@ -72,9 +72,7 @@ class RegionSimulator:
                 yield Tile(tile.epsg, tile.west + east, tile.north - south, columns, rows)
 
     def footprint_sample(self) -> Simulated:
-        """Return the region through the period at points around it, as a radiometer's footprint or a model's pixels
-        see it.
-        """
+        """Return the region over the period at points around it, for a radiometer's footprint or a model's pixels."""
         box = self.tile.cells.boundingbox
         rng = np.random.default_rng([self.seed, self.number, *b"afar"])
         east, north = rng.uniform(-AFAR_M, AFAR_M, (2, AFAR_POINTS))
@@ -83,7 +81,7 @@ class RegionSimulator:
         )
 
     def simulated(self, places: SimulationPoints) -> Simulated:
-        """Return the region through the period at some places; the same whatever others are asked."""
+        """Return the region over the period at some places, independent of other requested places."""
         land, units = self.terrain.at(places.where), places.units
         weather = self.skies.at(units, places.gathered(land.elevation), self.terrain.mean_elevation_m)
         return Simulated(
@@ -101,7 +99,7 @@ class RegionSimulator:
 def steps(
     region: Region, places: SimulationPoints, land: Land, weather: Weather
 ) -> Iterator[tuple[State, WaterFluxes]]:
-    """Yield the state after every step from the start of the spin-up, and the water that passed in it."""
+    """Yield the state after every step from the start of the spin-up, and the water fluxes of the step."""
     calendar, warmth = Calendar.of(land, region.climate), np.float32(0.5)
     state = _first(places, land, weather, calendar)
     for day, date in enumerate(weather.days):

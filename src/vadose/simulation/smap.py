@@ -1,4 +1,4 @@
-"""Simulated SMAP level 3 granules, 36 km and enhanced 9 km, one a day, with the groups of the morning and evening."""
+"""Simulated SMAP level 3 granules, 36 km and enhanced 9 km, one per day, with the groups of the morning and evening."""
 
 from collections.abc import Iterable, Sequence
 from itertools import product
@@ -23,12 +23,12 @@ KEYS = ("day", "half")
 
 
 def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig) -> None:
-    """Write a granule a day and product, with the pixels around every region; one region is in memory at a time.
+    """Write a granule per day and product, with the pixels around every region; one region is in memory at a time.
 
     Args:
         seen: the regions at scattered points around them.
         archive: folder of the world.
-        config: which products.
+        config: with the products.
     """
     folder = archive / "smap"
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
 
 
 def _write_part(region: Simulated, number: int, folder: Path, config: WorldConfig) -> None:
-    """Write a region's part of the granules: a file a product and span of days."""
+    """Write a region's part of the granules: one file per product and span of days."""
     for km in config.radiometer_km:
         look = SmapScene.of(region, EASE[km])
         for first, last in _spans(len(region.weather.days)):

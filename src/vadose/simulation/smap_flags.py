@@ -1,6 +1,6 @@
-"""When SMAP retrieves nothing, and when its retrieval is not recommended.
+"""Conditions under which SMAP has no retrieval, or one that is not recommended.
 
-Chan & Dunbar, SMAP Level 3 Passive Soil Moisture Product Specification Document, JPL: the shares of a pixel at
+Chan & Dunbar, SMAP Level 3 Passive Soil Moisture Product Specification Document, JPL: the fractions of a pixel at
 which each condition is flagged and at which no retrieval is attempted.
 """
 
@@ -14,10 +14,10 @@ from vadose.simulation.fields import Floats
 LEAST = 0.02
 """Smallest retrieval, m3 m-3."""
 FAILED = 0.1
-"""By how much a retrieval may lie outside of what is possible before it is given up, m3 m-3; our choice."""
+"""Largest excess of a retrieval over the physical range before it is rejected, m3 m-3; our choice."""
 MOST = 0.6
 FLAGGED_SHARE, NONE_SHARE = 0.05, 0.5
-"""Of water, frozen ground and snow."""
+"""Fractions of water, frozen ground and snow."""
 URBAN_SHARE = 0.25
 DENSE_KG = 5.0
 """Water in plants, kg m-2."""
@@ -34,10 +34,10 @@ class FootprintGround:
     """Conditions, broadcastable to (overpass, pixel).
 
     Attributes:
-        water, urban: shares of a pixel.
+        water, urban: fractions of a pixel.
         relief_m: standard deviation of height.
-        frozen, snow: shares of a pixel.
-        plants: water in plants that the retrieval assumes, kg m-2.
+        frozen, snow: fractions of a pixel.
+        plants: assumed water in plants, kg m-2.
     """
 
     water: Floats
@@ -69,7 +69,7 @@ def quality(ground: FootprintGround, moisture: Floats) -> Flags:
 
     Args:
         ground: conditions.
-        moisture: as retrieved, not yet limited to what is possible, m3 m-3.
+        moisture: retrieval before it is clipped to the physical range, m3 m-3.
     """
     worst = np.maximum(np.maximum(ground.water, ground.frozen), ground.snow)
     none = worst > NONE_SHARE

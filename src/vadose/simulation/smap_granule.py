@@ -1,4 +1,4 @@
-"""SMAP L3 granules as files: the variables and attributes of SPL3SMP and SPL3SMP_E, almost all of it unwritten."""
+"""Files of SMAP L3 granules: the variables and attributes of SPL3SMP and SPL3SMP_E, mostly without data."""
 
 import io
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from vadose.simulation.raster import NOTICE
 from vadose.simulation.sparse import Scatter
 
 SUFFIX = {"AM": "", "PM": "_pm"}
-"""Of the variables of a group."""
+"""Type of the variables of a group."""
 CHUNK = {36: (16, 16), 9: (32, 32)}
 FILL, FLAG_FILL = -9999.0, 65534
 RETRIEVAL = "Retrieval_recommended Retrieval_attempted Retrieval_success FT_retrieval_success"
@@ -29,7 +29,7 @@ SURFACE = (
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of a group: its type and what its attributes say."""
+    """A variable of a group: its type and attributes."""
 
     name: str
     dtype: type
@@ -39,13 +39,13 @@ class Variable:
 
     @property
     def fill(self) -> float:
-        """Value of missing pixels."""
+        """Return the value of missing pixels."""
         return FLAG_FILL if self.dtype is np.uint16 else FILL
 
 
 @lru_cache
 def variables(km: int) -> tuple[Variable, ...]:
-    """Return what each group of a product holds."""
+    """Return the variables of each group of a product."""
     grid = EASE[km]
     meanings = " ".join(f"{km}_km_{name}" for name in SURFACE.split())
     return (
@@ -66,13 +66,13 @@ def variables(km: int) -> tuple[Variable, ...]:
 
 
 def write_granule(path: Path, grid: Ease, halves: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
-    """Write a day.
+    """Write the granule of a day.
 
     Args:
         path: of the file.
         grid: of the product.
-        halves: by group, AM and PM: the values of each variable, (pixel,), EASE_row_index and EASE_column_index
-            among them; no pixel twice.
+        halves: by group, AM and PM: the values of each variable, (pixel,), with EASE_row_index and EASE_column_index;
+            no repeated pixel.
     """
     with atomic_write(path) as temporary:
         temporary.write_bytes(_empty(grid.km))

@@ -1,4 +1,4 @@
-"""When SMAP sees a place: a circular sun-synchronous orbit that repeats exactly after 117 turns in 8 days.
+"""Overpass times of SMAP: a circular sun-synchronous orbit that repeats exactly after 117 orbits in 8 days.
 
 Entekhabi et al., Proc. IEEE 98:704-716, 2010, doi 10.1109/JPROC.2010.2043918: 685 km, 98 degrees, equator crossed at
 6 h going south and at 18 h going north, swath of 1000 km.
@@ -16,28 +16,28 @@ CYCLE_DAYS, ORBITS = 8, 117
 TURN_S = CYCLE_DAYS * 86_400 / ORBITS
 INCLINATION = np.radians(98.12)
 SWATH_M = 500_000.0
-"""To each side of the track."""
+"""Half width of the swath."""
 ABEAM_M = 100_000.0
-"""How far from abeam a place may be of the nearest point of the track, whose points are 55 km apart."""
+"""Largest along-track distance of a place from the nearest point of the track, whose points are 55 km apart."""
 SPEED_M_S = 2 * np.pi * 6_371_000 / TURN_S
-"""Of the point below."""
+"""Speed of the subsatellite point."""
 FIRST_CYCLE = pd.Timestamp("2015-03-31")
-"""A day on which a cycle starts; our choice."""
+"""Start day of a cycle; our choice."""
 HALVES = {"AM": (6.0, -1), "PM": (18.0, 1)}
-"""By local time: hour at which the equator is crossed, and direction, 1 northward."""
+"""Hour of local time at which the equator is crossed, and direction, 1 northward."""
 
 
 @dataclass(frozen=True)
 class Overpass:
-    """One passing of a place in each cycle.
+    """One overpass of a place in each cycle.
 
     Attributes:
         half: AM or PM.
         day: of the cycle, 0 to 7.
-        seconds: of that day, UTC, when the satellite is abeam of the place.
+        seconds: of that day, UTC, at which the satellite is abeam of the place.
         aside_m: of the place, to the right of the track.
         heading: of the track there, radians clockwise from north.
-        late_h: by which the local solar time at the place differs from that of the half.
+        late_h: deviation of the local solar time at the place from that of the half.
     """
 
     half: str
@@ -48,20 +48,20 @@ class Overpass:
     late_h: float
 
     def aside(self, east: Floats, north: Floats) -> Floats:
-        """How far right of the track places lie that are so far from the place, m."""
+        """Return the distance right of the track of places at a given distance from the place, m."""
         return np.asarray(self.aside_m + east * np.cos(self.heading) - north * np.sin(self.heading))
 
     def seconds_at(self, east: Floats, north: Floats) -> Floats:
-        """When the satellite is abeam of them, seconds of the day."""
+        """Return the time at which the satellite is abeam of them, seconds of the day."""
         return np.asarray(self.seconds + (east * np.sin(self.heading) + north * np.cos(self.heading)) / SPEED_M_S)
 
 
 def overpasses(lon: float, lat: float, margin_m: float = 0.0) -> list[Overpass]:
-    """Return the passings of a place in a cycle, those nearest to their local time last.
+    """Return the overpasses of a place in a cycle, those nearest to their local time last.
 
     Args:
         lon, lat: of the place, degrees.
-        margin_m: by which the swath is widened.
+        margin_m: widening of the swath.
     """
     turns = (_abeam(lon, lat, half, turn) for half in HALVES for turn in range(ORBITS))
     found = [overpass for overpass in turns if overpass and abs(overpass.aside_m) <= SWATH_M + margin_m]
@@ -69,9 +69,7 @@ def overpasses(lon: float, lat: float, margin_m: float = 0.0) -> list[Overpass]:
 
 
 def _abeam(lon: float, lat: float, half: str, turn: int) -> Overpass | None:
-    """Return the passing in one turn; None where that half of the turn ends before the satellite is abeam of the
-    place.
-    """
+    """Return the overpass in one orbit; None if that half of the orbit ends before the satellite is abeam of it."""
     hour, direction = HALVES[half]
     crossing_s = turn * TURN_S + (TURN_S / 2 if half == "PM" else 0.0)
     angle = np.linspace(-np.pi / 2, np.pi / 2, 361)
@@ -96,7 +94,7 @@ def _abeam(lon: float, lat: float, half: str, turn: int) -> Overpass | None:
 
 
 def _cosine(track_lon: Floats, track_lat: Floats, lon: float, lat: float) -> Floats:
-    """Of the angle at the Earth's centre between the track and a place."""
+    """Return the cosine of the angle at the Earth's centre between the track and a place."""
     phi, other = np.radians(track_lat), np.radians(lat)
     along = np.cos(phi) * np.cos(other) * np.cos(np.radians(track_lon - lon))
     return np.asarray(np.sin(phi) * np.sin(other) + along)

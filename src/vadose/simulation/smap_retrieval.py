@@ -1,12 +1,12 @@
-"""What SMAP retrieves of a region: its footprints' moisture, seen through vegetation that is known by its climatology.
+"""SMAP retrievals of a region: moisture of its footprints, through vegetation known by its climatology.
 
-Set by the published validation of SPL3SMP. At core validation sites, where sensors cover a footprint, its error without
-bias meets the mission's requirement of 0.04 m3 m-3 (Entekhabi et al., Proc. IEEE 98:704-716, 2010; Colliander et al.,
-Remote Sens. Environ. 191:215-231, 2017). Beside single sensors of sparse networks it is 0.051 to 0.059, with R of 0.60
-to 0.63 (Chan et al., Remote Sens. Environ. 204:931-941, 2017, table 8, the 36 km product): the difference is what a
-sensor has of its own, which the simulated ground gives. Its range is that of the ground: beside 17 sensors of OzNet the
-36 km product rises by 0.8 to 0.9 of what the sensor does, and is spread wider, 0.071 for 0.057, by no more than its
-error. None of this is NASA-USDA Enhanced SMAP, a water balance that assimilates these retrievals.
+The errors follow the published validation of SPL3SMP. At core validation sites, where sensors cover a footprint, its
+unbiased error meets the mission's requirement of 0.04 m3 m-3 (Entekhabi et al., Proc. IEEE 98:704-716, 2010; Colliander
+et al., Remote Sens. Environ. 191:215-231, 2017). At single sensors of sparse networks it is 0.051 to 0.059, with R of
+0.60 to 0.63 (Chan et al., Remote Sens. Environ. 204:931-941, 2017, table 8, the 36 km product): the difference is local
+to a sensor and comes from the simulated ground. Its range is that of the ground: at 17 sensors of OzNet the 36 km
+product rises by 0.8 to 0.9 of the sensor's change, with a standard deviation of 0.071 instead of 0.057, no larger than
+by its error. None of this applies to NASA-USDA Enhanced SMAP, a water balance that assimilates these retrievals.
 """
 
 from dataclasses import dataclass
@@ -28,25 +28,28 @@ from vadose.simulation.state import Simulated
 from vadose.simulation.weather import autoregressive
 
 FOOTPRINT_M = 40_000.0
-"""Width of the antenna's pattern at half its gain; the enhanced product interpolates the same footprints.
+"""Width of the antenna pattern at half its gain; the enhanced product interpolates the same footprints.
 
 Chaubell et al., SMAP Algorithm Theoretical Basis Document, enhanced L1B radiometer product, JPL, 2016.
 """
 ATTENUATION = 2 * 0.11 / cos(radians(40))
-"""Of a signal of the soil by 1 kg m-2 of water in plants at 1.4 GHz and 40 degrees (Jackson & Schmugge, Remote Sensing
+"""Attenuation of a soil signal by 1 kg m-2 of water in plants at 1.4 GHz and 40 degrees (Jackson & Schmugge, Remote
+Sensing
 of Environment 36:203-212, 1991)."""
 NOISE, MOST_NOISE = 0.021, 0.075
-"""Standard deviation of a retrieval's random error over bare soil, and where it is largest, m3 m-3."""
+"""Standard deviation of a retrieval's random error over bare soil, and its maximum, m3 m-3."""
 SLOW, SLOW_DAYS = 0.024, 40.0
-"""Standard deviation, m3 m-3, and memory of an error that comes and goes, as of roughness and albedo; our choice, such
-that both errors and that of the vegetation are together those of the core validation sites."""
+"""Standard deviation, m3 m-3, and memory of a varying error, as of roughness and albedo; our choice, so that both
+errors and that of the vegetation together agree with the core validation sites.
+"""
 BIAS, PIXEL_BIAS = 0.025, 0.012
-"""Standard deviations of a region's and a pixel's lasting error, m3 m-3: ancillary texture, roughness and albedo."""
+"""Standard deviations of a region's and a pixel's persistent error, m3 m-3: ancillary texture, roughness and albedo."""
 SLOPE, PLANTS = 0.15, 0.15
-"""Standard deviations of the logarithms of the lasting errors of the dynamic range, which is that of the ground itself,
-and of the vegetation's water; our choice."""
+"""Standard deviations of the logarithms of the persistent errors of the dynamic range, which is that of the ground
+itself, and of the vegetation's water; our choice.
+"""
 CLIMATOLOGY_DAYS = 61
-"""Over which the ancillary vegetation is averaged: it knows the season, not the year's growth."""
+"""Period over which the ancillary vegetation is averaged: it has the season, not the year's growth."""
 J2000 = pd.Timestamp("2000-01-01T12:00:00")
 ZERO_C = 273.15
 FULL_SNOW_MM = 13.0
@@ -56,7 +59,7 @@ Table = dict[str, NDArray[np.generic]]
 
 @dataclass(frozen=True, eq=False)
 class SmapScene:
-    """A region as one of the products sees it.
+    """A region observed by one of the products.
 
     Attributes:
         seen: the points.
@@ -73,54 +76,54 @@ class SmapScene:
 
     @cached_property
     def gain(self) -> Floats:
-        """Weights of the points, (pixel, point)."""
+        """Return weights of the points, (pixel, point)."""
         return antenna_weights(self.seen, self.pixels, FOOTPRINT_M)
 
     @cached_property
     def soil_gain(self) -> Floats:
-        """The same without open water, whose share the product corrects for."""
+        """Return the weights without open water, for which the product is corrected."""
         dry = self.gain * (self.seen.land.cover != WATER) + 1e-12
         return np.asarray(dry / dry.sum(axis=1, keepdims=True))
 
     @cached_property
     def passes(self) -> list[Overpass]:
-        """Of each cycle, over any pixel."""
+        """Return the overpasses of each cycle over any pixel."""
         region = self.seen.region
         margin = float(np.hypot(self.pixels.east, self.pixels.north).max())
         return overpasses(region.lon, region.lat, margin)
 
     @property
     def noons(self) -> pd.DatetimeIndex:
-        """Of the days."""
+        """Return the number of days."""
         return self.seen.weather.days + pd.Timedelta(hours=12)
 
     @cached_property
     def plants(self) -> Floats:
-        """True water of the vegetation, (day, pixel), kg m-2."""
+        """Return the true water of the vegetation, (day, pixel), kg m-2."""
         return self._mean(self.noons, "plant_water")
 
     @cached_property
     def assumed_plants(self) -> Floats:
-        """What the retrieval takes for it, (day, pixel), kg m-2."""
+        """Return the assumed water of the vegetation, (day, pixel), kg m-2."""
         season = uniform_filter1d(self.plants, CLIMATOLOGY_DAYS, axis=0, mode="nearest")
         return np.asarray(season * np.exp(PLANTS * self.seen.rng("smap plants").standard_normal()))
 
     @cached_property
     def usual(self) -> Floats:
-        """Mean of the liquid water over the period, (pixel,), m3 m-3."""
+        """Return the mean of the liquid water over the period, (pixel,), m3 m-3."""
         return np.asarray(self._mean(self.noons, "liquid").mean(axis=0))
 
     @cached_property
     def slow(self) -> Floats:
-        """The error that comes and goes, (day, 1), m3 m-3, the same in all pixels of the region."""
+        """Return the varying error, (day, 1), m3 m-3, the same in all pixels of the region."""
         news = self.seen.rng("smap slow").standard_normal((len(self.noons), 1))
         return SLOW * autoregressive(news, np.exp(-1 / SLOW_DAYS))
 
     def retrievals(self, first: int, last: int) -> Table:
-        """All retrievals of the days from `first` up to `last`, exclusive: a row for each overpass and pixel.
+        """Return all retrievals of the days from `first` up to `last`, exclusive: one row per overpass and pixel.
 
-        Besides the product's variables the columns `day` and `half`. Of two overpasses of a pixel in one half of a day
-        that nearest to 6 h or 18 h local time is given.
+        Besides the product's variables it has the columns `day` and `half`. Of two overpasses of a pixel in one half of
+        a day the one nearest to 6 h or 18 h local time is given.
         """
         found = [(day, turn) for turn in self.passes for day in self._days_of(turn, first, last)]
         aside = np.array([turn.aside(self.pixels.east, self.pixels.north) for _, turn in found])
@@ -167,9 +170,7 @@ class SmapScene:
     def _moisture(
         self, times: pd.DatetimeIndex, found: list[tuple[int, Overpass]], days: NDArray[np.intp]
     ) -> tuple[Floats, Floats]:
-        """Return what the retrieval makes of the brightness temperatures, and the standard deviation of its noise,
-        m3 m-3.
-        """
+        """Return the retrieval from the brightness temperatures, and the standard deviation of its noise, m3 m-3."""
         rng, assumed = self.seen.rng("smap"), self.assumed_plants[days]
         slope, bias = np.exp(SLOPE * rng.standard_normal()), BIAS * rng.standard_normal()
         local = PIXEL_BIAS * unit_noise(self.gain, rng.standard_normal(self.seen.where.shape))
@@ -181,7 +182,7 @@ class SmapScene:
         return LEAST + (sensed - LEAST) * hidden + wrong, np.hypot(error, SLOW)
 
     def _white(self, day: int, turn: Overpass) -> Floats:
-        """Noise of an overpass at the points: the same whichever product is made of it."""
+        """Return noise of an overpass at the points, the same for both products."""
         ordinal = self.seen.weather.days[day].toordinal()
         return self.seen.rng("smap noise", ordinal, int(turn.seconds)).standard_normal(self.seen.where.shape)
 
@@ -198,12 +199,12 @@ class SmapScene:
         )
 
     def _mean(self, times: pd.DatetimeIndex, name: str) -> Floats:
-        """Of a state over footprints, (time, pixel)."""
+        """Return means of a state over footprints, (time, pixel)."""
         return np.asarray(self.seen.series(times, name) @ self.soil_gain.T)
 
 
 def _latest(table: Table) -> Table:
-    """Of rows for one pixel in one half of a day the last."""
+    """Keep, of rows for one pixel in one half of a day, the last."""
     key = np.stack([table[name] for name in ("day", "half", "EASE_row_index", "EASE_column_index")])
     _, backwards = np.unique(key[:, ::-1], axis=1, return_index=True)
     kept = key.shape[1] - 1 - backwards

@@ -1,4 +1,4 @@
-"""Pedotransfer: what a soil's texture says of how it holds water.
+"""Pedotransfer functions: hydraulic properties of a soil from its texture.
 
 Saxton & Rawls, Soil Water Characteristic Estimates by Texture and Organic Matter, SSSAJ 70:1569-1578, 2006,
 doi:10.2136/sssaj2005.0117, table 1.
@@ -14,20 +14,20 @@ Floats = NDArray[np.floating]
 PARTICLE_DENSITY = 2650.0
 """kg m-3."""
 RESIDUAL_SHARE = 0.35
-"""Air-dry soil holds about this share of the water that it holds at wilting point."""
+"""Water content of air-dry soil relative to the wilting point."""
 
 
 @dataclass(frozen=True, eq=False)
 class Hydraulics:
-    """Volumetric water contents, m3 m-3, and conductivity, each an array like the texture it was made from.
+    """Volumetric water contents, m3 m-3, and conductivity, each an array of the shape of the texture.
 
     Attributes:
-        residual: the driest that air makes the surface.
+        residual: of air-dry soil.
         wilting: at -1500 kPa.
         field_capacity: at -33 kPa.
-        saturation: all pores full.
+        saturation: of full pores.
         conductivity_mm_h: of saturated soil.
-        steepness: power of the relative water content by which conductivity falls, their equation 17.
+        steepness: exponent of the relative water content in the conductivity, their equation 17.
     """
 
     residual: Floats
@@ -39,12 +39,12 @@ class Hydraulics:
 
     @property
     def bulk_density(self) -> Floats:
-        """Kg m-3, from the pores."""
+        """Return the bulk density, kg m-3, from the porosity."""
         return (1 - self.saturation) * PARTICLE_DENSITY
 
 
 def hydraulics(sand: ArrayLike, clay: ArrayLike, organic_percent: ArrayLike = 2.5) -> Hydraulics:
-    """Water characteristics by texture.
+    """Return the water characteristics by texture.
 
     Args:
         sand, clay: mass fractions, 0..1.

@@ -1,4 +1,4 @@
-"""Values at a few pixels of a global HDF5 variable: only the chunks that hold one are written."""
+"""Writing of a few pixels of a global HDF5 variable: only chunks with such pixels are written."""
 
 import zlib
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """Where values go in variables of one shape and chunking, compressed with shuffle and deflate.
+    """Positions of values in variables of one shape and chunking, compressed with shuffle and deflate.
 
     Attributes:
         chunk: shape of a chunk; leading dimensions are 1.
-        corners: offset of each chunk that holds a pixel, (chunk, dimension).
+        corners: offset of each chunk with a pixel, (chunk, dimension).
         member: chunk of each pixel, (pixel,).
-        inside: place of each pixel in its chunk, (pixel,).
+        inside: position of each pixel in its chunk, (pixel,).
     """
 
     chunk: tuple[int, ...]
@@ -27,7 +27,7 @@ class Scatter:
 
     @classmethod
     def of(cls, rows: NDArray[np.intp], columns: NDArray[np.intp], chunk: tuple[int, ...]) -> "Scatter":
-        """Of pixels at these rows and columns."""
+        """Return the positions of pixels at these rows and columns."""
         height, width = chunk[-2:]
         found, member = np.unique(np.stack([rows // height, columns // width]), axis=1, return_inverse=True)
         corners = np.zeros((found.shape[1], len(chunk)), np.intp)
@@ -35,7 +35,7 @@ class Scatter:
         return cls(chunk, corners, member.ravel(), (rows % height) * width + columns % width)
 
     def write(self, variable: h5py.h5d.DatasetID, values: NDArray[np.generic], fill: float) -> None:
-        """Write values, (pixel,), of the variable's type into its unwritten chunks; the rest of them is `fill`."""
+        """Write values, (pixel,), of the variable's type into its unwritten chunks; their rest is `fill`."""
         size = int(np.prod(self.chunk))
         chunks = np.full((len(self.corners), size), fill, values.dtype)
         chunks[self.member, self.inside] = values
@@ -46,5 +46,5 @@ class Scatter:
 
 @lru_cache(maxsize=4096)
 def _deflated(content: bytes) -> bytes:
-    """Compressed; many chunks, as those of coordinates and flags, are the same day after day."""
+    """Return compressed chunks, cached: many, as those of coordinates and flags, are equal every day."""
     return zlib.compress(content, 1)

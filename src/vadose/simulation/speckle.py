@@ -1,7 +1,7 @@
-"""Speckle: the multiplicative noise of a radar image, alike in neighbouring pixels, the same whichever block is asked.
+"""Speckle: multiplicative noise of a radar image, correlated between neighbouring pixels, independent of the block.
 
-White noise that each pixel has by its place is smoothed as the radar smooths the ground, and given the distribution of
-multilooked power.
+White noise at each pixel's position is smoothed as by the radar, and transformed to the distribution of multilooked
+power.
 """
 
 from functools import lru_cache
@@ -15,23 +15,25 @@ from vadose.grid import PIXEL_M, PIXELS_PER_CELL, Tile
 LOOKS = 4.4
 """Equivalent number of looks of a Sentinel-1 IW GRD product at high resolution (ESA product specification)."""
 RESOLUTION_M = (22, 20)
-"""Of that product along and across the track (ESA product specification), here to the north and to the east: the
-degrees between track and meridian are left out."""
+"""Resolution of that product along and across the track (ESA product specification), here to the north and to the east:
+the
+degrees between track and meridian are neglected."""
 REACH = 3
-"""Pixels to each side from which a pixel's noise comes."""
+"""Radius of the smoothing, pixels."""
 WORDS = 4
-"""Random numbers that the generator makes at once."""
+"""Random numbers generated at once."""
 LARGEST, FINENESS = 6.0, 1024
-"""Standard normal numbers are told up to so many, in so many steps each."""
+"""Range and number of steps of tabulated standard normal numbers."""
 Noise = NDArray[np.float32]
 
 
 def speckle(block: Tile, key: NDArray[np.uint64]) -> tuple[Noise, Noise]:
-    """Multiplicative noise of unit mean on the pixels of a block, of VV and of VH, (y, x) each.
+    """Return multiplicative noise of unit mean on the pixels of a block, of VV and of VH, (y, x) each.
 
     Each value is gamma distributed with `LOOKS` looks (Ulaby & Long 2014, ch. 5). A point's image has Gaussian power of
-    the width `RESOLUTION_M`; the power at a distance d then has about the correlation exp(-d^2 / 4 s^2), s being the
-    width divided by sqrt(8 log 2): 0.7, 0.25 and 0.05 one, two and three pixels away, as in even parts of real scenes.
+    the width `RESOLUTION_M`; the power at a distance d then has approximately the correlation exp(-d^2 / 4 s^2), with s
+    the width divided by sqrt(8 log 2): 0.7, 0.25 and 0.05 at one, two and three pixels, as in even parts of real
+    scenes.
 
     Args:
         block: the same places have the same noise in every block.
@@ -43,7 +45,9 @@ def speckle(block: Tile, key: NDArray[np.uint64]) -> tuple[Noise, Noise]:
 
 
 def _words(block: Tile, key: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Random words of the block's pixels and of `REACH` around them: each row has a counter, each pixel a word."""
+    """Return random words of the block's pixels and of `REACH` around them: each row has a counter, each pixel a
+    word.
+    """
     height, width = (PIXELS_PER_CELL * cells + 2 * REACH for cells in (block.rows, block.columns))
     top, left = PIXELS_PER_CELL * block.north + REACH, PIXELS_PER_CELL * block.west - REACH
     first, last = left // WORDS, -(-(left + width) // WORDS)
@@ -55,7 +59,7 @@ def _words(block: Tile, key: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _smeared(noise: Noise) -> Noise:
-    """Noise as the radar smooths it, of unit variance, without the `REACH` around it."""
+    """Return noise smoothed as by the radar, of unit variance, without the `REACH` around it."""
     along, across = (_kernel(width) for width in RESOLUTION_M)
     height, width = (size - 2 * REACH for size in noise.shape)
     rows = sum(tap * noise[shift : shift + height] for shift, tap in enumerate(along))
@@ -63,14 +67,14 @@ def _smeared(noise: Noise) -> Noise:
 
 
 def _looked(normal: Noise) -> Noise:
-    """Power of unit mean with `LOOKS` looks that is as rare as these standard normal numbers."""
+    """Return power of unit mean with `LOOKS` looks at the quantiles of these standard normal numbers."""
     place = np.clip((normal + np.float32(LARGEST)) * np.float32(FINENESS), 0, 2 * LARGEST * FINENESS)
     return np.asarray(_quantiles()[np.rint(place).astype(np.intp)])
 
 
 @lru_cache
 def _kernel(width_m: float) -> Noise:
-    """How a point is smeared, such that unit variance stays."""
+    """Return the kernel of the smoothing, which preserves unit variance."""
     sigma = width_m / PIXEL_M / np.sqrt(8 * np.log(2))
     taps = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / sigma) ** 2)
     return np.asarray(taps / np.sqrt((taps**2).sum()), np.float32)
@@ -78,7 +82,7 @@ def _kernel(width_m: float) -> Noise:
 
 @lru_cache
 def _normals() -> Noise:
-    """Return standard normal number of each word of 16 bits."""
+    """Return a standard normal number for each word of 16 bits."""
     return np.asarray(ndtri((np.arange(2**16) + 0.5) / 2**16), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""A simulated region through time: at any of its places, what is true at any moment."""
+"""State of a simulated region over time, at any of its places."""
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -17,17 +17,17 @@ from vadose.simulation.weather import STEPS, Weather
 
 STEP = pd.Timedelta(hours=24 / STEPS)
 MOISTURE_UNIT = 1e-5
-"""In which water contents are kept, m3 m-3."""
+"""Unit of stored water contents, m3 m-3."""
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceState:
-    """What is true at a moment, each of the shape of the places.
+    """Truth at one time, each of the shape of the places.
 
     Attributes:
         moisture: of 0-5 cm, water and ice, m3 m-3.
         root: of 5-50 cm, m3 m-3.
-        frozen: share of the surface's water that is ice.
+        frozen: frozen fraction of the surface's water.
         snow_mm: water equivalent.
         leaf_area: m2 m-2.
         plant_water: kg m-2.
@@ -48,13 +48,13 @@ class SurfaceState:
 
     @property
     def liquid(self) -> Floats:
-        """Liquid water of the surface, m3 m-3."""
+        """Return liquid water of the surface, m3 m-3."""
         return np.asarray(self.moisture * (1 - self.frozen))
 
 
 @dataclass(frozen=True, eq=False)
 class StateHistory:
-    """States of all steps as they are kept: water contents in whole `MOISTURE_UNIT`.
+    """Stored states of all steps: water contents in whole `MOISTURE_UNIT`.
 
     Attributes:
         surface: (step, *places).
@@ -72,14 +72,14 @@ class StateHistory:
 
 @dataclass(frozen=True, eq=False)
 class Simulated:
-    """Places of a region through time.
+    """Places of a region over time.
 
     Attributes:
-        region: where.
+        region: configuration.
         number: of the region in the world.
         seed: of the world.
         epsg: of the places.
-        places: which.
+        places: the places.
         land: their ground.
         weather: of the period alone, at the places' units.
         kept: their states.
@@ -101,35 +101,35 @@ class Simulated:
 
     @cached_property
     def times(self) -> pd.DatetimeIndex:
-        """Of the steps: every six hours from the period's start to its end, UTC."""
+        """Return the times of the steps: every six hours from the period's start to its end, UTC."""
         return pd.date_range(self.weather.days[0], periods=len(self.kept.surface), freq=STEP)
 
     @cached_property
     def name(self) -> str:
-        """Name of the region."""
+        """Return the name of the region."""
         return self.region.name
 
     @property
     def rain_mm(self) -> Floats:
-        """Daily, (day, *places)."""
+        """Return daily rain, (day, *places)."""
         return self.places.to_places(self.weather.rain_mm)
 
     @property
     def temperature_c(self) -> Floats:
-        """Daily mean of the air, (day, *places)."""
+        """Return the daily mean air temperature, (day, *places)."""
         return self.places.to_places(self.weather.temperature_c)
 
     @property
     def evaporation_mm(self) -> Floats:
-        """Daily, potential, (day, *places)."""
+        """Return daily potential evaporation, (day, *places)."""
         return self.places.to_places(self.weather.evaporation_mm)
 
     def rng(self, product: str, *more: int) -> np.random.Generator:
-        """Random numbers of a product, the same in whatever order products are made."""
+        """Return random numbers of a product, independent of the order of products."""
         return np.random.default_rng([self.seed, self.number, *product.encode(), *more])
 
     def at(self, time: pd.Timestamp) -> SurfaceState:
-        """Return what is true at a moment of the period; between steps on a straight line."""
+        """Return the truth at a time of the period, linearly interpolated between steps."""
         whole = self._through(pd.DatetimeIndex([time]))
         return SurfaceState(*(getattr(whole, field.name)[0] for field in fields(SurfaceState)))
 
@@ -138,10 +138,10 @@ class Simulated:
         return np.asarray(getattr(self._through(times), name))
 
     def _through(self, times: pd.DatetimeIndex) -> SurfaceState:
-        """Return what is true at many times, each array (time, *places)."""
+        """Return the truth at many times, each array (time, *places)."""
         kept, step = self.kept, np.asarray((times - self.times[0]) / STEP, float)
         if step.min() < 0 or step.max() > len(self.times) - 1:
-            raise ValueError(f"{times.min()} to {times.max()} lies outside of {self.times[0]} to {self.times[-1]}")
+            raise ValueError(f"{times.min()} to {times.max()} is outside {self.times[0]} to {self.times[-1]}")
         day = np.minimum(step.astype(int) // STEPS, len(kept.root) - 1)
         temperature = self.places.to_places(_between(kept.temperature_c, step))
         leaf_area = kept.leaf_area[day].astype(np.float32)
@@ -158,13 +158,13 @@ class Simulated:
         )
 
     def _air(self, step: Floats) -> Floats:
-        """Of the steps that hold these moments, (time, unit)."""
+        """Return the air temperature of the steps at these times, (time, unit)."""
         whole = np.minimum(step.astype(int), len(self.times) - 2)
         steps, member = np.unique(whole, return_inverse=True)
         return np.stack([self.weather.at_step(int(one)) for one in steps])[member]
 
     def pick(self, places: NDArray[np.integer]) -> "Simulated":
-        """Return some of scattered places, each by itself."""
+        """Return some of the scattered places, each a unit."""
         east, north = self.where.mesh
         unit = places // self.places.side**2
         kept = StateHistory(

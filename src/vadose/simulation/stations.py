@@ -1,4 +1,4 @@
-"""Where simulated sensors stand: some near each other, as in a dense network, or one alone."""
+"""Placement of simulated sensors: near one another, as in a dense network, or single."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from vadose.simulation.fields import Floats
 from vadose.simulation.land import FIELD_M, PER_CELL, URBAN, WATER
 
 MARGIN_CELLS = 4
-"""From the edge of a region, so that a chip of 9 cells fits into it."""
+"""Distance from the edge of a region in which a chip of 9 cells fits."""
 NEST_SHARE, NEST_M = 0.5, 200.0
-"""Share of a dense network's sensors that stand near another one, and how near: networks are nested in scale, as that
+"""Fraction of a dense network's sensors that are near another one, and their distance: networks are nested in scale, as
+that
 of Caldwell et al., Vadose Zone J. 18:100034, 2019, in Texas."""
 DRAWN, ROUNDS = 40, 25
-"""Places that are looked at for a sensor at once, and how often before the region counts as full."""
+"""Number of candidate places per sensor, and of attempts before the region counts as full."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class StationSite:
     column: int
 
     def place(self, tile: Tile) -> tuple[float, float]:
-        """Easting and northing of the middle of its pixel."""
+        """Return easting and northing of the centre of its pixel."""
         east, north = _middles(tile, np.array([self.row]), np.array([self.column]))
         return float(east[0]), float(north[0])
 
@@ -41,14 +42,14 @@ def place_stations(
     cover_of: Callable[[Floats, Floats], NDArray[np.intp]],
     rng: np.random.Generator,
 ) -> tuple[StationSite, ...]:
-    """Stations of a region, on open soil: never in water or in a town, and none at another's pixel.
+    """Return stations of a region, on open soil: never in water or in a town, and no two in the same pixel.
 
     Args:
         tile: the region.
-        name: of the region, with which theirs begin.
-        count: how many; one alone stands near the middle.
+        name: of the region, the start of their names.
+        count: number of stations; a single one is near the centre.
         cover_of: land cover at eastings and northings.
-        rng: of the places.
+        rng: random number generator.
 
     Raises:
         VadoseError: the region has no room for them.
@@ -80,7 +81,7 @@ def _middles(tile: Tile, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> t
 def _candidates(
     tile: Tile, found: list[tuple[int, int]], count: int, attempt: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Pixels to look at for the next station, (place, row and column), the best first."""
+    """Return candidate pixels of the next station, (place, row and column), the best first."""
     first, last = MARGIN_CELLS * PER_CELL, (np.array([tile.rows, tile.columns]) - MARGIN_CELLS) * PER_CELL - 1
     places: Floats
     if count == 1:

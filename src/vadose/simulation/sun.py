@@ -1,4 +1,4 @@
-"""Where the sun stands."""
+"""Position of the sun."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Sun:
-    """The sun as it is seen from a place.
+    """Sun angles at a place.
 
     Attributes:
         azimuth_deg: clockwise from north, 0..360.
-        elevation_deg: above the horizon; refraction is left out.
+        elevation_deg: above the horizon, without refraction.
     """
 
     azimuth_deg: float
@@ -37,21 +37,21 @@ class Sun:
 
     @property
     def zenith_deg(self) -> float:
-        """Distance from the zenith."""
+        """Return the zenith angle."""
         return 90 - self.elevation_deg
 
     def towards(self, height_m: float) -> tuple[float, float]:
-        """From a shadow to what casts it, to the east and to the north, m.
+        """Return the offset from a shadow to its cause, to the east and to the north, m.
 
         Args:
-            height_m: of what casts it above flat ground; the sun is up.
+            height_m: of the cause above flat ground; the sun is up.
         """
         distance, azimuth = height_m / np.tan(np.radians(self.elevation_deg)), np.radians(self.azimuth_deg)
         return float(distance * np.sin(azimuth)), float(distance * np.cos(azimuth))
 
 
 def _course(angle: float) -> tuple[float, float]:
-    """Declination, radians, and minutes by which a sundial is ahead of the clock, at an angle of the year."""
+    """Return declination, radians, and equation of time, minutes, at an angle of the year."""
     one, two, three = (np.array([np.cos(times * angle), np.sin(times * angle)]) for times in (1, 2, 3))
     declination = 0.006918 + one @ (-0.399912, 0.070257) + two @ (-0.006758, 0.000907) + three @ (-0.002697, 0.00148)
     ahead = 0.000075 + one @ (0.001868, -0.032077) + two @ (-0.014615, -0.040849)

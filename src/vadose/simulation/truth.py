@@ -25,12 +25,12 @@ CELLS, PIXELS = "cells", "pixels"
 
 
 def truth_folder(archive: Path, name: str) -> Path:
-    """Where the truth of a region lies."""
+    """Return the path of the truth of a region."""
     return archive / "truth" / f"{name}.zarr"
 
 
 def begin_truth(nature: RegionSimulator, times: pd.DatetimeIndex, folder: Path) -> None:
-    """Lay out the truth of a region, empty: its blocks are written one by one.
+    """Create the truth of a region, empty: its blocks are written one by one.
 
     Args:
         nature: the region.
@@ -93,7 +93,7 @@ def _masked(world: Simulated) -> Floats:
 
 
 def _cells(field: Floats) -> Floats:
-    """From pixels of 40 m to means over cells of 320 m, (..., y, x)."""
+    """Average pixels of 40 m over cells of 320 m, (..., y, x)."""
     *lead, height, width = field.shape
     blocks = field.reshape(*lead, height // PER_CELL, PER_CELL, width // PER_CELL, PER_CELL)
     return np.asarray(blocks.mean(axis=(-3, -1), dtype=np.float64), np.float32)

@@ -1,4 +1,4 @@
-"""What the land cover does through the year: leaves grow and fall, farmers till."""
+"""Yearly course of the land cover: leaf area and tillage."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from vadose.simulation.fields import Floats
 from vadose.simulation.land import BARE, CROPS, FOREST, GRASS, URBAN, WATER, Land
 
 SUMMER_CROP, WINTER_CROP, DECIDUOUS = (140.0, 265.0), (60.0, 190.0), (115.0, 290.0)
-"""Days of green-up and of ripeness or fall, counted as in the northern hemisphere."""
+"""Days of green-up and of ripeness or leaf fall, counted as in the northern hemisphere."""
 SUMMER_TILLED, WINTER_TILLED = (110.0, 285.0), (270.0, 205.0)
 """Days of seedbed and of stubble."""
 MOST_LEAVES = 7.0
@@ -27,15 +27,15 @@ Observed are 5 to 40 mm (Verhoest et al., Sensors 8:4213-4248, 2008).
 
 @dataclass(frozen=True, eq=False)
 class Calendar:
-    """When what grows where, each of the shape of the land; days as in the northern hemisphere.
+    """Phenology, each of the shape of the land; days as in the northern hemisphere.
 
     Attributes:
         cover: index of the land covers.
-        leafy: whether the plants are in leaf from `first` to `last` alone, as crops and deciduous woods are.
+        leafy: whether the plants have leaves only from `first` to `last`, as crops and deciduous woods.
         first, last: days of green-up and of ripeness.
-        tilled: days of the two tillages, whole numbers; of crops alone.
+        tilled: days of the two tillages, whole numbers; crops only.
         vigour: about 1.
-        smooth_m: root mean square height to which rain wears the surface.
+        smooth_m: root mean square height after smoothing by rain.
     """
 
     cover: NDArray[np.intp]
@@ -48,7 +48,7 @@ class Calendar:
 
     @classmethod
     def of(cls, land: Land, climate: Climate) -> "Calendar":
-        """Return the year of a land: two crops, each field its own sowing date, some woods evergreen."""
+        """Return the phenology of a land: two crops, each field with its own sowing date, some woods evergreen."""
         patch, woods = land.patch, land.cover == FOREST
         winter, sown = patch.normal("rotation") > 0.3, 8 * patch.normal("sowing")
         evergreen = patch.normal("evergreen") < ndtri(climate.evergreen)
@@ -72,7 +72,7 @@ class Calendar:
         )
 
     def leaf_area(self, day: float, warmth: Floats, moistness: Floats) -> Floats:
-        """Leaf area index towards which vegetation grows.
+        """Return the leaf area index towards which vegetation grows.
 
         Args:
             day: of the year, as in the northern hemisphere.
@@ -88,18 +88,18 @@ class Calendar:
         return np.minimum(np.select(list(kinds), aims, 0.0) * self.vigour, MOST_LEAVES)
 
     def tilled_on(self, day: float) -> NDArray[np.bool_]:
-        """Fields that are worked on a day of the year, as in the northern hemisphere."""
+        """Return fields that are tilled on a day of the year, as in the northern hemisphere."""
         today = np.floor(day % 365)
         return np.asarray((self.cover == CROPS) & ((self.tilled[0] == today) | (self.tilled[1] == today)))
 
 
 def northern_day(day_of_year: int, lat: float) -> float:
-    """Return the day of the year at which the northern hemisphere has this season."""
+    """Return the day of the year at which the northern hemisphere has the same season."""
     return float(day_of_year if lat >= 0 else (day_of_year + 182.6) % 365.25)
 
 
 def plant_water(cover: NDArray[np.intp], leaf_area: Floats) -> Floats:
-    """Water held by vegetation, kg m-2; woods hold more than their leaves."""
+    """Return the water held by vegetation, kg m-2; woods hold more than their leaves."""
     wood = np.where(cover == FOREST, WOOD_KG, 0.0)
     return np.asarray(CANOPY_KG * leaf_area**1.2 + wood)
 

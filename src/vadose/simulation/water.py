@@ -1,4 +1,6 @@
-"""Soil water in two layers, step by step: it falls, freezes, runs off, drains, gathers in hollows, evaporates."""
+"""Soil water balance in two layers, step by step: infiltration, freezing, runoff, drainage, lateral flow,
+evaporation.
+"""
 
 from dataclasses import dataclass
 
@@ -13,32 +15,34 @@ SURFACE_MM, ROOT_MM = 50.0, 450.0
 """Depths of the layers."""
 STEP_HOURS = 24 / STEPS
 EXCHANGE = 0.25
-"""Share of the difference in relative saturation that capillarity evens out in a day; our choice."""
+"""Fraction of the difference in relative saturation that capillarity removes in a day; our choice."""
 SURFACE_ROOTS = 0.15
-"""Share of the roots in the surface layer."""
+"""Fraction of the roots in the surface layer."""
 DEPLETION = 0.5
-"""Share p of the available water that plants take before they lack water (FAO 56, table 22)."""
+"""Fraction p of the available water that plants take without stress (FAO 56, table 22)."""
 SEALED = 0.6
-"""Share of a town that rain cannot enter."""
+"""Impervious fraction of a town."""
 MELT_MM_DEGREE = 3.0
-"""Snow melt a day and degree (Hock, J. Hydrol. 282:104-115, 2003)."""
+"""Snow melt per day and degree (Hock, J. Hydrol. 282:104-115, 2003)."""
 IRRIGATION_MM = 30.0
 GATHERED = 0.05
-"""Share of the free water of a cell's root zone that moves within the cell in a step."""
+"""Fraction of the free water of a cell's root zone that moves within the cell in a step."""
 FROST_RANGE_C, UNFROZEN = 1.0, 0.1
-"""Degrees below zero at which all but a share of the water is ice; our choice, between sand and silt."""
+"""Degrees below zero at which most of the water is frozen; our choice, between sand and silt."""
 FOLLOWING_DAYS, SNOWED_IN_DAYS, INSULATING_MM = 1.5, 20.0, 40.0
-"""In which the soil follows the air, what deep snow adds to that, and how much snow is deep; our choice."""
+"""Time constant at which the soil follows the air, its increase under deep snow, and the depth of deep snow; our
+choice.
+"""
 SOIL_HEAT, FUSION_HEAT = 2.1, 334.0
-"""Of moist soil, MJ m-3 K-1 (FAO 56, below equation 41), and of ice that melts, MJ m-3 of water."""
+"""Heat capacity of moist soil, MJ m-3 K-1 (FAO 56, below equation 41), and heat of fusion, MJ m-3 of water."""
 WARMED_M = 0.25
-"""Depth of soil whose heat follows the air within `FOLLOWING_DAYS`: 1 / sqrt(2) of the depth at which a wave of that
-time constant has fallen by a factor e, sqrt(2 a t) for the diffusivity a = 5e-7 m2 s-1 of moist soil."""
+"""Depth of soil whose heat follows the air within `FOLLOWING_DAYS`: 1 / sqrt(2) of the damping depth of a wave of that
+time constant, sqrt(2 a t) for the diffusivity a = 5e-7 m2 s-1 of moist soil."""
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """The soil and what lies on it; fine arrays as the places, coarse ones (unit,).
+    """State of the soil and its cover; fine arrays as the places, coarse ones (unit,).
 
     Attributes:
         surface, root: water content of the layers, ice included, m3 m-3; fine.
@@ -58,7 +62,7 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Air:
-    """What the air does in a step, coarse, (unit,): precipitation and potential evaporation in mm, temperature."""
+    """Forcing of a step, coarse, (unit,): precipitation and potential evaporation in mm, temperature."""
 
     rain_mm: Floats
     evaporation_mm: Floats
@@ -67,7 +71,7 @@ class Air:
 
 @dataclass(frozen=True, eq=False)
 class WaterFluxes:
-    """Water that passed the soil in a step, mm, fine: its storage changes by supply less all others."""
+    """Water fluxes of a step, mm, fine: the storage changes by supply minus all others."""
 
     supply: Floats
     runoff: Floats
@@ -76,22 +80,23 @@ class WaterFluxes:
 
 
 def ice_share(temperature_c: Floats) -> Floats:
-    """Share of the water that is ice."""
+    """Return the frozen fraction of the water."""
     return np.asarray((1 - UNFROZEN) * np.clip(-temperature_c / FROST_RANGE_C, 0, 1))
 
 
 def snow_step(snow_mm: Floats, air: Air) -> tuple[Floats, Floats]:
-    """Snow after a step and the water that reaches the ground, mm: a degree-day model."""
+    """Return snow after a step and the water that reaches the ground, mm: a degree-day model."""
     snowing = np.clip(1 - air.temperature_c / 2, 0, 1) * air.rain_mm
     melt = np.minimum(snow_mm + snowing, MELT_MM_DEGREE * np.maximum(air.temperature_c, 0) / STEPS)
     return snow_mm + snowing - melt, air.rain_mm - snowing + melt
 
 
 def soil_temperature_step(temperature_c: Floats, air_c: Floats, snow_mm: Floats, water: Floats) -> Floats:
-    """Temperature of the surface layer after a step: it follows the air, under snow slowly, and waits at the frost.
+    """Return the temperature of the surface layer after a step: it follows the air, slowly under snow, and stays at 0
+    in freezing.
 
-    The heat that passes changes the soil's enthalpy, and this gives the temperature (Voller & Cross, Int. J. Heat Mass
-    Transfer 24:545-556, 1981): divided by the soil's heat capacity, enthalpy is temperature - fusion * `ice_share`.
+    The heat flux changes the soil's enthalpy, which gives the temperature (Voller & Cross, Int. J. Heat Mass Transfer
+    24:545-556, 1981): divided by the soil's heat capacity, enthalpy is temperature - fusion * `ice_share`.
 
     Args:
         temperature_c: of the layer before the step.
@@ -109,7 +114,7 @@ def soil_temperature_step(temperature_c: Floats, air_c: Floats, snow_mm: Floats,
 
 
 def irrigation(land: Land, state: State) -> Floats:
-    """Water given to growing crops on dry soil, mm."""
+    """Return irrigation of growing crops on dry soil, mm."""
     soil = land.water
     dry = state.root < soil.wilting + 0.45 * (soil.field_capacity - soil.wilting)
     given = (land.cover == CROPS) & (state.leaf_area > 0.8) & dry
@@ -117,14 +122,14 @@ def irrigation(land: Land, state: State) -> Floats:
 
 
 def moistness(land: Land, root: Floats, depletion: float = DEPLETION) -> Floats:
-    """Share of transpiration that the root zone's water allows (FAO 56, equation 84).
+    """Return the water stress coefficient of transpiration (FAO 56, equation 84).
 
-    Ks = (TAW - Dr) / ((1 - p) TAW): water available by what is available when stress begins.
+    Ks = (TAW - Dr) / ((1 - p) TAW): available water divided by that at the onset of stress.
 
     Args:
         land: the soil.
         root: water content, m3 m-3.
-        depletion: p, share of the available water that is taken without stress.
+        depletion: p, fraction of the available water that is taken without stress.
     """
     soil = land.water
     available = (root - soil.wilting) / (soil.field_capacity - soil.wilting)
@@ -140,14 +145,14 @@ def soil_step(
     ice: Floats,
     demand: tuple[Floats, Floats],
 ) -> tuple[Floats, Floats, WaterFluxes]:
-    """Both layers after a step, and what passed them.
+    """Return both layers after a step, and its fluxes.
 
     Args:
         land: the soil.
-        places: their units bound the sideways flow.
+        places: their units bound the lateral flow.
         surface, root: water content, m3 m-3.
         supply_mm: rain, melt and irrigation.
-        ice: share of the surface's water that is frozen.
+        ice: frozen fraction of the surface's water.
         demand: potential evaporation of the soil and of the leaves, mm.
     """
     surface, root, runoff = _infiltrated(land, surface, root, supply_mm, ice)
@@ -172,7 +177,7 @@ def _infiltrated(
 
 
 def _sunk(land: Land, surface: Floats, root: Floats, ice: Floats) -> tuple[Floats, Floats]:
-    """Gravity and capillarity between the layers; ice holds water fast."""
+    """Return flow by gravity and capillarity between the layers; frozen water does not move."""
     soil = land.water
     down = _drainage(surface, land, SURFACE_MM, 1 - ice)
     pull = (root - surface) / soil.saturation
@@ -185,7 +190,9 @@ def _sunk(land: Land, surface: Floats, root: Floats, ice: Floats) -> tuple[Float
 def _evaporated(
     land: Land, surface: Floats, root: Floats, ice: Floats, demand: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats, Floats]:
-    """Bare soil dries as Lee & Pielke, J. Appl. Meteorol. 31:480-484, 1992; leaves draw on both layers."""
+    """Return evaporation: bare soil as by Lee & Pielke, J. Appl. Meteorol. 31:480-484, 1992; leaves from both
+    layers.
+    """
     soil, (from_soil, from_leaves) = land.water, demand
     wet = np.clip(surface / soil.field_capacity, 0, 1)
     eased = 0.25 * (1 - np.cos(np.pi * wet)) ** 2
@@ -197,7 +204,7 @@ def _evaporated(
 
 
 def _drainage(content: Floats, land: Land, depth_mm: float, ease: Floats) -> Floats:
-    """Water that gravity takes from a layer in a step, mm.
+    """Return drainage of a layer in a step, mm.
 
     The exact solution of depth d(content)/dt = -K, K = Ks (content / saturation)^m (Saxton & Rawls 2006, equation 17).
     """
@@ -209,7 +216,7 @@ def _drainage(content: Floats, land: Land, depth_mm: float, ease: Floats) -> Flo
 
 
 def _gathered(land: Land, places: SimulationPoints, root: Floats) -> tuple[Floats, Floats]:
-    """Free water of the root zone moves to the hollows of its cell; what they cannot hold runs off, mm."""
+    """Move free water of the root zone to the hollows of its cell; the excess is runoff, mm."""
     soil = land.water
     free = GATHERED * np.maximum(root - soil.field_capacity, 0)
     pooled = places.gathered(free) / places.gathered(land.draw)

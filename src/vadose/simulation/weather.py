@@ -1,4 +1,4 @@
-"""Weather of a region, day by day: storms that drift over it, frost, and what the air would evaporate."""
+"""Daily weather of a region: drifting storms, frost, and potential evaporation."""
 
 from dataclasses import dataclass, replace
 
@@ -14,15 +14,15 @@ from vadose.simulation.climates import Climate
 from vadose.simulation.fields import Field, Floats, Locations, random_field
 
 SPIN_UP_DAYS = 120
-"""Days simulated before the period, so that the soil has forgotten how it began."""
+"""Days of spin-up before the period."""
 STEPS = 4
-"""Steps of a day; the soil is simulated every six hours."""
+"""Steps per day; the soil is simulated every six hours."""
 STORM_M = (600_000.0, 15_000.0)
-"""Longest and shortest waves of the rain."""
+"""Longest and shortest wavelengths of the rain."""
 GAMMA_SHAPE = 0.75
-"""Of the rain of a wet day (Wilks, J. Hydrol. 210:178-191, 1998, fits such mixtures to stations)."""
+"""Mixture of the rain of a wet day (Wilks, J. Hydrol. 210:178-191, 1998, fits such mixtures to stations)."""
 LAPSE_C_M = -0.0065
-"""Of the standard atmosphere."""
+"""Lapse rate of the standard atmosphere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +33,11 @@ class Weather:
         days: dates, UTC.
         rain_mm: of the day, liquid or not.
         temperature_c: mean of the day.
-        range_c: between its highest and lowest temperature.
+        range_c: difference between its maximum and minimum temperature.
         evaporation_mm: potential, of the day.
-        storm: share of a day's rain that falls in each of its steps, (day, step).
-        sun: share of a day's evaporation in each of its steps, (step,).
-        noon_step: fraction of the UTC day at which the sun stands highest.
+        storm: fraction of a day's rain in each of its steps, (day, step).
+        sun: fraction of a day's evaporation in each of its steps, (step,).
+        noon_step: fraction of the UTC day at which the sun is highest.
     """
 
     days: pd.DatetimeIndex
@@ -60,7 +60,7 @@ class Weather:
         )
 
     def after(self, days: int) -> "Weather":
-        """Return the same weather without its first days."""
+        """Return the weather without its first days."""
         cut = slice(days, None)
         return replace(
             self,
@@ -73,7 +73,7 @@ class Weather:
         )
 
     def at_step(self, step: int) -> Floats:
-        """Air temperature in the middle of a step since the first day, (n,), degrees Celsius."""
+        """Return the air temperature at the middle of a step since the first day, (n,), degrees Celsius."""
         day, part = divmod(step, STEPS)
         hours = ((part + 0.5) / STEPS - self.noon_step) * 24
         diurnal = np.float32(0.5 * np.cos(2 * np.pi * (hours - 2.5) / 24))
@@ -82,7 +82,7 @@ class Weather:
 
 @dataclass(frozen=True, eq=False)
 class WeatherField:
-    """What chance made of a region's weather; `at` tells it at places."""
+    """Random weather of a region; `at` evaluates it at places."""
 
     climate: Climate
     lon: float
@@ -97,10 +97,10 @@ class WeatherField:
     def random(
         cls, climate: Climate, lon: float, lat: float, period: Period, rng: np.random.Generator
     ) -> "WeatherField":
-        """Weather of a climate, by chance.
+        """Return random weather of a climate.
 
         Rain is a Gaussian field in space that persists from day to day; it rains where the field exceeds a threshold
-        (Wilks 1998). Its persistence gives the climate's chance of a wet day after a wet one (Richardson, Water
+        (Wilks 1998). Its persistence gives the climate's probability of a wet day after a wet one (Richardson, Water
         Resources Research 17:182-190, 1981).
         """
         days = pd.date_range(period.extended_back(SPIN_UP_DAYS).start, period.end, freq="D", inclusive="left")
@@ -113,7 +113,7 @@ class WeatherField:
         return cls(climate, lon, lat, days, waves, swell, drift, storm)
 
     def at(self, where: Locations, elevation_m: Floats, mean_elevation_m: float) -> Weather:
-        """Return the weather at points, (n,); it is colder where they lie higher."""
+        """Return the weather at points, (n,); colder at higher elevations."""
         season = season_of(self.days, self.lat)[:, np.newaxis]
         rain = self._rain(where, season)
         wet = rain > 0
@@ -147,13 +147,13 @@ class WeatherField:
 
 
 def season_of(days: pd.DatetimeIndex, lat: float) -> Floats:
-    """-1 in midwinter, 1 in midsummer, (day,); the air lags the sun by about a month."""
+    """Return -1 in midwinter, 1 in midsummer, (day,); the air lags the sun by about a month."""
     coldest = 20 if lat >= 0 else 202
     return np.asarray(-np.cos(2 * np.pi * (days.day_of_year.to_numpy() - coldest) / 365.25))
 
 
 def persistence(wet: float, wet_after_wet: float) -> float:
-    """Correlation of two normal numbers that both exceed the threshold of probability `wet` so often."""
+    """Return the correlation of two normal numbers that exceed the threshold of probability `wet` together so often."""
     threshold, (nodes, weights) = ndtri(1 - wet), leggauss(64)
     z = threshold + 4 * (nodes + 1)
     density = 4 * weights * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
@@ -166,7 +166,7 @@ def persistence(wet: float, wet_after_wet: float) -> float:
 
 
 def extraterrestrial(day_of_year: NDArray[np.integer], lat: float) -> Floats:
-    """Radiation at the top of the atmosphere as evaporation, mm a day.
+    """Return radiation at the top of the atmosphere as evaporation, mm per day.
 
     Allen et al., Crop evapotranspiration, FAO Irrigation and Drainage Paper 56, 1998, equations 21 to 25.
     """
@@ -178,12 +178,12 @@ def extraterrestrial(day_of_year: NDArray[np.integer], lat: float) -> Floats:
 
 
 def hargreaves(sunlight_mm: Floats, temperature_c: Floats, range_c: Floats) -> Floats:
-    """Return reference evaporation, mm a day (Hargreaves & Samani 1985; FAO 56, equation 52)."""
+    """Return reference evaporation, mm per day (Hargreaves & Samani 1985; FAO 56, equation 52)."""
     return np.asarray(0.0023 * np.maximum(temperature_c + 17.8, 0) * np.sqrt(range_c) * sunlight_mm)
 
 
 def autoregressive(noise: Floats, kept: float) -> Floats:
-    """Series along the first axis that keep a share of each state and the variance of the noise."""
+    """Return a series along the first axis that keeps a fraction of each state and the variance of the noise."""
     series = noise.copy()
     for day in range(1, len(noise)):
         series[day] = kept * series[day - 1] + np.sqrt(1 - kept**2) * noise[day]

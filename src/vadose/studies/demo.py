@@ -1,4 +1,4 @@
-"""The whole way on a simulated world, small enough for a laptop."""
+"""Demonstration: the complete workflow on a small simulated world."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +19,15 @@ from vadose.simulation.make import make
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
 CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")
 FEWEST = 12
-"""Samples that a sensor needs to be scored, where its world has as many."""
+"""Number of samples of a scored sensor, if its world has as many."""
 Progress = Callable[[int, int, str], None]
 
 
 def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter, workers: int) -> tuple[str, ...]:
-    """Make a simulated world, train on it, judge on sensors held out, and map one region beside its truth.
+    """Simulate a world, train on it, evaluate at held-out sensors, and map one region beside its truth.
 
     Returns:
-        Lines for a terminal: the scores, and where everything lies.
+        Lines for a terminal: the scores, and the paths of the results.
     """
     with Request("demo", "").folder(folder, []) as held:
         return _demonstrate(held, preset, report, epoch_report, workers)
@@ -55,7 +55,7 @@ def _demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repo
 
 
 def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
-    """Return the experiment of the demonstration; a sensor is scored by a third of its passes, 12 at most."""
+    """Return the experiment of the demonstration; a scored sensor has a third of its passes, at most 12."""
     days = (world.days.end - world.days.start) // np.timedelta64(1, "D")
     passes = int(2 * days // world.radar_days)
     return Experiment.model_validate(
@@ -97,11 +97,11 @@ def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
 
 
 def held_out_pass(run: Path) -> tuple[str, str]:
-    """Return the pass over a region whose sensors no model has seen, with nearly the most readings, in which they
-    differ most.
+    """Return the pass with the most varied readings, among those with nearly the most, over a region without training
+    sensors.
 
     Returns:
-        The region's name and the moment, UTC.
+        The region's name and the time, UTC.
     """
     estimates = pd.read_parquet(run / "predictions" / "network.parquet")
     passes = estimates.groupby(["network", "time"])["soil_moisture_in_situ"].agg(["size", "std"])
@@ -110,7 +110,7 @@ def held_out_pass(run: Path) -> tuple[str, str]:
 
 
 def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:
-    """Return the truth of a region at a moment, (y, x), m3 m-3, with its CRS."""
+    """Return the truth of a region at a time, (y, x), m3 m-3, with its CRS."""
     store = archive / "truth" / f"{region}.zarr"
     with xr.open_zarr(store, group="cells", consolidated=False, decode_coords="all") as truth:
         moisture: xr.DataArray = truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()

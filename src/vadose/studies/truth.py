@@ -1,4 +1,4 @@
-"""A run against the truth that a simulated world knows: in space, in time, and what no estimate could better."""
+"""Evaluation of a run against the truth of its simulated world: in space, in time, and an upper bound on skill."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,23 +24,23 @@ from vadose.studies.truth_ground import ground_of
 from vadose.studies.truth_page import PRODUCTS, page
 
 MOMENTS = 12
-"""Passes over each region that are mapped, evenly over those with readings."""
+"""Number of mapped passes over each region, evenly chosen among those with readings."""
 
 
 def evaluate_against_truth(folder: Path, archive: Path, out: Path, report: Callable[[int, int, str], None]) -> str:
-    """Map every region by networks that have not seen its sensors, and set the maps beside the truth.
+    """Map every region by networks that were not trained on its sensors, and compare the maps with the truth.
 
     Args:
         folder: of a finished run on samples of the world.
         archive: of the simulated world.
         out: Markdown file of the tables.
-        report: told (regions done, regions, which).
+        report: called with (finished regions, regions, name).
 
     Returns:
         The tables.
 
     Raises:
-        VadoseError: no run, no simulated world, or one whose sensors the run does not hold.
+        VadoseError: the run or the simulated world is missing, or the run does not contain the sensors of the world.
     """
     request = Request.of("simulate evaluate", out, run=folder, world=archive)
     with request.file(out) as held:
@@ -56,7 +56,7 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
     regions = [region for region in world.regions if network_of(region) in set(readings["network"])]
     if not regions:
         raise VadoseError(
-            f"truth: {archive} for the run {folder}", "No sensor of the run stands in it", "Give the run's own world"
+            f"truth: {archive} for the run {folder}", "It contains no sensor of the run", "Give the run's own world"
         )
     experiment = run.experiment()
     members = [Member.load(path) for path in run.networks()]
@@ -76,14 +76,14 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
 
 @dataclass(frozen=True, eq=False)
 class TruthEvaluation:
-    """Maps regions of a simulated world by networks that have not seen them.
+    """Maps regions of a simulated world by networks that were not trained on them.
 
     Attributes:
         sources: products of the world.
         members: networks of a run.
-        calibration: of their spread.
+        calibration: of their standard deviations.
         grouping: of the run's split.
-        windows: how old an observation may be.
+        windows: temporal policy with the maximum ages.
     """
 
     sources: Sequence[Source]
@@ -93,8 +93,8 @@ class TruthEvaluation:
     windows: TemporalPolicy
 
     def maps(self, world: WorldConfig, region: Region, readings: pd.DataFrame, truth: xr.DataArray) -> pd.DataFrame:
-        """Return a row a cell and moment: region, lat, lon, time, cell, truth, network, and the products where they
-        spoke.
+        """Return one row per cell and time: region, lat, lon, time, cell, truth, network, and the products where
+        available.
         """
         sensors = readings[SENSOR].drop_duplicates(ignore_index=True)
         models = [one.model for one in self.members if not one.trained_on(sensors, self.grouping).any()]
@@ -102,8 +102,8 @@ class TruthEvaluation:
         times = every[np.linspace(0, len(every) - 1, min(len(every), MOMENTS)).round().astype(int)]
         if not models:
             raise VadoseError(
-                f"truth: networks that have not seen {network_of(region)}",
-                "Every network of the run has learned from it",
+                f"truth: networks that were not trained on {network_of(region)}",
+                "Every network of the run was trained on it",
                 "Give a run whose split holds out whole networks",
             )
         needs = models[0].needs.met_by({variable.name for source in self.sources for variable in source.variables})

@@ -1,4 +1,4 @@
-"""What of a simulated region's ground may explain where its maps are right."""
+"""Properties of a simulated region's cells that may explain the errors of its maps."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from vadose.grid import CELL_M, Tile, from_lonlat
 from vadose.simulation import COVERS, Region, cover_of
 
 COVER, FAR = "cover", "sensor_km"
-"""Columns of the land cover of a cell, and of its distance from the nearest sensor of its region, km."""
+"""Columns of a cell's land cover, and of its distance from the nearest sensor of its region, km."""
 
 
 def ground_of(archive: Path, region: Region, tile: Tile, readings: pd.DataFrame) -> pd.DataFrame:
-    """Return the land cover that most of each cell has, and how far the nearest sensor is.
+    """Return the main land cover of each cell, and its distance from the nearest sensor.
 
     Args:
         archive: of the simulated world.
@@ -24,7 +24,7 @@ def ground_of(archive: Path, region: Region, tile: Tile, readings: pd.DataFrame)
         readings: of the region's sensors, with lat and lon.
 
     Returns:
-        A row a cell, row by row from the north-west: `COVER`, by name, and `FAR`, km.
+        One row per cell, row by row from the north-west: `COVER`, by name, and `FAR`, km.
     """
     places = readings[["lon", "lat"]].drop_duplicates()
     sensors = np.column_stack(from_lonlat(tile.epsg).transform(places["lon"].to_numpy(), places["lat"].to_numpy()))

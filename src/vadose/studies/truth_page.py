@@ -1,4 +1,4 @@
-"""Estimates beside a simulated truth, in Markdown: all of it, by land cover, and by the distance from sensors."""
+"""Comparison of estimates with a simulated truth, in Markdown: overall, by land cover, and by distance from sensors."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -17,7 +17,7 @@ from vadose.studies.truth_ground import COVER, FAR
 PRODUCTS = ("smap", "gldas")
 IN_SPACE, IN_TIME = ["region", "time"], ["region", "cell"]
 LEAST = 5
-"""Cells, or moments, that a correlation needs."""
+"""Smallest number of cells, or times, of a correlation."""
 SCORES = ("regions", "R in space", "R in time", "ubRMSE in time", "RMSE")
 POINTS = ("judged by the sensors", "sensors", "samples", "R", "ubRMSE", "RMSE")
 DISTANCES_KM = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, np.inf)
@@ -27,9 +27,9 @@ def page(maps: pd.DataFrame, points: pd.DataFrame, min_samples: int) -> str:
     """Return the tables, in Markdown.
 
     Args:
-        maps: as `Judge.maps` gives them, with the columns `COVER` and `FAR`.
+        maps: from `TruthEvaluation.maps`, with the columns `COVER` and `FAR`.
         points: estimates at sensors, with the truth of their cells as `truth`.
-        min_samples: a sensor needs to be scored.
+        min_samples: smallest number of samples of a scored sensor.
     """
     names = [name for name in (NETWORK, *PRODUCTS) if name in maps]
     rows = [(name, *_of_maps(maps, name)) for name in names]
@@ -38,25 +38,25 @@ def page(maps: pd.DataFrame, points: pd.DataFrame, min_samples: int) -> str:
         ("the truth of the sensor's cell", points.assign(soil_moisture=points["truth"])),
     ]
     parts = [
-        "# Estimates beside the simulated truth",
+        "# Estimates and the simulated truth",
         f"> **{SIMULATED}**",
-        f"Maps of {counted(maps['region'].nunique(), 'regions')} whose sensors the networks have not seen, "
-        f"{len(maps):,} cells and moments. Brackets: 90 % intervals from the differences between regions, none for "
-        "fewer than five. R in space: over the cells of a region at a moment; in time: over the moments of a cell.",
+        f"Maps of {counted(maps['region'].nunique(), 'regions')} whose sensors were held out from the networks, "
+        f"{len(maps):,} cells and times. Brackets: 90 % intervals from the differences between regions, none with "
+        "fewer than five. R in space: over the cells of a region at one time; in time: over the times of a cell.",
         markdown_table(("estimate", *SCORES), rows),
-        "The network by the cover of most of a cell:",
+        "The network by the main land cover of a cell:",
         markdown_table(("land cover", "cells", *SCORES), _parts(maps, maps[COVER])),
-        "The network by the distance of a cell from the nearest sensor of its region; no network has seen that sensor:",
+        "The network by the distance of a cell from the nearest sensor of its region, which was held out:",
         markdown_table(("km", "cells", *SCORES), _parts(maps, _steps(maps[FAR]))),
-        "What a perfect estimate of the cell would score, judged by these sensors with their errors and their place "
-        "within it: the gap that is left.",
+        "Scores of a perfect estimate of the cell at these sensors, with their errors and their position "
+        "within it: the upper bound on skill.",
         markdown_table(POINTS, [(name, *_of_points(table, min_samples)) for name, table in sensors]),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _parts(maps: pd.DataFrame, by: "pd.Series[str]") -> list[tuple[str, ...]]:
-    """Return a row for each part of the maps, with how many cells and moments it has."""
+    """Return one row per part of the maps, with its number of cells and times."""
     return [(str(name), f"{len(part):,}", *_of_maps(part, NETWORK)) for name, part in maps.groupby(by, observed=True)]
 
 
@@ -80,7 +80,7 @@ def _of_maps(maps: pd.DataFrame, name: str) -> tuple[str, ...]:
 
 
 def _correlation(table: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
-    """Mean of a region's correlations over groups of `keys`; NaN for what is constant."""
+    """Return the mean of a region's correlations over groups of `keys`; NaN for constant ones."""
     groups = table.groupby(keys)[["p", "t"]]
     enough = groups.size() >= LEAST
     r = groups.corr().xs("p", level=-1)["t"]
@@ -88,7 +88,7 @@ def _correlation(table: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
 
 
 def _unbiased(table: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
-    """Mean of a region's standard deviations of the error over groups of `keys`."""
+    """Return the mean of a region's standard deviations of the error over groups of `keys`."""
     error = table.assign(error=table["p"] - table["t"]).groupby(keys)["error"]
     return error.std(ddof=0)[error.size() >= LEAST].groupby("region").mean()
 

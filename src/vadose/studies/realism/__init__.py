@@ -1,4 +1,4 @@
-"""A simulated world beside the real one: the same statistics of both, in a page that says where they differ."""
+"""Comparison of a simulated world with real data: the same statistics of both, with their differences."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from vadose.studies.realism.simulated import observe_archive
 from vadose.studies.realism.statistics import Statistics, statistics_of
 
 RECORDED = Path(__file__).with_name("real.json")
-"""The figures of the real data: aggregates alone, for where the data themselves are not at hand."""
+"""Recorded aggregates of the real data, for use without the data themselves."""
 
 __all__ = ["RECORDED", "compare_with_real", "record_real"]
 
@@ -20,11 +20,11 @@ def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
 
     Args:
         archive: of the simulated world.
-        real: folder of the real data (`points/`, `scenes/`, `stac_items/`); without it the recorded figures stand in.
+        real: folder of the real data (`points/`, `scenes/`, `stac_items/`); by default, the recorded figures are used.
         page: the Markdown file.
 
     Raises:
-        VadoseError: the archive or the real data cannot be read; nothing is written.
+        VadoseError: the archive or the real data are unreadable; nothing is written.
     """
     request = Request.of("simulate compare", page, world=archive, real=real)
     images = page.parent / IMAGES
@@ -37,10 +37,10 @@ def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
 
 
 def record_real(real: Path, path: Path = RECORDED) -> None:
-    """Measure the real data and keep the figures.
+    """Measure the real data and record the figures.
 
     Raises:
-        VadoseError: the data cannot be read; nothing is written.
+        VadoseError: the data are unreadable; nothing is written.
     """
     sources = {
         POINTS: "github.com/mitchellthomas1/SoilMoistureDownscalingEAEE4000; in-situ data of the ISMN",

@@ -1,4 +1,4 @@
-"""What is compared: each statistic with its words, its tolerance, and what could make it differ."""
+"""Compared statistics, with their titles, tolerances and possible reasons for a difference."""
 
 from dataclasses import dataclass
 
@@ -6,47 +6,50 @@ from vadose.studies.realism.observations import REFLECTANCES, VISIBLE
 from vadose.studies.realism.statistics import Statistics
 
 NO_SAMPLE = (
-    "The real figures are no sample of the Earth: 84 stations of the United States, two in five of them within one "
+    "The real figures are not a sample of the Earth: 84 stations of the United States, two in five of them within one "
     "small area of Texas. A world of other climates need not share them."
 )
 SENSORS = (
-    "How much a reading swings, and how long it remembers, follows climate, soil and the layer that a probe feels, "
-    "which need not be the top 5 cm to the millimetre. " + NO_SAMPLE
+    "The amplitude and memory of readings depend on climate, soil and the measured layer, "
+    "which need not be exactly the top 5 cm. " + NO_SAMPLE
 )
 OTHER_SMAP = (
     "The real values are those of NASA-USDA Enhanced SMAP (SMAP-USDA), a water balance that assimilates SMAP "
     "retrievals and has no gap; the simulated ones are the retrievals themselves (SMAP L3)."
 )
 RETRIEVALS = (
-    "The real sensors are those of OzNet, in one basin of Australia and two years, and their table kept no quality "
-    "flag, so that it holds retrievals which the product does not recommend; the simulated sensors stand in eight "
-    "climates and see the recommended ones."
+    "The real sensors are those of OzNet, in one basin of Australia and two years, and their table has no quality "
+    "flag, so that it contains retrievals which the product does not recommend; the simulated sensors are in eight "
+    "climates and have the recommended ones."
 )
 RADAR_TIME = (
-    "What else than moisture changes backscatter (growth, harvest, tillage, dew, snow, the angle of each orbit) is "
-    "simpler in a model than in a field, so that moisture can show more plainly in simulated backscatter; the real "
-    "stations stand mostly in shrubs and grass, where it shows less than in bare fields. How the real ten-day values "
-    "were averaged, in dB or in power, over one orbit or all, is not told with them."
+    "Changes of backscatter from other causes than moisture (growth, harvest, tillage, dew, snow, the angle of each "
+    "orbit) are "
+    "simpler in a model than in a field, so that moisture can be clearer in simulated backscatter; the real "
+    "stations are mostly in shrubs and grass, where it is less clear than in bare fields. How the real ten-day values "
+    "were averaged, in dB or in power, over one orbit or all, is not documented."
 )
 RADAR_LEVEL = (
-    "The level follows cover and roughness: forest and towns are bright, smooth bare ground is dark, and neither mix "
+    "The level depends on cover and roughness: forest and towns are bright, smooth bare ground is dark, and neither "
+    "mix "
     "of covers is that of the Earth. Scenes are corrected for terrain (RTC) in both worlds; whether the real ten-day "
-    "values are is not told with them."
+    "values are is not documented."
 )
 ATMOSPHERE = (
-    "Real ten-day values are reflectance at the top of the atmosphere (level 1C), whose air adds light in blue and "
-    "green and takes contrast from the vegetation index, and some of them hold clouds. The simulated ones are of the "
-    "surface (level 2A), where the scene classification sees it; cover and soils differ as well."
+    "Real ten-day values are reflectance at the top of the atmosphere (level 1C), where the air adds blue and "
+    "green light and reduces the contrast of the vegetation index, and some of them contain clouds. The simulated "
+    "ones are of "
+    "the surface (level 2A), where the scene classification is clear; cover and soils differ as well."
 )
 LAND = (
-    "Three real scenes hold three dates and few covers, of which one cannot know what is usual; the simulated ones are "
-    "spread over climates and seasons. Where the simulated ones are narrower they lack the variety of real land: "
+    "Three real scenes have three dates and few covers, which need not be usual; the simulated ones are "
+    "distributed over climates and seasons. Where the simulated ones are narrower, they lack the variety of real land: "
     "roofs, roads, water, shade, soils of many colours."
 )
 VISITS = (
-    "The ten real items are the visits of three weeks to one tile in Colorado. Real ten-day values are missing also "
-    "where those who made the table exported none, and reflectance was not screened for every cloud, so that it is "
-    "missing less often; how often the simulated satellites pass is a choice of the world's configuration."
+    "The ten real items are the visits of three weeks to one tile in Colorado. Real ten-day values are also missing "
+    "where none were exported for the table, and reflectance was not screened for every cloud, so that it is "
+    "missing less often; the revisit interval of the simulated satellites is a choice of the world's configuration."
 )
 
 
@@ -55,12 +58,12 @@ class Comparison:
     """A statistic of both worlds.
 
     Attributes:
-        key: its name among the figures measured.
-        words: what it is.
-        units: of it, "1" where there are none.
-        tolerance: difference up to which the two are called alike; None where they are of different products, which
-            are shown beside one another and not judged.
-        why: what could make them differ.
+        key: its name among the statistics.
+        words: title.
+        units: "1" for dimensionless ones.
+        tolerance: largest difference of equal statistics; None if the products differ, so that they are shown without a
+            verdict.
+        why: possible reasons for a difference.
     """
 
     key: str
@@ -70,7 +73,9 @@ class Comparison:
     why: str
 
     def verdict(self, simulated: Statistics, real: Statistics) -> str:
-        """Whether the two are alike; "not measured" where one of them is missing, OTHER where they cannot be."""
+        """Return whether both are equal within the tolerance, "not measured" if one is missing, OTHER if they are not
+        comparable.
+        """
         if self.tolerance is None:
             return OTHER
         one, other = simulated.statistics.get(self.key), real.statistics.get(self.key)
@@ -86,7 +91,7 @@ MOISTURE, DB, NONE = "m³ m⁻³", "dB", "1"
 def _course(
     name: str, words: str, units: str, tolerances: tuple[float | None, ...], why: str
 ) -> tuple[Comparison, ...]:
-    """Of a series: its median, its spread, its memory and its seasons."""
+    """Statistics of a series: its median, variability, memory and seasons."""
     about = {
         "median": "median",
         "spread": "spread in time",
@@ -156,4 +161,4 @@ SECTIONS: dict[str, tuple[Comparison, ...]] = {
         Comparison("passes.periods", "ten-day periods of a sensor without backscatter", NONE, 0.15, VISITS),
     ),
 }
-"""Every statistic of the page, by the heading of its table."""
+"""All statistics of the page, by the heading of their table."""

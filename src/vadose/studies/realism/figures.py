@@ -12,19 +12,19 @@ from vadose.studies.realism.observations import REFLECTANCES
 from vadose.studies.realism.statistics import HISTOGRAMS, Statistics
 
 SIMULATED_COLOUR, REAL_COLOUR = "#D55E00", "#0072B2"
-"""Vermilion and blue of Okabe and Ito (2008), told apart by colour-blind readers and in print."""
+"""Vermilion and blue of Okabe and Ito (2008), distinct for colour-blind readers and in print."""
 _INK, _FAINT = "#333333", "#8a8a8a"
 _MOISTURE, _DB = "m³ m⁻³", "dB"
 
 
 @dataclass(frozen=True)
 class Panels:
-    """One figure: what each of its columns shows.
+    """One figure, with its columns.
 
     Attributes:
         file: name of the PNG.
-        caption: what stands below it.
-        columns: name of a histogram, and the words on its axis.
+        caption: text below it.
+        columns: name of a histogram, and the label of its axis.
     """
 
     file: str

@@ -1,4 +1,4 @@
-"""The page that shows a simulated world beside the real one."""
+"""Page that compares a simulated world with the real one."""
 
 from pathlib import Path
 
@@ -14,18 +14,20 @@ _ABSENT = "—"
 IMAGES = "images"
 
 _TREATMENT = f"""\
-Both worlds go through the same function. A value is the mean over ten days: in situ, of the hourly readings with
-ISMN's flag G; of Sentinel-1, of all passes, in linear power and then in dB; of Sentinel-2, of the clear looks; of
+Both worlds are processed by the same function. A value is the mean over ten days: in situ, of the hourly readings with
+ISMN's flag G; of Sentinel-1, of all passes, in linear power and then in dB; of Sentinel-2, of the clear scenes; of
 SMAP, of the recommended retrievals. SMAP L3 is compared with sensors in means of three days of each week, as the real
-ones came; the ten-day values of the real stations are of another product, NASA-USDA Enhanced SMAP, and stand beside the
+ones are available; the ten-day values of the real stations are of another product, NASA-USDA Enhanced SMAP, shown
+beside
 simulated SMAP L3 without a verdict. The simulated archive is read by vadose's own readers, at the 3 × 3 pixels around
-a sensor and at the SMAP pixel that holds it; the real values came as ten-day values. Figures of a series are taken of
+a sensor and at the SMAP pixel that contains it; the real values are ten-day values. Figures of a series are computed
+for
 each year of each sensor that has at least {LEAST} values, averaged over its years, then over sensors (of
 medians, the median over sensors). Spread is the standard deviation; the seasonal range is the highest monthly mean
-less the lowest. Pixels of scenes are those of 224 × 224 pixels: up to four clear scenes of each simulated place and
+less the lowest. Pixels of scenes are from 224 × 224 pixels: up to four clear scenes of each simulated place and
 product, and three real scenes.
 
-Two figures are alike when they differ by no more than the tolerance beside them. The tolerances are a judgement: for
+Two figures are alike if they differ by no more than the tolerance beside them. The tolerances are a judgement: for
 spreads, ranges and widths about a third of the real figure, for correlations 0.1 to 0.2, for levels 0.03 to
 0.05 m³ m⁻³, 2 dB and 0.03 to 0.1 of reflectance and NDVI. Alike means no more than that."""
 
@@ -42,7 +44,7 @@ _SOURCES = """\
 
 
 def write_page(page: Path, simulated: Statistics, real: Statistics, request: str = "") -> None:
-    """Write the page, and its figures into `images` beside it; all carry the mark of the request that made them."""
+    """Write the page, and its figures into `images` beside it; all carry the mark of the request."""
     for panels in PANELS:
         draw(panels, simulated, real, page.parent / IMAGES, request)
     with atomic_write(page) as temporary:
@@ -55,22 +57,23 @@ def markdown(simulated: Statistics, real: Statistics) -> str:
     verdicts = [c.verdict(simulated, real) for comparisons in SECTIONS.values() for c in comparisons]
     counts = simulated.counts
     parts = [
-        "# The simulated Earth beside the real one",
-        "> **Everything under “simulated” is simulated; no satellite and no sensor saw it.**",
+        "# Comparison of the simulated Earth with real data",
+        "> **Everything under “simulated” is simulated; no satellite and no sensor measured it.**",
         f"Of {len(verdicts)} statistics, {verdicts.count('alike')} are alike and {verdicts.count('differs')} differ; "
-        f"{verdicts.count(OTHER)} are of another product, and not judged{_unmeasured(verdicts)}. The simulated world "
+        f"{verdicts.count(OTHER)} are of another product, without a verdict{_unmeasured(verdicts)}. The simulated "
+        "world "
         f"here has {counts['sensors']:,} sensors and {counts['periods']} ten-day periods; the real one "
         f"{real.counts['sensors']} and {real.counts['periods']}.",
-        "## How both are measured",
+        "## Measurement of both",
         _TREATMENT,
         "## Pictures",
         *(f"![{panels.caption}](images/{panels.file})\n\n{panels.caption}" for panels in PANELS),
-        "Dashed: the median, to the width of a bin. What lies beyond an axis is counted in its outermost bin.",
+        "Dashed: the median, to the width of a bin. Values beyond an axis are counted in its outermost bin.",
         "## Figures",
         *(_section(heading, comparisons, simulated, real) for heading, comparisons in SECTIONS.items()),
-        "## Where it differs and why",
+        "## Differences and their reasons",
         *_differences(simulated, real),
-        "## Where the real figures come from",
+        "## Sources of the real figures",
         _SOURCES.format(**real.counts),
     ]
     return "\n\n".join(parts) + "\n"
@@ -78,7 +81,7 @@ def markdown(simulated: Statistics, real: Statistics) -> str:
 
 def _unmeasured(verdicts: list[str]) -> str:
     missing = verdicts.count("not measured")
-    return f"; {missing} could not be measured, for want of values" if missing else ""
+    return f"; {missing} could not be measured, for lack of values" if missing else ""
 
 
 def _section(heading: str, comparisons: tuple[Comparison, ...], simulated: Statistics, real: Statistics) -> str:
@@ -107,7 +110,7 @@ def _number(value: float | None, comparison: Comparison) -> str:
 
 
 def _differences(simulated: Statistics, real: Statistics) -> list[str]:
-    """Return the statistics that differ, those with one reason together."""
+    """Return the statistics that differ, grouped by reason."""
     by_reason: dict[str, list[str]] = {}
     for comparison in (c for comparisons in SECTIONS.values() for c in comparisons):
         if comparison.verdict(simulated, real) == "differs":

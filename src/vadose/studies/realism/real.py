@@ -1,4 +1,4 @@
-"""What is known of reality: stations of the United States and of Australia, scenes, items of one Sentinel-2 tile."""
+"""Real data: stations of the United States and of Australia, scenes, items of one Sentinel-2 tile."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ RETRIEVALS = "points/australia_oznet_smap_era5_3day.csv.gz"
 ITEMS = "stac_items/earth-search/sentinel-2-c1-l2a"
 SCENES = ("chile", "denmark", "tanzania")
 _ADDED = {"chile": 1000}
-"""What is added to the numbers of a scene's Sentinel-2 bands, where it was processed by a baseline from 04.00 on."""
+"""Offset of the numbers in Sentinel-2 bands of a processing baseline from 04.00 on."""
 _PER_UNIT = 10000.0
 _LAYER_MM = 50.0
 _BAND_OF_12 = {"B02": 2, "B03": 3, "B04": 4, "B08": 8, "B11": 11, "B12": 12}
-"""Number of a band in a file of the twelve of level 2A, from 1."""
+"""Index of a band in a file of the twelve of level 2A, from 1."""
 
 
 def observe_real(folder: Path) -> Observations:

@@ -1,4 +1,4 @@
-"""What satellites see around sensors that stand near one another: their scenes are read once for all of them."""
+"""Satellite scenes around groups of neighbouring sensors; each scene is read once per group."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from vadose.sources import Source
 from vadose.studies.realism.observations import Floats
 
 REACH_M = 15.0
-"""Pixels whose centre lies this near a sensor, along both axes, are its neighbourhood: 3 x 3 of 10 m."""
+"""Half width of the neighbourhood of a sensor along both axes: 3 x 3 pixels of 10 m."""
 CHIP = 224
-"""Side of the scenes whose pixels are compared, pixels: that of the real ones."""
+"""Side of the compared scenes, pixels, as in the real ones."""
 SCENES = 4
-"""Scenes of a place and a product whose pixels are compared."""
+"""Number of compared scenes of a place and a product."""
 CLEAR = 0.9
-"""Share of a scene's pixels that are seen, at least, where it is compared."""
+"""Smallest observed fraction of a compared scene."""
 _TOGETHER_DEGREES = 0.05
 _MARGIN_DEGREES = 0.003
 Times = NDArray[np.datetime64]
@@ -30,10 +30,10 @@ Times = NDArray[np.datetime64]
 
 @dataclass(frozen=True, eq=False)
 class SensorCluster:
-    """Sensors that stand near one another.
+    """Neighbouring sensors.
 
     Attributes:
-        numbers: what tables call them.
+        numbers: in tables.
         lon, lat: of each, degrees.
     """
 
@@ -43,17 +43,17 @@ class SensorCluster:
 
     @property
     def area(self) -> AreaOfInterest:
-        """The box around them."""
+        """Return the box around them."""
         low, high = (self.lon.min(), self.lat.min()), (self.lon.max(), self.lat.max())
         return AreaOfInterest.from_bbox(*(x - _MARGIN_DEGREES for x in low), *(x + _MARGIN_DEGREES for x in high))
 
     def places(self, dataset: xr.Dataset) -> tuple[Floats, Floats]:
-        """Their x and y in the projection of a dataset."""
+        """Return their x and y in the projection of a dataset."""
         x, y = from_lonlat(dataset.rio.crs.to_epsg()).transform(self.lon, self.lat)
         return np.asarray(x), np.asarray(y)
 
     def rows(self, name: str, times: Times, values: Floats) -> pd.DataFrame:
-        """Values (time, sensor) as rows of sensor, time, name, value; none for a missing value."""
+        """Return values (time, sensor) as rows of sensor, time, name, value, without missing values."""
         numbers, when = np.tile(self.numbers, len(times)), np.repeat(times, len(self.numbers))
         return pd.DataFrame({"sensor": numbers, "time": when, "name": name, "value": values.ravel()}).dropna()
 
@@ -65,7 +65,7 @@ class SceneReader:
     Attributes:
         times: of each.
         around: mean around each sensor by variable, (scene, sensor).
-        middle: the pixels in the middle of each scene by variable, each (y, x).
+        middle: pixels in the centre of each scene by variable, each (y, x).
     """
 
     times: Times
@@ -73,7 +73,7 @@ class SceneReader:
     middle: Mapping[str, Sequence[Floats]]
 
     def clear_pixels(self) -> dict[str, Floats]:
-        """By variable the pixels of some clear scenes, spread over the period."""
+        """Return the pixels of some clear scenes, evenly chosen in the period, by variable."""
         first = next(iter(self.middle.values()))
         clear = [number for number, image in enumerate(first) if np.isfinite(image).mean() >= CLEAR]
         numbers = np.linspace(0, len(clear) - 1, min(SCENES, len(clear))).round().astype(int)
@@ -84,7 +84,7 @@ class SceneReader:
 
 
 def sensor_clusters(sensors: Sequence[Sensor]) -> Iterator[SensorCluster]:
-    """All sensors, those within some 5 km of one another together; each is numbered by its place in `sensors`."""
+    """Return all sensors in groups within about 5 km; each is numbered by its index in `sensors`."""
     lon, lat = (np.array([getattr(sensor, name) for sensor in sensors]) for name in ("lon", "lat"))
     left = np.arange(len(sensors))
     while left.size:
@@ -95,13 +95,13 @@ def sensor_clusters(sensors: Sequence[Sensor]) -> Iterator[SensorCluster]:
 
 
 def read_scenes(source: Source, near: SensorCluster, span: Period, names: Sequence[str]) -> Iterator[SceneReader]:
-    """All scenes around some sensors in a period, those of the same bands together.
+    """Yield all scenes around some sensors in a period, grouped by bands.
 
     Args:
         source: of scenes.
         near: the sensors.
         span: the period.
-        names: of the variables that are looked at.
+        names: of the variables.
     """
     for held, datasets in _by_bands(_opened(source, near.area, span), names).items():
         scenes = [_scene(scene, near) for dataset in datasets for scene in _each(dataset[list(held)])]
@@ -111,7 +111,7 @@ def read_scenes(source: Source, near: SensorCluster, span: Period, names: Sequen
 
 
 def at_pixels(source: Source, near: SensorCluster, span: Period, name: str) -> list[pd.DataFrame]:
-    """Values of the pixels of a coarse product that hold some sensors, as rows of `Neighbours.rows`."""
+    """Return values of the pixels of a coarse product that contain some sensors, as rows of `Neighbours.rows`."""
     parts = []
     for dataset in _opened(source, near.area, span):
         x, y = (xr.DataArray(places, dims="sensor") for places in near.places(dataset))
@@ -141,7 +141,7 @@ def _each(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
 
 
 def _scene(scene: xr.Dataset, near: SensorCluster) -> tuple[Times, dict[str, Floats], dict[str, Floats]]:
-    """Time, mean of what was seen around each sensor, and the pixels in the middle; so that the rest can be let go."""
+    """Return time, mean around each sensor, and the central pixels, so that the rest can be freed."""
     x, y = near.places(scene)
     columns = np.abs(scene["x"].values - x[:, None]) <= REACH_M
     rows = np.abs(scene["y"].values - y[:, None]) <= REACH_M

@@ -1,4 +1,4 @@
-"""Figures of each sensor's series of values."""
+"""Statistics of each sensor's series of values."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,13 +8,13 @@ import pandas as pd
 from vadose.studies.realism.observations import SENSOR
 
 LEAST = 20
-"""Values that a year of a sensor must have for its figures."""
+"""Smallest number of values of a year of a sensor."""
 _YEAR_DAYS = 365
 _Figure = Callable[[pd.DataFrame], float]
 
 
 def by_sensor(composites: pd.DataFrame) -> pd.DataFrame:
-    """Figures of each sensor, a row each, named "quantity.figure"; NaN where no year of it has enough values.
+    """Return statistics of each sensor, one row each, named "quantity.figure"; NaN without a year of enough values.
 
     Of soil moisture, SMAP, backscatter and the vegetation index: median, spread (standard deviation), lag1
     (autocorrelation from one ten-day period to the next), range (the highest monthly mean less the lowest). Of SMAP
@@ -25,9 +25,10 @@ def by_sensor(composites: pd.DataFrame) -> pd.DataFrame:
 
 
 def retrievals_by_sensor(retrievals: pd.DataFrame) -> pd.DataFrame:
-    """Figures of SMAP L3 beside each sensor, a row each, named "smap_l3.figure"; over the years as in `by_sensor`.
+    """Return statistics of SMAP L3 at each sensor, one row each, named "smap_l3.figure"; over the years as in
+    `by_sensor`.
 
-    Of both alike: its median and spread, the sensor's spread, r (Pearson), bias and ubrmse, m3 m-3.
+    Of both: median and spread of SMAP, the sensor's spread, r (Pearson), bias and ubrmse, m3 m-3.
     """
     figures = {
         "median": _of("smap", _OF_A_SERIES["median"]),
@@ -42,7 +43,7 @@ def retrievals_by_sensor(retrievals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _averaged(table: pd.DataFrame, figures: Mapping[str, _Figure]) -> pd.DataFrame:
-    """Figures of each year of each sensor, their mean over its years."""
+    """Return statistics of each year of each sensor, averaged over its years."""
     table = table.set_index("period_start").sort_index()
     days = (table.index - table.index[0]).days
     rows = {

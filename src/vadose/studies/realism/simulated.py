@@ -1,4 +1,4 @@
-"""What the readers of vadose see of an archive, brought to ten-day values at its sensors."""
+"""Ten-day values at the sensors of an archive, by vadose's own readers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,14 +30,14 @@ _LINEAR = ("vv", "vh")
 
 
 def observe_archive(archive: Path) -> Observations:
-    """Ten-day values at every sensor of the top 5 cm, and pixels of scenes around them.
+    """Return ten-day values at every sensor of the top 5 cm, and pixels of scenes around them.
 
     Soil moisture is the mean of the hourly readings with flag G; backscatter the mean, in linear power, of the window
-    of 3 x 3 pixels and of all passes; reflectance that of the clear looks; SMAP that of the recommended retrievals of
-    the pixel that holds the sensor, also as means of three days of each week.
+    of 3 x 3 pixels and of all passes; reflectance the mean of the clear scenes; SMAP the mean of the recommended
+    retrievals of the pixel that contains the sensor, also for three days of each week.
 
     Raises:
-        VadoseError: the archive has no sensors or readings, or a file in it cannot be read.
+        VadoseError: the archive has no sensors or readings, or a file in it is unreadable.
     """
     ismn = Ismn(in_situ_archive(archive))
     sensors = ismn.sensors(deepest_m=_TOP_M)
@@ -71,7 +71,7 @@ def _good(ismn: Ismn, sensor: Sensor, number: int) -> pd.DataFrame:
 
 
 def _ten_days(times: "pd.Series[pd.Timestamp]", archive: Path) -> pd.DatetimeIndex:
-    """Return the starts of the whole ten-day periods from the first reading to the last."""
+    """Return the starts of the complete ten-day periods from the first reading to the last."""
     days = (times.max().ceil("D") - times.min().floor("D")).days if len(times) else 0
     if days < PERIOD_DAYS:
         raise VadoseError(
@@ -101,7 +101,7 @@ def _composites(values: pd.DataFrame, sensors: Sequence[Sensor], periods: pd.Dat
 
 
 def _retrievals(values: pd.DataFrame, sensors: Sequence[Sensor], first: pd.Timestamp) -> pd.DataFrame:
-    """Means of the first days of each week."""
+    """Return means of the first days of each week."""
     step, since = pd.Timedelta(days=RETRIEVAL_STEP), values["time"] - first
     retrieved = since - since // step * step < pd.Timedelta(days=RETRIEVAL_DAYS)
     values = values.assign(period_start=first + since // step * step)[retrieved]
@@ -110,7 +110,7 @@ def _retrievals(values: pd.DataFrame, sensors: Sequence[Sensor], first: pd.Times
 
 
 def _means(values: pd.DataFrame) -> pd.DataFrame:
-    """Of each quantity, a row for each sensor and period that has any."""
+    """Return each quantity, with one row per sensor and period."""
     return values.pivot_table("value", ["sensor", "period_start"], "name", aggfunc="mean")
 
 

@@ -1,4 +1,4 @@
-"""Every figure of the comparison, by one rule for the simulated world and the real one."""
+"""Statistics of the comparison, by the same rule for the simulated world and the real one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from vadose.studies.realism.series import by_sensor, retrievals_by_sensor
 
 @dataclass(frozen=True)
 class Bins:
-    """Equal bins of a histogram; what lies beyond them is counted in the outermost."""
+    """Equal bins of a histogram; values beyond them are counted in the outermost."""
 
     low: float
     high: float
@@ -22,11 +22,11 @@ class Bins:
 
     @property
     def edges(self) -> Floats:
-        """Borders of the bins, ascending."""
+        """Return the edges of the bins, ascending."""
         return np.linspace(self.low, self.high, self.count + 1)
 
     def shares(self, values: Floats) -> list[float]:
-        """Share of the values in each bin; zeros where there are none."""
+        """Return the fraction of the values in each bin; zeros without values."""
         there = values[np.isfinite(values)]
         counts, _ = np.histogram(np.clip(there, self.low, self.high), self.edges)
         return [round(float(share), 4) for share in counts / max(there.size, 1)]
@@ -47,17 +47,17 @@ HISTOGRAMS: Mapping[str, Bins] = {
     "pixels.vh_db": _BACKSCATTER,
     **{f"pixels.{name}": _VISIBLE if name in VISIBLE else _INFRARED for name in REFLECTANCES},
 }
-"""The histograms by what they show: values at sensors, figures of the sensors, pixels of scenes."""
+"""Histograms by content: values at sensors, statistics of the sensors, pixels of scenes."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """The figures of a world: aggregates alone.
+    """Statistics of a world: aggregates alone.
 
     Attributes:
-        counts: what they rest on.
-        statistics: by the name of the statistic; None where there is too little.
-        histograms: shares in the bins of `HISTOGRAMS`.
+        counts: numbers of their inputs.
+        statistics: by name; None with too few values.
+        histograms: fractions in the bins of `HISTOGRAMS`.
     """
 
     counts: dict[str, int]
@@ -66,20 +66,20 @@ class Statistics:
 
     @classmethod
     def read(cls, path: Path) -> "Statistics":
-        """From a file that `write` wrote."""
+        """Return statistics from a file of `write`."""
         content = read_json(path, f"world: recorded figures {path}")
         return cls(content["counts"], content["statistics"], content["histograms"])
 
     def write(self, path: Path, made_from: Mapping[str, str]) -> None:
-        """As JSON, atomically, with what it was made from."""
+        """Write the statistics as JSON, atomically, with their provenance."""
         write_json(path, metadata("aggregates of ten-day values and scenes", made_from) | asdict(self))
 
 
 def statistics_of(observed: Observations) -> Statistics:
     """Measure a world.
 
-    Figures of a sensor are those of its years (365 days from the first period on) with at least 20 ten-day values,
-    averaged over the years, so that a world of one year and one of three are told alike.
+    Statistics of a sensor are averaged over its years (365 days from the first period on) with at least 20 ten-day
+    values, so that worlds of one year and of three are comparable.
     """
     table, pixels = observed.composites, observed.pixels
     sensors, retrievals = by_sensor(table), retrievals_by_sensor(observed.retrievals)
@@ -117,7 +117,7 @@ def statistics_of(observed: Observations) -> Statistics:
 
 
 def _over_sensors(sensors: pd.DataFrame, apart: Sequence[str]) -> dict[str, float]:
-    """Mean over sensors, median of their medians; of those named also how far apart the sensors are."""
+    """Return the mean over sensors, of medians the median; for some, also the standard deviation between sensors."""
     means = {name: float(values.mean()) for name, values in sensors.items() if not str(name).endswith(".median")}
     medians = {name: float(values.median()) for name, values in sensors.items() if str(name).endswith(".median")}
     between = {f"{name.removesuffix('.median')}.between": float(sensors[name].std()) for name in apart}
