@@ -205,7 +205,7 @@ def test_readings_can_be_chosen_by_period(tmp_path: Path) -> None:
     source = Ismn(tmp_path)
     (sensor,) = source.sensors()
     assert len(source.read(sensor, Period.parse("2019-01-01"))) == 3
-    with pytest.raises(NoDataError, match=r"for 2020-01-01\.\.2020-01-01\. Found 2019-01-01\.\.2019-01-02\. Pass a"):
+    with pytest.raises(NoDataError, match=r"for 2020-01-01\.\.2020-01-01\. Found 2019-01-01\.\.2019-01-02\. Give a"):
         source.read(sensor, Period.parse("2020-01-01"))
 
 

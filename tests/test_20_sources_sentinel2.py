@@ -168,7 +168,7 @@ def test_classes_whose_file_is_not_there_are_no_classes(tmp_path):
     item = write(tmp_path, layers())
     item.with_name("SCL.tif").unlink()
     with pytest.raises(
-        NoDataError, match=r"left out: scene: .*the file of its scene classification \(SCL\) is not there"
+        NoDataError, match=r"left out: scene: .*the file of its scene classification \(SCL\) is missing"
     ):
         Sentinel2(tmp_path).open(AREA, DAY)
 
@@ -254,7 +254,9 @@ def test_l1c_is_read_when_asked_and_never_mixed_with_l2a(tmp_path):
 
 def test_an_item_without_baseline_is_refused(tmp_path):
     write_item(tmp_path, "sentinel-2-l2a", "scene", "2021-06-01T10:00:00Z", layers())
-    with pytest.raises(VadoseError, match=r"neither its processing baseline nor an offset.*Add s2:processing_baseline"):
+    with pytest.raises(
+        VadoseError, match=r"Neither its processing baseline nor an offset is stated.*Add s2:processing_baseline"
+    ):
         Sentinel2(tmp_path).open(AREA, DAY)
 
 

@@ -1,4 +1,4 @@
-"""Where data come from: one file a product, each on its own grid in honest units."""
+"""Sources: one file per product, on its native grid in physical units."""
 
 from collections.abc import Iterable
 
@@ -11,19 +11,19 @@ from vadose.sources.source import Source, validate_dataset
 
 
 def open_sources(archive: StrPath | Archive) -> tuple[Source, ...]:
-    """Every source of an archive; all of them share its scan.
+    """Return every source of an archive; all of them share its scan.
 
     Raises:
-        VadoseError: there is no such folder.
+        VadoseError: the folder is missing.
     """
     return _opened((spec for spec in source_specs() if spec.missing is not None), archive)
 
 
 def open_mask_sources(archive: StrPath | Archive) -> tuple[Source, ...]:
-    """Return sources of an archive that flag cells of maps, and that no network reads.
+    """Return mask sources of an archive, which flag cells of maps and are not read by networks.
 
     Raises:
-        VadoseError: there is no such folder.
+        VadoseError: the folder is missing.
     """
     return _opened((spec for spec in source_specs() if spec.missing is None), archive)
 

@@ -1,4 +1,4 @@
-"""Which asset of a STAC item is which band: by its key, else by its own words, else by the name of its file."""
+"""Assignment of STAC assets to bands: by key, by metadata, or by file name."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -22,10 +22,11 @@ _TITLES = MappingProxyType({"scl": re.compile(r"scene class\w*cation|\bSCL\b", r
 
 
 def asset_of(band: str, keys: Iterable[str], assets: Mapping[str, Any]) -> str | None:
-    """Return the key of the asset that holds a band; None where the item has none.
+    """Return the key of the asset of a band; None if the item has none.
 
-    Asked in this order: the keys of known catalogues; the same keys in other case or with a suffix (`scl-jp2`); the one
-    band that the asset names in `eo:bands` or `bands`; its title; the name of its file. Of several the one with the
+    The order of the criteria: keys of known catalogues; the same keys in other case or with a suffix (`scl-jp2`); the
+    band that the asset names in `eo:bands` or `bands`; its title; the name of its file. Of several assets, the one with
+    the smallest stated pixel size is used.
     smallest stated pixel counts.
 
     Args:
@@ -82,7 +83,7 @@ def _by_file(band: str, _names: tuple[str, ...], _key: str, asset: Mapping[str, 
 
 
 def _pixel(key: str, asset: Mapping[str, Any]) -> float:
-    """Size of a pixel as the asset states it, m; the largest number where it does not."""
+    """Return the pixel size stated in an asset, m; infinite if not stated."""
     for stated in (asset.get("gsd"), *_SIZE.findall(f"{key} {asset.get('title')} {_file(asset)}".replace("_", " "))):
         try:
             return float(stated)

@@ -1,4 +1,4 @@
-"""Whether an item's words agree with its files: before any of its pixels is used."""
+"""Verification of an item's metadata against its files, before any of its pixels is used."""
 
 from vadose.sources.crs import epsg_of
 from vadose.sources.integrity import check_file, check_grid
@@ -11,18 +11,18 @@ _L2A, _CLASSES, _NO_RASTER = "sentinel-2-l2a", "scl", "annotation"
 
 
 def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
-    """Refuse an item whose files are not those that it describes.
+    """Refuse an item whose files contradict its metadata.
 
     Args:
         record: with local paths.
-        absent: bands that it names and whose files are not there.
+        absent: named bands with missing files.
 
     Returns:
-        What is to be told of it though it is read.
+        Remarks on an item that is read nevertheless.
 
     Raises:
-        Unfit: an L2A item has no scene classification; size, checksum, grid or projection of a file differ from what
-            the item says, or its numbers do.
+        Unfit: an L2A item has no scene classification; size, checksum, grid, projection or numbers of a file contradict
+            the metadata.
         VadoseError: a file cannot be opened.
     """
     if record.product == _L2A and record.asset(_CLASSES) is None:
@@ -39,13 +39,11 @@ def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
 
 
 def _without_classes(record: SceneItem, named: bool) -> Unfit:
-    found = (
-        "the file of its scene classification (SCL) is not there" if named else "it has no scene classification (SCL)"
-    )
+    found = "the file of its scene classification (SCL) is missing" if named else "it has no scene classification (SCL)"
     return Unfit(
         "no scene classification",
         f"sentinel2: item '{record.id}', bands {', '.join(asset.band for asset in record.assets)}",
-        f"It is of L2A and {found}: every cloud would count as ground",
+        f"It is of L2A and {found}: clouds would count as ground",
         "Add the SCL file and asset to the item",
     )
 
@@ -56,6 +54,6 @@ def _check_projection(record: SceneItem, raster: Raster) -> None:
         raise Unfit(
             "projection differs",
             f"{raster.path}: opening it",
-            f"It lies in EPSG:{epsg}; its item {record.id} says EPSG:{record.epsg}",
+            f"It is in EPSG:{epsg}; its item {record.id} says EPSG:{record.epsg}",
             "Put the files of one item together again",
         )

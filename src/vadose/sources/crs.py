@@ -1,4 +1,4 @@
-"""Coordinate reference systems by what counts on a map: their horizontal part."""
+"""Horizontal part of coordinate reference systems."""
 
 from functools import lru_cache
 from typing import Any
@@ -8,7 +8,7 @@ from pyproj.exceptions import CRSError
 
 
 def epsg_of(stated: Any) -> int | None:
-    """EPSG code of the horizontal part of a CRS; None where it has none or cannot be read.
+    """Return the EPSG code of the horizontal part of a CRS; None without one, or if it is unreadable.
 
     Args:
         stated: a code ("EPSG:32633", 9518, "OGC:CRS84"), WKT, or PROJJSON.
@@ -27,7 +27,7 @@ def _number(stated: str | float) -> str | int:
 
 
 def horizontal(crs: CRS) -> CRS:
-    """Return a CRS without its heights: of EPSG:9518, WGS 84 with heights above EGM2008, EPSG:4326 remains."""
+    """Return a CRS without its vertical part: of EPSG:9518, WGS 84 with heights above EGM2008, EPSG:4326."""
     if crs.is_compound:
         return horizontal(crs.sub_crs_list[0])
     return crs.to_2d() if len(crs.axis_info) > 2 else crs
@@ -35,7 +35,7 @@ def horizontal(crs: CRS) -> CRS:
 
 @lru_cache(maxsize=256)
 def horizontal_wkt(crs: str) -> str:
-    """WKT of the horizontal part of a CRS; the same text where it has no other part, or cannot be read."""
+    """Return WKT of the horizontal part of a CRS; unchanged if it has no other part, or is unreadable."""
     try:
         whole = CRS.from_wkt(crs)
     except CRSError:
@@ -45,7 +45,7 @@ def horizontal_wkt(crs: str) -> str:
 
 
 def metres_of_height(crs: str) -> float | None:
-    """Length of the unit of a CRS's heights, m; None where it has no heights."""
+    """Return the unit of a CRS's heights, m; None without heights."""
     try:
         axes = CRS.from_wkt(crs).axis_info
     except CRSError:

@@ -1,4 +1,4 @@
-"""Height of the ground: NASADEM and Copernicus DEM GLO-30."""
+"""Elevation: NASADEM and Copernicus DEM GLO-30."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from vadose.variables import ELEVATION, Variable
 
 @dataclass(frozen=True)
 class Dem:
-    """The elevation items in an archive, found when first asked.
+    """Elevation items in an archive, found at the first request.
 
     Attributes:
         archive: folder of the items.
@@ -36,20 +36,20 @@ class Dem:
 
     @cached_property
     def index(self) -> Index:
-        """What the archive holds."""
+        """Return the items of the archive."""
         return Index.of(self.archive, DEM)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (ground does not change)
-        """Return the tiles over an area, whatever the period: elevation (y, x) in metres; voids (-32768) are NaN.
+        """Return the tiles over an area, for any period: elevation (y, x) in metres; voids (-32768) are NaN.
 
         Raises:
-            NoDataError: there is none.
-            VadoseError: a file is there and cannot be read.
+            NoDataError: there are none.
+            VadoseError: an existing file is unreadable.
         """
         return open_items(self.index, area, None, _parts, self.variables)
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (the same at all times)
-        """Items that `open` reads."""
+        """Return the items that `open` reads."""
         return item_files(self.index, area, None)
 
 

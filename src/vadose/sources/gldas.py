@@ -31,9 +31,10 @@ from vadose.variables import GLDAS, Variable
 
 MAIN = Stream("GLDAS_NOAH025_3H", 122.0)
 EARLY = Stream("GLDAS_NOAH025_3H_EP", 45.0)
-"""The main stream is forced with rain of GPCP 1.3, which comes after 3 to 4 months: the longer of the two, four months.
+"""Latencies. The main stream has rain of GPCP 1.3, available after 3 to 4 months: the longer of the two, four months.
 The early products are made without it, after about 1.5 months, and replaced by the main stream (GES DISC, summary of
-the dataset GLDAS_NOAH025_3H 2.1, https://cmr.earthdata.nasa.gov/search/concepts/C1342986035-GES_DISC.html)."""
+the dataset GLDAS_NOAH025_3H 2.1, https://cmr.earthdata.nasa.gov/search/concepts/C1342986035-GES_DISC.html).
+"""
 
 _STREAMS = (MAIN, EARLY)
 _VERSION = "021"
@@ -53,37 +54,37 @@ _BLOCK = 64
 class Gldas:
     """GLDAS-2.1 Noah soil moisture, a source.
 
-    File names are looked up once. A granule is one compressed field of the whole Earth, so that a window costs as
-    much as all of it. Small windows are therefore read in blocks of 64 x 64 pixels (16 x 16 degrees), and the latest
-    8192 blocks (2.8 years of one place) are kept, by all instances of a process together: at most 134 MB.
+    File names are scanned once. A granule is one compressed field of the whole Earth, so that a window takes as long as
+    all of it. Small windows are therefore read in blocks of 64 x 64 pixels (16 x 16 degrees), and the latest 8192
+    blocks (2.8 years of one place) are cached, for all instances of a process together: at most 134 MB.
 
-    An early product counts until the granule of the main stream for the same instant is published. Subsets of the
-    product's files are read where they lie on its grid; several of one instant complete each other.
+    An early product is used until the granule of the main stream for the same time is published. Subsets of the
+    product's files are read if they are on its grid; several of one time are merged.
 
     Attributes:
-        archive: folder that holds the granules, or folders with them.
+        archive: folder with the granules, or with subfolders of them.
     """
 
     archive: Path | Archive
 
     @property
     def name(self) -> str:
-        """The name of the source."""
+        """Return the name of the source."""
         return "gldas"
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """Soil moisture alone."""
+        """Return soil moisture alone."""
         return (GLDAS,)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """Soil moisture at the instants of a period, over an area and two pixels around it, a dataset for each stream.
+        """Return soil moisture at the times of a period, over an area and two pixels around it, one dataset per stream.
 
-        The header of each granule is read at once, the values when they are asked for. A granule that cannot be read,
-        or contradicts its units, is left out; see `index`.
+        The header of each granule is read at once, the values on request. An unreadable granule, or one that
+        contradicts its units, is left out; see `index`.
 
         Raises:
-            NoDataError: no granule that can be read lies in the period, or the area lies south of the product.
+            NoDataError: no readable granule is in the period, or the area is south of the product.
         """
         granules = self.index.fit(self._within(period), layout)
         if not granules:
@@ -94,7 +95,7 @@ class Gldas:
         return tuple(self._dataset(part, window, replaced) for part in streams if part)
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (global files)
-        """Granules that `open` reads."""
+        """Return the granules that `open` reads."""
         granules = self.index.fit(self._within(period), lambda _: None)
         replaced = self.index.replaced_at(granules)
         return tuple(
@@ -107,12 +108,12 @@ class Gldas:
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
-        """What the archive holds of the product and is not read, with the reasons."""
+        """Return the files of the product that are not read, with the reasons."""
         return self.index.left_out
 
     @cached_property
     def index(self) -> GranuleIndex:
-        """What the archive holds."""
+        """Return the granules of the archive."""
         return GranuleIndex.of(self.archive, _NAMING)
 
     def _dataset(
@@ -139,10 +140,10 @@ class Gldas:
 
 
 def read_name(name: str) -> GranuleName | None:
-    """Return what the name of a file says, be it a whole granule, a subset, or the address of one.
+    """Parse the name of a file: a complete granule, a subset, or an address of one.
 
     Raises:
-        Unfit: it is that of another product of GLDAS, or holds no date.
+        Unfit: it belongs to another product of GLDAS, or has no date.
     """
     match = _NAME.search(name)
     if match is None:
@@ -154,7 +155,7 @@ def read_name(name: str) -> GranuleName | None:
         raise Unfit(
             "another version of GLDAS",
             f"gldas: a file named {name}",
-            f"It is of version {match['version']}; GLDAS-2.1 is {_VERSION}, and other versions have other forcing",
+            f"It is version {match['version']}; GLDAS-2.1 is {_VERSION}, and other versions have other forcing",
             "Download GLDAS_NOAH025_3H 2.1",
         )
     stream = EARLY if match["early"] else MAIN
@@ -162,7 +163,7 @@ def read_name(name: str) -> GranuleName | None:
 
 
 def _refuse_other(name: str) -> None:
-    """Refuse the name of another product of GLDAS; pass over any other name.
+    """Refuse the name of another product of GLDAS; ignore any other name.
 
     Raises:
         Unfit: it is one.
@@ -180,7 +181,7 @@ def _refuse_other(name: str) -> None:
 
 
 def _layer(index: GranuleIndex, parts: Sequence[Sequence[Granule]], window: Window, number: int) -> Layer:
-    """Soil moisture of a window at one instant: each pixel from the first file that shows it."""
+    """Return soil moisture of a window at one time: each pixel from the first file that contains it."""
     whole = np.full(window.shape, np.nan, np.float32)
     for granule in parts[number]:
         try:

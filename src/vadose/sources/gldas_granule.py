@@ -1,4 +1,4 @@
-"""A granule of GLDAS, or a subset of one: how it is laid out, and what it holds of a window."""
+"""Layout and reading of a GLDAS granule, or of a subset of one."""
 
 import re
 from collections.abc import Sequence
@@ -18,27 +18,26 @@ from vadose.sources.water import WETTEST_MODELLED, check_magnitude, factor
 from vadose.sources.window import GlobalGrid, Window
 
 GRID = GlobalGrid(4326, -180.0, 90.0, 0.25, 600, 1440)
-"""All land north of 60 S."""
+"""Grid of the product: all land north of 60 S."""
 VARIABLE = "SoilMoi0_10cm_inst"
 
 _LATITUDES = ("lat", "latitude", "y", "nav_lat")
 _LONGITUDES = ("lon", "longitude", "long", "x", "nav_lon")
 _SINCE = re.compile(r"\s*(?P<unit>second|minute|hour|day)s? since (?P<date>\d{4}-\d{2}-\d{2})[T ]?(?P<clock>[\d:.]*)")
 _SLACK = np.timedelta64(90, "m")
-"""How far a file's own time may lie from that in its name: half of what lies between two granules."""
+"""Largest difference between a file's own time and that in its name: half the interval of granules."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file holds soil moisture.
+    """Layout of soil moisture in a file.
 
     Attributes:
         placement: of its rows and columns on the grid.
-        rows, columns: numbers of the axes of the variable that latitude and longitude go along; the others are of
-            length one.
-        packing: what its numbers stand for.
-        units: as it gives them.
-        factor: what makes its numbers m3 m-3.
+        rows, columns: indices of the variable's axes of latitude and longitude; the others have length one.
+        packing: of its numbers.
+        units: as stated.
+        factor: conversion to m3 m-3.
     """
 
     placement: Placement
@@ -51,10 +50,10 @@ class Layout:
 
 @lru_cache(maxsize=1 << 16)
 def layout(granule: Granule) -> Layout:
-    """How a file holds soil moisture; its header is read once.
+    """Return the layout of soil moisture in a file; its header is read once.
 
     Raises:
-        Unfit: it is damaged, lacks the variable, or is of another grid, time or unit.
+        Unfit: it is damaged, lacks the variable, or has another grid, time or unit.
     """
     asked = f"gldas: {granule.path}"
     with reading(granule.path, "gldas") as file:
@@ -72,7 +71,7 @@ def layout(granule: Granule) -> Layout:
 
 
 def read(granule: Granule, window: Window) -> Layer:
-    """Soil moisture of a window (y, x), m3 m-3, row 0 in the north, NaN where the file has none.
+    """Return soil moisture of a window (y, x), m3 m-3, row 0 in the north, NaN where missing.
 
     Raises:
         Unfit: the file is damaged, or its numbers contradict its units.
@@ -100,7 +99,7 @@ def _variable(file: h5py.File, asked: str) -> h5py.Dataset:
     raise Unfit(
         f"no variable {VARIABLE}",
         asked,
-        f"It has no variable {VARIABLE}; it holds {', '.join(held) or 'none with two dimensions'}",
+        f"It has no variable {VARIABLE}; it has {', '.join(held) or 'none with two dimensions'}",
         "Download it with that variable",
     )
 
@@ -118,9 +117,7 @@ def _coordinate(file: h5py.File, names: Sequence[str], units: str, asked: str) -
 
 
 def _axes(moisture: h5py.Dataset, latitude: h5py.Dataset, longitude: h5py.Dataset, asked: str) -> tuple[int, int]:
-    """Return the axes that latitude and longitude go along: by their names, else by their lengths, else the last
-    two.
-    """
+    """Return the axes of latitude and longitude: by their names, else by their lengths, else the last two."""
     own = [_scales(moisture, axis) for axis in range(moisture.ndim)]
     named = [[n for n, names in enumerate(own) if names & _scales(part, 0)] for part in (latitude, longitude)]
     sized = [[n for n, size in enumerate(moisture.shape) if size == part.size] for part in (latitude, longitude)]
@@ -141,13 +138,13 @@ def _axes(moisture: h5py.Dataset, latitude: h5py.Dataset, longitude: h5py.Datase
 
 
 def _scales(variable: h5py.Dataset, axis: int) -> set[str]:
-    """Names of a variable's dimension, and of itself where it is one."""
+    """Return the names of a variable's dimension, and of the variable if it is one."""
     scales = {str(scale.name) for scale in variable.dims[axis].values()}
     return scales | ({str(variable.name)} if variable.ndim == 1 else set())
 
 
 def _check_time(file: h5py.File, granule: Granule, asked: str) -> None:
-    """Hold a file's own time against that in its name, where it tells one."""
+    """Verify a file's own time, if stated, against that in its name."""
     time = file.get("time")
     unit = _SINCE.match(text(time.attrs.get("units", ""))) if isinstance(time, h5py.Dataset) and time.size else None
     if unit is None:
@@ -162,7 +159,7 @@ def _check_time(file: h5py.File, granule: Granule, asked: str) -> None:
             "another time than its name",
             asked,
             f"Its name says {np.datetime_as_string(granule.time, 'm')}, its time is {np.datetime_as_string(own, 'm')}",
-            "Give it the name that its data centre gave it",
+            "Restore the name given by its data centre",
         )
 
 

@@ -1,4 +1,4 @@
-"""Names of granules: which files are granules of a product, and what their names say."""
+"""Names of granules."""
 
 import re
 from pathlib import Path
@@ -15,18 +15,18 @@ _ASIDE = re.compile(
     r".*\.(xml|met|json|geojson|txt|md|md5|sha\d*|png|jpe?g|gif|pdf|html?|log|csv|qa|iso|dmr|dmrpp|idx|py|sh|ya?ml|aux)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Files that data centres put beside a granule, and what users do."""
+"""Companion files of a granule, from data centres and from users."""
 _UNFINISHED = re.compile(r".*\.(part|partial|crdownload|download|tmp|aria2|filepart|incomplete)", re.I | re.DOTALL)
 _COPY = re.compile(r"\s*\(\d+\)")
-"""What browsers add to the name of a file that they save a second time."""
+"""Suffix of a file that a browser saved a second time."""
 _FAMILIES = re.compile(r"GLDAS|SMAP", re.IGNORECASE)
 
 
 def name_of(path: Path, folder: Path, naming: GranuleNaming) -> GranuleName | None:
-    """Return what the name of a file says; subset services write addresses with percent signs into it.
+    """Parse the name of a file; subset services write addresses with percent signs into it.
 
     Raises:
-        Unfit: it looks like a granule, or lies where granules do, and is not read.
+        Unfit: it looks like a granule, or is in a folder of granules, and is not read.
     """
     name = unquote(path.name)
     named = naming.read(name)
@@ -37,17 +37,17 @@ def name_of(path: Path, folder: Path, naming: GranuleNaming) -> GranuleName | No
         raise Unfit(
             "not named as a granule",
             f"{naming.source}: {path}",
-            "It looks like one of the product by its name or its folder, but its name is not that of a granule",
-            "Give it the name that its data centre gave it, or remove it",
+            "It looks like a granule of the product by its name or its folder, but its name is not valid",
+            "Restore the name given by its data centre, or remove it",
         )
     return None
 
 
 def is_data(rest: str) -> bool:
-    """Whether what follows the version in a granule's name is that of a data file, not of one that lies beside it.
+    """Return whether the end of a granule's name is that of a data file, not of a companion file.
 
     Raises:
-        Unfit: the file is of a format that is not read, or its download was not finished.
+        Unfit: the file has another format, or its download is unfinished.
     """
     ending = _COPY.sub("", re.split(r"[?&]", rest, maxsplit=1)[0])
     if _DATA.fullmatch(ending):
@@ -68,7 +68,7 @@ def instant(name: str, date: str, clock: str = "0000") -> np.datetime64:
     """Return the time in a name, from YYYYMMDD and HHMM.
 
     Raises:
-        Unfit: there is no such day or time of day.
+        Unfit: the day or the time of day does not exist.
     """
     try:
         return nanosecond(f"{date[:4]}-{date[4:6]}-{date[6:]}T{clock[:2]}:{clock[2:]}")
@@ -76,6 +76,6 @@ def instant(name: str, date: str, clock: str = "0000") -> np.datetime64:
         raise Unfit(
             "no date in its name",
             f"a file named {name}",
-            f"Its name holds no date: {date} {clock}",
+            f"Its name contains no date: {date} {clock}",
             "Rename or remove it",
         ) from error

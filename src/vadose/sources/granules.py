@@ -1,4 +1,4 @@
-"""Files that each hold the whole Earth, or a part of it, at a time: found by name, read by windows, stacked lazily."""
+"""Granules: files with a field of the Earth, or of a part of it, at a time; found by name, read lazily by windows."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ Layer = NDArray[np.float32]
 Reader = Callable[[Window], Layer]
 
 PER_CHUNK = 32
-"""Layers that are read together, in one chunk."""
+"""Number of layers that are read together, in one chunk."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Granule:
     """A file of a product.
 
     Attributes:
-        path: where it lies.
-        modified: when it was last written, ns; with the path it tells one content from another.
+        path: of the file.
+        modified: modification time, ns; with the path it identifies the content.
         stream, time, version: as in `GranuleName`.
     """
 
@@ -46,20 +46,20 @@ class Granule:
 
     @property
     def available_at(self) -> np.datetime64:
-        """When the stream publishes it, UTC."""
+        """Return the publication time of the stream, UTC."""
         return nanosecond(later(self.time, self.stream.latency_days)[()])
 
 
 @dataclass(frozen=True, eq=False)
 class GranuleIndex:
-    """What an archive holds of a product's granules, as it was when the index was made.
+    """Granules of a product in an archive, at the time of the scan.
 
     Attributes:
         folder: the archive.
-        naming: how they are found.
+        naming: recognition by file name.
         granules: of every stream and time those of its latest release, by time. Several of one stream and time are
             parts of one field, such as subsets of two regions.
-        unread: files that look like the product and are not read for what their names say.
+        unread: files of the product that are not read because of their names.
     """
 
     folder: Path
@@ -70,10 +70,10 @@ class GranuleIndex:
 
     @classmethod
     def of(cls, archive: Path | Archive, naming: GranuleNaming) -> "GranuleIndex":
-        """Take the granules of a source from the scan of an archive.
+        """Return the granules of a source from the scan of an archive.
 
         Raises:
-            VadoseError: there is no such folder.
+            VadoseError: the folder is missing.
         """
         archive = Archive.of(archive)
         found: list[Granule] = []
@@ -95,20 +95,20 @@ class GranuleIndex:
 
     @property
     def source(self) -> str:
-        """Name of the source that reads them."""
+        """Return the name of their source."""
         return self.naming.source
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
-        """All that is not read: what `unread` holds, and the granules that were asked for and found unfit."""
+        """Return all files that are not read: `unread`, and granules found to be invalid."""
         return tuple(sorted({*self.unread, *self._unfit.values()}))
 
     def leave_out(self, granule: Granule, reason: VadoseError) -> None:
-        """Read a granule no more."""
+        """Mark a granule as unreadable."""
         self._unfit[granule] = LeftOut.of(self.source, granule.path.name, relative(granule.path, self.folder), reason)
 
     def fit(self, granules: Iterable[Granule], check: Callable[[Granule], object]) -> list[Granule]:
-        """Return the granules that can be read: those of which `check` refuses none; the others are left out."""
+        """Return the valid granules, as tested by `check`; the others are left out."""
         kept = []
         for granule in granules:
             if granule in self._unfit:
@@ -121,7 +121,7 @@ class GranuleIndex:
         return kept
 
     def replaced_at(self, granules: Sequence[Granule]) -> NDArray[np.datetime64]:
-        """When a granule of a better stream for the time of each was published; NaT where there is none among them."""
+        """Return the publication time of the better stream for the time of each granule; NaT if there is none."""
         ranks = {stream: rank for rank, stream in enumerate(self.naming.streams)}
         published = {(granule.time, granule.stream): granule.available_at for granule in granules}
         never = np.datetime64("NaT", "ns")
@@ -130,20 +130,22 @@ class GranuleIndex:
         return np.array([min(times, default=never) for times in found], "datetime64[ns]")
 
     def nothing(self, area: AreaOfInterest, period: Period) -> NoDataError:
-        """Return the answer of a source that has no granule in a period: what it has instead."""
+        """Return the error of a source without granules in a period, with the periods that it has."""
         asked = f"{self.source}: no granules for {period} in '{area.name}'"
         if not self.granules:
             others = f"; {_some(self.unread)}" if self.unread else ""
             return NoDataError(
-                asked, f"Found none at all under {self.folder}{others}", "Download some, or go on without this source"
+                asked,
+                f"Found none at all under {self.folder}{others}",
+                "Download some, or continue without this source",
             )
         span = Period(self.granules[0].time, self.granules[-1].time + np.timedelta64(1, "ns"))
         unfit = [reason for granule, reason in self._unfit.items() if granule.time in period]
         if unfit:
-            return NoDataError(asked, f"Found {span}; {_some(unfit)}", "Download them again, or pass another period")
+            return NoDataError(asked, f"Found {span}; {_some(unfit)}", "Download them again, or give another period")
         if period.end <= span.start or period.start >= span.end:
-            return NoDataError(asked, f"Found {span}", "Pass a period inside it")
-        return NoDataError(asked, f"Found {span} with a gap there", "Pass another period inside it, or fill the gap")
+            return NoDataError(asked, f"Found {span}", "Give a period inside it")
+        return NoDataError(asked, f"Found {span} with a gap there", "Give another period inside it, or fill the gap")
 
 
 @contextmanager
@@ -151,7 +153,7 @@ def reading(path: Path, source: str) -> Iterator[h5py.File]:
     """Open an HDF5 or NetCDF-4 file for reading.
 
     Raises:
-        VadoseError: the file, or a part of it that is read meanwhile, is damaged; or its data lie in other files.
+        VadoseError: the file, or a part of it read within the context, is damaged; or its data are in other files.
     """
     asked = f"{source}: {path}"
     try:
@@ -165,14 +167,14 @@ def reading(path: Path, source: str) -> Iterator[h5py.File]:
 
 
 def cached_blocks(grid: GlobalGrid, window: Window, side: int, kept: Reader, read: Reader) -> Layer:
-    """Read a window (..., y, x) block by block, so that windows that share a block read it once.
+    """Read a window (..., y, x) block by block, so that windows with common blocks read them once.
 
     Args:
-        grid: that the window is of.
-        window: what is asked for.
+        grid: of the window.
+        window: to be read.
         side: of a block, in pixels.
-        kept: reads a block, or gives it again.
-        read: reads a window of more than 2 x 2 blocks, which is not worth keeping.
+        kept: returns a block, cached.
+        read: reads a window of more than 2 x 2 blocks, which is not cached.
     """
     blocks = grid.blocks(window, side)
     if len(blocks) > 4:
@@ -205,7 +207,7 @@ def _layers(read: Callable[[int], Layer], part: range) -> Layer:
 
 
 def _latest(found: Sequence[Granule]) -> tuple[Granule, ...]:
-    """Of every stream and time the granules of the latest release, by time."""
+    """Return the granules of the latest release, by stream and time."""
     newest: dict[tuple[Stream, np.datetime64], str] = {}
     for granule in found:
         key = granule.stream, granule.time

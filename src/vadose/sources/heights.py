@@ -1,4 +1,4 @@
-"""Units of elevation: metres, unless the item, the file or its vertical datum say otherwise."""
+"""Units of elevation: metres, unless the item, the file or its vertical datum states others."""
 
 from dataclasses import replace
 
@@ -16,10 +16,10 @@ _METRES = (
 
 
 def in_metres(raster: Raster) -> Raster:
-    """Return a raster of heights whose values are metres: by its stated units, else by the unit of its vertical datum.
+    """Return a raster of heights in metres: by its stated units, else by the unit of its vertical datum.
 
     Raises:
-        Unfit: the stated units are unknown, or are not those of the vertical datum.
+        Unfit: the stated units are unknown, or differ from those of the vertical datum.
     """
     stated = raster.units.strip().lower()
     factor = _METRES.get(stated, raster.height_m or 1.0)

@@ -1,4 +1,4 @@
-"""The incidence angle of a Sentinel-1 pass, from the tie points in the annotation of its product."""
+"""Incidence angle of a Sentinel-1 pass, from the tie points in the annotation of its product."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,30 +15,33 @@ _TAG = b"geolocationGridPointList"
 _TERMS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))
 """Powers of x and y in a quadratic surface."""
 _REACH = 1.05
-"""How far beyond the tie points the surface is trusted; they lie within -1..1."""
+"""Largest extrapolation of the surface beyond the tie points, which are within -1..1."""
 
 
 def tie_points(path: Path) -> NDArray[np.float64]:
-    """Tie points of an annotation file of a Sentinel-1 product (Sentinel-1 Product Specification, geolocationGrid).
+    """Return tie points of an annotation file of a Sentinel-1 product (Sentinel-1 Product Specification,
+    geolocationGrid).
 
     Returns:
         (point, 3): longitude, latitude and incidence angle, degrees.
 
     Raises:
-        VadoseError: the file is not there, or holds no whole grid.
+        VadoseError: the file is missing, or contains no complete grid.
     """
     asked = f"{path}: incidence angles of the annotation"
     try:
-        points = ElementTree.fromstring(_list_of_points(path.read_bytes()))  # noqa: S314 (the part holds no DTD)
+        points = ElementTree.fromstring(_list_of_points(path.read_bytes()))  # noqa: S314 (the part has no DTD)
         rows = [[float(point.findtext(field, "")) for field in _FIELDS] for point in points]
     except (OSError, ValueError, ElementTree.ParseError) as error:
         raise VadoseError(
-            asked, f"It holds no whole geolocationGridPointList ({error})", "Get the annotation/s1….xml of the product"
+            asked,
+            f"It contains no complete geolocationGridPointList ({error})",
+            "Get the annotation/s1….xml of the product",
         ) from error
     table = np.array(rows)
     if len(table) < 2 * len(_TERMS) or not np.isfinite(table).all() or not np.ptp(table[:, :2], axis=0).all():
         raise VadoseError(
-            asked, f"It holds {len(table)} tie points, not all apart", f"A surface needs {2 * len(_TERMS)} of them"
+            asked, f"It has {len(table)} tie points, not all distinct", f"A surface needs {2 * len(_TERMS)} of them"
         )
     return table
 
@@ -48,7 +51,7 @@ class IncidenceModel:
     """A quadratic surface of the angle over a projection, fitted to tie points by least squares.
 
     Attributes:
-        centre, half: middle and half width of the tie points, x and y in units of the projection.
+        centre, half: centre and half width of the tie points, x and y in units of the projection.
         coefficients: of the terms of x and y within -1..1, degrees.
         residual: largest distance of a tie point from the surface, degrees.
     """
@@ -81,6 +84,6 @@ class IncidenceModel:
 
 
 def _list_of_points(annotation: bytes) -> bytes:
-    """Return the one element of the annotation that is needed; to parse the whole takes several times as long."""
+    """Return the required element of the annotation; parsing all of it takes several times as long."""
     start, end = annotation.find(b"<" + _TAG), annotation.find(b"</" + _TAG + b">")
     return annotation[start : end + len(_TAG) + 3] if 0 <= start < end else b""

@@ -1,4 +1,4 @@
-"""Whether a file is the one that its item describes: size, checksum, and the grid of its pixels."""
+"""Verification of files against their item: size, checksum, and pixel grid."""
 
 import hashlib
 from functools import lru_cache
@@ -23,14 +23,14 @@ _HASHES = {
     0xB240: "blake2b",
     0xB260: "blake2s",
 }
-"""Of the multihash table what hashlib has, each at its full length."""
+"""Hash functions of the multihash table in hashlib, each at its full length."""
 
 
 def check_file(asset: Asset) -> None:
-    """Compare a file with `file:size` and `file:checksum` of its item, where it has them.
+    """Compare a file with `file:size` and `file:checksum` of its item, if stated.
 
-    A checksum costs one read of the whole file: some 0.5 s a GB with SHA-256, more with SHA3. A process computes it
-    once, again only when size or time of the file change.
+    A checksum requires reading the complete file: about 0.5 s per GB with SHA-256, more with SHA3. It is cached per
+    process, by size and time of the file.
 
     Raises:
         Unfit: they differ.
@@ -58,13 +58,13 @@ def check_file(asset: Asset) -> None:
 
 
 def check_grid(asset: Asset, shape: tuple[int, int], transform: Affine) -> Unfit | None:
-    """Compare the grid of a file with `proj:shape` and `proj:transform` of its item, where it has them.
+    """Compare the grid of a file with `proj:shape` and `proj:transform` of its item, if stated.
 
-    Pixels of the same size whose places differ by up to one pixel pass: some catalogues state centres, some corners.
-    So does a file that was cut out of the stated grid along its pixels.
+    Pixels of the same size with positions that differ by up to one pixel are accepted: some catalogues state centres,
+    some corners. So is a file cut out of the stated grid along its pixels.
 
     Returns:
-        That the file is a cut of the stated grid, if it is.
+        A remark that the file is a cut of the stated grid, if it is.
 
     Raises:
         Unfit: they differ.
@@ -73,7 +73,7 @@ def check_grid(asset: Asset, shape: tuple[int, int], transform: Affine) -> Unfit
         return Unfit(
             "file is a part of the stated grid",
             f"{asset.href}: its grid",
-            f"It holds {shape[0]} x {shape[1]} of the {asset.shape} pixels that its item states",
+            f"It has {shape[0]} x {shape[1]} of the {asset.shape} pixels that its item states",
             "Nothing need be done if you cut it",
         )
     if asset.shape is not None and asset.shape != shape:
@@ -97,7 +97,7 @@ def check_grid(asset: Asset, shape: tuple[int, int], transform: Affine) -> Unfit
 
 
 def multihash(text: str) -> tuple[str, str] | None:
-    """Name in hashlib and hexadecimal digest of a multihash; None of one that hashlib cannot check."""
+    """Return name in hashlib and hexadecimal digest of a multihash; None if hashlib cannot compute it."""
     try:
         code, digest = _varint(bytes.fromhex(text))
         length, digest = _varint(digest)
@@ -126,7 +126,7 @@ def _digest(path: str, _size: int, _modified: int, name: str) -> str:
 
 
 def _is_cut(asset: Asset, shape: tuple[int, int], transform: Affine) -> bool:
-    """Whether a file holds some of the pixels of the stated grid, and only those."""
+    """Return whether a file contains pixels of the stated grid, and only those."""
     if asset.shape is None or asset.transform is None or asset.shape == shape:
         return False
     a, _, c, _, e, f = asset.transform
@@ -142,7 +142,7 @@ def _is_cut(asset: Asset, shape: tuple[int, int], transform: Affine) -> bool:
 
 
 def _same_place(stated: tuple[float, ...], found: Affine) -> bool:
-    """Whether a transform is that of a file, in the order of the projection extension or in GDAL's."""
+    """Return whether a transform is that of a file, in the order of the projection extension or in GDAL's."""
     a, b, c, d, e, f = stated
     orders = ((a, b, c, d, e, f), (b, c, a, e, f, d))
     return any(_close(numbers, found) for numbers in orders)

@@ -1,4 +1,4 @@
-"""The STAC items in the files of an archive: one a file, collections of items, lines of items, tables of items."""
+"""STAC items in the files of an archive: single items, collections, lines of items, tables of items."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,23 +15,23 @@ Item = Mapping[str, Any]
 
 _WHOLE, _LINES = (".json", ".geojson"), (".ndjson", ".jsonl", ".geojsonl", ".ndgeojson")
 _LARGEST_BYTES = 256 * 2**20
-"""Of a JSON file: a collection of 20,000 items has some 200 MB."""
+"""Largest JSON file: a collection of 20,000 items has about 200 MB."""
 _AGAIN = "Get the file again, or remove it"
 
 
 def holds_items(file: Path) -> bool:
-    """Whether a file may hold STAC items, by the ending of its name."""
+    """Return whether a file may contain STAC items, by its suffix."""
     return file.suffix.lower() in _READERS
 
 
 def items_of(file: Path) -> list[Item]:
-    """Every STAC item in a file; none in a file that holds something else.
+    """Yield every STAC item in a file; none in a file of other content.
 
-    An item is a GeoJSON feature with assets or a `stac_version`. Items may stand alone, in a FeatureCollection or a
-    list (`.json`, `.geojson`), a line each (`.ndjson`, `.jsonl`, `.geojsonl`), or as rows of STAC GeoParquet.
+    An item is a GeoJSON feature with assets or a `stac_version`. Items may be single, in a FeatureCollection or a list
+    (`.json`, `.geojson`), one per line (`.ndjson`, `.jsonl`, `.geojsonl`), or rows of STAC GeoParquet.
 
     Raises:
-        VadoseError: it cannot be read.
+        VadoseError: it is unreadable.
     """
     return list(_READERS[file.suffix.lower()](file))
 
@@ -51,7 +51,7 @@ def _lines(file: Path) -> Iterator[Item]:
 
 
 def _starts_whole(text: bytes) -> bool:
-    """Whether the first line is an object of its own, as where each line is an item."""
+    """Return whether the first line is a complete object, as with one item per line."""
     line = text.lstrip().split(b"\n", 1)[0].rstrip()
     return line.startswith(b"{") and line.endswith(b"}")
 
@@ -115,7 +115,7 @@ def _item_of_row(row: Mapping[str, Any]) -> Item:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Return a value without the fields that only other rows of its table have."""
+    """Return a value without the null fields that other rows of its table have."""
     if isinstance(value, dict):
         return {key: _without_nulls(part) for key, part in value.items() if part is not None}
     return [_without_nulls(part) for part in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""From the records of an archive to datasets that conform: what the sources of items have in common."""
+"""Datasets of STAC items: code common to the sources of items."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ from vadose.sources.windows import join_windows
 from vadose.variables import Variable
 
 Parts = Callable[[SceneItem, AreaOfInterest], Iterable[xr.Dataset]]
-"""Gives the datasets of an item over an area, one for each native grid that the area touches."""
+"""Opens the datasets of an item over an area, one for each native grid that the area touches."""
 
 
 def open_items(
@@ -36,13 +36,13 @@ def open_items(
 
     Args:
         index: of the archive.
-        area, period: what is asked; no period for a static product.
+        area, period: requested; no period for a static product.
         parts: opens one item.
         variables: of the source.
 
     Raises:
-        NoDataError: there is none.
-        VadoseError: a file is there and cannot be read.
+        NoDataError: there are none.
+        VadoseError: an existing file is unreadable.
     """
     datasets = join_windows(
         validate_dataset(_dated(piece.assign_attrs(record.attrs), record, at), variables, index.source, record.id)
@@ -70,7 +70,7 @@ def item_files(index: Index, area: AreaOfInterest, period: Period | None) -> tup
 
 
 def _dated(part: xr.Dataset, record: SceneItem, replaced_at: np.datetime64 | None) -> xr.Dataset:
-    """Return a dataset that carries when its processing counts, where there are several of the observation."""
+    """Return a dataset with the publication times of its processing, if there are several of the observation."""
     times = {AVAILABLE_AT: record.available_at, REPLACED_AT: replaced_at}
     if "time" not in part.dims or not any(at is not None for at in times.values()):
         return part
@@ -78,20 +78,20 @@ def _dated(part: xr.Dataset, record: SceneItem, replaced_at: np.datetime64 | Non
 
 
 def open_rasters(record: SceneItem, bands: Iterable[str], *missing: float) -> dict[str, Raster]:
-    """Return the files of some bands of an item, by band; those that the item lacks are left out.
+    """Return the files of some bands of an item, by band, without missing ones.
 
     Args:
         record: with local paths.
         bands: names.
-        missing: numbers that mean missing, besides those that the item and the files name.
+        missing: fill values besides those of the item and the files.
 
     Raises:
-        VadoseError: one cannot be read.
+        VadoseError: a file is unreadable.
     """
     assets = [asset for asset in map(record.asset, bands) if asset]
     return {asset.band: Raster.open(asset, *missing) for asset in assets}
 
 
 def units_of(variables: Iterable[Variable]) -> dict[str, str]:
-    """Units by name."""
+    """Return units by name."""
     return {variable.name: variable.units for variable in variables}

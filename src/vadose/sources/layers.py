@@ -1,4 +1,4 @@
-"""From windows of raster files to datasets that are read when they are computed."""
+"""Lazy datasets from windows of raster files."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -15,16 +15,16 @@ from vadose.sources.raster import Floats, Grid
 from vadose.sources.window import Window
 
 BLOCK = 2048
-"""Side of the largest piece that is read at once, pixels."""
+"""Largest side of a block that is read at once, pixels."""
 
 Read = Callable[[Window], Floats]
-"""Gives the pixels of a window as (layer, y, x), NaN where missing."""
+"""Reads the pixels of a window as (layer, y, x), NaN where missing."""
 
 
 def lazy(read: Read, names: Sequence[str], window: Window) -> dict[str, da.Array]:
-    """Return the layers that `read` gives for a window, by name, each (1, y, x) float32.
+    """Return the layers of a window, by name, each (1, y, x) float32, read lazily by `read`.
 
-    They are read in blocks when they are computed; those computed together are read once.
+    They are read in blocks; layers that are computed together are read once.
     """
     rows, columns = _pieces(window.top, window.bottom), _pieces(window.left, window.right)
     stack = f"pixels-{uuid.uuid4().hex}"
@@ -46,7 +46,7 @@ def dataset(
     window: Window,
     time: np.datetime64 | None = None,
 ) -> xr.Dataset:
-    """Layers of a window as a dataset with coordinates and CRS.
+    """Return layers of a window as a dataset with coordinates and CRS.
 
     Args:
         layers: by name of the variable, (1, y, x).

@@ -1,4 +1,4 @@
-"""What an archive holds and vadose does not read: each file or item by name, with the reason."""
+"""Unread files and items of an archive: each by name, with the reason."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from vadose.errors import VadoseError
 
 
 class Unfit(VadoseError):
-    """An item or a file that cannot be used; the rest of the archive is read without it.
+    """An invalid item or file; the rest of the archive is read without it.
 
     Args:
-        kind: short reason, the same for all of its kind: what summaries count.
+        kind: short reason, the same for all of its kind; counted in summaries.
         asked, found, remedy: as in `VadoseError`.
     """
 
@@ -26,11 +26,11 @@ class LeftOut:
     """An item or a file of an archive that is not read.
 
     Attributes:
-        source: name of the source that would read it; empty where that is not known.
+        source: name of the source that would read it; empty if unknown.
         name: identifier of the item, or name of the file.
         kind: short reason.
-        reason: the whole message.
-        file: where it lies, relative to the archive.
+        reason: the complete message.
+        file: its path relative to the archive.
     """
 
     source: str
@@ -41,13 +41,13 @@ class LeftOut:
 
     @classmethod
     def of(cls, source: str, name: str, file: str, reason: VadoseError) -> "LeftOut":
-        """Leave out an item or a file for the reason of a refusal."""
+        """Leave out an item or a file with the reason of an error."""
         kind = reason.kind if isinstance(reason, Unfit) else "unreadable"
         return cls(source, name, kind, str(reason), file)
 
 
 def summary(left_out: Iterable[LeftOut]) -> str:
-    """Return counts by source and reason, each with the first example; empty when nothing was left out."""
+    """Return counts by source and reason, each with the first example; empty if nothing was left out."""
     entries = sorted(set(left_out))
     counts = Counter((entry.source, entry.kind) for entry in entries)
     first = {(entry.source, entry.kind): entry.name for entry in reversed(entries)}

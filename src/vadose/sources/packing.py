@@ -1,4 +1,4 @@
-"""What the numbers of an HDF5 variable stand for: packed or not, and which of them mean missing."""
+"""Packing and fill values of an HDF5 variable."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from vadose.sources.left_out import Unfit
 
 FILLED = 9000.0
-"""From here on, either way, a number means missing, whatever the file says: -9999, +9999, 1e20 and their like."""
+"""Magnitude from which a number is a fill value, whatever the file states: -9999, +9999, 1e20 and similar ones."""
 _MANY = 16
-"""Numbers from which on bounds that leave none of them are wrong."""
+"""Number of values of which valid bounds must include at least one."""
 
 
 @dataclass(frozen=True)
 class Packing:
-    """The attributes of a variable that say what its numbers stand for (CF conventions, section 8.1).
+    """Packing attributes of a variable (CF conventions, section 8.1).
 
     Attributes:
         scale, offset: a value is `number * scale + offset`.
-        missing: numbers, as they stand, that mean missing.
-        valid: least and greatest number that is valid, as they stand.
+        missing: fill values, packed.
+        valid: smallest and largest valid number, packed.
     """
 
     scale: float = 1.0
@@ -36,7 +36,7 @@ class Packing:
 
         Args:
             variable: of an open file.
-            bounds: whether those of what is valid are heeded.
+            bounds: whether the valid range is applied.
         """
         attrs = variable.attrs
         missing = {number for name in ("_FillValue", "missing_value") for number in _numbers(attrs.get(name))}
@@ -49,14 +49,14 @@ class Packing:
         return cls(scale, offset, tuple(sorted(missing)), (low, high))
 
     def physical(self, numbers: NDArray[Any], asked: str = "") -> NDArray[np.float64]:
-        """Values, NaN where missing.
+        """Unpack values, NaN where missing.
 
         Args:
-            numbers: as they stand.
+            numbers: packed.
             asked: for messages.
 
         Raises:
-            Unfit: the bounds of what is valid leave nothing of many numbers that are not missing.
+            Unfit: the valid range excludes all of many numbers that are not missing.
         """
         plain = np.asarray(numbers, np.float64)
         low, high = self.valid
@@ -70,7 +70,7 @@ class Packing:
             raise Unfit(
                 "numbers against valid range",
                 asked,
-                f"What is valid goes from {low:g} to {high:g}, its numbers from {plain[there].min():.4g} to "
+                f"The valid range is {low:g} to {high:g}, its numbers are {plain[there].min():.4g} to "
                 f"{plain[there].max():.4g}",
                 "Correct its attributes, or download it again",
             )
@@ -84,7 +84,7 @@ def text(value: Any) -> str:
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    """Return an attribute as numbers, which some files write as text; what is none is left out."""
+    """Return an attribute as numbers, which some files write as text; other text is ignored."""
     if value is None or isinstance(value, h5py.Empty):
         return ()
     found = []

@@ -1,4 +1,4 @@
-"""Where the rows and columns of a file lie on a product's grid: a file may hold a part of it, from either end."""
+"""Position of the rows and columns of a file on a product's grid: a file may contain a part of it, from either end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,19 +13,20 @@ from vadose.sources.window import GlobalGrid, Window
 Numbers = NDArray[Any]
 
 OFF_GRID = 0.05
-"""How far a coordinate may lie from the centre of a pixel, in pixels: single precision is off by a thousandth,
-longitudes of two decimals by a fiftieth, another grid by up to a half."""
+"""Largest deviation of a coordinate from a pixel centre, pixels: single precision is off by a thousandth, longitudes of
+two decimals by a fiftieth, another grid by up to a half.
+"""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Rows or columns of a file, as numbers of a grid.
+    """Rows or columns of a file, as indices of a grid.
 
     Attributes:
-        first: number of the file's first one.
-        step: 1, or -1 where they go the other way.
-        count: how many the file has.
-        size: how many the grid has.
+        first: index of the file's first one.
+        step: 1, or -1 in reverse order.
+        count: number in the file.
+        size: number in the grid.
     """
 
     first: int
@@ -35,7 +36,7 @@ class Line:
 
     @property
     def numbers(self) -> NDArray[np.intp]:
-        """The number of each; beyond the last one they go on from the first, as longitudes do."""
+        """Return the index of each; after the last one they continue with the first, as longitudes do."""
         return (self.first + self.step * np.arange(self.count)) % self.size
 
 
@@ -48,11 +49,11 @@ class Placement:
 
     @classmethod
     def whole(cls, grid: GlobalGrid) -> "Placement":
-        """Return a file that holds all of a grid, row 0 in the north."""
+        """Return the placement of a file with the complete grid, row 0 in the north."""
         return cls(Line(0, 1, grid.rows, grid.rows), Line(0, 1, grid.columns, grid.columns))
 
     def read(self, window: Window, part: Callable[[slice, slice], Numbers], empty: float) -> Numbers:
-        """Return a window of the grid, (y, x), `empty` where the file has nothing.
+        """Return a window of the grid, (y, x), `empty` where the file has no data.
 
         Args:
             window: of the grid.
@@ -71,23 +72,23 @@ class Placement:
 
 
 def line(places: Numbers, size: int, asked: str, what: str, wraps: bool = False, off_grid: float = OFF_GRID) -> Line:
-    """Rows or columns by where they lie.
+    """Return rows or columns by their positions.
 
     Args:
-        places: of each the place on the grid, 0 at the centre of its first pixel, 1 at that of the next one; NaN where
-            the file does not tell.
+        places: position of each on the grid, 0 at the centre of its first pixel, 1 at that of the next one; NaN if
+            unknown.
         size: of the grid.
-        asked: for messages.
+        asked: context of messages.
         what: "rows" or "columns", for messages.
         wraps: whether the first pixel follows the last one.
-        off_grid: how far they may lie beside the pixels.
+        off_grid: largest deviation from the pixel centres.
 
     Raises:
-        Unfit: they do not lie on the pixels of the grid, leave some out, or none is told.
+        Unfit: they are not on the pixels of the grid, leave some out, or are unknown.
     """
     known = np.flatnonzero(np.isfinite(places))
     if not known.size:
-        raise Unfit("another grid", asked, f"It does not tell where its {what} lie", _REMEDY)
+        raise Unfit("another grid", asked, f"The position of its {what} is missing", _REMEDY)
     numbers = np.round(places[known]).astype(int)
     steps = np.diff(numbers)
     if wraps:
@@ -99,8 +100,8 @@ def line(places: Numbers, size: int, asked: str, what: str, wraps: bool = False,
         raise Unfit(
             "another grid",
             asked,
-            f"Its {what} lie {each:.3g} pixels of the product apart and up to {off:.2f} beside them; those of the "
-            "product lie 1 apart and on them",
+            f"Its {what} are {each:.3g} pixels of the product apart and up to {off:.2f} off them; those of the "
+            "product are 1 apart and on them",
             _REMEDY,
         )
     first = int(numbers[0]) - step * int(known[0])

@@ -1,7 +1,7 @@
-"""Whether the numbers of an item can be what its words say: each test states both.
+"""Plausibility of an item's numbers, given its metadata; each test reports both.
 
-Each file is sampled, not read: at 512 x 512 places from its overviews, or in 16 windows of 128 x 128 pixels spread over
-it. Nothing is judged on fewer than `ENOUGH` pixels. The limits lie where no real scene comes: see each of them.
+Each file is sampled, not read: at 512 x 512 places from its overviews, or in 16 windows of 128 x 128 pixels distributed
+over it. No test uses fewer than `ENOUGH` pixels. The limits are beyond those of any real scene: see each of them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,27 +22,27 @@ from vadose.sources.window import Window
 from vadose.variables import BANDS, ELEVATION, INCIDENCE_ANGLE, VH, VV, Variable
 
 ENOUGH = 200
-"""Pixels on which a judgement needs to rest."""
+"""Smallest number of pixels of a test."""
 _PLACES, _WINDOWS, _SIDE = 512, 4, 128
 
 MOSTLY = 0.5
-"""Part of the numbers outside a variable's range that contradicts its scale or units."""
+"""Fraction of numbers outside a variable's range that contradicts its scale or units."""
 HEIGHTS_OUTSIDE = 0.01
-"""The same of heights: none on Earth lies outside -500 to 9000 m, and of decimetres or feet rarely all do."""
+"""The same for heights: none on Earth is outside -500 to 9000 m, and of decimetres or feet rarely all are."""
 DECIBEL_SHARE = 0.05
-"""Part of numbers in -60..-1 that shows decibels: power less noise is never below -0.1."""
+"""Fraction of numbers in -60..-1 that indicates decibels: power minus noise is never below -0.1."""
 AMPLITUDE_VH, AMPLITUDE_RATIO = 0.09, 10**0.45
 """Median VH above -10.5 dB while VV is less than 4.5 dB above it: rain forest has -12 and 5.5 dB, percolating snow -7
 and 6 dB, but amplitudes of vegetated ground about -9.5 and 3.3 dB."""
 NEGATIVE, NEGATIVE_SHARE = -0.02, 0.2
-"""Reflectance of clear land that one pixel in five lies below: Sen2Cor leaves dark forest at -0.01 at least, an offset
-applied twice takes 0.1 away."""
+"""Reflectance that one in five pixels of clear land is below: Sen2Cor leaves dark forest at -0.01 at least, an offset
+applied twice subtracts 0.1."""
 VEGETATION_BLUE, VEGETATION_NIR = 0.11, 0.08
-"""Median blue of vegetation above, or near infrared below: real ones are 0.01..0.08 and 0.15..0.5."""
+"""Limits of median blue of vegetation (above) and of near infrared (below): real ones are 0.01..0.08 and 0.15..0.5."""
 DARKEST = 0.012
-"""What the brightest band shows at least in its brightest hundredth: black lakes show 0.02."""
+"""Smallest reflectance of the brightest band in its brightest hundredth: black lakes have 0.02."""
 GREENER = 1.3
-"""Near infrared over blue of what is judged as vegetation at all."""
+"""Near infrared over blue above which a pixel counts as vegetation."""
 _LAND, _VEGETATION = (4, 5), (4,)
 _FILLS = (-32768.0, -32767.0, -9999.0, -999.0, 65535.0, 32767.0)
 _VARIABLES: Mapping[str, Variable] = {v.name: v for v in (VV, VH, INCIDENCE_ANGLE, ELEVATION, *BANDS)}
@@ -50,12 +50,12 @@ _VARIABLES: Mapping[str, Variable] = {v.name: v for v in (VV, VH, INCIDENCE_ANGL
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Some pixels of a band.
+    """Sampled pixels of a band.
 
     Attributes:
         values: physical; finite.
-        classes: of the scene classification at the same places; NaN where there is none.
-        raster: that they are of.
+        classes: of the scene classification at the same places; NaN if missing.
+        raster: of the pixels.
     """
 
     values: Floats
@@ -68,18 +68,18 @@ class Sample:
 
     @property
     def words(self) -> str:
-        """Scale and offset, as they are applied."""
+        """Return a description of the applied scale and offset."""
         return f"scale {self.raster.scale:g} and offset {self.raster.offset:g}"
 
 
 def check_numbers(record: SceneItem) -> None:
-    """Hold what an item says of its files against their numbers.
+    """Compare the metadata of an item with the numbers of its files.
 
     Args:
         record: with local paths.
 
     Raises:
-        Unfit: they contradict each other; both are told.
+        Unfit: they contradict each other; both are reported.
     """
     files = tuple((asset.href, _stamp(asset.href)) for asset in record.assets)
     fault = _fault(record, files)
@@ -114,7 +114,7 @@ def _samples(record: SceneItem) -> Iterator[tuple[str, Sample]]:
 
 
 def sampled(raster: Raster, classes: Raster | None = None) -> tuple[Floats, Floats]:
-    """Values of a raster at places spread over all of it, and the classes at the same places."""
+    """Return values of a raster at evenly distributed places, and the classes at the same places."""
     grid = raster.grid
     if raster.overviews or grid.height * grid.width <= _PLACES**2:
         shape = (min(grid.height, _PLACES), min(grid.width, _PLACES))
@@ -125,7 +125,7 @@ def sampled(raster: Raster, classes: Raster | None = None) -> tuple[Floats, Floa
 
 
 def _windows(grid: Grid) -> Iterator[Window]:
-    """Windows at evenly spread places, each within one block of 512 pixels."""
+    """Return windows at evenly distributed places, each within one block of 512 pixels."""
     for row in np.linspace(0, grid.height - _SIDE, _WINDOWS).astype(int) // _SIDE * _SIDE:
         for column in np.linspace(0, grid.width - _SIDE, _WINDOWS).astype(int) // _SIDE * _SIDE:
             top, left = max(int(row), 0), max(int(column), 0)
@@ -162,7 +162,7 @@ def _decibel(record: SceneItem, samples: Samples) -> Unfit | None:
             return Unfit(
                 "backscatter in decibels",
                 f"sentinel1: item '{record.id}', {samples[band].raster.path.name}",
-                f"{share:.0%} of {values.size} numbers lie between -60 and -1 (median {np.median(values):.3g}): they "
+                f"{share:.0%} of {values.size} numbers are between -60 and -1 (median {np.median(values):.3g}): they "
                 "are decibels (dB), while linear power, which is read, is above 0",
                 "Convert the raster to linear power, 10 ** (dB / 10)",
             )
@@ -182,7 +182,7 @@ def _amplitude(record: SceneItem, samples: Samples) -> Unfit | None:
         "backscatter as amplitude",
         f"sentinel1: item '{record.id}'",
         f"Median VV is {vv:.3f} and VH {vh:.3f}; read as linear power that is {10 * np.log10(vv):.1f} and "
-        f"{10 * np.log10(vh):.1f} dB, brighter and closer than ground is: they are amplitudes, the roots of power",
+        f"{10 * np.log10(vh):.1f} dB, brighter and closer than real ones: they are amplitudes, the roots of power",
         "Convert the rasters to linear power, amplitude ** 2",
     )
 
@@ -198,7 +198,7 @@ def _outside(record: SceneItem, samples: Samples) -> Unfit | None:
             return Unfit(
                 "numbers outside the range",
                 f"{record.product}: item '{record.id}', {sample.raster.path.name}",
-                f"{share:.0%} of {values.size} values lie outside {low:g}..{high:g} {_VARIABLES[band].units} (median "
+                f"{share:.0%} of {values.size} values are outside {low:g}..{high:g} {_VARIABLES[band].units} (median "
                 f"{np.median(values):.4g}) with {sample.words}",
                 "Correct scale, offset or units in the item, or convert the file",
             )
@@ -216,7 +216,7 @@ def _negative(record: SceneItem, samples: Samples) -> Unfit | None:
                 sample,
                 "negative reflectance",
                 f"{share:.0%} of {land.size} clear pixels of land are below {NEGATIVE} (median {np.median(land):.3f})",
-                "If its numbers were shifted already, say earthsearch:boa_offset_applied true in its properties",
+                "If its numbers were shifted already, set earthsearch:boa_offset_applied to true in its properties",
             )
     return None
 
@@ -230,7 +230,7 @@ def _not_shifted(record: SceneItem, samples: Samples) -> Unfit | None:
             record,
             samples["B02"],
             "reflectance too high",
-            f"The median blue of {blue.size} pixels of vegetation is {np.median(blue):.3f}; plants show 0.01 to 0.08",
+            f"The median blue of {blue.size} pixels of vegetation is {np.median(blue):.3f}; plants have 0.01 to 0.08",
             "Correct processing baseline, offset or scale in the item",
         )
     if np.median(nir) < VEGETATION_NIR:
@@ -238,7 +238,7 @@ def _not_shifted(record: SceneItem, samples: Samples) -> Unfit | None:
             record,
             samples["B08"],
             "reflectance too low",
-            f"The median near infrared of {nir.size} pixels of vegetation is {np.median(nir):.4f}; plants show more",
+            f"The median near infrared of {nir.size} pixels of vegetation is {np.median(nir):.4f}; plants have more",
             "Correct scale and offset in the item",
         )
     return None

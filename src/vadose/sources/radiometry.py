@@ -1,9 +1,9 @@
-"""From the numbers that Sentinel-2 stores to reflectance: the processing baseline and the offset that came with it.
+"""Conversion of Sentinel-2's stored numbers to reflectance: processing baseline and its offset.
 
-From processing baseline 04.00 on, numbers are stored 1000 higher so that negative reflectance can be told from missing:
+From processing baseline 04.00 on, numbers are stored 1000 higher, so that negative reflectance differs from missing:
 reflectance = (DN - 1000) / 10000; before, DN / 10000 (Sentinel-2 Products Specification, RADIO_ADD_OFFSET and
-BOA_ADD_OFFSET). Neither the date of the observation nor that of the catalogue decides it: older observations were
-processed again.
+BOA_ADD_OFFSET). Neither the date of the observation nor that of the catalogue determines it: older observations were
+reprocessed.
 """
 
 import re
@@ -27,7 +27,7 @@ _SHIFTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 
 
 def baseline_of(name: str, properties: Mapping[str, Any]) -> str | None:
-    """Return processing baseline of an item as "05.10": from its properties, else from its own name or the
+    """Return the processing baseline of an item as "05.10": from its properties, else from its own name or the
     product's.
     """
     for key in _BASELINES:
@@ -40,21 +40,21 @@ def baseline_of(name: str, properties: Mapping[str, Any]) -> str | None:
 
 
 def product_names(properties: Mapping[str, Any]) -> list[str]:
-    """Names of the product from which an item was made."""
+    """Return the names of the product from which an item was made."""
     return [str(properties[key]) for key in _NAMES if properties.get(key)]
 
 
 def offset_of(stated: float | None, baseline: str | None, properties: Mapping[str, Any], asked: str) -> float:
-    """Return what to add to `DN * scale`.
+    """Return the offset of `DN * scale`.
 
-    A catalogue that says that it has shifted the numbers already is believed, and the offset that it repeats beside
-    them is not applied again. Otherwise the baseline decides, and an offset that the item states must agree with it.
+    If a catalogue states that it has shifted the numbers already, an offset repeated beside them is not applied again.
+    Otherwise the baseline determines it, and an offset stated in the item must agree.
 
     Args:
-        stated: offset in the item; None where it states none.
-        baseline: of the processing; None where it is not known.
+        stated: offset in the item; None if not stated.
+        baseline: of the processing; None if unknown.
         properties: of the item.
-        asked: what a refusal begins with.
+        asked: context of the error.
 
     Raises:
         VadoseError: neither baseline nor offset is known, or they contradict each other.
@@ -64,7 +64,7 @@ def offset_of(stated: float | None, baseline: str | None, properties: Mapping[st
     if baseline is None and stated is None:
         raise VadoseError(
             asked,
-            "It says neither its processing baseline nor an offset, so its numbers may be 1000 too high",
+            "Neither its processing baseline nor an offset is stated, so its numbers may be 1000 too high",
             "Add s2:processing_baseline to its properties",
         )
     if baseline is None:
@@ -74,6 +74,6 @@ def offset_of(stated: float | None, baseline: str | None, properties: Mapping[st
         raise VadoseError(
             asked,
             f"It states the offset {stated:g}, and the processing baseline {baseline}, which has {offset:g}",
-            "Correct the one that is wrong, or say earthsearch:boa_offset_applied if the numbers were shifted already",
+            "Correct the one that is wrong, or set earthsearch:boa_offset_applied if the numbers were shifted already",
         )
     return offset

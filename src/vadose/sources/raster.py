@@ -1,4 +1,4 @@
-"""Raster files read in windows: the header when opened, the pixels when they are asked for."""
+"""Raster files read by windows: the header at opening, the pixels on request."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,9 +24,9 @@ from vadose.sources.records import Asset
 from vadose.sources.window import Window
 
 MARGIN = 3
-"""Pixels read beyond an area on every side, so that interpolation at its edge has its neighbours."""
+"""Margin of pixels around an area, the neighbours for interpolation at its edge."""
 EDGE_DEGREES = 0.05
-"""Longest straight piece of an area's outline when it is carried into another projection."""
+"""Longest straight segment of an area's boundary before it is transformed to another projection."""
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.float64]
@@ -34,7 +34,7 @@ Places = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid of a raster file: rows and columns parallel to the axes of its projection.
+    """Grid of a raster file: rows and columns parallel to the axes of its projection.
 
     Attributes:
         crs: as WKT.
@@ -48,7 +48,7 @@ class Grid:
     width: int
 
     def window(self, area: AreaOfInterest) -> Window | None:
-        """Return the pixels under an area and a margin around them; None when the area does not touch the grid."""
+        """Return the pixels under an area and a margin around them; None if the area does not touch the grid."""
         extent = extent_in(area, self.crs)
         if extent is None:
             return None
@@ -66,25 +66,25 @@ class Grid:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """West, south, east, north in units of the projection."""
+        """Return west, south, east, north in units of the projection."""
         a, _, c, _, e, f = self.transform[:6]
         x, y = (c, c + a * self.width), (f, f + e * self.height)
         return min(x), min(y), max(x), max(y)
 
     def column(self, x: Places) -> Places:
-        """Columns at x, counted from the left edge of the grid."""
+        """Return columns at x, counted from the left edge of the grid."""
         return np.asarray((x - self.transform.c) / self.transform.a)
 
     def row(self, y: Places) -> Places:
-        """Rows at y, counted from the first edge of the grid."""
+        """Return rows at y, counted from the first edge of the grid."""
         return np.asarray((y - self.transform.f) / self.transform.e)
 
     def x(self, window: Window) -> Places:
-        """Coordinates of the centres of a window's columns."""
+        """Return coordinates of the centres of a window's columns."""
         return np.asarray(self.transform.c + self.transform.a * (np.arange(window.left, window.right) + 0.5))
 
     def y(self, window: Window) -> Places:
-        """Coordinates of the centres of a window's rows."""
+        """Return coordinates of the centres of a window's rows."""
         return np.asarray(self.transform.f + self.transform.e * (np.arange(window.top, window.bottom) + 0.5))
 
 
@@ -95,12 +95,12 @@ class Raster:
     Attributes:
         path: of the file.
         grid: of its pixels.
-        tag: the number that means missing, by the file itself; None where it names none.
-        missing: other numbers that mean missing.
+        tag: fill value stated in the file; None if not stated.
+        missing: other fill values.
         scale, offset: from the file's numbers to physical values.
-        units: of the values, as the item or else the file states them; empty where neither does.
-        height_m: length of the unit of heights of the file's CRS, m; None where it has no heights.
-        overviews: whether the file holds coarser copies of its pixels.
+        units: of the values, stated in the item or else in the file; empty if not stated.
+        height_m: unit of heights of the file's CRS, m; None without heights.
+        overviews: whether the file has overviews.
     """
 
     path: Path
@@ -119,13 +119,12 @@ class Raster:
 
         Args:
             asset: with a local path.
-            missing: numbers that mean missing, besides those that the asset and the file name.
+            missing: fill values besides those of the asset and the file.
 
-        Scale and offset are the asset's where it states them, else those of the file's own tags: never both.
+        Scale and offset are the asset's if stated, else those of the file's own tags: never both.
 
         Raises:
-            VadoseError: it cannot be read, has no CRS, is rotated, holds several bands, or its tags contradict the
-                asset.
+            VadoseError: it is unreadable, has no CRS, is rotated, has several bands, or its tags contradict the asset.
         """
         path = Path(asset.href)
         with _opened(path) as file:
@@ -142,7 +141,7 @@ class Raster:
             )
         if bands != 1 or transform.b or transform.d:
             raise VadoseError(
-                asked, "It holds several bands, or is rotated", "Give one file a band, its rows west to east"
+                asked, "It has several bands, or is rotated", "Give one file per band, its rows west to east"
             )
         missing = missing if asset.nodata is None else (*missing, asset.nodata)
         wkt = crs.to_wkt()
@@ -153,14 +152,14 @@ class Raster:
         """Return the physical values of a window, (y, x), NaN where missing.
 
         Raises:
-            VadoseError: the file is gone or truncated.
+            VadoseError: the file is missing or truncated.
         """
         with _opened(self.path) as file:
             return self._physical(file.read(1, window=((window.top, window.bottom), (window.left, window.right))))
 
     def thinned(self, shape: tuple[int, int]) -> Floats:
-        """Return the physical values of the whole file at `shape` evenly spread places, from its overviews where it has
-        them.
+        """Return the physical values of the whole file at `shape` evenly distributed places, from its overviews if it
+        has any.
 
         Raises:
             VadoseError: as `read`.
@@ -175,17 +174,20 @@ class Raster:
         return np.where(absent, np.float32(np.nan), values)
 
     def layer(self, window: Window) -> Floats:
-        """As `read`, with a leading axis of one layer: (1, y, x)."""
+        """Return values as `read`, with a leading axis of one layer: (1, y, x)."""
         return self.read(window)[np.newaxis]
 
     def nearest(self, grid: Grid, window: Window) -> Floats:
-        """Return the values of the pixels that hold the pixel centres of a window of another grid, NaN beyond this one.
+        """Return the values of the pixels that contain the pixel centres of a window of another grid, NaN outside this
+        one.
 
         Raises:
             VadoseError: the grids have different CRS, or as `read`.
         """
         if grid.crs != self.grid.crs:
-            raise VadoseError(f"{self.path}: reading it", "Its CRS is not that of the other bands", "Mend the item")
+            raise VadoseError(
+                f"{self.path}: reading it", "Its CRS differs from that of the other bands", "Correct the item"
+            )
         columns = np.floor(self.grid.column(grid.x(window))).astype(int)
         rows = np.floor(self.grid.row(grid.y(window))).astype(int)
         inside = np.ix_((rows >= 0) & (rows < self.grid.height), (columns >= 0) & (columns < self.grid.width))
@@ -198,7 +200,7 @@ class Raster:
 
 
 def by_grid(rasters: Mapping[str, Raster]) -> dict[Grid, dict[str, Raster]]:
-    """Rasters by name, those on the same grid together."""
+    """Group rasters by name with the same grid."""
     groups: dict[Grid, dict[str, Raster]] = {}
     for name, raster in rasters.items():
         groups.setdefault(raster.grid, {})[name] = raster
@@ -207,7 +209,7 @@ def by_grid(rasters: Mapping[str, Raster]) -> dict[Grid, dict[str, Raster]]:
 
 @lru_cache(maxsize=256)
 def extent_in(area: AreaOfInterest, crs: str) -> tuple[float, float, float, float] | None:
-    """Return west, south, east and north of an area in a projection; None where it has no place there."""
+    """Return west, south, east and north of an area in a projection; None if it has no place there."""
     edge = shapely.get_coordinates(shapely.segmentize(area.geometry, EDGE_DEGREES))
     x, y = (np.asarray(axis) for axis in from_lonlat_to(crs).transform(*edge.T))
     known = np.isfinite(x) & np.isfinite(y)
@@ -218,21 +220,21 @@ def extent_in(area: AreaOfInterest, crs: str) -> tuple[float, float, float, floa
 
 @lru_cache(maxsize=256)
 def from_lonlat_to(crs: str) -> Transformer:
-    """Return transformer from longitude and latitude to a projection given as WKT.
+    """Return the transformer from longitude and latitude to a projection given as WKT.
 
     Raises:
-        VadoseError: no way leads there, as to a local grid.
+        VadoseError: it cannot be transformed, such as a local grid.
     """
     try:
         return Transformer.from_crs(4326, crs, always_xy=True)
     except ProjError as error:
         raise VadoseError(
-            f"raster: the CRS {crs}", f"No way leads to it ({error})", "Give the file a CRS on Earth"
+            f"raster: the CRS {crs}", f"It cannot be transformed to ({error})", "Give the file a CRS on Earth"
         ) from error
 
 
 def _scaling(asset: Asset, scale: float, offset: float) -> tuple[float, float]:
-    """Scale and offset of a file: the asset's word where it has one, else the file's tags; applied once.
+    """Return scale and offset of a file: the asset's if stated, else the file's tags; applied once.
 
     An offset beside the same scale is not compared: of reflectance, tags are as often wrong as items; numbers decide.
     """
@@ -258,5 +260,5 @@ def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
             yield file
     except (RasterioError, OSError) as error:
         raise VadoseError(
-            f"{path}: reading it", f"It is no whole {driver} file ({error})", "Get the file again"
+            f"{path}: reading it", f"It is not a complete {driver} file ({error})", "Get the file again"
         ) from error

@@ -1,4 +1,4 @@
-"""One scan of an archive: what each of its files is to the sources, found once and shared by all of them."""
+"""Scan of an archive: items and granules of its files, found once and shared by all sources."""
 
 import os
 import time
@@ -20,12 +20,12 @@ from vadose.sources.left_out import Unfit
 from vadose.sources.stac import SOURCE_OF, parse, product_of, source_of_item
 
 _SETTLED_NS = 2 * 10**9
-"""A file that changed so shortly before it was read may change again without another time of modification."""
+"""Nanoseconds after a change within which a file may change again without another modification time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """A folder of products, scanned when first asked; sources that are opened in one `Archive` share the scan.
+    """A folder of products, scanned at the first request; sources that are opened in one `Archive` share the scan.
 
     Attributes:
         folder: absolute.
@@ -35,25 +35,25 @@ class Archive:
 
     @classmethod
     def of(cls, archive: "StrPath | Archive") -> "Archive":
-        """Take an archive, or the one in a folder.
+        """Return an archive, or the one in a folder.
 
         Raises:
-            VadoseError: there is no such folder.
+            VadoseError: the folder is missing.
         """
         if isinstance(archive, Archive):
             return archive
-        folder = Path(os.path.abspath(archive))  # noqa: PTH100 (links stay as they are, unlike with resolve)
+        folder = Path(os.path.abspath(archive))  # noqa: PTH100 (keeps links, unlike resolve)
         if not folder.is_dir():
             raise VadoseError(f"archive: {archive}", "There is no such folder", "Give the folder of the archive")
         return cls(folder)
 
     def items(self) -> Iterator[tuple[Path, FoundItem]]:
-        """Items, and files that should hold some and cannot be read, in the order of the walk."""
+        """Return items, and unreadable files that should contain some, in the order of the walk."""
         for place, file in self._scanned[0].items():
             yield from ((self.folder / place, item) for item in file.items)
 
     def granules(self, source: str) -> Iterator[tuple[Path, int, FoundGranule]]:
-        """Granules of a source with their times of modification (ns), and files that look like one and are not read."""
+        """Return granules of a source with their modification times (ns), and similar files that are not read."""
         for place, file in self._scanned[0].items():
             for granule in file.granules:
                 if granule.source == source:
@@ -61,12 +61,12 @@ class Archive:
 
     @property
     def skipped(self) -> tuple[tuple[Path, str], ...]:
-        """Folders that cannot be listed, pipes, sockets and devices, with the reason."""
+        """Return unlistable folders, pipes, sockets and devices, with the reason."""
         return self._scanned[1]
 
     @cached_property
     def _scanned(self) -> tuple[Mapping[str, File], tuple[tuple[Path, str], ...]]:
-        """Files that are something to a source, by their path in the archive; unchanged ones are not read again."""
+        """Return the files of sources, by their path in the archive; unchanged ones are not read again."""
         settled = time.time_ns() - _SETTLED_NS
         held = kept_scan.read(self.folder)
         namings = tuple(spec.granules for spec in source_specs() if spec.granules)
@@ -84,7 +84,7 @@ class Archive:
 
 
 def _look(path: Path, folder: Path, namings: tuple[GranuleNaming, ...], settled: int) -> File | None:
-    """Return what a file is to the sources; None where it is nothing to any."""
+    """Return the role of a file for the sources; None without one."""
     granules = tuple(found for naming in namings if (found := _granule(path, folder, naming)))
     if not granules and not holds_items(path):
         return None
@@ -109,7 +109,7 @@ def _granule(path: Path, folder: Path, naming: GranuleNaming) -> FoundGranule | 
 
 
 def _items(path: Path) -> tuple[tuple[FoundItem, ...], bool]:
-    """Return the items of a file, and whether it could be read."""
+    """Return the items of a file, and whether it was readable."""
     try:
         return tuple(map(_found, items_of(path))), True
     except VadoseError as reason:

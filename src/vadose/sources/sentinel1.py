@@ -35,15 +35,15 @@ from vadose.variables import (
 )
 
 BANDS = (VV.name, VH.name, INCIDENCE_ANGLE.name)
-"""Rasters that an item may have."""
+"""Possible rasters of an item."""
 
 
 @dataclass(frozen=True)
 class Sentinel1:
-    """The Sentinel-1 RTC items in an archive, found when first asked.
+    """The Sentinel-1 RTC items in an archive, found at the first request.
 
-    The incidence angle is the item's own raster where it has one (the angle on the terrain, in the collection
-    sentinel1-rtc-aws), else that on the ellipsoid from the annotation of the product; with neither there is none.
+    The incidence angle is the item's own raster if it has one (the angle on the terrain, in the collection
+    sentinel1-rtc-aws), else that on the ellipsoid from the annotation of the product, if there is one.
 
     Attributes:
         archive: folder of the items.
@@ -55,28 +55,28 @@ class Sentinel1:
 
     @cached_property
     def index(self) -> Index:
-        """What the archive holds."""
+        """Return the items of the archive."""
         return Index.of(self.archive, SENTINEL1_RTC)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         """Return the passes over an area in a period: vv and vh in linear power, incidence_angle in degrees.
 
         Raises:
-            NoDataError: there is none.
-            VadoseError: a file is there and cannot be read.
+            NoDataError: there are none.
+            VadoseError: an existing file is unreadable.
         """
         return open_items(self.index, area, period, _parts, self.variables)
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
-        """Items that `open` reads."""
+        """Return the items that `open` reads."""
         return item_files(self.index, area, period)
 
     def passes(self, area: AreaOfInterest, period: Period) -> NDArray[np.datetime64]:
-        """Return the times of what `open` gives, each once, in order; many times faster, as only headers are read.
+        """Return the times of `open`, each once, in order; many times faster, as only headers are read.
 
         Raises:
-            NoDataError: there is none.
-            VadoseError: a file is there and cannot be read.
+            NoDataError: there are none.
+            VadoseError: an existing file is unreadable.
         """
         found = {record.time for record in self.index.find(area, period) if _touches(record, area)}
         if not found:
@@ -85,7 +85,7 @@ class Sentinel1:
 
 
 def _touches(record: SceneItem, area: AreaOfInterest) -> bool:
-    """Whether a raster of an item has a pixel in an area; mostly the first one tells."""
+    """Return whether a raster of an item has a pixel in an area; mostly the first one suffices."""
     return any(raster.grid.window(area) for band in BANDS for raster in open_rasters(record, (band,)).values())
 
 

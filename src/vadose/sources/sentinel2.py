@@ -1,4 +1,4 @@
-"""Sentinel-2 reflectance, where the ground was seen."""
+"""Sentinel-2 reflectance of clear pixels."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from vadose.variables import BANDS, Variable
 
 NODATA, SATURATED = 0.0, 65535.0
 VALID_SCL = (2, 4, 5, 6, 7)
-"""Classes of the scene classification that are kept: dark, vegetation, bare, water, unclassified.
+"""Accepted classes of the scene classification: dark, vegetation, bare, water, unclassified.
 
 Left out: no data (0), saturated or defective (1), cloud shadow (3), clouds (8, 9), cirrus (10), snow (11).
 """
@@ -34,12 +34,12 @@ Left out: no data (0), saturated or defective (1), cloud shadow (3), clouds (8, 
 
 @dataclass(frozen=True)
 class Sentinel2:
-    """The Sentinel-2 items in an archive, found when first asked.
+    """The Sentinel-2 items in an archive, found at the first request.
 
     Attributes:
         archive: folder of the items.
-        product: "sentinel-2-l2a", reflectance of the surface, or "sentinel-2-l1c", of the top of the atmosphere, which
-            has no scene classification and so shows the clouds.
+        product: "sentinel-2-l2a", reflectance of the surface, or "sentinel-2-l1c", of the top of the atmosphere,
+            without a scene classification and therefore with clouds.
     """
 
     archive: Path | Archive
@@ -49,22 +49,22 @@ class Sentinel2:
 
     @cached_property
     def index(self) -> Index:
-        """What the archive holds."""
+        """Return the items of the archive."""
         return Index.of(self.archive, self.product)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         """Return the scenes over an area in a period, one dataset for each resolution of each item.
 
-        A pixel that was not seen, or not seen by one of the bands of its dataset, is NaN in all of them.
+        A pixel that was not observed in one of the bands of its dataset is NaN in all of them.
 
         Raises:
-            NoDataError: there is none.
-            VadoseError: a file is there and cannot be read.
+            NoDataError: there are none.
+            VadoseError: an existing file is unreadable.
         """
         return open_items(self.index, area, period, _parts, self.variables)
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
-        """Items that `open` reads."""
+        """Return the items that `open` reads."""
         return item_files(self.index, area, period)
 
 
@@ -80,7 +80,7 @@ def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
 
 
 def _seen(bands: tuple[Raster, ...], classes: Raster | None, window: Window) -> Floats:
-    """Reflectance of bands on one grid, (band, y, x), NaN in all where the ground was not seen by all."""
+    """Return reflectance of bands on one grid, (band, y, x), NaN in all where not all observed the ground."""
     values = np.stack([band.read(window) for band in bands])
     seen = np.isfinite(values).all(axis=0)
     if classes:

@@ -40,16 +40,16 @@ _BLOCK = 32
 class Smap:
     """SMAP L3 soil moisture on EASE-Grid 2.0, a source.
 
-    File names are looked up once. Small windows are read in blocks of 32 x 32 pixels, and the latest 8192 blocks
-    (22 years of one place) are kept, by all instances of a process together: at most 134 MB. Neighbouring areas thus
-    open no file twice. Of larger windows the last one read is kept.
+    File names are scanned once. Small windows are read in blocks of 32 x 32 pixels, and the latest 8192 blocks (22
+    years of one place) are cached, for all instances of a process together: at most 134 MB. Thus neighbouring areas
+    open no file twice. Of larger windows the last one is cached.
 
     Attributes:
-        archive: folder that holds the granules, or folders with them.
+        archive: folder with the granules, or with subfolders of them.
         quality: "recommended" keeps the retrievals that the product recommends (bit 0 of retrieval_qual_flag is 0),
             "retrieved" keeps them all.
-        grid: the product; "auto" is, day by day, 9 km where the archive has a granule of it, and 36 km otherwise.
-        reads: soil moisture; or whether the ground was flagged as frozen or under snow, whatever the quality.
+        grid: the product; "auto" is, day by day, 9 km if the archive has a granule of it, and 36 km otherwise.
+        reads: soil moisture; or whether the ground was flagged as frozen or under snow, of any quality.
     """
 
     archive: Path | Archive
@@ -59,26 +59,26 @@ class Smap:
 
     @property
     def name(self) -> str:
-        """The name of the source."""
+        """Return the name of the source."""
         return "smap" if self.reads == SMAP else "smap_surface"
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """Soil moisture alone, or its flags alone."""
+        """Return soil moisture alone, or its flags alone."""
         return (self.reads,)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """Return what the overpasses of a period saw, over the box of each part of an area and two pixels around it.
+        """Return the observations of the overpasses of a period, over the box of each part of an area and two pixels
+        around it.
 
-        One dataset for each product that has a day of the period. The time of a pixel is its own tb_time_seconds,
-        rounded up to a half hour, so that no value is given for a moment before it was observed; where the file does
-        not tell it, 06:00 or 18:00 local solar time at the pixel, on the UTC day of the granule, rounded likewise. An
-        overpass that crosses a half hour thus has two times, each with the pixels of its own. What a pixel holds, and
-        when, depends on neither the area nor the period. To know the times, the window of every granule is read at
-        once; the values are lazy.
+        One dataset for each product with a day of the period. The time of a pixel is its own tb_time_seconds, rounded
+        up to a half hour, so that no value is given for a time before its observation; without it, 06:00 or 18:00 local
+        solar time at the pixel, on the UTC day of the granule, rounded likewise. An overpass that crosses a half hour
+        thus has two times, each with its own pixels. Value and time of a pixel depend on neither the area nor the
+        period. For the times, the window of every granule is read at once; the values are lazy.
 
         Raises:
-            NoDataError: no granule that can be read lies in the period, or none has a valid value there.
+            NoDataError: no readable granule is in the period, or none has a valid value there.
         """
         chosen = self._chosen(area, period, _SmapReader.times)
         found = [self._dataset(product, look, fit, period) for product, look, fit in chosen]
@@ -88,7 +88,7 @@ class Smap:
         return datasets
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
-        """Granules that `open` reads, those of the days beside the period included."""
+        """Return the granules that `open` reads, including those of the days around the period."""
         granules = [one for _, _, fit in self._chosen(area, period, None) for one in fit]
         return tuple(
             SourceFile(
@@ -105,11 +105,11 @@ class Smap:
     def _chosen(
         self, area: AreaOfInterest, period: Period, read: Callable[["_SmapReader", Granule], object] | None
     ) -> Iterator[tuple[Product, "_SmapReader", list[Granule]]]:
-        """Yield the granules of each product that may hold observations of a period, of every day those of one product.
+        """Yield the granules of each product with possible observations of a period, of every day those of one product.
 
         Args:
-            area, period: what is asked.
-            read: refuses a granule that cannot be read; without it only those are opened that another could replace.
+            area, period: requested.
+            read: refuses an unreadable granule; by default only those are opened that another could replace.
         """
         near = {product: self._near(product, period) for product in self._products}
         taken: set[np.datetime64] = set()
@@ -130,21 +130,21 @@ class Smap:
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
-        """What the archive holds of the product and is not read, with the reasons."""
+        """Return the files of the product that are not read, with the reasons."""
         return self.index.left_out
 
     @cached_property
     def index(self) -> GranuleIndex:
-        """What the archive holds."""
+        """Return the granules of the archive."""
         return GranuleIndex.of(self.archive, _NAMING)
 
     @property
     def _products(self) -> tuple[Product, ...]:
-        """The products that are read, the one that is preferred first."""
+        """Return the products to be read, the preferred one first."""
         return tuple(PRODUCTS.values()) if self.grid == "auto" else (PRODUCTS[self.grid],)
 
     def _near(self, product: Product, period: Period) -> list[Granule]:
-        """Return the granules of a product that may hold observations of a period."""
+        """Return the granules of a product with possible observations of a period."""
         mine = (granule for granule in self.index.granules if granule.stream == product.stream)
         return [granule for granule in mine if _overlaps(granule, period, SPILL)]
 
@@ -171,18 +171,18 @@ class Smap:
         return NoDataError(
             f"smap: a valid value for {period} in '{area.name}'",
             f"Found none in {len(inside)} granules (quality: {self.quality})",
-            "Pass a longer period, or go on without this source",
+            "Give a longer period, or continue without this source",
         )
 
 
 @dataclass(frozen=True, eq=False)
 class _SmapReader:
-    """What is read of each granule.
+    """Reading of each granule.
 
     Attributes:
         grid: of the product.
-        window: pixels that are given.
-        near: which of them lie near a part of the area, (y, x); the others stay empty, such as those between the two
+        window: pixels to be returned.
+        near: which of them are near a part of the area, (y, x); the others remain empty, such as those between the two
             parts of an area on both sides of the antimeridian.
         quality: as in `Smap`.
         reads: as in `Smap`.
@@ -203,20 +203,20 @@ class _SmapReader:
         return cls(grid, window, near, quality, reads)
 
     def times(self, granule: Granule) -> NDArray[np.datetime64]:
-        """Return the times at which a granule holds a valid value, ascending."""
+        """Return the times at which a granule has a valid value, ascending."""
         values, minutes = np.moveaxis(self._day(granule), 1, 0)
         found = np.unique(minutes[np.isfinite(values) & self.near])
         return granule.time + found.astype("timedelta64[m]")
 
     def covered_by(self, granule: Granule) -> bool:
-        """Whether a granule, which may be a subset, holds a part of the window."""
+        """Return whether a granule, possibly a subset, contains a part of the window."""
         place = placement(granule, self.grid)
         rows, columns = place.rows.numbers, place.columns.numbers
         inside = (rows >= self.window.top) & (rows < self.window.bottom)
         return bool(inside.any() and ((columns >= self.window.left) & (columns < self.window.right)).any())
 
     def dataset(self, seen: dict[np.datetime64, list[Granule]]) -> xr.Dataset:
-        """Return what is read at each time, of the granules that hold it."""
+        """Return the values at each time, from the granules that contain it."""
         times = sorted(seen)
         values = stacked(partial(self._layer, [(time, seen[time]) for time in times]), len(times), self.window.shape)
         dataset: xr.Dataset = xr.Dataset(
@@ -230,7 +230,7 @@ class _SmapReader:
         return dataset
 
     def _layer(self, seen: Sequence[tuple[np.datetime64, list[Granule]]], index: int) -> Layer:
-        """Return what was seen at one time; of two values for a pixel the one of the later group or granule."""
+        """Return the values at one time; of two values for a pixel that of the later group or granule."""
         time, granules = seen[index]
         layer = np.full(self.window.shape, np.nan, np.float32)
         for granule in granules:
@@ -241,21 +241,21 @@ class _SmapReader:
         return layer
 
     def _day(self, granule: Granule) -> Layer:
-        """Return what a granule holds of the window: see `read`."""
+        """Return the values of a granule in the window: see `read`."""
         key = (granule, self.grid, self.quality)
         return cached_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(_last, *key))
 
 
 def smap_surface(archive: Path | Archive) -> Smap:
-    """Where SMAP found the ground frozen or under snow, a source."""
+    """Frozen ground and snow in SMAP's surface flags, a source."""
     return Smap(archive, reads=FROZEN)
 
 
 def read_name(name: str) -> GranuleName | None:
-    """Return what the name of a file says, be it a whole granule, a subset, or the address of one.
+    """Parse the name of a file: a complete granule, a subset, or an address of one.
 
     Raises:
-        Unfit: it is that of another product of SMAP, or holds no date.
+        Unfit: it belongs to another product of SMAP, or has no date.
     """
     match = _NAME.search(name)
     if match is not None:

@@ -1,4 +1,4 @@
-"""A day of SMAP L3: the two EASE-Grid 2.0 products, and what a granule holds of a window of them."""
+"""A daily granule of SMAP L3: the two EASE-Grid 2.0 products, and the reading of a window."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +25,7 @@ class Product:
     """One of the two products.
 
     Attributes:
-        stream: its line of production.
+        stream: its processing stream.
         grid: its pixels.
     """
 
@@ -37,51 +37,54 @@ _STEP_9KM = 9008.055210146
 _CORNER = (-17367530.4451615, 7314540.8306386)
 
 LATENCY_DAYS = 50 / 24
-"""Level 3 within 50 hours (SMAP Handbook, JPL 400-1567, 2014)."""
+"""Latency of level 3: within 50 hours (SMAP Handbook, JPL 400-1567, 2014)."""
 PRODUCTS = {
     "9km": Product(Stream("SPL3SMP_E", LATENCY_DAYS), GlobalGrid(6933, *_CORNER, _STEP_9KM, 1624, 3856)),
     "36km": Product(Stream("SPL3SMP", LATENCY_DAYS), GlobalGrid(6933, *_CORNER, 4 * _STEP_9KM, 406, 964)),
 }
-"""By size of pixel; EASE-Grid 2.0, global (Brodzik et al. 2012, doi 10.3390/ijgi1010032)."""
+"""Products by pixel size; EASE-Grid 2.0, global (Brodzik et al. 2012, doi 10.3390/ijgi1010032)."""
 
 _GROUPS = (
     ("Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data"),
     ("Soil_Moisture_Retrieval_Data_PM",),
 )
-"""Of the morning, with the only group of the first releases; of the evening."""
+"""Groups of the morning, with the only group of the first releases, and of the evening."""
 
 _LEAST = np.float32(0.02)
 """Smallest retrieval. The files' valid_max of 0.5 is not applied: retrievals reach the porosity, which exceeds it."""
 _NOT_RECOMMENDED, _FLAG_FILL = 1, 65534
 _FROZEN = 32 | 64 | 128 | 256
-"""Bits of surface_flag: snow or ice, that which lasts, ground frozen by the radiometer, by the model's temperature."""
+"""Bits of surface_flag: snow or ice, permanent snow or ice, ground frozen by the radiometer, by the model's
+temperature.
+"""
 SURFACE = "surface"
 _OFF_GRID = 0.25
-"""How far a pixel may lie beside those of the grid, in pixels: latitudes of two decimals are off by a sixteenth."""
+"""Largest deviation of a pixel from the grid, pixels: latitudes of two decimals are off by a sixteenth."""
 _ELSEWHEN = 3 * 86400
-"""Seconds from the start of its day from which on all of a granule's times belong to another one: its name is wrong."""
+"""Seconds from the start of its day from which all of a granule's times belong to another one: its name is wrong."""
 _NO_TIME, _LIFETIME = -9999.0, 3e9
-"""What means no time in tb_time_seconds; and seconds beyond which a time is none, a hundred years."""
+"""Fill values of tb_time_seconds; and largest valid time, seconds: a hundred years."""
 _J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
 
 DAY = np.timedelta64(24, "h")
 SPILL = np.timedelta64(2, "h")
-"""How far beyond its day a granule may hold observations: its first and last half-orbits cross midnight."""
+"""Overlap of a granule with the days around it: its first and last half-orbits cross midnight."""
 _STEP = 1800
-"""Seconds to whose multiples times are rounded up. Two half-orbits that meet are 98 minutes apart, hence never share
-one; a half-orbit takes 49 minutes, hence seldom crosses one within a few hundred kilometres."""
+"""Interval to whose multiples times are rounded up, seconds. Two half-orbits that meet are 98 minutes apart and never
+share one; a half-orbit takes 49 minutes and rarely crosses one within a few hundred kilometres.
+"""
 _LOCAL_SOLAR_HOURS = (6.0, 18.0)
 
 
 @dataclass(frozen=True)
 class Group:
-    """One overpass of a granule: its variables by name, be they in a group or named with its name in front.
+    """One overpass of a granule: its variables by name, in a group or with its name as a prefix.
 
     Attributes:
         name: of the group.
-        held: the group of the file that holds the variables.
-        front: what stands before their names in it.
-        asked: for messages.
+        held: the group of the file with the variables.
+        front: prefix of their names in it.
+        asked: context of messages.
         placement: of their rows and columns.
     """
 
@@ -92,15 +95,15 @@ class Group:
     placement: Placement
 
     def get(self, name: str) -> h5py.Dataset | None:
-        """Return a variable; most releases give the evening's ones the suffix `_pm`."""
+        """Return a variable; in most releases the evening's ones have the suffix `_pm`."""
         found = (self.held.get(f"{self.front}{name}{suffix}") for suffix in ("", "_pm"))
         return next((part for part in found if isinstance(part, h5py.Dataset)), None)
 
     def variable(self, name: str) -> h5py.Dataset:
-        """Return a variable that must be there.
+        """Return a required variable.
 
         Raises:
-            Unfit: it is not.
+            Unfit: it is missing.
         """
         found = self.get(name)
         if found is None:
@@ -109,10 +112,10 @@ class Group:
         return found
 
     def read(self, variable: h5py.Dataset, window: Window, empty: float) -> Numbers:
-        """Return a window of a variable as its numbers stand, `empty` where the file has nothing.
+        """Return a window of a variable, packed, `empty` where the file has no data.
 
         Raises:
-            Unfit: it is of another shape than the file's coordinates.
+            Unfit: its shape differs from the file's coordinates.
         """
         rows, columns = self.placement.rows.count, self.placement.columns.count
         if variable.shape != (rows, columns):
@@ -126,7 +129,7 @@ class Group:
 
 
 def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> Layer:
-    """Return what a day holds of a window.
+    """Return the content of a day in a window.
 
     Args:
         granule: the file.
@@ -136,12 +139,11 @@ def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> La
 
     Returns:
         (overpass, field, y, x): the morning's overpass and the evening's; soil moisture, m3 m-3, or 1 where the ground
-        is flagged as frozen or under snow and 0 elsewhere, NaN where there is nothing, and the time of acquisition
-        there, minutes since the start of the day (UTC), rounded up to a half hour. Both depend on the
-        pixel alone, not on the window.
+        is flagged as frozen or under snow and 0 elsewhere, NaN where missing, and the acquisition time there, minutes
+        since the start of the day (UTC), rounded up to a half hour. Both depend on the pixel alone, not on the window.
 
     Raises:
-        Unfit: the file is damaged, lacks a group or a variable, is of another grid, day or unit, or its numbers
+        Unfit: the file is damaged, lacks a group or a variable, has another grid, day or unit, or its numbers
             contradict its units.
     """
     place = placement(granule, grid)
@@ -152,10 +154,10 @@ def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> La
 
 @lru_cache(maxsize=1 << 14)
 def placement(granule: Granule, grid: GlobalGrid) -> Placement:
-    """Where the rows and columns of a granule, or of a subset of one, lie on the grid of its product.
+    """Return the position of the rows and columns of a granule, or of a subset of one, on the grid of its product.
 
     Raises:
-        Unfit: the file is damaged, holds no group with soil moisture, or lies on another grid.
+        Unfit: the file is damaged, has no group with soil moisture, or has another grid.
     """
     whole = Placement.whole(grid)
     with reading(granule.path, "smap") as file:
@@ -180,10 +182,10 @@ def placement(granule: Granule, grid: GlobalGrid) -> Placement:
 
 
 def _groups(file: h5py.File, granule: Granule, place: Placement) -> list[Group | None]:
-    """Return the overpass of the morning and that of the evening; None where there is none.
+    """Return the overpass of the morning and that of the evening; None if missing.
 
     Raises:
-        Unfit: there is neither.
+        Unfit: both are missing.
     """
     found = []
     for names in _GROUPS:
@@ -193,17 +195,17 @@ def _groups(file: h5py.File, granule: Granule, place: Placement) -> list[Group |
         raise Unfit(
             "no group with soil moisture",
             f"smap: {granule.path}",
-            f"It holds the groups {sorted(file)}, none with soil moisture",
+            f"It has the groups {sorted(file)}, none with soil moisture",
             f"Use files with {_GROUPS[0][0]} and {_GROUPS[1][0]}",
         )
     return found
 
 
 def _where(file: h5py.File, group: str) -> tuple[h5py.Group, str] | None:
-    """Return the group of a file that holds the variables of an overpass, and what stands before their names in it.
+    """Return the group of a file with the variables of an overpass, and the prefix of their names in it.
 
-    OPeNDAP writes no groups, but their names before those of the variables. Variables are opened when they are read:
-    to open all of them takes longer than to read the few that are needed.
+    OPeNDAP writes no groups, but their names before the variables'. Variables are opened on reading: opening all of
+    them takes longer than reading the few required ones.
     """
     inside = file.get(group)
     if isinstance(inside, h5py.Group):
@@ -214,11 +216,11 @@ def _where(file: h5py.File, group: str) -> tuple[h5py.Group, str] | None:
 
 
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Where the rows lie on a grid, and where the columns do; NaN where that is not told."""
+"""Positions of the rows on a grid, and of the columns; NaN if unknown."""
 
 
 def _by_index(group: Group) -> Places | None:
-    """By the numbers of the product's grid, which it gives where it saw something."""
+    """Return positions by the product's grid indices, which exist where it observed something."""
     parts = [group.get(name) for name in ("EASE_row_index", "EASE_column_index")]
     if any(part is None or part.ndim != 2 for part in parts):
         return None
@@ -229,7 +231,7 @@ def _by_index(group: Group) -> Places | None:
 
 
 def _by_metres(group: Group, file: h5py.File, grid: GlobalGrid) -> Places | None:
-    """By coordinates of the projection along each axis."""
+    """Return positions by coordinates of the projection along each axis."""
     parts = [file.get(name) if (part := group.get(name)) is None else part for name in ("y", "x")]
     if any(not isinstance(part, h5py.Dataset) or part.ndim != 1 for part in parts):
         return None
@@ -238,7 +240,7 @@ def _by_metres(group: Group, file: h5py.File, grid: GlobalGrid) -> Places | None
 
 
 def _by_degrees(group: Group, grid: GlobalGrid) -> Places | None:
-    """By the latitude and longitude of each pixel."""
+    """Return positions by the latitude and longitude of each pixel."""
     parts = [group.get(name) for name in ("latitude", "longitude")]
     if any(part is None or part.ndim != 2 for part in parts):
         return None
@@ -251,7 +253,7 @@ def _by_degrees(group: Group, grid: GlobalGrid) -> Places | None:
 
 
 def _middle(numbers: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Return the median along an axis, NaN where nothing is told."""
+    """Return the median along an axis, NaN without values."""
     known = np.isfinite(numbers).any(axis=axis)
     found = np.full(known.shape, np.nan)
     found[known] = np.nanmedian(numbers[known] if axis == 1 else numbers[:, known], axis=axis)
@@ -261,7 +263,7 @@ def _middle(numbers: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 def _overpass(
     group: Group | None, number: int, granule: Granule, grid: GlobalGrid, quality: str, window: Window
 ) -> Layer:
-    """Soil moisture or flags, and minutes, of one group, (field, y, x); NaN where there is no group."""
+    """Return soil moisture or flags, and minutes, of one group, (field, y, x); NaN without a group."""
     found = np.full((2, *window.shape), np.nan, np.float32)
     if group is None:
         return found
@@ -274,7 +276,7 @@ def _overpass(
 
 
 def _moisture(group: Group, quality: str, window: Window) -> tuple[Numbers, NDArray[np.bool_]]:
-    """Soil moisture, and where it counts."""
+    """Return soil moisture, and where it is valid."""
     moisture = group.variable("soil_moisture")
     units = text(moisture.attrs.get("units", "none"))
     times = factor(units, group.asked, layer=False)
@@ -289,7 +291,7 @@ def _moisture(group: Group, quality: str, window: Window) -> tuple[Numbers, NDAr
 
 
 def _frozen(group: Group, window: Window) -> tuple[Numbers, NDArray[np.bool_]]:
-    """Whether the ground is flagged as frozen or under snow, and where an overpass told."""
+    """Return whether the ground is flagged as frozen or under snow, and where an overpass observed it."""
     surface = group.get("surface_flag")
     if surface is None:
         return np.full(window.shape, np.nan), np.zeros(window.shape, bool)
@@ -298,7 +300,7 @@ def _frozen(group: Group, window: Window) -> tuple[Numbers, NDArray[np.bool_]]:
 
 
 def _flags(group: Group, variable: h5py.Dataset, window: Window) -> NDArray[np.int64]:
-    """Bits; the fill value where there is none, as where a subset that went through decimals has NaN."""
+    """Return bits; the fill value where missing, as in a subset that was converted to decimals, with NaN."""
     flags = np.asarray(group.read(variable, window, _FLAG_FILL), np.float64)
     there = np.isfinite(flags) & (flags >= 0)
     return np.where(there, flags, _FLAG_FILL).astype(np.int64)
@@ -307,12 +309,12 @@ def _flags(group: Group, variable: h5py.Dataset, window: Window) -> NDArray[np.i
 def _seconds(
     group: Group, number: int, granule: Granule, grid: GlobalGrid, window: Window, valid: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Time of acquisition, seconds since the start of the day: as told, or by the local sun where it is not.
+    """Return the acquisition time, seconds since the start of the day: as stated, or by the local sun.
 
-    A time that does not belong to the granule's day counts as not told.
+    A time that does not belong to the granule's day counts as missing.
 
     Raises:
-        Unfit: all times that are told belong to a day that is not near.
+        Unfit: all stated times belong to a distant day.
     """
     lon = (np.arange(window.left, window.right) + 0.5) / grid.columns * 360 - 180
     by_sun = np.broadcast_to((_LOCAL_SOLAR_HOURS[number] - lon / 15) % 24 * 3600, window.shape)
@@ -329,8 +331,8 @@ def _seconds(
         raise Unfit(
             "another day than its name",
             group.asked,
-            f"Its name says {np.datetime_as_string(granule.time, 'D')}, its pixels were seen on "
+            f"Its name says {np.datetime_as_string(granule.time, 'D')}, its pixels were observed on "
             f"{np.datetime_as_string(seen, 'D')}",
-            "Give it the name that its data centre gave it",
+            "Restore the name given by its data centre",
         )
     return np.where(known, seconds, by_sun)

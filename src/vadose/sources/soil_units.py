@@ -1,7 +1,7 @@
 """Units of soil maps, by their numbers: SoilGrids' own whole numbers, or copies in other units.
 
-Sand, silt and clay are together all of the fine earth, so their sum says whether they are g kg-1 (1000), per cent (100)
-or fractions (1). Bulk density lies in a decade, so its power of ten follows from its magnitude.
+Sand, silt and clay sum to all of the fine earth, so their sum identifies g kg-1 (1000), per cent (100) or fractions
+(1). Bulk density is within a decade, so its power of ten follows from its magnitude.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,14 @@ from vadose.sources.left_out import Unfit
 from vadose.sources.raster import Floats, Places
 
 ENOUGH = 50
-"""Pixels on which a judgement needs to rest."""
+"""Smallest number of pixels of a test."""
 WHOLES = {1000.0: "g kg-1", 100.0: "per cent", 1.0: "fractions"}
 NEAR, OFTEN = 0.1, 0.2
-"""How far a sum may be from the whole, and the part of the pixels that may be farther: each map is predicted alone."""
+"""Largest deviation of a sum from the whole, and fraction of pixels that may exceed it: each map is predicted
+separately.
+"""
 DECADE = (230.0, 2300.0)
-"""Bulk density of mineral and organic soils, kg m-3."""
+"""Range of bulk density of mineral and organic soils, kg m-3."""
 _TEXTURE_UNITS = {
     "%": 0.01,
     "percent": 0.01,
@@ -30,15 +32,15 @@ _TEXTURE_UNITS = {
 
 
 def texture_factor(maps: Mapping[str, Floats], units: Mapping[str, str], asked: str) -> float | None:
-    """Return what the numbers of texture maps are multiplied with to be kg kg-1; None on too few pixels to judge.
+    """Return the factor of texture maps to kg kg-1; None with too few pixels.
 
     Args:
-        maps: numbers of sand, silt and clay, of those that there are, at the same places, by name.
-        units: that the files state, by name.
-        asked: what an error begins with.
+        maps: numbers of the available ones of sand, silt and clay, at the same places, by name.
+        units: stated in the files, by name.
+        asked: context of the error.
 
     Raises:
-        Unfit: three maps do not sum to one whole, one or two leave their units open, or stated units differ.
+        Unfit: three maps do not sum to one whole, one or two are ambiguous, or stated units differ.
     """
     together = np.stack([values.astype(np.float64) for values in maps.values()])
     together = together[:, np.isfinite(together).all(axis=0)]
@@ -71,9 +73,9 @@ def texture_factor(maps: Mapping[str, Floats], units: Mapping[str, str], asked: 
 
 
 def density_factor(values: Floats, asked: str) -> float | None:
-    """Return what the numbers of a bulk density map are multiplied with to be kg m-3; None on too few pixels to judge.
+    """Return the factor of a bulk density map to kg m-3; None with too few pixels.
 
-    Whole numbers are SoilGrids' cg cm-3 wherever that gives a density of soil; others follow from the magnitude.
+    Whole numbers are SoilGrids' cg cm-3 if that gives a density of soil; others follow from the magnitude.
 
     Raises:
         Unfit: no power of ten gives a density of soil.
@@ -104,8 +106,8 @@ def _whole_of(total: Places) -> float | None:
 
 
 def _whole_of_some(together: Places, total: Places, factors: set[float]) -> float | None:
-    """Return the whole of one or two maps: by what they state, else of numbers that only g kg-1 or only fractions
-    reach.
+    """Return the whole of one or two maps: by the stated units, else by numbers that only g kg-1 or only fractions can
+    have.
     """
     greatest = float(np.percentile(total, 99))
     if len(factors) == 1:

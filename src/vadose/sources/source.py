@@ -1,4 +1,4 @@
-"""What every source is, and the form in which every source gives its data."""
+"""Interface of sources, and the standard form of their datasets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from vadose.grid import AreaOfInterest, Period, nanoseconds
 from vadose.variables import Variable
 
 AVAILABLE_AT, REPLACED_AT = "available_at", "replaced_at"
-"""Coordinates along the times of a dataset: when the product of each was published, and when a better one of the same
-observation was. NaT: it has the latency of its source, and no better one was; as without them."""
+"""Coordinates along the times of a dataset: publication of the product of each, and of a better one of the same
+observation. NaT, as without them: the latency of the source, and no better product.
+"""
 
 
 def times_or_never(times: Iterable[np.datetime64 | None]) -> NDArray[np.datetime64]:
@@ -26,8 +27,9 @@ def times_or_never(times: Iterable[np.datetime64 | None]) -> NDArray[np.datetime
 
 
 ITEMS = "items"
-"""Coordinate along the times of a dataset that is made of several files: the names of those of each time, a line each;
-a dataset without it is made of its attribute `item`."""
+"""Coordinate along the times of a dataset from several files: the file names of each time, one per line; a dataset
+without it comes from its attribute `item`.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ class SourceFile:
 
     Attributes:
         name: of the item or of the file.
-        size: bytes; 0 of what is not there.
-        time: of the observation; None for a source that does not change.
+        size: bytes; 0 if missing.
+        time: of the observation; None for a static source.
         first, last: span of its observations; the time itself if None.
-        available_at, replaced_at: as the coordinates of a dataset; None where they are not known.
+        available_at, replaced_at: as the coordinates of a dataset; None if unknown.
     """
 
     name: str
@@ -52,64 +54,64 @@ class SourceFile:
 
 
 class Source(Protocol):
-    """Where data come from: one product, read on its own grid."""
+    """Interface of a source: one product, read on its own grid."""
 
     @property
     def name(self) -> str:
-        """What stores, flags and messages call it."""
+        """Return the name in stores, flags and messages."""
         ...
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """What it observes."""
+        """Return the observed variables."""
         ...
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """Everything observed over an area in a period: one dataset for each native grid of each item.
+        """Return all observations over an area in a period: one dataset for each native grid of each item.
 
-        Each dataset is lazy and conforms: see `validate_dataset`. A static source disregards the period.
+        Each dataset is lazy and valid: see `validate_dataset`. A static source ignores the period.
 
         Raises:
-            NoDataError: nothing lies in that area and period; the message says what does.
-            VadoseError: a file is there and cannot be read.
+            NoDataError: there are no data in that area and period; the message names the available ones.
+            VadoseError: an existing file is unreadable.
         """
         ...
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
-        """Return what `open` reads for an area and a period; as much of it is opened as the choice takes."""
+        """Return the files that `open` reads for an area and a period; few of them are opened."""
         ...
 
 
 def size_of(path: Path) -> int:
-    """Size of a file, bytes; 0 where there is none."""
+    """Return the size of a file, bytes; 0 if missing."""
     try:
         return path.stat().st_size if path.is_file() else 0
-    except OSError:  # a name too long, links in circles
+    except OSError:  # a name too long, or circular links
         return 0
 
 
 def validate_dataset(dataset: xr.Dataset, variables: tuple[Variable, ...], source: str, item: str) -> xr.Dataset:
-    """Bring an opened product to the one form that fusion reads, or refuse it.
+    """Convert an opened product to the standard form for fusion, or refuse it.
 
-    The form: variables of `variables` alone, float32, with their units and NaN where nothing was observed; dimensions
+    The form: only variables among `variables`, float32, with their units and NaN where nothing was observed; dimensions
     (time, y, x), or (y, x) for a static product; x ascending, y descending, evenly spaced pixel centres in the
-    dataset's CRS (`.rio.crs`); time ascending, datetime64[ns], UTC; attributes `source` and `item`. A product whose
-    latency is not that of its source (`registry.LATENCY_DAYS`) carries the coordinates `available_at`, `replaced_at`.
+    dataset's CRS (`.rio.crs`); time ascending, datetime64[ns], UTC; attributes `source` and `item`. A product with
+    another latency than its source (`registry.LATENCY_DAYS`) has the coordinates `available_at`, `replaced_at`.
 
     Args:
         dataset: with a `units` attribute on every variable, and a CRS.
-        variables: those the dataset may hold; it may hold fewer, when its grid carries only some bands.
+        variables: possible variables; there may be fewer, if the grid has only some bands.
         source: name of the source.
-        item: what the dataset was read from, for provenance.
+        item: provenance of the dataset.
 
     Raises:
-        VadoseError: unknown variable, wrong units, no CRS, uneven or repeated coordinates.
+        VadoseError: a variable is unknown, its units are wrong, there is no CRS, or coordinates are uneven or repeated.
     """
     asked = f"{source}: {item}"
     known = {variable.name: variable for variable in variables}
     if not dataset.data_vars or set(dataset.data_vars) - set(known):
         raise VadoseError(
-            asked, f"It holds {sorted(map(str, dataset.data_vars))}", f"Name variables among {sorted(known)}"
+            asked, f"Its variables are {sorted(map(str, dataset.data_vars))}", f"Name variables among {sorted(known)}"
         )
     if dataset.rio.crs is None:
         raise VadoseError(asked, "It has no coordinate reference system", "Write the CRS into the file")
@@ -137,7 +139,7 @@ def _ordered(dataset: xr.Dataset, asked: str) -> xr.Dataset:
         if not dataset.indexes["time"].is_monotonic_increasing:
             dataset = dataset.sortby("time")
         if dataset.indexes["time"].has_duplicates:
-            raise VadoseError(asked, "It holds the same time twice", "Remove one of the two")
+            raise VadoseError(asked, "It contains a time twice", "Remove one of the two")
     return dataset
 
 

@@ -1,4 +1,4 @@
-"""Water in the soil in the units of files, and whether the numbers are in them."""
+"""Units of soil moisture in files, and their verification by the numbers."""
 
 import re
 
@@ -8,28 +8,28 @@ from numpy.typing import NDArray
 from vadose.sources.left_out import Unfit
 
 LAYER_KG_M2 = 100.0
-"""Mass of a layer of water of 0.1 m: what 1 m3 m-3 of the uppermost 10 cm would weigh."""
+"""Mass of water in a layer of 0.1 m at 1 m3 m-3."""
 _MASS = re.compile(r"(kg(/|\.| )?m-?2|kg/m2|mm)")
 _VOLUME = re.compile(r"(m3(/|\.| )?m-?3|cm3(/|\.| )?cm-?3)")
 _PERCENT = re.compile(r"(%|percent|percent \(?(vol|volume)\)?|vol ?%|% ?vol)")
 
 DRIEST = 0.01
-"""Drier than any soil, m3 m-3: residual water is .02 in Noah and in SMAP's retrievals."""
+"""Smallest plausible soil moisture, m3 m-3: residual water is .02 in Noah and in SMAP's retrievals."""
 WETTEST_MODELLED, WETTEST = 0.6, 1.0
-"""Wetter than any soil, m3 m-3: Noah's pores are .476 at most (2.0 to 47.6 kg m-2 over the whole Earth); of what is
-retrieved, which may be peat or flooded, what is more than water alone."""
+"""Largest plausible soil moisture, m3 m-3: pores of Noah are at most .476 (2.0 to 47.6 kg m-2 over the whole Earth); of
+retrievals, which may be of peat or flooded soil, more than pure water."""
 
 
 def factor(units: str, asked: str, layer: bool) -> float:
-    """Return what numbers are multiplied with to be m3 m-3.
+    """Return the factor of numbers to m3 m-3.
 
     Args:
-        units: as the file gives them, in any usual spelling.
-        asked: for messages.
-        layer: whether they may be a mass of water in the uppermost 10 cm.
+        units: of the file, in any usual spelling.
+        asked: context of messages.
+        layer: whether they may be a mass of water in the top 10 cm.
 
     Raises:
-        Unfit: they are none of soil moisture.
+        Unfit: they are not units of soil moisture.
     """
     plain = re.sub(r"\*\*|\^", "", units.lower()).replace("per cent", "percent").strip()
     plain = re.sub(r"\s*/\s*", "/", plain)
@@ -46,17 +46,17 @@ def factor(units: str, asked: str, layer: bool) -> float:
 def check_magnitude(
     numbers: NDArray[np.floating], times: float, units: str, asked: str, wettest: float = WETTEST
 ) -> None:
-    """Hold numbers against their units.
+    """Verify numbers against their units.
 
     Args:
-        numbers: of the file, those that are valid.
-        times: what makes them m3 m-3 by their units.
-        units: as the file gives them.
-        asked: for messages.
-        wettest: what half of them may not exceed, m3 m-3.
+        numbers: valid numbers of the file.
+        times: factor to m3 m-3 by their units.
+        units: of the file.
+        asked: context of messages.
+        wettest: limit of their median, m3 m-3.
 
     Raises:
-        Unfit: by their units they are drier than any soil, all of them, or half of them wetter than any.
+        Unfit: by their units all are drier than any soil, or half of them wetter than any.
     """
     if not numbers.size:
         return
@@ -67,6 +67,6 @@ def check_magnitude(
         "numbers against units",
         asked,
         f"Its units are {units}, its numbers go from {low:.4g} to {high:.4g} (median {middle:.4g}), which would be "
-        f"{low * times:.4g} to {high * times:.4g} m3 m-3 in the uppermost 10 cm; soils hold {DRIEST:g} to {wettest:g}",
+        f"{low * times:.4g} to {high * times:.4g} m3 m-3 in the top 10 cm; soils have {DRIEST:g} to {wettest:g}",
         "Correct its units, or download it again",
     )

@@ -1,4 +1,4 @@
-"""Regular grids of the whole Earth, and the windows that are read of them."""
+"""Regular grids of the whole Earth, and windows of them."""
 
 from dataclasses import dataclass
 from math import floor
@@ -21,16 +21,16 @@ class Window:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of rows and columns."""
+        """Return the number of rows and columns."""
         return self.bottom - self.top, self.right - self.left
 
     def shared(self, other: "Window") -> "Window":
-        """Return the rows and columns that two windows have in common."""
+        """Return the common rows and columns of two windows."""
         rows = max(self.top, other.top), min(self.bottom, other.bottom)
         return Window(*rows, max(self.left, other.left), min(self.right, other.right))
 
     def within(self, outer: "Window") -> tuple[slice, slice]:
-        """Rows and columns of this window in an array of `outer`, which holds it."""
+        """Return rows and columns of this window in an array of `outer`, which contains it."""
         rows = slice(self.top - outer.top, self.bottom - outer.top)
         return rows, slice(self.left - outer.left, self.right - outer.left)
 
@@ -54,18 +54,18 @@ class GlobalGrid:
     columns: int
 
     def pixel_of(self, lon: float, lat: float) -> tuple[int, int]:
-        """Row and column of the pixel that holds a place; beyond the grid they lie outside its size."""
+        """Return row and column of the pixel that contains a place; beyond the grid they are outside its size."""
         x, y = from_lonlat(self.epsg).transform(lon, lat)
         column = floor((x - self.west) / self.step)
         return floor((self.north - y) / self.step), min(column, self.columns - 1)
 
     def window(self, area: AreaOfInterest, margin: int, source: str) -> Window:
-        """Return the pixels that hold the bounds of an area, and `margin` more on every side where there are as many.
+        """Return the pixels that contain the bounds of an area, and `margin` more on every side within the grid.
 
-        An area on both sides of the antimeridian has a window across the whole width.
+        An area on both sides of the antimeridian has a window over the whole width.
 
         Raises:
-            NoDataError: the area lies beyond the grid; the message names `source`.
+            NoDataError: the area is beyond the grid; the message names `source`.
         """
         west, south, east, north = area.geometry.bounds
         top, left = self.pixel_of(west, north)
@@ -74,7 +74,7 @@ class GlobalGrid:
             raise NoDataError(
                 f"{source}: '{area.name}'",
                 f"It spans {south:g}..{north:g} N, where the product ends",
-                f"Choose another area, or go on without {source}",
+                f"Choose another area, or continue without {source}",
             )
         return Window(
             max(top - margin, 0),
@@ -84,7 +84,7 @@ class GlobalGrid:
         )
 
     def blocks(self, window: Window, side: int) -> list[Window]:
-        """Return the blocks of `side` x `side` pixels, counted from pixel 0, that hold a window together."""
+        """Return the blocks of `side` x `side` pixels, counted from pixel 0, that together contain a window."""
         return [
             Window(top, min(top + side, self.rows), left, min(left + side, self.columns))
             for top in range(window.top // side * side, window.bottom, side)
@@ -92,7 +92,7 @@ class GlobalGrid:
         ]
 
     def centres(self, window: Window) -> dict[str, NDArray[np.floating]]:
-        """Coordinates y (descending) and x (ascending) of the pixel centres of a window."""
+        """Return coordinates y (descending) and x (ascending) of the pixel centres of a window."""
         return {
             "y": self.north - (np.arange(window.top, window.bottom) + 0.5) * self.step,
             "x": self.west + (np.arange(window.left, window.right) + 0.5) * self.step,

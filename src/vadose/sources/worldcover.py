@@ -34,7 +34,7 @@ NODATA = 0.0
 
 @dataclass(frozen=True)
 class WorldCover:
-    """The land cover maps in an archive, found when first asked.
+    """The land cover maps in an archive, found at the first request.
 
     Attributes:
         archive: folder of the items.
@@ -46,21 +46,20 @@ class WorldCover:
 
     @cached_property
     def index(self) -> Index:
-        """What the archive holds."""
+        """Return the items of the archive."""
         return Index.of(self.archive, WORLDCOVER)
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:  # noqa: ARG002 (one map for all times)
-        """Return the maps over an area, the latest edition first, whatever the period: 1 where a pixel is of a class,
-        or 0.
+        """Return the maps over an area, the latest edition first, for any period: 1 where a pixel is of a class, or 0.
 
         Raises:
-            NoDataError: there is none.
-            VadoseError: a file is there and cannot be read.
+            NoDataError: there are none.
+            VadoseError: an existing file is unreadable.
         """
         return open_items(self.index, area, None, _parts, self.variables)[::-1]
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (the same at all times)
-        """Items that `open` reads."""
+        """Return the items that `open` reads."""
         return item_files(self.index, area, None)
 
 
@@ -73,7 +72,7 @@ def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
 
 
 def _shown(raster: Raster, window: Window) -> Floats:
-    """Where the pixels of a window are of each class, (class, y, x)."""
+    """Return where the pixels of a window are of each class, (class, y, x)."""
     cover = raster.read(window)
     there = np.stack([cover == number for number in CLASSES.values()]).astype(np.float32)
     return np.where(np.isfinite(cover), there, np.float32(np.nan))
