@@ -305,7 +305,7 @@ def test_a_full_disk_is_told_and_what_is_done_stays(number, ground, tmp_path, mo
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 def test_the_map_is_the_same_whoever_does_the_tiles(scheduler, ground, first, tmp_path):
-    make_map(request(ground, tmp_path / "map"), quiet, crew=Executor(scheduler, 2))
+    make_map(request(ground, tmp_path / "map"), quiet, executor=Executor(scheduler, 2))
     assert contents(tmp_path / "map") == contents(first)
 
 
@@ -315,7 +315,7 @@ def test_a_scheduler_that_does_not_answer_is_refused(ground, tmp_path, monkeypat
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(VadoseError, match="does not respond"):
-        make_map(request(ground, tmp_path / "map"), quiet, crew=Executor(address))
+        make_map(request(ground, tmp_path / "map"), quiet, executor=Executor(address))
 
 
 @pytest.mark.parametrize("junk", [b"\xff" * 4096, b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 64, b""])

@@ -65,7 +65,7 @@ def mapped(ground: Path, out: Path, crew: Executor | None = None) -> list[tuple[
     told: list[tuple[int, int]] = []
     asked = (ground / "run", ground / "archive", small_map.AREA, "2021-06-08/2021-06-10", out)
     request = MapRequest(*asked, formats=("cog", "zarr"), pictures=False)
-    make_map(request, lambda done, total, _: told.append((done, total)), crew=crew or Executor())
+    make_map(request, lambda done, total, _: told.append((done, total)), executor=crew or Executor())
     return told
 
 

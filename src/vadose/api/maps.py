@@ -72,10 +72,10 @@ def make_map(
         VadoseError: the run, the area or the time is missing, or `out` contains another map.
         TilesFailed: some tiles failed; a repeated call resumes.
     """
-    crew = Executor(scheduler, workers, device)
+    executor = Executor(scheduler, workers, device)
     if archive is not None:
         request = _request(model, archive, area, time, out, every, as_of, formats, pictures, allow_unread)
-        return _make_map(request, progress, truth, crew, echo)
+        return _make_map(request, progress, truth, executor, echo)
     run = model.run if isinstance(model, TrainedModel) else model
     with fetched(
         run,
@@ -92,7 +92,7 @@ def make_map(
         for line in report.lines() if report else ():
             echo(line)
         request = _request(model, held, area, time, out, every, as_of, formats, pictures, allow_unread)
-        return _make_map(request, progress, truth, crew, echo)
+        return _make_map(request, progress, truth, executor, echo)
 
 
 def estimate_map_cost(

@@ -55,7 +55,7 @@ class FeatureBuilder:
 
     Attributes:
         tile, needs, windows, as_of: as in `build_features`.
-        owners: source of each variable.
+        source_by_variable: source of each variable.
         opened: datasets of each source on the tile; a source without data is not in it.
         absent: reason for each missing source.
     """

@@ -99,7 +99,7 @@ def _of_receipts(done: dict[Task, TaskRecord]) -> tuple[float, float, str]:
 def _of_one_tile(prepared: Prepared) -> tuple[float, float, str]:
     task = _middle(prepared.plan)
     begun = time.perf_counter()
-    estimate_times(prepared.tools, task.tile, task.moments, prepared.bench.as_of)
+    estimate_times(prepared.tools, task.tile, task.moments, prepared.spec.as_of)
     seconds = (time.perf_counter() - begun) / _size(task)
     return seconds, peak_mb(), f"{task}, now"
 

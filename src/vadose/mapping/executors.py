@@ -60,11 +60,11 @@ class Executor:
         """Return the resources that a Dask worker must have free for a tile."""
         return {} if self.device == "cpu" else {"GPU": 1}
 
-    def each(self, bench: WorkerSpec, tools: WorkerContext, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+    def each(self, spec: WorkerSpec, tools: WorkerContext, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Run the tasks in any order; yield each with its error, if any.
 
         Args:
-            bench: context from which processes open their tools.
+            spec: context from which processes open their tools.
             tools: networks and sources that threads share.
             tasks: to run.
 
@@ -75,10 +75,10 @@ class Executor:
         if not tasks:
             return
         if self.scheduler == "threads":
-            yield from _in_threads(partial(run_task, tools.on(self.device), bench), tasks, self.workers)
+            yield from _in_threads(partial(run_task, tools.on(self.device), spec), tasks, self.workers)
             return
         with self._client() as client:
-            yield from _by_dask(client, partial(run_task_in_process, bench, self.device), tasks, self.resources)
+            yield from _by_dask(client, partial(run_task_in_process, spec, self.device), tasks, self.resources)
 
     @contextmanager
     def _client(self) -> Iterator[Any]:

@@ -73,7 +73,7 @@ class Prepared:
     inputs: tuple[str, ...] = ()
 
     @property
-    def bench(self) -> WorkerSpec:
+    def spec(self) -> WorkerSpec:
         """Return the context of the workers."""
         as_of = timestamp_of(self.request.as_of) if self.request.as_of else None
         run, archive, out = (path.absolute() for path in (self.request.run, self.request.archive, self.request.out))
@@ -280,7 +280,7 @@ def _require_something(prepared: Prepared) -> None:
     nothing: NoDataError | None = None
     for tile in plan.tiles:
         try:
-            FeatureBuilder.open(tools.sources, tile, span, tools.needs, tools.windows, prepared.bench.as_of)
+            FeatureBuilder.open(tools.sources, tile, span, tools.needs, tools.windows, prepared.spec.as_of)
             return
         except NoDataError as reason:
             nothing = reason
@@ -297,7 +297,7 @@ def _finish(prepared: Prepared, report: Progress, executor: Executor) -> None:
     done, failed = len(tasks) - len(waiting), dict[str, str]()
     report(done, len(tasks), "mapped")
     LOGGER.info("%d of %d tiles are finished; the others are computed by %s", done, len(tasks), executor)
-    for task, error in executor.each(prepared.bench, prepared.tools, waiting):
+    for task, error in executor.each(prepared.spec, prepared.tools, waiting):
         if error is None:
             done += 1
         else:

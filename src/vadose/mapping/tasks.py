@@ -167,7 +167,7 @@ def features_at(
     return ((builder.at(when), masks.at(when) if masks else None) for when in times)
 
 
-def run_task(tools: WorkerContext, bench: WorkerSpec, task: Task) -> TaskRecord:
+def run_task(tools: WorkerContext, spec: WorkerSpec, task: Task) -> TaskRecord:
     """Estimate a task and write its result into the folder of the map.
 
     Raises:
@@ -175,21 +175,21 @@ def run_task(tools: WorkerContext, bench: WorkerSpec, task: Task) -> TaskRecord:
         OSError: the result cannot be written.
     """
     begun = time.perf_counter()
-    done = estimate_times(tools, task.tile, task.moments, bench.as_of)
+    done = estimate_times(tools, task.tile, task.moments, spec.as_of)
     seconds = time.perf_counter() - begun
     LOGGER.info("tile %s: %d items, %.1f s", task, len(set().union(*done.items)), seconds)
-    return tile_files.write(bench.out, task, done, seconds, peak_mb())
+    return tile_files.write(spec.out, task, done, seconds, peak_mb())
 
 
-def run_task_in_process(bench: WorkerSpec, device: str, task: Task) -> TaskRecord:
+def run_task_in_process(spec: WorkerSpec, device: str, task: Task) -> TaskRecord:
     """Run a task in a separate process, which opens the tools itself, once, and reads without threads."""
     dask.config.set(scheduler="synchronous")
     tune_malloc()
     log_in_worker()
-    return run_task(context_of(bench, device), bench, task)
+    return run_task(context_of(spec, device), spec, task)
 
 
 @lru_cache(maxsize=1)
-def context_of(bench: WorkerSpec, device: str) -> WorkerContext:
+def context_of(spec: WorkerSpec, device: str) -> WorkerContext:
     """Return the networks and sources of a map, opened once per worker."""
-    return WorkerContext.of(Run(bench.run), bench.archive).on(device)
+    return WorkerContext.of(Run(spec.run), spec.archive).on(device)

@@ -150,7 +150,7 @@ def _names_beside(name: str) -> tuple[str, str]:
 
 
 def _sibling(held: Held, name: str, like: xr.DataArray) -> xr.DataArray | None:
-    found = held.beside(name) if held.name.startswith("soil_moisture") else None
+    found = held.sibling(name) if held.name.startswith("soil_moisture") else None
     if found is None or found.ndim != 2:
         return None
     return xr.DataArray(found.variable, dims=like.dims[-2:]).expand_dims("time")

@@ -55,7 +55,7 @@ class Held:
         """Return its name in its group."""
         return self.path.rpartition("/")[2]
 
-    def beside(self, name: str) -> xr.DataArray | None:
+    def sibling(self, name: str) -> xr.DataArray | None:
         """Return another variable of the same group and shape."""
         found = self.group.get(name)
         return found if found is not None and found.shape == self.group[self.name].shape else None
