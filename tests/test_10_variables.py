@@ -81,7 +81,7 @@ def test_every_lookup_follows_the_registry():
         ({"missing": 31}, "bit 31 is not in 0..30"),
         ({"obscured": QualityFlag(15, "CLOUD", "cloud")}, "the flag CLOUD exists"),
         ({"name": "smap"}, "the source smap exists"),
-        ({"variables": (PREDICTORS["smap"],)}, "smap is another source's"),
+        ({"variables": (PREDICTORS["smap"],)}, "smap belongs to another source"),
     ],
 )
 def test_a_source_takes_nothing_from_another(parts, reason):

@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_exchanged_is_written_into(what, tmp_path, monke
     ("code", "remedy"),
     [
         (errno.ENOSPC, "Free some disk space"),
-        (errno.EACCES, "right"),
+        (errno.EACCES, "write permission"),
         (errno.EROFS, "disk"),
         (errno.ENAMETOOLONG, "shorter"),
         (errno.ENOTDIR, "folders"),

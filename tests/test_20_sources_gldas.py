@@ -139,7 +139,7 @@ def test_instants_are_in_order_and_belong_to_the_period_by_their_names(tmp_path:
 
 def test_another_version_is_another_product_and_left_out_by_name(tmp_path: Path) -> None:
     write(tmp_path, version="020", offset=10.0)
-    with pytest.raises(NoDataError, match=r"It is of version 020; GLDAS-2\.1 is 021"):
+    with pytest.raises(NoDataError, match=r"It is version 020; GLDAS-2\.1 is 021"):
         gldas(tmp_path)
     new = gldas(write(tmp_path).parent)
     (dataset,) = Gldas(tmp_path).open(around(-0.4, 41.4), DAY)
@@ -267,22 +267,22 @@ def narrow(file):
 
 
 UNFIT = [
-    (rename, f"no variable {VARIABLE}", "it holds SoilMoi10_40cm_inst"),
+    (rename, f"no variable {VARIABLE}", "it has SoilMoi10_40cm_inst"),
     (kelvin, "other units", "units are K"),
     (no_units, "other units", "units are none"),
     (other_shape, "another shape", r"shape is \(1, 10, 10\), with 600 latitudes and 1440 longitudes"),
     (two_times, "another shape", r"shape is \(2, 600, 1440\)"),
     (lambda file: file.pop("lat"), "no coordinates", "Of latitudes along one axis it has none"),
-    (coarser, "another grid", "Its rows lie 2 pixels"),
-    (between, "another grid", "Its columns lie 1 pixels of the product apart and up to 0.50 beside"),
-    (strided, "another grid", "Its columns lie"),
+    (coarser, "another grid", "Its rows are 2 pixels"),
+    (between, "another grid", "Its columns are 1 pixels of the product apart and up to 0.50 off"),
+    (strided, "another grid", "Its columns are"),
     (another_hour, "another time than its name", r"says 2016-01-01T03:00, its time is 2016-01-01T06:00"),
 ]
 CONTRADICTORY = [
     (fractions, "numbers against units", r"units are kg m-2, its numbers go from 0\.\S+ to 0\.\S+ .*0\.00\d+ m3 m-3"),
     (mass_as_fraction, "numbers against units", r"units are m3 m-3, its numbers go from [1-9]"),
-    (deeper, "numbers against units", r"units are kg m-2, its numbers go from 6\d\S* to .*soils hold 0\.01 to 0\.6"),
-    (narrow, "numbers against valid range", r"from 0 to 0\.5, its numbers from"),
+    (deeper, "numbers against units", r"units are kg m-2, its numbers go from 6\d\S* to .*soils have 0\.01 to 0\.6"),
+    (narrow, "numbers against valid range", r"valid range is 0 to 0\.5, its numbers are"),
 ]
 
 

@@ -212,7 +212,7 @@ def test_readings_can_be_chosen_by_period(tmp_path: Path) -> None:
 def test_a_sensor_of_another_archive_is_refused(tmp_path: Path) -> None:
     stm(tmp_path)
     other = Sensor("NET", "Hill", "Probe-A", 43.15, -2.9567, 112.0, 0.05, 0.05)
-    with pytest.raises(VadoseError, match=r"NET/Hill/Probe-A_0.05_0.05 .*Found 1 sensors, but not this one\. Take one"):
+    with pytest.raises(VadoseError, match=r"NET/Hill/Probe-A_0.05_0.05 .*Found 1 sensors, but not this one\. Give one"):
         Ismn(tmp_path).read(other)
 
 

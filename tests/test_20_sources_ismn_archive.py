@@ -42,7 +42,7 @@ def archive_with(tmp_path: Path, name: str, content: bytes = b"x", mode: int = 0
         ("NET\\..\\..\\readings.stm", b"x", 0, "Its path leads out of the archive"),
         ("\\\\host\\share\\readings.stm", b"x", 0, "Its path leads out of the archive"),
         ("NET/link.stm", b"/etc/passwd", stat.S_IFLNK | 0o777, "It is a link, not a file"),
-        ("NET/bomb.stm", bytes(12 * 2**20), 0, "It declares 12582912 bytes, packed into"),
+        ("NET/bomb.stm", bytes(12 * 2**20), 0, "Its stated size is 12582912 bytes, packed into"),
         (GOOD, b"x", 0, "Its path is repeated"),
     ],
 )
