@@ -298,7 +298,7 @@ def test_heights_that_no_ground_has_are_not_believed(tmp_path, part):
     heights[: round(60 * part)] = 12000
     index, _ = ground_at(tmp_path, heights)
     assert [left.kind for left in index.left_out] == ["numbers outside the range"]
-    assert "values lie outside -500..9000 m" in index.left_out[0].reason
+    assert "values are outside -500..9000 m" in index.left_out[0].reason
 
 
 def test_voids_and_the_sea_are_no_odd_heights(tmp_path):

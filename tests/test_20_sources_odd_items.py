@@ -86,7 +86,7 @@ def test_pipes_sockets_and_hidden_files_are_not_waited_for(tmp_path):
         index = Index.of(tmp_path, RTC)
         assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
         assert [left.name for left in index.left_out] == ["pipe.json", "s.json"]
-        assert "is a pipe, no regular file" in index.left_out[0].reason
+        assert "is a pipe, not a regular file" in index.left_out[0].reason
         assert ArchiveReader(tmp_path).data == ()
 
 
@@ -237,7 +237,7 @@ def test_another_projection_than_the_items_leaves_it_out(tmp_path):
     write_raster(file.with_name("vv.tif"), Layer(DOT.values, "EPSG:32634+5773", GRID))
     index = Index.of(tmp_path, RTC)
     assert [record.id for record in index.find(AREA, YEAR)] == ["b"]
-    assert "It lies in EPSG:32634; its item a says EPSG:32633" in index.left_out[0].reason
+    assert "It is in EPSG:32634; its item a says EPSG:32633" in index.left_out[0].reason
 
 
 HASHES = {

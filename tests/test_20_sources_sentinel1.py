@@ -267,7 +267,7 @@ def test_an_annotation_whose_points_make_no_surface_is_refused(tmp_path, places)
     points = "".join(f"<geolocationGridPoint>{fields.format(*place)}</geolocationGridPoint>" for place in places)
     file = tmp_path / "few.xml"
     file.write_text(f"<p><geolocationGridPointList count='2'>{points}</geolocationGridPointList></p>")
-    with pytest.raises(VadoseError, match=f"It holds {len(places)} tie points.*A surface needs 12"):
+    with pytest.raises(VadoseError, match=f"It has {len(places)} tie points.*A surface needs 12"):
         tie_points(file)
 
 
@@ -276,7 +276,7 @@ def test_nothing_is_read_before_it_is_computed(tmp_path):
     (found,) = Sentinel1(tmp_path).open(AREA, DAY)
     item.with_name("vv.tif").unlink()
     assert np.isfinite(found["vh"].values).all()
-    with pytest.raises(VadoseError, match=r"vv\.tif: reading it\. It is no whole GTiff file.*Get the file again"):
+    with pytest.raises(VadoseError, match=r"vv\.tif: reading it\. It is not a complete GTiff file.*Get the file again"):
         found["vv"].compute()
 
 
@@ -316,7 +316,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
         "<GeoTransform>500000,10,0,5000000,0,-10</GeoTransform><VRTRasterBand dataType='Float32' band='1'>"
         f"<SimpleSource><SourceFilename>{other}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"
     )
-    with pytest.raises(VadoseError, match=r"no whole GTiff file"):
+    with pytest.raises(VadoseError, match=r"not a complete GTiff file"):
         Sentinel1(tmp_path).open(AREA, DAY)
 
 

@@ -153,7 +153,7 @@ def test_an_example_from_elsewhere_is_not_labelled(root: Path, tmp_path: Path) -
     row = merged(root, tmp_path, published("NET__Hill-1__Probe", lat=LAT + 0.05)).iloc[0]
     assert np.isnan(row["soil_moisture_in_situ"])
     assert row["label_from"] == ""
-    assert "lies more than 1 km from the example" in row["reason"]
+    assert "is more than 1 km from the example" in row["reason"]
 
 
 def test_no_example_is_dropped_and_each_without_a_label_has_a_reason(root: Path, tmp_path: Path) -> None:

@@ -280,7 +280,7 @@ def test_tables_that_are_there_or_of_another_archive_are_not_touched(tmp_path: P
         archive_to_parquet(root, tmp_path / "other", report=stopping)
     stm(root, "NEW", "Late")
     with pytest.raises(
-        VadoseError, match=r"other\.building holds unfinished ones of another archive\. Finish those with"
+        VadoseError, match=r"other\.building contains unfinished ones of another archive\. Finish those with"
     ):
         archive_to_parquet(root, tmp_path / "other")
     assert not (tmp_path / "other").exists()

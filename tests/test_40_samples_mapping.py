@@ -48,8 +48,11 @@ MAPPING = {
         ({"predictors": {"smap_usda": {"column": "x", "units": "mm"}}}, "A depth of soil is for a water column"),
         ({"predictors": {"smap": {"column": "x", "units": "mm", "depth_mm": 50}}}, "map it as 'smap_usda'"),
         ({"predictors": {"smap": {"column": "x", "product": "NASA-USDA Enhanced SMAP"}}}, "map it as 'smap_usda'"),
-        ({"predictors": {"smap_usda": {"column": "x", "product": "SPL3SMP"}}}, "'SPL3SMP' is no product of smap_usda"),
-        ({"predictors": {"smap": {"column": "x", "product": "SPL4SMGP"}}}, "'SPL4SMGP' is no product of smap"),
+        (
+            {"predictors": {"smap_usda": {"column": "x", "product": "SPL3SMP"}}},
+            "'SPL3SMP' is not a product of smap_usda",
+        ),
+        ({"predictors": {"smap": {"column": "x", "product": "SPL4SMGP"}}}, "'SPL4SMGP' is not a product of smap"),
         ({"predictors": {"B04": {"column": "x", "product": "L1C"}}}, "known are Sentinel-2 L2A, Sentinel-2 L1C"),
         ({"predictors": {"elevation": {"column": "x", "product": "NASADEM"}}}, "leave its product out"),
         ({"predictors": {}}, "predictors: Dictionary should have at least 1 item"),

@@ -120,8 +120,8 @@ BAD = {
     ),
     "millimetres": (lambda f: f.assign(soil_moisture=f["soil_moisture"] * 50), "is 15, so", "depth of the layer"),
     "fill value": (lambda f: f.assign(soil_moisture=-9999.0), "-9999", "Write NaN"),
-    "negative spread": (lambda f: f.assign(soil_moisture_std=-0.1), "least value is -0.1", "Write NaN"),
-    "twice": (lambda f: pd.concat([f, f.iloc[2:4]]), "2 samples stand there twice", "Keep one row"),
+    "negative spread": (lambda f: f.assign(soil_moisture_std=-0.1), "smallest value is -0.1", "Write NaN"),
+    "twice": (lambda f: pd.concat([f, f.iloc[2:4]]), "2 samples are repeated", "Keep one row"),
 }
 
 
@@ -145,7 +145,7 @@ def test_one_name_at_several_places_at_one_time_is_several_sensors():
     ]
     apart_in_time = frame.assign(time=pd.date_range("2020-01-01", periods=6))
     assert check(apart_in_time)["sensor"].unique().tolist() == ["s1"]
-    with pytest.raises(VadoseError, match="2 samples stand there twice"):
+    with pytest.raises(VadoseError, match="2 samples are repeated"):
         check(pd.concat([frame, frame.iloc[2:4]]))
 
 

@@ -215,7 +215,7 @@ def test_a_window_of_one_sample_has_no_anomaly_and_one_of_three_is_marked():
 
     daily, ten, forty = (sensors(step) for step in (1, 10, 40))
     assert [np.isnan(one.loc[0, "anomaly_r"]) for one in (daily, ten, forty)] == [False, False, True]
-    assert window_words(daily["anomaly_samples"]) == "which holds 35 samples in the median of sensors (35 to 35)"
+    assert window_words(daily["anomaly_samples"]) == "which contains 35 samples in the median of sensors (35 to 35)"
     assert "is not comparable with that of daily series" in window_words(ten["anomaly_samples"])
     assert "no R of these anomalies for 1 sensor with fewer than 3" in window_words(forty["anomaly_samples"])
 

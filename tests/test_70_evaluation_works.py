@@ -162,7 +162,7 @@ def test_anomalies_of_ten_day_rows_do_not_stand_beside_published_ones():
     )
     assert near.ours.of(told.figures[0]) is not None
     assert far.ours.of(told.figures[0]) is None
-    assert any("holds 3 samples" in line and "left out" in line for line in far.differences)
+    assert any("contains 3 samples" in line and "left out" in line for line in far.differences)
     assert not any("left out" in line for line in near.differences)
 
 

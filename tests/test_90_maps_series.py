@@ -68,7 +68,7 @@ def test_a_point_outside_is_blank_and_points_that_are_all_outside_are_refused(ma
     assert table.loc["in", "soil_moisture"].notna().all()
     for name in ("edge", "far"):
         assert table.loc[name, "soil_moisture"].isna().all() and (table.loc[name, "quality"] == NODATA).all()
-    with pytest.raises(VadoseError, match="None of them lies within the maps, which are in EPSG:32632, 32633"):
+    with pytest.raises(VadoseError, match="None of them is within the maps, which are in EPSG:32632, 32633"):
         at_points(zones, places[places["place"] != "in"])
 
 
