@@ -110,19 +110,22 @@ class GranuleName:
 
 @dataclass(frozen=True)
 class GranuleNaming:
-    """Recognition of the granules of a source by their file names.
+    """Recognition of the granules of a source by their file names, and the datasets that are read of them.
 
     Attributes:
         source: name of the source.
         streams: processing streams; of two granules of one time, that of the earlier stream is used, once published.
         read: parses a file name; None for a file of another kind, `Unfit` for a granule that is not read.
         like: pattern of file names of the product family.
+        datasets: for each dataset that is read, its possible paths in a granule, of which the first that exists is
+            used; empty if not stated.
     """
 
     source: str
     streams: tuple[Stream, ...]
     read: Callable[[str], GranuleName | None]
     like: re.Pattern[str]
+    datasets: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

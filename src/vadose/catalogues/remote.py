@@ -19,8 +19,10 @@ LONGEST = 8 << 20
 """Bytes of one request."""
 WHOLE = 64 << 20
 """Bytes of the largest file that is read from a server that knows no ranges."""
-PAGE = 1 << 16
-"""Bytes that are read at once of a file whose layout is not known."""
+PAGE = HEAD
+"""Bytes that are read at once of a file whose layout is not known; the first page is the header."""
+NEAR = 1 << 20
+"""Bytes between two reads of one object that belong to it, most likely."""
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _FOREIGN = (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML", b"<?xml")
 
@@ -149,11 +151,22 @@ class RemoteFile:
 
 
 class RangeReader(io.RawIOBase):
-    """A remote file as a seekable file object; it is read in pages of 64 KiB through the cache."""
+    """A remote file as a seekable file object; it is read in pages through the cache, each page once.
+
+    Attributes:
+        file: the file.
+        ahead: whether what lies between two reads that are near each other is read too, and more behind the second:
+            for files of which all of an object is wanted.
+        fetched: bytes that were read so far.
+    """
 
     def __init__(self, file: RemoteFile) -> None:
         self.file = file
+        self.ahead = False
+        self.fetched = 0
         self._place = 0
+        self._pages: dict[int, bytes] = {}
+        self._last, self._window = 0, 1
 
     def seekable(self) -> bool:
         """Return True."""
@@ -177,14 +190,46 @@ class RangeReader(io.RawIOBase):
         """Fill a buffer from the current position."""
         size = self.file.version.size
         start, stop = min(self._place, size), min(self._place + len(buffer), size)
-        pages = [
-            (page, min(page + PAGE, size)) for page in range(start // PAGE * PAGE, stop, PAGE)
-        ]  # fmt: skip
-        content = b"".join(self.file.read(pages)) if stop > start else b""
-        offset = start - start // PAGE * PAGE
-        buffer[: stop - start] = content[offset : offset + stop - start]
+        if stop > start:
+            content = self.held(start, stop)
+            if content is None:
+                self._fetch_near(start // PAGE, -(-stop // PAGE))
+                content = self.held(start, stop)
+            buffer[: stop - start] = content or b""
+            self._last = -(-stop // PAGE)
         self._place = stop
         return stop - start
+
+    def held(self, start: int, stop: int) -> bytes | None:
+        """Return a range, if its pages were read before."""
+        pages = [self._pages.get(page) for page in range(start // PAGE, -(-stop // PAGE))]
+        if any(page is None for page in pages):
+            return None
+        offset = start - start // PAGE * PAGE
+        return b"".join(page for page in pages if page is not None)[offset : offset + stop - start]
+
+    def fetch(self, places: Iterable[int]) -> None:
+        """Read the pages at some places, at the same time."""
+        size = self.file.version.size
+        pages = {place // PAGE for place in places if 0 <= place < size} - self._pages.keys()
+        self._keep([(page, page + 1) for page in sorted(pages)])
+
+    def _fetch_near(self, first: int, last: int) -> None:
+        """Read pages; where they follow the last ones closely also those between, and each time twice as many."""
+        gap = first - self._last
+        self._window = min(2 * self._window, NEAR // PAGE // 2) if self.ahead and 0 <= gap <= NEAR // PAGE else 1
+        start = self._last if self._window > 1 else first
+        start = next(page for page in range(start, last) if page not in self._pages)
+        self._keep([(start, max(last, start + self._window))])
+
+    def _keep(self, spans: Sequence[tuple[int, int]]) -> None:
+        size = self.file.version.size
+        for (first, last), content in zip(
+            spans, self.file.read([(a * PAGE, min(b * PAGE, size)) for a, b in spans]), strict=True
+        ):
+            for page in range(first, last):
+                self._pages[page] = content[(page - first) * PAGE : (page + 1 - first) * PAGE]
+            self.fetched += len(content)
 
 
 def _changed(url: str, before: Version, now: Version) -> Changed:

@@ -13,7 +13,7 @@ import xarray as xr
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Period
 from vadose.registry import GranuleName, GranuleNaming, SourceSpec, Stream
-from vadose.sources.gldas_granule import GRID, layout, read
+from vadose.sources.gldas_granule import GRID, READ, layout, read
 from vadose.sources.granule_names import instant, is_data
 from vadose.sources.granules import (
     Granule,
@@ -197,7 +197,7 @@ def _layer(index: GranuleIndex, parts: Sequence[Sequence[Granule]], window: Wind
 
 _kept = lru_cache(maxsize=8192)(read)
 
-_NAMING = GranuleNaming("gldas", _STREAMS, read_name, _LIKE)
+_NAMING = GranuleNaming("gldas", _STREAMS, read_name, _LIKE, READ)
 SPEC = SourceSpec(
     name="gldas",
     title="GLDAS",

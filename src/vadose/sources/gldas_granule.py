@@ -23,6 +23,9 @@ VARIABLE = "SoilMoi0_10cm_inst"
 
 _LATITUDES = ("lat", "latitude", "y", "nav_lat")
 _LONGITUDES = ("lon", "longitude", "long", "x", "nav_lon")
+_TIME = "time"
+READ = ((VARIABLE,), _LATITUDES, _LONGITUDES, (_TIME,))
+"""Possible names of each variable that is read; the first that exists is used."""
 _SINCE = re.compile(r"\s*(?P<unit>second|minute|hour|day)s? since (?P<date>\d{4}-\d{2}-\d{2})[T ]?(?P<clock>[\d:.]*)")
 _SLACK = np.timedelta64(90, "m")
 """Largest difference between a file's own time and that in its name: half the interval of granules."""
@@ -145,7 +148,7 @@ def _scales(variable: h5py.Dataset, axis: int) -> set[str]:
 
 def _check_time(file: h5py.File, granule: Granule, asked: str) -> None:
     """Verify a file's own time, if stated, against that in its name."""
-    time = file.get("time")
+    time = file.get(_TIME)
     unit = _SINCE.match(text(time.attrs.get("units", ""))) if isinstance(time, h5py.Dataset) and time.size else None
     if unit is None:
         return

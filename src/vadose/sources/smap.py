@@ -20,7 +20,7 @@ from vadose.sources.granule_names import instant, is_data
 from vadose.sources.granules import Granule, GranuleIndex, Layer, cached_blocks, item_names, stacked
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.scan import Archive
-from vadose.sources.smap_granule import DAY, LATENCY_DAYS, PRODUCTS, SPILL, SURFACE, Product, placement, read
+from vadose.sources.smap_granule import DAY, LATENCY_DAYS, PRODUCTS, READ, SPILL, SURFACE, Product, placement, read
 from vadose.sources.source import ITEMS, SourceFile, size_of, validate_dataset
 from vadose.sources.window import GlobalGrid, Window
 from vadose.variables import ENHANCED_SMAP, FROZEN, SMAP, SMAP_USDA, SPL3SMP, Variable
@@ -281,7 +281,7 @@ def _overlaps(granule: Granule, period: Period, spill: np.timedelta64 = DAY * 0)
 _kept = lru_cache(maxsize=8192)(read)
 _last = lru_cache(maxsize=1)(read)
 
-_NAMING = GranuleNaming("smap", _STREAMS, read_name, _LIKE)
+_NAMING = GranuleNaming("smap", _STREAMS, read_name, _LIKE, READ)
 SPEC = SourceSpec(
     name="smap",
     title="SMAP",

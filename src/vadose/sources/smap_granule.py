@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 import h5py
 import numpy as np
@@ -49,6 +49,23 @@ _GROUPS = (
     ("Soil_Moisture_Retrieval_Data_PM",),
 )
 """Groups of the morning, with the only group of the first releases, and of the evening."""
+_Field = Literal["soil_moisture", "retrieval_qual_flag", "surface_flag", "tb_time_seconds"]
+_Place = Literal["EASE_row_index", "EASE_column_index", "latitude", "longitude", "y", "x"]
+"""Coordinates of a subset; not read from whole granules."""
+
+
+def _names(group: str, field: str) -> tuple[str, str]:
+    """Return the possible names of a variable; in most releases the evening's ones have the suffix `_pm`."""
+    plain, evening = field, f"{field}_pm"
+    return (evening, plain) if group.endswith("_PM") else (plain, evening)
+
+
+READ = tuple(
+    tuple(f"{group}/{name}" for group in groups for name in _names(group, field))
+    for groups in _GROUPS
+    for field in get_args(_Field)
+)
+"""Possible paths of each variable that is read, in a whole granule; the first that exists is used."""
 
 _LEAST = np.float32(0.02)
 """Smallest retrieval. The files' valid_max of 0.5 is not applied: retrievals reach the porosity, which exceeds it."""
@@ -94,12 +111,12 @@ class Group:
     asked: str
     placement: Placement
 
-    def get(self, name: str) -> h5py.Dataset | None:
-        """Return a variable; in most releases the evening's ones have the suffix `_pm`."""
-        found = (self.held.get(f"{self.front}{name}{suffix}") for suffix in ("", "_pm"))
+    def get(self, name: _Field | _Place) -> h5py.Dataset | None:
+        """Return a variable, with or without the suffix."""
+        found = (self.held.get(f"{self.front}{one}") for one in _names(self.name, name))
         return next((part for part in found if isinstance(part, h5py.Dataset)), None)
 
-    def variable(self, name: str) -> h5py.Dataset:
+    def variable(self, name: _Field) -> h5py.Dataset:
         """Return a required variable.
 
         Raises:
@@ -221,7 +238,7 @@ Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def _by_index(group: Group) -> Places | None:
     """Return positions by the product's grid indices, which exist where it observed something."""
-    parts = [group.get(name) for name in ("EASE_row_index", "EASE_column_index")]
+    parts = [group.get("EASE_row_index"), group.get("EASE_column_index")]
     if any(part is None or part.ndim != 2 for part in parts):
         return None
     rows, columns = (np.asarray(part[()], np.float64) for part in parts if part is not None)
@@ -232,7 +249,8 @@ def _by_index(group: Group) -> Places | None:
 
 def _by_metres(group: Group, file: h5py.File, grid: GlobalGrid) -> Places | None:
     """Return positions by coordinates of the projection along each axis."""
-    parts = [file.get(name) if (part := group.get(name)) is None else part for name in ("y", "x")]
+    names: tuple[_Place, _Place] = ("y", "x")
+    parts = [file.get(name) if (part := group.get(name)) is None else part for name in names]
     if any(not isinstance(part, h5py.Dataset) or part.ndim != 1 for part in parts):
         return None
     y, x = (np.asarray(part[()], np.float64) for part in parts if part is not None)
@@ -241,7 +259,7 @@ def _by_metres(group: Group, file: h5py.File, grid: GlobalGrid) -> Places | None
 
 def _by_degrees(group: Group, grid: GlobalGrid) -> Places | None:
     """Return positions by the latitude and longitude of each pixel."""
-    parts = [group.get(name) for name in ("latitude", "longitude")]
+    parts = [group.get("latitude"), group.get("longitude")]
     if any(part is None or part.ndim != 2 for part in parts):
         return None
     lat, lon = (np.asarray(part[()], np.float64) for part in parts if part is not None)
