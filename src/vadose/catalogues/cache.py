@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from vadose.io.atomic import atomic_write
 DEFAULT_BYTES = 20 << 30
 _ENVIRONMENT = "VADOSE_CACHE"
 _SIZE = "VADOSE_CACHE_SIZE"
+_CHECK = 4
+"""Bytes of the checksum behind each block: a block torn by a crash is fetched again."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,16 @@ class BlockCache:
             content = (self._folder(file) / f"{start}-{stop}").read_bytes()
         except OSError:
             return None
-        return content if len(content) == stop - start else None
+        body, stored = content[:-_CHECK], content[-_CHECK:]
+        whole = len(body) == stop - start and zlib.crc32(body).to_bytes(_CHECK, "big") == stored
+        return body if whole else None
 
     def write(self, file: str, start: int, content: bytes) -> None:
         """Keep a range of a file."""
         folder = self._folder(file)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(folder / f"{start}-{start + len(content)}") as temporary:
-            temporary.write_bytes(content)
+            temporary.write_bytes(content + zlib.crc32(content).to_bytes(_CHECK, "big"))
 
     def touch(self, file: str) -> None:
         """Count a file as used now."""

@@ -89,7 +89,7 @@ def _state(
     try:
         found = FINDERS[catalogue.kind](context, whole, source)
         if found.pieces:
-            found.pieces[-1].size()
+            found.pieces[-1].cost()
             state, detail = "ok", found.pieces[-1].id
         else:
             state, detail = "empty", str(found.left_out[0].reason) if found.left_out else "It has nothing there"

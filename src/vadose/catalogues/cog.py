@@ -1,6 +1,7 @@
 """Windows of remote GeoTIFFs, copied block by block without decoding."""
 
 import struct
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,13 +22,14 @@ from vadose.sources.crs import horizontal_wkt
 from vadose.sources.raster import Grid
 from vadose.sources.window import Window
 
-WIDTH, HEIGHT, STRIP_OFFSETS, STRIP_COUNTS, ROWS_PER_STRIP = 256, 257, 273, 279, 278
+WIDTH, HEIGHT, COMPRESSION, STRIP_OFFSETS, STRIP_COUNTS, ROWS_PER_STRIP = 256, 257, 259, 273, 279, 278
 TILE_OFFSETS, TILE_COUNTS = 324, 325
 SCALE, TIEPOINT, MATRIX = 33550, 33922, 34264
 _POINTS_ELSEWHERE = frozenset({330, 34665, 34853, 40965})
 """Tags that hold places in the file: of other images and of metadata of cameras."""
 _SHORT, _LONG, _DOUBLE = 3, 4, 12
 _MOST_BLOCKS = 1 << 20
+_DEFLATE = (8, 32946)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class RemoteRaster:
             if int(tag.code) not in dropped:
                 handle.seek(tag.valueoffset)
                 tags[int(tag.code)] = _Tag(int(tag.dtype), int(tag.count), handle.read(tag.valuebytecount))
+        tags.setdefault(COMPRESSION, _Tag(_SHORT, 1, struct.pack(f"{tiff.byteorder}H", 1)))
         offsets, counts = tuple(map(int, page.dataoffsets)), tuple(map(int, page.databytecounts))
         raster = cls(
             file, tiff.byteorder, tags, int(page.imagelength), int(page.imagewidth), block, tiled, offsets, counts
@@ -130,9 +133,10 @@ class RemoteRaster:
             min(-(-window.right // columns) * columns, self.width),
         )
 
-    def size_of(self, window: Window) -> int:
-        """Bytes of the blocks that hold a window."""
-        return sum(self.counts[index] for index in self.indices(self.aligned(window)))
+    def ranges(self, window: Window) -> list[tuple[int, int]]:
+        """Return the bytes of the blocks that hold a window."""
+        indices = self.indices(self.aligned(window))
+        return [(self.offsets[index], self.offsets[index] + self.counts[index]) for index in indices]
 
     def copy(self, window: Window, out: Path) -> None:
         """Write the blocks of a window, extended to whole ones, to a GeoTIFF of its own.
@@ -141,17 +145,30 @@ class RemoteRaster:
             VadoseError: a block cannot be decoded, or as `RemoteFile.read`.
         """
         window = self.aligned(window)
-        indices = self.indices(window)
-        ranges = [(self.offsets[index], self.offsets[index] + self.counts[index]) for index in indices]
-        blocks = self.file.read(ranges)
+        blocks = self.file.read(self.ranges(window))
+        deflated = self.tags[COMPRESSION].content[:2] in {struct.pack(f"{self.order}H", code) for code in _DEFLATE}
+        if deflated:
+            self._require_whole(blocks)
         with atomic_write(out) as temporary:
             temporary.write_bytes(self._assembled(window, blocks))
-            try:
-                with rasterio.open(temporary, driver="GTiff") as copied:
-                    for _, block in copied.block_windows(1):
-                        copied.read(1, window=block)
-            except (RasterioError, OSError) as error:
-                raise _unfit(self.file, f"A block of it cannot be decoded ({type(error).__name__})") from error
+            if not deflated:
+                self._require_decodable(temporary)
+
+    def _require_whole(self, blocks: Sequence[bytes]) -> None:
+        """Check the checksums of deflated blocks (RFC 1950), which GDAL does not."""
+        try:
+            for block in filter(None, blocks):
+                zlib.decompress(block)
+        except zlib.error as error:
+            raise _unfit(self.file, f"A block of it is damaged ({error})") from error
+
+    def _require_decodable(self, path: Path) -> None:
+        try:
+            with rasterio.open(path, driver="GTiff") as copied:
+                for _, block in copied.block_windows(1):
+                    copied.read(1, window=block)
+        except (RasterioError, OSError) as error:
+            raise _unfit(self.file, f"A block of it cannot be decoded ({type(error).__name__})") from error
 
     def indices(self, window: Window) -> list[int]:
         """Return the numbers of the blocks that hold a window."""
@@ -231,7 +248,7 @@ class RemoteRaster:
 
 def with_grid(grid: Grid, window: Window) -> Grid:
     """Return the grid of a window of another one."""
-    transform = grid.transform * grid.transform.translation(window.left, window.top)
+    transform = grid.transform @ grid.transform.translation(window.left, window.top)
     return replace(grid, transform=transform, height=window.shape[0], width=window.shape[1])
 
 

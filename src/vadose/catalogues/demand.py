@@ -9,6 +9,8 @@ from vadose.fusion import InputSpec, TemporalPolicy
 from vadose.grid import AreaOfInterest, Period, Tile, tile_around
 from vadose.registry import LATENCY_DAYS, MASK_VARIABLES, SOURCES, source_specs
 
+READ_FROM = {"smap_surface": "smap"}
+"""Sources that read the files of another one."""
 SPILL_DAYS = {"smap": 1.0}
 """Days beside a period whose granules may hold observations of it."""
 
@@ -78,8 +80,9 @@ class Demand:
             for name, variables in SOURCES.items()
             if needs.names & {one.name for one in variables}
         }
-        if masks:
-            bands |= {name: frozenset(one.name for one in variables) for name, variables in MASK_VARIABLES.items()}
+        for name, variables in MASK_VARIABLES.items() if masks else ():
+            held = READ_FROM.get(name, name)
+            bands[held] = bands.get(held, frozenset()) | {one.name for one in variables}
         days = {
             name: max(needs.history.steps * needs.history.step_days if name in past else 0.0, policy.of(name))
             for name in bands

@@ -13,10 +13,10 @@ from vadose.catalogues.absence import Absence, AbsenceKind, explain_absence
 from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.credentials import client_of
 from vadose.catalogues.demand import Demand
-from vadose.catalogues.finders import FINDERS
+from vadose.catalogues.finders import FINDERS, restore_entry
 from vadose.catalogues.http import Absent, Denied, Limits, OverBudget, Spent, Unavailable
-from vadose.catalogues.lock import NAME, Lock, differences, read_lock
-from vadose.catalogues.pieces import Context, Found, Piece
+from vadose.catalogues.lock import NAME, Entry, Lock, differences, read_lock
+from vadose.catalogues.pieces import Context, Cost, Found, Piece
 from vadose.catalogues.remote import Changed, Version
 from vadose.catalogues.settings import Catalogues
 from vadose.errors import VadoseError
@@ -27,6 +27,8 @@ from vadose.sources.left_out import LeftOut
 LOGGER = logging.getLogger(__name__)
 FETCH = Request("fetch", "")
 THREADS = 8
+SIMULATED_MARK = "SIMULATED.txt"
+"""File of an archive that was fetched from catalogues of a simulated Earth."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -129,6 +131,7 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
         reports = _fetch_all(searched, lock, progress)
         states = {one.source: {"state": one.state, "reason": one.reason} for one in reports}
         lock.write(states, _described(demand))
+        _mark_simulated(held, lock.entries().values())
         changed = tuple(differences(before, lock.entries().values()))
     report = FetchReport(folder, reports, changed)
     _require(report, options.require)
@@ -148,17 +151,18 @@ def estimate_fetch(demand: Demand, folder: Path, options: FetchOptions, sample: 
         waiting = [piece for piece in one.pieces if not _kept(lock, piece)]
         spent = one.client_spent
         picked = waiting[:: max(len(waiting) // sample, 1)][:sample]
-        before = spent.requests.total()
-        sizes = [piece.size() for piece in picked]
-        each = (spent.requests.total() - before) / max(len(picked), 1)
-        mean = sum(sizes) / max(len(picked), 1)
+        before = spent.requests.total(), spent.received.total()
+        left = sum((piece.cost() for piece in picked), Cost())
+        share = len(waiting) / max(len(picked), 1)
+        headers = Cost(spent.received.total() - before[1], spent.requests.total() - before[0])
+        whole = left + headers
         reports.append(
             replace(
                 one.report,
                 items=len(one.pieces),
                 new=len(waiting),
-                bytes=round(mean * len(waiting)),
-                requests=round(2 * each * len(waiting)),
+                bytes=round(whole.bytes * share),
+                requests=round(whole.requests * share),
             )
         )
     return FetchReport(folder, tuple(reports))
@@ -171,8 +175,6 @@ def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_:
         Changed: remote files changed or vanished; the others are restored.
         VadoseError: there is no lock, or as `fetch`.
     """
-    from vadose.catalogues.finders import restore_entry  # noqa: PLC0415
-
     entries = read_lock(folder / NAME)
     spent = Spent()
     failed: list[str] = []
@@ -235,7 +237,9 @@ def _searched(demand: Demand, source: str, lock: Lock, options: FetchOptions, to
         context = Context(name, catalogue, client, options.cache, lock)
         try:
             found = FINDERS[catalogue.kind](context, demand, source)
-        except (Unavailable, Denied) as error:
+        except OverBudget:
+            raise
+        except VadoseError as error:
             kind = AbsenceKind.DENIED if isinstance(error, Denied) else AbsenceKind.DOWN
             trouble = trouble or Absence(kind, str(error))
             LOGGER.warning("%s: %s is %s: %s", source, name, kind, error)
@@ -350,6 +354,12 @@ def _remove(folder: Path, path: str) -> None:
     parent = target.parent
     if parent != folder and parent.is_dir() and not any(parent.iterdir()):
         shutil.rmtree(parent, ignore_errors=True)
+
+
+def _mark_simulated(folder: Path, entries: Iterable[Entry]) -> None:
+    """Mark an archive that holds an item of a simulated Earth."""
+    if any(entry.original.get("properties", {}).get("vadose:simulated") for entry in entries):
+        (folder / SIMULATED_MARK).write_text("Items of a SIMULATED Earth lie in this archive.\n")
 
 
 def _require(report: FetchReport, require: Iterable[str]) -> None:

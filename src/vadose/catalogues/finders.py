@@ -1,13 +1,15 @@
 """How each kind of catalogue is searched, and how an entry of it is restored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from vadose.catalogues.items import ItemFetcher, find_items
+from vadose.catalogues.items import find_items, restore_item
 from vadose.catalogues.lock import Entry
 from vadose.catalogues.pieces import Context, Finder
+from vadose.catalogues.soilgrids_pieces import find_soilgrids, restore_soilgrids
 
-FINDERS: Mapping[str, Finder] = {"stac": find_items}
+FINDERS: Mapping[str, Finder] = {"stac": find_items, "soilgrids": find_soilgrids}
 """By the kind of a catalogue."""
+_RESTORERS: Mapping[str, Callable[[Context, Entry], Entry]] = {"soilgrids": restore_soilgrids}
 
 
 def restore_entry(context: Context, entry: Entry) -> Entry:
@@ -17,5 +19,4 @@ def restore_entry(context: Context, entry: Entry) -> Entry:
         Changed: a remote file is another one now.
         VadoseError: it cannot be fetched.
     """
-    fetcher = ItemFetcher(context.client, context.cache, context.lock, context.expected)
-    return fetcher.restore(entry)
+    return _RESTORERS.get(context.catalogue.kind, restore_item)(context, entry)

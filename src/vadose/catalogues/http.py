@@ -1,5 +1,6 @@
 """HTTP of catalogues and of their files: allowed hosts, retries, limits, and errors without secrets."""
 
+import logging
 import random
 import threading
 import time
@@ -24,6 +25,19 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 8
 _PIECE = 1 << 16
 _T = TypeVar("_T")
+
+
+class _WithoutQueries(logging.Filter):
+    """Removes queries, which may hold signatures, from the records of urllib3."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every record."""
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        record.args = tuple(one.partition("?")[0] if isinstance(one, str) else one for one in arguments) or record.args
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQueries())
 
 
 class Unavailable(VadoseError):

@@ -19,8 +19,8 @@ from vadose.catalogues.cog import RemoteRaster, with_grid
 from vadose.catalogues.demand import Demand, Target
 from vadose.catalogues.http import HttpClient, bare
 from vadose.catalogues.lock import Entry, Lock, LockedFile, digest_of, locked
-from vadose.catalogues.pieces import Context, Found, Piece, asked_of, regions, touching
-from vadose.catalogues.remote import HEAD, RemoteFile, Version
+from vadose.catalogues.pieces import Context, Cost, Found, Piece, asked_of, regions, touching
+from vadose.catalogues.remote import RemoteFile, Version
 from vadose.catalogues.stac_search import read_item, search_items
 from vadose.errors import VadoseError
 from vadose.io.atomic import atomic_write
@@ -135,16 +135,16 @@ class ItemFetcher:
             return entry
         return replace(self._window(item, keys, rasters, windows, bands, entry.asked), updated=entry.updated)
 
-    def size_of(self, item: CatalogueItem, bands: frozenset[str], targets: Sequence[Target]) -> int:
-        """Bytes of the blocks that `fetch` would read."""
-        rasters, _ = self._rasters(item, bands)
-        blocks = {
-            (band, block): rasters[band].counts[block]
-            for windows in _windows(rasters, targets)
-            for band, window in windows.items()
-            for block in rasters[band].indices(window)
-        }
-        return sum(blocks.values()) + len(rasters) * HEAD
+    def cost(self, item: CatalogueItem, bands: frozenset[str], targets: Sequence[Target]) -> Cost:
+        """Read the headers of an item, and return what its windows take."""
+        rasters, keys = self._rasters(item, bands)
+        ranges: dict[str, dict[tuple[int, int], None]] = {}
+        for windows in _windows(rasters, targets):
+            for band, window in windows.items():
+                ranges.setdefault(band, {}).update(dict.fromkeys(rasters[band].ranges(window)))
+        total = sum((Cost(*rasters[band].file.cost(list(held))) for band, held in ranges.items()), Cost())
+        found = self._annotation_of(item, keys) if ranges else None
+        return total + Cost(*found[2].cost([(0, found[2].version.size)])) if found else total
 
     def _rasters(self, item: CatalogueItem, bands: frozenset[str]) -> tuple[dict[str, RemoteRaster], dict[str, str]]:
         product, assets = ITEM_PRODUCTS[item.record.product], item.content["assets"]
@@ -188,39 +188,44 @@ class ItemFetcher:
                 assets[key] = _asset(content["assets"][key], path, grid.transform, window)
                 boxes.append(_box(grid.crs, grid.transform, window))
                 files.append((target / path.name, _remote_of(raster.file, window, content["assets"][key])))
-            for key, asset, path, remote in self._annotation(item, keys, temporary):
-                assets[key] = asset
-                files.append((target / path.name, remote))
+            annotation = self._annotation_of(item, keys)
+            if annotation is not None:
+                key, stated, remote = annotation
+                path = temporary / f"{plain(key)}.xml"
+                path.write_bytes(remote.read([(0, remote.version.size)])[0])
+                assets[key] = _asset(stated, path, None, None)
+                files.append((target / path.name, _remote_of(remote, None, stated)))
             rewritten = _rewritten(content, assets, boxes, first)
             write_json(temporary / f"{plain(record.id)}.json", json.loads(json.dumps(rewritten, sort_keys=True)))
         described = tuple(locked(folder, path, **remote) for path, remote in files)
         described += (_own(folder, target / f"{plain(record.id)}.json"),)
         return _entry(item, place, described, bands, asked)
 
-    def _annotation(
-        self, item: CatalogueItem, keys: Mapping[str, str], folder: Path
-    ) -> Iterator[tuple[str, dict[str, Any], Path, dict[str, Any]]]:
-        """Yield the annotation of a Sentinel-1 item without an angle of its own, from the item it was derived from."""
+    def _annotation_of(
+        self, item: CatalogueItem, keys: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, Any], RemoteFile] | None:
+        """Find the annotation of a Sentinel-1 item without an angle of its own: its own, or that of its origin.
+
+        Returns:
+            Key of the asset, the asset, and its file.
+        """
         names = ITEM_PRODUCTS[item.record.product].bands.get(ANNOTATION)
-        if names is None or "incidence_angle" in keys or (ANNOTATION not in keys and not item.content.get("links")):
-            return
+        if names is None or "incidence_angle" in keys:
+            return None
         held: Mapping[str, Any] = item.content
         if ANNOTATION not in keys:
-            origin = next((one for one in held["links"] if one.get("rel") == "derived_from" and one.get("href")), None)
-            if origin is None:
-                return
-            held = read_item(self.client, str(origin["href"]))
+            links = [one for one in held.get("links", []) if one.get("rel") == "derived_from" and one.get("href")]
+            if not links:
+                return None
+            held = read_item(self.client, str(links[0]["href"]))
         assets = held.get("assets")
         key = asset_of(ANNOTATION, names, assets) if isinstance(assets, dict) else None
         if key is None or not isinstance(assets, dict):
-            return
+            return None
         remote = self._remote(item, str(assets[key]["href"]))
         if remote.version.size > _LARGEST_ANNOTATION:
             raise VadoseError(f"catalogues: {bare(remote.url)}", "It is no annotation, by its size", "Report it")
-        path = folder / f"{plain(key)}.xml"
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(remote.read([(0, remote.version.size)])[0])
-        yield key, _asset(assets[key], path, None, None), path, _remote_of(remote, None, assets[key])
+        return key, assets[key], remote
 
     def _remote(self, item: CatalogueItem, href: str) -> RemoteFile:
         own = next((one["href"] for one in item.content.get("links", []) if one.get("rel") == "self"), "")
@@ -231,6 +236,16 @@ class ItemFetcher:
             )
         self.client.require_allowed(url)
         return RemoteFile(self.client, url, self.cache, self.expected.get(bare(url)))
+
+
+def restore_item(context: Context, entry: Entry) -> Entry:
+    """Write the files of an item again, from the versions that are expected.
+
+    Raises:
+        Changed: a remote file is another one now.
+        VadoseError: it cannot be fetched.
+    """
+    return ItemFetcher(context.client, context.cache, context.lock, context.expected).restore(entry)
 
 
 def find_items(context: Context, demand: Demand, source: str) -> Found:
@@ -284,7 +299,7 @@ def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[
                     item.digest,
                     asked_of(targets, bands),
                     partial(fetcher.fetch, item, bands, targets),
-                    partial(fetcher.size_of, item, bands, targets),
+                    partial(fetcher.cost, item, bands, targets),
                 )
             )
     return Found(tuple(pieces), tuple(left_out))

@@ -20,6 +20,23 @@ from vadose.sources.left_out import LeftOut
 _REGION_DEGREES = 1.0
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What remains to be spent on a piece once its headers are read.
+
+    Attributes:
+        bytes: of its blocks.
+        requests: that read them.
+    """
+
+    bytes: int = 0
+    requests: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Return the sum."""
+        return Cost(self.bytes + other.bytes, self.requests + other.requests)
+
+
 @dataclass(frozen=True, eq=False)
 class Piece:
     """An item or a granule that a demand asks for.
@@ -29,7 +46,7 @@ class Piece:
         digest: of what the catalogue says of it.
         asked: of the places and bands that are wanted of it.
         fetch: writes its files and returns their entries.
-        size: finds out how many bytes that takes.
+        cost: reads its headers, and finds out what the rest takes.
     """
 
     source: str
@@ -38,7 +55,7 @@ class Piece:
     digest: str
     asked: str
     fetch: Callable[[], tuple[Entry, ...]] = field(repr=False)
-    size: Callable[[], int] = field(repr=False)
+    cost: Callable[[], Cost] = field(repr=False)
 
     @property
     def key(self) -> tuple[str, str, str]:

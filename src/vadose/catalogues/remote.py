@@ -111,6 +111,13 @@ class RemoteFile:
             found |= run
         return [found[one] or b"" for one in ranges]
 
+    def cost(self, ranges: Sequence[tuple[int, int]]) -> tuple[int, int]:
+        """Return the bytes and the requests that `read` takes."""
+        size = self.version.size
+        wanted = {one for one in ranges if one[1] <= size and self._held(*one) is None}
+        runs = list(_runs(wanted))
+        return sum(max(stop for _, stop in run) - run[0][0] for run in runs), len(runs)
+
     @property
     def _name(self) -> str:
         version = self._version

@@ -10,9 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vadose.catalogues.cache import BlockCache
+from vadose.catalogues.demand import Demand, around
+from vadose.catalogues.fetch import FetchOptions, FetchReport, fetch
+from vadose.catalogues.http import Limits
+from vadose.catalogues.settings import read_catalogues
 from vadose.dataset import Archive, Report, SampleStore, TableMapping, build, import_table
 from vadose.errors import NoDataError, VadoseError
-from vadose.experiment.config import ArchiveSamples, Experiment, StoreSamples, TableSamples
+from vadose.experiment.config import Acquisition, ArchiveSamples, Experiment, StoreSamples, TableSamples
 from vadose.experiment.unread import left_out_of, needed, require_readable, require_seen
 from vadose.fusion import FeatureBuilder, InputSpec, TemporalPolicy
 from vadose.grid import AreaOfInterest, Period, Tile, nanoseconds, tile_around
@@ -150,7 +155,7 @@ class ArchiveSource:
     @cached_property
     def insitu(self) -> Ismn:
         """The sensors."""
-        return Ismn(in_situ_archive(self.samples.archive))
+        return Ismn(self.samples.in_situ or in_situ_archive(self.samples.archive))
 
     @property
     def period(self) -> Period:
@@ -188,6 +193,8 @@ class ArchiveSource:
 def _collocate(
     experiment: Experiment, samples: ArchiveSamples, store: Path, progress: Progress | None, workers: int
 ) -> Report:
+    if samples.fetch is not None:
+        fetch_archive(experiment, samples, samples.fetch, progress)
     found = ArchiveSource(samples, experiment.gathered_needs, experiment.windows)
     if not samples.allow_unread:
         require_readable(samples.archive, found.needed, ALLOW)
@@ -204,6 +211,33 @@ def _collocate(
         products=ARCHIVE_PRODUCTS,
         require=_allowed if samples.allow_unread else partial(require_seen, samples.archive, remedy=ALLOW),
     )
+
+
+def fetch_archive(
+    experiment: Experiment, samples: ArchiveSamples, asked: Acquisition, progress: Progress | None = None
+) -> FetchReport:
+    """Fetch what the samples of an experiment need, windows around its sensors, into its archive.
+
+    Raises:
+        VadoseError: no sensors are named, a required source is missing, or the budget is spent; what was fetched is
+            kept.
+    """
+    if samples.in_situ is None:
+        raise VadoseError(
+            f"samples: the sensors of '{experiment.name}'",
+            "An archive that is fetched holds none",
+            "Name an ISMN archive by the key in_situ of samples",
+        )
+    needs = experiment.gathered_needs
+    places = [(f"{one.network} {one.station}", one.lon, one.lat) for one in Ismn(samples.in_situ).sensors()]
+    demand = Demand.of(around(places, needs.halo), Period.parse(samples.period), needs, experiment.windows, masks=False)
+    options = FetchOptions(
+        read_catalogues(asked.catalogues),
+        BlockCache.default(),
+        Limits(max_bytes=None if asked.max_gigabytes is None else round(asked.max_gigabytes * 1e9)),
+        frozenset(asked.require),
+    )
+    return fetch(demand, samples.archive, options, progress or (lambda *_: None))
 
 
 def _allowed(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:

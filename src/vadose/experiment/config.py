@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from vadose.catalogues.fetch import SIMULATED_MARK
 from vadose.dataset.labels import LabelRule
 from vadose.dataset.spatial_groups import SpatialGroups
 from vadose.fusion import InputSpec, OwnRecord, TemporalPolicy
@@ -35,7 +36,7 @@ SIMULATED = "SIMULATED: sensors, satellites and truth come from a simulated worl
 
 def is_simulated(archive: Path) -> bool:
     """Return whether an archive is a simulated Earth."""
-    return (archive / "world.json").exists()
+    return (archive / "world.json").exists() or (archive / SIMULATED_MARK).exists()
 
 
 def _resolved(path: object, info: ValidationInfo) -> object:
@@ -103,6 +104,20 @@ class TableSamples(Section):
     columns: RelativePath
 
 
+class Acquisition(Section):
+    """Fetching of an archive from catalogues before its samples are built.
+
+    Attributes:
+        catalogues: names of the catalogues that are asked; all that are known if empty.
+        require: names of the sources without which no samples are built.
+        max_gigabytes: largest download, GB.
+    """
+
+    catalogues: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    max_gigabytes: float | None = Field(default=None, gt=0, le=1_000_000)
+
+
 class ArchiveSamples(Section):
     """Samples collocated from an archive of products and its ISMN sensors.
 
@@ -113,6 +128,8 @@ class ArchiveSamples(Section):
         max_samples_per_sensor: maximum number of samples per sensor; more are thinned evenly.
         labels: selection of the in-situ readings.
         allow_unread: whether samples are built without a source whose files are all unreadable.
+        in_situ: ISMN archive of the sensors; that in the archive by default.
+        fetch: fetch the archive from catalogues, windows around the sensors of `in_situ`, before samples are built.
     """
 
     archive: RelativePath
@@ -121,6 +138,8 @@ class ArchiveSamples(Section):
     max_samples_per_sensor: int = Field(default=1000, ge=1, le=10_000_000)
     labels: LabelRule = LabelRule()
     allow_unread: bool = Field(default=False, exclude=True)
+    in_situ: RelativePath | None = Field(default=None, exclude=True)
+    fetch: Acquisition | None = Field(default=None, exclude=True)
 
     @field_validator("period")
     @classmethod
