@@ -23,7 +23,7 @@ _LARGEST = 32 << 20
 """Bytes of one answer: a record is a few thousand."""
 _REVISION = re.compile(r"(?P<before>.+)_R(?P<release>\d{5})_(?P<revision>\d{3})(?P<after>\.\w+)")
 """Name of a SMAP granule: composite release and revision of a day."""
-_UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
+_UNITS = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 _HEX = re.compile(r"[0-9a-fA-F]{16,128}")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?)(Z|[+-]00:?00)?")
 
