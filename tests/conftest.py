@@ -9,6 +9,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from loopback_guard import beyond_loopback, stays_on_loopback  # noqa: F401 -- fixtures of every test
+
 settings.register_profile("quick", deadline=None, max_examples=25)  # speeds belong to benchmarks, not to tests
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=500)
 settings.load_profile("quick")

@@ -5,7 +5,31 @@ Nothing here uses code of vadose's readers or of its client, so that an error in
 
 from catalogue_servers import faults
 from catalogue_servers.assets import AssetServer, Container
+from catalogue_servers.buckets import BucketServer
+from catalogue_servers.cmr import CmrServer
+from catalogue_servers.earthdata import DataArchive, LoginServer, Users
+from catalogue_servers.files import FileServer
+from catalogue_servers.granules import records_of
 from catalogue_servers.loopback import LoopbackServer, Request, Totals
+from catalogue_servers.soilgrids import SoilGridsServer
 from catalogue_servers.stac import StacServer
+from catalogue_servers.world import World
 
-__all__ = ["AssetServer", "Container", "LoopbackServer", "Request", "StacServer", "Totals", "faults"]
+__all__ = [
+    "AssetServer",
+    "BucketServer",
+    "CmrServer",
+    "Container",
+    "DataArchive",
+    "FileServer",
+    "LoginServer",
+    "LoopbackServer",
+    "Request",
+    "SoilGridsServer",
+    "StacServer",
+    "Totals",
+    "Users",
+    "World",
+    "faults",
+    "records_of",
+]

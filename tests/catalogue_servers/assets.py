@@ -8,10 +8,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode
 
-from catalogue_servers.bodies import Content, send_content, send_reply
+from catalogue_servers.bodies import Content, error_xml, send_content, send_reply
+from catalogue_servers.files import inside
 from catalogue_servers.loopback import LoopbackServer, Receive, Scope, Send
 
 TOKEN_PATH = "/sas/v1/token/"
@@ -128,20 +129,6 @@ class AssetServer(LoopbackServer):
             await send_reply(send, 404, error_xml("BlobNotFound", "The specified blob does not exist."), XML)
             return
         await send_content(Content.of_file(file), scope, send)
-
-
-def inside(folder: Path, path: str) -> Path | None:
-    """File of a folder by its path in an address; None where there is none, or the path leads out."""
-    parts = PurePosixPath(path)
-    file = folder / parts
-    return file if ".." not in parts.parts and not parts.is_absolute() and file.is_file() else None
-
-
-def error_xml(code: str, message: str) -> bytes:
-    return (
-        f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code>'
-        f"<Message>{message}\nTime:{datetime.now(UTC).isoformat()}</Message></Error>"
-    ).encode()
 
 
 def _stamp(time: datetime) -> str:

@@ -6,6 +6,7 @@ import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -99,6 +100,13 @@ def single_range(header: str, size: int) -> tuple[int, int] | tuple[()] | None:
         return (size - count, size - 1) if count else ()
     first, last = int(match[1]), min(int(match[2] or size - 1), size - 1)
     return (first, last) if first <= last else ()
+
+
+def error_xml(code: str, message: str) -> bytes:
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code>'
+        f"<Message>{message}\nTime:{datetime.now(UTC).isoformat()}</Message></Error>"
+    ).encode()
 
 
 async def _send_head(send: Send, status: int, headers: Mapping[str, str]) -> None:

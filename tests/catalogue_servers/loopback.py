@@ -94,6 +94,9 @@ class _Connection(H11Protocol):
 class LoopbackServer:
     """ASGI application served on loopback; a context manager, or `start` and `stop`.
 
+    A client in the same process must release the interpreter's lock while it waits. GDAL's `/vsicurl/` does not always:
+    it waits for ever; use it from another process.
+
     Attributes:
         port: Port, known before the start.
         url: Address without a slash at its end.

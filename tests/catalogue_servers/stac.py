@@ -225,8 +225,8 @@ def _matches(item: Item, wanted: Mapping[str, Any]) -> bool:
     if wanted.get("bbox") and not any(_overlap(a, b) for a in _boxes(item["bbox"]) for b in _boxes(wanted["bbox"])):
         return False
     if wanted.get("intersects"):
-        shape = shapely.geometry.shape(wanted["intersects"])
-        if not shapely.geometry.shape(item["geometry"]).intersects(shape):
+        own = shapely.geometry.shape(item["geometry"]) if item["geometry"] else shapely.box(*item["bbox"])
+        if not own.intersects(shapely.geometry.shape(wanted["intersects"])):
             return False
     return not wanted.get("datetime") or _in_time(item["properties"], wanted["datetime"])
 
