@@ -1,8 +1,10 @@
 """Of a remote granule only what is read is fetched, and read as from the whole granule; a hostile one is refused."""
 
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -426,6 +428,34 @@ def test_a_granule_that_is_replaced_meanwhile_is_not_mixed(after, large: Path, t
     archive.after = after
     with pytest.raises(Changed):
         copied(large, tmp_path / "out.h5", SMAP, archive)
+
+
+class Meeting(Archive):
+    """An archive that answers the same requests of two copies at the same time, or none."""
+
+    def __init__(self, content: bytes, barrier: threading.Barrier) -> None:
+        super().__init__(content)
+        self.barrier = barrier
+
+    def get(self, url, headers=None, largest=0):
+        if len(self.ranges) < 12:
+            self.barrier.wait()
+        return super().get(url, headers, largest)
+
+
+def test_a_granule_that_waits_for_its_archive_keeps_no_other_one_waiting(
+    large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(granules, "_check", lambda *_: None)
+    content, barrier = large.read_bytes(), threading.Barrier(2, timeout=20)
+
+    def copy(name: str) -> int:
+        (tmp_path / name).mkdir()
+        copied(large, tmp_path / name / "out.h5", SMAP, Meeting(content, barrier))
+        return (tmp_path / name / "out.h5").stat().st_size
+
+    with ThreadPoolExecutor(2) as pool:
+        assert len(set(pool.map(copy, "ab"))) == 1
 
 
 def test_a_full_disk_is_no_damage_of_the_granule(archives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,13 @@
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -28,6 +29,7 @@ MOST_CHUNKS = 100_000
 MOST_ATTRIBUTES = 256
 LARGEST_ATTRIBUTE = 1 << 16
 """Bytes, as HDF5 stores them; larger ones lie outside the header of their dataset."""
+_T = TypeVar("_T")
 _NUMBERS = frozenset({h5t.INTEGER, h5t.FLOAT, h5t.ENUM})
 _DIMENSIONS = "DIMENSION_LIST"
 _FILTERS = {h5z.FILTER_DEFLATE: "deflate", h5z.FILTER_SHUFFLE: "shuffle", h5z.FILTER_FLETCHER32: "fletcher32"}
@@ -106,29 +108,49 @@ def copy_granule(file: RemoteFile, out: Path, datasets: Iterable[Sequence[str]])
     with _reading(asked):
         if file.read([(0, min(len(HDF5_MAGIC), file.version.size))]) != [HDF5_MAGIC]:
             raise VadoseError(asked, "It is no HDF5 file", "Look at it in a browser, and report it to the catalogue")
-        with h5py.File(reader, "r") as source:
+        with reader.complete(partial(h5py.File, reader, "r")) as source:
             paths = _find(reader, source, datasets, asked)
-            held = tuple(_dataset(path, source[path], paths, asked) for path in paths)
-            attributes = {path: _attributes(source[path].id, asked) for path in _groups(paths)}
-            contents = _contents(reader, held, asked)
+            held = tuple(reader.complete(partial(_dataset, path, source, paths, asked)) for path in paths)
+            told = {path: reader.complete(partial(_attributes_of, source, path, asked)) for path in _groups(paths)}
+        contents = _contents(reader, held, asked)
     with atomic_write(out) as temporary:
-        _write(temporary, held, attributes, contents)
+        _write(temporary, held, told, contents)
     return out.stat().st_size
 
 
+class _Missing(Exception):
+    """Bytes that were not read yet."""
+
+
 class _Metadata(RangeReader):
-    """A remote file for HDF5: its headers, which are bounded."""
+    """Headers of a remote file, for HDF5; bounded.
+
+    HDF5 does one thing at a time in a process: all other threads would wait while it reads. Bytes that it misses are
+    therefore read outside of it, and the step is repeated.
+    """
 
     def __init__(self, file: RemoteFile, asked: str) -> None:
         super().__init__(file)
         self._asked = asked
+        self._missing = (0, 0)
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
-        count = super().readinto(buffer)
-        if self.fetched > MOST_METADATA:
-            problem = f"Its headers take more than {MOST_METADATA:,} bytes"
-            raise VadoseError(self._asked, problem, "It is damaged, or no granule: report it to the catalogue")
-        return count
+        size = self.file.version.size
+        self._missing = min(self.tell(), size), min(self.tell() + len(buffer), size)
+        if self.held(*self._missing) is None:
+            raise _Missing
+        return super().readinto(buffer)
+
+    def complete(self, step: Callable[[], _T]) -> _T:
+        """Repeat a step of HDF5 until all bytes that it needs have been read; return its result."""
+        while True:
+            try:
+                return step()
+            except _Missing:
+                self.require(*self._missing)
+            if self.fetched > MOST_METADATA:
+                problem = f"Its headers take more than {MOST_METADATA:,} bytes"
+                raise VadoseError(self._asked, problem, "It is damaged, or no granule: report it to the catalogue")
 
 
 @contextmanager
@@ -143,16 +165,18 @@ def _reading(asked: str) -> Iterator[None]:
         raise VadoseError(asked, f"It cannot be read: {error}", remedy) from error
 
 
-def _find(reader: RangeReader, source: h5py.File, datasets: Iterable[Sequence[str]], asked: str) -> dict[str, int]:
+def _find(reader: _Metadata, source: h5py.File, datasets: Iterable[Sequence[str]], asked: str) -> dict[str, int]:
     """Return the paths of the datasets that are there, and where their headers lie; read the headers.
 
     They are looked up by name: to list a group would read an index that is scattered over the file.
     """
     found: dict[str, int] = {}
     for paths in datasets:
-        at = next((at for path in paths if (at := (path, _place(source, path, asked)))[1] is not None), None)
-        if at is not None and at[1] is not None:
-            found[at[0]] = at[1]
+        for path in paths:
+            place = reader.complete(partial(_place, source, path, asked))
+            if place is not None:
+                found[path] = place
+                break
     if not found:
         raise VadoseError(asked, "It holds none of the datasets that are read", "Take another granule")
     reader.fetch(found.values())
@@ -182,7 +206,7 @@ def _place(source: h5py.File, path: str, asked: str) -> int | None:
     return None
 
 
-def _dataset(path: str, found: object, paths: dict[str, int], asked: str) -> _Dataset:
+def _dataset(path: str, source: h5py.File, paths: dict[str, int], asked: str) -> _Dataset:
     """Look at a dataset; its values are not read.
 
     Raises:
@@ -190,6 +214,7 @@ def _dataset(path: str, found: object, paths: dict[str, int], asked: str) -> _Da
             are packed by an unknown filter.
     """
     named = f"{asked} dataset {path}"
+    found = source[path]
     if not isinstance(found, h5py.Dataset):
         raise VadoseError(named, "It is no dataset", _REPORT)
     one: h5d.DatasetID = found.id
@@ -251,6 +276,10 @@ def _scales(one: h5d.DatasetID, paths: dict[str, int]) -> tuple[tuple[str, ...],
         at = (addresses.get(h5g.get_objinfo(scale).objno[0]) for scale in scales if isinstance(scale, h5d.DatasetID))
         found.append(tuple(path for path in at if path is not None))
     return tuple(found)
+
+
+def _attributes_of(source: h5py.File, path: str, asked: str) -> tuple[_Attribute, ...]:
+    return _attributes(source[path].id, asked)
 
 
 def _attributes(one: h5g.GroupID | h5d.DatasetID, asked: str) -> tuple[_Attribute, ...]:

@@ -197,15 +197,17 @@ class RangeReader(io.RawIOBase):
         """Fill a buffer from the current position."""
         size = self.file.version.size
         start, stop = min(self._place, size), min(self._place + len(buffer), size)
-        if stop > start:
-            content = self.held(start, stop)
-            if content is None:
-                self._fetch_near(start // PAGE, -(-stop // PAGE))
-                content = self.held(start, stop)
-            buffer[: stop - start] = content or b""
-            self._last = -(-stop // PAGE)
+        self.require(start, stop)
+        buffer[: stop - start] = self.held(start, stop) or b""
         self._place = stop
         return stop - start
+
+    def require(self, start: int, stop: int) -> None:
+        """Read a range, unless its pages were read before."""
+        if stop > start:
+            if self.held(start, stop) is None:
+                self._fetch_near(start // PAGE, -(-stop // PAGE))
+            self._last = -(-stop // PAGE)
 
     def held(self, start: int, stop: int) -> bytes | None:
         """Return a range, if its pages were read before."""
