@@ -2,14 +2,25 @@
 
 from collections.abc import Callable, Mapping
 
+from vadose.catalogues.granule_pieces import find_granules, restore_granule
 from vadose.catalogues.items import find_items, restore_item
 from vadose.catalogues.lock import Entry
 from vadose.catalogues.pieces import Context, Finder
 from vadose.catalogues.soilgrids_pieces import find_soilgrids, restore_soilgrids
+from vadose.catalogues.tile_pieces import find_tiles
 
-FINDERS: Mapping[str, Finder] = {"stac": find_items, "soilgrids": find_soilgrids}
+FINDERS: Mapping[str, Finder] = {
+    "stac": find_items,
+    "soilgrids": find_soilgrids,
+    "cmr": find_granules,
+    "copernicus-dem": find_tiles,
+    "worldcover": find_tiles,
+}
 """By the kind of a catalogue."""
-_RESTORERS: Mapping[str, Callable[[Context, Entry], Entry]] = {"soilgrids": restore_soilgrids}
+_RESTORERS: Mapping[str, Callable[[Context, Entry], Entry]] = {
+    "soilgrids": restore_soilgrids,
+    "cmr": restore_granule,
+}
 
 
 def restore_entry(context: Context, entry: Entry) -> Entry:
