@@ -39,7 +39,7 @@ class SourceReport:
     Attributes:
         source: its name.
         catalogue: that answered, or the last one that was asked.
-        state: "fetched", "incomplete", or why there is nothing: see `AbsenceKind`.
+        state: "fetched", "found" in an estimate, "incomplete", or why there is nothing: see `AbsenceKind`.
         items: pieces in the archive that the demand needs.
         new: of them those that were fetched now.
         bytes: that were received for it; in a dry run, an estimate of what would be.
@@ -61,7 +61,7 @@ class SourceReport:
     @property
     def missing(self) -> bool:
         """Whether nothing, or not all, of the source is there."""
-        return self.state != "fetched"
+        return self.state not in ("fetched", "found")
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,14 @@ def estimate_fetch(demand: Demand, folder: Path, options: FetchOptions, sample: 
         spent = one.client_spent
         picked = waiting[:: max(len(waiting) // sample, 1)][:sample]
         before = spent.requests.total(), spent.received.total()
-        left = sum((piece.cost() for piece in picked), Cost())
+        left = sum(map(_cost, picked), Cost())
         share = len(waiting) / max(len(picked), 1)
         headers = Cost(spent.received.total() - before[1], spent.requests.total() - before[0])
         whole = left + headers
         reports.append(
             replace(
                 one.report,
+                state="found" if one.pieces else one.report.state,
                 items=len(one.pieces),
                 new=len(waiting),
                 bytes=round(whole.bytes * share),
@@ -253,6 +254,14 @@ def _searched(demand: Demand, source: str, lock: Lock, options: FetchOptions, to
     if trouble is None:
         trouble = Absence(AbsenceKind.EMPTY, f"{source}: No catalogue of those that may be asked holds it.")
     return _Searched(SourceReport(source, name, str(trouble.kind), reason=trouble.reason), (), spent)
+
+
+def _cost(piece: Piece) -> Cost:
+    """Return what a piece takes; nothing where its file does not exist, as that of a tile at sea."""
+    try:
+        return piece.cost()
+    except Absent:
+        return Cost()
 
 
 def _absence(demand: Demand, source: str, found: Found, now: np.datetime64 | None) -> Absence:

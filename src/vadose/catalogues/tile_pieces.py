@@ -9,7 +9,7 @@ from vadose.catalogues.demand import Demand
 from vadose.catalogues.http import Absent
 from vadose.catalogues.items import pieces_of
 from vadose.catalogues.lock import Entry
-from vadose.catalogues.pieces import Context, Cost, Found, Piece, ground_of
+from vadose.catalogues.pieces import Context, Found, Piece, ground_of
 from vadose.catalogues.tile_lists import copernicus_dem_items, worldcover_items
 from vadose.grid import AreaOfInterest
 
@@ -23,9 +23,7 @@ def find_tiles(context: Context, demand: Demand, source: str) -> Found:
     """Return the tiles over the places of a demand; nothing is searched, as their names follow from the places."""
     contents = _LISTS[context.catalogue.kind](ground_of(demand.targets), context.catalogue.endpoint)
     found = pieces_of(context, demand, source, contents)
-    pieces = (
-        replace(one, fetch=partial(_fetch, context, one), cost=partial(_cost, one)) for one in found.pieces
-    )  # fmt: skip
+    pieces = (replace(one, fetch=partial(_fetch, context, one)) for one in found.pieces)
     return Found(tuple(pieces), found.left_out)
 
 
@@ -35,10 +33,3 @@ def _fetch(context: Context, piece: Piece) -> tuple[Entry, ...]:
         return piece.fetch()
     except Absent:
         return (Entry(piece.source, context.name, piece.collection, piece.id, "", "none", (), asked=piece.asked),)
-
-
-def _cost(piece: Piece) -> Cost:
-    try:
-        return piece.cost()
-    except Absent:
-        return Cost()
