@@ -507,7 +507,7 @@ def test_files_that_look_like_granules_are_left_out_by_name(tmp_path: Path, name
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.touch()
-    (entry,) = Gldas(tmp_path).left_out
+    (entry,) = Gldas(tmp_path).index.left_out
     assert (entry.source, entry.name, entry.file, entry.kind) == ("gldas", path.name, name, kind)
     with pytest.raises(NoDataError, match=re.escape(path.name)):
         gldas(tmp_path)

@@ -526,7 +526,7 @@ def another_day(file):
         ),
         (rewritten(lambda v: v / 100), "numbers against units", r"numbers go from 0\.001"),
         (percent_of_fractions, "numbers against units", r"units are percent, its numbers go from 0\.\d* to 0\.\d+"),
-        (another_day, "another day than its name", "says 2016-01-01, its pixels were seen on 2016-01-11"),
+        (another_day, "another day than its name", "says 2016-01-01, its pixels were observed on 2016-01-11"),
     ],
 )
 def test_a_granule_that_is_not_as_it_should_be_is_left_out_by_name(tmp_path, change, kind, reason) -> None:
@@ -664,7 +664,7 @@ def test_an_older_release_gives_way_without_a_word(tmp_path: Path) -> None:
     source = Smap(tmp_path)
     (dataset,) = source.open(around(PLACES[0]), Period.parse(DAY))
     assert dataset.attrs["item"] == "SPL3SMP R19240_001"
-    assert source.left_out == ()
+    assert source.index.left_out == ()
 
 
 @pytest.mark.parametrize("grid", ["9km", "36km"])

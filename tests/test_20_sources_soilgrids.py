@@ -212,7 +212,7 @@ def test_only_windows_over_the_area_are_judged_and_read(tmp_path):
     (density,) = source.open(corner, ANY)
     assert set(density.data_vars) == {"bulk_density"}
     assert {one.file for one in source.left_out} == {f"soilgrids/there/{name}_0-5cm_mean.tif" for name in TEXTURES}
-    assert not source.reads_nothing
+    assert {one.name for one in source.files(corner, ANY)} == {"bdod_0-5cm_mean.tif"}
 
 
 TEXTURES = ("sand", "silt", "clay")

@@ -211,7 +211,7 @@ def test_without_baseline_and_offset_the_item_is_refused(real):
     item["properties"].pop("s2:processing_baseline")
     assert parse(item).baseline == "04.00"  # from the name of the product
     item["properties"].pop("s2:product_uri")
-    with pytest.raises(VadoseError, match=r"neither.*1000 too high\. Add s2:processing_baseline"):
+    with pytest.raises(VadoseError, match=r"Neither.*1000 too high\. Add s2:processing_baseline"):
         parse(item)
 
 

@@ -188,5 +188,5 @@ def test_fits_are_written_and_told(published: Published, fitted: tuple, tmp_path
 
     told = fit_units(published.folder, published.archive, tmp_path / "units.json", 50, lambda *_: None)
     assert units.read(tmp_path / "units.json") == fitted[0] == told.fits
-    assert "1 shards of the set are absent" in str(told)
+    assert "1 shards of the set are missing" in str(told)
     assert "smap_sm: not fitted, 3 pairs" in str(told)

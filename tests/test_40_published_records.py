@@ -97,7 +97,7 @@ def test_a_hostile_length_takes_no_memory_and_ends_the_shard(tmp_path: Path, len
 def test_a_record_beyond_the_limit_is_passed_over(tmp_path: Path) -> None:
     first, fault, third = read(write_shard(tmp_path / NAME, [b"a", b"b" * 300_000, b"c"]), longest=1000)
     assert (first, third) == (b"a", b"c")
-    assert fault == Fault(NAME, 1, 17, "its 300000 bytes are more than the 1000 that are read")
+    assert fault == Fault(NAME, 1, 17, "its 300000 bytes exceed the limit of 1000")
 
 
 @pytest.mark.parametrize("cut", range(1, len(framed(b"second"))))

@@ -74,7 +74,7 @@ def test_zero_is_missing_in_scaled_scalars_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("features", "reason"),
     [
-        (content(sentinel_1_VV=np.full((512, 512), 256)), "sentinel_1_VV: its numbers reach from 256 to 256"),
+        (content(sentinel_1_VV=np.full((512, 512), 256)), "sentinel_1_VV: its numbers range from 256 to 256"),
         (content(sentinel_1_VV=RADAR[:256]), "sentinel_1_VV: an image has 131072 whole numbers, not 512 x 512"),
         (content(sentinel_1_VV=0.5), "sentinel_1_VV: a list of float"),
         ({"sensor_id": "A__B__C", "timestamp": 1.5e12, "center_lat": 1.0}, "it has no center_long"),

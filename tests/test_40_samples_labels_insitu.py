@@ -334,5 +334,5 @@ def test_combinations_of_flags_are_accepted_by_name() -> None:
     labels, dropped = clean(table, LabelRule(flags=("G", "C03,D06")))
     assert labels["flag"].tolist() == ["D06,C03", "G"]
     assert dict(dropped.counts) == {"flag C03": 1, "flag D06": 1}
-    with pytest.raises(ValidationError, match="'good': no flag of ISMN; those are C01, C02"):
+    with pytest.raises(ValidationError, match="'good': not a flag of ISMN; those are C01, C02"):
         LabelRule(flags=("good",))

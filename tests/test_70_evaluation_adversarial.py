@@ -90,7 +90,7 @@ def test_all_missing_has_sensors_and_no_scores():
         assert len(scores) == 12
         assert scores[SCORES].isna().all(axis=None)
         assert spatial(TABLE.assign(**{column: np.nan})).dates.empty
-        with pytest.raises(VadoseError, match=r"0 samples have an estimate|none of these a label"):
+        with pytest.raises(VadoseError, match=r"0 samples have an estimate|none of these has a label"):
             temporal_bootstrap({"one": TABLE.assign(**{column: np.nan})})
 
 

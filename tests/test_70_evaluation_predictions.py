@@ -110,8 +110,8 @@ BAD = {
     "no time": (lambda f: f.assign(time=f["time"].where(f["time"] > f["time"].min())), "1 rows", "a time in every row"),
     "float quality": (lambda f: f.assign(quality=0.5), "type is float64", "whole numbers"),
     "large quality": (lambda f: f.assign(quality=2**32), "type is int64", "0..4294967295"),
-    "no place": (lambda f: f.assign(lat=np.nan), "6 rows have no place", "Give degrees"),
-    "swapped place": (lambda f: f.assign(lat=f["lon"], lon=f["lat"]), "no place", "Give degrees"),
+    "no place": (lambda f: f.assign(lat=np.nan), "6 rows are outside the grid", "Give degrees"),
+    "swapped place": (lambda f: f.assign(lat=f["lon"], lon=f["lat"]), "outside the grid", "Give degrees"),
     "infinite": (lambda f: f.assign(soil_moisture=np.inf), "6 values are infinite", "Write NaN"),
     "percent": (
         lambda f: f.assign(soil_moisture_in_situ=f["soil_moisture_in_situ"] * 100),

@@ -60,7 +60,7 @@ def test_the_page_says_what_was_found(card):
     page = path.read_text()
     assert page.startswith("# A trial\n\n> **SIMULATED: no sensor, no satellite.**\n")
     for part in (
-        "1,640 samples at 28 sensors, at least 20 samples a sensor; neighbours",
+        "1,640 samples at 28 sensors, at least 20 samples per sensor; neighbours",
         "| network | 28 places | 1,640 |",
         "| network | 28 sensors (28.0 effective places) | 1,640 |",
         "| SMAP | 28 sensors (28.0 effective places) | 1,640 |",
@@ -168,10 +168,10 @@ def test_one_product_alone(tmp_path, products):
 
 def test_nothing_is_written_when_there_is_nothing_to_score(tmp_path, products):
     folder = tmp_path / "out"
-    with pytest.raises(VadoseError, match="the longest has 60 samples") as caught:
+    with pytest.raises(VadoseError, match="the longest with 60 samples") as caught:
         write_scorecard(folder, products, title="A trial", min_samples=61)
     assert "at least 61 matched samples" in caught.value.context
-    assert "ask for fewer" in caught.value.hint
+    assert "fewer of them" in caught.value.hint
     with pytest.raises(VadoseError, match="predictions 'percent'"):
         write_scorecard(
             folder,

@@ -57,7 +57,7 @@ def test_a_negative_scale_turns_the_ends_of_a_packed_range() -> None:
 
 
 def test_a_range_that_leaves_nothing_is_refused_with_both_readings() -> None:
-    with pytest.raises(VadoseError, match=r"leaves 0 where it is of the stored numbers, 3 where it is of the unpacked"):
+    with pytest.raises(VadoseError, match=r"leaves 0 as a range of stored numbers, 3 as one of unpacked"):
         decode(PACKED, SCALED | {"valid_max": np.int16(1)}, "trial")
 
 

@@ -104,7 +104,9 @@ def test_a_source_of_which_all_is_unread_is_an_error_unless_allowed(archive, tmp
     ground(archive, "cop-dem-glo-90" if kind == "collection" else "nasadem")
     scene(archive, 3, kind != "no classes", "05.11" if kind == "offset" else "02.14")
     source = "dem" if kind == "collection" else "sentinel2"
-    with pytest.raises(VadoseError, match=rf"{source}: archive .*is not read: 1 x {source}: .*allow_unread: true"):
+    with pytest.raises(
+        VadoseError, match=rf"{source}: archive .*None of its files is read: 1 x {source}: .*allow_unread: true"
+    ):
         build_samples(experiment(archive), tmp_path / "store")
     assert not (tmp_path / "store").exists()
     for number, allowed in enumerate((experiment(archive, allow_unread=True), experiment(archive))):

@@ -160,7 +160,7 @@ FAULTS = {
     "no CRS": (lambda d: d.drop_vars("spatial_ref"), "no readable `spatial_ref`"),
     "another grid": (lambda d: d.assign_coords(x=d["x"] + 10), "axis x is not that"),
     "half of the pixels": (lambda d: d.isel(x_10m=slice(0, -32)), "axis x_10m is not that"),
-    "no halo": (lambda d: d.isel(x_10m=slice(64, -64), y_10m=slice(64, -64)), "reach 0 cells"),
+    "no halo": (lambda d: d.isel(x_10m=slice(64, -64), y_10m=slice(64, -64)), "extend 0 cells"),
     "few steps": (lambda d: d.isel(step=slice(0, 2)), "2 steps"),
 }
 

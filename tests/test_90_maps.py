@@ -295,7 +295,7 @@ def test_a_full_disk_is_told_and_what_is_done_stays(number, ground, tmp_path, mo
         return written[-1]
 
     monkeypatch.setattr(tile_files, "write", until_full)
-    with pytest.raises(VadoseError, match=r"The disk is full .*; 2 of 4 tiles are done and stay"):
+    with pytest.raises(VadoseError, match=r"The disk is full .*; 2 of 4 tiles are finished and kept"):
         make_map(request(ground, tmp_path / "map"), quiet)
     monkeypatch.undo()
     told: Told = []
@@ -427,13 +427,13 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(ground, first, tmp_path):
     asked = ("map", ground / "run", ground / "archive", "--area", small_map.AREA, "--date", small_map.DATE)
     told = told_by(*asked, "--out", tmp_path / "map", "--dry-run")
     assert told.exit_code == 0, told.output
-    assert "4 with" in told.output and "4 of them to do" in told.output and "MB a process" in told.output
+    assert "4 with" in told.output and "4 of them unfinished" in told.output and "MB a process" in told.output
     assert not (tmp_path / "map").exists()
     passes = [ground / "archive" / "sentinel-1-rtc" / f"pass{number}" for number in (0, 1)]
     read = sum(path.stat().st_size for folder in passes for path in folder.glob("*.tif"))
     assert f"sentinel1 {read / 1e6:,.1f} MB" in told.output
     again = told_by(*asked, "--out", first, "--dry-run")
-    assert "0 of them to do" in again.output and "4 tasks that are finished" in again.output
+    assert "0 of them unfinished" in again.output and "4 finished tasks" in again.output
 
 
 def test_a_source_whose_only_file_is_gone_ends_a_map_before_it_begins(own):

@@ -116,7 +116,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, vadose: Callable[..., Told]) 
 def test_the_import_tells_what_came_of_it(made: Path) -> None:
     told = (made / "nominal.txt").read_text()
     assert "18 samples in" in told
-    assert "2 shards of the set are absent" in told
+    assert "2 shards of the set are missing" in told
     assert "published 0-255 units with an assumed range" in told
     assert "calibrated against products" in (made / "fitted.txt").read_text()
 

@@ -360,8 +360,16 @@ _FLAGS: Mapping[str, QualityFlag] = View(
 
 
 def source_of(name: str) -> str:
-    """Return the name of the source of a variable, or of the source whose role it has."""
-    return _SOURCE_OF.get(name, "soilgrids")
+    """Return the name of the source of a variable, or of the source whose role it has.
+
+    Raises:
+        VadoseError: the variable is unknown.
+    """
+    if name not in _SOURCE_OF:
+        raise VadoseError(
+            f"sources: the variable '{name}'", "No source observes it", f"Known are {', '.join(_SOURCE_OF)}"
+        )
+    return _SOURCE_OF[name]
 
 
 def product_of(name: str, stated: str | None = None) -> str:

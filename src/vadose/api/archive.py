@@ -27,8 +27,7 @@ from vadose.mapping.tasks import features_at
 from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
 from vadose.registry import LATENCY_DAYS, PREDICTORS
 from vadose.sources import Archive as ArchiveScan
-from vadose.sources import Source, open_mask_sources, open_sources
-from vadose.sources.soilgrids import SoilGrids
+from vadose.sources import Source, holdings, open_mask_sources, open_sources
 
 MOST_BYTES = 4 << 30
 """Largest size of a loaded dataset."""
@@ -201,9 +200,8 @@ def _with_masks(cube: FeatureCube, masks: FeatureCube | None) -> FeatureCube:
 
 def _counts(source: Source) -> tuple[int, object, object, int]:
     """Count the items, their first and last time, and the items left out."""
-    if isinstance(source, SoilGrids):
-        return len(source.paths), pd.NaT, pd.NaT, len(source.left_out)
-    index = getattr(source, "index", None)
-    held = getattr(index, "granules", None) or [record for record, _ in getattr(index, "records", ())]
-    times = pd.Series([one.time for one in held if source.name in LATENCY_DAYS], dtype="datetime64[ns]")
-    return len(held), times.min(), times.max(), len(getattr(index, "unread", ()))
+    held = holdings(source)
+    if held is None:
+        return 0, pd.NaT, pd.NaT, 0
+    times = pd.Series(held.times if source.name in LATENCY_DAYS else (), dtype="datetime64[ns]")
+    return len(held.times), times.min(), times.max(), len(held.left_out)

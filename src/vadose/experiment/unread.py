@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vadose.errors import VadoseError
-from vadose.sources import Source
-from vadose.sources.archive import Index
-from vadose.sources.granules import GranuleIndex
+from vadose.sources import Source, holdings
 from vadose.sources.left_out import LeftOut, summary
 
 LIST = "left_out.json"
@@ -16,8 +14,8 @@ def left_out_of(sources: Iterable[Source]) -> tuple[LeftOut, ...]:
     """Return all files that sources left out so far, each once."""
     found: set[LeftOut] = set()
     for source in sources:
-        index = getattr(source, "index", None)
-        found.update(index.left_out if isinstance(index, Index | GranuleIndex) else getattr(source, "left_out", ()))
+        held = holdings(source)
+        found.update(held.left_out if held else ())
     return tuple(sorted(found))
 
 
@@ -35,12 +33,10 @@ def require_readable(archive: Path, sources: Iterable[Source], remedy: str) -> N
         VadoseError: there is such a source; its files and the reasons are named.
     """
     for source in sources:
-        index = getattr(source, "index", None)
-        if isinstance(index, Index):
-            unfit = index.first_unfit()
-            require_seen(archive, {source.name: bool(index.records) and not unfit}, (*index.unread, *unfit), remedy)
-        elif isinstance(index, GranuleIndex):
-            require_seen(archive, {source.name: bool(index.granules)}, index.unread, remedy)
+        held = holdings(source)
+        if held:
+            unfit = held.first_unfit()
+            require_seen(archive, {source.name: bool(held.times) and not unfit}, (*held.unread, *unfit), remedy)
 
 
 def require_seen(archive: Path, seen: Mapping[str, bool], left_out: Iterable[LeftOut], remedy: str) -> None:

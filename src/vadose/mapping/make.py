@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,11 +35,8 @@ from vadose.mapping.tasks import WorkerContext, WorkerSpec
 from vadose.mapping.tile_files import Task
 from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
 from vadose.registry import ARCHIVE_PRODUCTS
-from vadose.sources import Source
-from vadose.sources.archive import Index
-from vadose.sources.granules import GranuleIndex
+from vadose.sources import Source, holdings
 from vadose.sources.left_out import LeftOut
-from vadose.sources.soilgrids import SoilGrids
 
 LOGGER = logging.getLogger(__name__)
 
@@ -220,36 +216,19 @@ def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
     """
     tools, request = prepared.tools, prepared.request
     sources = needed(tools.sources, tools.models[0].needs.names)
-    for source in sources:
-        if isinstance(source, SoilGrids):
-            _judge_units(source, prepared.plan.area)
     left_out = left_out_of((*sources, *tools.conditions))
     if not request.allow_unread:
         used = {one.source for one in prepared.held}
-        seen = {source.name: source.name in used and not _all_unfit(source) for source in sources}
+        seen = {source.name: source.name in used for source in sources}
         met = [entry for source in sources for entry in _meeting(source)]
         require_seen(request.archive, seen, met, "--allow-unread")
     return left_out
 
 
-def _judge_units(source: SoilGrids, area: AreaOfInterest) -> None:
-    """Let soil maps find out which of them are invalid; tiles report any other fault."""
-    with suppress(VadoseError):
-        source.open(area, Period.before(np.datetime64(0, "ns"), 1.0))
-
-
 def _meeting(source: Source) -> tuple[LeftOut, ...]:
     """Return the unread files of a source within the area and period of a map, or all of them if none is readable."""
-    index = getattr(source, "index", None)
-    if not isinstance(index, Index | GranuleIndex):
-        return left_out_of((source,))
-    held = index.records if isinstance(index, Index) else index.granules
-    return tuple(entry for entry in index.left_out if not held or entry not in index.unread)
-
-
-def _all_unfit(source: Source) -> bool:
-    """Return whether a source of single files leaves out all of them."""
-    return isinstance(source, SoilGrids) and source.reads_nothing
+    held = holdings(source)
+    return tuple(entry for entry in held.left_out if not held.times or entry not in held.unread) if held else ()
 
 
 def _lock_of(archive: Path) -> dict[str, Any]:

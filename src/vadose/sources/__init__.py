@@ -7,7 +7,7 @@ from vadose.insitu.ismn import Ismn
 from vadose.io.paths import StrPath
 from vadose.registry import SourceSpec, source_specs
 from vadose.sources.scan import Archive
-from vadose.sources.source import Source, validate_dataset
+from vadose.sources.source import Source, holdings, validate_dataset
 
 
 def open_sources(archive: StrPath | Archive) -> tuple[Source, ...]:
@@ -33,4 +33,4 @@ def _opened(specs: Iterable[SourceSpec], archive: StrPath | Archive) -> tuple[So
     return tuple(spec.open(shared) for spec in specs)
 
 
-__all__ = ["Archive", "Ismn", "Sensor", "Source", "open_mask_sources", "open_sources", "validate_dataset"]
+__all__ = ["Archive", "Ismn", "Sensor", "Source", "holdings", "open_mask_sources", "open_sources", "validate_dataset"]

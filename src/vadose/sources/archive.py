@@ -92,6 +92,11 @@ class Index:
         return SOURCE_OF[self.product]
 
     @property
+    def times(self) -> list[np.datetime64]:
+        """Return the times of the records."""
+        return [record.time for record, _ in self.records]
+
+    @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """All that is not read in hindsight: what `unread` holds, and what was asked for and found unfit."""
         return tuple(sorted({*self.unread, *self.unfit, *(part for parts in self._parts.values() for part in parts)}))

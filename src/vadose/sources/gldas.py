@@ -23,7 +23,7 @@ from vadose.sources.granules import (
     item_names,
     stacked,
 )
-from vadose.sources.left_out import LeftOut, Unfit
+from vadose.sources.left_out import Unfit
 from vadose.sources.scan import Archive
 from vadose.sources.source import AVAILABLE_AT, ITEMS, REPLACED_AT, SourceFile, size_of, validate_dataset
 from vadose.sources.window import Window
@@ -105,11 +105,6 @@ class Gldas:
 
     def _within(self, period: Period) -> list[Granule]:
         return [granule for granule in self.index.granules if granule.time in period]
-
-    @property
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """Return the files of the product that are not read, with the reasons."""
-        return self.index.left_out
 
     @cached_property
     def index(self) -> GranuleIndex:

@@ -99,9 +99,18 @@ class GranuleIndex:
         return self.naming.source
 
     @property
+    def times(self) -> list[np.datetime64]:
+        """Return the times of the granules."""
+        return [granule.time for granule in self.granules]
+
+    @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return all files that are not read: `unread`, and granules found to be invalid."""
         return tuple(sorted({*self.unread, *self._unfit.values()}))
+
+    def first_unfit(self) -> tuple[LeftOut, ...]:
+        """Return nothing: granules are tested when they are read."""
+        return ()
 
     def leave_out(self, granule: Granule, reason: VadoseError) -> None:
         """Mark a granule as unreadable."""

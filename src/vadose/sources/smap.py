@@ -18,7 +18,7 @@ from vadose.grid import AreaOfInterest, Period
 from vadose.registry import GranuleName, GranuleNaming, Mask, QualityFlag, SourceSpec
 from vadose.sources.granule_names import instant, is_data
 from vadose.sources.granules import Granule, GranuleIndex, Layer, cached_blocks, item_names, stacked
-from vadose.sources.left_out import LeftOut, Unfit
+from vadose.sources.left_out import Unfit
 from vadose.sources.scan import Archive
 from vadose.sources.smap_granule import DAY, LATENCY_DAYS, PRODUCTS, READ, SPILL, SURFACE, Product, placement, read
 from vadose.sources.source import ITEMS, SourceFile, size_of, validate_dataset
@@ -127,11 +127,6 @@ class Smap:
             covering = {one.time for one in fit if one.time in others and look.covered_by(one)}
             taken |= covering
             yield product, look, [one for one in fit if one.time not in others or one.time in covering]
-
-    @property
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """Return the files of the product that are not read, with the reasons."""
-        return self.index.left_out
 
     @cached_property
     def index(self) -> GranuleIndex:

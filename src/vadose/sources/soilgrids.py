@@ -85,21 +85,40 @@ class SoilGrids:
         return datasets
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:  # noqa: ARG002 (soils do not change)
-        """Return the maps, those in windows with the sizes of the windows over an area."""
+        """Return the valid maps, those in windows with the sizes of the windows over an area."""
         sizes = Counter[str]()
-        for raster in (raster for maps in self._maps(area) for raster in maps.values()):
-            sizes[raster.path.name] += size_of(raster.path)
+        for maps in self._maps(area):
+            try:
+                valid = self._scaled(maps, area)
+            except VadoseError:  # reported by `open`
+                valid = maps
+            for raster in valid.values():
+                sizes[raster.path.name] += size_of(raster.path)
         return tuple(SourceFile(name, size) for name, size in sizes.items())
+
+    @property
+    def index(self) -> "SoilGrids":
+        """Return itself: the maps are few, and found without a scan."""
+        return self
+
+    @property
+    def times(self) -> list[np.datetime64]:
+        """Return NaT for each variable with maps."""
+        return [np.datetime64("NaT", "ns")] * len(self.paths)
+
+    @property
+    def unread(self) -> tuple[LeftOut, ...]:
+        """Return nothing: maps are tested when they are read."""
+        return ()
+
+    def first_unfit(self) -> tuple[LeftOut, ...]:
+        """Return nothing, as `unread`."""
+        return ()
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """Maps whose units could not be known when they were asked for, and windows that cannot be read."""
         return tuple(sorted(self._unfit))
-
-    @property
-    def reads_nothing(self) -> bool:
-        """Whether every map that lies there, or every window that was asked for, was left out."""
-        return bool(self._unfit) and {entry.file for entry in self._unfit} >= self._asked
 
     @property
     def folder(self) -> Path:
@@ -108,10 +127,6 @@ class SoilGrids:
 
     @cached_property
     def _unfit(self) -> set[LeftOut]:
-        return set()
-
-    @cached_property
-    def _asked(self) -> set[str]:
         return set()
 
     @property
@@ -134,9 +149,7 @@ class SoilGrids:
     def _maps(self, area: AreaOfInterest) -> Iterator[dict[str, Raster]]:
         """Yield the maps in the folder of the maps, then the windows over an area, by folder and variable."""
         whole = {band: _raster(band, path) for band, path in self._maps_in(self.folder).items()}
-        for maps in (whole, *self._windows.over(area)):
-            self._asked.update(self._place(raster.path) for raster in maps.values())
-            yield maps
+        yield from (whole, *self._windows.over(area))
 
     @cached_property
     def _windows(self) -> "_Windows":

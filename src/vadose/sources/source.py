@@ -1,6 +1,6 @@
 """Interface of sources, and the standard form of their datasets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Period, nanoseconds
+from vadose.sources.left_out import LeftOut
 from vadose.variables import Variable
 
 AVAILABLE_AT, REPLACED_AT = "available_at", "replaced_at"
@@ -53,6 +54,29 @@ class SourceFile:
     replaced_at: np.datetime64 | None = None
 
 
+class Holdings(Protocol):
+    """Interface of what an archive holds of a source."""
+
+    @property
+    def times(self) -> Sequence[np.datetime64]:
+        """Return the time of each readable item, granule or map; NaT for static ones."""
+        ...
+
+    @property
+    def unread(self) -> tuple[LeftOut, ...]:
+        """Return the files that are not read because of their names or metadata."""
+        ...
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return `unread`, and the requested files found to be invalid."""
+        ...
+
+    def first_unfit(self) -> tuple[LeftOut, ...]:
+        """Return why the first items are invalid; empty if one of them is valid, or if none can be tested alone."""
+        ...
+
+
 class Source(Protocol):
     """Interface of a source: one product, read on its own grid."""
 
@@ -80,6 +104,12 @@ class Source(Protocol):
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
         """Return the files that `open` reads for an area and a period; few of them are opened."""
         ...
+
+
+def holdings(source: Source) -> Holdings | None:
+    """Return what an archive holds of a source, its attribute `index`; None for a source that does not state it."""
+    index: Holdings | None = getattr(source, "index", None)
+    return index
 
 
 def size_of(path: Path) -> int:
