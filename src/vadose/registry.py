@@ -66,6 +66,8 @@ class ItemProduct:
         bands: keys of the assets that may contain each band.
         auxiliary: bands that are useless without the others.
         static: whether its items have no time of observation.
+        on_request: whether an item of it is read only where the item says that it may be.
+        required: bands without which an item is refused: each with what it is called, and what follows without it.
     """
 
     name: str
@@ -73,6 +75,8 @@ class ItemProduct:
     bands: Mapping[str, tuple[str, ...]]
     auxiliary: frozenset[str] = frozenset()
     static: bool = False
+    on_request: bool = False
+    required: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def measured(self) -> frozenset[str]:

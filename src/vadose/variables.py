@@ -110,6 +110,7 @@ SOIL_MOISTURE = Variable(
 """Quantity that vadose estimates, and the label of every sample."""
 
 GAMMA0_RTC, GAMMA0, SIGMA0 = "gamma0 RTC", "gamma0 ellipsoid", "sigma0 ellipsoid"
+GAMMA0_OPERA = "gamma0 RTC of 30 m, OPERA"
 SPL3SMP, ENHANCED_SMAP = "SPL3SMP or SPL3SMP_E", "NASA-USDA Enhanced SMAP"
 
 IDENTITY = ("network", "station", "sensor")

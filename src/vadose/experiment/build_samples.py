@@ -24,8 +24,7 @@ from vadose.grid import AreaOfInterest, Period, Tile, nanoseconds, tile_around
 from vadose.insitu import Ismn, Sensor
 from vadose.io.files import sha256
 from vadose.io.outputs import Request
-from vadose.registry import ARCHIVE_PRODUCTS
-from vadose.sources import Source, open_sources
+from vadose.sources import Source, open_sources, products_of
 from vadose.sources.left_out import LeftOut
 from vadose.sources.sentinel1 import Sentinel1
 
@@ -208,7 +207,7 @@ def _collocate(
         simulated=experiment.simulated,
         progress=progress,
         workers=workers,
-        products=ARCHIVE_PRODUCTS,
+        products=products_of(found.sources),
         require=_allowed if samples.allow_unread else partial(require_seen, samples.archive, remedy=ALLOW),
     )
 

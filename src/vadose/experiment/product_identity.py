@@ -9,6 +9,7 @@ from vadose.registry import Quality, distinct_roles, product_of, source_of
 from vadose.training import origin
 from vadose.variables import (
     GAMMA0,
+    GAMMA0_OPERA,
     GAMMA0_RTC,
     SIGMA0,
 )
@@ -84,4 +85,6 @@ def _other(names: list[str], learned: str, met: str, where: str) -> str:
         because = "; they differ on slopes"
     elif SIGMA0 in (learned, met):
         because = "; gamma0 = sigma0 / cos(incidence angle), and the angle of sigma0 is unknown"
+    elif GAMMA0_OPERA in (learned, met):
+        because = "; OPERA's has pixels of 30 m, and neither layover nor shadow"
     return f"{', '.join(names)}: the network was trained on {learned}, {where} has {met}: used unchanged{because}"

@@ -34,8 +34,7 @@ from vadose.mapping.request import MapRequest, TilesFailed
 from vadose.mapping.tasks import WorkerContext, WorkerSpec
 from vadose.mapping.tile_files import Task
 from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
-from vadose.registry import ARCHIVE_PRODUCTS
-from vadose.sources import Source, holdings
+from vadose.sources import Source, holdings, products_of
 from vadose.sources.left_out import LeftOut
 
 LOGGER = logging.getLogger(__name__)
@@ -174,7 +173,7 @@ def prepare(request: MapRequest) -> Prepared:
 
 def _inputs(tools: WorkerContext, learned: Mapping[str, str]) -> tuple[str, ...]:
     names = {variable.name for source in tools.sources for variable in source.variables}
-    return differences(tools.models[0].needs, learned, names, ARCHIVE_PRODUCTS, "an archive")
+    return differences(tools.models[0].needs, learned, names, products_of(tools.sources), "an archive")
 
 
 def _require_few(area: AreaOfInterest, tiles: int, moments: int) -> None:

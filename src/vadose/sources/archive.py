@@ -22,7 +22,7 @@ from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.records import Asset, ReplacedPart, SceneItem
 from vadose.sources.replaced import all_replaced_at, remains, replaced_ground
 from vadose.sources.scan import Archive
-from vadose.sources.stac import ITEM_PRODUCTS, SOURCE_OF
+from vadose.sources.stac import ITEM_PRODUCTS, NOT_ALLOWED, SOURCE_OF
 from vadose.sources.twins import APART, are_twins, newer, published_at
 
 Entry = tuple[SceneItem, Path]
@@ -247,7 +247,8 @@ class _Gathered:
                 f"It is of {found.product}; {self.product} is what is read",
                 f"Take the item of {self.product}",
             )
-            self.failed(file, reason, found.source, found.name)
+            refused = found.reason is not None and found.reason.kind == NOT_ALLOWED
+            self.failed(file, found.reason if refused and found.reason else reason, found.source, found.name)
 
     def _take(self, record: SceneItem, file: Path) -> None:
         held = self.records.setdefault(record.id, [])

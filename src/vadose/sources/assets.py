@@ -79,7 +79,7 @@ def _by_title(band: str, _names: tuple[str, ...], _key: str, asset: Mapping[str,
 
 
 def _by_file(band: str, _names: tuple[str, ...], _key: str, asset: Mapping[str, Any]) -> bool:
-    return bool(re.search(rf"(?<![a-z0-9]){re.escape(band)}(?![a-z0-9])", _file(asset), re.IGNORECASE))
+    return bool(re.search(rf"(?<![a-z0-9])(?<!local_){re.escape(band)}(?![a-z0-9])", _file(asset), re.IGNORECASE))
 
 
 def _pixel(key: str, asset: Mapping[str, Any]) -> float:

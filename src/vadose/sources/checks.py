@@ -6,8 +6,9 @@ from vadose.sources.left_out import Unfit
 from vadose.sources.plausibility import check_numbers
 from vadose.sources.raster import Raster
 from vadose.sources.records import SceneItem
+from vadose.sources.stac import ITEM_PRODUCTS, SOURCE_OF
 
-_L2A, _CLASSES, _NO_RASTER = "sentinel-2-l2a", "scl", "annotation"
+_NO_RASTER = "annotation"
 
 
 def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
@@ -21,12 +22,13 @@ def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
         Remarks on an item that is read nevertheless.
 
     Raises:
-        Unfit: an L2A item has no scene classification; size, checksum, grid, projection or numbers of a file contradict
-            the metadata.
+        Unfit: a required file is missing; or size, checksum, grid, projection or numbers of a file contradict the
+            metadata.
         VadoseError: a file cannot be opened.
     """
-    if record.product == _L2A and record.asset(_CLASSES) is None:
-        raise _without_classes(record, _CLASSES in absent)
+    for band, (title, because) in ITEM_PRODUCTS[record.product].required.items():
+        if record.asset(band) is None:
+            raise _without(record, band, band in absent, title, because)
     notes = []
     for asset in record.assets:
         check_file(asset)
@@ -38,13 +40,14 @@ def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
     return [note for note in notes if note]
 
 
-def _without_classes(record: SceneItem, named: bool) -> Unfit:
-    found = "the file of its scene classification (SCL) is missing" if named else "it has no scene classification (SCL)"
+def _without(record: SceneItem, band: str, named: bool, title: str, because: str) -> Unfit:
+    name = f"{title} ({band.upper()})"
+    found = f"the file of its {name} is missing" if named else f"it has no {name}"
     return Unfit(
-        "no scene classification",
-        f"sentinel2: item '{record.id}', bands {', '.join(asset.band for asset in record.assets)}",
-        f"It is of L2A and {found}: clouds would count as ground",
-        "Add the SCL file and asset to the item",
+        f"no {title}",
+        f"{SOURCE_OF[record.product]}: item '{record.id}', bands {', '.join(asset.band for asset in record.assets)}",
+        f"It is of {record.product} and {found}: {because}",
+        f"Add the {band.upper()} file and asset to the item",
     )
 
 

@@ -10,7 +10,8 @@ class Asset:
     """One file of an item.
 
     Attributes:
-        band: what it holds: the name of a variable, or "scl" (scene classification), "land_cover", or "annotation".
+        band: what it holds: the name of a variable, or "scl" (scene classification), "mask" (of radar), "land_cover",
+            or "annotation".
         href: where it lies, in the item's words; a local path once it was found in an archive.
         scale, offset: a physical value is `number * scale + offset`.
         nodata: the number that means missing; None where the item does not say.
@@ -56,7 +57,7 @@ class SceneItem:
 
     Attributes:
         id, collection: as the item says; the collection is empty where it says none.
-        product: "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c", "dem" or "esa-worldcover".
+        product: one of the names of `stac.ITEM_PRODUCTS`, such as "sentinel-2-l2a".
         time: of the observation, datetime64[ns], UTC.
         bbox: west, south, east, north in degrees; west is greater than east across the antimeridian.
         epsg: of the projection; None where the item does not say.

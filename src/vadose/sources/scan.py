@@ -17,7 +17,7 @@ from vadose.sources.granule_names import name_of
 from vadose.sources.item_files import holds_items, items_of
 from vadose.sources.kept_scan import File, FoundGranule, FoundItem, Stamp
 from vadose.sources.left_out import Unfit
-from vadose.sources.stac import SOURCE_OF, parse, product_of, source_of_item
+from vadose.sources.stac import SOURCE_OF, parse, product_of, require_allowed, source_of_item
 
 _SETTLED_NS = 2 * 10**9
 """Nanoseconds after a change within which a file may change again without another modification time."""
@@ -120,6 +120,7 @@ def _found(item: Mapping[str, Any]) -> FoundItem:
     name, product = str(item.get("id")), ""
     try:
         product = product_of(item)
+        require_allowed(item, product)
         return FoundItem(SOURCE_OF[product], name, product, parse(item))
     except Unfit as reason:
         return FoundItem(source_of_item(item), name, product, reason=reason)

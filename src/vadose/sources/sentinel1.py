@@ -1,4 +1,8 @@
-"""Sentinel-1 backscatter with terrain correction (RTC): gamma0 in linear power, and the incidence angle."""
+"""Sentinel-1 backscatter with terrain correction (RTC): gamma0 in linear power, and the incidence angle.
+
+Two products: that of the Planetary Computer, of 10 m by pass, and OPERA RTC-S1, of 30 m by burst (JPL D-108758), which
+is read on request alone.
+"""
 
 import re
 from collections.abc import Iterator
@@ -22,10 +26,11 @@ from vadose.sources.raster import Floats, Grid, Raster, by_grid
 from vadose.sources.records import SceneItem
 from vadose.sources.scan import Archive
 from vadose.sources.source import SourceFile
-from vadose.sources.stac import SENTINEL1_RTC
+from vadose.sources.stac import SENTINEL1_OPERA, SENTINEL1_RTC
 from vadose.sources.window import Window
 from vadose.variables import (
     GAMMA0,
+    GAMMA0_OPERA,
     GAMMA0_RTC,
     INCIDENCE_ANGLE,
     SIGMA0,
@@ -36,11 +41,18 @@ from vadose.variables import (
 
 BANDS = (VV.name, VH.name, INCIDENCE_ANGLE.name)
 """Possible rasters of an item."""
+MASK, _SEEN = "mask", 0.0
+"""Of OPERA: 1 is shadow, 2 layover, 3 both, 255 beyond the burst."""
+_OVERFLIGHT = np.timedelta64(60, "s")
+"""Bursts follow one another every 2.8 s; the same ground is seen again after an orbit at least."""
 
 
 @dataclass(frozen=True)
 class Sentinel1:
     """The Sentinel-1 RTC items in an archive, found at the first request.
+
+    One product of an archive is read: OPERA RTC-S1 if the archive has no items of the other and they allow it
+    (`stac.ALLOWED`). Layover and shadow of OPERA are missing, and the bursts of one overflight are one pass.
 
     The incidence angle is the item's own raster if it has one (the angle on the terrain, in the collection
     sentinel1-rtc-aws), else that on the ellipsoid from the annotation of the product, if there is one.
@@ -56,7 +68,19 @@ class Sentinel1:
     @cached_property
     def index(self) -> Index:
         """Return the items of the archive."""
-        return Index.of(self.archive, SENTINEL1_RTC)
+        archive = Archive.of(self.archive)
+        usual = Index.of(archive, SENTINEL1_RTC)
+        opera = Index.of(archive, SENTINEL1_OPERA)
+        return opera if opera.records and not usual.records else usual
+
+    @property
+    def products(self) -> dict[str, str]:
+        """Return the product of each variable that has several."""
+        return dict.fromkeys((VV.name, VH.name), GAMMA0_OPERA if self._is_opera else GAMMA0_RTC)
+
+    @property
+    def _is_opera(self) -> bool:
+        return self.index.product == SENTINEL1_OPERA
 
     def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
         """Return the passes over an area in a period: vv and vh in linear power, incidence_angle in degrees.
@@ -81,7 +105,8 @@ class Sentinel1:
         found = {record.time for record in self.index.find(area, period) if _touches(record, area)}
         if not found:
             raise self.index.nothing(area, period, "none of them with a pixel in the area")
-        return nanoseconds(np.array(sorted(found), "datetime64"))
+        times = nanoseconds(np.array(sorted(found), "datetime64"))
+        return times[np.append(np.diff(times) > _OVERFLIGHT, True)] if self._is_opera else times
 
 
 def _touches(record: SceneItem, area: AreaOfInterest) -> bool:
@@ -91,6 +116,7 @@ def _touches(record: SceneItem, area: AreaOfInterest) -> bool:
 
 def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
     rasters = open_rasters(record, BANDS)
+    mask = open_rasters(record, (MASK,)).get(MASK)
     annotation = None if INCIDENCE_ANGLE.name in rasters else record.asset("annotation")
     for grid, bands in by_grid(rasters).items():
         window = grid.window(area)
@@ -98,15 +124,18 @@ def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
             continue
         layers: dict[str, da.Array] = {}
         for name, raster in bands.items():
-            layers |= lazy(partial(_positive, raster), (name,), window)
+            layers |= lazy(partial(_positive, raster, mask), (name,), window)
         if annotation:
             layers |= lazy(partial(_angle, Path(annotation.href), grid), (INCIDENCE_ANGLE.name,), window)
         yield dataset(layers, units_of(Sentinel1.variables), grid, window, record.time)
 
 
-def _positive(raster: Raster, window: Window) -> Floats:
+def _positive(raster: Raster, mask: Raster | None, window: Window) -> Floats:
     values = raster.layer(window)
-    return np.where(values > 0, values, np.float32(np.nan))
+    seen = values > 0
+    if mask:
+        seen &= mask.nearest(raster.grid, window) == _SEEN
+    return np.where(seen, values, np.float32(np.nan))
 
 
 def _angle(annotation: Path, grid: Grid, window: Window) -> Floats:
@@ -136,7 +165,15 @@ SPEC = SourceSpec(
             _ASSETS,
             auxiliary=frozenset({INCIDENCE_ANGLE.name, "annotation"}),
         ),
+        ItemProduct(
+            SENTINEL1_OPERA,
+            ("OPERA_L2_RTC-S1_V1", "opera-s1-rtc-v1"),
+            {VV.name: ("VV",), VH.name: ("VH",), INCIDENCE_ANGLE.name: ("incidence_angle",), MASK: ("mask",)},
+            auxiliary=frozenset({INCIDENCE_ANGLE.name, MASK}),
+            on_request=True,
+            required={MASK: ("mask of layover and shadow", "both would count as ground")},
+        ),
     ),
     item_words=re.compile(r"(^|[^a-z0-9])(s1[a-d]?|sentinel-?1\w*)([^a-z0-9]|$)|backscatter|gamma0"),
-    products=dict.fromkeys((VV.name, VH.name), (GAMMA0_RTC, GAMMA0, SIGMA0)),
+    products=dict.fromkeys((VV.name, VH.name), (GAMMA0_RTC, GAMMA0, SIGMA0, GAMMA0_OPERA)),
 )

@@ -104,6 +104,7 @@ SPEC = SourceSpec(
             ("sentinel-2-l2a", "sentinel-2-c1-l2a", "sentinel-s2-l2a", "sentinel-s2-l2a-cogs"),
             REFLECTANCES | CLASSES,
             auxiliary=frozenset(CLASSES),
+            required={"scl": ("scene classification", "clouds would count as ground")},
         ),
         ItemProduct(SENTINEL2_L1C, ("sentinel-2-l1c", "sentinel-s2-l1c"), REFLECTANCES),
     ),

@@ -21,6 +21,7 @@ from vadose.sources.records import Asset, SceneItem
 from vadose.sources.twins import catalogued, generated
 
 SENTINEL1_RTC, SENTINEL2_L2A, SENTINEL2_L1C = "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c"
+SENTINEL1_OPERA = "sentinel-1-opera-rtc"
 DEM, WORLDCOVER = "dem", "esa-worldcover"
 
 WINDOW = "vadose:window"
@@ -29,6 +30,8 @@ of one id may differ in it; each has the box, the files and the grids of its own
 SCENE_BBOX = "vadose:scene_bbox"
 """Property of a window: west, south, east, north of its whole scene. Two processings that catalogues give ids of
 their own are known as one scene by it."""
+ALLOWED = "vadose:allowed"
+"""Property of an item of a product that is read on request: true where it may be."""
 
 ITEM_PRODUCTS: Mapping[str, ItemProduct] = View(
     lambda specs: {product.name: product for spec in specs for product in spec.items}
@@ -41,7 +44,7 @@ COLLECTIONS: Mapping[str, str] = View(
 )
 """Product of each collection that is read; a Sentinel-2 item of any other one is known by its type or its name."""
 _LONGEST_OBSERVATION = np.timedelta64(1, "D")
-NOT_READ, INVALID = "collection is not read", "not a valid STAC item"
+NOT_READ, INVALID, NOT_ALLOWED = "collection is not read", "not a valid STAC item", "read on request alone"
 
 
 def parse(item: Mapping[str, Any]) -> SceneItem:
@@ -81,6 +84,21 @@ def product_of(item: Mapping[str, Any]) -> str:
         return SENTINEL2_L2A if optical[1] == "2A" else SENTINEL2_L1C
     radar = re.match(r"S1[A-Z]_\w{2}_(GRD|SLC)", name)
     raise _unread(item, radar[1] if radar else str(properties.get("sar:product_type")))
+
+
+def require_allowed(item: Mapping[str, Any], product: str) -> None:
+    """Refuse an item of a product that is read on request, unless it may be.
+
+    Raises:
+        Unfit: it may not.
+    """
+    if ITEM_PRODUCTS[product].on_request and _properties(item).get(ALLOWED) is not True:
+        raise Unfit(
+            NOT_ALLOWED,
+            _asked(item),
+            f"{product} is read on request alone: it is another product than the one that is usual for its source",
+            f'Put the usual product there, or write "{ALLOWED}": true into the properties of its items',
+        )
 
 
 def source_of_item(item: Mapping[str, Any]) -> str:
@@ -127,7 +145,7 @@ def _record(item: Mapping[str, Any], product: str) -> SceneItem:
     name, properties = _text(item["id"]), item["properties"]
     baseline = baseline_of(name, properties) if product in (SENTINEL2_L2A, SENTINEL2_L1C) else None
     names = product_names(properties)
-    orbit = properties.get("sat:relative_orbit") or _number_after("_R", (name, *names))
+    orbit = properties.get("sat:relative_orbit") or _orbit_in((name, *names))
     return SceneItem(
         id=name,
         collection=str(item.get("collection") or ""),
@@ -162,7 +180,7 @@ def _assets(item: Mapping[str, Any], product: str, baseline: str | None) -> tupl
             f"None of its assets ({', '.join(held)}) is a band of {product} that is read",
             f"Take one with any of {', '.join(sorted(measured))}",
         )
-    if product in (SENTINEL1_RTC, DEM):
+    if product in (SENTINEL1_RTC, SENTINEL1_OPERA, DEM):
         found = tuple(_with_shape(asset, item["properties"]) if asset.band in measured else asset for asset in found)
     return found
 
@@ -315,8 +333,9 @@ def _epsg(properties: Mapping[str, Any], assets: Mapping[str, Any]) -> int | Non
     return next((code for code in map(epsg_of, filter(None, stated)) if code), None)
 
 
-def _number_after(mark: str, texts: tuple[str, ...]) -> int | None:
-    found = (re.search(rf"{mark}(\d{{3}})_", text) for text in texts)
+def _orbit_in(texts: tuple[str, ...]) -> int | None:
+    """Relative orbit in the name of a Sentinel-2 product (_R051_) or of one of OPERA (_T083-)."""
+    found = (re.search(r"(?:_R|_RTC-S1_T)(\d{3})[_-]", text) for text in texts)
     return next((int(match[1]) for match in found if match), None)
 
 

@@ -83,7 +83,7 @@ def generated(name: str, names: list[str], properties: Mapping[str, Any]) -> str
             return _utc(properties[key])
     for text in (*names, name):
         stamps = _STAMP.findall(text)
-        if text.startswith("S2") and len(stamps) > 1:
+        if text.startswith(("S2", "OPERA_L2")) and len(stamps) > 1:
             return _utc(stamps[-1])
     return None
 
