@@ -124,11 +124,14 @@ def test_signature_opens_its_container_only(assets: AssetServer, tmp_path: Path)
     assert Answer(f"{assets.url}/sas/v1/token/store/none").status == 404
 
 
-def test_token_expires(assets: AssetServer) -> None:
-    assets.tokens.life = 0.25
+def test_token_expires(assets: AssetServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [time.time()]
+    monkeypatch.setattr(assets.tokens, "clock", lambda: now[0])
+    assets.tokens.life = 2.5
     address = signed(assets)
+    now[0] += 2.4
     assert Answer(address).status == 200
-    time.sleep(0.3)
+    now[0] += 0.2
     late = Answer(address)
     assert late.status == 403 and b"not valid in the specified time frame" in late.body
     assert Answer(signed(assets)).status == 200
@@ -147,6 +150,9 @@ def test_revoked_tokens(assets: AssetServer) -> None:
     assets.tokens.revoke()
     assert Answer(address).status == 403
     assert Answer(signed(assets)).status == 200
+    assert len(assets.tokens.issued) == 2
+    assets.reset()
+    assert not assets.tokens.issued
 
 
 def test_statuses_as_planned(assets: AssetServer, file: str) -> None:

@@ -1,8 +1,8 @@
 """SoilGrids, the open buckets and the servers of a whole archive on loopback hold what their archive holds."""
 
+import hashlib
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 import real_archive
-from catalogue_servers import BucketServer, SoilGridsServer, World, faults
+from catalogue_servers import AssetServer, BucketServer, SoilGridsServer, StacServer, World, faults, moved
 from catalogue_servers.buckets import dem_grid, dem_name, worldcover_name
 from catalogue_servers.fixtures import catalogues, world_servers  # noqa: F401 -- fixtures
 from catalogue_servers.plain_http import Answer
@@ -262,8 +262,55 @@ def test_simulated_world_is_served_whole(tiny_world: Path, catalogues: World, tm
         np.testing.assert_array_equal(served.read(1, window=window), expected)
 
 
-def test_all_servers_start_within_a_second(tiny_world: Path) -> None:
-    world = World(tiny_world)
-    begin = time.monotonic()
-    with world:
-        assert time.monotonic() - begin < 1.0
+def test_earth_search_has_the_same_files(catalogues: World, tiny_world: Path) -> None:  # noqa: F811
+    search = f"{catalogues.addresses['earth_search']}/search?collections=sentinel-2-c1-l2a&limit=100"
+    items = Answer(search).json["features"]
+    assert len(items) == catalogues.earth_search.page_size
+    assert len(catalogues.earth_search.items) == len(list(tiny_world.glob("sentinel-2-l2a/*/*.json")))
+    asset = items[0]["assets"]["red"]
+    content = Answer(asset["href"]).body
+    assert len(content) == asset["file:size"]
+    assert asset["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()
+    offsets = {
+        (item["properties"]["s2:processing_baseline"] >= "04.00", item["assets"]["red"]["raster:bands"][0]["offset"])
+        for item in catalogues.earth_search.items.values()
+    }
+    assert offsets == {(False, 0.0), (True, -0.1)}
+    assert items[0]["properties"]["s2:product_uri"].endswith(".SAFE") and "scl" in items[0]["assets"]
+    sources = {path.read_bytes() for path in tiny_world.glob("sentinel-2-l2a/*/R10m/B04_10m.tif")}
+    assert content in sources
+
+
+def test_settings_name_what_is_served(world: World) -> None:
+    named = world.settings()["catalogues"]
+    assert {one["endpoint"] for one in named.values()} <= set(world.addresses.values())
+    assert {source for one in named.values() for source in one["collections"]} == {
+        "sentinel1",
+        "sentinel2",
+        "dem",
+        "worldcover",
+        "soilgrids",
+        "smap",
+        "gldas",
+    }
+
+
+@pytest.mark.real
+def test_real_items_are_served(real: Path) -> None:
+    paths = sorted((real / "stac_items").glob("*/*/*.json"))
+    items = [json.loads(path.read_text()) for path in paths]
+    items = [{"collection": path.parent.name, **item} for path, item in zip(paths, items, strict=True)]
+    with AssetServer([]) as assets, StacServer((moved(item, assets.url) for item in items), page_size=7) as stac:
+        found: list[Any] = []
+        answer = Answer(f"{stac.root}/search", "POST", {"limit": 100}).json
+        while True:
+            found += answer["features"]
+            (link,) = [link for link in answer["links"] if link["rel"] == "next"] or [None]
+            if link is None:
+                break
+            answer = Answer(link["href"], "POST", link["body"]).json
+        assert len(found) == len(stac.items) > 40
+        hrefs = {asset["href"] for item in found for asset in item["assets"].values()}
+        assert all(href.startswith(assets.url) for href in hrefs)
+        assert any("/sentinel1euwestrtc/sentinel1-grd-rtc/" in href for href in hrefs)
+        assert Answer(min(hrefs)).status == 404

@@ -197,10 +197,10 @@ def test_a_budget_ends_the_run(assets, tmp_path, limit, word):
         remote(frugal, assets, tmp_path).read([(100_000, 101_000), (500_000, 600_000)])
 
 
-def test_tokens_are_renewed_early_and_after_a_refusal(assets, client, tmp_path):
-    now = [0.0]
+def test_tokens_are_renewed_early_and_after_a_refusal(assets, client, tmp_path, monkeypatch):
+    now = [time.time()]
     signer = SasSigner(f"{assets.url}/sas/v1/token", lambda: now[0])
-    now[0] = time.time()
+    monkeypatch.setattr(assets.tokens, "clock", lambda: now[0])
     client.signers["127.0.0.1"] = signer
     file = remote(client, assets, tmp_path, "signed")
     assert file.read([(0, 5)]) == [DATA[:5]]

@@ -11,6 +11,7 @@ from catalogue_servers.earthdata import DataArchive, LoginServer, Users
 from catalogue_servers.files import FileServer
 from catalogue_servers.granules import records_of
 from catalogue_servers.loopback import LoopbackServer, Request, Totals
+from catalogue_servers.mirrors import moved
 from catalogue_servers.soilgrids import SoilGridsServer
 from catalogue_servers.stac import StacServer
 from catalogue_servers.world import World
@@ -31,5 +32,6 @@ __all__ = [
     "Users",
     "World",
     "faults",
+    "moved",
     "records_of",
 ]

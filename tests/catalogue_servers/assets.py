@@ -5,7 +5,8 @@ import hashlib
 import hmac
 import math
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,15 +44,17 @@ class Tokens:
         life: Validity of a new token, seconds. A whole number gives expiry times in whole seconds, rounded up, as the
             Planetary Computer's are.
         issued: Tokens given out.
+        clock: Tells the time, seconds since 1970.
     """
 
     def __init__(self, life: float = 3600.0) -> None:
         self.life = life
+        self.clock: Callable[[], float] = time.time
         self.issued: list[str] = []
         self._key = secrets.token_bytes(32)
 
     def issue(self, container: str) -> dict[str, str]:
-        now = datetime.now(UTC)
+        now = datetime.fromtimestamp(self.clock(), UTC)
         until = now + timedelta(seconds=self.life)
         if float(self.life).is_integer():
             until = datetime.fromtimestamp(math.ceil(until.timestamp()), UTC)
@@ -69,7 +72,7 @@ class Tokens:
             return "Missing signature"
         if not hmac.compare_digest(signature, self._signature(container, fields)):
             return "Signature did not match"
-        if datetime.now(UTC) >= datetime.fromisoformat(fields["se"]):
+        if self.clock() >= datetime.fromisoformat(fields["se"]).timestamp():
             return f"Signature not valid in the specified time frame: Start [{fields['st']}] - Expiry [{fields['se']}]"
         return None
 
@@ -93,6 +96,11 @@ class AssetServer(LoopbackServer):
         self.containers = tuple(containers)
         self.tokens = Tokens(token_life)
         super().__init__(self._serve)
+
+    def reset(self) -> None:
+        """Forget the requests seen and the tokens given out so far; these stay valid."""
+        super().reset()
+        self.tokens.issued.clear()
 
     def address(self, account: str, container: str, path: str = "") -> str:
         return f"{self.url}/{account}/{container}/{quote(path)}"
@@ -131,5 +139,5 @@ class AssetServer(LoopbackServer):
         await send_content(Content.of_file(file), scope, send)
 
 
-def _stamp(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
+def _stamp(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qs
@@ -38,6 +38,8 @@ class Request:
     query: str
     headers: dict[str, str]
     """By lower-case name."""
+    at: float = field(default_factory=time.monotonic)
+    """When it came, seconds of `time.monotonic`."""
     status: int | None = None
     """None as long as nothing was answered."""
     sent: int = 0

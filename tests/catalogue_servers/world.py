@@ -12,8 +12,10 @@ from catalogue_servers.assets import AssetServer, Container
 from catalogue_servers.buckets import BucketServer
 from catalogue_servers.cmr import CmrServer
 from catalogue_servers.earthdata import DataArchive, LoginServer, Users
+from catalogue_servers.files import FileServer
 from catalogue_servers.granules import records_of
-from catalogue_servers.loopback import start_all, stop_all
+from catalogue_servers.loopback import HOST, LoopbackServer, start_all, stop_all
+from catalogue_servers.mirrors import COLLECTION, at_earth_search
 from catalogue_servers.soilgrids import SoilGridsServer
 from catalogue_servers.stac import Item, StacServer
 
@@ -39,6 +41,8 @@ class World:
         stac: Planetary Computer's catalogue. As there, an item of `sentinel-1-rtc` has no annotation: its link
             `derived_from` names the item of `sentinel-1-grd` that has it.
         assets: Its files, signed, and its tokens.
+        earth_search: Earth Search's catalogue of the Sentinel-2 scenes.
+        open_data: Its files.
         cmr: NASA's catalogue.
         archive: NASA's data host.
         login: Earthdata Login.
@@ -66,6 +70,8 @@ class World:
             token_life,
         )
         self.stac = StacServer(self._items(), page_size, seed)
+        self.open_data = FileServer({f"/{COLLECTION}": archive / "sentinel-2-l2a"})
+        self.earth_search = StacServer(self._mirrored(), page_size, seed, path="/v1")
         self.login = LoginServer(Users())
         self.archive = DataArchive(self._granules, self.login)
         self.cmr = CmrServer(records_of(self._granules(), self.archive.url), seed=seed)
@@ -73,7 +79,17 @@ class World:
         self.buckets = BucketServer(
             archive.glob("nasadem/*/*.tif"), archive.glob("esa-worldcover/*/*.tif"), work / "buckets"
         )
-        self.servers = (self.stac, self.assets, self.cmr, self.login, self.archive, self.soilgrids, self.buckets)
+        self.servers = (
+            self.stac,
+            self.assets,
+            self.earth_search,
+            self.open_data,
+            self.cmr,
+            self.login,
+            self.archive,
+            self.soilgrids,
+            self.buckets,
+        )
 
     @property
     def addresses(self) -> Mapping[str, str]:
@@ -82,6 +98,7 @@ class World:
             "stac": self.stac.root,
             "sas": f"{self.assets.url}/sas/v1/token",
             "assets": self.assets.url,
+            "earth_search": self.earth_search.root,
             "cmr": self.cmr.endpoint,
             "earthdata": self.archive.url,
             "login": self.login.url,
@@ -100,9 +117,10 @@ class World:
 
     def refresh(self) -> None:
         """Take items and granules that were added to the archive, changed or removed."""
-        self.stac.items.clear()
-        for item in self._items():
-            self.stac.add(item)
+        for server, items in ((self.stac, self._items()), (self.earth_search, self._mirrored())):
+            server.items.clear()
+            for item in items:
+                server.add(item)
         self.cmr.records = records_of(self._granules(), self.archive.url)
 
     def mend(self) -> None:
@@ -114,6 +132,43 @@ class World:
         """Forget the requests that all servers saw."""
         for server in self.servers:
             server.reset()
+
+    def settings(self) -> dict[str, Any]:
+        """Catalogues in the form of vadose's configuration, to be written as YAML: those built in, on loopback."""
+        radar, optical = {"sentinel1": ["sentinel-1-rtc"]}, {"sentinel2": ["sentinel-2-l2a"]}
+        tokens = {"kind": "sas", "endpoint": self.addresses["sas"], "hosts": [_host(self.assets)]}
+        login = {"kind": "earthdata", "endpoint": self.login.url, "hosts": [_host(self.archive)]}
+        named = {
+            "planetary-computer": (
+                "stac",
+                self.stac.root,
+                {**radar, **optical, "dem": ["nasadem"], "worldcover": ["esa-worldcover"]},
+                tokens,
+            ),
+            "earth-search": ("stac", self.earth_search.root, {"sentinel2": [COLLECTION]}, None),
+            "copernicus-dem": ("copernicus-dem", self.buckets.dem, {"dem": ["cop-dem-glo-30"]}, None),
+            "worldcover": ("worldcover", self.buckets.worldcover, {"worldcover": ["esa-worldcover"]}, None),
+            "soilgrids": ("soilgrids", self.soilgrids.root, {"soilgrids": ["soilgrids"]}, None),
+            "earthdata": (
+                "cmr",
+                self.cmr.endpoint,
+                {"smap": ["SPL3SMP.009"], "gldas": ["GLDAS_NOAH025_3H.2.1", "GLDAS_NOAH025_3H_EP.2.1"]},
+                login,
+            ),
+        }
+        return {
+            "catalogues": {
+                name: {
+                    "title": f"{name} on loopback",
+                    "kind": kind,
+                    "endpoint": endpoint,
+                    "hosts": [HOST],
+                    "collections": collections,
+                    **({"credential": credential} if credential else {}),
+                }
+                for name, (kind, endpoint, collections, credential) in named.items()
+            }
+        }
 
     def write_items(self, path: Path) -> None:
         """Write the items served, as a GeoJSON feature collection in the order of their collections and ids."""
@@ -131,6 +186,13 @@ class World:
                 yield from self._radar(item, path)
             elif collection in CONTAINERS:
                 yield {**item, "assets": self._signed(item["assets"], collection, path)}
+
+    def _mirrored(self) -> Iterator[Item]:
+        for path in sorted(self.folder.glob("sentinel-2-l2a/*/*.json")):
+            address = f"{self.open_data.url}/{COLLECTION}/{path.parent.name}"
+            item = at_earth_search(json.loads(path.read_text()), path.parent, address)
+            if item:
+                yield item
 
     def _radar(self, item: Item, path: Path) -> Iterator[Item]:
         """Part an item into those of the two collections."""
@@ -156,3 +218,7 @@ class World:
         account, container = CONTAINERS[collection]
         folder = self.assets.address(account, container, path.parent.name)
         return {key: {**asset, "href": f"{folder}/{normpath(asset['href'])}"} for key, asset in assets.items()}
+
+
+def _host(server: LoopbackServer) -> str:
+    return f"{HOST}:{server.port}"
