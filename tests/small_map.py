@@ -62,37 +62,45 @@ def write_archive(folder: Path) -> Path:
     return folder
 
 
-def network(seed: int) -> FusionNetwork:
+def network(seed: int, needs: InputSpec = NEEDS) -> FusionNetwork:
     """A network of fixed, untrained weights."""
     torch.manual_seed(seed)
-    made = FusionNetwork(NEEDS, SHAPE, scaling())
+    made = FusionNetwork(needs, SHAPE, scaling(needs))
     with torch.no_grad():
         made.head.weight *= 60
     return made.eval()
 
 
-def scaling() -> ScalingStats:
-    names = (*NEEDS.names, "soil_moisture")
+def scaling(needs: InputSpec = NEEDS) -> ScalingStats:
+    names = (*needs.names, "soil_moisture")
     mean = dict.fromkeys(names, 0.2) | {"vv": -7.0, "vh": -7.0, "elevation": 100.0}
     std = dict.fromkeys(names, 0.1) | {"vv": 3.0, "vh": 3.0, "elevation": 100.0}
     return ScalingStats(mean, std)
 
 
-def write_run(folder: Path, members: int = 2) -> Path:
-    """A run of one fold, its networks untrained."""
+def write_run(folder: Path, members: int = 2, needs: InputSpec = NEEDS, **keys: object) -> Path:
+    """A run of one fold, its networks untrained.
+
+    Args:
+        folder: of the run.
+        members: networks of the ensemble.
+        needs: inputs of the networks.
+        keys: further keys of the experiment.
+    """
     experiment = Experiment.model_validate(
         {
             "name": "small",
             "simulated": True,
             "samples": {"table": "table.csv", "columns": "mapping.yaml"},
             "needs": {
-                "pixels": NEEDS.pixels,
-                "cells": NEEDS.cells,
-                "history": {"variables": NEEDS.history.variables, "steps": 3, "step_days": 6.0},
+                "pixels": needs.pixels,
+                "cells": needs.cells,
+                "history": {"variables": needs.history.variables, "steps": 3, "step_days": 6.0},
             },
             "split": {"folds": 2},
             "ensemble": [{"size": members}],
         }
+        | keys
     )
     run = Run(folder)
     run.declare(experiment)
@@ -101,5 +109,5 @@ def write_run(folder: Path, members: int = 2) -> Path:
         pd.DataFrame([row | dict.fromkeys(("first_time", "last_time"), pd.Timestamp("2021-06-01"))]), run.split
     )
     for member in range(members):
-        save(network(member), run.checkpoint(0, "network", member), {"products": {}}, scaling())
+        save(network(member, needs), run.checkpoint(0, "network", member), {"products": {}}, scaling(needs))
     return folder

@@ -8,7 +8,7 @@ _MODULES = {
     "batchu2022": ("fit_batchu2022_units", "import_batchu2022"),
     "evaluate": ("Scorecard", "evaluate"),
     "fetch": ("FetchReport", "check_catalogues", "fetch"),
-    "maps": ("estimate_map_cost", "extract_series", "make_map", "open_map"),
+    "maps": ("DailyReport", "estimate_map_cost", "extract_series", "make_daily_maps", "make_map", "open_map"),
     "model": ("TrainedModel", "load_model"),
     "samples": (
         "append_samples",

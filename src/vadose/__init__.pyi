@@ -8,8 +8,10 @@ from vadose.api.evaluate import evaluate as evaluate
 from vadose.api.fetch import FetchReport as FetchReport
 from vadose.api.fetch import check_catalogues as check_catalogues
 from vadose.api.fetch import fetch as fetch
+from vadose.api.maps import DailyReport as DailyReport
 from vadose.api.maps import estimate_map_cost as estimate_map_cost
 from vadose.api.maps import extract_series as extract_series
+from vadose.api.maps import make_daily_maps as make_daily_maps
 from vadose.api.maps import make_map as make_map
 from vadose.api.maps import open_map as open_map
 from vadose.api.model import TrainedModel as TrainedModel

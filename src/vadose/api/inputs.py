@@ -16,7 +16,7 @@ from vadose.grid import AreaOfInterest
 from vadose.io.files import validated
 from vadose.io.paths import StrPath
 from vadose.mapping.area_files import in_degrees, read_area
-from vadose.mapping.timestamps import timestamp_of
+from vadose.mapping.timestamps import absolute_date, timestamp_of
 
 Area = Any
 """Box (west, south, east, north), text or file of `read_area`, geometry, GeoJSON, GeoDataFrame or AreaOfInterest."""
@@ -58,8 +58,9 @@ def time_request(time: Time, every: int | str | None = None) -> tuple[str | tupl
     """Convert a time to a date text and an interval, or to a list of times.
 
     Args:
-        time: text ("2021-06-10", "2021-06-10T18:00", "2021-06-01/2021-06-30"); a datetime64, datetime or date, where a
-            day means its end and a time zone is converted to UTC; slice(first, last, every); or several of these.
+        time: text ("2021-06-10", "2021-06-10T18:00", "2021-06-01/2021-06-30", "today-10/today"); a datetime64, datetime
+            or date, where a day means its end and a time zone is converted to UTC; slice(first, last, every); or
+            several of these.
         every: interval of a range, days, or "pass".
 
     Raises:
@@ -80,13 +81,13 @@ def time_request(time: Time, every: int | str | None = None) -> tuple[str | tupl
 
 
 def time_text(time: Any) -> str:
-    """Write a time in ISO 8601, UTC; a day remains a day.
+    """Write a time in ISO 8601, UTC; a day remains a day, a relative day becomes the day that it means.
 
     Raises:
         VadoseError: it is not a time.
     """
     if isinstance(time, str):
-        return time
+        return absolute_date(time)
     if isinstance(time, dt.datetime):
         return (time.astimezone(dt.UTC).replace(tzinfo=None) if time.tzinfo else time).isoformat()
     if isinstance(time, dt.date):

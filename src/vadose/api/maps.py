@@ -15,6 +15,8 @@ from vadose.experiment.run import Run
 from vadose.io.paths import StrPath
 from vadose.mapping import Executor, MapRequest
 from vadose.mapping.cost import CostEstimate, estimate_cost
+from vadose.mapping.daily import DailyReport, hold
+from vadose.mapping.daily import make_daily_maps as _make_daily_maps
 from vadose.mapping.make import make_map as _make_map
 from vadose.mapping.points import series_of
 from vadose.maps import open_maps
@@ -95,6 +97,70 @@ def make_map(
         return _make_map(request, progress, truth, executor, echo)
 
 
+def make_daily_maps(
+    model: TrainedModel | Run | StrPath,
+    archive: Archive | StrPath | None,
+    area: Area,
+    time: Time,
+    out: StrPath,
+    *,
+    every: int | str | None = None,
+    as_of: Time | None = None,
+    catalogues: Sequence[StrPath] = (),
+    require: Iterable[str] = (),
+    offline: bool = False,
+    max_bytes: int | None = None,
+    formats: Sequence[str] = ("cog",),
+    pictures: bool = True,
+    allow_unread: bool = False,
+    scheduler: str = "threads",
+    workers: int = 1,
+    device: str = "cpu",
+    progress: Progress = silent,
+    echo: Echo = silent,
+) -> DailyReport:
+    """Map each time of a range in a folder of its own; a repeated call makes what is new, and what has changed.
+
+    A map whose inputs, model or formats changed since it was made is made again, and replaces the older one when it is
+    complete; a map of which nothing changed is left alone. `open_map` opens all times together.
+
+    Args:
+        model, archive, area, every, as_of: as in `make_map`.
+        time: as in `vadose.api.inputs.time_request`, such as "today-10/today".
+        out: folder of the maps, one folder for each time in it, and `daily.json`, the list of what was done.
+        catalogues, require, offline, max_bytes: as in `make_map`.
+        formats, pictures, allow_unread, scheduler, workers, device, progress, echo: as in `make_map`.
+
+    Returns:
+        What was done for each time and why, and which sources are missing.
+
+    Raises:
+        VadoseError: no run, no such area, or `out` holds other maps. An error of one time is reported with that time.
+    """
+    executor = Executor(scheduler, workers, device)
+    time, every = time_request(time, every)
+    with hold(Path(out)):
+        if archive is not None:
+            request = _request(model, archive, area, time, out, every, as_of, formats, pictures, allow_unread)
+            return _make_daily_maps(request, progress, executor, echo)
+        with fetched(
+            model.run if isinstance(model, TrainedModel) else model,
+            area,
+            time,
+            every,
+            catalogues=catalogues,
+            require=require,
+            offline=offline,
+            max_bytes=max_bytes,
+            replaced=as_of is not None,
+            progress=progress,
+        ) as (held, report):
+            sources = report.sources if report else ()
+            absent = {one.source: f"{one.source} is {one.state}: {one.reason}" for one in sources if one.missing}
+            request = _request(model, held, area, time, out, every, as_of, formats, pictures, allow_unread)
+            return _make_daily_maps(request, progress, executor, echo, absent)
+
+
 def estimate_map_cost(
     model: TrainedModel | Run | StrPath,
     archive: Archive | StrPath,
@@ -121,7 +187,7 @@ def open_map(path: StrPath) -> xr.DataTree:
     """Open a map.
 
     Args:
-        path: folder that `make_map` wrote, or one of its Zarr stores, NetCDF files or GeoTIFFs.
+        path: folder that `make_map` or `make_daily_maps` wrote, or one of its Zarr stores, NetCDF files or GeoTIFFs.
 
     Returns:
         One node for each UTM zone, such as `utm32n`: soil_moisture and soil_moisture_std (m3 m-3), quality (bits of

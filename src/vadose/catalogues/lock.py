@@ -14,6 +14,8 @@ from vadose.io.files import read_json, sha256, write_json
 NAME = "vadose.lock"
 _ENTRIES = ".vadose-lock"
 _FORMAT = 1
+_VERSION = 12
+"""Characters of a digest that tell versions of an item apart."""
 _HINT = "Fetch again without --locked"
 
 
@@ -99,6 +101,17 @@ class Lock:
         """Return the entries whose files are complete."""
         held = (self._read(path) for path in sorted((self.folder / _ENTRIES).glob("*/*.json")))
         return {entry.key: entry for entry in held if entry is not None}
+
+    def versions(self) -> dict[str, str]:
+        """Return the version of each item and file by name: the first characters of the digest of its entry.
+
+        Windows of an item that come from several versions of it have all of these, in order.
+        """
+        found: dict[str, set[str]] = {}
+        for entry in self.entries().values():
+            for name in {entry.id, *(Path(one.path).name for one in entry.files)}:
+                found.setdefault(name, set()).add(entry.digest[:_VERSION])
+        return {name: "+".join(sorted(digests)) for name, digests in found.items()}
 
     def entries_of(self, source: str, collection: str, name: str) -> tuple[Entry, ...]:
         """Return the entries of one item."""

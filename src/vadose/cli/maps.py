@@ -1,5 +1,6 @@
 """Commands that make and read maps."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,9 @@ class MapFormat(StrEnum):
 def map_(
     run: RunFolder,
     area: Annotated[str, typer.Option(help="west,south,east,north in degrees; or a GeoJSON, GeoPackage or shapefile.")],
-    date: Annotated[str, typer.Option(help="Day, 2021-06-10; time, 2021-06-10T18:00 (UTC); or first/last day.")],
+    date: Annotated[
+        str, typer.Option(help="Day, 2021-06-10 or today-1; time, 2021-06-10T18:00 (UTC); or first/last day.")
+    ],
     archive: Annotated[
         Path | None, typer.Argument(help="Folder of the products; by default, fetched from catalogues.")
     ] = None,
@@ -49,11 +52,18 @@ def map_(
         bool, typer.Option("--offline", help="Without an archive: map what was fetched before.")
     ] = False,
     max_bytes: MaxBytes = None,
+    daily: Annotated[
+        bool, typer.Option("--daily", help="One folder per time; make what is new or has changed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cost estimate only.")] = False,
 ) -> None:
     """Map soil moisture, its standard deviation, quality flags and observation ages of an area on 320 m cells.
 
-    An interrupted map resumes with the remaining tiles. The exit status is 1 if tiles failed.
+    An interrupted map resumes with the remaining tiles. With --daily, the same command is repeated, such as every day
+    with --date today-10/today: it adds new dates and remakes those whose inputs have changed.
+
+    Exit status: 0 complete; 1 tiles failed; 2 error; 3 with --daily, a date has no data, or a source is missing, late
+    or incomplete.
     """
     if dry_run and archive is None:
         with TemporaryDirectory() as folder:
@@ -71,7 +81,10 @@ def map_(
     notes: list[str] = []
     try:
         with progress("tiles") as report:
-            written = vadose.make_map(
+            make: Callable[..., vadose.DailyReport | tuple[Path, ...]] = (
+                vadose.make_daily_maps if daily else vadose.make_map
+            )
+            done = make(
                 run,
                 archive,
                 area,
@@ -97,11 +110,14 @@ def map_(
             typer.echo(f"failed: {name}: {' '.join(reason.split())}", err=True)
         typer.echo(f"{failed.context} {len(failed.reasons)} of them failed. {failed.hint}", err=True)
         raise typer.Exit(1) from failed
-    echo(*notes, *map(str, written))
+    if isinstance(done, vadose.DailyReport):
+        echo(*notes, *done.lines())
+        raise typer.Exit(done.status)
+    echo(*notes, *map(str, done))
 
 
 def series(
-    maps: Annotated[Path, typer.Argument(help="Folder of a map, or one of its files.")],
+    maps: Annotated[Path, typer.Argument(help="Folder of a map or of daily maps, or one of its files.")],
     out: Annotated[Path, typer.Option(help="File of the series: .csv, .parquet or .nc.")],
     point: Annotated[list[str] | None, typer.Option(help="Point, lon,lat in degrees; repeatable.")] = None,
     points: Annotated[Path | None, typer.Option(help="CSV file with columns lon, lat and optionally place.")] = None,

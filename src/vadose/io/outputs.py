@@ -22,6 +22,7 @@ RESULTS = {
     "scorecard.json": "evaluate",
     "plan.json": "map",
     "collection.json": "map",
+    "daily.json": "map --daily",
     "inputs.json": "export",
 }
 """File that identifies the folder of a result, and the command that writes it."""

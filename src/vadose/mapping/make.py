@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from vadose.catalogues.lock import NAME as LOCK
+from vadose.catalogues.lock import Lock
 from vadose.dataset.calibrations import require_physical
 from vadose.dataset.coverage import shares_text
 from vadose.errors import NoDataError, VadoseError
@@ -58,6 +59,7 @@ class Prepared:
         held: inventory of the archive's inputs.
         notice: which part of the map is simulated.
         inputs: differences between the archive and the training samples, one line each.
+        versions: versions of the items and files of a fetched archive, by name.
     """
 
     request: MapRequest
@@ -66,6 +68,14 @@ class Prepared:
     held: tuple[ArchiveFile, ...]
     notice: str
     inputs: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, moment: np.datetime64) -> "Prepared":
+        """Return the map of one of its times alone, as `prepare` would."""
+        held = _held(self.tools, self.plan.area, (moment,), self.spec.as_of)
+        made = dict(self.plan.made_from) | {"items": _items(held, self.versions)}
+        plan = replace(self.plan, moments=(moment,), made_from=made)
+        return replace(self, request=replace(self.request, date=(moment,), every=None), plan=plan, held=held)
 
     @property
     def spec(self) -> WorkerSpec:
@@ -165,10 +175,15 @@ def prepare(request: MapRequest) -> Prepared:
         )
     _require_few(area, len(tiles), len(moments))
     held = _held(tools, area, moments, as_of)
-    names = [f"{one.source} {one.name}" for one in held]
-    plan = Plan(area, moments, tiles, made_from(request, run, names, as_of))
+    versions = Lock(request.archive).versions()
+    plan = Plan(area, moments, tiles, made_from(request, run, _items(held, versions), as_of))
     notice = notice_of(experiment.simulated, request.archive)
-    return Prepared(request, plan, tools, held, notice, _inputs(tools, products_of_run(run.networks())))
+    return Prepared(request, plan, tools, held, notice, _inputs(tools, products_of_run(run.networks())), versions)
+
+
+def _items(held: Sequence[ArchiveFile], versions: Mapping[str, str]) -> list[str]:
+    """Return the names of the inputs, with their versions where known."""
+    return [f"{one.source} {one.name} {versions.get(one.name, '')}".rstrip() for one in held]
 
 
 def _inputs(tools: WorkerContext, learned: Mapping[str, str]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ TILE_CELLS = 32
 MOMENTS_A_TASK = 16
 """Times of a tile that are estimated together, so that common inputs are read once."""
 _SHOWN = 3
+_REMEDY = "Remove the folder and map again"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,15 @@ class Plan:
     @property
     def digest(self) -> str:
         """Return the checksum of the content."""
-        return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
+        return _digest(self.content)
+
+    def changed_since(self, folder: Path) -> list[str]:
+        """Return the differences from the plan of a folder, one line each.
+
+        Raises:
+            VadoseError: the plan of the folder is missing or unreadable.
+        """
+        return _differences(_read(folder / NAME), self.content)
 
     def write_or_verify(self, folder: Path) -> None:
         """Write the plan into a folder, or verify the existing one.
@@ -74,7 +83,7 @@ class Plan:
         if not path.exists():
             files.write_json(path, self.content)
             return
-        changed = _differences(_read(path), self.content)
+        changed = self.changed_since(folder)
         if changed:
             raise VadoseError(
                 f"map: {folder}",
@@ -95,6 +104,20 @@ def made_from(request: MapRequest, run: Run, items: Sequence[str], as_of: np.dat
     }
 
 
+def digest_in(folder: Path) -> str | None:
+    """Return the checksum of the plan of a map; None if there is no map.
+
+    Raises:
+        VadoseError: the plan is unreadable.
+    """
+    path = folder / NAME
+    return _digest(files.read_json(path, f"map: the plan {path}", _REMEDY)) if path.is_file() else None
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def _checksum(path: Path) -> str | None:
     """Return the checksum of a file, or of a folder of files with their names; None if missing."""
     if not path.exists():
@@ -106,12 +129,12 @@ def _checksum(path: Path) -> str | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    asked, remedy = f"map: the plan {path}", "Remove the folder and map again"
-    content = files.read_json(path, asked, remedy)
+    asked = f"map: the plan {path}"
+    content = files.read_json(path, asked, _REMEDY)
     try:
         return {"vadose_version": content["vadose_version"], "made_from": dict(content["made_from"])}
     except (ValueError, KeyError, TypeError) as error:
-        raise VadoseError(asked, f"It is not the plan of a map ({type(error).__name__}: {error})", remedy) from error
+        raise VadoseError(asked, f"It is not the plan of a map ({type(error).__name__}: {error})", _REMEDY) from error
 
 
 def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ ONE_PASS = np.timedelta64(10, "m")
 MOST = 10_000
 """Largest number of times of one map: 27 years of days."""
 _DAY = np.timedelta64(1, "D")
+_RELATIVE = re.compile("(today|yesterday)(?:-([0-9]{1,5}))?")
 
 
 def timestamp_of(date: str) -> np.datetime64:
@@ -37,9 +38,26 @@ def timestamp_of(date: str) -> np.datetime64:
     return last
 
 
+def absolute_date(date: str, now: np.datetime64 | None = None) -> str:
+    """Replace relative days in a date or a range: today, yesterday, and today-10 for ten days before (UTC).
+
+    Args:
+        date: from the command line.
+        now: UTC; by default the present.
+    """
+    today = (np.datetime64("now") if now is None else now).astype("datetime64[D]")
+
+    def day(found: re.Match[str]) -> str:
+        return str(today - np.timedelta64(found[1] == "yesterday", "D") - np.timedelta64(int(found[2] or 0), "D"))
+
+    return _RELATIVE.sub(day, date)
+
+
 def _no_date(date: str) -> VadoseError:
     return VadoseError(
-        f"map: the date '{date[:60]}'", "It is not an ISO date with a day", "Write 2021-06-10 or 2021-06-10T18:00"
+        f"map: the date '{date[:60]}'",
+        "It is not an ISO date with a day",
+        "Write 2021-06-10, 2021-06-10T18:00 or today-3",
     )
 
 

@@ -13,6 +13,8 @@ from vadose.maps.layers import NODATA
 from vadose.maps.read import read_map
 
 _BESIDE = ("_quality", "_age")
+DAILY = "daily.json"
+"""List of the maps of a folder that holds a folder for each date."""
 
 
 def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
@@ -20,7 +22,7 @@ def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
 
     Args:
         path: a folder that `vadose map` wrote, or one of its Zarr stores, NetCDF files or GeoTIFFs. In a folder, Zarr
-            stores are preferred to NetCDF files, and these to GeoTIFFs.
+            stores are preferred to NetCDF files, and these to GeoTIFFs; of a folder of daily maps all dates are opened.
 
     Returns:
         By EPSG code of the zone: soil_moisture, soil_moisture_std, quality (uint32, 4294967295 outside the area) and
@@ -30,16 +32,25 @@ def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
         VadoseError: the map is missing or unreadable.
     """
     path = Path(path)
-    for suffix, opened in _READERS.items():
-        files = [path] if path.suffix == suffix else sorted(path.glob(f"soil_moisture_*{suffix}"))
-        files = [file for file in files if file.exists() and not file.stem.endswith(_BESIDE)]
-        if files:
-            return _by_zone([opened(file) for file in files])
+    folders = sorted(path.glob("[!.]*/")) if (path / DAILY).is_file() else [path]
+    parts = [part for folder in folders for part in _opened(folder)]
+    if parts:
+        return _by_zone(parts)
     raise VadoseError(
         f"maps: the map {path}",
         "It is neither a Zarr store, NetCDF file or GeoTIFF of a map nor a folder with one",
         "Give the folder that 'vadose map' wrote",
     )
+
+
+def _opened(path: Path) -> list[xr.Dataset]:
+    """Open the files of a map that are read; none where there is no map."""
+    for suffix, opened in _READERS.items():
+        files = [path] if path.suffix == suffix else sorted(path.glob(f"soil_moisture_*{suffix}"))
+        files = [file for file in files if file.exists() and not file.stem.endswith(_BESIDE)]
+        if files:
+            return [opened(file) for file in files]
+    return []
 
 
 def _zarr(path: Path) -> xr.Dataset:
