@@ -283,12 +283,12 @@ class _Date:
 
     def make(self, report: Progress, executor: Executor, tell: Callable[[str], None]) -> DailyDate:
         """Make the map in a hidden folder, and give it its place."""
-        work = self.log.folder / MAKING / self.name
+        work, notes = self.log.folder / MAKING / self.name, list[str]()
         request = replace(self.prepared.request, out=work)
         try:
             if digest_in(work) != self.prepared.plan.digest:
                 shutil.rmtree(work, ignore_errors=True)
-            make_map(request, report, (), executor, lambda line: tell(line.replace(str(work), str(self.folder))))
+            make_map(request, report, (), executor, notes.append)
         except NoDataError:
             return self._without_data()
         except TilesFailed as failed:
@@ -300,6 +300,8 @@ class _Date:
             shutil.rmtree(work)
             return self._without_data()
         self._replace(work)
+        for line in notes:
+            tell(f"{self.name}  {line}".replace(str(work), str(self.folder)))
         return self._settled()
 
     def _replace(self, work: Path) -> None:
