@@ -335,13 +335,13 @@ def test_the_command_ends_with_the_status(month):
 
 def test_maps_of_other_kinds_and_of_other_areas_are_refused(month, tmp_path):
     out = month.world.out
-    with pytest.raises(VadoseError, match=r"It holds daily\.json, as the result of 'vadose map --daily' does"):
+    with pytest.raises(VadoseError, match=r"It contains daily\.json, a result of 'vadose map --daily'"):
         make_map(month.world.request(june(28)), quiet)
     before = stamps(out)
     with hold(out), pytest.raises(VadoseError, match="daily maps of another area"):
         make_daily_maps(replace(month.world.request(june(28)), area="9.191,55.438,9.203,55.447"), quiet)
     make_map(month.world.request(june(28), tmp_path / "one"), quiet)
-    with pytest.raises(VadoseError, match=r"It holds plan\.json"), hold(tmp_path / "one"):
+    with pytest.raises(VadoseError, match=r"It contains plan\.json"), hold(tmp_path / "one"):
         pytest.fail("it is the folder of one map")
     assert stamps(out) == before
 
@@ -420,7 +420,7 @@ def test_two_runs_on_one_folder_exclude_each_other(world, out):
     before = contents(out)
     with subprocess.Popen([sys.executable, "-c", holding, out], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout and other.stdout.readline() == "held\n"
-        with pytest.raises(VadoseError, match=f"Process {other.pid} on .* is at work on it"):
+        with pytest.raises(VadoseError, match=f"Process {other.pid} on .* is writing to it"):
             run(world, out, BOTH)
         other.kill()
     assert {name: held for name, held in contents(out).items() if name != "lock"} == before
