@@ -14,9 +14,10 @@ from vadose.fusion import FeatureCube, HistorySpec, InputSpec, TemporalPolicy, b
 from vadose.grid import AreaOfInterest, Period, enclosing_tile, tile_around
 from vadose.mapping.inventory import inventory
 from vadose.registry import SPECS
-from vadose.sources import kept_scan
-from vadose.sources.archive import KEPT
+from vadose.sources import kept_scan, twins
+from vadose.sources.archive import KEPT, Index
 from vadose.sources.left_out import Unfit
+from vadose.sources.records import SceneItem
 from vadose.sources.scan import Archive
 from vadose.sources.source import Source
 from vadose.sources.stac import SCENE_BBOX, WINDOW, parse
@@ -320,3 +321,26 @@ def test_windows_of_neighbouring_tiles_replace_nothing(tmp_path: Path) -> None:
     reader = opened(tmp_path, "sentinel2")
     assert {record.id for record in reader.index.find(AREA, YEAR)} == {"a", "b"}  # type: ignore[attr-defined]
     assert reader.index.left_out == ()  # type: ignore[attr-defined]
+
+
+def test_windows_of_many_places_are_compared_with_those_that_they_overlap_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = json.loads(write_window(tmp_path / "one", "sentinel2", CUTS[0], "w").read_text())
+    west, south, east, north = item["bbox"]
+    items = []
+    for number in range(200):
+        lon, lat = 1.5 * (number // 2 % 20), 0.8 * (number // 40)
+        moved = {"bbox": [west - lon, south - lat, east - lon, north - lat], "id": f"scene {number // 10}"}
+        items.append(item | moved | {"properties": item["properties"] | {WINDOW: [number, 0, 10, 10]}})
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many" / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    compared = list[tuple[SceneItem, SceneItem]]()
+
+    def are_twins(one: SceneItem, other: SceneItem) -> bool:
+        compared.append((one, other))
+        return twins.are_twins(one, other)
+
+    monkeypatch.setattr("vadose.sources.archive.are_twins", are_twins)
+    assert len(Index.of(tmp_path / "many", "sentinel-2-l2a").records) == 200
+    assert len(compared) == 100, "two windows at each place"

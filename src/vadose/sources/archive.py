@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from vadose.errors import NoDataError, VadoseError
-from vadose.grid import AreaOfInterest, Period
+from vadose.grid import AreaOfInterest, Period, nanoseconds
 from vadose.io.folders import relative
 from vadose.registry import LATENCY_DAYS
 from vadose.sources.checks import check_item
@@ -23,7 +23,7 @@ from vadose.sources.records import Asset, ReplacedPart, SceneItem
 from vadose.sources.replaced import all_replaced_at, remains, replaced_ground
 from vadose.sources.scan import Archive
 from vadose.sources.stac import ITEM_PRODUCTS, NOT_ALLOWED, SOURCE_OF
-from vadose.sources.twins import APART, are_twins, newer, published_at
+from vadose.sources.twins import APART, are_twins, newer, published_at, unrolled
 
 Entry = tuple[SceneItem, Path]
 """A record, and the file that it was read from."""
@@ -252,11 +252,10 @@ class _Gathered:
 
     def _take(self, record: SceneItem, file: Path) -> None:
         held = self.records.setdefault(record.id, [])
-        if any(one == record for one, _ in held):
+        same = [entry for entry in held if entry[0].window == record.window]
+        if any(one == record for one, _ in same):
             return
-        for other, where in held:
-            if other.window != record.window:
-                continue
+        for other, where in same:
             if not are_twins(record, other) or newer(record, other) is None:
                 reason = Unfit(
                     "same id, another item",
@@ -273,11 +272,10 @@ class _Gathered:
         ordered = sorted(chain.from_iterable(self.records.values()), key=lambda entry: (entry[0].time, entry[0].id))
         dated = self.product.startswith("sentinel-")
         twins: dict[SceneItem, list[Entry]] = {}
-        for number, entry in enumerate(ordered):
-            for other in _near(ordered, number):
-                if (dated or entry[0].id == other[0].id) and newer(entry[0], other[0]):
-                    twins.setdefault(entry[0], []).append(other)
-                    twins.setdefault(other[0], []).append(entry)
+        for entry, other in _twin_pairs(ordered):
+            if (dated or entry[0].id == other[0].id) and newer(entry[0], other[0]):
+                twins.setdefault(entry[0], []).append(other)
+                twins.setdefault(other[0], []).append(entry)
         gone: set[SceneItem] = set()
         for record, file in ordered:
             replacing = [one for one, _ in twins.get(record, ()) if newer(one, record) is one]
@@ -299,14 +297,18 @@ def _processing(record: SceneItem) -> tuple[str | None, ...]:
     return record.id, record.baseline, record.generated, record.catalogued
 
 
-def _near(ordered: Sequence[Entry], number: int) -> Iterator[Entry]:
-    """Of records sorted by time those before one of them that are its twins."""
-    record, _ = ordered[number]
-    for entry in (ordered[place] for place in range(number - 1, -1, -1)):
-        if record.time - entry[0].time > 2 * APART:
-            return
-        if are_twins(entry[0], record):
-            yield entry
+def _twin_pairs(ordered: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Yield each of some records sorted by time with those before it that are its twins, the latest first."""
+    times = nanoseconds([record.time for record, _ in ordered])
+    first = np.searchsorted(times, times - APART)
+    edges = np.array([unrolled(record.bbox) for record, _ in ordered]).reshape(-1, 4).T
+    for number, entry in enumerate(ordered):
+        west, south, east, north = edges[:, first[number] : number]
+        left, bottom, right, top = edges[:, number]
+        near = (west < right) & (east > left) & (south < top) & (north > bottom)
+        for place in np.flatnonzero(near)[::-1] + first[number]:
+            if are_twins(ordered[place][0], entry[0]):
+                yield entry, ordered[place]
 
 
 def _older(record: SceneItem, later: SceneItem, kind: str) -> Unfit:
@@ -337,14 +339,13 @@ def newest(records: Iterable[SceneItem]) -> tuple[tuple[SceneItem, ...], tuple[t
     ordered = sorted(records, key=lambda record: (record.time, record.id))
     entries = [(record, Path()) for record in ordered]
     dropped: dict[SceneItem, VadoseError] = {}
-    for number, record in enumerate(ordered):
-        for other, _ in _near(entries, number):
-            later = newer(record, other)
-            if later is not None:
-                older = other if later is record else record
-                dropped.setdefault(older, _older(older, later, OLDER))
-            elif record.id[:-4] == other.id[:-4] and record.id != other.id:
-                dropped.setdefault(max(record, other, key=lambda one: one.id), _tie(record, other))
+    for (record, _), (other, _) in _twin_pairs(entries):
+        later = newer(record, other)
+        if later is not None:
+            older = other if later is record else record
+            dropped.setdefault(older, _older(older, later, OLDER))
+        elif record.id[:-4] == other.id[:-4] and record.id != other.id:
+            dropped.setdefault(max(record, other, key=lambda one: one.id), _tie(record, other))
     return tuple(one for one in ordered if one not in dropped), tuple(dropped.items())
 
 

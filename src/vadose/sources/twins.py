@@ -117,7 +117,7 @@ def _same_ground(one: SceneItem, other: SceneItem) -> bool:
 
 def shared(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
     """Area that two boxes share, as part of that which either covers; boxes across 180 degrees count as unrolled."""
-    (west, south, east, north), (left, bottom, right, top) = _unrolled(one), _unrolled(other)
+    (west, south, east, north), (left, bottom, right, top) = unrolled(one), unrolled(other)
     width, height = min(east, right) - max(west, left), min(north, top) - max(south, bottom)
     if width <= 0 or height <= 0:
         return 0.0
@@ -125,6 +125,7 @@ def shared(one: tuple[float, float, float, float], other: tuple[float, float, fl
     return width * height / (both - width * height)
 
 
-def _unrolled(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+def unrolled(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Return a box whose east is greater than its west, beyond 180 degrees across the antimeridian."""
     west, south, east, north = box
     return west, south, east if east >= west else east + 360, north
