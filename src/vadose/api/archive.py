@@ -1,11 +1,11 @@
 """Archives: contents, and features on the 320 m grid."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,9 @@ from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
 from vadose.registry import LATENCY_DAYS, PREDICTORS
 from vadose.sources import Archive as ArchiveScan
 from vadose.sources import Source, holdings, open_mask_sources, open_sources
+
+if TYPE_CHECKING:
+    from vadose.api.fetch import CatalogueArchive
 
 MOST_BYTES = 4 << 30
 """Largest size of a loaded dataset."""
@@ -99,7 +102,7 @@ class Archive(Summarised):
             NoDataError: the archive has no data for the area and the times.
             VadoseError: the area covers no cell or several UTM zones, or the dataset exceeds 4 GiB.
         """
-        wanted, ground = _as_spec(spec), as_area(area)
+        wanted, ground = as_spec(spec), as_area(area)
         names = {variable.name for source in self.sources for variable in source.variables}
         features = wanted.features.met_by(names)
         date, every = time_request(time)
@@ -129,13 +132,30 @@ class Archive(Summarised):
         return f"Archive {self.folder}{' (simulated)' if self.simulated else ''}", rows
 
 
-def open_archive(folder: StrPath) -> Archive:
-    """Open a folder of products, and scan it once.
+@overload
+def open_archive(folder: StrPath) -> Archive: ...
+@overload
+def open_archive(*, catalogue: str | Sequence[str]) -> "CatalogueArchive": ...
+def open_archive(
+    folder: StrPath | None = None, *, catalogue: str | Sequence[str] | None = None
+) -> "Archive | CatalogueArchive":
+    """Open a folder of products, and scan it once; or catalogues, from which `load` fetches what it needs.
+
+    Args:
+        folder: of the products.
+        catalogue: names of catalogues, and YAML files that add to them; "all" for all that are known.
 
     Raises:
-        VadoseError: the folder does not exist.
+        VadoseError: the folder does not exist, a catalogue is unknown, or both or neither are given.
     """
-    return Archive(folder)
+    if (folder is None) == (catalogue is None):
+        raise VadoseError("open_archive: a folder or a catalogue", "Give one of them", "Write open_archive('archive/')")
+    if folder is not None:
+        return Archive(folder)
+    from vadose.api.fetch import CatalogueArchive  # noqa: PLC0415 (it fetches into an `Archive`)
+
+    names = [catalogue] if isinstance(catalogue, str) else list(catalogue or ())
+    return CatalogueArchive([name for name in names if name != "all"])
 
 
 def as_archive(archive: "Archive | StrPath") -> Archive:
@@ -143,7 +163,12 @@ def as_archive(archive: "Archive | StrPath") -> Archive:
     return archive if isinstance(archive, Archive) else Archive(archive)
 
 
-def _as_spec(spec: "LoadSpec | InputSpec | Iterable[str] | None") -> LoadSpec:
+def as_spec(spec: "LoadSpec | InputSpec | Iterable[str] | None") -> LoadSpec:
+    """Return what is loaded, from inputs or from names of predictors; all predictors by default.
+
+    Raises:
+        VadoseError: a name is unknown, or there is none.
+    """
     if isinstance(spec, LoadSpec):
         return spec
     if isinstance(spec, InputSpec):

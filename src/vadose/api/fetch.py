@@ -1,11 +1,13 @@
 """Live acquisition: archives filled from catalogues, for an area or for the sensors of an ISMN archive."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vadose.api.archive import Archive, LoadSpec
+import xarray as xr
+
+from vadose.api.archive import Archive, LoadSpec, as_spec
 from vadose.api.callbacks import Progress, silent
 from vadose.api.inputs import Area, Time, as_area, time_request
 from vadose.catalogues.cache import BlockCache
@@ -16,12 +18,13 @@ from vadose.catalogues.fetch import FetchOptions, FetchReport, estimate_fetch, r
 from vadose.catalogues.fetch import fetch as _fetch
 from vadose.catalogues.http import Limits
 from vadose.catalogues.lock import NAME
-from vadose.catalogues.settings import read_catalogues
+from vadose.catalogues.settings import Catalogues, read_catalogues
 from vadose.errors import VadoseError
 from vadose.experiment.run import Run
 from vadose.fusion import InputSpec, TemporalPolicy
 from vadose.grid import AreaOfInterest, Period
 from vadose.insitu import Ismn
+from vadose.io.display import Summarised
 from vadose.io.paths import StrPath
 from vadose.mapping.plan import TILE_CELLS
 from vadose.mapping.timestamps import PASS, Passes, timestamps_of
@@ -97,6 +100,51 @@ def check_catalogues(
     return _check_catalogues(read_catalogues([str(one) for one in catalogues]), report=report)
 
 
+class CatalogueArchive(Summarised):
+    """Catalogues as an archive: what `load` needs is fetched into the cache.
+
+    Args:
+        names: of catalogues, and YAML files that add to them; all that are known if empty.
+
+    Raises:
+        VadoseError: one is unknown.
+    """
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self.names = tuple(names)
+        self.catalogues = read_catalogues(self.names)
+
+    def load(
+        self,
+        area: Area,
+        time: Time,
+        spec: LoadSpec | InputSpec | Iterable[str] | None = None,
+        *,
+        as_of: Time | None = None,
+        progress: Progress = silent,
+    ) -> xr.Dataset:
+        """Load the features of an area at one or many times, as `Archive.load`.
+
+        Args:
+            area, time, spec, as_of: as in `Archive.load`.
+            progress: as in `fetch`.
+
+        Raises:
+            VadoseError: as `Archive.load` and `fetch`.
+        """
+        wanted = as_spec(spec)
+        needs, policy = wanted.features, wanted.policy
+        with _held(area, time, None, needs, policy, self.catalogues, replaced=as_of is not None, progress=progress) as (
+            archive,
+            _,
+        ):
+            return archive.load(area, time, spec, as_of=as_of)
+
+    def _summary(self) -> tuple[str, Mapping[str, object]]:
+        rows = {source: ", ".join(names) for source, names in sorted(self.catalogues.precedence.items())}
+        return "Catalogues", rows
+
+
 @contextmanager
 def fetched(
     model: "Run | StrPath",
@@ -122,11 +170,33 @@ def fetched(
     Raises:
         VadoseError: as `fetch`; or `offline`, and nothing of the area was fetched before.
     """
-    cache = BlockCache.default()
-    run = model if isinstance(model, Run) else Run(Path(model))
-    ground = as_area(area)
-    name = hashlib.sha256(ground.geometry.wkb).hexdigest()[:24]
-    folder = cache.folder / "archives" / name
+    needs, policy = _inputs_of(model if isinstance(model, Run) else Run(Path(model)))
+    known = read_catalogues([str(one) for one in catalogues])
+    with _held(
+        area, time, every, needs, policy, known, require=require, offline=offline, max_bytes=max_bytes,
+        replaced=replaced, progress=progress,
+    ) as held:  # fmt: skip
+        yield held
+
+
+@contextmanager
+def _held(
+    area: Area,
+    time: Time,
+    every: int | str | None,
+    needs: InputSpec,
+    policy: TemporalPolicy,
+    catalogues: Catalogues,
+    *,
+    require: Iterable[str] = (),
+    offline: bool = False,
+    max_bytes: int | None = None,
+    replaced: bool = False,
+    progress: Progress = silent,
+) -> Iterator[tuple[Archive, FetchReport | None]]:
+    """Hold the archive of an area in the cache, with what some inputs need at some times."""
+    cache, ground = BlockCache.default(), as_area(area)
+    folder = cache.folder / "archives" / hashlib.sha256(ground.geometry.wkb).hexdigest()[:24]
     if offline and not (folder / NAME).exists():
         raise VadoseError(
             f"map: the area '{ground.name}' offline",
@@ -136,17 +206,12 @@ def fetched(
     with cache.in_use():
         report = None
         if not offline:
-            needs, policy = _inputs_of(run)
-            span = _span(time, every)
             targets = [Target.of_tiles(ground.name, ground.tiles(TILE_CELLS, needs.halo))]
-            demand = Demand.of(targets, span, needs, policy, replaced=replaced)
-            options = FetchOptions(
-                read_catalogues([str(one) for one in catalogues]),
-                cache,
-                Limits(max_bytes=max_bytes),
-                frozenset(require),
+            demand = Demand.of(targets, _span(time, every), needs, policy, replaced=replaced)
+            options = FetchOptions(catalogues, cache, Limits(max_bytes=max_bytes), frozenset(require))
+            report = _fetch(
+                demand, folder, options, lambda done, total, step: progress(done, total, f"fetching {step}")
             )
-            report = _fetch(demand, folder, options, progress)
         yield Archive(folder), report
 
 
