@@ -32,10 +32,9 @@ from vadose.sources.integrity import check_grid
 from vadose.sources.kept_scan import footprint
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.records import SceneItem
-from vadose.sources.stac import ITEM_PRODUCTS, SOURCE_OF, parse
+from vadose.sources.stac import ITEM_PRODUCTS, SCENE_BBOX, SOURCE_OF, WINDOW, parse
 from vadose.sources.window import Window
 
-WINDOW = "vadose:window"
 ANNOTATION = "annotation"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
 _LARGEST_ANNOTATION = 64 << 20
@@ -327,10 +326,9 @@ def _entry(item: CatalogueItem, place: str, files: tuple[LockedFile, ...], bands
 
 
 def _is_read(band: str, product: ItemProduct, bands: frozenset[str]) -> bool:
-    """Whether a band is wanted, or is needed to read those that are."""
-    return band in bands or band in ("scl", "land_cover") or (band == ANNOTATION and "incidence_angle" in bands) or (
-        not bands & set(product.bands)
-    )  # fmt: skip
+    """Return whether a band is wanted, or is needed to read those that are."""
+    needed = band in product.required or band == "land_cover" or not bands & set(product.bands)
+    return band in bands or needed or (band == ANNOTATION and "incidence_angle" in bands)
 
 
 def _windows(rasters: Mapping[str, RemoteRaster], targets: Sequence[Target]) -> Iterator[dict[str, Window]]:
@@ -382,7 +380,7 @@ def _rewritten(
     }
     first = next(iter(assets.values()))
     properties |= {name: first[name] for name in ("proj:shape", "proj:transform") if name in properties}
-    properties[WINDOW] = [window.top, window.left, *window.shape]
+    properties |= {WINDOW: [window.top, window.left, *window.shape], SCENE_BBOX: content.get("bbox")}
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return {
         **content,
