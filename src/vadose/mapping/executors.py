@@ -113,8 +113,13 @@ class Executor:
 
 
 def _reached(distributed: Any, address: str) -> Any:
-    client = distributed.Client(address, timeout=PATIENCE_S)
-    client.wait_for_workers(1, timeout=PATIENCE_S)
+    """Connect to a scheduler with a worker; it does not become the scheduler of other computations of this process."""
+    client = distributed.Client(address, timeout=PATIENCE_S, set_as_default=False)
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE_S)
+    except BaseException:
+        client.close()
+        raise
     return client
 
 
