@@ -7,8 +7,8 @@ _MODULES = {
     "archive": ("Archive", "LoadSpec", "open_archive"),
     "batchu2022": ("fit_batchu2022_units", "import_batchu2022"),
     "evaluate": ("Scorecard", "evaluate"),
-    "fetch": ("FetchReport", "check_catalogues", "fetch"),
-    "maps": ("DailyReport", "estimate_map_cost", "extract_series", "make_daily_maps", "make_map", "open_map"),
+    "fetch": ("check_catalogues", "fetch"),
+    "maps": ("estimate_map_cost", "extract_series", "make_daily_maps", "make_map", "open_map"),
     "model": ("TrainedModel", "load_model"),
     "samples": (
         "append_samples",
@@ -26,7 +26,9 @@ _MODULES = {
 _OTHERS = {
     "AreaOfInterest": "vadose.grid",
     "ComputeConfig": "vadose.training.compute",
+    "DailyReport": "vadose.mapping.daily",
     "Experiment": "vadose.experiment.config",
+    "FetchReport": "vadose.catalogues.fetch",
     "InputSpec": "vadose.fusion.input_spec",
     "HistorySpec": "vadose.fusion.input_spec",
     "NoDataError": "vadose.errors",

@@ -5,10 +5,8 @@ from vadose.api.batchu2022 import fit_batchu2022_units as fit_batchu2022_units
 from vadose.api.batchu2022 import import_batchu2022 as import_batchu2022
 from vadose.api.evaluate import Scorecard as Scorecard
 from vadose.api.evaluate import evaluate as evaluate
-from vadose.api.fetch import FetchReport as FetchReport
 from vadose.api.fetch import check_catalogues as check_catalogues
 from vadose.api.fetch import fetch as fetch
-from vadose.api.maps import DailyReport as DailyReport
 from vadose.api.maps import estimate_map_cost as estimate_map_cost
 from vadose.api.maps import extract_series as extract_series
 from vadose.api.maps import make_daily_maps as make_daily_maps
@@ -30,6 +28,7 @@ from vadose.api.studies import run_demo as run_demo
 from vadose.api.train import ablate as ablate
 from vadose.api.train import open_run as open_run
 from vadose.api.train import train as train
+from vadose.catalogues.fetch import FetchReport as FetchReport
 from vadose.dataset.store import SampleStore as SampleStore
 from vadose.errors import NoDataError as NoDataError
 from vadose.errors import VadoseError as VadoseError
@@ -39,6 +38,7 @@ from vadose.experiment.run import Run as Run
 from vadose.fusion.input_spec import HistorySpec as HistorySpec
 from vadose.fusion.input_spec import InputSpec as InputSpec
 from vadose.grid import AreaOfInterest as AreaOfInterest
+from vadose.mapping.daily import DailyReport as DailyReport
 from vadose.mapping.request import TilesFailed as TilesFailed
 from vadose.registry import Quality as Quality
 from vadose.training.compute import ComputeConfig as ComputeConfig

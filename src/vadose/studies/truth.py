@@ -52,7 +52,12 @@ def evaluate_against_truth(folder: Path, archive: Path, out: Path, report: Calla
 
 def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]) -> str:
     run, world = Run(folder), made(archive)
-    readings = pd.read_parquet(run.folder / "predictions" / f"{NETWORK}.parquet")
+    estimates = run.folder / "predictions" / f"{NETWORK}.parquet"
+    if not estimates.is_file():
+        raise VadoseError(
+            f"truth: the run {folder}", "Its training is not complete", "Complete it with 'vadose train --resume'"
+        )
+    readings = pd.read_parquet(estimates)
     regions = [region for region in world.regions if network_of(region) in set(readings["network"])]
     if not regions:
         raise VadoseError(
