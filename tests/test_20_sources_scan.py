@@ -14,6 +14,7 @@ from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period
 from vadose.sources import Archive, item_files, kept_scan, open_mask_sources, open_sources
 from vadose.sources.archive import Index
+from vadose.sources.granules import GranuleIndex
 
 RTC = "sentinel-1-rtc"
 LONG_AGO = time.time() - 1000
@@ -76,7 +77,7 @@ def held(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for source in (*open_sources(archive), *open_mask_sources(archive)):
         index = getattr(source, "index", None)
-        if index is not None:
+        if isinstance(index, Index | GranuleIndex):
             found[source.name] = index.records if isinstance(index, Index) else index.granules, index.unread
     return found
 

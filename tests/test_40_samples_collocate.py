@@ -179,7 +179,7 @@ def test_other_flags_and_windows_change_what_is_a_label(tmp_path: Path) -> None:
         ([DEEP], ARCHIVE, LabelRule(), "1 x sensor not within 0..0.05 m"),
         ([TOP], ARCHIVE, LabelRule(window_minutes=5), "11 x no reading within 5 minutes"),
         ([replace(TOP, lat=-85.0)], ARCHIVE, LabelRule(), "1 x sensor beyond the latitudes of the cells"),
-        ([TOP], replace(ARCHIVE, times_of=lambda _: DAYS[:0]), LabelRule(), "1 x sensor without a time asked for"),
+        ([TOP], replace(ARCHIVE, times_of=lambda _: DAYS[:0]), LabelRule(), "1 x sensor without a requested time"),
         ([FAR], ARCHIVE, LabelRule(), "9 x time that no source covers"),
         ([], ARCHIVE, LabelRule(), "left out: nothing"),
     ],
@@ -196,7 +196,9 @@ def test_no_sample_at_all_is_refused_with_the_reasons(
 
 
 def test_inputs_that_lack_what_is_to_be_stored_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(VadoseError, match=r"Fusion gave no B04\. Request the variables of the store from fusion"):
+    with pytest.raises(
+        VadoseError, match=r"Fusion did not return B04\. Request the variables of the store from fusion"
+    ):
         build([TOP], ARCHIVE, replace(NEEDS, pixels=("vv", "B04")), tmp_path / "store")
     assert not (tmp_path / "store").exists()
 

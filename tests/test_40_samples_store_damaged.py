@@ -76,7 +76,7 @@ def _declare(store: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
-        (_remove_declaration, "No readable declaration.json"),
+        (_remove_declaration, "no readable declaration.json"),
         (_other_kind, "It is of the kind 'map'"),
         (_newer, "Its format is 99, written by vadose"),
         (_without_needs, "KeyError"),
@@ -114,12 +114,12 @@ def test_a_declaration_without_its_keys_or_with_others_in_their_place_is_refused
 @pytest.mark.parametrize("text", ["[]", "3", "null", '"text"', ""])
 def test_a_declaration_that_is_none_is_refused(store: Path, text: str) -> None:
     (store / "declaration.json").write_text(text)
-    with pytest.raises(VadoseError, match=r"No readable declaration\.json"):
+    with pytest.raises(VadoseError, match=r"no readable declaration\.json"):
         SampleStore.open(store)
 
 
 def test_no_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(VadoseError, match=r"No readable declaration\.json in it"):
+    with pytest.raises(VadoseError, match=r"no readable declaration\.json"):
         SampleStore.open(tmp_path / "nowhere")
 
 

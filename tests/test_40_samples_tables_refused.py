@@ -62,14 +62,14 @@ BAD_TABLES = {
         simulated_table().astype({"ssm": object}).replace({"ssm": {simulated_table()["ssm"][7]: "wet"}}),
         MAPPING,
         "column 'ssm' as numbers",
-        "Row 8 has 'wet', 1 of 120",
+        "Row 8 has 'wet'; 1 of 120",
         "Correct these rows",
     ),
     "decimal comma": (
         simulated_table().assign(sm="0,25"),
         MAPPING,
         "column 'sm' as numbers",
-        "Row 1 has '0,25', 120 of 120",
+        "Row 1 has '0,25'; 120 of 120",
         "Correct these rows",
     ),
     "no time": (

@@ -129,7 +129,7 @@ def test_a_cube_that_fails_leaves_nothing(tmp_path):
             open_cubes.put(MOMENTS[0], [painted(OTHER)])
             raise KeyError
     assert not list(tmp_path.iterdir())
-    with pytest.raises(VadoseError, match="There are zarr, netcdf"), cubes(tmp_path, MOMENTS, "hdf4", MADE_FROM):
+    with pytest.raises(VadoseError, match="The formats are zarr, netcdf"), cubes(tmp_path, MOMENTS, "hdf4", MADE_FROM):
         pass
 
 

@@ -97,7 +97,7 @@ def test_layers_of_any_grid():
         ((np.zeros((4, 3)), np.zeros((8, 7)), np.zeros((4, 3), int)), r"\(8, 7\)"),
         ((np.zeros((4, 3)), np.zeros((4, 3)), np.zeros((1, 4, 3), int)), r"\(1, 4, 3\)"),
         ((np.zeros((4, 3)), np.zeros((4, 3)), np.zeros((4, 3))), "float64"),
-        ((np.zeros((4, 3)), np.zeros((4, 3)), np.full((4, 3), -1)), "beyond"),
+        ((np.zeros((4, 3)), np.zeros((4, 3)), np.full((4, 3), -1)), "outside"),
     ],
 )
 def test_arrays_of_another_shape_are_refused(arrays, found):

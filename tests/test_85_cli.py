@@ -108,11 +108,12 @@ def refused(told: Told, *words: str) -> None:
 def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
     rooms = {
+        "catalogues": "check",
         "simulate": "make compare evaluate",
         "samples": "build import-table convert-ismn append verify describe import-batchu2022 fit-units",
     }
     grouped = {f"{room} {name}" for room, known in rooms.items() for name in known.split()}
-    assert names == grouped | {"train", "ablate", "estimate", "evaluate", "map", "series", "demo", "export"}
+    assert names == grouped | {"train", "ablate", "estimate", "evaluate", "fetch", "map", "series", "demo", "export"}
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS), ids=" ".join)
@@ -134,12 +135,13 @@ def test_help_teaches(path, vadose, monkeypatch):
 def test_without_a_command_the_way_is_shown(vadose):
     told = vadose()
     for words in (
-        "world",
+        "simulate",
         "samples",
         "train",
         "ablate",
         "estimate",
-        "score",
+        "evaluate",
+        "fetch",
         "map",
         "demo",
         "Soil moisture of the top 5 cm",
@@ -265,7 +267,7 @@ CONFIG_FAULTS = {
     "unknown key of samples": ({"samples": {"table": "a", "columns": "b", "maping": "c"}}, ("samples.table.maping",)),
     "unknown predictor": ({"needs": {"cells": ["rain"]}}, ("needs", "rain", "known are vv")),
     "no predictor": ({"needs": {}}, ("no predictor",)),
-    "a predictor twice": ({"needs": {"cells": ["vv", "vv"]}}, ("twice",)),
+    "a predictor twice": ({"needs": {"cells": ["vv", "vv"]}}, ("repeated",)),
     "no steps": ({"needs": {"cells": ["vv"], "history": {"variables": ["vv"]}}}, ("steps",)),
     "unknown source": ({"windows": {"max_age_days": {"landsat": 3}}}, ("landsat", "sentinel1")),
     "no epochs": ({"schedule": {"epochs": 0}}, ("schedule.epochs",)),
