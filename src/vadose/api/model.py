@@ -89,8 +89,8 @@ class TrainedModel(Summarised):
         Returns:
             Of features: soil_moisture and soil_moisture_std (m3 m-3), quality (bits of `Quality`; 4294967295
             outside the area) and the ages of the observations (days), (time, y, x), as in a map.
-            Of a store: one row per sample, estimated by the networks that were not trained on its sensor; the column
-                seen_in_training is true where all networks were.
+            Of a store: one row per sample, estimated by the networks that were not trained on its sensor;
+            seen_in_training is true where all networks were.
 
         Raises:
             VadoseError: features or samples lack inputs of the model, or have them in other units.
