@@ -83,7 +83,7 @@ def test_results_of_other_commands_are_not_written_over(vadose, here):
     refusals = {
         ("samples", "describe", "store", "--out", "file.png"): "was not made by this command",
         ("samples", "describe", "store", "--out", "table.xyz"): "The suffixes are .png, .pdf, .svg",
-        ("train", "experiment.yaml", "--out", "store"): "'vadose samples' does",
+        ("train", "experiment.yaml", "--out", "store"): "a result of 'vadose samples'",
         ("samples", "import-table", "other.csv", "--columns", "mapping.yaml", "--out", "store"): "with other arguments",
         ("samples", "build", "experiment.yaml", "--out", "folder.csv"): "Something else exists there",
     }
