@@ -173,7 +173,7 @@ def _by_dask(
     waiting, most = iter(tasks), AHEAD * (sum(client.nthreads().values()) or 1)
     submit = partial(client.submit, work, pure=False, resources=dict(resources))
     running = {submit(task): task for task in islice(waiting, most)}
-    ended = distributed.as_completed(list(running))
+    ended = distributed.as_completed(list(running), loop=client.loop)
     for future in ended:
         yield running.pop(future), _outcome(future)
         for task in islice(waiting, most - len(running)):
