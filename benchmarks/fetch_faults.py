@@ -21,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from catalogue_servers import World
 from vadose.simulation import WorldConfig, make
 
-HOST = "127.0.0.1"
 PASSWORD = "canary-8f3a51c7"
 RUN = "from vadose.cli.main import main; main()"
 
@@ -39,7 +38,7 @@ def main() -> None:
         with World(archive, token_life=2.0) as world:
             world.login.users.passwords["canary-user"] = PASSWORD
             settings = folder / "catalogues.yaml"
-            settings.write_text(yaml.safe_dump(catalogues(world)))
+            settings.write_text(yaml.safe_dump(world.settings()))
             run(world, archive, folder, settings, asked.kills)
 
 
@@ -119,27 +118,6 @@ def place_of(archive: Path) -> tuple[str, str]:
     record = source.index.records[-1][0]  # type: ignore[attr-defined]
     lon, lat = (record.bbox[0] + record.bbox[2]) / 2, (record.bbox[1] + record.bbox[3]) / 2
     return f"{lon - 0.01:.4f},{lat - 0.01:.4f},{lon + 0.01:.4f},{lat + 0.01:.4f}", str(record.time)[:10]
-
-
-def catalogues(world: World) -> dict[str, object]:
-    """Return settings of the catalogues on loopback, which replace the built-in ones."""
-    at = world.addresses
-    sas = {"kind": "sas", "endpoint": at["sas"], "hosts": [at["assets"].split("//")[1]]}
-    login = {"kind": "earthdata", "endpoint": at["login"], "hosts": [at["earthdata"].split("//")[1]]}
-    items = {"sentinel1": ["sentinel-1-rtc"], "sentinel2": ["sentinel-2-l2a"], "dem": ["nasadem"]}
-    items["worldcover"] = ["esa-worldcover"]
-    granules = {"smap": ["SPL3SMP.009"], "gldas": ["GLDAS_NOAH025_3H.2.1", "GLDAS_NOAH025_3H_EP.2.1"]}
-
-    def catalogue(kind: str, endpoint: str, collections: dict[str, list[str]], **more: object) -> dict[str, object]:
-        return {"title": kind, "kind": kind, "endpoint": endpoint, "hosts": [HOST], "collections": collections, **more}
-
-    held = {
-        "planetary-computer": catalogue("stac", at["stac"], items, credential=sas),
-        "earthdata": catalogue("cmr", at["cmr"], granules, credential=login),
-        "soilgrids": catalogue("soilgrids", at["soilgrids"], {"soilgrids": ["soilgrids"]}),
-    }
-    first = {source: [name] for name, one in held.items() for source in one["collections"]}  # type: ignore[attr-defined]
-    return {"catalogues": held, "precedence": first}
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ import pytest
 from affine import Affine
 
 from real_archive import Layer, write_raster
-from vadose.catalogues.tile_lists import copernicus_dem_items, parse_dem_list, worldcover_items
-from vadose.errors import VadoseError
+from vadose.catalogues.tile_lists import copernicus_dem_items, worldcover_items
 from vadose.grid import AreaOfInterest, Period
 from vadose.sources.dem import Dem
 from vadose.sources.stac import parse
@@ -139,11 +138,3 @@ def test_the_readers_take_items_and_their_files(tmp_path: Path) -> None:
         (found,) = reader(archive).open(area, ANY)
         name = next(iter(found.data_vars))
         assert float(found[name].isel(x=5, y=5)) == (value if key == "data" else 1)
-
-
-def test_the_list_of_tiles_that_there_are() -> None:
-    names = {item["id"] for item in copernicus_dem_items(box(9, 45, 12, 47), BASE)}
-    assert parse_dem_list(("\r\n".join(sorted(names)) + "\n").encode(), "tileList.txt") == names
-    for text in (b"", b"<html>Denied</html>", b"../x\n", sorted(names)[0].encode() + b"\n/etc/passwd\n"):
-        with pytest.raises(VadoseError, match=r"tileList\.txt.*no list of tiles"):
-            parse_dem_list(text, "tileList.txt")

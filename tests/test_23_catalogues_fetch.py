@@ -1,5 +1,6 @@
 """From catalogues to an archive: features as from the source archive, resumable, locked, honest about outages."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Iterator
@@ -255,6 +256,43 @@ def test_a_second_catalogue_is_asked_when_the_first_is_down(earth, tmp_path):
         options = FetchOptions(held, BlockCache(tmp_path / "cache"), PATIENCE)
         (report,) = fetch(earth.demand(("dem",)), tmp_path / "archive", options).sources
     assert (report.state, report.catalogue) == ("fetched", "second")
+
+
+class InFlight:
+    """Requests that a server answers at the same time."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    async def __call__(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.05)
+        await app(scope, receive, send)
+        self.now -= 1
+
+
+def test_all_sources_of_a_catalogue_share_the_limits_of_its_hosts_and_its_tokens(earth, tmp_path):
+    catalogue = earth.catalogues.catalogues["loopback"]
+    limited = catalogue.model_copy(update={"concurrency": {f"127.0.0.1:{earth.stac.port}": 1}})
+    held = Catalogues(catalogues={"loopback": limited}, precedence=dict.fromkeys(COLLECTIONS, ("loopback",)))
+    searches = InFlight()
+    earth.stac.fail(searches)
+    report = fetch(earth.demand(), tmp_path / "archive", FetchOptions(held, BlockCache(tmp_path / "cache"), PATIENCE))
+    assert {one.state for one in report.sources} == {"fetched"}
+    assert searches.most == 1
+    assert len(earth.assets.tokens.issued) == 1
+    assert sum(one.requests for one in report.sources) == len(earth.stac.requests) + len(earth.assets.requests)
+
+
+def test_an_area_without_a_cell_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("VADOSE_CACHE", str(tmp_path))
+    for call in (
+        lambda: vadose.fetch(tmp_path / "archive", (9.0, 55.0, 9.0001, 55.0001), "2021-06-10"),
+        lambda: vadose.open_archive(catalogue="all").load((9.0, 55.0, 9.0001, 55.0001), "2021-06-10"),
+    ):
+        with pytest.raises(VadoseError, match="No cell"):
+            call()
 
 
 def test_a_budget_ends_the_run_and_the_next_one_goes_on(earth, tmp_path):

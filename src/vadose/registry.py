@@ -170,6 +170,8 @@ class SourceSpec:
         products: products, levels and conventions by variable; that of an archive first.
         any_product: whether a table may name any other product.
         distinct: predictors of one role that are different quantities and do not replace one another.
+        files_of: name of the source whose files it reads; empty for one with files of its own.
+        spill_days: time beside a period whose files may contain observations of it, days.
     """
 
     name: str
@@ -190,6 +192,8 @@ class SourceSpec:
     products: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     any_product: bool = False
     distinct: tuple[frozenset[str], ...] = ()
+    files_of: str = ""
+    spill_days: float = 0.0
 
     @property
     def flags(self) -> tuple[QualityFlag, ...]:

@@ -158,11 +158,6 @@ def open_archive(
     return CatalogueArchive([name for name in names if name != "all"])
 
 
-def as_archive(archive: "Archive | StrPath") -> Archive:
-    """Return an archive, opened if it is given by its folder."""
-    return archive if isinstance(archive, Archive) else Archive(archive)
-
-
 def as_spec(spec: "LoadSpec | InputSpec | Iterable[str] | None") -> LoadSpec:
     """Return what is loaded, from inputs or from names of predictors; all predictors by default.
 

@@ -13,7 +13,7 @@ from vadose.api.inputs import Area, Time, as_area, time_request
 from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.check import CatalogueState
 from vadose.catalogues.check import check_catalogues as _check_catalogues
-from vadose.catalogues.demand import Demand, Target, around, everything, span_of
+from vadose.catalogues.demand import Demand, Target, everything, span_of
 from vadose.catalogues.fetch import FetchOptions, FetchReport, estimate_fetch, restore
 from vadose.catalogues.fetch import fetch as _fetch
 from vadose.catalogues.http import Limits
@@ -31,7 +31,7 @@ from vadose.mapping.timestamps import PASS, Passes, timestamps_of
 from vadose.registry import SOURCES
 
 HALO = 4
-"""Cells around those of an area, where no model tells how many it needs."""
+"""Width of the border around an area without a model, cells."""
 
 
 def fetch(
@@ -60,14 +60,14 @@ def fetch(
         area: as in `vadose.api.inputs.as_area`.
         time: of the estimates, as in `vadose.api.inputs.time_request`; with `sensors` a period of two days.
         model: whose inputs are fetched; all predictors at one time without it.
-        spec: inputs, in place of those of a model.
+        spec: inputs, instead of a model.
         sensors: ISMN archive, or its tables: windows around its sensors are fetched instead of an area.
         catalogues: names of catalogues, and YAML files that add to them; all that are known without it.
         require: sources without which the call fails.
         locked: whether the versions of the archive's lock are restored, and no catalogue is searched.
         dry_run: whether bytes and requests are only estimated.
         max_bytes, max_requests: of the call.
-        cache: folder of the cache; that of the user without it.
+        cache: folder of the cache; by default the user's.
         progress: called with the number of items that are done, of all, and the source and bytes so far.
 
     Raises:
@@ -132,12 +132,9 @@ class CatalogueArchive(Summarised):
         Raises:
             VadoseError: as `Archive.load` and `fetch`.
         """
-        wanted = as_spec(spec)
-        needs, policy = wanted.features, wanted.policy
-        with _held(area, time, None, needs, policy, self.catalogues, replaced=as_of is not None, progress=progress) as (
-            archive,
-            _,
-        ):
+        wanted, past = as_spec(spec), as_of is not None
+        needs = wanted.features, wanted.policy
+        with fetched(area, time, None, needs, self.catalogues, replaced=past, progress=progress) as (archive, _):
             return archive.load(area, time, spec, as_of=as_of)
 
     def _summary(self) -> tuple[str, Mapping[str, object]]:
@@ -147,45 +144,10 @@ class CatalogueArchive(Summarised):
 
 @contextmanager
 def fetched(
-    model: "Run | StrPath",
-    area: Area,
-    time: Time,
-    every: int | str | None = None,
-    *,
-    catalogues: Sequence[StrPath] = (),
-    require: Iterable[str] = (),
-    offline: bool = False,
-    max_bytes: int | None = None,
-    replaced: bool = False,
-    progress: Progress = silent,
-) -> Iterator[tuple[Archive, FetchReport | None]]:
-    """Hold an archive of the cache with what maps of an area need; it stays there for the next call.
-
-    Args:
-        model, area, time, catalogues, require, max_bytes, progress: as in `fetch`.
-        every: as in `vadose.make_map`.
-        offline: whether the archive is taken as it is.
-        replaced: whether older processings are fetched too, for maps as of a past time.
-
-    Raises:
-        VadoseError: as `fetch`; or `offline`, and nothing of the area was fetched before.
-    """
-    needs, policy = _inputs_of(model if isinstance(model, Run) else Run(Path(model)))
-    known = read_catalogues([str(one) for one in catalogues])
-    with _held(
-        area, time, every, needs, policy, known, require=require, offline=offline, max_bytes=max_bytes,
-        replaced=replaced, progress=progress,
-    ) as held:  # fmt: skip
-        yield held
-
-
-@contextmanager
-def _held(
     area: Area,
     time: Time,
     every: int | str | None,
-    needs: InputSpec,
-    policy: TemporalPolicy,
+    inputs: tuple[InputSpec, TemporalPolicy],
     catalogues: Catalogues,
     *,
     require: Iterable[str] = (),
@@ -194,7 +156,19 @@ def _held(
     replaced: bool = False,
     progress: Progress = silent,
 ) -> Iterator[tuple[Archive, FetchReport | None]]:
-    """Hold the archive of an area in the cache, with what some inputs need at some times."""
+    """Hold the archive of an area in the cache, with what some inputs need; it stays there for the next call.
+
+    Args:
+        area, time, require, max_bytes, progress: as in `fetch`.
+        every: as in `vadose.make_map`.
+        inputs: predictors, and the age of observations.
+        catalogues: that are asked.
+        offline: whether the archive is taken as it is.
+        replaced: whether older processings are fetched too, for estimates as of a past time.
+
+    Raises:
+        VadoseError: as `fetch`; or `offline`, and nothing of the area was fetched before.
+    """
     cache, ground = BlockCache.default(), as_area(area)
     folder = cache.folder / "archives" / hashlib.sha256(ground.geometry.wkb).hexdigest()[:24]
     if offline and not (folder / NAME).exists():
@@ -206,8 +180,7 @@ def _held(
     with cache.in_use():
         report = None
         if not offline:
-            targets = [Target.of_tiles(ground.name, ground.tiles(TILE_CELLS, needs.halo))]
-            demand = Demand.of(targets, _span(time, every), needs, policy, replaced=replaced)
+            demand = _over(ground, _span(time, every), *inputs, replaced=replaced)
             options = FetchOptions(catalogues, cache, Limits(max_bytes=max_bytes), frozenset(require))
             report = _fetch(
                 demand, folder, options, lambda done, total, step: progress(done, total, f"fetching {step}")
@@ -227,20 +200,29 @@ def _demand(
         raise VadoseError(
             "fetch: places and times", "Give an area or sensors, one of them, and a time", "See 'vadose fetch --help'"
         )
-    if sensors is not None:
-        held = Ismn(Path(sensors)).sensors()
-        places = [(f"{sensor.network} {sensor.station}", sensor.lon, sensor.lat) for sensor in held]
-        date, _ = time_request(time)
-        if not isinstance(date, str) or "/" not in date:
-            raise VadoseError("fetch: the time", "Sensors need a period", "Write two days with a slash between")
-        return Demand.of(around(places, needs.halo or HALO), Period.parse(date), needs, policy, masks=False)
-    ground = as_area(area)
-    tiles = ground.tiles(TILE_CELLS, needs.halo)
+    if sensors is None:
+        return _over(as_area(area), _span(time, None), needs, policy)
+    date, _ = time_request(time)
+    if not isinstance(date, str) or "/" not in date:
+        raise VadoseError("fetch: the time", "Sensors need a period", "Write two days with a slash between")
+    held = Ismn(Path(sensors)).sensors()
+    return Demand.at_sensors(held, Period.parse(date), needs, policy, needs.halo or HALO)
+
+
+def _over(
+    area: AreaOfInterest, span: Period, needs: InputSpec, policy: TemporalPolicy, replaced: bool = False
+) -> Demand:
+    """Find out what maps of an area need.
+
+    Raises:
+        VadoseError: the area contains no cell.
+    """
+    tiles = area.tiles(TILE_CELLS, needs.halo)
     if not tiles:
         raise VadoseError(
-            f"fetch: the area '{ground.name}'", "No cell of 320 m has its centre in it", "Give a larger one"
+            f"fetch: the area '{area.name}'", "No cell of 320 m has its centre in it", "Give a larger one"
         )
-    return Demand.of([Target.of_tiles(ground.name, tiles)], _span(time, None), needs, policy)
+    return Demand.of([Target.of_tiles(area.name, tiles)], span, needs, policy, replaced=replaced)
 
 
 def _asked_inputs(model: "Run | StrPath | None", spec: LoadSpec | InputSpec | None) -> tuple[InputSpec, TemporalPolicy]:
@@ -249,19 +231,24 @@ def _asked_inputs(model: "Run | StrPath | None", spec: LoadSpec | InputSpec | No
     if isinstance(spec, InputSpec):
         return spec, TemporalPolicy()
     if model is not None:
-        return _inputs_of(model if isinstance(model, Run) else Run(Path(model)))
+        return inputs_of(model)
     needs = everything()
     return InputSpec(cells=needs.cells, halo=HALO), TemporalPolicy()
 
 
-def _inputs_of(run: Run) -> tuple[InputSpec, TemporalPolicy]:
-    experiment = run.experiment()
+def inputs_of(model: "Run | StrPath") -> tuple[InputSpec, TemporalPolicy]:
+    """Return what a model reads of an archive, and the age of observations.
+
+    Raises:
+        VadoseError: there is no run, or one that cannot be read.
+    """
+    run = model if isinstance(model, Run) else Run(Path(model))
     held = {variable.name for variables in SOURCES.values() for variable in variables}
-    return next(iter(run.members())).needs.met_by(held), experiment.windows
+    return next(iter(run.members())).needs.met_by(held), run.experiment().windows
 
 
 def _span(time: Time, every: int | str | None) -> Period:
-    """Return the period of the times that are asked for; of passes that of their days."""
+    """Return the period of the requested times; for passes, of their days."""
     date, interval = time_request(time, every)
     interval = "1" if interval == PASS else interval
     return span_of(timestamps_of(date, interval, Passes.of((), AreaOfInterest.from_bbox(0, 0, 1, 1))))

@@ -1,14 +1,15 @@
 """Maps: making, opening, and reading at points and over polygons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
 
 from vadose.api.archive import Archive
 from vadose.api.callbacks import Echo, Progress, silent
-from vadose.api.fetch import fetched
 from vadose.api.inputs import Area, Time, area_request, time_request, time_text
 from vadose.api.model import TrainedModel
 from vadose.experiment.run import Run
@@ -20,6 +21,9 @@ from vadose.mapping.daily import make_daily_maps as _make_daily_maps
 from vadose.mapping.make import make_map as _make_map
 from vadose.mapping.points import series_of
 from vadose.maps import open_maps
+
+if TYPE_CHECKING:
+    from vadose.catalogues.fetch import FetchReport
 
 
 def make_map(
@@ -74,23 +78,9 @@ def make_map(
         VadoseError: the run, the area or the time is missing, or `out` contains another map.
         TilesFailed: some tiles failed; a repeated call resumes.
     """
-    executor = Executor(scheduler, workers, device)
-    if archive is not None:
-        request = _request(model, archive, area, time, out, every, as_of, formats, pictures, allow_unread)
-        return _make_map(request, progress, truth, executor, echo)
-    run = model.run if isinstance(model, TrainedModel) else model
-    with fetched(
-        run,
-        area,
-        time,
-        every,
-        catalogues=catalogues,
-        require=require,
-        offline=offline,
-        max_bytes=max_bytes,
-        replaced=as_of is not None,
-        progress=progress,
-    ) as (held, report):
+    executor, past = Executor(scheduler, workers, device), as_of is not None
+    source = _archive_of(model, archive, area, time, every, catalogues, require, offline, max_bytes, past, progress)
+    with source as (held, report):
         for line in report.lines() if report else ():
             echo(line)
         request = _request(model, held, area, time, out, every, as_of, formats, pictures, allow_unread)
@@ -137,28 +127,14 @@ def make_daily_maps(
     Raises:
         VadoseError: no run, no such area, or `out` holds other maps. An error of one time is reported with that time.
     """
-    executor = Executor(scheduler, workers, device)
+    executor, past = Executor(scheduler, workers, device), as_of is not None
     time, every = time_request(time, every)
-    with hold(Path(out)):
-        if archive is not None:
-            request = _request(model, archive, area, time, out, every, as_of, formats, pictures, allow_unread)
-            return _make_daily_maps(request, progress, executor, echo)
-        with fetched(
-            model.run if isinstance(model, TrainedModel) else model,
-            area,
-            time,
-            every,
-            catalogues=catalogues,
-            require=require,
-            offline=offline,
-            max_bytes=max_bytes,
-            replaced=as_of is not None,
-            progress=progress,
-        ) as (held, report):
-            sources = report.sources if report else ()
-            absent = {one.source: f"{one.source} is {one.state}: {one.reason}" for one in sources if one.missing}
-            request = _request(model, held, area, time, out, every, as_of, formats, pictures, allow_unread)
-            return _make_daily_maps(request, progress, executor, echo, absent)
+    source = _archive_of(model, archive, area, time, every, catalogues, require, offline, max_bytes, past, progress)
+    with hold(Path(out)), source as (held, report):
+        sources = report.sources if report else ()
+        absent = {one.source: f"{one.source} is {one.state}: {one.reason}" for one in sources if one.missing}
+        request = _request(model, held, area, time, out, every, as_of, formats, pictures, allow_unread)
+        return _make_daily_maps(request, progress, executor, echo, absent)
 
 
 def estimate_map_cost(
@@ -225,6 +201,44 @@ def extract_series(
     pairs = [one if isinstance(one, str) else ",".join(f"{degrees:.15g}" for degrees in one) for one in locations]
     places, shapes = (one if one is None or isinstance(one, pd.DataFrame) else Path(one) for one in (points, polygons))
     return series_of(Path(maps), None if out is None else Path(out), pairs, places, shapes)
+
+
+@contextmanager
+def _archive_of(
+    model: TrainedModel | Run | StrPath,
+    archive: Archive | StrPath | None,
+    area: Area,
+    time: Time,
+    every: int | str | None,
+    catalogues: Sequence[StrPath],
+    require: Iterable[str],
+    offline: bool,
+    max_bytes: int | None,
+    replaced: bool,
+    progress: Progress,
+) -> Iterator["tuple[Archive | StrPath, FetchReport | None]"]:
+    """Hold the archive of a map: the one that is given, or one of the cache that is filled from catalogues."""
+    if archive is not None:
+        yield archive, None
+        return
+    from vadose.api.fetch import fetched, inputs_of  # noqa: PLC0415 (seconds that maps of an archive need not wait)
+    from vadose.catalogues.settings import read_catalogues  # noqa: PLC0415
+
+    inputs = inputs_of(model.run if isinstance(model, TrainedModel) else model)
+    known = read_catalogues([str(one) for one in catalogues])
+    with fetched(
+        area,
+        time,
+        every,
+        inputs,
+        known,
+        require=require,
+        offline=offline,
+        max_bytes=max_bytes,
+        replaced=replaced,
+        progress=progress,
+    ) as held:
+        yield held
 
 
 def _request(

@@ -18,11 +18,13 @@ from vadose.catalogues.pieces import Context
 from vadose.catalogues.settings import Catalogue, Catalogues
 from vadose.errors import VadoseError
 from vadose.fusion import TemporalPolicy
-from vadose.grid import Period
+from vadose.grid import Period, earlier
+from vadose.registry import SPECS
 
 PLACE = ("a field in Franconia", 10.0, 49.5)
 """Where catalogues are searched; all of them cover it."""
-_DAYS_AGO = {"gldas": 150.0}
+_DAYS_AFTER_LATENCY = 10.0
+"""Time before the present for which every product should be published, days, besides its latency."""
 _LIMITS = Limits(max_requests=60, max_bytes=64 << 20, attempts=2, read_s=20.0)
 
 
@@ -83,7 +85,7 @@ def _state(
 ) -> CatalogueState:
     client = client_of(catalogue, _LIMITS)
     context = Context(name, catalogue, client, BlockCache(folder / "cache"), Lock(folder))
-    last = now - np.timedelta64(round(_DAYS_AGO.get(source, 10.0) * 86400), "s")
+    last = earlier(now, _latency_days(source) + _DAYS_AFTER_LATENCY)
     whole = Demand.of(around([place], 0), Period.before(last, 1.0), everything(), TemporalPolicy())
     started = time.monotonic()
     try:
@@ -98,3 +100,9 @@ def _state(
     except VadoseError as error:
         state, detail = "refused", str(error)
     return CatalogueState(name, source, state, time.monotonic() - started, client.spent.requests.total(), detail)
+
+
+def _latency_days(source: str) -> float:
+    """Return the latency of the latest stream of a source, days."""
+    granules = SPECS[source].granules
+    return max((stream.latency_days for stream in granules.streams), default=0.0) if granules else 0.0

@@ -82,7 +82,7 @@ def search_granules(
     The order of the catalogue's answers does not matter.
 
     Args:
-        client: asks the catalogue; its hosts are those that granules may lie at.
+        client: asks the catalogue; its hosts are allowed for granules.
         endpoint: of the search service, such as https://cmr.earthdata.nasa.gov/search.
         short_name, version: of the collection, such as SPL3SMP and 009.
         period: times; a granule counts that covers any part of it.

@@ -47,7 +47,7 @@ class SasSigner:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def sign(self, client: HttpClient, url: str) -> tuple[str, Mapping[str, str]]:
-        """Return the address with a signature that is valid now; that of the issuer itself as it is."""
+        """Return the address with a valid signature; the address of the issuer is returned unchanged."""
         if url.startswith(f"{self.endpoint}/"):
             return url, {}
         container = _container(url)

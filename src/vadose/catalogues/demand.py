@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import shapely
 
 from vadose.fusion import InputSpec, TemporalPolicy
 from vadose.grid import AreaOfInterest, Period, Tile, tile_around
-from vadose.registry import LATENCY_DAYS, MASK_VARIABLES, SOURCES, source_specs
-
-READ_FROM = {"smap_surface": "smap"}
-"""Sources that read the files of another one."""
-SPILL_DAYS = {"smap": 1.0}
-"""Days beside a period whose granules may hold observations of it."""
+from vadose.insitu import Sensor
+from vadose.registry import LATENCY_DAYS, MASK_VARIABLES, SOURCES, SPECS, source_specs
 
 
 @dataclass(frozen=True)
@@ -81,17 +79,37 @@ class Demand:
             if needs.names & {one.name for one in variables}
         }
         for name, variables in MASK_VARIABLES.items() if masks else ():
-            held = READ_FROM.get(name, name)
+            held = SPECS[name].files_of or name
             bands[held] = bands.get(held, frozenset()) | {one.name for one in variables}
         days = {
             name: max(needs.history.steps * needs.history.step_days if name in past else 0.0, policy.of(name))
             for name in bands
         }
         periods = {
-            name: span.extended_back(days[name] + SPILL_DAYS.get(name, 0.0)) if name in LATENCY_DAYS else None
+            name: span.extended_back(days[name] + SPECS[name].spill_days) if name in LATENCY_DAYS else None
             for name in bands
         }
         return cls(tuple(targets), periods, bands, replaced or policy.causal)
+
+    @classmethod
+    def at_sensors(
+        cls, sensors: Iterable[Sensor], span: Period, needs: InputSpec, policy: TemporalPolicy, halo: int
+    ) -> "Demand":
+        """Find out what samples at sensors need, without the sources of flags."""
+        places = ((f"{sensor.network} {sensor.station}", sensor.lon, sensor.lat) for sensor in sensors)
+        return cls.of(around(places, halo), span, needs, policy, masks=False)
+
+    def touching(self, footprint: shapely.Geometry) -> tuple[Target, ...]:
+        """Return the targets that touch a footprint, in order."""
+        tree, owners = self._parts
+        found = sorted({owners[part] for part in tree.query(footprint, predicate="intersects")})
+        return tuple(self.targets[number] for number in found)
+
+    @cached_property
+    def _parts(self) -> tuple[shapely.STRtree, list[int]]:
+        """Parts of all targets in a tree, and the number of the target of each."""
+        parts = [(part.geometry, number) for number, one in enumerate(self.targets) for part in one.parts]
+        return shapely.STRtree([geometry for geometry, _ in parts]), [number for _, number in parts]
 
 
 def span_of(times: Sequence[np.datetime64]) -> Period:

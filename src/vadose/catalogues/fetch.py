@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from vadose.catalogues import SIMULATED_MARK
 from vadose.catalogues.absence import Absence, AbsenceKind, explain_absence
 from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.credentials import client_of
 from vadose.catalogues.demand import Demand
 from vadose.catalogues.finders import FINDERS, restore_entry
-from vadose.catalogues.http import Absent, Denied, Limits, OverBudget, Spent, Unavailable
+from vadose.catalogues.http import Absent, Denied, HttpClient, Limits, OverBudget, Spent, Unavailable
 from vadose.catalogues.lock import NAME, Entry, Lock, differences, read_lock
 from vadose.catalogues.pieces import Context, Cost, Found, Piece
 from vadose.catalogues.remote import Changed, Version
@@ -27,8 +28,6 @@ from vadose.sources.left_out import LeftOut
 LOGGER = logging.getLogger(__name__)
 FETCH = Request("fetch", "")
 THREADS = 8
-SIMULATED_MARK = "SIMULATED.txt"
-"""File of an archive that was fetched from catalogues of a simulated Earth."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -98,7 +97,6 @@ class FetchOptions:
         cache: of blocks.
         limits: requests, bytes and patience.
         require: sources without which nothing is accepted.
-        locked: whether the versions of the archive's lock are restored, and nothing is searched.
         now: the time, UTC; by default the present.
     """
 
@@ -106,7 +104,6 @@ class FetchOptions:
     cache: BlockCache
     limits: Limits = field(default_factory=Limits)
     require: frozenset[str] = frozenset()
-    locked: bool = False
     now: np.datetime64 | None = None
 
 
@@ -121,18 +118,19 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
 
     Raises:
         OverBudget: more requests or bytes would be needed than allowed; what was fetched is kept.
-        VadoseError: a required source is missing; or `locked`, and a remote file changed or vanished.
+        VadoseError: a required source is missing.
     """
     FETCH.require_place(folder, folder=True)
     with FETCH.folder(folder, [NAME]) as held, options.cache.in_use():
         lock = Lock(held)
-        before = tuple(lock.entries().values())
+        before = lock.entries()
         searched = _search(demand, lock, options)
         reports = _fetch_all(searched, lock, progress)
         states = {one.source: {"state": one.state, "reason": one.reason} for one in reports}
-        lock.write(states, _described(demand))
-        _mark_simulated(held, lock.entries().values())
-        changed = tuple(differences(before, lock.entries().values()))
+        entries = lock.entries()
+        lock.write(entries, states, _described(demand))
+        _mark_simulated(held, entries.values())
+        changed = tuple(differences(before, entries))
     report = FetchReport(folder, reports, changed)
     _require(report, options.require)
     return report
@@ -177,7 +175,7 @@ def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_:
         VadoseError: there is no lock, or as `fetch`.
     """
     entries = read_lock(folder / NAME)
-    spent = Spent()
+    clients = _clients(options, Spent())
     failed: list[str] = []
     with FETCH.folder(folder, [NAME]) as held, options.cache.in_use():
         lock = Lock(held)
@@ -188,11 +186,10 @@ def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_:
                 continue
             expected = {one.address: Version(one.size, one.etag) for one in entry.files if one.address}
             expected |= {name: Version(size, etag) for one in entry.files for name, size, etag in one.parts}
-            catalogue = options.catalogues.catalogues.get(entry.catalogue)
-            if catalogue is None:
+            if entry.catalogue not in clients:
                 failed.append(f"{entry.id}: the catalogue {entry.catalogue} is unknown")
                 continue
-            client = client_of(catalogue, options.limits, spent)
+            catalogue, client = options.catalogues.catalogues[entry.catalogue], clients[entry.catalogue]
             try:
                 restored = restore_entry(
                     Context(entry.catalogue, catalogue, client, options.cache, lock, expected), entry
@@ -225,17 +222,34 @@ class _Searched:
 def _search(demand: Demand, lock: Lock, options: FetchOptions) -> tuple[_Searched, ...]:
     """Ask the catalogues of each source one after another until one answers."""
     total = Spent()
+    clients = _clients(options, total)
+
+    def searched(source: str) -> _Searched:
+        return _searched(demand, source, lock, options, clients, Spent(total))
+
     with ThreadPoolExecutor(max(len(demand.bands), 1)) as pool:
-        return tuple(pool.map(lambda source: _searched(demand, source, lock, options, total), sorted(demand.bands)))
+        return tuple(pool.map(searched, sorted(demand.bands)))
 
 
-def _searched(demand: Demand, source: str, lock: Lock, options: FetchOptions, total: Spent) -> _Searched:
+def _clients(options: FetchOptions, spent: Spent) -> dict[str, HttpClient]:
+    """Return one client for each catalogue: all that asks a host shares its limits and its tokens."""
+    return {
+        name: client_of(catalogue, options.limits, spent) for name, catalogue in options.catalogues.catalogues.items()
+    }
+
+
+def _searched(
+    demand: Demand,
+    source: str,
+    lock: Lock,
+    options: FetchOptions,
+    clients: Mapping[str, HttpClient],
+    spent: Spent,
+) -> _Searched:
     trouble: Absence | None = None
-    asked = options.catalogues.of(source)
-    name, spent = "", Spent(total)
-    for name, catalogue in asked:
-        client = client_of(catalogue, options.limits, spent)
-        context = Context(name, catalogue, client, options.cache, lock)
+    name = ""
+    for name, catalogue in options.catalogues.of(source):
+        context = Context(name, catalogue, clients[name].counted_by(spent), options.cache, lock)
         try:
             found = FINDERS[catalogue.kind](context, demand, source)
         except OverBudget:
@@ -257,7 +271,7 @@ def _searched(demand: Demand, source: str, lock: Lock, options: FetchOptions, to
 
 
 def _cost(piece: Piece) -> Cost:
-    """Return what a piece takes; nothing where its file does not exist, as that of a tile at sea."""
+    """Return the cost of a piece; nothing if its file does not exist, such as a tile at sea."""
     try:
         return piece.cost()
     except Absent:
@@ -368,7 +382,7 @@ def _remove(folder: Path, path: str) -> None:
 def _mark_simulated(folder: Path, entries: Iterable[Entry]) -> None:
     """Mark an archive that holds an item of a simulated Earth."""
     if any(entry.original.get("properties", {}).get("vadose:simulated") for entry in entries):
-        (folder / SIMULATED_MARK).write_text("Items of a SIMULATED Earth lie in this archive.\n")
+        (folder / SIMULATED_MARK).write_text("This archive contains items of a SIMULATED Earth.\n")
 
 
 def _require(report: FetchReport, require: Iterable[str]) -> None:

@@ -91,9 +91,7 @@ def _read(naming: GranuleNaming, collection: str, found: GranuleSearch) -> tuple
 
 
 def _first_streams(naming: GranuleNaming, offers: Iterable[_Offer]) -> list[_Offer]:
-    """Return the offers of each time whose line of production comes first; different grids are no such lines."""
-    if naming.source != "gldas":
-        return list(offers)
+    """Return the offers of each time whose stream comes first."""
     best: dict[np.datetime64, _Offer] = {}
     for offer in offers:
         held = best.get(offer.name.time)

@@ -16,7 +16,7 @@ from h5py import h5a, h5d, h5ds, h5f, h5g, h5l, h5p, h5r, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from vadose.catalogues.http import bare
-from vadose.catalogues.remote import GAP, LONGEST, RangeReader, RemoteFile
+from vadose.catalogues.remote import RangeReader, RemoteFile, joined
 from vadose.errors import VadoseError
 from vadose.io.atomic import atomic_write
 from vadose.io.untrusted import HDF5_MAGIC
@@ -52,7 +52,7 @@ class _Piece:
     """Bytes of a dataset.
 
     Attributes:
-        start, stop: where they lie in the remote file.
+        start, stop: place in the remote file, bytes.
         chunk: first element of a chunk; None for all of a dataset that has none.
         mask: filters that were not applied, one bit each.
     """
@@ -73,7 +73,7 @@ class _Dataset:
         attributes: except for references to other objects.
         scales: by axis, paths of the dimension scales that are copied too.
         pieces: where its values lie.
-        compact: values that lie in the header.
+        compact: values in the header.
     """
 
     path: str
@@ -155,7 +155,7 @@ class _Metadata(RangeReader):
 
 @contextmanager
 def _reading(asked: str) -> Iterator[None]:
-    """Turn what HDF5 says of a damaged file into an error."""
+    """Convert errors of HDF5 on a damaged file."""
     try:
         yield
     except VadoseError:
@@ -221,7 +221,7 @@ def _dataset(path: str, source: h5py.File, paths: dict[str, int], asked: str) ->
     properties, space, kind = one.get_create_plist(), one.get_space(), one.get_type()
     layout = properties.get_layout()
     if layout == h5d.VIRTUAL or properties.get_external_count():
-        raise VadoseError(named, "Its values lie in other files", _REPORT)
+        raise VadoseError(named, "Its values are in other files", _REPORT)
     if kind.get_class() not in _NUMBERS and not (isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str()):
         raise VadoseError(named, "Its values are neither numbers nor text of one length", _REPORT)
     size = (
@@ -327,7 +327,8 @@ def _contents(reader: RangeReader, held: Sequence[_Dataset], asked: str) -> list
         raise VadoseError(asked, f"The datasets that are read take {total:,} bytes; {LARGEST:,} are read", _REPORT)
     spans = sorted({(piece.start, piece.stop) for one in held for piece in one.pieces})
     content = {span: stored for span in spans if (stored := reader.held(*span)) is not None}
-    runs = list(_runs(span for span in spans if span not in content))
+    near = joined(span for span in spans if span not in content)
+    runs = [(run[0][0], max(stop for _, stop in run)) for run in near]
     read = dict(zip(runs, reader.file.read(runs), strict=True))
     starts = [start for start, _ in runs]
 
@@ -342,20 +343,6 @@ def _contents(reader: RangeReader, held: Sequence[_Dataset], asked: str) -> list
         for piece, stored in zip(one.pieces, parts, strict=True):
             _check(one, piece, stored, f"{asked} dataset {one.path}")
     return found
-
-
-def _runs(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Join spans, in order, that lie near each other, up to the length of one request."""
-    run: tuple[int, int] | None = None
-    for start, stop in spans:
-        if run is not None and start <= run[1] + GAP and max(stop, run[1]) - run[0] <= LONGEST:
-            run = run[0], max(stop, run[1])
-            continue
-        if run is not None:
-            yield run
-        run = start, stop
-    if run is not None:
-        yield run
 
 
 def _check(one: _Dataset, piece: _Piece, stored: bytes, asked: str) -> None:

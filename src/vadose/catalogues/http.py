@@ -1,5 +1,6 @@
 """HTTP of catalogues and of their files: allowed hosts, retries, limits, and errors without secrets."""
 
+import copy
 import logging
 import random
 import threading
@@ -159,6 +160,12 @@ class HttpClient:
         self._gates: dict[str, threading.BoundedSemaphore] = {}
         self._lock = threading.Lock()
 
+    def counted_by(self, spent: Spent) -> "HttpClient":
+        """Return this client with another count; connections, credentials and limits of hosts stay shared."""
+        client = copy.copy(self)
+        client.spent = spent
+        return client
+
     def get(self, url: str, headers: Mapping[str, str] | None = None, largest: int = 64 << 20) -> Reply:
         """Request an address and read the whole answer.
 
@@ -277,7 +284,7 @@ class HttpClient:
         if response.status < 300 and "html" in known.get("content-type", ""):
             raise Denied(
                 f"catalogues: {bare(url)}",
-                "The answer is a web page, such as that of a login",
+                "The answer is a web page, such as a login page",
                 "Log in and accept the terms of the data there, or look at the address in a browser",
             )
         return Reply(response.status, known, body, bare(url)), None

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import shapely
+import shapely.geometry
 from affine import Affine
 from rasterio.warp import transform_bounds
 
@@ -19,12 +21,13 @@ from vadose.catalogues.cog import RemoteRaster, with_grid
 from vadose.catalogues.demand import Demand, Target
 from vadose.catalogues.http import HttpClient, bare
 from vadose.catalogues.lock import Entry, Lock, LockedFile, digest_of, locked
-from vadose.catalogues.pieces import Context, Cost, Found, Piece, asked_of, regions, touching
+from vadose.catalogues.pieces import Context, Cost, Found, Piece, asked_of, regions
 from vadose.catalogues.remote import RemoteFile, Version
 from vadose.catalogues.stac_search import read_item, search_items
 from vadose.errors import VadoseError
+from vadose.grid import bbox_of
 from vadose.io.atomic import atomic_write
-from vadose.io.files import write_json
+from vadose.io.files import sha256, write_json
 from vadose.registry import ItemProduct
 from vadose.sources.archive import newest
 from vadose.sources.assets import asset_of
@@ -64,7 +67,7 @@ class CatalogueItem:
         properties = self.content.get("properties", {})
         return str(properties.get("updated") or properties.get("created") or "")
 
-    @property
+    @cached_property
     def original(self) -> dict[str, Any]:
         """Its content, addresses without their queries."""
         content = copy.deepcopy(dict(self.content))
@@ -73,7 +76,7 @@ class CatalogueItem:
                 part["href"] = bare(part["href"])
         return content
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Checksum of what the catalogue says."""
         return digest_of(self.original, self.updated)
@@ -176,7 +179,11 @@ class ItemFetcher:
         record, folder = item.record, self.lock.folder
         target = folder / plain(record.collection or record.product) / plain(record.id) / place
         content = item.original
-        assets, files, boxes = dict[str, Any](), list[tuple[Path, dict[str, Any]]](), list[tuple[float, ...]]()
+        assets, files, boxes = (
+            dict[str, Any](),
+            list[tuple[Path, dict[str, Any]]](),
+            list[tuple[float, float, float, float]](),
+        )
         with atomic_write(target) as temporary:
             temporary.mkdir(parents=True)
             for band, window in windows.items():
@@ -256,7 +263,7 @@ def find_items(context: Context, demand: Demand, source: str) -> Found:
     left_out: tuple[LeftOut, ...] = ()
     for collection in context.catalogue.collections[source]:
         contents: dict[str, dict[str, Any]] = {}
-        for area, _ in regions(demand.targets):
+        for area in regions(demand.targets):
             for content in search_items(
                 context.client, context.catalogue.endpoint, [collection], area, demand.periods[source]
             ):
@@ -287,7 +294,7 @@ def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[
     chosen = sorted(records if demand.replaced else kept, key=lambda one: (one.time, one.id))
     pieces = []
     for record in chosen:
-        targets = touching(demand.targets, footprint(record.bbox))
+        targets = demand.touching(footprint(record.bbox))
         if targets:
             item = CatalogueItem(context.name, source, records[record], record)
             pieces.append(
@@ -364,7 +371,7 @@ def _asset(stated: Mapping[str, Any], path: Path, transform: Affine | None, wind
     own: dict[str, Any] = {
         "href": f"./{path.name}",
         "file:size": path.stat().st_size,
-        "file:checksum": _multihash(path),
+        "file:checksum": f"1220{sha256(path)}",
     }
     if transform is not None and window is not None:
         own |= {"proj:shape": list(window.shape), "proj:transform": list(transform)[:6]}
@@ -372,20 +379,22 @@ def _asset(stated: Mapping[str, Any], path: Path, transform: Affine | None, wind
 
 
 def _rewritten(
-    content: Mapping[str, Any], assets: Mapping[str, Any], boxes: Iterable[tuple[float, ...]], window: Window
+    content: Mapping[str, Any],
+    assets: Mapping[str, Any],
+    boxes: Iterable[tuple[float, float, float, float]],
+    window: Window,
 ) -> dict[str, Any]:
-    west, south, east, north = _joined(list(boxes))
+    bbox = bbox_of(shapely.union_all([footprint(box) for box in boxes]))
     properties = {
         key: value for key, value in content["properties"].items() if key not in ("proj:bbox", "proj:geometry")
     }
     first = next(iter(assets.values()))
     properties |= {name: first[name] for name in ("proj:shape", "proj:transform") if name in properties}
     properties |= {WINDOW: [window.top, window.left, *window.shape], SCENE_BBOX: content.get("bbox")}
-    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return {
         **content,
-        "bbox": [west, south, east, north],
-        "geometry": {"type": "Polygon", "coordinates": [corners]},
+        "bbox": list(bbox),
+        "geometry": shapely.geometry.mapping(footprint(bbox)),
         "properties": properties,
         "links": [],
         "assets": dict(assets),
@@ -403,12 +412,6 @@ def _box(crs: str, transform: Affine, window: Window) -> tuple[float, float, flo
     return float(west), float(south), float(east), float(north)
 
 
-def _joined(boxes: Sequence[tuple[float, ...]]) -> tuple[float, float, float, float]:
-    unrolled = [(west, south, east if east >= west else east + 360, north) for west, south, east, north in boxes]
-    west, east = min(box[0] for box in unrolled), max(box[2] for box in unrolled)
-    return west, min(box[1] for box in unrolled), east - 360 if east > 180 else east, max(box[3] for box in unrolled)
-
-
 def _remote_of(file: RemoteFile, window: Window | None, asset: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "address": bare(file.url),
@@ -422,8 +425,3 @@ def _remote_of(file: RemoteFile, window: Window | None, asset: Mapping[str, Any]
 def _own(folder: Path, path: Path) -> LockedFile:
     """Describe the rewritten item, which is no window of a remote file."""
     return locked(folder, path, address="", size=0, etag="")
-
-
-def _multihash(path: Path) -> str:
-    with path.open("rb") as file:
-        return "1220" + hashlib.file_digest(file, "sha256").hexdigest()

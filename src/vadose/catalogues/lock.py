@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from vadose.io.files import read_json, sha256, write_json
 
 NAME = "vadose.lock"
 _ENTRIES = ".vadose-lock"
+Key = tuple[str, ...]
+"""By which entries are sorted and told apart."""
 _FORMAT = 1
 _VERSION = 12
 """Characters of a digest that tell versions of an item apart."""
@@ -72,13 +74,13 @@ class Entry:
     asked: str = ""
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def key(self) -> Key:
         """By which entries are sorted and told apart."""
         return self.source, self.collection, self.id, self.place
 
     @property
     def digest(self) -> str:
-        """Checksum of what the catalogue said of it: another one means that it was processed or catalogued again."""
+        """Checksum of its metadata in the catalogue: it changes with each processing or cataloguing."""
         return digest_of(self.original, self.updated)
 
 
@@ -97,7 +99,7 @@ class Lock:
 
     folder: Path
 
-    def entries(self) -> dict[tuple[str, ...], Entry]:
+    def entries(self) -> dict[Key, Entry]:
         """Return the entries whose files are complete."""
         held = (self._read(path) for path in sorted((self.folder / _ENTRIES).glob("*/*.json")))
         return {entry.key: entry for entry in held if entry is not None}
@@ -128,14 +130,15 @@ class Lock:
         """Forget an entry, before its files are changed."""
         self._path(entry.key).unlink(missing_ok=True)
 
-    def write(self, states: Mapping[str, Any], asked: Mapping[str, Any]) -> Path:
+    def write(self, held: Mapping[Key, Entry], states: Mapping[str, Any], asked: Mapping[str, Any]) -> Path:
         """Write the lock: the same text for the same entries, whatever the order in which they came.
 
         Args:
+            held: entries of the archive.
             states: of each source, and why some are missing.
             asked: what was fetched.
         """
-        entries = [asdict(entry) for _, entry in sorted(self.entries().items())]
+        entries = [asdict(entry) for _, entry in sorted(held.items())]
         content = {"vadose_lock": _FORMAT, "asked": dict(asked), "sources": dict(states), "entries": entries}
         path = self.folder / NAME
         with atomic_write(path) as temporary:
@@ -143,7 +146,7 @@ class Lock:
         return path
 
     def holds(self, entry: Entry) -> bool:
-        """Whether the files of an entry are there, by their sizes on disk alone."""
+        """Return whether the files of an entry exist."""
         return all((self.folder / one.path).is_file() for one in entry.files)
 
     def _read(self, path: Path) -> Entry | None:
@@ -208,9 +211,8 @@ def locked(folder: Path, path: Path, **remote: Any) -> LockedFile:
     return LockedFile(path.relative_to(folder).as_posix(), sha256(path), **remote)
 
 
-def differences(before: Iterable[Entry], now: Iterable[Entry]) -> Iterator[str]:
-    """Yield what differs between two sets of entries, a line each."""
-    held, found = ({entry.key: entry for entry in entries} for entries in (before, now))
+def differences(held: Mapping[Key, Entry], found: Mapping[Key, Entry]) -> Iterator[str]:
+    """Yield what differs between the entries of an archive before and now, a line each."""
     for key in sorted({*held, *found}):
         name = " ".join(part for part in key if part)
         if key not in found:

@@ -43,7 +43,7 @@ class Piece:
 
     Attributes:
         source, collection, id: as in `Entry`.
-        digest: of what the catalogue says of it.
+        digest: of its metadata in the catalogue.
         asked: of the places and bands that are wanted of it.
         fetch: writes its files and returns their entries.
         cost: reads its headers, and finds out what the rest takes.
@@ -101,14 +101,14 @@ Finder = Callable[[Context, Demand, str], Found]
 """Searches a catalogue for what a demand needs of a source."""
 
 
-def regions(targets: Sequence[Target]) -> Iterator[tuple[AreaOfInterest, tuple[Target, ...]]]:
-    """Yield boxes that hold the targets of one square degree together, so that these share a search."""
+def regions(targets: Sequence[Target]) -> Iterator[AreaOfInterest]:
+    """Yield the areas of the targets of each square degree, so that these share a search."""
     groups: dict[tuple[int, int], list[Target]] = {}
     for target in targets:
         west, south, _, _ = target.parts[0].bbox
         groups.setdefault((floor(west / _REGION_DEGREES), floor(south / _REGION_DEGREES)), []).append(target)
     for _, held in sorted(groups.items()):
-        yield ground_of(held), tuple(held)
+        yield ground_of(held)
 
 
 def ground_of(targets: Iterable[Target]) -> AreaOfInterest:
@@ -116,11 +116,6 @@ def ground_of(targets: Iterable[Target]) -> AreaOfInterest:
     held = list(targets)
     name = held[0].name if len(held) == 1 else f"{held[0].name} and {len(held) - 1} more"
     return AreaOfInterest.from_shapes([part.geometry for target in held for part in target.parts], name)
-
-
-def touching(targets: Sequence[Target], footprint: shapely.Geometry) -> tuple[Target, ...]:
-    """Return the targets that touch a footprint."""
-    return tuple(one for one in targets if any(part.geometry.intersects(footprint) for part in one.parts))
 
 
 def asked_of(targets: Iterable[Target], bands: Iterable[str]) -> str:

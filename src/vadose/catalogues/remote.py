@@ -86,7 +86,7 @@ class RemoteFile:
             return self._version
 
     def read(self, ranges: Sequence[tuple[int, int]], threads: int = 8) -> list[bytes]:
-        """Return ranges (start, stop) of bytes, those of the cache first, neighbouring ones by one request.
+        """Return ranges (start, stop) of bytes, from the cache if possible, neighbouring ones by one request.
 
         Raises:
             Changed: the file became another one meanwhile.
@@ -101,7 +101,7 @@ class RemoteFile:
                     "It is truncated or damaged: report it to the catalogue",
                 )
         found = {one: self._held(*one) for one in dict.fromkeys(ranges)}
-        runs = list(_runs(one for one, content in found.items() if content is None))
+        runs = list(joined(one for one, content in found.items() if content is None))
         if len(runs) > 1 and threads > 1:
             with ThreadPoolExecutor(min(threads, len(runs))) as pool:
                 fetched = list(pool.map(self._fetch, runs))
@@ -115,7 +115,7 @@ class RemoteFile:
         """Return the bytes and the requests that `read` takes."""
         size = self.version.size
         wanted = {one for one in ranges if one[1] <= size and self._held(*one) is None}
-        runs = list(_runs(wanted))
+        runs = list(joined(wanted))
         return sum(max(stop for _, stop in run) - run[0][0] for run in runs), len(runs)
 
     @property
@@ -249,7 +249,7 @@ def _changed(url: str, before: Version, now: Version) -> Changed:
     )
 
 
-def _runs(ranges: Iterable[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
+def joined(ranges: Iterable[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
     """Group ranges that are read by one request."""
     run: list[tuple[int, int]] = []
     for start, stop in sorted(ranges):

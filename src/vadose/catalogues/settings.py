@@ -119,7 +119,7 @@ class Catalogues(_Section):
 
 
 def read_catalogues(given: Sequence[str | Path] = ()) -> Catalogues:
-    """Read the catalogues: the built-in ones, those of `$VADOSE_CATALOGUES`, and those of files that are given.
+    """Read the catalogues: built-in, of `$VADOSE_CATALOGUES`, and of given files.
 
     Args:
         given: YAML files, and names of catalogues; with names, only these are asked.
@@ -140,7 +140,7 @@ def read_catalogues(given: Sequence[str | Path] = ()) -> Catalogues:
 
 @lru_cache(maxsize=1)
 def _built_in() -> Catalogues:
-    return read_config(Catalogues, _BUILT_IN, "catalogues: those of the package", "Install vadose again")
+    return read_config(Catalogues, _BUILT_IN, "catalogues: built-in", "Install vadose again")
 
 
 def _merged(held: Catalogues, added: Catalogues) -> Catalogues:

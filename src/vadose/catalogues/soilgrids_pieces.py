@@ -17,7 +17,6 @@ from vadose.sources.soilgrids import FOLDER, MAPS
 from vadose.sources.window import Window
 
 DEPTH = "0-5cm"
-_LARGEST_TILE = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)

@@ -317,7 +317,7 @@ def _rectangle(attributes: Mapping[str, str]) -> Window:
 
 
 def _pixels(mosaic: TileMosaic, tile: MosaicTile, part: Window, path: Path) -> NDArray[Any]:
-    """Read what a tile says of some pixels of the mosaic that it covers."""
+    """Read some pixels of the mosaic from a tile that covers them."""
     asked = f"soilgrids: tile {tile.name} of {mosaic.name}"
     try:
         with rasterio.open(path, driver="GTiff") as file:

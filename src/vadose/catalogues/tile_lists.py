@@ -3,14 +3,12 @@
 A tile of the sea is in no bucket; who fetches the items takes a file that is not there for sea.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from math import ceil, floor
 from typing import Any
 
 import shapely
 
-from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest
 
 Box = tuple[float, float, float, float]
@@ -18,10 +16,8 @@ _DEM_ROWS = 3600
 _DEM_COLUMNS = {90: 360, 85: 720, 80: 1200, 70: 1800, 60: 2400, 50: 3600}
 """Columns of a tile of Copernicus DEM GLO-30 whose ground lies below a latitude, north or south: towards the poles
 pixels are wider (Copernicus DEM Product Handbook, GEO1988-CopernicusDEM-SPE-002)."""
-_DEM_NAME = re.compile(r"Copernicus_DSM_COG_10_[NS]\d{2}_00_[EW]\d{3}_00_DEM")
 _COVER_DEGREES, _COVER_PIXELS, _COVER_SOUTH, _COVER_NORTH = 3, 36_000, -60, 84
 """Side of a tile of WorldCover, and the latitudes within which there are tiles."""
-_LARGEST_LIST = 16 << 20
 
 
 def copernicus_dem_items(area: AreaOfInterest, base: str) -> tuple[dict[str, Any], ...]:
@@ -44,24 +40,6 @@ def worldcover_items(area: AreaOfInterest, base: str) -> tuple[dict[str, Any], .
     places = _tiles(area, _COVER_DEGREES, _cover_box)
     known = (place for place in places if _COVER_SOUTH <= place[0] < _COVER_NORTH)
     return tuple(_cover_item(south, west, base.rstrip("/")) for south, west in known)
-
-
-def parse_dem_list(text: bytes, name: str) -> frozenset[str]:
-    """Read the names of the tiles that there are: the file `tileList.txt` of the bucket of Copernicus DEM.
-
-    Args:
-        text: of the file.
-        name: of the file, for messages.
-
-    Raises:
-        VadoseError: it is too large, or a line is no such name.
-    """
-    lines = [line.strip() for line in text[: _LARGEST_LIST + 1].decode("ascii", "replace").splitlines() if line.strip()]
-    odd = next((line for line in lines if not _DEM_NAME.fullmatch(line)), None)
-    if len(text) > _LARGEST_LIST or odd is not None or not lines:
-        found = f"It has {len(text):,} bytes" if odd is None else f"It holds the line {odd[:80]!r}"
-        raise VadoseError(f"copernicus-dem: {name}", f"{found}; it is no list of tiles", "Get the file again")
-    return frozenset(lines)
 
 
 def _tiles(area: AreaOfInterest, side: int, box_of: Callable[[int, int], Box]) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Tiles of the open buckets of Copernicus DEM and ESA WorldCover, fetched as items; one that is absent lies at sea."""
+"""Tiles of the open buckets of Copernicus DEM and ESA WorldCover, fetched as items; a missing one is at sea."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -67,9 +67,7 @@ def map_(
     """
     if dry_run and archive is None:
         with TemporaryDirectory() as folder:
-            estimate = vadose.fetch(
-                folder, area, date, model=run, catalogues=catalogue or (), require=listed(require), dry_run=True
-            )
+            estimate = vadose.fetch(folder, area, date, model=run, catalogues=catalogue or (), dry_run=True)
         echo(*estimate.lines())
         return
     if dry_run and archive is not None:

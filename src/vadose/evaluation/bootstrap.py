@@ -82,10 +82,6 @@ class Bootstrap:
         """
         return self._interval(self.estimate_over_places(values, lat, lon), bounds)
 
-    def p_value(self, values: Floats, lat: Floats, lon: Floats) -> float:
-        """Return the two-sided p-value of the hypothesis that the mean over sensors is zero, without NaN."""
-        return self.estimate(values, lat, lon).p()
-
     def median(self, values: Floats, lat: Floats, lon: Floats) -> Interval:
         """Return the median over sensors, without NaN.
 

@@ -4,17 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.catalogues.cache import BlockCache
-from vadose.catalogues.demand import Demand, around
-from vadose.catalogues.fetch import FetchOptions, FetchReport, fetch
-from vadose.catalogues.http import Limits
-from vadose.catalogues.settings import read_catalogues
 from vadose.dataset import Archive, Report, SampleStore, TableMapping, build, import_table
 from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.config import Acquisition, ArchiveSamples, Experiment, StoreSamples, TableSamples
@@ -27,6 +22,9 @@ from vadose.io.outputs import Request
 from vadose.sources import Source, open_sources, products_of
 from vadose.sources.left_out import LeftOut
 from vadose.sources.sentinel1 import Sentinel1
+
+if TYPE_CHECKING:
+    from vadose.catalogues.fetch import FetchReport
 
 Progress = Callable[[int, int, str], None]
 BUILD = Request("samples build", "")
@@ -214,7 +212,7 @@ def _collocate(
 
 def fetch_archive(
     experiment: Experiment, samples: ArchiveSamples, asked: Acquisition, progress: Progress | None = None
-) -> FetchReport:
+) -> "FetchReport":
     """Fetch what the samples of an experiment need, windows around its sensors, into its archive.
 
     Raises:
@@ -227,9 +225,15 @@ def fetch_archive(
             "An archive that is fetched holds none",
             "Name an ISMN archive by the key in_situ of samples",
         )
+    from vadose.catalogues.cache import BlockCache  # noqa: PLC0415 (seconds that samples of an archive need not wait)
+    from vadose.catalogues.demand import Demand  # noqa: PLC0415
+    from vadose.catalogues.fetch import FetchOptions, fetch  # noqa: PLC0415
+    from vadose.catalogues.http import Limits  # noqa: PLC0415
+    from vadose.catalogues.settings import read_catalogues  # noqa: PLC0415
+
     needs = experiment.gathered_needs
-    places = [(f"{one.network} {one.station}", one.lon, one.lat) for one in Ismn(samples.in_situ).sensors()]
-    demand = Demand.of(around(places, needs.halo), Period.parse(samples.period), needs, experiment.windows, masks=False)
+    sensors = Ismn(samples.in_situ).sensors()
+    demand = Demand.at_sensors(sensors, Period.parse(samples.period), needs, experiment.windows, needs.halo)
     options = FetchOptions(
         read_catalogues(asked.catalogues),
         BlockCache.default(),

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from vadose.catalogues.fetch import SIMULATED_MARK
+from vadose.catalogues import SIMULATED_MARK
 from vadose.dataset.labels import LabelRule
 from vadose.dataset.spatial_groups import SpatialGroups
 from vadose.fusion import InputSpec, OwnRecord, TemporalPolicy

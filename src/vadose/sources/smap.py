@@ -285,6 +285,7 @@ SPEC = SourceSpec(
     missing=4,
     latency_days=LATENCY_DAYS,
     max_age_days=3.0,
+    spill_days=1.0,
     granules=_NAMING,
     table_variables=(SMAP_USDA,),
     products={SMAP.name: (SPL3SMP,), SMAP_USDA.name: (ENHANCED_SMAP,)},
@@ -298,4 +299,6 @@ SURFACE_SPEC = SourceSpec(
     masks=(Mask(FROZEN, 0.5, QualityFlag(11, "FROZEN", "frost or snow")),),
     latency_days=LATENCY_DAYS,
     max_age_days=3.0,
+    files_of="smap",
+    spill_days=1.0,
 )
