@@ -47,6 +47,20 @@ def test_an_own_result_may_be_written_anew(tmp_path):
         assert held == path
 
 
+def test_leftovers_beside_the_other_files_of_a_result_are_removed(tmp_path):
+    page, picture = tmp_path / "page.md", tmp_path / "images" / "values.png"
+    picture.parent.mkdir()
+    left, foreign = picture.with_name(".values.png.0a1b2c3d.png"), picture.with_name(".mine.png.0a1b2c3d.png")
+    left.touch()
+    foreign.touch()
+    picture.write_bytes(b"a picture of my own")
+    with pytest.raises(VadoseError, match=f"{picture} was not made by this command"), MINE.file(page, [picture]):
+        pass
+    picture.write_bytes(MINE.mark.encode())
+    with MINE.file(page, [picture]):
+        assert sorted(one.name for one in picture.parent.iterdir()) == [foreign.name, picture.name]
+
+
 @pytest.mark.parametrize("folder", [True, False])
 @pytest.mark.parametrize("what", ["other kind", "below a file", "too long", "too deep", "pipe", "device"])
 def test_a_place_that_cannot_be_written_is_told_before_any_work(what, folder, tmp_path):

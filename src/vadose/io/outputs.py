@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vadose.errors import VadoseError
+from vadose.io.atomic import recover
 from vadose.io.locks import alone_at, alone_in, exclusive_lock
 
 RESULTS = {
@@ -85,8 +86,12 @@ class Request:
         raise self._refused(path, found, "Remove it, or name another --out")
 
     @contextmanager
-    def file(self, path: Path) -> Iterator[Path]:
+    def file(self, path: Path, others: Collection[Path] = ()) -> Iterator[Path]:
         """Lock a file that is to be written.
+
+        Args:
+            path: of the file.
+            others: files that are written with it; leftovers of killed processes beside them are removed.
 
         Yields:
             The path, its folder without links.
@@ -96,7 +101,10 @@ class Request:
         """
         self.require_place(path, folder=False)
         with alone_at(path) as held:
-            self.require_own(held)
+            for one in (held, *others):
+                self.require_own(one)
+            for one in others:
+                recover(one)
             yield held
 
     @contextmanager

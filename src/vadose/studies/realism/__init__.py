@@ -29,9 +29,7 @@ def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
     request = Request.of("simulate compare", page, world=archive, real=real)
     images = page.parent / IMAGES
     request.require_place(images, folder=True)
-    with request.file(page) as held:
-        for panels in PANELS:
-            request.require_own(images / panels.file)
+    with request.file(page, [images / panels.file for panels in PANELS]) as held:
         known = Statistics.read(RECORDED) if real is None else statistics_of(observe_real(real))
         write_page(held, statistics_of(observe_archive(archive)), known, request.mark)
 
