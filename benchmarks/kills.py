@@ -145,7 +145,7 @@ def cases() -> list[Case]:
         Case("train", ("train", "experiment.yaml", "--out", "T"), "T", ("--resume",), begun=False, filled=True),
         Case(
             "ablate",
-            ("ablate", "experiment.yaml", "--variant", "without_vv", "--out", "A"),
+            ("ablate", "experiment.yaml", "--variant", "without_dem", "--out", "A"),
             "A",
             ("--resume",),
             begun=False,

@@ -141,6 +141,14 @@ def test_a_run_is_that_of_the_command(folder, run, tmp_path):
         vadose.train(folder / "experiment.yaml", out=tmp_path / "run")
 
 
+def test_a_run_done_again_has_the_same_bytes_but_for_its_times(folder, run, store, tmp_path):
+    vadose.train(str(folder / "experiment.yaml"), store, tmp_path / "again")
+    files = [path for path in sorted(run.folder.rglob("*")) if path.is_file() and "journal" not in path.name]
+    assert any("network-0" in path.parts for path in files)
+    for path in files:
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(run.folder)).read_bytes(), path
+
+
 def test_a_run_says_how_it_scored(run, tmp_path):
     text, html = repr(run), run._repr_html_()
     first = run.headline.iloc[0]

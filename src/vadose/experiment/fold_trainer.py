@@ -110,10 +110,10 @@ class FoldTrainer:
             f" {member + 1}/{self.experiment.ensemble_size}" if name == NETWORK else ""
         )
         shape, machine = self.experiment.network, self.machine
-        network, scaling, progress = fit_network(
+        network, scaling, _ = fit_network(
             self.places, needs, shape, schedule, state, lambda row: self.report(what, row), machine
         )
-        save(network, folder, self._made_from() | {"journal": progress.journal}, scaling)
+        save(network, folder, self._made_from(), scaling)
         state.unlink()
         return load(folder)
 
