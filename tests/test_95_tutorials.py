@@ -1,5 +1,6 @@
 """The tutorials run as they stand, one after the other in one folder."""
 
+import json
 import re
 import shlex
 import sys
@@ -11,8 +12,8 @@ import pytest
 
 from vadose.cli.main import main
 
-TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
-PAGES = ("archive-to-map", "ismn-to-scorecard", "evaluate-a-product")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = ("tutorials/archive-to-map", "tutorials/ismn-to-scorecard", "tutorials/evaluate-a-product")
 BLOCK = re.compile(r"(?:`([\w.]+)`:\n\n)?^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -24,7 +25,7 @@ def command(line, monkeypatch):
 
 
 def run_page(name, monkeypatch):
-    text, names = (TUTORIALS / f"{name}.md").read_text(encoding="utf-8"), {}
+    text, names = (DOCS / f"{name}.md").read_text(encoding="utf-8"), {}
     for block in BLOCK.finditer(text):
         file, language, content = block.groups()
         match language:
@@ -48,3 +49,19 @@ def test_the_tutorials_run_as_they_stand(tmp_path, monkeypatch):
     for folder, products in (("card", {"SMAP"}), ("compared", {"network", "mine"})):
         assert {*pd.read_csv(f"{folder}/scorecard.csv")["product"]} == products
         assert "SIMULATED" in Path("run/scorecard.md").read_text()
+
+
+def test_the_tables_of_real_products_are_made_and_scored_as_shown(real, tmp_path, monkeypatch):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "data").symlink_to(real)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    text = (DOCS / "results" / "real-products.md").read_text(encoding="utf-8")
+    blocks = {language: content for _, language, content in BLOCK.findall(text) if language}
+    exec(compile(blocks["python"], "real-products", "exec"), {})
+    shown = re.findall(r"^vadose evaluate .*$", text, re.MULTILINE)
+    for line in (line for line in shown if "--literature" not in line and "network.parquet" not in line):
+        command(line, monkeypatch)
+    scores = json.loads(Path("smap_ismn/scorecard.json").read_text())["headline"][0]
+    assert f"| {scores['sensors']} sensors ({scores['effective_places']:.1f} effective places) | " in text
+    assert f"| {scores['samples']:,} | {scores['r']:.3f} [{scores['r_low']:.3f}, {scores['r_high']:.3f}] | " in text
