@@ -12,7 +12,7 @@ import pytest
 from vadose.errors import VadoseError
 from vadose.evaluation import per_sensor, publications, score, summary
 from vadose.report.scorecard import console_summary, write_scorecard
-from vadose.report.text import counted, headline_rows, markdown_table
+from vadose.report.text import counted, headline_rows, markdown_table, p_values
 
 
 def product(noise: float, seed: int, spread: float | None = None) -> pd.DataFrame:
@@ -216,3 +216,7 @@ def _largest_file(size: int):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_p_value_that_is_too_small_for_its_digits_is_not_zero():
+    assert p_values([0.2, 0.0004, 0.0, 0.0006, np.nan, None]) == "0.200 / <0.001 / <0.001 / 0.001 / – / –"

@@ -11,7 +11,7 @@ from vadose.evaluation.scores import HEADLINE, Scores
 from vadose.evaluation.sensors import figures, has_scores
 from vadose.evaluation.spatial import Spatial
 from vadose.evaluation.temporal import TemporalIntervals
-from vadose.report.text import counted, interval, markdown_table, number
+from vadose.report.text import counted, interval, markdown_table, p_values
 
 FURTHER = "Other scores, and sampling in time"
 OTHERS = {
@@ -90,7 +90,7 @@ def _time_table(means: pd.DataFrame) -> tuple[Sequence[str], list[tuple[str, ...
     rows = []
     for (product, minus), group in means.groupby(["product", "minus"], sort=False):
         by = figures(group.set_index("score").drop(columns=["product", "minus"]))
-        p = " / ".join(number(by[name]["p"]) for name in ("r", "ubrmse", "rmse")) if minus else ""
+        p = p_values(by[name]["p"] for name in ("r", "ubrmse", "rmse")) if minus else ""
         name = f"{product} minus {minus}" if minus else str(product)
         cells = (interval(by[one], "mean", "low", "high") for one in HEADLINE)
         rows.append((name, f"{by['r']['sensors']:,.0f}", *cells, p))

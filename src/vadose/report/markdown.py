@@ -10,7 +10,7 @@ from vadose.evaluation.sensors import QUANTILES, figures, has_scores, names
 from vadose.evaluation.tally import SPREAD
 from vadose.evaluation.uncertainty import LEVELS
 from vadose.report.diagram import stated
-from vadose.report.text import HEADER, counted, effective, headline_rows, interval, markdown_table, number
+from vadose.report.text import HEADER, counted, effective, headline_rows, interval, markdown_table, number, p_values
 
 EXTREMES = 5
 LISTED = 30
@@ -141,7 +141,7 @@ def _difference(product: ProductScores, over: str) -> tuple[str, ...]:
         where, columns = f"{counted(one['sensors'], 'sensors')} ({effective(one['effective'])})", _OVER_SENSORS
         p_column = "p_holm"
     cells = (interval(rows[name], *columns) for name in HEADLINE)
-    p = " / ".join(number(rows[name][p_column]) for name in ("r", "ubrmse", "rmse"))
+    p = p_values(rows[name][p_column] for name in ("r", "ubrmse", "rmse"))
     return product.name, where, *cells, p
 
 

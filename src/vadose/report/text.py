@@ -1,6 +1,6 @@
 """Tables of text, for Markdown and for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -10,6 +10,11 @@ HEADER = ("product", "mean over", "samples", "R", "ubRMSE", "RMSE", "bias", "med
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with fixed digits, a dash if missing."""
     return "–" if value is None or not isfinite(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def p_values(values: Iterable[float | None]) -> str:
+    """Return p-values in a cell, each with three digits, or as smaller than these can tell."""
+    return " / ".join("<0.001" if value is not None and value < 0.0005 else number(value) for value in values)
 
 
 def counted(count: float, nouns: str) -> str:
