@@ -40,7 +40,7 @@ def table_html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
 
 
 def _is_figure(cell: str) -> bool:
-    return not cell or cell[0] in "-–0123456789"
+    return not cell or cell[0] in "-–<0123456789"
 
 
 def _cell(text: str) -> Markup:
