@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from typer import Typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from catalogues import TOKEN, served
 from vadose.cli import console
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -37,8 +39,6 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 READS = frozenset({"samples verify", "catalogues check"})
-OTHERS = frozenset({"fetch"})
-"""Commands that `fetch_faults.py` kills."""
 """Commands that write nothing."""
 QUICK = ("samples append", "samples import-table", "samples describe")
 """Cases that need neither a run nor an archive."""
@@ -46,7 +46,7 @@ PREPARED = {
     True: "matplotlib.pyplot vadose.dataset vadose.dataset.describe",
     False: "lightning.fabric lightgbm matplotlib.pyplot torch.export vadose.batchu2022.commands "
     "vadose.experiment.ablation vadose.export.run vadose.mapping.points "
-    "vadose.studies.demo vadose.studies.realism vadose.studies.truth",
+    "vadose.api.fetch vadose.mapping.daily vadose.studies.demo vadose.studies.realism vadose.studies.truth",
 }
 """Imported before any command is begun: for the quick cases, and for others."""
 TIMES = frozenset({"seconds", "samples_per_second", "peak_mb"})
@@ -82,6 +82,11 @@ OF_RUN = ("train", "experiment.yaml", "--out", "run")
 OF_MAP = ("map", "maprun", "archive", "--area", AREA, "--date", DATE, "--no-pictures", "--out", "whole")
 OF_WORLD = ("simulate", "make", "world", "--preset", "tiny")
 OF_WORLD_RUN = ("train", "collocated.yaml", "--out", "worldrun")
+SERVED = ("--catalogue", "catalogues.yaml")
+PLAIN = "-96.405,40.596,-96.395,40.604"
+"""In the region of that name."""
+KEPT = frozenset({".vadose-lock", ".vadose-index.parquet"})
+"""Hidden names that belong to a fetched archive."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Case:
         begun: whether an earlier result of the command lies there first.
         filled: whether it fills its folder step by step: then what it had done may be there in part.
         needs: commands whose results it reads.
+        served: whether it asks the catalogues of the simulated world.
     """
 
     name: str
@@ -105,6 +111,7 @@ class Case:
     begun: bool = True
     filled: bool = False
     needs: tuple[tuple[str, ...], ...] = ()
+    served: bool = False
 
 
 def cases() -> list[Case]:
@@ -152,6 +159,36 @@ def cases() -> list[Case]:
             filled=True,
         ),
         Case("map", (*mapped, *formats), "map", begun=False, filled=True),
+        Case(
+            "map --daily",
+            (
+                "map",
+                "worldrun",
+                "--area",
+                PLAIN,
+                "--date",
+                "2021-06-07/2021-06-09",
+                "--daily",
+                "--no-pictures",
+                "--out",
+                "daily",
+                *SERVED,
+            ),
+            "daily",
+            begun=False,
+            filled=True,
+            needs=(OF_WORLD, OF_WORLD_RUN),
+            served=True,
+        ),
+        Case(
+            "fetch",
+            ("fetch", "--area", PLAIN, "--date", "2021-06-09", "--out", "fetched", *SERVED),
+            "fetched",
+            begun=False,
+            filled=True,
+            needs=(OF_WORLD,),
+            served=True,
+        ),
         Case("simulate make", ("simulate", "make", "W", "--preset", "tiny"), "W", begun=False, filled=True),
         Case("simulate compare", ("simulate", "compare", "world", "--out", "page/page.md"), "page", needs=(OF_WORLD,)),
         Case(
@@ -166,7 +203,7 @@ def cases() -> list[Case]:
 
 def uncovered(app: Typer, covered: Iterable[str]) -> list[str]:
     """Commands of an application that no case kills, and cases of no command."""
-    return sorted({*_commands(get_command(app))} - READS - OTHERS ^ {*covered})
+    return sorted({*_commands(get_command(app))} - READS ^ {name.partition(" --")[0] for name in covered})
 
 
 def _commands(command: object, words: str = "") -> Iterator[str]:
@@ -244,6 +281,7 @@ def _be(words: Sequence[str], folder: Path, log: Path, count: Path, at: int) -> 
     try:
         os.setsid()
         os.chdir(folder)
+        os.environ |= {"VADOSE_CACHE": str(folder / "cache"), "EARTHDATA_TOKEN": TOKEN}
         stream = os.open(log, os.O_WRONLY | os.O_CREAT)
         os.dup2(stream, 1)
         os.dup2(stream, 2)
@@ -306,7 +344,8 @@ def _timeless(value: object) -> object:
 def hidden(folder: Path) -> list[str]:
     """Names of what is half written, and of locks, anywhere in a folder."""
     found = [path for path in folder.rglob("*") if path.name.startswith(".") or path.name == "lock"]
-    return sorted(str(path.relative_to(folder)) for path in found)
+    names = (path.relative_to(folder) for path in found if path.name not in KEPT)
+    return sorted(str(name) for name in names if name.parts[0] != "cache")
 
 
 @dataclass(frozen=True)
@@ -437,7 +476,7 @@ def campaign(chosen: Sequence[Case], renames: int, at_random: int, told: Callabl
 
         PRESETS["tiny"] = WorldConfig.model_validate(dict(PRESETS["tiny"]) | WORLD)
     rng, kills, faults = random.Random(14), 0, 0
-    with tempfile.TemporaryDirectory(prefix="kills.") as folder:
+    with tempfile.TemporaryDirectory(prefix="kills.") as folder, ExitStack() as servers:
         inputs, done = Path(folder) / "inputs", set()
         prepare(inputs)
         for case in chosen:
@@ -447,6 +486,8 @@ def campaign(chosen: Sequence[Case], renames: int, at_random: int, told: Callabl
                     if words not in done:
                         _well(run(words, inputs), words)
                         done.add(words)
+                if case.served and not (inputs / "catalogues.yaml").exists():
+                    servers.enter_context(served(inputs / "world", inputs / "catalogues.yaml"))
                 own = Path(folder) / case.name
                 shutil.copytree(inputs, own, copy_function=os.link)
                 bench = Bench.of(case, own, Path(folder) / "work")

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -391,3 +393,62 @@ def test_sensors_of_one_block_share_its_bytes(earth, tmp_path):
         (x, y) = cell_centres(tile)
         box = (float(x.min()) - 1e-4, float(y.min()) - 1e-4, float(x.max()) + 1e-4, float(y.max()) + 1e-4)
         assert np.isfinite(held.load(box, earth.time, ["vv"])["vv"].values).all()
+
+
+def test_each_step_names_what_it_counts(earth, tmp_path):
+    told: list[tuple[str, int, int, str]] = []
+    options = FetchOptions(earth.catalogues, BlockCache(tmp_path / "cache"), PATIENCE)
+    demand = earth.demand()
+    report = fetch(demand, tmp_path / "archive", options, lambda *now: told.append((now[2].counted, *now)))
+    searched = [one for one in told if one[0] == "sources searched"]
+    kept = [one for one in told if one[0] == "archive items"]
+    assert told == searched + kept
+    assert [(done, total) for _, done, total, _ in searched] == [(done, 4) for done in range(5)]
+    items = sum(one.items for one in report.sources)
+    assert (kept[-1][1], kept[-1][2]) == (items, items)
+    received = sum(one.bytes for one in report.sources) / 1e6
+    assert kept[-1][3].startswith(f"{received:.1f} MB received")
+
+
+def test_an_interrupted_fetch_ends_at_once_and_loses_nothing(earth, tmp_path):
+    earth.fetch(tmp_path / "whole" / "archive")
+    expected = (tmp_path / "whole" / "archive" / "vadose.lock").read_bytes()
+    earth.assets.fail(faults.down(retry_after=50), path="*sentinel-2-l2a*")
+    patient = Limits(attempts=5, backoff_s=50.0)
+
+    def interrupt(done: int, _total: int, step: Any) -> None:
+        if step.counted == "archive items" and done:
+            raise KeyboardInterrupt
+
+    folder, options = tmp_path / "archive", FetchOptions(earth.catalogues, BlockCache(tmp_path / "cache"), patient)
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        fetch(earth.demand(), folder, options, interrupt)
+    assert time.monotonic() - begun < 40, "pauses between attempts end with the run"
+    assert Lock(folder).entries() and not (folder / "vadose.lock").exists()
+    earth.assets.mend()
+    earth.fetch(folder)
+    assert (folder / "vadose.lock").read_bytes() == expected
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".json"])
+def test_an_edited_file_is_fetched_again(earth, tmp_path, suffix):
+    demand, archive = earth.demand(("dem", "worldcover")), tmp_path / "archive"
+    earth.fetch(archive, demand=demand)
+    (edited,) = (archive / "nasadem").rglob(f"*{suffix}")
+    before = edited.read_bytes()
+    edited.write_bytes(before[:-2] + b"??")
+    report = earth.fetch(archive, demand=demand)
+    assert {one.source: one.new for one in report.sources} == {"dem": 1, "worldcover": 0}
+    assert edited.read_bytes() == before
+
+
+def test_a_file_that_decayed_is_restored_from_the_lock(earth, tmp_path):
+    demand, archive = earth.demand(("dem",)), tmp_path / "archive"
+    earth.fetch(archive, demand=demand)
+    (decayed,) = (archive / "nasadem").rglob("*.tif")
+    before, times = decayed.read_bytes(), decayed.stat()
+    decayed.write_bytes(before[:-2] + b"??")
+    os.utime(decayed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    restore(archive, FetchOptions(earth.catalogues, BlockCache(tmp_path / "cache"), PATIENCE))
+    assert decayed.read_bytes() == before

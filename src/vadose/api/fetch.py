@@ -68,7 +68,8 @@ def fetch(
         dry_run: whether bytes and requests are only estimated.
         max_bytes, max_requests: of the call.
         cache: folder of the cache; by default the user's.
-        progress: called with the number of items that are done, of all, and the source and bytes so far.
+        progress: called with the number of sources that were searched, of all, then with that of items that are in
+            the archive; the name of a step, a `vadose.io.progress.Step`, states which, and the bytes received so far.
 
     Raises:
         VadoseError: neither an area nor sensors, a required source is missing, the budget is spent; or `locked`, and
@@ -84,7 +85,7 @@ def fetch(
         return restore(Path(out), options, progress)
     demand = _demand(area, time, model, spec, sensors)
     if dry_run:
-        return estimate_fetch(demand, Path(out), options)
+        return estimate_fetch(demand, Path(out), options, progress)
     return _fetch(demand, Path(out), options, progress)
 
 
@@ -182,9 +183,7 @@ def fetched(
         if not offline:
             demand = _over(ground, _span(time, every), *inputs, replaced=replaced)
             options = FetchOptions(catalogues, cache, Limits(max_bytes=max_bytes), frozenset(require))
-            report = _fetch(
-                demand, folder, options, lambda done, total, step: progress(done, total, f"fetching {step}")
-            )
+            report = _fetch(demand, folder, options, progress)
         yield Archive(folder), report
 
 

@@ -2,10 +2,12 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import Empty, Queue
 
 import numpy as np
 
@@ -22,12 +24,17 @@ from vadose.catalogues.remote import Changed, Version
 from vadose.catalogues.settings import Catalogues
 from vadose.errors import VadoseError
 from vadose.io.outputs import Request
+from vadose.io.progress import Step
 from vadose.registry import LATENCY_DAYS
 from vadose.sources.left_out import LeftOut
 
 LOGGER = logging.getLogger(__name__)
 FETCH = Request("fetch", "")
 THREADS = 8
+SEARCHED, KEPT = "sources searched", "archive items"
+"""What the steps of a fetch count."""
+_EVERY_S = 5.0
+"""Pause between two reports while no piece is finished."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -114,7 +121,8 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
         demand: places, times and bands.
         folder: of the archive.
         options: catalogues, cache and limits.
-        progress: called with the number of pieces that are done, of all, and the last one.
+        progress: called with the number of sources that were searched, of all, then with that of pieces that are in
+            the archive, and every few seconds with the bytes received.
 
     Raises:
         OverBudget: more requests or bytes would be needed than allowed; what was fetched is kept.
@@ -123,9 +131,9 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
     FETCH.require_place(folder, folder=True)
     with FETCH.folder(folder, [NAME]) as held, options.cache.in_use():
         lock = Lock(held)
-        before = lock.entries()
-        searched = _search(demand, lock, options)
-        reports = _fetch_all(searched, lock, progress)
+        before, spent = lock.entries(), Spent()
+        searched = _search(demand, lock, options, progress, spent)
+        reports = _fetch_all(searched, lock, progress, spent)
         states = {one.source: {"state": one.state, "reason": one.reason} for one in reports}
         entries = lock.entries()
         lock.write(entries, states, _described(demand))
@@ -136,16 +144,18 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
     return report
 
 
-def estimate_fetch(demand: Demand, folder: Path, options: FetchOptions, sample: int = 3) -> FetchReport:
+def estimate_fetch(
+    demand: Demand, folder: Path, options: FetchOptions, progress: Progress = lambda *_: None, sample: int = 3
+) -> FetchReport:
     """Estimate the requests and bytes of `fetch`: the catalogues are searched, and a few headers are read.
 
     Args:
-        demand, folder, options: as in `fetch`; nothing is written but the cache.
+        demand, folder, options, progress: as in `fetch`; nothing is written but the cache.
         sample: pieces of each source whose headers are read.
     """
     lock = Lock(folder)
     reports = []
-    for one in _search(demand, lock, options):
+    for one in _search(demand, lock, options, progress, Spent()):
         waiting = [piece for piece in one.pieces if not _kept(lock, piece)]
         spent = one.client_spent
         picked = waiting[:: max(len(waiting) // sample, 1)][:sample]
@@ -181,8 +191,8 @@ def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_:
         lock = Lock(held)
         kept = lock.entries()
         for done, entry in enumerate(entries):
-            progress(done, len(entries), f"{entry.source} {entry.id}")
-            if kept.get(entry.key) == entry and lock.holds(entry):
+            progress(done, len(entries), Step(f"{entry.source} {entry.id}", KEPT))
+            if kept.get(entry.key) == entry and lock.holds(entry, verified=True):
                 continue
             expected = {one.address: Version(one.size, one.etag) for one in entry.files if one.address}
             expected |= {name: Version(size, etag) for one in entry.files for name, size, etag in one.parts}
@@ -199,7 +209,7 @@ def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_:
                 lock.keep(restored)
             except (Changed, Absent) as error:
                 failed.append(str(error))
-        progress(len(entries), len(entries), "")
+        progress(len(entries), len(entries), Step("", KEPT))
     if failed:
         shown = "; ".join(failed[:5])
         raise Changed(
@@ -219,16 +229,34 @@ class _Searched:
     client_spent: Spent
 
 
-def _search(demand: Demand, lock: Lock, options: FetchOptions) -> tuple[_Searched, ...]:
+def _search(
+    demand: Demand, lock: Lock, options: FetchOptions, progress: Progress, total: Spent
+) -> tuple[_Searched, ...]:
     """Ask the catalogues of each source one after another until one answers."""
-    total = Spent()
     clients = _clients(options, total)
 
     def searched(source: str) -> _Searched:
         return _searched(demand, source, lock, options, clients, Spent(total))
 
-    with ThreadPoolExecutor(max(len(demand.bands), 1)) as pool:
-        return tuple(pool.map(searched, sorted(demand.bands)))
+    sources = sorted(demand.bands)
+    with ThreadPoolExecutor(max(len(sources), 1)) as pool:
+        waiting = {pool.submit(searched, source): source for source in sources}
+        with _ending(total):
+            progress(0, len(sources), Step("", SEARCHED))
+            for done, future in enumerate(as_completed(waiting), start=1):
+                future.result()
+                progress(done, len(sources), Step(waiting[future], SEARCHED))
+            return tuple(future.result() for future in waiting)
+
+
+@contextmanager
+def _ending(spent: Spent) -> Iterator[None]:
+    """End the requests of other threads where this one is interrupted or fails."""
+    try:
+        yield
+    except BaseException:
+        spent.ended.set()
+        raise
 
 
 def _clients(options: FetchOptions, spent: Spent) -> dict[str, HttpClient]:
@@ -290,7 +318,7 @@ def _absence(demand: Demand, source: str, found: Found, now: np.datetime64 | Non
     return explain_absence(source, period, present, LATENCY_DAYS[source])
 
 
-def _fetch_all(searched: Sequence[_Searched], lock: Lock, progress: Progress) -> tuple[SourceReport, ...]:
+def _fetch_all(searched: Sequence[_Searched], lock: Lock, progress: Progress, spent: Spent) -> tuple[SourceReport, ...]:
     """Fetch all pieces, several at once."""
     total = sum(len(one.pieces) for one in searched)
     done = 0
@@ -301,21 +329,42 @@ def _fetch_all(searched: Sequence[_Searched], lock: Lock, progress: Progress) ->
             pool.submit(_fetch_piece, lock, piece): piece for one in searched for piece in one.pieces
         }
         try:
-            for future in as_completed(waiting):
-                piece = waiting[future]
-                try:
-                    new[piece.source] += future.result()
-                except OverBudget:
-                    raise
-                except VadoseError as error:
-                    LOGGER.warning("%s %s: %s", piece.source, piece.id, error)
-                    failed[piece.source].append((piece.id, error))
-                done += 1
-                received = sum(one.client_spent.received.total() for one in searched) / 1e6
-                progress(done, total, f"{piece.source}, {received:.1f} MB")
+            with _ending(spent):
+                for future in _finished(waiting):
+                    if future is None:
+                        progress(done, total, Step(_received(spent), KEPT))
+                        continue
+                    piece = waiting.pop(future)
+                    try:
+                        new[piece.source] += future.result()
+                    except OverBudget:
+                        raise
+                    except VadoseError as error:
+                        LOGGER.warning("%s %s: %s", piece.source, piece.id, error)
+                        failed[piece.source].append((piece.id, error))
+                    done += 1
+                    progress(done, total, Step(f"{_received(spent)}, {piece.source}", KEPT))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     return tuple(_reported(one, new[one.report.source], failed[one.report.source]) for one in searched)
+
+
+def _finished(waiting: Iterable[Future[bool]]) -> Iterator[Future[bool] | None]:
+    """Yield futures as they finish, and None every few seconds in which none does."""
+    done: Queue[Future[bool]] = Queue()
+    for one in (held := list(waiting)):
+        one.add_done_callback(done.put)
+    left = len(held)
+    while left:
+        try:
+            yield done.get(timeout=_EVERY_S)
+            left -= 1
+        except Empty:
+            yield None
+
+
+def _received(spent: Spent) -> str:
+    return f"{spent.received.total() / 1e6:.1f} MB received"
 
 
 def _reported(one: _Searched, new: int, failed: Sequence[tuple[str, VadoseError]]) -> SourceReport:

@@ -4,7 +4,6 @@ import copy
 import logging
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -54,7 +53,7 @@ class Absent(VadoseError):
 
 
 class OverBudget(VadoseError):
-    """More requests or bytes than a run may spend."""
+    """More requests or bytes than a run may spend, or one that was ended."""
 
 
 class Signer(Protocol):
@@ -118,11 +117,13 @@ class Spent:
     Attributes:
         whole: counts what this counts, with others.
         requests, received: number of requests, and bytes of answers, by host.
+        ended: whether nothing more is to be spent, as the run was interrupted.
     """
 
     whole: "Spent | None" = None
     requests: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
+    ended: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, host: str, requests: int = 0, received: int = 0) -> None:
@@ -141,7 +142,7 @@ class HttpClient:
         hosts: patterns of the hosts that may be asked, such as "*.blob.core.windows.net"; a port may follow.
         signers: credentials by pattern of host; none is sent to another host.
         limits: requests, bytes and patience.
-        pause: sleeps for some seconds.
+        pause: sleeps for some seconds; by default until the run is ended, at most.
         spent: counts what several clients spend together.
     """
 
@@ -150,12 +151,12 @@ class HttpClient:
         hosts: frozenset[str],
         signers: Mapping[str, Signer] | None = None,
         limits: Limits | None = None,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], object] | None = None,
         spent: Spent | None = None,
     ) -> None:
         self.hosts, self.signers, self.limits = hosts, dict(signers or {}), limits or Limits()
         self.spent = spent or Spent()
-        self._pause = pause
+        self._pause = pause or (self.spent.whole or self.spent).ended.wait
         self._pool = urllib3.PoolManager(num_pools=32, maxsize=32, headers={"User-Agent": f"vadose/{__version__}"})
         self._gates: dict[str, threading.BoundedSemaphore] = {}
         self._lock = threading.Lock()
@@ -319,6 +320,10 @@ class HttpClient:
     def _spend(self, host: str, requests: int = 0, received: int = 0) -> None:
         self.spent.add(host, requests, received)
         limits, whole = self.limits, self.spent.whole or self.spent
+        if whole.ended.is_set():
+            raise OverBudget(
+                f"catalogues: a request to {host}", "The run was ended", "Repeat the command; what was fetched is kept"
+            )
         for name, spent, most in (
             ("requests", whole.requests, limits.max_requests),
             ("bytes", whole.received, limits.max_bytes),

@@ -145,9 +145,23 @@ class Lock:
             temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
         return path
 
-    def holds(self, entry: Entry) -> bool:
-        """Return whether the files of an entry exist."""
-        return all((self.folder / one.path).is_file() for one in entry.files)
+    def holds(self, entry: Entry, verified: bool = False) -> bool:
+        """Return whether the files of an entry are there as they were recorded.
+
+        Args:
+            entry: of the archive.
+            verified: whether the content of each is read; else of those alone that changed after the entry was written.
+        """
+        try:
+            written = self._path(entry.key).stat().st_mtime_ns
+            return all(self._holds(one, None if verified else written) for one in entry.files)
+        except OSError:
+            return False
+
+    def _holds(self, one: LockedFile, written: int | None) -> bool:
+        path = self.folder / one.path
+        unchanged = written is not None and path.is_file() and path.stat().st_mtime_ns <= written
+        return unchanged or sha256(path) == one.sha256
 
     def _read(self, path: Path) -> Entry | None:
         try:

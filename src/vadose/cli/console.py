@@ -18,6 +18,7 @@ from vadose.io.atomic import in_words
 from vadose.io.logs import PRINTED, ConsoleHandler, LogFormatter, begin_logging, end_logging
 from vadose.io.outputs import Request
 from vadose.io.processes import tidy_ending
+from vadose.io.progress import Step
 
 ERRORS = Console(stderr=True)
 LOGGER = logging.getLogger(__name__)
@@ -74,10 +75,15 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=ERRORS, transient=True) as bars:
-        task = bars.add_task(what, total=None)
+        task, shown = bars.add_task(what, total=None), what
 
         def report(done: int, total: int, step: str = "") -> None:
-            bars.update(task, completed=done, total=total, description=f"{what} {step}".strip())
+            nonlocal shown
+            counted = _counted(what, step)
+            if counted != shown:
+                bars.reset(task)
+                shown = counted
+            bars.update(task, completed=done, total=total, description=f"{counted} {step}".strip())
 
         yield _logged(what, report)
 
@@ -150,7 +156,7 @@ def _logged(what: str, show: Callable[..., None]) -> Callable[..., None]:
     def report(done: int, total: int, step: str = "") -> None:
         nonlocal last
         show(done, total, step)
-        text = f"{what} {done}/{total} {step}".rstrip()
+        text = f"{_counted(what, step)} {done}/{total} {step}".rstrip()
         if text != last:
             last = text
             LOGGER.info(text, extra=PRINTED)
@@ -159,13 +165,19 @@ def _logged(what: str, show: Callable[..., None]) -> Callable[..., None]:
 
 
 def _plain(what: str) -> Callable[..., None]:
-    shown = -1
+    shown: tuple[str, int] | None = None
 
     def report(done: int, total: int, step: str = "") -> None:
         nonlocal shown
-        tenth = 10 * done // max(total, 1)
+        counted = _counted(what, step)
+        tenth = counted, 10 * done // max(total, 1)
         if tenth != shown:
             shown = tenth
-            typer.echo(f"{what} {done}/{total} {step}".rstrip(), err=True)
+            typer.echo(f"{counted} {done}/{total} {step}".rstrip(), err=True)
 
     return report
+
+
+def _counted(what: str, step: str) -> str:
+    """Return what a step counts: as it states, else what its command does."""
+    return step.counted if isinstance(step, Step) else what

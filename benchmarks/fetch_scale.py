@@ -1,0 +1,189 @@
+"""Samples of a thousand sensors, fetched from catalogues on loopback: throughput, memory over time, requests, bytes.
+
+python benchmarks/fetch_scale.py FOLDER [--regions 100] [--kill 0.5]
+
+About 100 SIMULATED regions of 10 sensors, 30 passes of Sentinel-1 each. `vadose samples build` fetches the archive,
+windows around each sensor, and builds the store. It is killed once while it fetches, after a share of the scenes, and
+resumed. FOLDER holds the world, which is made once, the archive, the cache and the store; it goes on where it ended.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from catalogue_servers import World
+from vadose.simulation import WorldConfig, make
+from vadose.simulation.config import scattered
+
+PERIOD, PASSES, SENSORS, SIDE = "2021-06-01/2021-07-04", 30, 10, 12
+NEEDS = {
+    "cells": [
+        *("vv", "vh", "incidence_angle", "B02", "B03", "B04", "B08", "B11", "B12", "elevation"),
+        *("sand", "silt", "clay", "bulk_density", "smap", "gldas"),
+    ]
+}
+"""Predictors of `configs/simulated/4_all.yaml`: those of the paper, without a history."""
+RUN = "from vadose.cli.main import main; main()"
+EVERY_S = 1.0
+
+
+def world_of(regions: int) -> WorldConfig:
+    """Return a world of small dense networks, evenly over the climates."""
+    places = scattered(-(-regions // 8), SENSORS, SIDE)
+    chosen = (places[number * len(places) // regions] for number in range(regions))
+    return WorldConfig(
+        regions=tuple(one.model_copy(update={"side_cells": SIDE, "sensors": SENSORS}) for one in chosen),
+        period=PERIOD,
+        radar_days=2,
+        sentinel2_revisit_days=6,
+        model_hours=24,
+        radiometer_km=(36,),
+    )
+
+
+def experiment(folder: Path, settings: Path) -> Path:
+    """Write the configuration of the samples."""
+    content = {
+        "name": "scale",
+        "simulated": True,
+        "samples": {
+            "archive": "archive",
+            "in_situ": "world/ismn",
+            "period": PERIOD,
+            "sample_times": "sentinel1",
+            "max_samples_per_sensor": PASSES,
+            "fetch": {"catalogues": [str(settings)], "require": ["sentinel1"]},
+        },
+        "needs": NEEDS,
+        "split": {"grouping": {"by": "network"}, "folds": 4},
+    }
+    path = folder / "scale.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@dataclass
+class Watched:
+    """What a command used: memory of it and of its workers, MB, and requests and bytes, at moments in seconds."""
+
+    at: list[float] = field(default_factory=list)
+    mb: list[float] = field(default_factory=list)
+    phase: list[str] = field(default_factory=list)
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    def quarters(self, phase: str) -> str:
+        """Peak memory in each quarter of a phase."""
+        held = [mb for mb, named in zip(self.mb, self.phase, strict=True) if named == phase]
+        size = -(-len(held) // 4)
+        return " / ".join(f"{max(held[start : start + size]):.0f}" for start in range(0, len(held), max(size, 1)))
+
+
+def memory_mb(pid: int) -> float:
+    """Memory of a process and of those that it began, MB."""
+    total, waiting = 0.0, [pid]
+    while waiting:
+        one = waiting.pop()
+        try:
+            status = Path(f"/proc/{one}/status").read_text()
+            waiting += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()]
+        except (OSError, ValueError):
+            continue
+        total += next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0) / 1024
+    return total
+
+
+def build(folder: Path, config: Path, workers: int, kill_at: int | None) -> tuple[int, Watched]:
+    """Build samples and watch; kill where as many scenes are in the archive as stated."""
+    environment = os.environ | {"VADOSE_CACHE": str(folder / "cache"), "EARTHDATA_TOKEN": "scale"}
+    watched, scenes = Watched(), folder / "archive" / "sentinel-1-rtc"
+    lock_before = _changed_at(folder / "archive" / "vadose.lock")
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, "samples", "build", str(config), "--out", str(folder / "samples"),
+             "--workers", str(workers)],
+            env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+        started = before = time.monotonic()
+        while process.poll() is None:
+            time.sleep(EVERY_S)
+            now = time.monotonic()
+            phase = "fetch" if _changed_at(folder / "archive" / "vadose.lock") == lock_before else "build"
+            watched.at.append(now - started)
+            watched.mb.append(memory_mb(process.pid))
+            watched.phase.append(phase)
+            watched.seconds[phase] += now - before
+            before = now
+            if kill_at is not None and scenes.is_dir() and sum(1 for _ in scenes.iterdir()) >= kill_at:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+    return process.returncode, watched
+
+
+def _changed_at(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def spent(world: World) -> Counter[str]:
+    """Return requests and bytes by server, since the last reset."""
+    found: Counter[str] = Counter()
+    for name in ("stac", "assets", "earth_search", "open_data", "cmr", "archive", "login", "soilgrids", "buckets"):
+        totals = getattr(world, name).totals()
+        found[f"{name} requests"] += totals.requests
+        found[f"{name} bytes"] += totals.bytes
+    return found
+
+
+def tell(what: str, status: int, watched: Watched, used: Counter[str]) -> None:
+    """Print what a command used."""
+    requests, size = (
+        sum(count for name, count in used.items() if name.endswith(unit)) for unit in ("requests", "bytes")
+    )
+    print(f"{what}: status {status}, {requests:,} requests, {size / 1e6:,.1f} MB", flush=True)
+    for phase, seconds in watched.seconds.items():
+        print(f"  {phase}: {seconds:,.0f} s, peak memory by quarters {watched.quarters(phase)} MB", flush=True)
+    print("  " + ", ".join(f"{name} {count:,}" for name, count in used.items() if count), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--regions", type=int, default=100)
+    parser.add_argument("--kill", type=float, default=0.5, help="Share of the scenes after which it is killed.")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--fresh", action="store_true", help="Forget the archive, the cache and the store first.")
+    asked = parser.parse_args()
+    folder = asked.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    make(world_of(asked.regions), folder / "world", workers=asked.workers)
+    for name in ("archive", "cache", "samples") if asked.fresh else ():
+        shutil.rmtree(folder / name, ignore_errors=True)
+    with World(folder / "world", page_size=250) as world:
+        world.login.users.tokens.add("scale")
+        settings = folder / "catalogues.yaml"
+        settings.write_text(yaml.safe_dump(world.settings()))
+        config = experiment(folder, settings)
+        scenes = sum(collection == "sentinel-1-rtc" for collection, _ in world.stac.items)
+        print(f"{asked.regions} regions, {asked.regions * SENSORS} sensors, {scenes} scenes of Sentinel-1", flush=True)
+        tell("killed", *build(folder, config, asked.workers, round(asked.kill * scenes)), spent(world))
+        world.reset()
+        status, watched = build(folder, config, asked.workers, None)
+        used = spent(world)
+        tell("resumed", status, watched, used)
+        world.reset()
+        declared = json.loads((folder / "samples" / "samples.json").read_text())
+        print({name: declared[name] for name in ("samples", "sensors") if name in declared})
+
+
+if __name__ == "__main__":
+    main()
