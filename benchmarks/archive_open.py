@@ -19,10 +19,10 @@ SHARES = {"sentinel-1-rtc": 0.39, "sentinel-2-l2a": 0.59, "nasadem": 0.01, "esa-
 OPEN = """
 import sys, time
 from vadose.registry import source_specs
-from vadose.sources import Archive, open_mask_sources, open_sources
+from vadose.sources import ArchiveScan, open_mask_sources, open_sources
 source_specs()
 imported = time.process_time()
-archive = Archive.of(sys.argv[1])
+archive = ArchiveScan.of(sys.argv[1])
 held = 0
 for source in (*open_sources(archive), *open_mask_sources(archive)):
     index = getattr(source, "index", None)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from real_archive import BANDS_L2A, BASELINES, DATES, Layer, write_item, write_raster
 from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period, tile_around, to_lonlat
-from vadose.sources.archive import Index
+from vadose.sources.archive import ItemIndex
 from vadose.sources.dem import Dem
 from vadose.sources.left_out import Unfit
 from vadose.sources.soil_units import density_factor, texture_factor
@@ -42,7 +42,7 @@ def scene(
     kind: type = np.uint16,
     properties: dict[str, Any] | None = None,
     assets: dict[str, Any] | None = None,
-) -> Index:
+) -> ItemIndex:
     """A scene whose numbers are (reflectance + added) / scale."""
     layers = {}
     for name, values in reflectance.items():
@@ -52,7 +52,7 @@ def scene(
     layers["SCL"] = Layer(np.full((SIDE // 2, SIDE // 2), classes, np.uint8), UTM, COARSE, 0)
     told = {"s2:processing_baseline": baseline} | (properties or {})
     write_item(tmp_path, "sentinel-2-l2a", "scene", "2021-06-01T10:00:00Z", layers, told, assets)
-    return Index.of(tmp_path, "sentinel-2-l2a")
+    return ItemIndex.of(tmp_path, "sentinel-2-l2a")
 
 
 def surface(blue: float, red: float, nir: float, spread: float = 0.15) -> dict[str, Numbers]:
@@ -66,7 +66,7 @@ def surface(blue: float, red: float, nir: float, spread: float = 0.15) -> dict[s
 PLANTS, FOREST, DESERT = surface(0.035, 0.045, 0.34), surface(0.012, 0.014, 0.2), surface(0.15, 0.3, 0.4)
 
 
-def kind_of(index: Index) -> str:
+def kind_of(index: ItemIndex) -> str:
     """Why the scene is left out; empty where it is read."""
     try:
         index.find(AREA, DAY)
@@ -147,7 +147,7 @@ def test_reflectance_of_top_of_atmosphere_in_other_units_is_seen_without_classes
     layers = {n: Layer((v / scale).astype(np.float32), UTM, FINE, 0) for n, v in PLANTS.items()}
     properties = {"s2:processing_baseline": "02.09"}
     write_item(tmp_path, "sentinel-2-l1c", "top", "2021-06-01T10:00:00Z", layers, properties)
-    index = Index.of(tmp_path, "sentinel-2-l1c")
+    index = ItemIndex.of(tmp_path, "sentinel-2-l1c")
     with pytest.raises(NoDataError, match="99 % of the numbers of its brightest band are below"):
         index.find(AREA, DAY)
 
@@ -164,7 +164,7 @@ def test_real_scenes_on_both_sides(tmp_path, real, name, classes, added):
     layers["SCL"] = Layer(np.full((112, 112), classes, np.uint8), crs, coarse, 0)
     properties = {"s2:processing_baseline": BASELINES[name]}
     write_item(tmp_path, "sentinel-2-l2a", "scene", "2021-06-01T10:00:00Z", layers, properties)
-    index = Index.of(tmp_path, "sentinel-2-l2a")
+    index = ItemIndex.of(tmp_path, "sentinel-2-l2a")
     ((record, _),) = index.records
     west, south, east, north = record.bbox
     area = AreaOfInterest.from_bbox(west, south, east, north)
@@ -175,12 +175,12 @@ def test_real_scenes_on_both_sides(tmp_path, real, name, classes, added):
         assert index.find(area, DAY)
 
 
-def pass_of(tmp_path: Path, vv: Numbers, vh: Numbers | None = None, **tags: Any) -> Index:
+def pass_of(tmp_path: Path, vv: Numbers, vh: Numbers | None = None, **tags: Any) -> ItemIndex:
     layers = {"vv": Layer(vv.astype(np.float32), UTM, FINE, -32768)}
     if vh is not None:
         layers["vh"] = Layer(vh.astype(np.float32), UTM, FINE, -32768)
     write_item(tmp_path, "sentinel-1-rtc", "pass", "2021-06-01T05:00:00Z", layers, **tags)
-    return Index.of(tmp_path, "sentinel-1-rtc")
+    return ItemIndex.of(tmp_path, "sentinel-1-rtc")
 
 
 def speckled(level: float, seed: int = 1) -> Numbers:
@@ -234,7 +234,7 @@ def test_numbers_of_a_detector_are_no_backscatter(tmp_path):
     assert kind_of(pass_of(tmp_path, speckled(300))) == "numbers outside the range"
 
 
-def ground_at(tmp_path: Path, heights: Numbers, crs: str = "EPSG:4326", **stated: Any) -> tuple[Index, float]:
+def ground_at(tmp_path: Path, heights: Numbers, crs: str = "EPSG:4326", **stated: Any) -> tuple[ItemIndex, float]:
     """A tile of heights; its index, and the greatest height read."""
     transform = Affine(1 / 3600, 0, 14.995, 0, -1 / 3600, 45.16)
     layer = Layer(heights, "EPSG:4326", transform)

@@ -20,7 +20,7 @@ from vadose.fusion.scene import scenes_of
 from vadose.grid import AreaOfInterest, Period
 from vadose.insitu.archive import ArchiveReader
 from vadose.io.folders import walk
-from vadose.sources.archive import Index
+from vadose.sources.archive import ItemIndex
 from vadose.sources.crs import epsg_of, horizontal_wkt
 from vadose.sources.dem import Dem
 from vadose.sources.integrity import multihash
@@ -47,7 +47,7 @@ def changed(file: Path, **fields: Any) -> dict[str, Any]:
 
 
 def found(archive: Path) -> list[str]:
-    return [record.id for record in Index.of(archive, RTC).find(AREA, YEAR)]
+    return [record.id for record in ItemIndex.of(archive, RTC).find(AREA, YEAR)]
 
 
 def test_links_in_circles_end_and_each_file_is_found_once(tmp_path):
@@ -83,7 +83,7 @@ def test_pipes_sockets_and_hidden_files_are_not_waited_for(tmp_path):
     (tmp_path / ".hidden" / "x.json").write_text("{")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s.json"))
-        index = Index.of(tmp_path, RTC)
+        index = ItemIndex.of(tmp_path, RTC)
         assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
         assert [left.name for left in index.left_out] == ["pipe.json", "s.json"]
         assert "is a pipe, not a regular file" in index.left_out[0].reason
@@ -133,10 +133,10 @@ def test_remote_files_of_one_name_are_looked_for_in_the_folder_of_their_item(tmp
     for item in items:
         item["assets"]["vv"]["href"] = f"https://example.org/{item['id']}/vv.tif"
     (tmp_path / RTC / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
-    records = Index.of(tmp_path, RTC).find(AREA, YEAR)
+    records = ItemIndex.of(tmp_path, RTC).find(AREA, YEAR)
     assert [record.asset("vv").href for record in records] == [str(tmp_path / RTC / n / "vv.tif") for n in "ab"]
     (tmp_path / RTC / "b" / "vv.tif").rename(tmp_path / RTC / "vv.tif")
-    index = Index.of(tmp_path, RTC)
+    index = ItemIndex.of(tmp_path, RTC)
     assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
     assert "Several items of items.json name a file vv.tif" in index.left_out[0].reason
 
@@ -164,9 +164,9 @@ def test_items_that_say_less_or_otherwise_are_read(tmp_path, fields):
 )
 def test_longitudes_of_0_to_360_are_understood(tmp_path, west, east, inside, outside):
     changed(an_item(tmp_path), bbox=[west, -10, east, 10])
-    ((record, _),) = Index.of(tmp_path, RTC).records
+    ((record, _),) = ItemIndex.of(tmp_path, RTC).records
     assert -180 <= record.bbox[0] <= 180
-    index = Index.of(tmp_path, RTC)
+    index = ItemIndex.of(tmp_path, RTC)
     assert index.find(AreaOfInterest.from_bbox(inside - 1, 0, inside + 1, 1), None)
     if outside is not None:
         with pytest.raises(NoDataError):
@@ -193,7 +193,7 @@ def test_longitudes_of_0_to_360_are_understood(tmp_path, west, east, inside, out
 def test_an_odd_item_is_left_out_by_name_and_the_others_are_read(tmp_path, fields, words):
     an_item(tmp_path, "good")
     changed(an_item(tmp_path, "odd", "2019-03-05"), **fields)
-    index = Index.of(tmp_path, RTC)
+    index = ItemIndex.of(tmp_path, RTC)
     assert [record.id for record in index.find(AREA, YEAR)] == ["good"]
     (left,) = index.left_out
     assert (left.source, left.name) == ("sentinel1", "odd")
@@ -204,7 +204,7 @@ def test_json_that_is_nested_without_end_is_left_out(tmp_path):
     an_item(tmp_path)
     (tmp_path / "deep.json").write_text("[" * 100_000)
     (tmp_path / "deeper.geojson").write_text('{"a":' * 100_000)
-    index = Index.of(tmp_path, RTC)
+    index = ItemIndex.of(tmp_path, RTC)
     assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
     assert [left.name for left in index.left_out] == ["deep.json", "deeper.geojson"]
 
@@ -235,7 +235,7 @@ def test_another_projection_than_the_items_leaves_it_out(tmp_path):
     file = an_item(tmp_path, "a")
     an_item(tmp_path, "b")
     write_raster(file.with_name("vv.tif"), Layer(DOT.values, "EPSG:32634+5773", GRID))
-    index = Index.of(tmp_path, RTC)
+    index = ItemIndex.of(tmp_path, RTC)
     assert [record.id for record in index.find(AREA, YEAR)] == ["b"]
     assert "It is in EPSG:32634; its item a says EPSG:32633" in index.left_out[0].reason
 
@@ -339,7 +339,7 @@ def twins(archive: Path, collection_: str, names: tuple[str, str], told: tuple[d
 )
 def test_of_two_processings_of_one_scene_the_newer_is_read_and_the_other_named(tmp_path, collection_, names, told):
     twins(tmp_path, collection_, names, told)
-    index = Index.of(tmp_path, collection_)
+    index = ItemIndex.of(tmp_path, collection_)
     assert [record.id for record in index.find(AREA, YEAR)] == [names[0]]
     (left,) = index.left_out
     assert (left.name, left.kind.split(",")[0]) == (names[1], "older processing")

@@ -12,8 +12,8 @@ import pytest
 
 from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period
-from vadose.sources import Archive, item_files, kept_scan, open_mask_sources, open_sources
-from vadose.sources.archive import Index
+from vadose.sources import ArchiveScan, item_files, kept_scan, open_mask_sources, open_sources
+from vadose.sources.archive import ItemIndex
 from vadose.sources.granules import GranuleIndex
 
 RTC = "sentinel-1-rtc"
@@ -73,12 +73,12 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def held(folder: Path) -> dict[str, object]:
     """All that the sources find in an archive."""
-    archive = Archive.of(folder)
+    archive = ArchiveScan.of(folder)
     found: dict[str, object] = {}
     for source in (*open_sources(archive), *open_mask_sources(archive)):
         index = getattr(source, "index", None)
-        if isinstance(index, Index | GranuleIndex):
-            found[source.name] = index.records if isinstance(index, Index) else index.granules, index.unread
+        if isinstance(index, ItemIndex | GranuleIndex):
+            found[source.name] = index.records if isinstance(index, ItemIndex) else index.granules, index.unread
     return found
 
 
@@ -152,7 +152,7 @@ def test_an_index_is_no_item_and_a_table_that_others_read(archive):
     held(archive)
     place = put(archive / "inner" / "a.json", item(500))
     (archive / kept_scan.NAME).rename(place.with_name(kept_scan.NAME))
-    assert len(Index.of(archive, RTC).records) == COUNT + 1, "an archive within an archive brings its index along"
+    assert len(ItemIndex.of(archive, RTC).records) == COUNT + 1, "an archive within an archive brings its index along"
     table = geopandas.read_parquet(archive / kept_scan.NAME)
     assert {"item", "granule", "other"} == set(table["kind"])
     assert table.set_index("id").loc["sentinel-1-rtc-1", "geometry"].bounds == (9, 55, 10, 56)
@@ -178,7 +178,7 @@ def test_an_archive_that_cannot_be_written_is_kept_in_the_cache(archive, parsed,
 
 def test_a_small_archive_is_read_without_an_index(tmp_path):
     put(tmp_path / "a.json", item(1))
-    assert len(Index.of(tmp_path, RTC).records) == 1
+    assert len(ItemIndex.of(tmp_path, RTC).records) == 1
     assert not (tmp_path / kept_scan.NAME).exists()
 
 
@@ -187,6 +187,6 @@ def test_why_an_item_is_unfit_is_told_alike_from_the_index(archive):
     told = set()
     for _ in range(2):
         with pytest.raises(NoDataError, match=r"left out: .*There is no") as raised:
-            Index.of(archive, RTC).find(area, period)
+            ItemIndex.of(archive, RTC).find(area, period)
         told.add(str(raised.value))
     assert len(told) == 1

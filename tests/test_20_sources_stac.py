@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from real_archive import Layer, write_item, write_raster
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import AreaOfInterest, Period
-from vadose.sources.archive import Index, find, locate
+from vadose.sources.archive import ItemIndex, locate
 from vadose.sources.radiometry import baseline_of, offset_of
 from vadose.sources.records import Asset, SceneItem
 from vadose.sources.stac import parse
@@ -41,6 +41,11 @@ UNREAD_WITHOUT_COLLECTION = {
     "S1A_IW_GRDH_1SDV_20210809T173953_20210809T174018_039156_049F13_6FF8": "GRD",
     "sentinel-1-example": "GRD",
 }
+
+
+def find(folder: Path, product: str, area: AreaOfInterest, period: Period | None) -> tuple[SceneItem, ...]:
+    return ItemIndex.of(folder, product).find(area, period)
+
 
 READ = {
     # file: product, epsg, baseline, platform, orbit, state, band: (scale, offset, nodata, resolution)
@@ -341,7 +346,7 @@ def test_other_json_files_are_passed_over(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    index = Index.of(tmp_path, "sentinel-1-rtc")
+    index = ItemIndex.of(tmp_path, "sentinel-1-rtc")
     assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
     assert index.left_out == ()
 
@@ -350,7 +355,7 @@ def test_a_corrupt_json_file_is_left_out_by_name(tmp_path):
     an_item(tmp_path, "a", "2019-03-01")
     whole = an_item(tmp_path, "broken", "2019-03-01")
     whole.write_bytes(whole.read_bytes()[:200])
-    index = Index.of(tmp_path, "sentinel-1-rtc")
+    index = ItemIndex.of(tmp_path, "sentinel-1-rtc")
     assert [record.id for record in index.find(AREA, YEAR)] == ["a"]
     (left,) = index.left_out
     assert (left.name, left.kind) == ("sentinel-1-rtc/broken/broken.json", "corrupt file")
@@ -362,7 +367,7 @@ def test_an_item_twice_counts_once_and_of_two_that_differ_one_is_left_out_by_nam
         an_item(tmp_path / copy_of, "a", "2019-03-01")
     assert len(find(tmp_path, "sentinel-1-rtc", AREA, YEAR)) == 1
     an_item(tmp_path / "three", "a", "2019-03-02")
-    index = Index.of(tmp_path, "sentinel-1-rtc")
+    index = ItemIndex.of(tmp_path, "sentinel-1-rtc")
     assert [str(record.time)[:10] for record in index.find(AREA, YEAR)] == ["2019-03-01"]
     (left,) = index.left_out
     assert left.name == "a"
@@ -374,7 +379,7 @@ def test_an_item_across_the_antimeridian_is_found_on_both_sides(tmp_path, real):
     item["assets"] = {"red": {"href": "red.tif"}}
     write_raster(tmp_path / "red.tif", Layer(DOT.values, "EPSG:32701", Affine(10, 0, 300000, 0, -10, 8200000)))
     (tmp_path / "item.json").write_text(json.dumps(item))
-    index, year = Index.of(tmp_path, "sentinel-2-l1c"), Period.parse("2020-01-01/2020-12-31")
+    index, year = ItemIndex.of(tmp_path, "sentinel-2-l1c"), Period.parse("2020-01-01/2020-12-31")
     assert index.find(AreaOfInterest.from_bbox(179.5, -16, 179.6, -15.9), year)
     assert index.find(AreaOfInterest.from_bbox(-179.9, -16, -179.8, -15.9), year)
     with pytest.raises(NoDataError):

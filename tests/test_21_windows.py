@@ -15,10 +15,10 @@ from vadose.grid import AreaOfInterest, Period, enclosing_tile, tile_around
 from vadose.mapping.inventory import inventory
 from vadose.registry import SPECS
 from vadose.sources import kept_scan, twins
-from vadose.sources.archive import KEPT, Index
+from vadose.sources.archive import KEPT, ItemIndex
 from vadose.sources.left_out import Unfit
 from vadose.sources.records import SceneItem
-from vadose.sources.scan import Archive
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.source import Source
 from vadose.sources.stac import SCENE_BBOX, WINDOW, parse
 
@@ -217,7 +217,7 @@ def test_the_kept_index_knows_windows(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("vadose.sources.scan._SETTLED_NS", -(10**12))
     for number, place in enumerate(CUTS):
         write_window(tmp_path, "sentinel1", place, f"w{number}")
-    first, again = (sorted(str(found.item) for _, found in Archive.of(tmp_path).items()) for _ in range(2))
+    first, again = (sorted(str(found.item) for _, found in ArchiveScan.of(tmp_path).items()) for _ in range(2))
     assert (tmp_path / kept_scan.NAME).is_file()
     assert first == again and len(set(first)) == 2
     kept = kept_scan.read(tmp_path)
@@ -342,5 +342,5 @@ def test_windows_of_many_places_are_compared_with_those_that_they_overlap_alone(
         return twins.are_twins(one, other)
 
     monkeypatch.setattr("vadose.sources.archive.are_twins", are_twins)
-    assert len(Index.of(tmp_path / "many", "sentinel-2-l2a").records) == 200
+    assert len(ItemIndex.of(tmp_path / "many", "sentinel-2-l2a").records) == 200
     assert len(compared) == 100, "two windows at each place"

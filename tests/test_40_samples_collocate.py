@@ -11,7 +11,7 @@ import rioxarray  # noqa: F401
 import xarray as xr
 
 from vadose.dataset import SampleStore
-from vadose.dataset.collocate import Archive, build
+from vadose.dataset.collocate import SampleSource, build
 from vadose.dataset.labels import LabelRule
 from vadose.errors import NoDataError, VadoseError
 from vadose.fusion import FeatureBuilder, HistorySpec, InputSpec
@@ -92,7 +92,7 @@ def assembler(tile: Tile, period: Period) -> FeatureBuilder:
     return FeatureBuilder.open(SOURCES, tile, period, NEEDS)
 
 
-ARCHIVE = Archive(readings, asked, assembler)
+ARCHIVE = SampleSource(readings, asked, assembler)
 
 
 def test_each_sample_has_its_label_and_all_that_was_known(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_other_flags_and_windows_change_what_is_a_label(tmp_path: Path) -> None:
     ],
 )
 def test_no_sample_at_all_is_refused_with_the_reasons(
-    tmp_path: Path, sensors: list[Sensor], archive: Archive, rule: LabelRule, reason: str
+    tmp_path: Path, sensors: list[Sensor], archive: SampleSource, rule: LabelRule, reason: str
 ) -> None:
     with pytest.raises(VadoseError) as refused:
         build(sensors, archive, NEEDS, tmp_path / "store", rule)
@@ -254,7 +254,9 @@ def test_real_sensors_meet_a_simulated_source(real: Path, tmp_path: Path) -> Non
     tile = tile_around(sensor.lon, sensor.lat, 0)
     smap = Simulated("smap", (SMAP,), 2000.0, lambda column, _: np.full(column.shape, 0.3), tile, tuple(times[::8]))
     needs = InputSpec(cells=("smap",))
-    archive = Archive(ismn.read, lambda _: times, lambda tile, period: FeatureBuilder.open([smap], tile, period, needs))
+    archive = SampleSource(
+        ismn.read, lambda _: times, lambda tile, period: FeatureBuilder.open([smap], tile, period, needs)
+    )
     rule = LabelRule(flags=("U",), window_minutes=0)
     report = build([sensor], archive, needs, tmp_path / "store", rule)
     store = SampleStore.open(tmp_path / "store")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_20_sources_ismn import stm
 from test_40_samples_collocate import ARCHIVE, NEEDS, TOP, Simulated
 from vadose.dataset import SampleStore
-from vadose.dataset.collocate import Archive, build
+from vadose.dataset.collocate import SampleSource, build
 from vadose.dataset.station_classes import station_classes
 from vadose.errors import VadoseError
 from vadose.fusion import FeatureBuilder, InputSpec
@@ -98,7 +98,7 @@ def test_real_sensors_have_those_of_their_table_in_the_store(real: Path, tmp_pat
         even = Simulated("smap", (SMAP,), 2000.0, lambda column, _: np.full(column.shape, 0.3), tile, (period.start,))
         return FeatureBuilder.open([even], tile, period, needs)
 
-    build(sensors, Archive(ismn.read, good_times, assemble, ismn.classes), needs, tmp_path / "store")
+    build(sensors, SampleSource(ismn.read, good_times, assemble, ismn.classes), needs, tmp_path / "store")
     index = SampleStore.open(tmp_path / "store").index
     assert sorted(index["station"].unique()) == sorted(one.station for one in sensors)
     assert len(index) > 10

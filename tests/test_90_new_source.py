@@ -25,7 +25,7 @@ from vadose.mapping.make import make_map
 from vadose.maps import read_map
 from vadose.maps.plotting.style import words
 from vadose.registry import GranuleName, GranuleNaming, Quality, SourceSpec, Stream, registered
-from vadose.sources import Archive, open_sources
+from vadose.sources import ArchiveScan, open_sources
 from vadose.sources.granules import GranuleIndex, item_names
 from vadose.sources.source import ITEMS, SourceFile, size_of, validate_dataset
 from vadose.variables import Resampling, Variable
@@ -47,7 +47,7 @@ NAMING = GranuleNaming("gauges", (STREAM,), read_name, re.compile("GAUGES"))
 
 @dataclass(frozen=True)
 class Gauges:
-    archive: Path | Archive
+    archive: Path | ArchiveScan
     name: ClassVar[str] = "gauges"
     variables: ClassVar[tuple[Variable, ...]] = (RAIN,)
 

@@ -50,6 +50,11 @@ class QualityFlag(int):
         flag.bit, flag.name, flag.words = bit, name, words
         return flag
 
+    def __repr__(self) -> str:
+        return f"<Quality.{self.name}: {int(self)}>"
+
+    __str__ = int.__repr__
+
     @property
     def value(self) -> int:
         """Return the bit as a number."""
@@ -66,8 +71,8 @@ class ItemProduct:
         bands: keys of the assets that may contain each band.
         auxiliary: bands that are useless without the others.
         static: whether its items have no time of observation.
-        on_request: whether an item of it is read only where the item says that it may be.
-        required: bands without which an item is refused: each with what it is called, and what follows without it.
+        on_request: whether its items are read only if they permit it (`stac.ALLOWED`).
+        required: bands without which an item is refused, each with its title and the consequence of its absence.
     """
 
     name: str
@@ -387,7 +392,7 @@ def product_of(name: str, stated: str | None = None) -> str:
 
 
 def distinct_roles() -> tuple[frozenset[str], ...]:
-    """Predictors of one role that are different quantities and do not replace one another."""
+    """Return sets of predictors of one role, such as products of SMAP, that do not replace one another."""
     return tuple(role for spec in source_specs() for role in spec.distinct)
 
 
@@ -410,8 +415,11 @@ class _Quality:
     def __iter__(self) -> Iterator[QualityFlag]:
         return iter(_FLAGS.values())
 
+    def __repr__(self) -> str:
+        return f"Quality: {', '.join(f'{name} = {int(flag)}' for name, flag in _FLAGS.items())}"
+
     def missing(self, source: str) -> QualityFlag:
-        """Flag that is set where a source was not observed."""
+        """Return the flag that is set where a source was not observed."""
         return _FLAGS[f"{source.upper()}_MISSING"]
 
 

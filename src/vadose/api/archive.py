@@ -26,14 +26,13 @@ from vadose.mapping.plan import TILE_CELLS
 from vadose.mapping.tasks import features_at
 from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
 from vadose.registry import LATENCY_DAYS, PREDICTORS
-from vadose.sources import Archive as ArchiveScan
-from vadose.sources import Source, holdings, open_mask_sources, open_sources
+from vadose.sources import ArchiveScan, Source, holdings, open_mask_sources, open_sources
 
 if TYPE_CHECKING:
     from vadose.api.fetch import CatalogueArchive
 
 MOST_BYTES = 4 << 30
-"""Largest size of a loaded dataset."""
+"""Largest size of a loaded dataset, bytes."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class LoadSpec:
     """Specification of what `Archive.load` reads.
 
     Attributes:
-        features: predictors by form, history and halo.
-        policy: age and publication of observations.
+        features: predictors, history and halo.
+        policy: maximum age and publication of observations.
     """
 
     features: InputSpec
@@ -53,7 +52,7 @@ class Archive(Summarised):
     """A folder of product files.
 
     Args:
-        folder: of the product files.
+        folder: folder of the product files.
 
     Raises:
         VadoseError: the folder does not exist.
@@ -142,7 +141,7 @@ def open_archive(
     """Open a folder of products, and scan it once; or catalogues, from which `load` fetches what it needs.
 
     Args:
-        folder: of the products.
+        folder: folder of the products.
         catalogue: names of catalogues, and YAML files that add to them; "all" for all that are known.
 
     Raises:
@@ -172,9 +171,9 @@ def as_spec(spec: "LoadSpec | InputSpec | Iterable[str] | None") -> LoadSpec:
     unknown = sorted(set(names) - PREDICTORS.keys())
     if unknown or not names:
         raise VadoseError(
-            f"load: the predictors {', '.join(unknown) or 'of an empty list'}",
-            f"Known are {', '.join(PREDICTORS)}",
-            "Name some of these",
+            f"load: predictors {', '.join(map(repr, names))}",
+            f"Unknown: {', '.join(unknown)}" if unknown else "The list is empty",
+            f"Predictors are {', '.join(PREDICTORS)}",
         )
     return LoadSpec(InputSpec(cells=names))
 
@@ -208,7 +207,7 @@ def _require_small(tile: Tile, spec: InputSpec, times: int) -> None:
 
 
 def _with_masks(cube: FeatureCube, masks: FeatureCube | None) -> FeatureCube:
-    """Return the specification with the cell fractions that only the flags require."""
+    """Return features with the built-up, water and frozen fractions of the cells, which only quality flags require."""
     blank = np.full(tuple(cube.tile.cells.shape), np.nan, np.float32)
     found = {
         name: (("y", "x"), blank if masks is None else masks.cells[name].values, attrs_of(name))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vadose.errors import VadoseError
 from vadose.io.files import metadata, read_json, write_json
@@ -43,14 +43,6 @@ class UnitFit:
     def residual_steps(self) -> float:
         """Return the residual in steps of the published number; rounding alone causes 0.29."""
         return self.residual / abs(self.scale)
-
-    def physical(self, published: ArrayLike) -> NDArray[np.float64]:
-        """Return published numbers in physical units."""
-        return np.asarray(published, np.float64) * self.scale + self.offset
-
-    def published(self, physical: ArrayLike) -> NDArray[np.float64]:
-        """Return physical values as published numbers, within 0..255, not rounded."""
-        return np.clip((np.asarray(physical, np.float64) - self.offset) / self.scale, LOWEST, HIGHEST)
 
 
 def fit(feature: str, units: str, published: ArrayLike, product: ArrayLike) -> UnitFit:

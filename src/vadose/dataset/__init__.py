@@ -2,7 +2,7 @@
 
 from vadose.dataset.append import append
 from vadose.dataset.chip_cache import ChipCache
-from vadose.dataset.collocate import Archive, build
+from vadose.dataset.collocate import SampleSource, build
 from vadose.dataset.describe import describe, picture
 from vadose.dataset.labels import LabelRule
 from vadose.dataset.leakage import check_leakage
@@ -18,13 +18,13 @@ from vadose.dataset.verify import Verified, verify
 from vadose.dataset.writer import Samples, SampleWriter
 
 __all__ = [
-    "Archive",
     "ChipCache",
     "Fold",
     "LabelRule",
     "RejectionCounts",
     "Report",
     "SampleBatch",
+    "SampleSource",
     "SampleStore",
     "SampleWriter",
     "Samples",

@@ -37,10 +37,6 @@ Require = Callable[[Mapping[str, bool], Sequence[LeftOut]], None]
 """Raises if samples lack a source with unread files; called with whether each source was observed."""
 
 
-def _nothing_required(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:
-    pass
-
-
 LEFT_OUT = "left_out.parquet"
 
 _AT_ONCE = 16
@@ -55,8 +51,8 @@ class SampleTimes(Protocol):
 
 
 @dataclass(frozen=True)
-class Archive:
-    """Source of readings and features; each part is a function, so that any archive can be used.
+class SampleSource:
+    """Readings and features of sensors; each part is a function, so that any archive can be used.
 
     Attributes:
         read: readings of a sensor, indexed by time (UTC), with soil_moisture (m3 m-3) and flag; NoDataError if none.
@@ -76,7 +72,7 @@ class Archive:
 
 def build(
     sensors: Sequence[Sensor],
-    archive: Archive,
+    source: SampleSource,
     needs: InputSpec,
     path: Path,
     rule: LabelRule | None = None,
@@ -85,7 +81,7 @@ def build(
     progress: Progress | None = None,
     workers: int = 1,
     products: Mapping[str, str] = NO_PRODUCTS,
-    require: Require = _nothing_required,
+    require: Require | None = None,
 ) -> Report:
     """Write a store of all samples of some sensors.
 
@@ -95,7 +91,7 @@ def build(
 
     Args:
         sensors: in the order of the store.
-        archive: of readings and features; picklable for several workers.
+        source: of readings and features; picklable for several workers.
         needs: predictors to store.
         path: of the store.
         rule: selection of the readings that become labels.
@@ -114,29 +110,17 @@ def build(
     request = Request.of("samples build", path, made_from=dict(made_from or {}), needs=needs, rule=rule)
     origin = {"request": request.mark, **(made_from or {})}
     with request.store(path, DECLARATION) as held:
-        return _build(sensors, archive, needs, held, rule, origin, simulated, progress, workers, products, require)
-
-
-def _build(
-    sensors: Sequence[Sensor],
-    archive: Archive,
-    needs: InputSpec,
-    path: Path,
-    rule: LabelRule,
-    origin: dict[str, Any],
-    simulated: bool,
-    progress: Progress | None,
-    workers: int,
-    products: Mapping[str, str],
-    require: Require,
-) -> Report:
-    check_free(path)
-    plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
-    staging = ResumableBuild.open(path, plan)
-    _collocate_missing(_Search(archive, needs, rule, staging), sensors, progress, workers)
-    report = _written(staging, len(sensors), path, origin, simulated, products, require)
-    staging.remove()
-    return report
+        check_free(held)
+        plan = {"made_from": origin, "needs": needs, "rule": rule, "sensors": sensors, "simulated": simulated}
+        staging = ResumableBuild.open(held, plan)
+        missing = [number for number in range(len(sensors)) if not staging.has(number)]
+        collocation = _Collocation(source, needs, rule, staging)
+        for done, number in enumerate(collocation.run(sensors, missing, workers), len(sensors) - len(missing) + 1):
+            if progress:
+                progress(done, len(sensors), f"{sensors[number].network} {sensors[number].station}")
+        report = _written(staging, len(sensors), held, origin, simulated, products, require)
+        staging.remove()
+        return report
 
 
 def _written(
@@ -146,9 +130,9 @@ def _written(
     origin: dict[str, Any],
     simulated: bool,
     products: Mapping[str, str],
-    require: Require,
+    require: Require | None,
 ) -> Report:
-    """Return the store of all parts, in the order of the sensors."""
+    """Write the store of all staged samples, in the order of the sensors."""
     dropped = sum((staging.dropped(number) for number in range(sensors)), RejectionCounts())
     unread = tuple(sorted({entry for number in range(sensors) for entry in staging.unread(number)}))
     for entry in unread:
@@ -172,7 +156,8 @@ def _written(
             counts.append(observed(part.samples, part.holds))
         seen = total(counts)
         coverage = shares(seen, samples)
-        require({source: count > 0 for source, count in seen.items()}, unread)
+        if require:
+            require({source: count > 0 for source, count in seen.items()}, unread)
         if unread:
             writer.put_list(LEFT_OUT, pd.DataFrame([asdict(entry) for entry in unread]))
         origin |= {"items": sorted(items), "left_out": dict(dropped.counts), "coverage": coverage}
@@ -184,24 +169,14 @@ def _written(
     )
 
 
-def _collocate_missing(search: "_Search", sensors: Sequence[Sensor], progress: Progress | None, workers: int) -> None:
-    """Collocate every remaining sensor."""
-    lacking = [number for number in range(len(sensors)) if not search.staging.has(number)]
-    done = len(sensors) - len(lacking)
-    for number in search.through(sensors, lacking, workers):
-        done += 1
-        if progress:
-            progress(done, len(sensors), f"{sensors[number].network} {sensors[number].station}")
-
-
 @dataclass(frozen=True)
-class _Search:
-    archive: Archive
+class _Collocation:
+    source: SampleSource
     needs: InputSpec
     rule: LabelRule
     staging: ResumableBuild
 
-    def through(self, sensors: Sequence[Sensor], numbers: Sequence[int], workers: int) -> Iterator[int]:
+    def run(self, sensors: Sequence[Sensor], numbers: Sequence[int], workers: int) -> Iterator[int]:
         """Collocate some sensors; yield the number of each when it is finished."""
         if workers == 1 or len(numbers) < 2:
             for number in numbers:
@@ -214,7 +189,7 @@ class _Search:
     def collocate(self, number: int, sensor: Sensor) -> int:
         """Write the samples of one sensor to the staging folder."""
         dropped: Counter[str] = Counter()
-        self.staging.put(number, self._parts(sensor, dropped), dropped, self.archive.left_out)
+        self.staging.put(number, self._parts(sensor, dropped), dropped, self.source.left_out)
         name = f"{sensor.network} {sensor.station} {sensor.instrument}"
         LOGGER.info("sensor %s: left out: %s", name, RejectionCounts.of(dropped) if dropped else "nothing")
         return number
@@ -226,25 +201,32 @@ class _Search:
         times = nanoseconds(labels["time"].to_numpy())
         tile = tile_around(sensor.lon, sensor.lat, self.needs.halo)
         try:
-            moments = self.archive.assemble(tile, Period(times[0], times[-1] + np.timedelta64(1, "ns")))
+            features = self.source.assemble(tile, Period(times[0], times[-1] + np.timedelta64(1, "ns")))
         except NoDataError:
             dropped["time that no source covers"] += len(labels)
             return
-        index = labels.assign(**_identity(sensor), **station_classes(self.archive.classes_of(sensor), times))
+        place = {"lat": sensor.lat, "lon": sensor.lon}
+        depths = {"depth_from_m": sensor.depth_from_m, "depth_to_m": sensor.depth_to_m}
+        index = labels.assign(
+            **sensor.identity, **place, **depths, **station_classes(self.source.classes_of(sensor), times)
+        )
         for start in range(0, len(labels), _AT_ONCE):
-            inputs = [moments.at(time) for time in times[start : start + _AT_ONCE]]
-            yield _stacked(index.iloc[start : start + _AT_ONCE], inputs, _holds(inputs[0], self.needs))
+            inputs = [features.at(time) for time in times[start : start + _AT_ONCE]]
+            names = map(str, inputs[0].cells.data_vars)
+            extra = {name for name in names if name.endswith(("_valid_fraction", "_age"))} - set(self.needs.cells)
+            holds = replace(self.needs, cells=(*self.needs.cells, *sorted(extra)))
+            yield _stacked(index.iloc[start : start + _AT_ONCE], inputs, holds)
 
     def _labels(self, sensor: Sensor, dropped: Counter[str]) -> pd.DataFrame:
         if not at_top(sensor.depth_from_m, sensor.depth_to_m, self.rule.deepest_m):
             return _without(dropped, f"sensor not within 0..{self.rule.deepest_m:g} m")
         if not SOUTHERNMOST <= sensor.lat <= NORTHERNMOST:
             return _without(dropped, "sensor beyond the latitudes of the cells")
-        times = np.unique(self.archive.times_of(sensor))
+        times = np.unique(self.source.times_of(sensor))
         if not times.size:
             return _without(dropped, "sensor without a requested time")
         try:
-            readings = self.archive.read(sensor)
+            readings = self.source.read(sensor)
         except NoDataError:
             return _without(dropped, "sensor without readings")
         good, unfit = clean(readings, self.rule)
@@ -256,21 +238,6 @@ class _Search:
 def _without(dropped: Counter[str], reason: str) -> pd.DataFrame:
     dropped[reason] += 1
     return pd.DataFrame()
-
-
-def _identity(sensor: Sensor) -> dict[str, Any]:
-    return {
-        **sensor.identity,
-        "lat": sensor.lat,
-        "lon": sensor.lon,
-        "depth_from_m": sensor.depth_from_m,
-        "depth_to_m": sensor.depth_to_m,
-    }
-
-
-def _holds(inputs: FeatureCube, needs: InputSpec) -> InputSpec:
-    provenance = (str(name) for name in inputs.cells.data_vars if str(name).endswith(("_valid_fraction", "_age")))
-    return replace(needs, cells=(*needs.cells, *sorted(set(provenance) - set(needs.cells))))
 
 
 def _stacked(index: pd.DataFrame, found: Sequence[FeatureCube], holds: InputSpec) -> SampleChunk:

@@ -1,6 +1,6 @@
 """Building of the sample store of an experiment."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.dataset import Archive, Report, SampleStore, TableMapping, build, import_table
+from vadose.dataset import Report, SampleSource, SampleStore, TableMapping, build, import_table
 from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.config import Acquisition, ArchiveSamples, Experiment, StoreSamples, TableSamples
 from vadose.experiment.unread import left_out_of, needed, require_readable, require_seen
@@ -151,12 +151,12 @@ class ArchiveSource:
 
     @cached_property
     def insitu(self) -> Ismn:
-        """The sensors."""
+        """Return the sensors of the archive."""
         return Ismn(self.samples.in_situ or in_situ_archive(self.samples.archive))
 
     @property
     def period(self) -> Period:
-        """Return the sensors of the samples."""
+        """Return the period of the samples."""
         return Period.parse(self.samples.period)
 
     def read(self, sensor: Sensor) -> pd.DataFrame:
@@ -174,12 +174,12 @@ class ArchiveSource:
 
     @property
     def needed(self) -> list[Source]:
-        """Return the products of the samples."""
+        """Return the sources that the samples need."""
         also = ("sentinel1",) if self.samples.sample_times == "sentinel1" else ()
         return needed(self.sources, self.needs.names, also)
 
     def left_out(self) -> tuple[LeftOut, ...]:
-        """Return the files of the needed products that were left out so far."""
+        """Return the files of the needed sources that were left out so far."""
         return left_out_of(self.needed)
 
     def assemble(self, tile: Tile, span: Period) -> FeatureBuilder:
@@ -197,7 +197,7 @@ def _collocate(
         require_readable(samples.archive, found.needed, ALLOW)
     return build(
         found.insitu.sensors(),
-        Archive(found.read, found.times_of, found.assemble, found.classes_of, found.left_out),
+        SampleSource(found.read, found.times_of, found.assemble, found.classes_of, found.left_out),
         experiment.gathered_needs,
         store,
         rule=samples.labels,
@@ -206,7 +206,7 @@ def _collocate(
         progress=progress,
         workers=workers,
         products=products_of(found.sources),
-        require=_allowed if samples.allow_unread else partial(require_seen, samples.archive, remedy=ALLOW),
+        require=None if samples.allow_unread else partial(require_seen, samples.archive, remedy=ALLOW),
     )
 
 
@@ -222,7 +222,7 @@ def fetch_archive(
     if samples.in_situ is None:
         raise VadoseError(
             f"samples: the sensors of '{experiment.name}'",
-            "An archive that is fetched holds none",
+            "A fetched archive contains no sensors",
             "Name an ISMN archive by the key in_situ of samples",
         )
     from vadose.catalogues.cache import BlockCache  # noqa: PLC0415 (seconds that samples of an archive need not wait)
@@ -241,10 +241,6 @@ def fetch_archive(
         frozenset(asked.require),
     )
     return fetch(demand, samples.archive, options, progress or (lambda *_: None))
-
-
-def _allowed(_seen: Mapping[str, bool], _unread: Sequence[LeftOut]) -> None:
-    pass
 
 
 def in_situ_archive(archive: Path) -> Path:

@@ -1,7 +1,7 @@
 """A run, from samples to scorecard; finished steps are kept."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,27 +68,15 @@ def train_in(
     """
     machine.check()
     with Request.of("train", folder).folder(folder, RESULTS_OF_A_RUN, READ_ONLY) as held:
-        return _train_in(experiment, Run(held), resume, samples_report, report, workers, samples, machine)
-
-
-def _train_in(
-    experiment: Experiment,
-    run: Run,
-    resume: bool,
-    samples_report: Callable[[int, int, str], None],
-    report: Reporter,
-    workers: int,
-    samples: Path | None,
-    machine: ComputeConfig,
-) -> TrainResult:
-    if run.declaration.exists() and not resume:
-        raise VadoseError(
-            f"train: a new run in {run.folder}",
-            "It contains a run already",
-            "Add --resume to resume it, or give another --out",
-        )
-    store = store_of(experiment, samples or run.store, samples_report, workers)
-    scorecard = train(experiment, store, run, report, machine)
+        run = Run(held)
+        if run.declaration.exists() and not resume:
+            raise VadoseError(
+                f"train: a new run in {run.folder}",
+                "It contains a run already",
+                "Add --resume to resume it, or give another --out",
+            )
+        store = store_of(experiment, samples or run.store, samples_report, workers)
+        scorecard = train(experiment, store, run, report, machine)
     return TrainResult(scorecard, console_summary(scorecard))
 
 
@@ -156,20 +144,6 @@ def _judged(
     return products, calibration, cost_of_lack(network, experiment.min_samples)
 
 
-def _as_they_are(product: str) -> str:
-    words = PRODUCTS[product][0]
-    return (
-        f"{product} is {words}, uncorrected; {product}{RESCALED} is {words}, linearly rescaled on the training "
-        "stations: "
-        "a + b x by least squares in each fold."
-    )
-
-
-def _stood_for(baseline: str, met: Collection[str]) -> bool:
-    """Return whether another product of the same role is evaluated."""
-    return any(baseline in role and role & set(met) for role in distinct_roles())
-
-
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:
     """Return notes for the reader of the scorecard."""
     plan = experiment.split
@@ -188,11 +162,13 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
     notes += [units] if units else []
     met = {baseline for baseline in experiment.scored_baselines if needs_met(experiment, baseline, store) is not None}
     notes += [
-        _as_they_are(baseline)
-        for baseline in experiment.scored_baselines
-        if baseline in met and baseline in PRODUCTS_JUDGED
+        f"{name} is {PRODUCTS[name][0]}, uncorrected; {name}{RESCALED} is {PRODUCTS[name][0]}, linearly rescaled on "
+        "the training stations: a + b x by least squares in each fold."
+        for name in experiment.scored_baselines
+        if name in met and name in PRODUCTS_JUDGED
     ]
-    absent = [baseline for baseline in experiment.baselines if baseline not in met and not _stood_for(baseline, met)]
+    replaced = {name for role in distinct_roles() if role & met for name in role}
+    absent = [baseline for baseline in experiment.baselines if baseline not in met | replaced]
     if absent:
         notes.append(f"Not evaluated, as the samples lack some of their predictors: {', '.join(absent)}.")
     return notes

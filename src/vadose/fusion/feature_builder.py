@@ -17,7 +17,7 @@ from vadose.fusion.tile_source import Composite, TileSource, regrid_source
 from vadose.grid import AreaOfInterest, Period, Tile, nanosecond
 from vadose.registry import source_of
 from vadose.sources.source import Source
-from vadose.variables import ELEVATION
+from vadose.variables import ELEVATION, Variable
 
 
 def build_features(
@@ -57,7 +57,7 @@ class FeatureBuilder:
         tile, needs, windows, as_of: as in `build_features`.
         source_by_variable: source of each variable.
         opened: datasets of each source on the tile; a source without data is not in it.
-        absent: reason for each missing source.
+        absent: reason for each needed source without data.
     """
 
     tile: Tile
@@ -90,14 +90,16 @@ class FeatureBuilder:
         windows = windows or TemporalPolicy()
         opened, absent = {}, {}
         for source in sources:
+            variables = tuple(variable for variable in source.variables if variable.name in needs.names)
             try:
-                opened[source.name] = _open(source, tile, period, needs, windows, as_of)
+                if variables:
+                    opened[source.name] = _open(source, variables, tile, period, needs, windows, as_of)
             except NoDataError as nothing:
                 absent[source.name] = nothing
         if not opened:
             raise NoDataError(
                 f"fusion: inputs for {tile} in {period}",
-                "No source has data there: " + " ".join(str(reason) for reason in absent.values()),
+                "No source has data there: " + " ".join(f"{one.context} {one.problem}" for one in absent.values()),
                 "Choose an area and a period that the archive covers",
             )
         owners = {variable.name: source.name for source in sources for variable in source.variables}
@@ -164,11 +166,14 @@ class FeatureBuilder:
 
 
 def _open(
-    source: Source, tile: Tile, period: Period, needs: InputSpec, windows: TemporalPolicy, as_of: np.datetime64 | None
+    source: Source,
+    variables: tuple[Variable, ...],
+    tile: Tile,
+    period: Period,
+    needs: InputSpec,
+    windows: TemporalPolicy,
+    as_of: np.datetime64 | None,
 ) -> TileSource:
-    variables = tuple(variable for variable in source.variables if variable.name in needs.names)
-    if not variables:
-        raise NoDataError(f"fusion: {source.name}", "The model needs none of its variables", "Nothing to do")
     fine = any(variable.name in needs.pixels for variable in variables)
     ground = tile if fine else tile.with_halo(0)
     past = needs.history.variables and any(variable.name in needs.history.variables for variable in variables)

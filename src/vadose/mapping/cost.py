@@ -2,15 +2,13 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 
 from vadose.io.memory import peak_mb
 from vadose.mapping import tile_files
 from vadose.mapping.executors import Executor
-from vadose.mapping.inventory import ArchiveFile
 from vadose.mapping.make import Prepared, prepare
-from vadose.mapping.plan import Plan
 from vadose.mapping.request import MapRequest
 from vadose.mapping.tasks import estimate_times
 from vadose.mapping.tile_files import Task, TaskRecord
@@ -72,18 +70,21 @@ def estimate_cost(request: MapRequest, executor: Executor) -> CostEstimate:
     prepared = prepare(request)
     plan = prepared.plan
     tasks = plan.tasks
-    receipts = {task: tile_files.finished(request.out, task) for task in tasks}
-    done = {task: receipt for task, receipt in receipts.items() if receipt is not None}
+    records = {task: tile_files.finished(request.out, task) for task in tasks}
+    done = {task: record for task, record in records.items() if record is not None}
     left = [task for task in tasks if task not in done]
-    seconds_a_cell, memory_mb, measured = _of_receipts(done) if done else _of_one_tile(prepared)
+    seconds_a_cell, memory_mb, measured = _of_finished(done) if done else _of_one_tile(prepared)
     work = seconds_a_cell * sum(map(_size, left)) / executor.workers
+    sizes = Counter[str]()
+    for file in prepared.held:
+        sizes[file.source] += file.size
     return CostEstimate(
         tiles=len(plan.tiles),
         moments=len(plan.moments),
         tasks=len(tasks),
         cells=sum(tile.columns * tile.rows for tile in plan.tiles),
         left=len(left),
-        bytes_by_source=_bytes(prepared.held),
+        bytes_by_source=dict(sizes),
         seconds=work,
         memory_mb=memory_mb,
         measured=f"{measured}; {executor.workers} workers",
@@ -91,32 +92,22 @@ def estimate_cost(request: MapRequest, executor: Executor) -> CostEstimate:
     )
 
 
-def _of_receipts(done: dict[Task, TaskRecord]) -> tuple[float, float, str]:
-    seconds = sum(receipt.seconds for receipt in done.values()) / sum(map(_size, done))
-    return seconds, max(receipt.peak_mb for receipt in done.values()), f"{len(done)} finished tasks"
+def _of_finished(done: dict[Task, TaskRecord]) -> tuple[float, float, str]:
+    seconds = sum(record.seconds for record in done.values()) / sum(map(_size, done))
+    return seconds, max(record.peak_mb for record in done.values()), f"{len(done)} finished tasks"
 
 
 def _of_one_tile(prepared: Prepared) -> tuple[float, float, str]:
-    task = _middle(prepared.plan)
+    plan = prepared.plan
+    task = Task(plan.tiles[len(plan.tiles) // 2], plan.moments[-1:], 0)
     begun = time.perf_counter()
     estimate_times(prepared.tools, task.tile, task.moments, prepared.spec.as_of)
     seconds = (time.perf_counter() - begun) / _size(task)
     return seconds, peak_mb(), f"{task}, now"
 
 
-def _middle(plan: Plan) -> Task:
-    return Task(plan.tiles[len(plan.tiles) // 2], plan.moments[-1:], 0)
-
-
 def _size(task: Task) -> int:
     return task.tile.columns * task.tile.rows * len(task.moments)
-
-
-def _bytes(held: Sequence[ArchiveFile]) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    for one in held:
-        sizes[one.source] = sizes.get(one.source, 0) + one.size
-    return sizes
 
 
 def _span(seconds: float) -> str:

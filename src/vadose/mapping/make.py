@@ -45,7 +45,6 @@ MOST = 5_000_000
 Progress = Callable[[int, int, str], None]
 ALONE = Executor()
 MAP = Request("map", "")
-"""Files that identify the inputs and the plan of a map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +94,9 @@ class Prepared:
         """Return the provenance that every file of the map contains."""
         experiment = self.tools.experiment
         as_of = self.plan.made_from["as_of"]
-        made = {"experiment": experiment, "networks": len(self.tools.models), "area": self.area} | _lock_of(
-            self.request.archive
-        )
+        made: dict[str, Any] = {"experiment": experiment, "networks": len(self.tools.models), "area": self.area}
+        lock = self.request.archive / LOCK  # versions of the files of a fetched archive
+        made |= {"lock": {"file": str(lock.absolute()), "sha256": sha256(lock)}} if lock.is_file() else {}
         return made | ({"as_of": as_of} if as_of else {}) | ({"inputs": list(self.inputs)} if self.inputs else {})
 
 
@@ -142,7 +141,8 @@ def make_map(
         _finish(prepared, report, executor)
         try:
             coverage = Coverage()
-            made = {**prepared.declared, **_unread(left_out)}
+            unread = [[entry.source, entry.name, entry.kind] for entry in left_out]
+            made = prepared.declared | ({"unread": unread} if unread else {})
             written = write_products(request, prepared.plan, made, prepared.notice, truth, coverage)
             _summarise(request.out, left_out, coverage, tell)
             return written
@@ -173,31 +173,25 @@ def prepare(request: MapRequest) -> Prepared:
             "No cell of 320 m has its centre in it",
             "Give a larger area, or extend it to the centre of a cell",
         )
-    _require_few(area, len(tiles), len(moments))
+    if len(tiles) * len(moments) > MOST:
+        raise VadoseError(
+            f"map: the area '{area.name}' at {len(moments):,} times",
+            f"That is {len(tiles) * len(moments):,} tile estimates; the limit of a map is {MOST:,}",
+            "Map a part of the area, or fewer times, at once",
+        )
     held = _held(tools, area, moments, as_of)
     versions = Lock(request.archive).versions()
     plan = Plan(area, moments, tiles, made_from(request, run, _items(held, versions), as_of))
     notice = notice_of(experiment.simulated, request.archive)
-    return Prepared(request, plan, tools, held, notice, _inputs(tools, products_of_run(run.networks())), versions)
+    names = {variable.name for source in tools.sources for variable in source.variables}
+    trained = products_of_run(run.networks())
+    inputs = differences(tools.models[0].needs, trained, names, products_of(tools.sources), "an archive")
+    return Prepared(request, plan, tools, held, notice, inputs, versions)
 
 
 def _items(held: Sequence[ArchiveFile], versions: Mapping[str, str]) -> list[str]:
     """Return the names of the inputs, with their versions where known."""
     return [f"{one.source} {one.name} {versions.get(one.name, '')}".rstrip() for one in held]
-
-
-def _inputs(tools: WorkerContext, learned: Mapping[str, str]) -> tuple[str, ...]:
-    names = {variable.name for source in tools.sources for variable in source.variables}
-    return differences(tools.models[0].needs, learned, names, products_of(tools.sources), "an archive")
-
-
-def _require_few(area: AreaOfInterest, tiles: int, moments: int) -> None:
-    if tiles * moments > MOST:
-        raise VadoseError(
-            f"map: the area '{area.name}' at {moments:,} times",
-            f"That is {tiles * moments:,} tile estimates; the limit of a map is {MOST:,}",
-            "Map a part of the area, or fewer times, at once",
-        )
 
 
 def _held(
@@ -245,23 +239,11 @@ def _meeting(source: Source) -> tuple[LeftOut, ...]:
     return tuple(entry for entry in held.left_out if not held.times or entry not in held.unread) if held else ()
 
 
-def _lock_of(archive: Path) -> dict[str, Any]:
-    """Return the lock of a fetched archive: which versions of which files a map was made from."""
-    path = archive / LOCK
-    return {"lock": {"file": str(path.absolute()), "sha256": sha256(path)}} if path.is_file() else {}
-
-
-def _unread(left_out: Sequence[LeftOut]) -> dict[str, Any]:
-    return {"unread": [[entry.source, entry.name, entry.kind] for entry in left_out]} if left_out else {}
-
-
 def _summarise(out: Path, left_out: Sequence[LeftOut], coverage: Coverage, tell: Callable[[str], None]) -> None:
     """Write the list of unread files and the coverage by source, and report them."""
-    shares_of = coverage.shares
-    content = {"observed": shares_of, "left_out": [asdict(entry) for entry in left_out]}
-    write_json(out / LIST, content)
-    if shares_of:
-        tell(shares_text(shares_of, "cells"))
+    write_json(out / LIST, {"observed": coverage.shares, "left_out": [asdict(entry) for entry in left_out]})
+    if coverage.shares:
+        tell(shares_text(coverage.shares, "cells"))
     for line in unread_lines(left_out, out / LIST):
         tell(line)
 
@@ -295,7 +277,7 @@ def _finish(prepared: Prepared, report: Progress, executor: Executor) -> None:
             done += 1
         else:
             _require_room(error, out, done, len(tasks))
-            failed[str(task)] = _reason(error)
+            failed[str(task)] = str(error) if isinstance(error, VadoseError) else f"{type(error).__name__}: {error}"
             LOGGER.info("tile %s failed: %s", task, failed[str(task)], extra=PRINTED)
         report(done, len(tasks), "mapped")
     if failed:
@@ -309,10 +291,6 @@ def _require_room(error: BaseException, out: Path, done: int, total: int) -> Non
             f"The disk is full ({error}); {done} of {total} tiles are finished and kept",
             "Free some disk space and run the same command again",
         ) from error
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, VadoseError) else f"{type(error).__name__}: {error}"
 
 
 __all__ = ["ALONE", "MapRequest", "Prepared", "Task", "make_map", "notice_of", "prepare", "read_area", "timestamp_of"]

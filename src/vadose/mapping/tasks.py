@@ -22,7 +22,7 @@ from vadose.io.memory import peak_mb, tune_malloc
 from vadose.mapping import tile_files
 from vadose.mapping.tile_files import Task, TaskRecord, TaskResult
 from vadose.models import Model
-from vadose.sources import Archive, Source, open_mask_sources, open_sources
+from vadose.sources import ArchiveScan, Source, open_mask_sources, open_sources
 
 LOGGER = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class WorkerContext:
         """
         experiment = run.experiment()
         members = tuple(run.members())
-        shared = Archive.of(archive)
+        shared = ArchiveScan.of(archive)
         sources, conditions = open_sources(shared), open_mask_sources(shared)
         return cls(experiment.name, members, sources, conditions, experiment.windows, run.calibration())
 
@@ -113,25 +113,19 @@ def estimate_times(
         VadoseError: a file is unreadable.
     """
     torch.set_num_threads(1)  # sums in a fixed order, and workers that do not wait for each other
-    with rasterio.Env(GDAL_CACHEMAX=RASTER_CACHE_MB):
-        return _estimated(tools, tile, moments, as_of)
-
-
-def _estimated(
-    tools: WorkerContext, tile: Tile, moments: Sequence[np.datetime64], as_of: np.datetime64 | None
-) -> TaskResult:
     needs = tools.needs
-    try:
-        features = features_at(tools.sources, tools.conditions, tile, moments, needs, tools.windows, as_of)
-    except NoDataError:
-        return TaskResult((empty_estimate(tile, needs),) * len(moments), ((),) * len(moments))
     estimates, items = [], []
-    for inputs, ground in features:
-        estimate, used = estimate_tile(tools.models, inputs, tools.calibration, tools.windows), inputs.items
-        if ground:
-            estimate, used = estimate.flagged(of_conditions(ground)), tuple(sorted({*used, *ground.items}))
-        estimates.append(estimate)
-        items.append(used)
+    with rasterio.Env(GDAL_CACHEMAX=RASTER_CACHE_MB):
+        try:
+            features = features_at(tools.sources, tools.conditions, tile, moments, needs, tools.windows, as_of)
+        except NoDataError:
+            return TaskResult((empty_estimate(tile, needs),) * len(moments), ((),) * len(moments))
+        for inputs, masks in features:
+            estimate, used = estimate_tile(tools.models, inputs, tools.calibration, tools.windows), inputs.items
+            if masks:
+                estimate, used = estimate.flagged(of_conditions(masks)), tuple(sorted({*used, *masks.items}))
+            estimates.append(estimate)
+            items.append(used)
     return TaskResult(tuple(estimates), tuple(items))
 
 

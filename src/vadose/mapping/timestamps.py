@@ -9,7 +9,7 @@ import numpy as np
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Period, nanosecond, nanoseconds
 from vadose.sources import Source
-from vadose.sources.archive import Index
+from vadose.sources.archive import ItemIndex
 from vadose.sources.sentinel1 import Sentinel1
 
 PASS = "pass"  # noqa: S105 (a satellite pass)
@@ -34,7 +34,7 @@ def timestamp_of(date: str) -> np.datetime64:
     unit = np.datetime_data(moment.dtype)[0]
     if np.isnat(moment) or unit in ("Y", "M", "W"):
         raise _no_date(date)
-    last: np.datetime64 = nanosecond(moment, "map: the date") + np.timedelta64(86_399 if unit == "D" else 0, "s")
+    last: np.datetime64 = nanosecond(moment, "the date") + np.timedelta64(86_399 if unit == "D" else 0, "s")
     return last
 
 
@@ -55,7 +55,7 @@ def absolute_date(date: str, now: np.datetime64 | None = None) -> str:
 
 def _no_date(date: str) -> VadoseError:
     return VadoseError(
-        f"map: the date '{date[:60]}'",
+        f"the date '{date[:60]}'",
         "It is not an ISO date with a day",
         "Write 2021-06-10, 2021-06-10T18:00 or today-3",
     )
@@ -92,7 +92,7 @@ def timestamps_of(
     count = int((days.end.astype("datetime64[D]") - day) / _DAY - 1) // step + 1
     if count > MOST:
         raise VadoseError(
-            f"map: the dates '{date}'",
+            f"the dates '{date}'",
             f"They are {count:,} times; the limit of a map is {MOST:,}",
             "Map fewer days at once",
         )
@@ -108,7 +108,7 @@ class Passes:
         area: of the map.
     """
 
-    index: Callable[[], Index]
+    index: Callable[[], ItemIndex]
     area: AreaOfInterest
 
     @classmethod
@@ -130,5 +130,5 @@ class Passes:
 def _whole_days(begin: np.datetime64, end: np.datetime64, date: str) -> Period:
     first, after = begin.astype("datetime64[D]"), end.astype("datetime64[D]") + _DAY
     if after <= first:
-        raise VadoseError(f"map: the dates '{date}'", "They end before they start", "Swap the two")
+        raise VadoseError(f"the dates '{date}'", "They end before they start", "Swap the two")
     return Period(first, after)

@@ -19,7 +19,7 @@ SMALLEST = 1e-3
 
 
 @dataclass(frozen=True)
-class Index:
+class SpectralIndex:
     """An index of two variables.
 
     Attributes:
@@ -44,11 +44,11 @@ def _log_ratio(first: Tensor, second: Tensor) -> Tensor:
     return torch.log(first.clamp(min=SMALLEST) / second.clamp(min=SMALLEST))
 
 
-INDICES: Mapping[str, Index] = {
-    "cross_ratio": Index(("vh", "vv"), torch.sub, (), (-7.0, 3.0)),
-    "ndvi": Index(("B08", "B04"), _difference, ("B08", "B04"), (0.4, 0.25)),
-    "ndmi": Index(("B08", "B11"), _difference, ("B08",), (0.1, 0.25)),
-    "swir_ratio": Index(("B12", "B11"), _log_ratio, (), (-0.4, 0.3)),
+INDICES: Mapping[str, SpectralIndex] = {
+    "cross_ratio": SpectralIndex(("vh", "vv"), torch.sub, (), (-7.0, 3.0)),
+    "ndvi": SpectralIndex(("B08", "B04"), _difference, ("B08", "B04"), (0.4, 0.25)),
+    "ndmi": SpectralIndex(("B08", "B11"), _difference, ("B08",), (0.1, 0.25)),
+    "swir_ratio": SpectralIndex(("B12", "B11"), _log_ratio, (), (-0.4, 0.3)),
 }
 """Indices by name; the cross-ratio in dB."""
 

@@ -5,42 +5,39 @@ from collections.abc import Iterable
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 from vadose.io.paths import StrPath
-from vadose.registry import ARCHIVE_PRODUCTS, SourceSpec, source_specs
-from vadose.sources.scan import Archive
+from vadose.registry import ARCHIVE_PRODUCTS, source_specs
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.source import Source, holdings, validate_dataset
 
 
-def open_sources(archive: StrPath | Archive) -> tuple[Source, ...]:
+def open_sources(archive: StrPath | ArchiveScan) -> tuple[Source, ...]:
     """Return every source of an archive; all of them share its scan.
 
     Raises:
         VadoseError: the folder is missing.
     """
-    return _opened((spec for spec in source_specs() if spec.missing is not None), archive)
+    scan = ArchiveScan.of(archive)
+    return tuple(spec.open(scan) for spec in source_specs() if spec.missing is not None)
 
 
-def open_mask_sources(archive: StrPath | Archive) -> tuple[Source, ...]:
+def open_mask_sources(archive: StrPath | ArchiveScan) -> tuple[Source, ...]:
     """Return mask sources of an archive, which flag cells of maps and are not read by networks.
 
     Raises:
         VadoseError: the folder is missing.
     """
-    return _opened((spec for spec in source_specs() if spec.missing is None), archive)
+    scan = ArchiveScan.of(archive)
+    return tuple(spec.open(scan) for spec in source_specs() if spec.missing is None)
 
 
 def products_of(sources: Iterable[Source]) -> dict[str, str]:
-    """Of which product each predictor of an archive is: the usual one, or what its source says of the files there."""
-    told = {name: product for source in sources for name, product in getattr(source, "products", {}).items()}
-    return {**ARCHIVE_PRODUCTS, **told}
-
-
-def _opened(specs: Iterable[SourceSpec], archive: StrPath | Archive) -> tuple[Source, ...]:
-    shared = Archive.of(archive)
-    return tuple(spec.open(shared) for spec in specs)
+    """Return the product of each predictor in an archive: the usual one, or that of the files in the archive."""
+    found = {name: product for source in sources for name, product in getattr(source, "products", {}).items()}
+    return {**ARCHIVE_PRODUCTS, **found}
 
 
 __all__ = [
-    "Archive",
+    "ArchiveScan",
     "Ismn",
     "Sensor",
     "Source",

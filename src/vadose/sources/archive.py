@@ -1,4 +1,4 @@
-"""The items of an archive folder: found once, asked many times."""
+"""Index of the STAC items of one product in an archive: the valid items, and those left out."""
 
 import os
 from collections import Counter
@@ -18,30 +18,32 @@ from vadose.registry import LATENCY_DAYS
 from vadose.sources.checks import check_item
 from vadose.sources.item_files import holds_items
 from vadose.sources.kept_scan import FoundItem, footprint
-from vadose.sources.left_out import LeftOut, Unfit
+from vadose.sources.left_out import LeftOut, Unfit, first_of
 from vadose.sources.records import Asset, ReplacedPart, SceneItem
 from vadose.sources.replaced import all_replaced_at, remains, replaced_ground
-from vadose.sources.scan import Archive
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.stac import ITEM_PRODUCTS, NOT_ALLOWED, SOURCE_OF
 from vadose.sources.twins import APART, are_twins, newer, published_at, unrolled
 
 Entry = tuple[SceneItem, Path]
-"""A record, and the file that it was read from."""
+"""An item, and the JSON file that contains it."""
 OLDER = "older processing"
+_TESTED = 20
+"""Number of items that `first_unfit` tests."""
 KEPT = f"{OLDER}, read only as of before the newer"
-"""Kinds of what is left out for a newer processing: for good, or but for those who ask what was known before it."""
+"""Reasons for leaving out an older processing: always, or unless a request is as of a time before the newer one."""
 
 
 @dataclass(frozen=True, eq=False)
-class Index:
-    """What an archive holds of one product, as it was when the index was made.
+class ItemIndex:
+    """Items of one product in an archive, at the time of the scan.
 
     Attributes:
-        folder: the archive.
-        product: of the records, see `SceneItem`.
-        records: sorted by time and id, with the file that each was read from.
-        unread: the items and files that are not read for what their words say, each with the reason.
-        twins: of a record the other processings of what it shows, where it is known when the newer ones came.
+        folder: archive.
+        product: product of the items, see `SceneItem`.
+        records: items by time and id, each with its JSON file.
+        unread: items and files that are not read because of their metadata, each with the reason.
+        twins: other processings of the same observation, by item, where the publication of the newer ones is known.
     """
 
     folder: Path
@@ -66,53 +68,53 @@ class Index:
         object.__setattr__(self, "_renewing", frozenset(renewing))
 
     @classmethod
-    def of(cls, archive: Path | Archive, product: str) -> "Index":
-        """Take the items of a product from the scan of an archive.
+    def of(cls, archive: Path | ArchiveScan, product: str) -> "ItemIndex":
+        """Return the items of a product from the scan of an archive.
 
-        An item that cannot be read is left out by name, and so is one whose newer processing lies there too: for good
-        where it is not known when that came.
+        Unreadable items are left out by name, and so are items of which the archive has a newer processing: always if
+        the publication time of that is unknown.
 
         Raises:
-            VadoseError: the folder is not there.
+            VadoseError: the folder is missing.
         """
-        archive = Archive.of(archive)
-        gathered = _Gathered(archive.folder, product)
+        archive = ArchiveScan.of(archive)
+        collected = _Collected(archive.folder, product)
         for file, found in archive.items():
-            gathered.add(file, found)
+            collected.add(file, found)
         for path, reason in archive.skipped:
             if path.is_dir() or holds_items(path):
                 asked = f"{path}: reading it"
-                gathered.failed(path, Unfit("not a readable file or folder", asked, reason, "Remove or mend it"))
-        records, twins = gathered.without_twins()
-        return cls(archive.folder, product, records, tuple(gathered.unread), twins)
+                collected.failed(path, Unfit("not a readable file or folder", asked, reason, "Remove or mend it"))
+        records, twins = collected.without_twins()
+        return cls(archive.folder, product, records, tuple(collected.unread), twins)
 
     @property
     def source(self) -> str:
-        """Name of the source that reads the product."""
+        """Return the name of the source that reads the product."""
         return SOURCE_OF[self.product]
 
     @property
     def times(self) -> list[np.datetime64]:
-        """Return the times of the records."""
+        """Return the times of the items."""
         return [record.time for record, _ in self.records]
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
-        """All that is not read in hindsight: what `unread` holds, and what was asked for and found unfit."""
+        """Return `unread`, and the requested items and files found to be invalid."""
         return tuple(sorted({*self.unread, *self.unfit, *(part for parts in self._parts.values() for part in parts)}))
 
     def find(self, area: AreaOfInterest, period: Period | None, replaced: bool = False) -> tuple[SceneItem, ...]:
-        """Return the records whose bounding box touches an area and whose time lies in a period (None: at any time).
+        """Return the items whose bounding box touches an area, in a period (None: all times).
 
-        Their assets are the files that are there, with local paths. An item whose files contradict it is left out; see
+        Their assets are the existing files, with local paths. An item that its files contradict is left out; see
         `left_out` and `check_item`.
 
         Args:
-            area, period: what is asked.
-            replaced: whether processings that a newer one has replaced since are among them.
+            area, period: requested.
+            replaced: whether older processings that were replaced later are included.
 
         Raises:
-            NoDataError: there is none; the message says what there is.
+            NoDataError: there are none; the message states what the archive has.
         """
         over = [self.records[i] for i in sorted(self._tree.query(area.geometry, predicate="intersects"))]
         found = [(record, file) for record, file in over if period is None or record.time in period]
@@ -122,18 +124,18 @@ class Index:
         if not fit:
             unfit = [entry for entry in checked if isinstance(entry, LeftOut)]
             but = f"{len(over)} of them over the area"
-            raise self.nothing(area, period, f"{but}; {_told(unfit)}" if unfit else but)
+            raise self.nothing(area, period, f"{but}; {first_of(unfit)}" if unfit else but)
         return fit
 
     @property
     def unfit(self) -> tuple[LeftOut, ...]:
-        """The items that were asked for and found unfit."""
+        """Return the requested items found to be invalid."""
         return tuple(sorted(entry for entry in self._checked.values() if isinstance(entry, LeftOut)))
 
-    def first_unfit(self, most: int = 20) -> tuple[LeftOut, ...]:
-        """Why the first records cannot be read; empty where one of them can. Nothing is remembered of it."""
+    def first_unfit(self) -> tuple[LeftOut, ...]:
+        """Return why the first items are invalid; empty if one of them is valid. The result is not cached."""
         unfit: list[LeftOut] = []
-        for record, file in self.records[:most]:
+        for record, file in self.records[:_TESTED]:
             checked, _ = self._check(record, file)
             if isinstance(checked, SceneItem):
                 return ()
@@ -141,11 +143,11 @@ class Index:
         return tuple(unfit)
 
     def nothing(self, area: AreaOfInterest, period: Period | None, but: str) -> NoDataError:
-        """Return what to say when nothing was found.
+        """Return the error of a request without items.
 
         Args:
-            area, period: what was asked.
-            but: what is to be said of the items that the archive holds.
+            area, period: requested.
+            but: remark on the items in the archive.
         """
         asked = f"{self.product}: items over '{area.name}'" + (f" in {period}" if period else "")
         if self.records:
@@ -159,7 +161,7 @@ class Index:
         return NoDataError(asked, f"{self.folder} holds none{others}", f"Put items of {self.product} into the archive")
 
     def _fit(self, record: SceneItem, file: Path) -> SceneItem | LeftOut:
-        """Return a record with local paths and the time in which it counts, or why it is left out; found once."""
+        """Return an item with local paths and the period in which it is the newest, or why it is left out; cached."""
         found = self._local_of(record, file)
         twins = [one for one, where in self.twins.get(record, ()) if isinstance(self._local_of(one, where), SceneItem)]
         if isinstance(found, LeftOut):
@@ -179,18 +181,18 @@ class Index:
         return replace(found, replaced_at=all_replaced_at(found) if whole is None else whole)
 
     def _came(self, record: SceneItem) -> np.datetime64 | None:
-        """Return when a processing could be had."""
+        """Return the publication time of a processing; None if unknown."""
         latency = LATENCY_DAYS.get(self.source)
         return None if latency is None else published_at(record, latency)
 
     def _local_of(self, record: SceneItem, file: Path) -> SceneItem | LeftOut:
-        """Return a record with local paths, or why it is left out; found once."""
+        """Return an item with local paths, or why it is left out; cached."""
         if record not in self._checked:
             self._checked[record], self._parts[record] = self._check(record, file)
         return self._checked[record]
 
     def _check(self, record: SceneItem, file: Path) -> tuple[SceneItem | LeftOut, tuple[LeftOut, ...]]:
-        """Return a record with local paths, or why it is left out; and which of its parts are."""
+        """Return an item with local paths, or why it is left out; and its files that are left out."""
         place = relative(file, self.folder)
         try:
             local, absent = self._local(record, file)
@@ -202,10 +204,10 @@ class Index:
         return local, tuple(LeftOut.of(self.source, name, place, why) for name, why in lost.items())
 
     def _local(self, record: SceneItem, file: Path) -> tuple[SceneItem, list[tuple[Asset, Unfit]]]:
-        """Return a record with the assets that are there, and those that are not.
+        """Return an item with its existing assets, and the missing ones.
 
         Raises:
-            Unfit: nothing that is measured is there.
+            Unfit: all measured bands are missing.
         """
         there: list[Asset] = []
         absent: list[tuple[Asset, Unfit]] = []
@@ -221,8 +223,8 @@ class Index:
 
 
 @dataclass(eq=False)
-class _Gathered:
-    """Items of a product as they are found."""
+class _Collected:
+    """Items of a product during the collection from a scan."""
 
     folder: Path
     product: str
@@ -235,7 +237,7 @@ class _Gathered:
         self.unread.append(LeftOut.of(source, name or place, place, reason))
 
     def add(self, file: Path, found: FoundItem) -> None:
-        """Take an item of the product; leave it out where it cannot be read."""
+        """Add an item of the product; if unreadable, leave it out."""
         if found.product == self.product and found.item is not None:
             self._take(found.item, file)
         elif found.reason is not None and found.product in ("", self.product):
@@ -268,7 +270,7 @@ class _Gathered:
         held.append((record, file))
 
     def without_twins(self) -> tuple[tuple[Entry, ...], dict[SceneItem, tuple[Entry, ...]]]:
-        """All records by time and id but those replaced at an unknown time, and the twins of each."""
+        """Return the items by time and id, without those replaced at an unknown time, and the twins of each."""
         ordered = sorted(chain.from_iterable(self.records.values()), key=lambda entry: (entry[0].time, entry[0].id))
         dated = self.product.startswith("sentinel-")
         twins: dict[SceneItem, list[Entry]] = {}
@@ -293,12 +295,12 @@ class _Gathered:
 
 
 def _processing(record: SceneItem) -> tuple[str | None, ...]:
-    """Return what the windows of one processing share."""
+    """Return the key that the windows of one processing share."""
     return record.id, record.baseline, record.generated, record.catalogued
 
 
 def _twin_pairs(ordered: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """Yield each of some records sorted by time with those before it that are its twins, the latest first."""
+    """Yield each item, of items sorted by time, with its earlier twins, the latest first."""
     times = nanoseconds([record.time for record, _ in ordered])
     first = np.searchsorted(times, times - APART)
     edges = np.array([unrolled(record.bbox) for record, _ in ordered]).reshape(-1, 4).T
@@ -322,19 +324,14 @@ def _older(record: SceneItem, later: SceneItem, kind: str) -> Unfit:
     )
 
 
-def _told(unfit: list[LeftOut]) -> str:
-    more = f" and {len(unfit) - 1} more" if len(unfit) > 1 else ""
-    return f"left out: {unfit[0].name}{more}: {unfit[0].reason}"
-
-
 def newest(records: Iterable[SceneItem]) -> tuple[tuple[SceneItem, ...], tuple[tuple[SceneItem, VadoseError], ...]]:
-    """Choose among records of one product: of two processings of one observation the newer.
+    """Keep the newer of two processings of one observation, among items of one product.
 
-    Of two records of one pass of Sentinel-1 whose names differ in the last four characters alone, and of which neither
-    is known to be newer, the first by name is kept.
+    Of two items of one Sentinel-1 pass whose names differ in the last four characters alone, and of which neither is
+    known to be newer, the first by name is kept.
 
     Returns:
-        The chosen ones; and the others, each with the reason.
+        The kept items; and the others, each with the reason.
     """
     ordered = sorted(records, key=lambda record: (record.time, record.id))
     entries = [(record, Path()) for record in ordered]
@@ -358,22 +355,17 @@ def _tie(one: SceneItem, other: SceneItem) -> Unfit:
     )
 
 
-def find(folder: Path, product: str, area: AreaOfInterest, period: Period | None) -> tuple[SceneItem, ...]:
-    """Return the records of a product in an archive folder that touch an area and a period: see `Index`."""
-    return Index.of(folder, product).find(area, period)
-
-
 def locate(href: str, beside: Path, folder: Path, item: str = "", alone: bool = True) -> Path:
-    """Return the file of the archive that an address in an item means.
+    """Return the file in the archive to which an asset refers.
 
-    A path is relative to the item's JSON file. Of an address elsewhere, the file of that name in a folder beside the
-    JSON file that has the name of the item is taken, or the one beside the JSON file. Links that lie in the archive are
-    followed: whoever keeps the archive made them.
+    A path is relative to the item's JSON file. For a remote address, the file of that name is looked for in a folder
+    with the item's name beside the JSON file, then beside the JSON file itself. Links within the archive are followed:
+    its owner made them.
 
     Args:
         href: address in the item.
         beside: the item's JSON file.
-        folder: the archive, absolute.
+        folder: archive, absolute.
         item: identifier of the item.
         alone: whether no other item of the JSON file names a remote file of the same name.
 
@@ -408,7 +400,7 @@ def locate(href: str, beside: Path, folder: Path, item: str = "", alone: bool = 
 
 
 def _remote_names(records: Iterable[tuple[SceneItem, Path]]) -> Counter[tuple[Path, str]]:
-    """How many items of one JSON file name a remote file of each name."""
+    """Count the items of one JSON file that name a remote file, by its name."""
     named = Counter[tuple[Path, str]]()
     for record, file in records:
         paths = {_path_in(asset.href) for asset in record.assets}
@@ -417,9 +409,7 @@ def _remote_names(records: Iterable[tuple[SceneItem, Path]]) -> Counter[tuple[Pa
 
 
 def _path_in(href: str) -> tuple[str, bool]:
-    """Return the path that an address gives on this machine, or else the name of its file; and whether it lies
-    elsewhere.
-    """
+    """Return the local path of an address, or of a remote address the name of its file; and whether it is remote."""
     try:
         parts = urlsplit(href)
     except ValueError:

@@ -24,7 +24,7 @@ from vadose.sources.granules import (
     stacked,
 )
 from vadose.sources.left_out import Unfit
-from vadose.sources.scan import Archive
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.source import AVAILABLE_AT, ITEMS, REPLACED_AT, SourceFile, size_of, validate_dataset
 from vadose.sources.window import Window
 from vadose.variables import GLDAS, Variable
@@ -65,7 +65,7 @@ class Gldas:
         archive: folder with the granules, or with subfolders of them.
     """
 
-    archive: Path | Archive
+    archive: Path | ArchiveScan
 
     @property
     def name(self) -> str:

@@ -17,8 +17,8 @@ from vadose.grid import AreaOfInterest, Period, later, nanosecond
 from vadose.io.folders import relative
 from vadose.io.untrusted import require_own_data
 from vadose.registry import GranuleNaming, Stream
-from vadose.sources.left_out import LeftOut, Unfit
-from vadose.sources.scan import Archive
+from vadose.sources.left_out import LeftOut, Unfit, first_of
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.window import GlobalGrid, Window
 
 Layer = NDArray[np.float32]
@@ -69,13 +69,13 @@ class GranuleIndex:
     _unfit: dict[Granule, LeftOut] = field(init=False, repr=False, default_factory=dict)
 
     @classmethod
-    def of(cls, archive: Path | Archive, naming: GranuleNaming) -> "GranuleIndex":
+    def of(cls, archive: Path | ArchiveScan, naming: GranuleNaming) -> "GranuleIndex":
         """Return the granules of a source from the scan of an archive.
 
         Raises:
             VadoseError: the folder is missing.
         """
-        archive = Archive.of(archive)
+        archive = ArchiveScan.of(archive)
         found: list[Granule] = []
         unread: list[LeftOut] = []
 
@@ -142,7 +142,7 @@ class GranuleIndex:
         """Return the error of a source without granules in a period, with the periods that it has."""
         asked = f"{self.source}: no granules for {period} in '{area.name}'"
         if not self.granules:
-            others = f"; {_some(self.unread)}" if self.unread else ""
+            others = f"; {first_of(self.unread)}" if self.unread else ""
             return NoDataError(
                 asked,
                 f"Found none at all under {self.folder}{others}",
@@ -151,7 +151,7 @@ class GranuleIndex:
         span = Period(self.granules[0].time, self.granules[-1].time + np.timedelta64(1, "ns"))
         unfit = [reason for granule, reason in self._unfit.items() if granule.time in period]
         if unfit:
-            return NoDataError(asked, f"Found {span}; {_some(unfit)}", "Download them again, or give another period")
+            return NoDataError(asked, f"Found {span}; {first_of(unfit)}", "Download them again, or give another period")
         if period.end <= span.start or period.start >= span.end:
             return NoDataError(asked, f"Found {span}", "Give a period inside it")
         return NoDataError(asked, f"Found {span} with a gap there", "Give another period inside it, or fill the gap")
@@ -235,8 +235,3 @@ def _unreadable(path: Path, asked: str, error: Exception) -> Unfit:
         remedy = "Ask for NetCDF-4, or convert it with 'nccopy -k nc4'"
         return Unfit("another format", asked, "It is a NetCDF file of the classic format", remedy)
     return Unfit("unreadable", asked, f"It cannot be read: {error}", "Download the file again")
-
-
-def _some(left_out: Sequence[LeftOut]) -> str:
-    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-    return f"left out: {left_out[0].name}{more}: {left_out[0].reason}"

@@ -1,19 +1,23 @@
-"""Datasets of STAC items: code common to the sources of items."""
+"""Sources of STAC items: what they have in common."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
 
 from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period
-from vadose.sources.archive import Index
+from vadose.sources.archive import ItemIndex
 from vadose.sources.raster import Raster
 from vadose.sources.records import SceneItem
 from vadose.sources.replaced import all_replaced_at, by_replacement
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.source import (
     AVAILABLE_AT,
     REPLACED_AT,
@@ -25,48 +29,64 @@ from vadose.sources.source import (
 from vadose.sources.windows import join_windows
 from vadose.variables import Variable
 
-Parts = Callable[[SceneItem, AreaOfInterest], Iterable[xr.Dataset]]
-"""Opens the datasets of an item over an area, one for each native grid that the area touches."""
 
+@dataclass(frozen=True)
+class ItemSource(ABC):
+    """Source whose product is found as STAC items; a subclass names the product and opens one item.
 
-def open_items(
-    index: Index, area: AreaOfInterest, period: Period | None, parts: Parts, variables: tuple[Variable, ...]
-) -> tuple[xr.Dataset, ...]:
-    """Return the datasets of every item over an area in a period; windows of one scene are joined.
-
-    Args:
-        index: of the archive.
-        area, period: requested; no period for a static product.
-        parts: opens one item.
-        variables: of the source.
-
-    Raises:
-        NoDataError: there are none.
-        VadoseError: an existing file is unreadable.
+    Attributes:
+        archive: folder of the items.
+        product: name of the product, see `stac.ITEM_PRODUCTS`.
+        name: name of the source.
+        variables: variables of its datasets.
+        static: whether its items count at all times.
     """
-    datasets = join_windows(
-        validate_dataset(_dated(piece.assign_attrs(record.attrs), record, at), variables, index.source, record.id)
-        for record in index.find(area, period, replaced=True)
-        for part in parts(record, area)
-        for piece, at in by_replacement(part, record)
-    )
-    if not datasets:
-        raise index.nothing(area, period, "none of them with a pixel in the area")
-    return datasets
 
+    archive: Path | ArchiveScan
+    product: str = ""
+    name: ClassVar[str]
+    variables: ClassVar[tuple[Variable, ...]]
+    static: ClassVar[bool] = False
 
-def item_files(index: Index, area: AreaOfInterest, period: Period | None) -> tuple[SourceFile, ...]:
-    """Return the items that `open_items` reads, with the sizes of their files; the windows of a scene as one."""
-    try:
-        records = index.find(area, period, replaced=True)
-    except NoDataError:
-        return ()
-    sizes = Counter[tuple[SourceFile, str]]()
-    for record in records:
-        times = {AVAILABLE_AT: record.available_at, REPLACED_AT: all_replaced_at(record, area)}
-        file = SourceFile(record.id, 0, None if period is None else record.time, **times)
-        sizes[file, str(record.attrs.get("processed"))] += sum(size_of(Path(asset.href)) for asset in record.assets)
-    return tuple(replace(file, size=size) for (file, _), size in sizes.items())
+    @abstractmethod
+    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
+        """Open an item over an area: one dataset for each native grid that the area touches."""
+
+    @cached_property
+    def index(self) -> ItemIndex:
+        """Return the items of the archive, found at the first request."""
+        return ItemIndex.of(self.archive, self.product)
+
+    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
+        """Return the datasets of every item over an area in a period; windows of one scene are joined.
+
+        Raises:
+            NoDataError: there are none.
+            VadoseError: an existing file is unreadable.
+        """
+        asked = None if self.static else period
+        datasets = join_windows(
+            validate_dataset(_dated(piece.assign_attrs(record.attrs), record, at), self.variables, self.name, record.id)
+            for record in self.index.find(area, asked, replaced=True)
+            for part in self.open_item(record, area)
+            for piece, at in by_replacement(part, record)
+        )
+        if not datasets:
+            raise self.index.nothing(area, asked, "none of them with a pixel in the area")
+        return datasets
+
+    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
+        """Return the items that `open` reads, with the sizes of their files; the windows of a scene as one."""
+        try:
+            records = self.index.find(area, None if self.static else period, replaced=True)
+        except NoDataError:
+            return ()
+        sizes = Counter[tuple[SourceFile, str]]()
+        for record in records:
+            times = {AVAILABLE_AT: record.available_at, REPLACED_AT: all_replaced_at(record, area)}
+            file = SourceFile(record.id, 0, None if self.static else record.time, **times)
+            sizes[file, str(record.attrs.get("processed"))] += sum(size_of(Path(asset.href)) for asset in record.assets)
+        return tuple(replace(file, size=size) for (file, _), size in sizes.items())
 
 
 def _dated(part: xr.Dataset, record: SceneItem, replaced_at: np.datetime64 | None) -> xr.Dataset:

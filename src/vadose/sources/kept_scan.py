@@ -1,4 +1,4 @@
-"""The scan of an archive as it is kept: GeoParquet beside the files, one row per item or granule."""
+"""Stored scan of an archive: GeoParquet in its folder, one row per item or granule."""
 
 import contextlib
 import hashlib
@@ -22,19 +22,19 @@ from vadose.sources.left_out import Unfit
 from vadose.sources.records import Asset, SceneItem
 
 NAME = ".vadose-index.parquet"
-"""In the folder of the archive; a hidden name, which no walk enters."""
+"""File name in the archive; hidden, so that the walk ignores it."""
 FEWEST = 100
-"""Files below which a scan is not kept: they are as soon read."""
+"""Smallest number of files for which a scan is stored; fewer are read as fast."""
 _KEY, _FORMAT = b"vadose_index", 1
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells one content of a file from another.
+    """Modification time and size of a file, which identify its content.
 
     Attributes:
-        modified: time of modification, ns.
+        modified: modification time, ns.
         size: bytes.
     """
 
@@ -43,23 +43,23 @@ class Stamp:
 
     @classmethod
     def of(cls, path: Path) -> "Stamp | None":
-        """Of a file; None where it cannot be asked."""
+        """Return the stamp of a file; None if it is inaccessible."""
         try:
-            told = path.stat()
+            status = path.stat()
         except OSError:
             return None
-        return cls(told.st_mtime_ns, told.st_size)
+        return cls(status.st_mtime_ns, status.st_size)
 
 
 @dataclass(frozen=True)
 class FoundItem:
-    """A STAC item in a file, or a file that should hold some.
+    """A STAC item in a file, or an unreadable file that should contain some.
 
     Attributes:
-        source: name of the source that would read it; empty where unknown.
-        name: identifier; empty for a file that cannot be read.
-        product: of the item; empty where it is none that is read.
-        item: parsed; None where it cannot be.
+        source: name of the source that would read it; "" if unknown.
+        name: identifier; "" for an unreadable file.
+        product: product of the item; "" if it is not read.
+        item: parsed item; None if it is not read.
         reason: why it is not read.
     """
 
@@ -72,11 +72,11 @@ class FoundItem:
 
 @dataclass(frozen=True)
 class FoundGranule:
-    """A file that is a granule of a source by its name, or looks like one.
+    """A granule of a source by its file name, or a file with a similar name.
 
     Attributes:
         source: name of the source.
-        name: parsed; None where it is not read.
+        name: parsed name; None if it is not read.
         reason: why it is not read.
     """
 
@@ -87,12 +87,12 @@ class FoundGranule:
 
 @dataclass(frozen=True)
 class File:
-    """What a file is to the sources.
+    """Items and granules in a file.
 
     Attributes:
-        stamp: when it was looked at; None where it could not be asked.
-        items, granules: in it.
-        keep: whether this may be kept for the next scan.
+        stamp: at the scan; None if the file was inaccessible.
+        items, granules: contents.
+        keep: whether the entry may be stored for the next scan.
     """
 
     stamp: Stamp | None
@@ -144,7 +144,7 @@ _GEO = {
 
 
 def read(folder: Path) -> dict[str, File]:
-    """Return what was kept of an archive, by path in it; nothing where none was, or by another code, or damaged."""
+    """Return the stored scan of an archive, by path; empty if missing, damaged, or written by other code."""
     held: dict[str, File] = {}
     for path in _places(folder):
         try:
@@ -156,7 +156,7 @@ def read(folder: Path) -> dict[str, File]:
 
 
 def write(folder: Path, held: Mapping[str, File], files: Mapping[str, File]) -> None:
-    """Keep a scan: beside the archive, or in the user's cache where that cannot be written."""
+    """Store a scan in the archive, or in the user's cache if the archive is read-only."""
     kept = {place: file for place, file in files.items() if file.keep}
     if len(kept) < FEWEST or (kept.keys() == held.keys() and all(held[place] is kept[place] for place in kept)):
         return
@@ -170,7 +170,7 @@ def write(folder: Path, held: Mapping[str, File], files: Mapping[str, File]) -> 
 
 
 def _places(folder: Path) -> tuple[Path, ...]:
-    """Where the index of an archive may be: the better place first."""
+    """Return the possible paths of the index of an archive, the preferred one first."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]
     return folder / NAME, cache / "vadose" / "archives" / f"{name}.parquet"
@@ -178,7 +178,7 @@ def _places(folder: Path) -> tuple[Path, ...]:
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """Checksum of the code that reads items and names: what another code found may be otherwise."""
+    """Return the checksum of the code that reads items and names; other code may have found something else."""
     room = Path(__file__).parent
     parts = sorted([*room.glob("*.py"), room.parent / "registry.py", room.parent / "variables.py"])
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
@@ -248,7 +248,7 @@ def _of_item(found: FoundItem) -> dict[str, Any]:
 
 
 def _of_asset(asset: Asset) -> dict[str, Any]:
-    """Return what an asset states, without what it leaves as it is by default."""
+    """Return the attributes of an asset that differ from their defaults."""
     return {name: value for name, default in _DEFAULTS if (value := getattr(asset, name)) != default}
 
 
@@ -331,7 +331,7 @@ def _reason(row: Mapping[str, Any]) -> Unfit | None:
 
 
 def footprint(bbox: tuple[float, float, float, float]) -> shapely.Geometry:
-    """Box of an item on the map, in two parts across the antimeridian."""
+    """Return the box of an item, in two parts if it crosses the antimeridian."""
     west, south, east, north = bbox
     if west <= east:
         return shapely.box(west, south, east, north)

@@ -1,7 +1,7 @@
 """Unread files and items of an archive: each by name, with the reason."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vadose.errors import VadoseError
@@ -44,6 +44,12 @@ class LeftOut:
         """Leave out an item or a file with the reason of an error."""
         kind = reason.kind if isinstance(reason, Unfit) else "unreadable"
         return cls(source, name, kind, str(reason), file)
+
+
+def first_of(left_out: Sequence[LeftOut]) -> str:
+    """Return the first entry with its reason, and the number of the others."""
+    more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+    return f"left out: {left_out[0].name}{more}: {left_out[0].reason}"
 
 
 def summary(left_out: Iterable[LeftOut]) -> str:

@@ -1,4 +1,4 @@
-"""What is known of an item before any of its files is opened."""
+"""Metadata of an item, known before any of its files is opened."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,20 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Asset:
-    """One file of an item.
+    """One file of an item; None for what the item does not state.
 
     Attributes:
-        band: what it holds: the name of a variable, or "scl" (scene classification), "mask" (of radar), "land_cover",
-            or "annotation".
-        href: where it lies, in the item's words; a local path once it was found in an archive.
-        scale, offset: a physical value is `number * scale + offset`.
-        nodata: the number that means missing; None where the item does not say.
-        resolution: size of a pixel in units of the projection; None where the item does not say.
-        states_scale: whether scale and offset are the item's or its product's; else the file's own tags count.
-        units: of the physical value; None where the item does not say.
-        size: of the file, bytes; None where the item does not say.
-        checksum: multihash of the file, hexadecimal; None where the item does not say.
-        shape: rows and columns; None where the item does not say.
-        transform: from column and row to x and y, as six numbers; None where the item does not say.
+        band: name of a variable, or "scl" (scene classification), "mask" (of radar), "land_cover" or "annotation".
+        href: address as stated by the item; a local path once found in an archive.
+        scale, offset: physical value = number * scale + offset.
+        nodata: number of a missing value.
+        resolution: pixel size, units of the projection.
+        states_scale: whether scale and offset are those of the item or its product; otherwise the file's tags apply.
+        units: units of the physical values.
+        size: file size, bytes.
+        checksum: multihash of the file, hexadecimal.
+        shape: rows and columns.
+        transform: from column and row to x and y, six numbers.
     """
 
     band: str
@@ -40,11 +39,11 @@ class Asset:
 
 @dataclass(frozen=True)
 class ReplacedPart:
-    """Ground of an item on which a window of a newer processing has replaced it.
+    """Part of an item that a window of a newer processing has replaced.
 
     Attributes:
         bounds: west, south, east, north in the item's projection.
-        at: when; None where that is not known.
+        at: time of the replacement, UTC; None if unknown.
     """
 
     bounds: tuple[float, float, float, float]
@@ -53,24 +52,24 @@ class ReplacedPart:
 
 @dataclass(frozen=True)
 class SceneItem:
-    """An item of a catalogue, in the same words whichever catalogue it came from.
+    """A STAC item in the same terms for all catalogues.
 
     Attributes:
-        id, collection: as the item says; the collection is empty where it says none.
+        id, collection: as stated by the item; "" without a collection.
         product: one of the names of `stac.ITEM_PRODUCTS`, such as "sentinel-2-l2a".
-        time: of the observation, datetime64[ns], UTC.
+        time: time of the observation, datetime64[ns], UTC.
         bbox: west, south, east, north in degrees; west is greater than east across the antimeridian.
-        epsg: of the projection; None where the item does not say.
-        assets: the files that are read.
-        baseline: of the processing, as "05.10"; None for products without one.
-        platform: in lower case, empty where the item says none.
-        relative_orbit, orbit_state: None where the item does not say.
-        window: row, column, rows and columns of the scene's first file that the item is cut to; None for a whole scene.
-        scene_bbox: of the whole scene, degrees; None where the item is the scene, or does not say.
-        generated: when the product was made, catalogued: when the item was last changed; text that sorts, or None.
-        available_at: when it took the place of an older processing; None where it has that of its source.
-        replaced_at: when a newer processing took its place; None where none did.
-        replaced_parts: where windows of newer processings took the place of a part.
+        epsg: EPSG code of the projection; None if not stated.
+        assets: files that are read.
+        baseline: processing baseline, such as "05.10"; None for products without one.
+        platform: satellite, lower case; "" if not stated.
+        relative_orbit, orbit_state: None if not stated.
+        window: row, column, rows and columns of the item in the scene's first file; None for a complete scene.
+        scene_bbox: box of the complete scene, degrees; None for a complete scene, or if not stated.
+        generated, catalogued: times of processing and of the last change of the item, sortable text; None if unknown.
+        available_at: publication time of a newer processing, UTC; None for the latency of the source.
+        replaced_at: publication time of the processing that replaced it, UTC; None without one.
+        replaced_parts: parts replaced by windows of newer processings.
     """
 
     id: str
@@ -98,7 +97,7 @@ class SceneItem:
 
     @property
     def attrs(self) -> dict[str, str | int]:
-        """What is known of the observation, for the attributes of a dataset."""
+        """Return the attributes of a dataset of the item."""
         known = {
             "platform": self.platform or None,
             "relative_orbit": self.relative_orbit,

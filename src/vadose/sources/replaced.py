@@ -1,4 +1,4 @@
-"""Windows of two processings of one scene: which ground of the older one the newer takes over, pixel by pixel."""
+"""Windows of two processings of one scene: the ground on which the newer one replaces the older, pixel by pixel."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
@@ -15,11 +15,11 @@ from vadose.sources.twins import SAME_GROUND, shared
 
 _NOTHING = shapely.box(0, 0, 0, 0)
 _PART = 1e-3
-"""Part of a pixel below which ground is none."""
+"""Fraction of a pixel below which an area is empty."""
 
 
 def replaced_ground(older: SceneItem, newer: SceneItem) -> shapely.Geometry | None:
-    """Return the ground of an item, in its projection, that a newer processing of it shows too; None for all of it."""
+    """Return the ground of an item, in its projection, that a newer processing covers; None for all of it."""
     if older.window is None and newer.window is None:
         return None
     mine, theirs = _ground(older), _ground(newer)
@@ -30,31 +30,26 @@ def replaced_ground(older: SceneItem, newer: SceneItem) -> shapely.Geometry | No
 
 
 def remains(record: SceneItem, replaced: Iterable[shapely.Geometry | None]) -> bool:
-    """Whether ground of an item is left beside what newer processings show (None: all of it)."""
+    """Return whether ground of an item is not covered by newer processings (None: all of it)."""
     grounds = list(replaced)
     return all(ground is not None for ground in grounds) and _rest(record, grounds) is not None
 
 
 def all_replaced_at(record: SceneItem, area: AreaOfInterest | None = None) -> np.datetime64 | None:
-    """Return when the last part of an item was replaced, in an area if one is given; None where some never was."""
+    """Return when the last part of an item was replaced, within an area if given; None if a part never was."""
     if record.replaced_at is not None:
         return record.replaced_at
     rest = _rest(record, [shapely.box(*part.bounds) for part in record.replaced_parts])
-    if rest is None or (area is not None and _beyond(rest, area, record.epsg)):
+    extent = extent_in(area, f"EPSG:{record.epsg}") if area is not None and record.epsg else None
+    if rest is None or (extent is not None and not rest.intersects(shapely.box(*extent))):
         return max((part.at for part in record.replaced_parts if part.at is not None), default=None)
     return None
 
 
-def _beyond(ground: shapely.Geometry, area: AreaOfInterest, epsg: int | None) -> bool:
-    """Whether ground in a projection lies beyond an area."""
-    extent = extent_in(area, f"EPSG:{epsg}") if epsg else None
-    return extent is not None and not ground.intersects(shapely.box(*extent))
-
-
 def by_replacement(dataset: xr.Dataset, record: SceneItem) -> Iterator[tuple[xr.Dataset, np.datetime64 | None]]:
-    """Yield the parts of an item's dataset, NaN outside each, with the time when each was replaced; None for never.
+    """Yield the parts of an item's dataset, NaN outside each, with their replacement times; None for never.
 
-    Ground replaced at an unknown time is left out.
+    Parts replaced at an unknown time are left out.
     """
     if not record.replaced_parts:
         yield dataset, record.replaced_at
@@ -62,7 +57,9 @@ def by_replacement(dataset: xr.Dataset, record: SceneItem) -> Iterator[tuple[xr.
     left = xr.DataArray(np.ones((dataset.sizes["y"], dataset.sizes["x"]), bool), dataset[["y", "x"]].coords, ("y", "x"))
     for at in sorted({part.at for part in record.replaced_parts}, key=lambda at: (at is not None, at)):
         boxes = [part.bounds for part in record.replaced_parts if part.at == at]
-        inside = left & _within(dataset, boxes)
+        x, y = dataset["x"], dataset["y"]
+        covered = [(y > south) & (y < north) & (x > west) & (x < east) for west, south, east, north in boxes]
+        inside = left & reduce(or_, covered)
         if at is not None and inside.any():
             yield dataset.where(inside), at
         left = left & ~inside
@@ -70,21 +67,15 @@ def by_replacement(dataset: xr.Dataset, record: SceneItem) -> Iterator[tuple[xr.
         yield dataset.where(left), record.replaced_at
 
 
-def _within(dataset: xr.Dataset, boxes: Sequence[tuple[float, float, float, float]]) -> xr.DataArray:
-    x, y = dataset["x"], dataset["y"]
-    inside = [(y > south) & (y < north) & (x > west) & (x < east) for west, south, east, north in boxes]
-    return reduce(or_, inside)
-
-
 def _rest(record: SceneItem, replaced: Sequence[shapely.Geometry]) -> shapely.Geometry | None:
-    """Return the ground of an item without that which was replaced; None where nothing is left."""
+    """Return the ground of an item that was not replaced; None if nothing remains."""
     mine = _ground(record)
     left = _NOTHING if mine is None else mine.difference(shapely.union_all(replaced))
     return None if mine is not None and left.area < _least(record) else left
 
 
 def _ground(record: SceneItem) -> shapely.Geometry | None:
-    """Return the rectangle that all files of an item show, in its projection; None where the item does not say it."""
+    """Return the rectangle that all files of an item cover, in its projection; None if the item does not state it."""
     boxes = [box for asset in record.assets if (box := _box(asset))]
     return shapely.intersection_all(boxes) if boxes else None
 
@@ -98,6 +89,6 @@ def _box(asset: Asset) -> shapely.Geometry | None:
 
 
 def _least(record: SceneItem) -> float:
-    """Area of a part of a pixel."""
+    """Return the area below which ground is empty, in units of the projection squared."""
     sizes = [asset.transform for asset in record.assets if asset.transform and _box(asset)]
     return _PART * min(abs(size[0] * size[4]) for size in sizes)

@@ -24,8 +24,8 @@ _SETTLED_NS = 2 * 10**9
 
 
 @dataclass(frozen=True, eq=False)
-class Archive:
-    """A folder of products, scanned at the first request; sources that are opened in one `Archive` share the scan.
+class ArchiveScan:
+    """A folder of products, scanned at the first request; sources that are opened in one `ArchiveScan` share the scan.
 
     Attributes:
         folder: absolute.
@@ -34,13 +34,13 @@ class Archive:
     folder: Path
 
     @classmethod
-    def of(cls, archive: "StrPath | Archive") -> "Archive":
+    def of(cls, archive: "StrPath | ArchiveScan") -> "ArchiveScan":
         """Return an archive, or the one in a folder.
 
         Raises:
             VadoseError: the folder is missing.
         """
-        if isinstance(archive, Archive):
+        if isinstance(archive, ArchiveScan):
             return archive
         folder = Path(os.path.abspath(archive))  # noqa: PTH100 (keeps links, unlike resolve)
         if not folder.is_dir():

@@ -18,26 +18,16 @@ from numpy.typing import NDArray
 
 from vadose.grid import AreaOfInterest, Period, nanoseconds
 from vadose.registry import ItemProduct, SourceSpec
-from vadose.sources.archive import Index
+from vadose.sources.archive import ItemIndex
 from vadose.sources.incidence import IncidenceModel, tie_points
-from vadose.sources.items import item_files, open_items, open_rasters, units_of
+from vadose.sources.items import ItemSource, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Grid, Raster, by_grid
 from vadose.sources.records import SceneItem
-from vadose.sources.scan import Archive
-from vadose.sources.source import SourceFile
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.stac import SENTINEL1_OPERA, SENTINEL1_RTC
 from vadose.sources.window import Window
-from vadose.variables import (
-    GAMMA0,
-    GAMMA0_OPERA,
-    GAMMA0_RTC,
-    INCIDENCE_ANGLE,
-    SIGMA0,
-    VH,
-    VV,
-    Variable,
-)
+from vadose.variables import GAMMA0, GAMMA0_OPERA, GAMMA0_RTC, INCIDENCE_ANGLE, SIGMA0, VH, VV, Variable
 
 BANDS = (VV.name, VH.name, INCIDENCE_ANGLE.name)
 """Possible rasters of an item."""
@@ -48,8 +38,8 @@ _OVERFLIGHT = np.timedelta64(60, "s")
 
 
 @dataclass(frozen=True)
-class Sentinel1:
-    """The Sentinel-1 RTC items in an archive, found at the first request.
+class Sentinel1(ItemSource):
+    """Backscatter gamma0, linear power, and the incidence angle, degrees, one dataset per pass, (time, y, x).
 
     One product of an archive is read: OPERA RTC-S1 if the archive has no items of the other and they allow it
     (`stac.ALLOWED`). Layover and shadow of OPERA are missing, and the bursts of one overflight are one pass.
@@ -61,16 +51,16 @@ class Sentinel1:
         archive: folder of the items.
     """
 
-    archive: Path | Archive
+    product: str = SENTINEL1_RTC
     name: ClassVar[str] = "sentinel1"
     variables: ClassVar[tuple[Variable, ...]] = (VV, VH, INCIDENCE_ANGLE)
 
     @cached_property
-    def index(self) -> Index:
-        """Return the items of the archive."""
-        archive = Archive.of(self.archive)
-        usual = Index.of(archive, SENTINEL1_RTC)
-        opera = Index.of(archive, SENTINEL1_OPERA)
+    def index(self) -> ItemIndex:
+        """Return the items of the product that is read."""
+        archive = ArchiveScan.of(self.archive)
+        usual = ItemIndex.of(archive, self.product)
+        opera = ItemIndex.of(archive, SENTINEL1_OPERA)
         return opera if opera.records and not usual.records else usual
 
     @property
@@ -82,18 +72,21 @@ class Sentinel1:
     def _is_opera(self) -> bool:
         return self.index.product == SENTINEL1_OPERA
 
-    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """Return the passes over an area in a period: vv and vh in linear power, incidence_angle in degrees.
-
-        Raises:
-            NoDataError: there are none.
-            VadoseError: an existing file is unreadable.
-        """
-        return open_items(self.index, area, period, _parts, self.variables)
-
-    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
-        """Return the items that `open` reads."""
-        return item_files(self.index, area, period)
+    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
+        """Open the bands of an item."""
+        rasters = open_rasters(record, BANDS)
+        mask = open_rasters(record, (MASK,)).get(MASK)
+        annotation = None if INCIDENCE_ANGLE.name in rasters else record.asset("annotation")
+        for grid, bands in by_grid(rasters).items():
+            window = grid.window(area)
+            if window is None:
+                continue
+            layers: dict[str, da.Array] = {}
+            for name, raster in bands.items():
+                layers |= lazy(partial(_positive, raster, mask), (name,), window)
+            if annotation:
+                layers |= lazy(partial(_angle, Path(annotation.href), grid), (INCIDENCE_ANGLE.name,), window)
+            yield dataset(layers, units_of(self.variables), grid, window, record.time)
 
     def passes(self, area: AreaOfInterest, period: Period) -> NDArray[np.datetime64]:
         """Return the times of `open`, each once, in order; many times faster, as only headers are read.
@@ -112,22 +105,6 @@ class Sentinel1:
 def _touches(record: SceneItem, area: AreaOfInterest) -> bool:
     """Return whether a raster of an item has a pixel in an area; mostly the first one suffices."""
     return any(raster.grid.window(area) for band in BANDS for raster in open_rasters(record, (band,)).values())
-
-
-def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
-    rasters = open_rasters(record, BANDS)
-    mask = open_rasters(record, (MASK,)).get(MASK)
-    annotation = None if INCIDENCE_ANGLE.name in rasters else record.asset("annotation")
-    for grid, bands in by_grid(rasters).items():
-        window = grid.window(area)
-        if window is None:
-            continue
-        layers: dict[str, da.Array] = {}
-        for name, raster in bands.items():
-            layers |= lazy(partial(_positive, raster, mask), (name,), window)
-        if annotation:
-            layers |= lazy(partial(_angle, Path(annotation.href), grid), (INCIDENCE_ANGLE.name,), window)
-        yield dataset(layers, units_of(Sentinel1.variables), grid, window, record.time)
 
 
 def _positive(raster: Raster, mask: Raster | None, window: Window) -> Floats:

@@ -3,23 +3,19 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import xarray as xr
 
-from vadose.grid import AreaOfInterest, Period
+from vadose.grid import AreaOfInterest
 from vadose.registry import ItemProduct, QualityFlag, SourceSpec
-from vadose.sources.archive import Index
 from vadose.sources.assets import CLASSES, REFLECTANCES
-from vadose.sources.items import item_files, open_items, open_rasters, units_of
+from vadose.sources.items import ItemSource, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Raster, by_grid
 from vadose.sources.records import SceneItem
-from vadose.sources.scan import Archive
-from vadose.sources.source import SourceFile
 from vadose.sources.stac import SENTINEL2_L1C, SENTINEL2_L2A
 from vadose.sources.window import Window
 from vadose.variables import BANDS, Variable
@@ -33,8 +29,10 @@ Left out: no data (0), saturated or defective (1), cloud shadow (3), clouds (8, 
 
 
 @dataclass(frozen=True)
-class Sentinel2:
-    """The Sentinel-2 items in an archive, found at the first request.
+class Sentinel2(ItemSource):
+    """Reflectance, one dataset for each resolution of each item, (time, y, x).
+
+    A pixel that was not observed in one of the bands of its dataset is NaN in all of them.
 
     Attributes:
         archive: folder of the items.
@@ -42,41 +40,19 @@ class Sentinel2:
             without a scene classification and therefore with clouds.
     """
 
-    archive: Path | Archive
     product: str = SENTINEL2_L2A
     name: ClassVar[str] = "sentinel2"
     variables: ClassVar[tuple[Variable, ...]] = BANDS
 
-    @cached_property
-    def index(self) -> Index:
-        """Return the items of the archive."""
-        return Index.of(self.archive, self.product)
-
-    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """Return the scenes over an area in a period, one dataset for each resolution of each item.
-
-        A pixel that was not observed in one of the bands of its dataset is NaN in all of them.
-
-        Raises:
-            NoDataError: there are none.
-            VadoseError: an existing file is unreadable.
-        """
-        return open_items(self.index, area, period, _parts, self.variables)
-
-    def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
-        """Return the items that `open` reads."""
-        return item_files(self.index, area, period)
-
-
-def _parts(record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
-    rasters = open_rasters(record, (band.name for band in BANDS), NODATA, SATURATED)
-    classes = open_rasters(record, ("scl",)).get("scl")
-    for grid, bands in by_grid(rasters).items():
-        window = grid.window(area)
-        if window is None:
-            continue
-        layers = lazy(partial(_seen, tuple(bands.values()), classes), tuple(bands), window)
-        yield dataset(layers, units_of(BANDS), grid, window, record.time)
+    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
+        """Open the bands of an item."""
+        rasters = open_rasters(record, (band.name for band in BANDS), NODATA, SATURATED)
+        classes = open_rasters(record, ("scl",)).get("scl")
+        for grid, bands in by_grid(rasters).items():
+            window = grid.window(area)
+            if window:
+                layers = lazy(partial(_seen, tuple(bands.values()), classes), tuple(bands), window)
+                yield dataset(layers, units_of(BANDS), grid, window, record.time)
 
 
 def _seen(bands: tuple[Raster, ...], classes: Raster | None, window: Window) -> Floats:

@@ -19,7 +19,7 @@ from vadose.registry import GranuleName, GranuleNaming, Mask, QualityFlag, Sourc
 from vadose.sources.granule_names import instant, is_data
 from vadose.sources.granules import Granule, GranuleIndex, Layer, cached_blocks, item_names, stacked
 from vadose.sources.left_out import Unfit
-from vadose.sources.scan import Archive
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.smap_granule import DAY, LATENCY_DAYS, PRODUCTS, READ, SPILL, SURFACE, Product, placement, read
 from vadose.sources.source import ITEMS, SourceFile, size_of, validate_dataset
 from vadose.sources.window import GlobalGrid, Window
@@ -52,7 +52,7 @@ class Smap:
         reads: soil moisture; or whether the ground was flagged as frozen or under snow, of any quality.
     """
 
-    archive: Path | Archive
+    archive: Path | ArchiveScan
     quality: Literal["recommended", "retrieved"] = "recommended"
     grid: Literal["auto", "9km", "36km"] = "auto"
     reads: Variable = SMAP
@@ -241,7 +241,7 @@ class _SmapReader:
         return cached_blocks(self.grid, self.window, _BLOCK, partial(_kept, *key), partial(_last, *key))
 
 
-def smap_surface(archive: Path | Archive) -> Smap:
+def smap_surface(archive: Path | ArchiveScan) -> Smap:
     """Frozen ground and snow in SMAP's surface flags, a source."""
     return Smap(archive, reads=FROZEN)
 

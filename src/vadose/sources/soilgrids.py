@@ -20,18 +20,11 @@ from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.plausibility import sampled
 from vadose.sources.raster import Floats, Raster, by_grid, extent_in
 from vadose.sources.records import Asset
-from vadose.sources.scan import Archive
+from vadose.sources.scan import ArchiveScan
 from vadose.sources.soil_units import ENOUGH, density_factor, texture_factor
 from vadose.sources.source import SourceFile, size_of, validate_dataset
 from vadose.sources.windows import join_windows
-from vadose.variables import (
-    BULK_DENSITY,
-    CLAY,
-    ORGANIC_CARBON,
-    SAND,
-    SILT,
-    Variable,
-)
+from vadose.variables import BULK_DENSITY, CLAY, ORGANIC_CARBON, SAND, SILT, Variable
 
 FOLDER = "soilgrids"
 NODATA = -32768.0
@@ -39,25 +32,25 @@ MAPS = {SAND.name: "sand", SILT.name: "silt", CLAY.name: "clay", BULK_DENSITY.na
 """Name of each map."""
 TEXTURE = (SAND.name, SILT.name, CLAY.name)
 USUAL = dict.fromkeys(TEXTURE, 1e-3) | {BULK_DENSITY.name: 10.0}
-"""What SoilGrids' own numbers are multiplied with: g kg-1 to kg kg-1, cg cm-3 to kg m-3."""
+"""Factors of SoilGrids' own numbers: g kg-1 to kg kg-1, cg cm-3 to kg m-3."""
 
 
 @dataclass(frozen=True)
 class SoilGrids:
-    """The maps in the folder `soilgrids` of an archive, named as by ISRIC: `sand_0-5cm_mean.tif` and so on.
+    """Maps in the folder `soilgrids` of an archive, with ISRIC's names: `sand_0-5cm_mean.tif` and so on.
 
-    Folders in it may hold windows of the maps, under the same names: those over an area are read, as one map where they
-    are on one grid.
+    Its subfolders may contain windows of the maps under the same names; those over an area are read, joined if they are
+    on one grid.
 
-    Missing is -32768. In a copy that names no number for missing, 0 means it too. Copies in other units (per cent,
-    fractions, g cm-3, files with scale tags) are known by their numbers, see `soil_units`.
+    -32768 is missing, and 0 in a copy that states no nodata value. Copies in other units (per cent, fractions, g cm-3,
+    files with scale tags) are recognised by their numbers, see `soil_units`.
 
     Attributes:
-        archive: the folder that holds `soilgrids`.
-        depth: the layer, in the words of the files' names.
+        archive: folder with a subfolder `soilgrids`.
+        depth: layer, as in the names of the files.
     """
 
-    archive: Path | Archive
+    archive: Path | ArchiveScan
     depth: str = "0-5cm"
     name: ClassVar[str] = "soilgrids"
     variables: ClassVar[tuple[Variable, ...]] = (SAND, SILT, CLAY, BULK_DENSITY)
@@ -68,8 +61,8 @@ class SoilGrids:
         Dimensions are (y, x); sand, silt and clay are in kg kg-1, bulk_density is in kg m-3.
 
         Raises:
-            NoDataError: no map is there, or none covers the area.
-            VadoseError: a file is there and cannot be read.
+            NoDataError: no map exists, or none covers the area.
+            VadoseError: an existing file is unreadable.
         """
         item = f"soilgrids_{self.depth}"
         datasets = join_windows(
@@ -78,7 +71,8 @@ class SoilGrids:
             for part in _parts(self._scaled(maps, area), area)
         )
         if not datasets and not self.paths:
-            raise self._nothing(area, f"{self.folder} holds {self._held()}")
+            others = ", ".join(sorted(path.name for path in self.folder.glob("*.tif")))
+            raise self._nothing(area, f"{self.folder} holds {others or 'no map'}")
         if not datasets:
             unfit = "".join(f"; left out: {entry.reason}" for entry in self.left_out)
             raise self._nothing(area, f"The maps {', '.join(self.paths)} have no pixel there{unfit}")
@@ -117,13 +111,13 @@ class SoilGrids:
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
-        """Maps whose units could not be known when they were asked for, and windows that cannot be read."""
+        """Return the requested maps of unknown units, and unreadable windows."""
         return tuple(sorted(self._unfit))
 
     @property
     def folder(self) -> Path:
-        """Folder of the maps."""
-        return (self.archive.folder if isinstance(self.archive, Archive) else self.archive) / FOLDER
+        """Return the folder of the maps."""
+        return (self.archive.folder if isinstance(self.archive, ArchiveScan) else self.archive) / FOLDER
 
     @cached_property
     def _unfit(self) -> set[LeftOut]:
@@ -131,14 +125,14 @@ class SoilGrids:
 
     @property
     def paths(self) -> dict[str, tuple[Path, ...]]:
-        """Map files of the archive, by variable: one in the folder of the maps, others in folders of windows."""
+        """Return the files, by variable: the map in the folder of the maps, then its windows in subfolders."""
         folders = (self._maps_in(self.folder), *self._below)
         held = {band: tuple(maps[band] for maps in folders if band in maps) for band in MAPS}
         return {band: paths for band, paths in held.items() if paths}
 
     @cached_property
     def _below(self) -> tuple[dict[str, Path], ...]:
-        """Map files in each folder of windows, by variable."""
+        """Return the files in each subfolder, by variable."""
         below = sorted(path for path in self.folder.iterdir() if path.is_dir()) if self.folder.is_dir() else ()
         return tuple(self._maps_in(folder) for folder in below)
 
@@ -147,13 +141,13 @@ class SoilGrids:
         return {band: path for band, path in paths.items() if path.is_file()}
 
     def _maps(self, area: AreaOfInterest) -> Iterator[dict[str, Raster]]:
-        """Yield the maps in the folder of the maps, then the windows over an area, by folder and variable."""
+        """Yield the maps by variable, then those of each subfolder with a window over an area."""
         whole = {band: _raster(band, path) for band, path in self._maps_in(self.folder).items()}
         yield from (whole, *self._windows.over(area))
 
     @cached_property
     def _windows(self) -> "_Windows":
-        """The maps in the folders of windows, their headers read once."""
+        """Return the maps of the subfolders; their headers are read once."""
         held: list[dict[str, Raster]] = []
         for paths in self._below:
             maps: dict[str, Raster] = {}
@@ -169,7 +163,7 @@ class SoilGrids:
         return f"{FOLDER}/{path.relative_to(self.folder).as_posix()}"
 
     def _scaled(self, rasters: Mapping[str, Raster], area: AreaOfInterest) -> dict[str, Raster]:
-        """Return the maps that are fit, in kg kg-1 and kg m-3."""
+        """Return the valid maps, in kg kg-1 and kg m-3."""
         scaled: dict[str, Raster] = {}
         for bands in (tuple(band for band in TEXTURE if band in rasters), (BULK_DENSITY.name,)):
             group = {band: rasters[band] for band in bands if band in rasters}
@@ -187,9 +181,6 @@ class SoilGrids:
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}_{self.depth}_mean.tif"
 
-    def _held(self) -> str:
-        return ", ".join(sorted(path.name for path in (self.folder).glob("*.tif"))) or "no map"
-
     def _nothing(self, area: AreaOfInterest, found: str) -> NoDataError:
         wanted = ", ".join(self._path(name).name for name in MAPS.values())
         return NoDataError(
@@ -201,17 +192,17 @@ class SoilGrids:
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """Windows of maps, found by place.
+    """Spatial index of the windows of maps.
 
     Attributes:
-        maps: by variable, of each folder.
+        maps: maps of each subfolder, by variable.
     """
 
     maps: tuple[dict[str, Raster], ...]
 
     @cached_property
     def _trees(self) -> dict[str, tuple[shapely.STRtree, list[int]]]:
-        """Rectangles of the windows in each projection, and the folder of each."""
+        """Return the rectangles of the windows in each projection, each with the number of its subfolder."""
         boxes: dict[str, list[tuple[shapely.Geometry, int]]] = {}
         for number, maps in enumerate(self.maps):
             for grid in {raster.grid for raster in maps.values()}:
@@ -219,7 +210,7 @@ class _Windows:
         return {crs: (shapely.STRtree([box for box, _ in held]), [n for _, n in held]) for crs, held in boxes.items()}
 
     def over(self, area: AreaOfInterest) -> tuple[dict[str, Raster], ...]:
-        """Return the maps of the folders with a window that touches an area."""
+        """Return the maps of the subfolders with a window that touches an area."""
         found: set[int] = set()
         for crs, (tree, numbers) in self._trees.items():
             extent = extent_in(area, crs)
@@ -234,10 +225,10 @@ def _raster(band: str, path: Path) -> Raster:
 
 
 def _factor(group: Mapping[str, Raster], area: AreaOfInterest) -> float | None:
-    """Return what maps of one kind are multiplied with; None where too little of them is there to judge by.
+    """Return the unit factor of the maps of one kind; None with too few pixels to determine it.
 
     Raises:
-        Unfit: it cannot be known.
+        Unfit: the units are unknown.
     """
     paths = ", ".join(str(raster.path) for raster in group.values())
     stamps = tuple(raster.path.stat().st_mtime_ns for raster in group.values())
@@ -266,7 +257,7 @@ def _judged(
 
 
 def _numbers(raster: Raster, area: AreaOfInterest | None) -> Floats:
-    """Numbers of a map: a sample of all of it, or those over an area."""
+    """Return the numbers of a map: a sample of all of it, or those over an area."""
     if area is None:
         return sampled(raster)[0]
     window = raster.grid.window(area)

@@ -1,4 +1,4 @@
-"""From the item of a STAC catalogue, each with its own words, to one frozen record."""
+"""Reading of STAC items, in the dialects of several catalogues, as `SceneItem`."""
 
 import math
 import re
@@ -25,13 +25,13 @@ SENTINEL1_OPERA = "sentinel-1-opera-rtc"
 DEM, WORLDCOVER = "dem", "esa-worldcover"
 
 WINDOW = "vadose:window"
-"""Property of an item that is a window of a scene: row, column, rows and columns in its first file. Several items
-of one id may differ in it; each has the box, the files and the grids of its own pixels."""
+"""Property of an item that is a window of a scene: row, column, rows and columns in its first file. Items of one id
+may differ in it; the box, files and grids of each are those of its own pixels."""
 SCENE_BBOX = "vadose:scene_bbox"
-"""Property of a window: west, south, east, north of its whole scene. Two processings that catalogues give ids of
-their own are known as one scene by it."""
+"""Property of a window: west, south, east, north of its complete scene. It identifies two processings with different
+ids as one scene."""
 ALLOWED = "vadose:allowed"
-"""Property of an item of a product that is read on request: true where it may be."""
+"""Property that permits reading an item of a product that is read on request only: true."""
 
 ITEM_PRODUCTS: Mapping[str, ItemProduct] = View(
     lambda specs: {product.name: product for spec in specs for product in spec.items}
@@ -42,7 +42,7 @@ SOURCE_OF: Mapping[str, str] = View(lambda specs: {product.name: spec.name for s
 COLLECTIONS: Mapping[str, str] = View(
     lambda specs: {name: product.name for spec in specs for product in spec.items for name in product.collections}
 )
-"""Product of each collection that is read; a Sentinel-2 item of any other one is known by its type or its name."""
+"""Product of each collection; a Sentinel-2 item of another collection is recognised by its type or its name."""
 _LONGEST_OBSERVATION = np.timedelta64(1, "D")
 NOT_READ, INVALID, NOT_ALLOWED = "collection is not read", "not a valid STAC item", "read on request alone"
 
@@ -51,7 +51,7 @@ def parse(item: Mapping[str, Any]) -> SceneItem:
     """Read a STAC item, as decoded from JSON.
 
     Raises:
-        Unfit: its collection is none of those that are read, it lacks what a record needs, or it contradicts itself.
+        Unfit: its collection is not read, required metadata are missing, or it contradicts itself.
     """
     try:
         return _record(item, product_of(item))
@@ -69,10 +69,10 @@ def parse(item: Mapping[str, Any]) -> SceneItem:
 
 
 def product_of(item: Mapping[str, Any]) -> str:
-    """Product of a STAC item: one of the values of `COLLECTIONS`.
+    """Return the product of a STAC item, one of the values of `COLLECTIONS`.
 
     Raises:
-        Unfit: it is none that is read; the message says why.
+        Unfit: its product is not read.
     """
     product = COLLECTIONS.get(str(item.get("collection")))
     if product:
@@ -87,10 +87,10 @@ def product_of(item: Mapping[str, Any]) -> str:
 
 
 def require_allowed(item: Mapping[str, Any], product: str) -> None:
-    """Refuse an item of a product that is read on request, unless it may be.
+    """Verify that an item of a product that is read on request only permits it.
 
     Raises:
-        Unfit: it may not.
+        Unfit: it does not.
     """
     if ITEM_PRODUCTS[product].on_request and _properties(item).get(ALLOWED) is not True:
         raise Unfit(
@@ -102,9 +102,7 @@ def require_allowed(item: Mapping[str, Any], product: str) -> None:
 
 
 def source_of_item(item: Mapping[str, Any]) -> str:
-    """Return the source that an item is of, read or not, by the words of its collection and name; empty where none
-    shows.
-    """
+    """Return the source of an item, read or not, by its collection and name; "" if unknown."""
     product = COLLECTIONS.get(str(item.get("collection")))
     if product:
         return SOURCE_OF[product]
@@ -214,9 +212,7 @@ def _asset(
 
 
 def _with_shape(asset: Asset, fields: Mapping[str, Any]) -> Asset:
-    """Return an asset with what `proj:shape` and `proj:transform` say of its grid, where they say it and it is not
-    known.
-    """
+    """Return an asset with its grid from `proj:shape` and `proj:transform`, where stated and not yet known."""
     shape, transform = fields.get("proj:shape"), fields.get("proj:transform")
     if asset.shape is None and isinstance(shape, list | tuple) and len(shape) == 2:
         asset = replace(asset, shape=(int(shape[0]), int(shape[1])))
@@ -265,10 +261,10 @@ def _text(value: Any) -> str:
 
 
 def _time(properties: Mapping[str, Any], product: str) -> np.datetime64:
-    """When an item was observed: its `datetime`, else its `start_datetime`; a static product may have none.
+    """Return the time of an item: its `datetime`, else its `start_datetime`; a static product may have none.
 
     Raises:
-        ValueError: there is none, or it spans more than a day: a composite is no observation.
+        ValueError: there is none, or the item spans more than a day: a composite is not an observation.
     """
     texts = [properties.get(key) for key in ("datetime", "start_datetime", "end_datetime")]
     stated, start, end = (_moment(text) if text else None for text in texts)
@@ -290,9 +286,9 @@ def _moment(text: Any) -> np.datetime64:
 
 
 def _bbox(item: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    """West, south, east, north: of `bbox`, of two or three dimensions, else of the geometry.
+    """Return west, south, east, north: of `bbox`, with two or three dimensions, else of the geometry.
 
-    Longitudes of 0 to 360 degrees are brought to -180 to 180; half a pixel beyond the map's edge is cut off.
+    Longitudes of 0 to 360 degrees are converted to -180 to 180; half a pixel beyond a pole or 180 degrees is clipped.
     """
     stated = item.get("bbox")
     bbox = [float(number) for number in stated] if stated else _bounds(item.get("geometry"))
@@ -306,7 +302,7 @@ def _bbox(item: Mapping[str, Any]) -> tuple[float, float, float, float]:
 
 
 def _unwrapped(west: float, east: float) -> tuple[float, float]:
-    """Longitudes of 0 to 360 degrees as -180 to 180; west is greater than east across the antimeridian."""
+    """Convert longitudes of 0 to 360 degrees to -180 to 180; west is greater than east across the antimeridian."""
     if east - west >= 360:
         return -180.0, 180.0
     return tuple(angle - 360 if angle > 180 else angle for angle in (west, east))  # type: ignore[return-value]
@@ -325,7 +321,7 @@ def _bounds(geometry: Any) -> list[float]:
 
 
 def _epsg(properties: Mapping[str, Any], assets: Mapping[str, Any]) -> int | None:
-    """EPSG code of the horizontal projection; None where no field has a readable one: the raster's then counts."""
+    """Return the EPSG code of the horizontal projection; None if no field states one: the raster's then applies."""
     names = ("proj:epsg", "eo:epsg", "proj:code", "proj:wkt2", "proj:projjson")
     stated = (
         fields.get(name) for fields in (properties, *assets.values()) for name in names if isinstance(fields, Mapping)
@@ -334,7 +330,7 @@ def _epsg(properties: Mapping[str, Any], assets: Mapping[str, Any]) -> int | Non
 
 
 def _orbit_in(texts: tuple[str, ...]) -> int | None:
-    """Relative orbit in the name of a Sentinel-2 product (_R051_) or of one of OPERA (_T083-)."""
+    """Return the relative orbit in the name of a Sentinel-2 product (_R051_) or an OPERA product (_T083-)."""
     found = (re.search(r"(?:_R|_RTC-S1_T)(\d{3})[_-]", text) for text in texts)
     return next((int(match[1]) for match in found if match), None)
 

@@ -1,4 +1,4 @@
-"""Two processings of one observation: which items are twins, and which of them is newer."""
+"""Two processings of one observation (twins), and which of them is newer."""
 
 import re
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from vadose.grid import later, nanosecond
 from vadose.sources.records import SceneItem
 
 APART = np.timedelta64(20, "m")
-"""The same ground is not seen twice by one satellite within it, while catalogues time one scene differently: by the
-start of the data take, or by the tile."""
+"""Largest time between twins. One satellite does not observe the same ground twice within it, but catalogues state
+different times for one scene: the start of the data take, or the time of the tile."""
 SAME_GROUND = 0.9
-"""Least part of two boxes that they share. Neighbouring tiles share a fifth at most; two data strips of one tile, which
-complete each other, share less."""
+"""Smallest common fraction of the boxes of twins. Neighbouring tiles share a fifth at most; two data strips of one
+tile, which complete each other, share less."""
 
 _GENERATED = (
     "s2:generation_time",
@@ -28,13 +28,13 @@ _GENERATED = (
 _STAMP = re.compile(r"(?<!\d)\d{8}T\d{6}(?!\d)")
 _SORTED = "%Y-%m-%dT%H:%M:%S.%f"
 _TEST_BASELINE = "99.99"
-"""Of products that a user made with Sen2Cor: it orders nothing."""
+"""Baseline of products that a user made with Sen2Cor; it has no order."""
 
 
 def are_twins(one: SceneItem, other: SceneItem) -> bool:
-    """Whether two items show one observation: same product, satellite, orbit, ground, and times 20 minutes apart.
+    """Return whether two items are of one observation: same product, satellite, orbit, ground, and within 20 minutes.
 
-    Windows do where they overlap and are of one scene: by their id, or by the boxes of their scenes.
+    Windows are if they overlap and belong to one scene: by their id, or by the boxes of their scenes.
     """
     known = ((one.platform, other.platform), (one.relative_orbit, other.relative_orbit))
     return (
@@ -46,11 +46,12 @@ def are_twins(one: SceneItem, other: SceneItem) -> bool:
 
 
 def newer(one: SceneItem, other: SceneItem) -> SceneItem | None:
-    """Return the later processing of two: by baseline, else time of generation, else of the catalogue; None where
+    """Return the later of two processings: by baseline, else by time of generation, else of the catalogue; None if
     unknown.
     """
+    baselines = (None if item.baseline == _TEST_BASELINE else item.baseline for item in (one, other))
     marks = (
-        (_ordering(one.baseline), _ordering(other.baseline)),
+        tuple(baselines),
         (one.generated, other.generated),
         (one.catalogued, other.catalogued),
     )
@@ -61,11 +62,11 @@ def newer(one: SceneItem, other: SceneItem) -> SceneItem | None:
 
 
 def published_at(record: SceneItem, latency_days: float) -> np.datetime64 | None:
-    """When a processing could be had: once it was made, and no sooner than a first one; None where that is not known.
+    """Return the publication time of a processing: its generation, but not before the first one; None if unknown.
 
     Args:
-        record: of the item.
-        latency_days: from an observation until its first product can be had.
+        record: item.
+        latency_days: from an observation to the publication of its first product, days.
     """
     if record.generated is None:
         return None
@@ -77,7 +78,7 @@ def published_at(record: SceneItem, latency_days: float) -> np.datetime64 | None
 
 
 def generated(name: str, names: list[str], properties: Mapping[str, Any]) -> str | None:
-    """When a product was made, UTC: from its properties, else the last of several times in its name."""
+    """Return when a product was generated, UTC: by its properties, else the last of several times in its name."""
     for key in _GENERATED:
         if properties.get(key):
             return _utc(properties[key])
@@ -89,21 +90,17 @@ def generated(name: str, names: list[str], properties: Mapping[str, Any]) -> str
 
 
 def catalogued(properties: Mapping[str, Any]) -> str | None:
-    """When an item was last changed in its catalogue, UTC."""
+    """Return when an item was last changed in its catalogue, UTC."""
     return next((_utc(properties[key]) for key in ("updated", "created", "published") if properties.get(key)), None)
 
 
 def _utc(text: Any) -> str | None:
-    """Return a time as text that sorts; None where it is none."""
+    """Return a time as sortable text; None if invalid."""
     try:
         stamp = pd.Timestamp(str(text))
         return None if pd.isna(stamp) else (stamp.tz_convert("UTC") if stamp.tzinfo else stamp).strftime(_SORTED)
     except (ValueError, OverflowError, NotImplementedError):  # pandas: years that Python's calendar lacks
         return None
-
-
-def _ordering(baseline: str | None) -> str | None:
-    return None if baseline == _TEST_BASELINE else baseline
 
 
 def _same_ground(one: SceneItem, other: SceneItem) -> bool:
@@ -116,7 +113,7 @@ def _same_ground(one: SceneItem, other: SceneItem) -> bool:
 
 
 def shared(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
-    """Area that two boxes share, as part of that which either covers; boxes across 180 degrees count as unrolled."""
+    """Return the ratio of intersection to union of two boxes; boxes across 180 degrees are unrolled."""
     (west, south, east, north), (left, bottom, right, top) = unrolled(one), unrolled(other)
     width, height = min(east, right) - max(west, left), min(north, top) - max(south, bottom)
     if width <= 0 or height <= 0:

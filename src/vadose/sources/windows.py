@@ -1,4 +1,4 @@
-"""Windows of one scene: as read from the archive they are one, so that no pixel counts twice and no seam shows."""
+"""Joining of the windows of one scene, so that no pixel counts twice and there is no seam."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from functools import reduce
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
 
 _PHASE = 100
-"""Parts of a pixel in which two grids are told apart."""
+"""Fractions of a pixel by which two grids are distinguished."""
 
 
 def join_windows(datasets: Iterable[xr.Dataset]) -> tuple[xr.Dataset, ...]:
-    """Join the datasets of one item, processing and time that lie on one grid of pixels; the others stay as they are.
+    """Join the datasets of one item, processing and time on one pixel grid; the others remain unchanged.
 
     Args:
-        datasets: that conform, see `validate_dataset`.
+        datasets: valid ones, see `validate_dataset`.
     """
     groups: dict[Hashable, list[xr.Dataset]] = {}
     for number, dataset in enumerate(datasets):
@@ -26,7 +26,7 @@ def join_windows(datasets: Iterable[xr.Dataset]) -> tuple[xr.Dataset, ...]:
 
 
 def _identity(dataset: xr.Dataset) -> Hashable:
-    """Return what the windows of one scene share; None of a dataset too small to know its grid."""
+    """Return the key that the windows of one scene share; None if a dataset is too small to determine its grid."""
     axes = [dataset[name].values for name in ("x", "y")]
     if min(axis.size for axis in axes) < 2:
         return None

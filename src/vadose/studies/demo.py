@@ -29,26 +29,22 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
     Returns:
         Lines for a terminal: the scores, and the paths of the results.
     """
-    with Request("demo", "").folder(folder, []) as held:
-        return _demonstrate(held, preset, report, epoch_report, workers)
-
-
-def _demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter, workers: int) -> tuple[str, ...]:
     world = WorldConfig.preset(preset)
-    archive, run = folder / "world", folder / "run"
-    make(world, archive, report, workers)
-    judged = train_in(demo_experiment(archive, world), run, True, report, epoch_report, workers)
-    name, moment = held_out_pass(run)
-    region = next(region for region in world.regions if region.name == name)
-    boundary = folder / f"{region.name}.geojson"
-    write_json(boundary, world.ground(region).cells.geographic_extent.json)
-    request = MapRequest(run, archive, str(boundary), moment, folder / "map")
-    written = make_map(request, report, truth=(truth_at(archive, region.name, moment),))
+    with Request("demo", "").folder(folder, []) as held:
+        archive, run = held / "world", held / "run"
+        make(world, archive, report, workers)
+        trained = train_in(demo_experiment(archive, world), run, True, report, epoch_report, workers)
+        name, moment = held_out_pass(run)
+        region = next(region for region in world.regions if region.name == name)
+        boundary = held / f"{region.name}.geojson"
+        write_json(boundary, world.ground(region).cells.geographic_extent.json)
+        request = MapRequest(run, archive, str(boundary), moment, held / "map")
+        written = make_map(request, report, truth=(truth_at(archive, region.name, moment),))
     return (
-        judged.summary,
+        trained.summary,
         "",
         f"Simulated world  {archive}",
-        f"Scorecard        {judged.path}",
+        f"Scorecard        {trained.path}",
         f"Map              {written[0]} (region {region.name}, whose sensors were held out)",
         f"Picture          {written[-1]}",
     )

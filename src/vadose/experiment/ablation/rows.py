@@ -61,7 +61,8 @@ def rows_of(experiment: Experiment, only: Sequence[str] = ()) -> tuple[Row, ...]
     full = experiment.model_copy(update={"baselines": ()})
     every = [Row("full", "full model", Group.FULL, full, "full")]
     for row in (*_paper(full), *_ours(full)):
-        alike = [other for other in every if _same(row.experiment, other.experiment)]
+        trained = row.experiment.needs, row.experiment.schedule
+        alike = [other for other in every if trained == (other.experiment.needs, other.experiment.schedule)]
         if not any(other.group in (Group.FULL, row.group) for other in alike):
             every.append(replace(row, run=alike[0].run) if alike else row)
     unknown = sorted(set(only) - {row.name for row in every})
@@ -82,7 +83,7 @@ def _paper(full: Experiment) -> Iterator[Row]:
         needs = replace(_only(full.needs, sources), history=HistorySpec(), own_record=OwnRecord())
         if needs.names:
             words = " + ".join(_words(source, full) for source in sources)
-            yield Row(name, words, Group.PAPER, _changed(full, needs=needs), name)
+            yield Row(name, words, Group.PAPER, full.model_copy(update={"needs": needs}), name)
 
 
 def _ours(full: Experiment) -> Iterator[Row]:
@@ -91,16 +92,16 @@ def _ours(full: Experiment) -> Iterator[Row]:
     for source in here:
         left = _only(needs, [other for other in here if other != source])
         if left.names:
-            yield _without(source, _words(source, full), _changed(full, needs=left))
+            yield _without(source, _words(source, full), full, needs=left)
     if needs.history.variables and (needs.cells or needs.pixels):
         present = replace(needs, history=HistorySpec(), own_record=OwnRecord())
-        yield _without("history", "history", _changed(full, needs=present))
+        yield _without("history", "history", full, needs=present)
     if full.schedule.source_dropout:
         steady = replace(full.schedule, source_dropout=0.0)
-        yield _without("dropout", "source dropout", _changed(full, schedule=steady))
+        yield _without("dropout", "source dropout", full, schedule=steady)
     if needs.pixels:
         cells = InputSpec(cells=full.cells, history=needs.history)
-        yield _without("chips", "chips: cells alone", _changed(full, needs=cells))
+        yield _without("chips", "chips: cells alone", full, needs=cells)
 
 
 def _words(source: str, full: Experiment) -> str:
@@ -112,12 +113,9 @@ def _words(source: str, full: Experiment) -> str:
     )
 
 
-def _without(name: str, words: str, experiment: Experiment) -> Row:
+def _without(name: str, words: str, full: Experiment, **changed: Any) -> Row:
+    experiment = full.model_copy(update=changed)
     return Row(f"without_{name}", f"without {words}", Group.OURS, experiment, f"without_{name}")
-
-
-def _changed(full: Experiment, **parts: Any) -> Experiment:
-    return full.model_copy(update=parts)
 
 
 def _sources(needs: InputSpec) -> list[str]:
@@ -135,7 +133,3 @@ def _only(needs: InputSpec, sources: Sequence[str]) -> InputSpec:
     history = replace(needs.history, variables=past) if past else HistorySpec()
     own = replace(needs.own_record, variables=tuple(name for name in needs.own_record.variables if name in past))
     return replace(needs, pixels=pixels, cells=cells, history=history, own_record=own if past else OwnRecord())
-
-
-def _same(one: Experiment, other: Experiment) -> bool:
-    return one.needs == other.needs and one.schedule == other.schedule

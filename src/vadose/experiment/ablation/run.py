@@ -24,6 +24,8 @@ from vadose.io.processes import processes
 
 LOGGER = logging.getLogger(__name__)
 
+FINISHED = "scorecard.json"
+"""File that a run writes last."""
 SamplesProgress = Callable[[int, int, str], None]
 
 
@@ -60,34 +62,22 @@ def ablate(
     """
     rows = rows_of(experiment, only)
     with Request.of("ablate", folder).folder(folder, ["ablation.json"], ["samples"]) as held:
-        return _ablate(experiment, rows, held, resume, samples_report, report, workers, samples)
-
-
-def _ablate(
-    experiment: Experiment,
-    rows: Sequence[Row],
-    folder: Path,
-    resume: bool,
-    samples_report: SamplesProgress,
-    report: Reporter,
-    workers: int,
-    samples: Path | None,
-) -> Path:
-    if (folder / "rows").exists() and not resume:
-        raise VadoseError(
-            f"ablation: a new one in {folder}",
-            "It contains one already",
-            "Add --resume to resume it, or give another --out",
-        )
-    store = store_of(experiment, samples or folder / "samples", samples_report, workers)
-    runs = {row: Run(folder / "rows" / row.run) for row in rows}
-    for row, run in runs.items():
-        run.declare(row.experiment)
-    lacking = list({row.run: row for row, run in runs.items() if not _finished(run)}.values())
-    LOGGER.info("%d of %d variants are already trained", len(runs) - len(lacking), len(runs))
-    for done, name in enumerate(_trained(lacking, store, runs, report, workers), start=1):
-        report(f"row {name}", {"rows": done, "of": len(lacking)})
-    return write_ablation(folder, experiment, runs)
+        if (held / "rows").exists() and not resume:
+            raise VadoseError(
+                f"ablation: a new one in {held}",
+                "It contains one already",
+                "Add --resume to resume it, or give another --out",
+            )
+        store = store_of(experiment, samples or held / "samples", samples_report, workers)
+        runs = {row: Run(held / "rows" / row.run) for row in rows}
+        for row, run in runs.items():
+            run.declare(row.experiment)
+        unfinished = {row.run: row for row, run in runs.items() if not (run.folder / FINISHED).is_file()}
+        missing = list(unfinished.values())
+        LOGGER.info("%d of %d variants are already trained", len(runs) - len(missing), len(runs))
+        for done, name in enumerate(_trained(missing, store, runs, report, workers), start=1):
+            report(f"row {name}", {"rows": done, "of": len(missing)})
+        return write_ablation(held, experiment, runs)
 
 
 def _trained(
@@ -118,8 +108,3 @@ def _apart(row: Row, store: Path, folder: Path, threads: int) -> str:
     with exclusive_lock(folder):
         train(row.experiment, SampleStore.open(store), Run(folder), lambda *_: None)
     return row.name
-
-
-def _finished(run: Run) -> bool:
-    """Return whether the run has a scorecard, which it writes last."""
-    return (run.folder / "scorecard.json").is_file()
