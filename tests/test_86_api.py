@@ -131,6 +131,9 @@ def test_estimates_are_cf_with_flags(features, model):
     assert list(quality["flag_masks"]) == [flag.value for flag in Quality]
     assert estimate["soil_moisture"].attrs["units"] == estimate["soil_moisture_std"].attrs["units"] == "m3 m-3"
     assert estimate.rio.crs.to_epsg() == small_map.EPSG and estimate.attrs["Conventions"].startswith("CF-")
+    for axis in ("x", "y"):
+        attrs = estimate[axis].attrs
+        assert (attrs["standard_name"], attrs["axis"]) == (f"projection_{axis}_coordinate", axis.upper())
 
 
 def test_features_of_a_file_give_the_same_estimates(features, model, tmp_path):
@@ -184,8 +187,9 @@ def test_predictors_by_name_and_all_of_them_are_loaded(archive):
         archive.load((11.9, 55.0, 12.1, 55.1), "2021-06-10")
     with pytest.raises(vadose.VadoseError, match="GiB"):
         archive.load((6.1, 45.0, 11.9, 55.0), slice("2021-01-01", "2021-12-31"), ["vv"])
-    with pytest.raises(vadose.NoDataError):
+    with pytest.raises(vadose.NoDataError, match="sentinel-1-rtc") as nothing:
         archive.load((8.1, 45.0, 8.2, 45.1), "2021-06-10", ["vv"])
+    assert "sentinel2" not in str(nothing.value), "only sources that were asked for are named"
 
 
 def test_what_was_published_later_is_not_loaded(archive):
@@ -340,6 +344,17 @@ def test_a_model_says_what_it_reads(model, ground):
     assert vadose.load_model(model) is model
     with pytest.raises(vadose.VadoseError, match="vadose train"):
         vadose.load_model(str(ground / "archive"))
+
+
+def test_quality_flags_are_shown_by_name():
+    assert repr(Quality.STALE) == f"<Quality.STALE: {Quality.STALE.value}>" and str(Quality.STALE) == "256"
+    assert f"{Quality.STALE}" == "256" and "STALE = 256" in repr(Quality)
+
+
+@pytest.mark.parametrize("data", [3, None, [1, 2]])
+def test_a_model_refuses_what_is_neither_features_nor_samples(data, model):
+    with pytest.raises(vadose.VadoseError, match=type(data).__name__):
+        model.predict(data)
 
 
 def test_commands_call_the_api_alone():

@@ -85,6 +85,8 @@ def test_an_experiment_of_keys_is_that_of_the_file(folder, monkeypatch):
     assert as_experiment(EXPERIMENT) == vadose.read_experiment(str(folder / "experiment.yaml"))
     with pytest.raises(vadose.VadoseError, match="shedule"):
         as_experiment(EXPERIMENT | {"shedule": {}})
+    with pytest.raises(vadose.VadoseError, match=r"schedule\.epoch: unknown key .*'epochs'"):
+        as_experiment(EXPERIMENT | {"schedule": {"epoch": 2}})
 
 
 def test_a_store_says_what_it_holds(store):
@@ -126,6 +128,9 @@ def test_samples_are_seen_as_a_dataset(tmp_path):
     np.testing.assert_array_equal(dataset["soil_moisture_in_situ"].values, index["soil_moisture_in_situ"])
     assert dataset["sand"].attrs["units"] == "kg kg-1" and dataset["soil_moisture_in_situ"].attrs["units"] == "m3 m-3"
     dataset.to_netcdf(tmp_path / "samples.nc")
+    with xr.open_dataset(tmp_path / "samples.nc") as held:
+        assert held["lat"].attrs["units"] == "degrees_north" and held["lon"].attrs["standard_name"] == "longitude"
+        assert {"lat", "lon", "time"} <= set(held["sand"].coords)
 
 
 def test_a_run_is_that_of_the_command(folder, run, tmp_path):
@@ -135,6 +140,7 @@ def test_a_run_is_that_of_the_command(folder, run, tmp_path):
         pd.testing.assert_frame_equal(run.estimates(model), theirs.estimates(model))
     pd.testing.assert_frame_equal(run.headline, theirs.headline)
     assert run.headline_text in told and str(theirs.scorecard) in told
+    assert all(run.headline.drop(columns="product").dtypes.map(pd.api.types.is_numeric_dtype))
     with pytest.raises(vadose.VadoseError, match="climatology, network"):
         run.estimates("trees")
     with pytest.raises(vadose.VadoseError, match="contains a run already"):

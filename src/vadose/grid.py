@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache, partial
 from math import floor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -118,6 +118,17 @@ def enclosing_tile(tiles: Sequence[Tile]) -> Tile:
     columns = max(tile.west + tile.columns for tile in tiles) - west
     rows = north - min(tile.north - tile.rows for tile in tiles)
     return Tile(tiles[0].epsg, west, north, columns, rows)
+
+
+def axis_attrs(axis: Literal["x", "y"], of: str = "cells") -> dict[str, str]:
+    """Return CF attributes of the easting (x) or northing (y) of the centres of cells or pixels."""
+    words = {"x": "easting", "y": "northing"}[axis]
+    return {
+        "standard_name": f"projection_{axis}_coordinate",
+        "long_name": f"{words} of the centres of {of}",
+        "units": "m",
+        "axis": axis.upper(),
+    }
 
 
 def cell_centres(tile: Tile) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

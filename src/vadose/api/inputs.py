@@ -122,8 +122,18 @@ def as_experiment(experiment: Experiment | StrPath | Mapping[str, Any]) -> Exper
 
 
 def as_store(store: SampleStore | StrPath) -> SampleStore:
-    """Return a sample store, opened if it is given by its path."""
-    return store if isinstance(store, SampleStore) else SampleStore.open(store)
+    """Return a sample store, opened if it is given by its path.
+
+    Raises:
+        VadoseError: it is neither a store nor a path, or cannot be opened.
+    """
+    if isinstance(store, SampleStore):
+        return store
+    if not isinstance(store, str | os.PathLike):
+        raise VadoseError(
+            "samples: a store", f"It is a {type(store).__name__}", "Give a SampleStore, or the folder of one"
+        )
+    return SampleStore.open(store)
 
 
 def _box(area: Sequence[float] | Any) -> str:

@@ -38,7 +38,7 @@ class TrainedModel(Summarised):
     """The networks of a run, used as an ensemble.
 
     Args:
-        run: folder of the run.
+        run: run with its trained networks.
 
     Raises:
         VadoseError: the folder contains no run, or an incomplete one.
@@ -145,7 +145,7 @@ class TrainedModel(Summarised):
             "history": f"{', '.join(past.variables)}: {past.steps} steps of {past.step_days:g} days"
             if past.variables
             else "none",
-            "calibration": f"std x {self.calibration.whole:.2f} by {self.calibration.sensors} sensors",
+            "calibration": f"standard deviation x {self.calibration.whole:.2f}, of {self.calibration.sensors} sensors",
         }
         return f"Model '{experiment.name}'{' (trained on a simulated Earth)' if experiment.simulated else ''}", rows
 

@@ -70,7 +70,7 @@ def import_table(table: StrPath, columns: StrPath, out: StrPath, *, echo: Echo =
 def convert_ismn(
     archive: StrPath, out: StrPath, *, workers: int = 1, progress: Progress = silent, echo: Echo = silent
 ) -> Path:
-    """Convert an ISMN archive to Parquet tables that replace it; an interrupted run resumes.
+    """Convert an ISMN archive to Parquet tables, which can be given in its place; an interrupted run resumes.
 
     Args:
         archive: zip file, or folder with its files.
@@ -103,7 +103,7 @@ def verify_samples(store: SampleStore | StrPath, *, progress: Progress = silent)
     """Verify every byte of a store: checksums, ranges, duplicates.
 
     Returns:
-        The findings; `faults` is empty for a sound store.
+        The findings; `faults` is empty for a valid store.
     """
     return verify(as_store(store), progress)
 

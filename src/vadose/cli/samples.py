@@ -36,7 +36,7 @@ def import_table_(
 @app.command("convert-ismn")
 def convert_ismn(
     archive: Annotated[Path, typer.Argument(help="ISMN archive: a zip file, or a folder with its files.")],
-    out: Annotated[Path, typer.Option(help="New folder of tables, a replacement for the archive.")],
+    out: Annotated[Path, typer.Option(help="New folder of tables, which can be given in place of the archive.")],
     workers: Workers = CORES,
 ) -> None:
     """Convert an ISMN archive to Parquet tables; an interrupted run resumes."""

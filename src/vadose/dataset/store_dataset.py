@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from vadose.dataset.store import SampleStore
 
 _SAMPLE = "sample"
+_COORDINATES = {
+    "lat": {"standard_name": "latitude", "units": "degrees_north"},
+    "lon": {"standard_name": "longitude", "units": "degrees_east"},
+    "time": {"standard_name": "time", "long_name": "time of the sample, UTC"},
+    "depth_from_m": {"long_name": "upper depth of the sensor", "units": "m"},
+    "depth_to_m": {"long_name": "lower depth of the sensor", "units": "m"},
+    "lag_minutes": {"long_name": "time of the reading minus time of the sample", "units": "minute"},
+    "flag": {"long_name": "ISMN quality flag of the reading"},
+    "land_cover": {"long_name": "land cover class of the station"},
+    "climate": {"long_name": "Koeppen-Geiger class of the station"},
+}
 
 
 def to_dataset(store: "SampleStore") -> xr.Dataset:
@@ -44,7 +55,7 @@ def to_dataset(store: "SampleStore") -> xr.Dataset:
         if name == LABEL:
             variables[LABEL] = (*held, SOIL_MOISTURE.attrs | {"long_name": "in-situ soil moisture of the top 5 cm"})
         else:
-            coordinates[name] = held
+            coordinates[name] = (*held, _COORDINATES.get(name, {}))
     if holds.history.variables:
         steps = np.arange(holds.history.steps) * holds.history.step_days
         coordinates["step"] = (

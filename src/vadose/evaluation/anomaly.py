@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vadose.evaluation.statistic import Floats, group_mean
 
 WINDOW_DAYS = 35.0
+"""Full width of the window of anomalies, days."""
 SMOOTHING_DAYS = 5.0
 """Days over which values are averaged before they enter the climatology."""
 DAYS = 366
@@ -22,10 +23,8 @@ With three, as of ten-day rows, an anomaly is a second difference and loses most
 one every five days."""
 
 
-def anomalies(
-    series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: float = WINDOW_DAYS
-) -> list[Floats]:
-    """Return the departure of each value from the mean over a window centred on its time (Entekhabi et al. 2010).
+def anomalies(series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp]) -> list[Floats]:
+    """Return the departure of each value from the mean over 35 days centred on its time (Entekhabi et al. 2010).
 
     The window contains the values of the same group within half its width on either side, both ends included, whether
     days are missing or not, as in pytesmo's `calc_anomaly`. Complete series are required: a window extends over the
@@ -35,18 +34,17 @@ def anomalies(
         series: arrays of finite values, each sorted by group and time.
         time: datetime64[ns] of each value.
         group: number of each value's group, ascending.
-        window_days: full width of the window, in days.
     """
-    return [values - mean for values, mean in zip(series, _moving(series, time, group, window_days), strict=True)]
+    return [values - mean for values, mean in zip(series, _moving(series, time, group, WINDOW_DAYS), strict=True)]
 
 
 def climatological_anomalies(
-    series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp], window_days: int = 35
+    series: Sequence[Floats], time: NDArray[np.datetime64], group: NDArray[np.intp]
 ) -> list[Floats]:
     """Return the departure of each value from its group's climatology on this day of the year (Entekhabi et al. 2010).
 
     The climatology is the mean of the values, smoothed over 5 days, of each calendar day (29 February is one of the
-    366) over all years, then the mean over a window of days that continues from December to January, as in pytesmo's
+    366) over all years, then the mean over 35 days of the year, continued from December to January, as in pytesmo's
     `calc_climatology` with days of the year counted by month and day. A group of one year has almost no anomalies.
     Complete series are required.
 
@@ -54,7 +52,6 @@ def climatological_anomalies(
         series: arrays of finite values, each sorted by group and time.
         time: datetime64[ns] of each value.
         group: number of each value's group, ascending.
-        window_days: full width of the window over days of the year, odd.
     """
     if len(time) == 0:
         return list(series)
@@ -64,7 +61,7 @@ def climatological_anomalies(
     found = []
     for values, smooth in zip(series, _moving(series, time, group, SMOOTHING_DAYS), strict=True):
         by_day = group_mean(smooth, cell, count * DAYS).reshape(count, DAYS)
-        found.append(values - _circular_mean(by_day, window_days)[group, day])
+        found.append(values - _circular_mean(by_day, round(WINDOW_DAYS))[group, day])
     return found
 
 
@@ -75,23 +72,25 @@ def _moving(
     if len(time) == 0:
         return list(series)
     first, last = _window(time, group, window_days)
-    return [_window_mean(values, group, first, last) for values in series]
+    means = []
+    for values in series:
+        own = group_mean(values, group, int(group.max()) + 1)[group]
+        total = np.concatenate([[0.0], np.cumsum(values - own)])
+        means.append(np.asarray(own + (total[last] - total[first]) / (last - first)))
+    return means
 
 
-def window_samples(
-    time: NDArray[np.datetime64], group: NDArray[np.intp], groups: int, window_days: float = WINDOW_DAYS
-) -> Floats:
-    """Return the median number of samples in the windows of each group, NaN where it has none.
+def window_samples(time: NDArray[np.datetime64], group: NDArray[np.intp], groups: int) -> Floats:
+    """Return the median number of samples in the 35-day windows of each group, NaN where it has none.
 
     Args:
         time: datetime64[ns] of each value, sorted by group and time.
         group: number of each value's group, ascending.
         groups: number of groups.
-        window_days: full width of the window, in days.
     """
     if len(time) == 0:
         return np.full(groups, np.nan)
-    first, last = _window(time, group, window_days)
+    first, last = _window(time, group, WINDOW_DAYS)
     held = pd.Series(last - first, dtype=np.float64).groupby(group).median()
     return np.asarray(held.reindex(range(groups)).to_numpy(np.float64))
 
@@ -106,12 +105,6 @@ def _window(
     axis = group.astype(np.int64) * (int(since.max()) + 2 * half + 1) + since
     first = np.searchsorted(axis, axis - half, side="left")
     return first, np.searchsorted(axis, axis + half, side="right")
-
-
-def _window_mean(values: Floats, group: NDArray[np.intp], first: NDArray[np.intp], last: NDArray[np.intp]) -> Floats:
-    own = group_mean(values, group, int(group.max()) + 1)[group]
-    total = np.concatenate([[0.0], np.cumsum(values - own)])
-    return np.asarray(own + (total[last] - total[first]) / (last - first))
 
 
 def _calendar_day(time: NDArray[np.datetime64]) -> NDArray[np.intp]:

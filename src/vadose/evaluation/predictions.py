@@ -41,7 +41,7 @@ def read(path: StrPath) -> pd.DataFrame:
     if not path.is_file():
         raise VadoseError(asked, "There is no such file", "Give a Parquet or CSV file of predictions")
     try:
-        table = _table(path)
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else read_csv(path, {*SENSOR, "time"})
         if "time" in table and not pd.api.types.is_numeric_dtype(table["time"]):
             table["time"] = utc_times(table["time"], asked)
         return check(table, asked)
@@ -107,12 +107,6 @@ def by_sensor(table: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame]:
     count = np.bincount(number, minlength=len(sensors))
     places = {name: np.bincount(number, table[name], len(sensors)) / count for name in ("lat", "lon")}
     return number, sensors.assign(**places)
-
-
-def _table(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    return read_csv(path, {*SENSOR, "time"})
 
 
 def _check_columns(table: pd.DataFrame, asked: str) -> None:
@@ -220,7 +214,8 @@ def _apart(table: pd.DataFrame) -> pd.DataFrame:
 
 def _sorted(table: pd.DataFrame, asked: str) -> pd.DataFrame:
     sensor, time = by_sensor(table)[0], table["time"].to_numpy().astype(np.int64)
-    if not _ascending(sensor, time):
+    step = np.diff(sensor)
+    if not np.all((step > 0) | ((step == 0) & (np.diff(time) > 0))):
         order = np.lexsort((time, sensor))
         table, sensor, time = table.iloc[order], sensor[order], time[order]
     twice = (np.diff(sensor) == 0) & (np.diff(time) == 0)
@@ -232,8 +227,3 @@ def _sorted(table: pd.DataFrame, asked: str) -> pd.DataFrame:
             "Keep one row for each sensor and time",
         )
     return table.reset_index(drop=True)
-
-
-def _ascending(sensor: NDArray[np.intp], time: NDArray[np.int64]) -> bool:
-    step = np.diff(sensor)
-    return bool(np.all((step > 0) | ((step == 0) & (np.diff(time) > 0))))

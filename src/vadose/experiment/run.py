@@ -51,7 +51,9 @@ class Run(Summarised):
             VadoseError: the scorecard is unreadable.
         """
         path = self.folder / "scorecard.json"
-        return pd.DataFrame(files.read_json(path).get("headline") if path.exists() else [])
+        table = pd.DataFrame(files.read_json(path).get("headline") if path.exists() else [])
+        empty = [name for name in table if table[name].isna().all()]
+        return table.astype(dict.fromkeys(empty, float))
 
     @property
     def scorecard(self) -> Path:
@@ -82,7 +84,7 @@ class Run(Summarised):
 
     @property
     def store(self) -> Path:
-        """Its samples."""
+        """Return the path of its samples."""
         return self.folder / "samples"
 
     @property

@@ -19,7 +19,7 @@ from pyproj.exceptions import CRSError
 from vadose.errors import VadoseError
 from vadose.fusion.feature_cube import FeatureCube, on_grid
 from vadose.fusion.input_spec import InputSpec
-from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
+from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, axis_attrs, nanoseconds
 from vadose.registry import PREDICTORS
 
 GRID, AREA = "spatial_ref", "in_area"
@@ -182,13 +182,8 @@ def _axes(tile: Tile, pixels: bool) -> dict[str, Any]:
     """Return coordinates of cells and pixels, and their common grid mapping."""
     found: dict[str, Any] = {GRID: ((), tile.epsg, CRS.from_epsg(tile.epsg).to_cf())}
     for suffix, grid, what in (("", tile.cells, "cells"), *(((PIXELS, tile.pixels, "pixels"),) if pixels else ())):
-        for axis, words in (("y", "northing"), ("x", "easting")):
-            attrs = {"standard_name": f"projection_{axis}_coordinate", "long_name": f"{words} of the centres of {what}"}
-            found[f"{axis}{suffix}"] = (
-                f"{axis}{suffix}",
-                grid.coords[axis].values,
-                attrs | {"units": "m", "axis": axis.upper()},
-            )
+        found[f"y{suffix}"] = f"y{suffix}", grid.coords["y"].values, axis_attrs("y", what)
+        found[f"x{suffix}"] = f"x{suffix}", grid.coords["x"].values, axis_attrs("x", what)
     return found
 
 

@@ -210,7 +210,7 @@ class _Loader(yaml.SafeLoader):
 
 def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     where = ".".join(map(str, fault["loc"])) or "the file"
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # of models, and of dataclasses
         schema = model.model_json_schema()
         parts = [schema, *schema.get("$defs", {}).values()]
         keys = [key for part in parts for key in part.get("properties", ())]

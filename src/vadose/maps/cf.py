@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from vadose.grid import nanoseconds
+from vadose.grid import axis_attrs, nanoseconds
 from vadose.io.files import metadata
 from vadose.maps.layers import STD_ATTRS
 from vadose.variables import SOIL_MOISTURE
@@ -42,19 +42,7 @@ def time_attrs() -> dict[str, str]:
 
 def coordinates(zone: xr.Dataset) -> dict[str, tuple[NDArray[np.float64], dict[str, str]]]:
     """Return values and attributes of y and x, metres, cell centres."""
-    names = {"y": "northing", "x": "easting"}
-    return {
-        axis: (
-            zone[axis].values.astype(np.float64),
-            {
-                "standard_name": f"projection_{axis}_coordinate",
-                "long_name": f"{words} of the centres of cells",
-                "units": "m",
-                "axis": axis.upper(),
-            },
-        )
-        for axis, words in names.items()
-    }
+    return {"y": (zone["y"].values, axis_attrs("y")), "x": (zone["x"].values, axis_attrs("x"))}
 
 
 def grid_mapping(zone: xr.Dataset) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from vadose.errors import VadoseError
+from vadose.grid import axis_attrs
 from vadose.registry import Quality
 from vadose.variables import SOIL_MOISTURE
 
@@ -74,13 +75,18 @@ def map_dataset(
     dataset = xr.Dataset(arranged, coords=xr_coords(cells))
     for name in arrays:
         dataset[name] = dataset[name].rio.write_nodata(NODATA if name == "quality" else np.nan)
-    return dataset.rename({y: "y", x: "x"}) if (y, x) != ("y", "x") else dataset
+    if (y, x) != ("y", "x"):
+        return dataset.rename({y: "y", x: "x"})
+    dataset["y"].attrs.update(axis_attrs("y"))
+    dataset["x"].attrs.update(axis_attrs("x"))
+    return dataset
 
 
 def flag_attrs() -> dict[str, NDArray[np.uint32] | str]:
     """Return CF attributes of quality flags: `flag_masks` and `flag_meanings` in the same order."""
     return {
-        "long_name": "what the estimate lacked",
+        "long_name": "missing sources and unusual conditions of the estimate",
+        "standard_name": "quality_flag",
         "flag_masks": np.array([flag.value for flag in Quality], np.uint32),
         "flag_meanings": " ".join(flag.name.lower() for flag in Quality),
     }

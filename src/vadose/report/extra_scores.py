@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from vadose.evaluation.anomaly import FEWEST_IN_WINDOW, FEWEST_LIKE_DAILY
-from vadose.evaluation.bootstrap import Interval
 from vadose.evaluation.predictions import SENSOR
 from vadose.evaluation.scores import HEADLINE, Scores
 from vadose.evaluation.sensors import figures, has_scores
 from vadose.evaluation.spatial import Spatial
 from vadose.evaluation.temporal import TemporalIntervals
-from vadose.report.text import counted, interval, markdown_table, p_values
+from vadose.report.text import bounded, counted, interval, markdown_table, p_values
 
 FURTHER = "Other scores, and sampling in time"
 OTHERS = {
@@ -42,9 +41,11 @@ def extra_scores_markdown(scores: Scores, across: Mapping[str, Spatial], time: T
         time: from `temporal_bootstrap` for these products.
     """
     header = ("product", *OTHERS.values(), "R in space")
-    rows = [
-        (product.name, *_means(figures(product.skill)), _cell(across[product.name].r)) for product in scores.products
-    ]
+    rows = []
+    for product in scores.products:
+        skill = figures(product.skill)
+        means = (interval(skill[name], "mean", "mean_low", "mean_high") for name in OTHERS)
+        rows.append((product.name, *means, bounded(across[product.name].r)))
     meaning = MEANING.format(window=window_words(has_scores(scores.products[0].sensors)["anomaly_samples"]))
     parts = [meaning, markdown_table(header, rows), IN_TIME, markdown_table(*_time_table(time.means))]
     return "\n\n".join(parts)
@@ -75,14 +76,6 @@ def with_intervals(sensors: pd.DataFrame, time: pd.DataFrame) -> pd.DataFrame:
     """
     bounds = [f"{name}_{end}" for name in HEADLINE for end in ("low", "high")]
     return sensors.merge(time[[*SENSOR, *bounds]], on=SENSOR, how="left", validate="one_to_one")
-
-
-def _means(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
-    return [interval(rows[name], "mean", "mean_low", "mean_high") for name in OTHERS]
-
-
-def _cell(one: Interval) -> str:
-    return interval({"value": one.value, "low": one.low, "high": one.high}, "value", "low", "high")
 
 
 def _time_table(means: pd.DataFrame) -> tuple[Sequence[str], list[tuple[str, ...]]]:

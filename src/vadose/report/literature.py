@@ -7,7 +7,7 @@ from typing import Any
 from vadose.evaluation.bootstrap import Interval
 from vadose.evaluation.literature import LiteratureComparison
 from vadose.evaluation.publications import Figure
-from vadose.report.text import markdown_table, number, plain_table
+from vadose.report.text import bounded, markdown_table, plain_table
 
 CAUTION = (
     "Figures of publications, unchanged, and ours on our own samples of the same region and period in the "
@@ -40,10 +40,7 @@ def published_text(figure: Figure) -> str:
 
 def own_text(value: Interval | None) -> str:
     """Return our figure with its interval, a dash if missing."""
-    if value is None:
-        return "–"
-    bounds = f" [{number(value.low)}, {number(value.high)}]"
-    return number(value.value) + (bounds if "–" not in bounds else "")
+    return "–" if value is None else bounded(value)
 
 
 def figure_table(found: LiteratureComparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -54,19 +51,16 @@ def figure_table(found: LiteratureComparison) -> tuple[tuple[str, ...], list[tup
     published = {column: f for f in found.work.figures for column in [(f.over, f.score)]}
     rows = [("ours", *(own_text(found.ours.of(published[column])) if found.ours else "–" for column in columns), "")]
     if any(over in _MEANS for over, _ in columns):
-        rows.append((OVER_PLACES, *(_over_places(found, published[column]) for column in columns), ""))
+        places = (
+            own_text(found.ours.values.get(("over_places", score))) if found.ours and over in _MEANS else ""
+            for over, score in columns
+        )
+        rows.append((OVER_PLACES, *places, ""))
     for key in dict.fromkeys((f.product, f.part) for f in found.work.figures):
         cells = {(f.over, f.score): published_text(f) for f in found.work.figures if (f.product, f.part) == key}
         name = ", ".join(filter(None, ("theirs", *key)))
         rows.append((name, *(cells.get(column, "") for column in columns), found.work.checked))
     return header, rows
-
-
-def _over_places(found: LiteratureComparison, figure: Figure) -> str:
-    """Return our mean over places, where theirs is a mean over sensors or not stated."""
-    if found.ours is None or figure.over not in _MEANS:
-        return ""
-    return own_text(found.ours.values.get(("over_places", figure.score)))
 
 
 def open_row(found: LiteratureComparison) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from vadose.evaluation.bootstrap import Interval
+
 HEADER = ("product", "mean over", "samples", "R", "ubRMSE", "RMSE", "bias", "median R")
 
 
@@ -28,6 +30,11 @@ def interval(row: Mapping[str, Any], value: str, low: str, high: str) -> str:
     return number(row[value]) + (bounds if "–" not in bounds else "")
 
 
+def bounded(one: Interval) -> str:
+    """Return a statistic with its interval in brackets, without brackets if missing."""
+    return interval(vars(one), "value", "low", "high")
+
+
 def headline_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """Return cells under `HEADER` for the rows of `Scores.headline`, or for the same rows read from JSON.
 
@@ -35,7 +42,10 @@ def headline_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]
     """
     places = [row for row in records if "places" in row]  # missing in scorecards of earlier versions
     over_places = [(counted(row["places"], "places"), row, "_over_places") for row in places]
-    over_sensors = [(_sensors(row), row, "") for row in records]
+    notes = [f" ({effective(row['effective_places'])})" if "effective_places" in row else "" for row in records]
+    over_sensors = [
+        (counted(row["sensors"], "sensors") + note, row, "") for row, note in zip(records, notes, strict=True)
+    ]
     return [
         (
             row["product"],
@@ -51,11 +61,6 @@ def headline_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]
 def effective(places: float | None) -> str:
     """Return the number of effective places of a mean over sensors."""
     return f"{number(places, 1)} effective places"
-
-
-def _sensors(row: Mapping[str, Any]) -> str:
-    note = f" ({effective(row['effective_places'])})" if "effective_places" in row else ""
-    return counted(row["sensors"], "sensors") + note
 
 
 _HEADLINE = ("r", "ubrmse", "rmse", "bias")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.collocation import MIN_COLLOCATED, triple_collocation
-from vadose.report.text import counted, interval, markdown_table
+from vadose.report.text import bounded, counted, markdown_table
 from vadose.variables import IDENTITY
 
 TRIPLE = "Triple collocation"
@@ -19,17 +19,17 @@ _MEANING = (
 )
 
 
-def triple_markdown(products: Mapping[str, pd.DataFrame], min_samples: int = MIN_COLLOCATED) -> str:
+def triple_markdown(products: Mapping[str, pd.DataFrame]) -> str:
     """Return medians over sensors of the results of `triple_collocation`, with intervals.
 
     Raises:
         VadoseError: raised by `triple_collocation`.
     """
-    found = triple_collocation(products, min_samples)
+    found = triple_collocation(products, MIN_COLLOCATED)
     rows = [_row(str(name), table) for name, table in found.groupby("product", sort=False)]
     reasons = found[found["left_out"] != ""].drop_duplicates(list(IDENTITY))
     left = f"Without figures: {counted(len(reasons), 'sensors')}, with too few samples or a negative variance."
-    meaning = _MEANING.format(least=min_samples, first=next(iter(products)))
+    meaning = _MEANING.format(least=MIN_COLLOCATED, first=next(iter(products)))
     table = markdown_table(("product", "sensors", "error", "signal to noise", "R"), rows)
     return "\n\n".join([meaning, table, left] if len(reasons) else [meaning, table])
 
@@ -40,5 +40,5 @@ def _row(name: str, table: pd.DataFrame) -> tuple[str, ...]:
     cells = []
     for figure in ("error_std", "snr_db", "r"):
         median = Bootstrap().median(there[figure].to_numpy(np.float64), lat, lon)
-        cells.append(interval({"value": median.value, "low": median.low, "high": median.high}, "value", "low", "high"))
+        cells.append(bounded(median))
     return name, f"{len(there):,}", *cells

@@ -11,7 +11,7 @@ from vadose.evaluation import Bootstrap, per_sensor, summary
 from vadose.evaluation.sensors import figures
 from vadose.experiment.config import SIMULATED
 from vadose.experiment.run import NETWORK
-from vadose.report.text import counted, interval, markdown_table
+from vadose.report.text import bounded, counted, interval, markdown_table
 from vadose.studies.truth_ground import COVER, FAR
 
 PRODUCTS = ("smap", "gldas")
@@ -95,8 +95,7 @@ def _unbiased(table: pd.DataFrame, keys: list[str]) -> "pd.Series[float]":
 
 def _interval(values: "pd.Series[float]", place: pd.DataFrame) -> str:
     lat, lon = (place[name].to_numpy(np.float64) for name in ("lat", "lon"))
-    mean = Bootstrap().mean(np.asarray(values, np.float64), lat, lon)
-    return interval({"value": mean.value, "low": mean.low, "high": mean.high}, "value", "low", "high")
+    return bounded(Bootstrap().mean(np.asarray(values, np.float64), lat, lon))
 
 
 def _of_points(table: pd.DataFrame, min_samples: int) -> tuple[str, ...]:
