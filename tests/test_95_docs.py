@@ -12,6 +12,7 @@ import yaml
 from click import Command, Context, Group
 
 from vadose.cli.main import app
+from vadose.experiment import Experiment
 from vadose.registry import Quality
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +52,19 @@ def test_every_command_shown_can_be_typed(page, line):
     command, rest = command_of(words)
     assert not isinstance(command, Group)
     command.make_context(command.name, list(rest))
+
+
+EXPERIMENTS = [
+    (page.name, keys)
+    for page in PAGES
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    if {"name", "samples", "needs"} <= set(keys := yaml.safe_load(block))
+]
+
+
+@pytest.mark.parametrize(("page", "keys"), EXPERIMENTS, ids=[page for page, _ in EXPERIMENTS])
+def test_every_experiment_shown_is_valid(page, keys):
+    assert Experiment.model_validate(keys).name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -410,7 +410,7 @@ def nanoseconds(times: ArrayLike, asked: str = "a time") -> NDArray[np.datetime6
     """Return times as datetime64[ns]; numpy silently wraps times beyond its range into other centuries.
 
     Args:
-        times: of any unit, or ISO 8601 text; NaT is kept.
+        times: times of any unit, or ISO 8601 text; NaT is kept.
         asked: name of the times in messages.
 
     Raises:

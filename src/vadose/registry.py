@@ -36,8 +36,8 @@ class QualityFlag(int):
 
     Attributes:
         bit: number of the bit, 0 to 30.
-        name: in files and code, upper case.
-        words: in figures and reports.
+        name: name in files and code, upper case.
+        words: words in figures and reports.
     """
 
     bit: int
@@ -66,7 +66,7 @@ class ItemProduct:
     """A product that is found as STAC items.
 
     Attributes:
-        name: of the product.
+        name: name of the product.
         collections: identifiers of the STAC collections that contain it.
         bands: keys of the assets that may contain each band.
         auxiliary: bands that are useless without the others.
@@ -157,9 +157,9 @@ class SourceSpec:
     """Description of a source, except the code of its reader.
 
     Attributes:
-        name: in stores, configurations, flags and messages.
-        title: in reports.
-        label: in the tables of an ablation; the title if empty.
+        name: name in stores, configurations, flags and messages.
+        title: title in reports.
+        label: label in the tables of an ablation; the title if empty.
         variables: those read from an archive.
         open: opens the source in a folder, or in an `Archive`.
         missing: bit of the flag for its absence; None for a source of masks, which no network reads.

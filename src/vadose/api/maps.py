@@ -52,8 +52,8 @@ def make_map(
     """Map an area at one or many times; an interrupted map resumes.
 
     Args:
-        model: of `load_model`, a run or its folder.
-        archive: of `open_archive`, or its folder; None to fetch what is needed from catalogues into the cache.
+        model: model of `load_model`, a run or its folder.
+        archive: archive of `open_archive`, or its folder; None to fetch what is needed from catalogues into the cache.
         area: as in `vadose.api.inputs.as_area`.
         time: as in `vadose.api.inputs.time_request`.
         out: folder of the map.

@@ -25,7 +25,7 @@ def simulate(
         folder: new folder of the archive, or an interrupted one.
         preset: size: "tiny", "small", "medium" or "large".
         config: configuration instead of a preset: an object, its YAML file or its keys.
-        seed: of all random numbers.
+        seed: seed of all random numbers.
         workers: processes.
         progress: called after each block of a region and each product.
 

@@ -53,7 +53,7 @@ def published_batches(
     A batch contains examples of one shard only, so that everything before a report is complete.
 
     Args:
-        paths: of the shards.
+        paths: paths of the shards.
         images: features that are images.
         scalars: features that are numbers.
         kept: pixels along a side of the central part of each image.

@@ -44,7 +44,7 @@ def lines(fits: Mapping[str, UnitFit] | None = None) -> dict[str, LinearCalibrat
     """Return the calibration of every predictor in published units: fitted if there is a fit.
 
     Args:
-        fits: by feature.
+        fits: fits by feature.
 
     Raises:
         VadoseError: a fit is of an unknown feature, in other units, or exceeds the range of the quantity.

@@ -95,7 +95,7 @@ def pairs_of(
     """Pair published examples with products until a number of them have pairs.
 
     Args:
-        paths: of the shards.
+        paths: paths of the shards.
         sources: real products.
         most: largest number of examples.
         progress: called with (paired examples, their limit, shard).

@@ -21,9 +21,9 @@ class FittedUnits:
     """Written fits.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         examples: number of examples with pairs.
-        fits: by feature.
+        fits: fits by feature.
         lacking: reason for each feature without a fit.
         absent: number of missing shards of the set.
     """
@@ -58,8 +58,8 @@ def fit_units(
     """Fit the units of published numbers to the products of an archive, and write them.
 
     Args:
-        folder: of the shards.
-        archive: of products over the same places and times.
+        folder: folder of the shards.
+        archive: archive of products over the same places and times.
         out: JSON file of the fits.
         examples: largest number of paired examples.
         report: called with (paired examples, their limit, shard).
@@ -112,8 +112,8 @@ def import_published(
     """Import the shards of a folder into a store, and return a summary.
 
     Args:
-        folder: of the shards.
-        out: of the store.
+        folder: folder of the shards.
+        out: path of the store.
         ismn: archive with labels for examples without one.
         units: file from `fit_units`.
         halo, simulated, report, workers: as in `import_shards`.

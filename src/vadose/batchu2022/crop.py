@@ -98,8 +98,8 @@ def crop_to_grid(batch: PublishedBatch, rows: NDArray[np.intp], halo: int) -> Ra
     Ages are `<source>_time_millis_diff` without its sign, which the release does not document.
 
     Args:
-        batch: of `IMAGES` and `SCALARS`, its images of the size from `kept_for`.
-        rows: of the examples; each has a place.
+        batch: batch of `IMAGES` and `SCALARS`, its images of the size from `kept_for`.
+        rows: rows of the examples; each has a place.
         halo: cells around the sensor's cell.
 
     Raises:

@@ -34,8 +34,8 @@ class TFRecord:
     """A record with correct checksums.
 
     Attributes:
-        number: in its shard, from 0.
-        offset: of its first byte in the inflated shard.
+        number: number in its shard, from 0.
+        offset: offset of its first byte in the inflated shard.
         data: its content, valid only until the next record is read.
     """
 
@@ -51,7 +51,7 @@ class Fault:
     Attributes:
         shard: name of the file.
         record: its number in the shard, from 0.
-        offset: of its first byte in the inflated shard.
+        offset: offset of its first byte in the inflated shard.
         reason: for the failure.
         ends: whether nothing after it can be read, as its end is unknown.
     """
@@ -78,7 +78,7 @@ def records(path: Path, longest: int = LONGEST, inflater: Inflater | None = None
     that is too long, reading continues; a wrong length or a premature end is the last of the shard.
 
     Args:
-        path: of the shard, inflated if its name ends in .gz.
+        path: path of the shard, inflated if its name ends in .gz.
         longest: largest size of a record, bytes.
         inflater: the decompressor, by default the fastest one.
     """

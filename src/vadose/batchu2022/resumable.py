@@ -31,7 +31,7 @@ class Shards:
     """Staged shards of an import.
 
     Attributes:
-        folder: with a folder per finished shard.
+        folder: folder with a folder per finished shard.
         labels: finds labels for examples without one.
         halo: cells around the sensor's cell.
     """

@@ -23,7 +23,7 @@ class Example:
     Attributes:
         shard: name of its file.
         record: its number in the shard, from 0.
-        values: of its wanted features, by name.
+        values: values of its wanted features, by name.
     """
 
     shard: str
@@ -37,7 +37,7 @@ class ShardReport:
 
     Attributes:
         shard: name of its file.
-        size: of its file, bytes.
+        size: size of its file, bytes.
         read: examples that were read.
         faults: records that could not be read.
     """
@@ -85,7 +85,7 @@ def examples(
     """Yield every example of a shard in order, with a fault in place of each unreadable one.
 
     Args:
-        path: of the shard, inflated if its name ends in .gz.
+        path: path of the shard, inflated if its name ends in .gz.
         wanted: names of features; nothing else is decoded. A missing one is left out, except the sensor, the time and
             the place, without which an example is a fault.
         kept: pixels along a side of the central part of each image.

@@ -50,8 +50,8 @@ def import_shards(
     An interrupted import resumes with the remaining shards, and gives the same bytes.
 
     Args:
-        paths: of the shards.
-        path: of the store.
+        paths: paths of the shards.
+        path: path of the store.
         labels: finds unpublished labels; without it only examples with a published one are used.
         units: fits of published units, by feature; the others have assumed ranges.
         halo: cells around the sensor's cell in a chip, 0 to 4.

@@ -41,9 +41,9 @@ def samples_of(numbers: RawChips, lines: Mapping[str, LinearCalibration], halo: 
     of the variable. Pixels follow their calibration, so that the published numbers can be recovered.
 
     Args:
-        numbers: on vadose's grid.
-        lines: of every predictor but elevation.
-        halo: of the chips.
+        numbers: numbers on vadose's grid.
+        lines: lines of every predictor but elevation.
+        halo: halo of the chips.
     """
     holds = held(halo)
     images = {name: _values(name, image, lines) for name, image in numbers.images.items()}

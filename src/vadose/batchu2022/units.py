@@ -24,7 +24,7 @@ class UnitFit:
 
     Attributes:
         feature: the published feature.
-        units: of the product, "dB" for powers fitted in decibel.
+        units: units of the product, "dB" for powers fitted in decibel.
         scale, offset: in these units.
         residual: root mean square residual, in these units.
         r: Pearson correlation of the pairs.
@@ -53,7 +53,7 @@ def fit(feature: str, units: str, published: ArrayLike, product: ArrayLike) -> U
 
     Args:
         feature: its name.
-        units: of the product.
+        units: units of the product.
         published: numbers of 0 to 255, of any shape.
         product: values of the same pixels at the same time, NaN where missing.
 

@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Soil moisture of the top 5 cm at 320 m, from Sentinel-1, Sentinel-2, elevation, SoilGrids, SMAP and GLDAS, "
     "evaluated at in-situ sensors.\n\nThe usual order: **fetch** (or your own archive) → **samples build** → "
-    "**train** → **evaluate** → **map**. `vadose demo` runs all of it on a simulated world.",
+    "**train** → **evaluate** → **map**. `vadose demo` runs all of it on a simulated Earth.",
 )
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(samples.app, name="samples")
@@ -56,9 +56,9 @@ def _globally(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Output folder.")] = Path("demo"),
-    preset: Annotated[Literal["tiny", "small", "medium"], typer.Option(help="Size of the world.")] = "small",
+    preset: Annotated[Literal["tiny", "small", "medium"], typer.Option(help="Size of the simulated Earth.")] = "small",
 ) -> None:
-    """Run the whole workflow on a simulated world: simulate, build samples, train, evaluate, map."""
+    """Run the whole workflow on a simulated Earth: simulate, build samples, train, evaluate, map."""
     with progress("demo") as report, epochs() as epoch_report:
         shown = vadose.run_demo(folder, preset, workers=CORES, progress=report, epochs=epoch_report)
     echo(*shown)

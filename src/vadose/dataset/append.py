@@ -25,7 +25,7 @@ def append(path: Path, other: SampleStore, progress: Callable[[int, int, str], N
     The store is replaced when the longer one is complete: an interrupted run leaves it unchanged.
 
     Args:
-        path: of the extended store.
+        path: path of the extended store.
         other: store with the same variables.
         progress: called with (finished samples, samples, name).
 

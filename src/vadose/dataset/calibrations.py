@@ -27,7 +27,7 @@ class LinearCalibration:
     Attributes:
         predictor: name of the variable.
         feature: its name in the original data set.
-        units: of the stored numbers.
+        units: units of the stored numbers.
         scale, offset: in the predictor's units, in dB for a linear power.
         method: fitted to products, or an assumed range of values.
         missing: stored number of a missing value.
@@ -100,7 +100,7 @@ def require_physical(calibrations: InputCalibrations, names: Collection[str]) ->
     """Require that products can replace the stored numbers that a model was trained on.
 
     Args:
-        calibrations: of its samples.
+        calibrations: calibrations of its samples.
         names: predictors that it reads.
 
     Raises:

@@ -17,10 +17,10 @@ class ChipCache:
     Safe for several threads.
 
     Attributes:
-        store: of samples with pixels.
+        store: store of samples with pixels.
         names: predictors, in the order of the channels.
         halo: cells around the sensor's cell; a wider halo of the store is cut.
-        budget_bytes: of memory.
+        budget_bytes: budget bytes of memory.
     """
 
     store: SampleStore

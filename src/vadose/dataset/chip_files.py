@@ -30,10 +30,10 @@ class ChipFiles:
     """The chips of one variable.
 
     Attributes:
-        folder: of the array.
+        folder: folder of the array.
         side: pixels along a side of a stored chip.
         block: samples in one file.
-        packing: of the values.
+        packing: packing of the values.
     """
 
     folder: Path

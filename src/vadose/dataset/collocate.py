@@ -90,16 +90,16 @@ def build(
     gives the same store.
 
     Args:
-        sensors: in the order of the store.
-        source: of readings and features; picklable for several workers.
+        sensors: sensors in the order of the store.
+        source: source of readings and features; picklable for several workers.
         needs: predictors to store.
-        path: of the store.
+        path: path of the store.
         rule: selection of the readings that become labels.
         made_from: provenance for the metadata.
         simulated: whether any of it is simulated.
         progress: called after each sensor.
         workers: number of processes, with one sensor each.
-        products: of the predictors.
+        products: products of the predictors.
         require: raises if the samples lack a source with unread files; called with whether each was observed.
 
     Raises:

@@ -15,7 +15,7 @@ def observed(samples: Samples, holds: InputSpec) -> Counter[str]:
     """Count the samples that have a value of each source, at their time or in their history.
 
     Args:
-        samples: of the arrays named by `holds`.
+        samples: samples of the arrays named by `holds`.
         holds: contents of each sample.
 
     Returns:

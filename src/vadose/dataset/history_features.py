@@ -21,7 +21,7 @@ def history_features(
     have no observed fraction of a cell: all have the same weight.
 
     Args:
-        times: of the rows of one sensor, ascending.
+        times: times of the rows of one sensor, ascending.
         values: (row, variable), NaN where missing; backscatter in linear power.
         steps: number of steps.
         step_days: length of a step, days.

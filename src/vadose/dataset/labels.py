@@ -15,7 +15,7 @@ from vadose.insitu.flags import MEANINGS, accepted, codes
 from vadose.variables import SOIL_MOISTURE
 
 DEPTH_TOLERANCE_M = 0.001
-"""Largest depth of the top 5 cm, m: two inches, 0.0508 m, the depth of whole networks of the United States."""
+"""Tolerance of the depth, m: 0.0508 m, two inches, is the depth of complete networks of the United States."""
 
 FREEZING_C = 0.0
 """Temperature at which readings are frozen: permittivity, and with it the apparent moisture, drops as soil water

@@ -46,10 +46,10 @@ class ArraySpec:
         group, name: its path is group/name.
         place: index of the name in its group.
         dims: names of its dimensions, the first of which is the sample.
-        shape: of one sample.
+        shape: shape of one sample.
         chunk: samples compressed together.
         block: samples in one file.
-        packing: of its values as whole numbers; None for 32-bit floats.
+        packing: packing of its values as whole numbers; None for 32-bit floats.
     """
 
     group: str
@@ -77,7 +77,7 @@ def plans(holds: InputSpec, packings: Mapping[str, Packing] = UNCHANGED) -> tupl
 
     Args:
         holds: contents of every sample.
-        packings: of the pixels, by name; the others are packed as by `packing_of`.
+        packings: packings of the pixels, by name; the others are packed as by `packing_of`.
     """
     side = (1 + 2 * holds.halo) * PIXELS_PER_CELL
     steps = holds.history.steps

@@ -23,7 +23,7 @@ def check_leakage(
     """Verify that no two parts share a place, or are near each other in space or in time.
 
     Args:
-        index: of the whole sample store.
+        index: index of the whole sample store.
         parts: rows of each part, such as `Split.folds` or the train, validation and test rows of a fold.
         buffer_km: smallest distance between sensors of two parts; 0 excludes shared places only, None nothing.
         gap_days: smallest distance between times of two parts; 0 excludes shared times only, None nothing.

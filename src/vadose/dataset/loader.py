@@ -58,7 +58,7 @@ def batches(
 
     Args:
         store: meets the needs.
-        rows: to be read.
+        rows: rows to be read.
         needs: predictors in the order of the channels.
         batch_size: number of samples per batch.
         seed, epoch: determine the random order.

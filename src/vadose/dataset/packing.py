@@ -24,7 +24,7 @@ class Packing:
     Attributes:
         scale, offset: in the variable's units, or in decibel.
         decibel: whether 10 log10 of the value is packed; values of 0 or less are missing.
-        kind: of the whole numbers.
+        kind: kind of the whole numbers.
     """
 
     scale: float

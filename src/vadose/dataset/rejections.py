@@ -38,7 +38,7 @@ class Report:
     """Report on the building of a store.
 
     Attributes:
-        path: of the store.
+        path: path of the store.
         samples: number of samples.
         dropped: readings, times or rows without a sample.
         masked: single values that became missing in samples that were kept.

@@ -28,7 +28,7 @@ class SampleChunk:
     """Some samples of a sensor.
 
     Attributes:
-        samples: of the arrays named by `holds`.
+        samples: samples of the arrays named by `holds`.
         holds: contents of each sample.
         items: identifiers of their inputs.
     """
@@ -86,8 +86,8 @@ class ResumableBuild:
         """Write the samples of a sensor atomically.
 
         Args:
-            number: of the sensor.
-            parts: of its samples.
+            number: number of the sensor.
+            parts: parts of its samples.
             dropped: rejections; read after the parts.
             unread: unread files of the archive; read after the parts.
         """

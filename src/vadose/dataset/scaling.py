@@ -38,7 +38,7 @@ class ScalingStats:
 
         Args:
             store: meets the needs.
-            rows: of the training samples.
+            rows: rows of the training samples.
             needs: variables to fit.
 
         Raises:

@@ -20,8 +20,8 @@ class Fold:
     """Training and test rows; no row is in two parts, and each part is ascending.
 
     Attributes:
-        train: to fit on.
-        test: to score on, held out from all training.
+        train: rows to fit on.
+        test: rows to score on, held out from all training.
         validation: training rows held out for early stopping; empty before `validation_split` or `temporal_split`.
     """
 
@@ -53,7 +53,7 @@ def kfold(index: pd.DataFrame, grouping: SpatialGroups, folds: int, seed: int) -
     largest group; the seed orders groups of equal size.
 
     Args:
-        index: of a sample store.
+        index: index of a sample store.
         grouping: what remains together.
         folds: number of folds, 2 or more.
         seed: the same seed gives the same split.
@@ -83,7 +83,7 @@ def leave_one_out(index: pd.DataFrame, grouping: SpatialGroups) -> Split:
     """Return a fold for every group, however small, in the order of the groups.
 
     Args:
-        index: of a sample store.
+        index: index of a sample store.
         grouping: what remains together, such as each network.
 
     Raises:
@@ -122,9 +122,9 @@ def holdout(index: pd.DataFrame, grouping: SpatialGroups, fraction: float, seed:
     """Hold out whole groups, together at most a fraction of the samples; the smallest one if all are larger.
 
     Args:
-        index: of a sample store.
+        index: index of a sample store.
         grouping: what remains together.
-        fraction: of the samples, between 0 and 1.
+        fraction: fraction of the samples, between 0 and 1.
         seed: the same seed gives the same rows.
 
     Raises:
@@ -150,7 +150,7 @@ def validation_split(index: pd.DataFrame, fold: Fold, grouping: SpatialGroups, f
     """Return the fold with whole groups of its training rows held out for validation.
 
     Args:
-        index: of the whole sample store.
+        index: index of the whole sample store.
         fold: whose training rows are divided.
         grouping, fraction, seed: as in `holdout`.
 
@@ -168,9 +168,9 @@ def temporal_split(index: pd.DataFrame, fold: Fold, fraction: float, gap_days: f
     validation row: with a gap of the length of its history, a model sees no time of another part.
 
     Args:
-        index: of the whole sample store.
+        index: index of the whole sample store.
         fold: its test rows are of other times than its training rows, such as other years.
-        fraction: of the training rows, between 0 and 1.
+        fraction: fraction of the training rows, between 0 and 1.
         gap_days: smallest distance between rows of two parts, days.
 
     Raises:

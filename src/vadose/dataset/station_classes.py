@@ -18,8 +18,8 @@ def station_classes(classes: Mapping[str, str], times: NDArray[np.datetime64]) -
     """Land cover and climate at a station.
 
     Args:
-        classes: of the station, by the names of `vadose.insitu.static_variables.CLASS_COLUMNS`.
-        times: of samples, UTC.
+        classes: classes of the station, by the names of `vadose.insitu.static_variables.CLASS_COLUMNS`.
+        times: times of samples, UTC.
 
     Returns:
         One row per sample: land_cover, the code of ESA CCI in the nearest year (of two equally near, the earlier one),

@@ -59,7 +59,7 @@ class SampleStore(Summarised):
         holds: contents of every sample.
         index: one row per sample, with the columns of `layout.COLUMNS`; soil_moisture_in_situ (m3 m-3) if there are
             labels.
-        packings: of its pixels, if it has its own.
+        packings: packings of its pixels, if it has its own.
     """
 
     path: Path

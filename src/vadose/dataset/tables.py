@@ -62,8 +62,8 @@ def import_table(table: Path, mapping: TableMapping, path: Path, named: Path | N
 
     Args:
         table: CSV, CSV.gz or Parquet.
-        mapping: of the columns.
-        path: of the store.
+        mapping: mapping of the columns.
+        path: path of the store.
         named: file of the mapping, if it has one: the same table and mapping may be imported again.
 
     Raises:

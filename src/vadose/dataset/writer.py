@@ -107,8 +107,8 @@ class SampleWriter:
             made_from: provenance for the metadata; read when the context ends.
             simulated: whether any of it is simulated.
             base: a store whose samples come first, with the same variables and packings.
-            packings: of pixels that are not packed as by `packing_of`.
-            products: of the predictors, if known, see `registry.PRODUCTS`.
+            packings: packings of pixels that are not packed as by `packing_of`.
+            products: products of the predictors, if known, see `registry.PRODUCTS`.
 
         Raises:
             VadoseError: something else exists at `path`, or there are no samples.

@@ -22,7 +22,7 @@ def resampled_moments(
 
     Args:
         products: estimates of each product, finite, in order of time.
-        label: of the same samples.
+        label: label of the same samples.
         length: samples per block.
         draws: number of draws.
         rng: random number generator.
@@ -66,7 +66,7 @@ def tail(level: float, number: int) -> float:
 
     Args:
         level: confidence, such as 0.9.
-        number: of independent blocks, at least 2.
+        number: number of independent blocks, at least 2.
     """
     return float(norm.cdf(np.sqrt(number / (number - 1)) * student.ppf((1 - level) / 2, number - 1)))
 

@@ -34,7 +34,7 @@ class Bootstrap:
     Attributes:
         level: confidence, such as 0.9.
         draws: number of draws of blocks of time.
-        seed: of the random numbers of blocks of time.
+        seed: seed of the random numbers of blocks of time.
         block_degrees: side of a block that forms a place, degrees.
     """
 
@@ -69,9 +69,9 @@ class Bootstrap:
 
         Args:
             values: one per sensor.
-            lat, lon: of the sensors, degrees.
-            weights: of the sensors; those of weight 0 are left out.
-            bounds: of the score.
+            lat, lon: latitude and longitude of the sensors, degrees.
+            weights: weights of the sensors; those of weight 0 are left out.
+            bounds: bounds of the score.
             at_least: as in `over_places`.
         """
         return self._interval(self.estimate(values, lat, lon, weights, at_least), bounds)

@@ -26,7 +26,7 @@ class Setting:
 
     Attributes:
         split: separation of its samples from the training samples.
-        resolution: of the product.
+        resolution: resolution of the product.
     """
 
     split: Split = NOT_TOLD
@@ -94,7 +94,7 @@ def compare_with_literature(
     Args:
         works: publications.
         predictions: a table as described by `check`.
-        setting: of the predictions.
+        setting: setting of the predictions.
         min_samples: smallest number of samples there for a sensor to be scored.
         bootstrap: settings of the intervals.
 

@@ -20,8 +20,8 @@ class Metric:
     """A score of one sensor.
 
     Attributes:
-        name: of its column.
-        title: in tables.
+        name: name of its column.
+        title: title in tables.
         units: UDUNITS string.
         of: from moments to one value per group.
     """

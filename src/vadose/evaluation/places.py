@@ -26,7 +26,7 @@ class OverPlaces:
         value: the mean.
         error: its standard error; NaN with one place.
         freedom: degrees of freedom of the error.
-        bend, shift: of the transformation that removes the skewness of (value - truth) / error.
+        bend, shift: parameters of the transformation that removes the skewness of (value - truth) / error.
         places: number of places with sensors.
         effective: equivalent number of places of equal weight: 1 / sum of squared weights (Kish 1965, section 11.7).
     """
@@ -90,7 +90,7 @@ def over_places(values: Floats, weights: Floats, block: NDArray[np.intp], at_lea
 
     Args:
         values: finite, one per sensor.
-        weights: of the sensors, positive.
+        weights: weights of the sensors, positive.
         block: number of each sensor's place, consecutive from 0.
         at_least: variance of the mean by another cause that the differences between places already contain, such as
             sampling in time: lower limit of the error.

@@ -24,7 +24,7 @@ class ProductScores:
     """Scores of one product.
 
     Attributes:
-        name: in tables.
+        name: name in tables.
         rows: number of rows of its table, by use.
         sensors: scores of each sensor on the matched samples, from `per_sensor`; sensors of any product without matched
             samples are included as left out.
@@ -54,7 +54,7 @@ class Scores:
     """Scores of several products on their common samples.
 
     Attributes:
-        products: in the given order; differences are relative to the first.
+        products: products in the given order; differences are relative to the first.
         samples: matched table of each product.
         reference: scores of each sensor's own mean, which is not a model.
         min_samples: smallest number of matched samples of a scored sensor.

@@ -29,7 +29,7 @@ def of_few_blocks(p: Floats, number: int) -> Floats:
 
     Args:
         p: two-sided, from `bootstrap_p`.
-        number: of blocks, at least 2.
+        number: number of blocks, at least 2.
     """
     return np.asarray(2 * student.cdf(norm.ppf(p / 2) / np.sqrt(number / (number - 1)), number - 1))
 

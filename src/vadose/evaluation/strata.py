@@ -50,7 +50,7 @@ class Dimension:
     """A stratification of samples.
 
     Attributes:
-        title: in tables.
+        title: title in tables.
         columns: inputs besides the standard columns of every table.
         of: from a checked table with these columns to the class of each row, classes in their order, NaN for none.
     """

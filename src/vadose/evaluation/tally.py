@@ -30,8 +30,8 @@ class Tally:
         sensors: `network, station, sensor`, one row each, in the order of their names.
         rows: number of rows of each.
         lat, lon: their sums over rows, degrees.
-        moments: of estimate and label.
-        uncertainty: of each score of `SPREAD`, by its name.
+        moments: times of estimate and label.
+        uncertainty: uncertainty of each score of `SPREAD`, by its name.
     """
 
     sensors: pd.DataFrame

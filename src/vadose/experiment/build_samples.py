@@ -40,7 +40,7 @@ def build_samples(
     """Build the sample store of an experiment; an interrupted build resumes.
 
     Args:
-        experiment: with its samples.
+        experiment: experiment with its samples.
         store: output folder.
         progress: called after each sensor.
         workers: number of processes.

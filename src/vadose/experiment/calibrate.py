@@ -46,9 +46,9 @@ def held_out(models: Sequence[Model], store: SampleStore, rows: NDArray[np.intp]
     """Estimate held-out samples, from all sources and without each in turn.
 
     Args:
-        models: of one fold.
+        models: models of one fold.
         store: meets their needs.
-        rows: of the samples; without a source at most `MOST` of them, evenly chosen.
+        rows: rows of the samples; without a source at most `MOST` of them, evenly chosen.
     """
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).round().astype(int)]
     sources = [source for source in sources_of(models[0].needs) if source in SOURCES]
@@ -76,7 +76,7 @@ def cost_of_lack(folds: Sequence[HeldOut], min_samples: int) -> pd.DataFrame:
     """Return skill and interval coverage from all sources and without each in turn, on the same samples.
 
     Args:
-        folds: with calibrated standard deviations.
+        folds: folds with calibrated standard deviations.
         min_samples: smallest number of samples of a scored sensor.
 
     Returns:

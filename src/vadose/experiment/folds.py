@@ -28,8 +28,8 @@ def folds_of(plan: SplitPlan, store: SampleStore, history_days: float = 0.0) -> 
     """Return the folds of the labelled samples, each verified to share no place, or by year no time, between its parts.
 
     Args:
-        plan: of the split.
-        store: of the samples.
+        plan: plan of the split.
+        store: store of the samples.
         history_days: length of a model's history: the default gap of a split by year.
 
     Raises:

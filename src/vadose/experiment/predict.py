@@ -30,9 +30,9 @@ def predict_store(
     as one that an archive lacks.
 
     Args:
-        folder: of the run.
-        store: of samples; labels are not needed.
-        out: of the table.
+        folder: folder of the run.
+        store: store of samples; labels are not needed.
+        out: path of the table.
         report: called with the number of finished samples and their total.
         tell: called with differences between the samples and the training samples.
 

@@ -47,7 +47,7 @@ def differences(
     level, convention or soil map under the same name is used unchanged.
 
     Args:
-        needs: of the networks, by the names in the training samples.
+        needs: needs of the networks, by the names in the training samples.
         learned: product of each predictor in the training samples.
         held: names of the available predictors.
         met: product of each of these.

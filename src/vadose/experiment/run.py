@@ -207,9 +207,9 @@ def write_estimates(
     """Write a table of estimates as Parquet, with its provenance in the attributes.
 
     Args:
-        path: of the file.
+        path: path of the file.
         estimates: one row per sample.
-        experiment: of the training.
+        experiment: experiment of the training.
         model: its name.
         inputs: differences between the samples and the training samples, one line each.
         request: mark of the request that made them.

@@ -49,7 +49,7 @@ def score_products(
         products: tables of estimates or gridded products; differences are relative to the first.
         out: folder of the scorecard; by default none is written.
         min_samples: smallest number of samples of a scored sensor.
-        sensors: at which gridded products are sampled, see `gathered`.
+        sensors: sensors at which gridded products are sampled, see `gathered`.
         literature: "published", or a folder of publications to compare the first product with; empty for none.
         triple: whether errors are also estimated by triple collocation, of three products, or of two and the sensor.
 

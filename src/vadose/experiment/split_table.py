@@ -21,8 +21,8 @@ def table_of(folds: Sequence[Fold], index: pd.DataFrame) -> pd.DataFrame:
     """Return one row per sensor and year in each part of each fold.
 
     Args:
-        folds: of the samples of `index`.
-        index: of the whole sample store.
+        folds: folds of the samples of `index`.
+        index: index of the whole sample store.
 
     Returns:
         fold, part ("train", "validation", "test", or "left out" for samples of no part: without a label, or in the gap

@@ -41,8 +41,8 @@ class TrainResult:
     """A finished run.
 
     Attributes:
-        path: of its scorecard.
-        summary: of the scorecard, for a terminal.
+        path: path of its scorecard.
+        summary: summary of the scorecard, for a terminal.
     """
 
     path: Path

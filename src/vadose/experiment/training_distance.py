@@ -16,8 +16,8 @@ def with_training_distance(table: pd.DataFrame, split: Path) -> pd.DataFrame:
     """Return a table of estimates with the distance to the nearest training place of its own fold, km.
 
     Args:
-        table: of the sensors that the folds held out.
-        split: of the run, written by `split_table.save_or_verify`.
+        table: table of the sensors that the folds held out.
+        split: split of the run, written by `split_table.save_or_verify`.
 
     Returns:
         The table with the column `distance_to_training_km`; NaN for sensors in no part "test" of the split, or if the

@@ -35,7 +35,7 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
     Args:
         run: a finished run.
         members: its networks.
-        apart: by the name of a written file, its difference from the networks, m3 m-3.
+        apart: apart by the name of a written file, its difference from the networks, m3 m-3.
 
     Raises:
         VadoseError: the run has no scorecard or no estimates.

@@ -53,8 +53,8 @@ def write_graph(released: ExportModule, path: Path, form: Format) -> float:
 
     Args:
         released: the networks.
-        path: of the file.
-        form: of the file.
+        path: path of the file.
+        form: form of the file.
 
     Returns:
         The largest difference found between the graph and the networks, m3 m-3.
@@ -82,7 +82,7 @@ def examples(released: ExportModule, size: tuple[int, int, int], seed: int = 0) 
     Args:
         released: the networks.
         size: batch, y and x.
-        seed: of the values.
+        seed: seed of the values.
     """
     generator, needs = torch.Generator().manual_seed(seed), released.needs
     batch, *cells = size

@@ -21,7 +21,7 @@ class ExportModule(nn.Module):
     observation.
 
     Args:
-        members: with the same needs.
+        members: members with the same needs.
         whole: factor of the standard deviation where every source was observed.
         lacking: factor by missing source.
     """

@@ -24,7 +24,7 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
     """Write all networks of a run as one graph, with its inputs and its model card.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         out: folder of `model.onnx` or `model.pt2`, `inputs.json` and `MODEL_CARD.md`.
         forms: onnx, pt2, or both.
 

@@ -34,9 +34,9 @@ def build_features(
     valid fraction 0.
 
     Args:
-        sources: of the data; a predictor of none of them is NaN everywhere.
+        sources: sources of the data; a predictor of none of them is NaN everywhere.
         tile: cells; its halo must be at least that of `needs`.
-        time: of the estimate, UTC.
+        time: time of the estimate, UTC.
         needs: predictors, history and halo.
         windows: temporal policy with the maximum ages.
         as_of: time at which the estimate is made, UTC: products published later are not read; by default, all

@@ -20,7 +20,7 @@ class FeatureCube:
 
     Attributes:
         tile: cells.
-        time: of the estimate, UTC.
+        time: time of the estimate, UTC.
         pixels: predictors at 10 m over the tile and its halo, (y, x), physical units, backscatter in linear power.
         cells: predictors as means over each cell of 320 m, halo excluded, (y, x), physical units; for each source also
             `<source>_valid_fraction` (observed fraction of the cell, 0..1) and `<source>_age` (observation age at

@@ -32,7 +32,7 @@ def to_dataset(cubes: Sequence[FeatureCube], step_days: float = 1.0) -> xr.Datas
     """Stack the features of one tile at several times.
 
     Args:
-        cubes: of one tile, in the order of time.
+        cubes: cubes of one tile, in the order of time.
         step_days: length of a step of the history, days.
     """
     first = cubes[0]

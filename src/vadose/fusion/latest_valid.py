@@ -15,7 +15,7 @@ class LatestValid:
     """Values at each place from the latest scene that observed it.
 
     Attributes:
-        values: by variable, (y, x), NaN without an observation.
+        values: values by variable, (y, x), NaN without an observation.
         age: observation age at the requested time, days, (y, x), NaN without an observation.
         items: identifiers of the used scenes.
     """
@@ -37,7 +37,7 @@ def latest_valid(
         looks: items and age in days of each scene, the latest first.
         values_of: values of a scene by its rank, each (y, x); not called for scenes that are no longer needed.
         names: variables.
-        shape: of the result, (y, x).
+        shape: shape of the result, (y, x).
     """
     filled = {name: np.full(shape, np.nan, np.float32) for name in names}
     age = np.full(shape, np.nan, np.float32)

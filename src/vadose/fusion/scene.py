@@ -22,10 +22,10 @@ class Scene:
 
     Attributes:
         item: identifier of the item.
-        time: of the observation; None for a static source.
+        time: time of the observation; None for a static source.
         datasets: one per native grid, (y, x), lazy.
         processed: processing time of the item, as sortable text; empty if unknown.
-        publication: of the observations.
+        publication: publication of the observations.
     """
 
     item: str

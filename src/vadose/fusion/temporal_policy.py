@@ -41,7 +41,7 @@ class TemporalPolicy:
 
         Args:
             source: its name; a static source, without latency, is always used.
-            time: of the estimate, UTC.
+            time: time of the estimate, UTC.
             as_of: time at which the estimate is made, UTC; products published later are not used.
         """
         asked = self.known_at(time, as_of)
@@ -63,7 +63,7 @@ class TemporalPolicy:
         """Return a dataset with the publication and the replacement time of the product at each time.
 
         Args:
-            dataset: of a source; that of a static source is returned unchanged.
+            dataset: dataset of a source; that of a static source is returned unchanged.
             source: its name.
         """
         if "time" not in dataset.dims:

@@ -162,10 +162,10 @@ class CellSeries:
     Attributes:
         items: identifiers of its parts: one, or several for static data.
         times: ascending; empty for static data.
-        values: by variable, (time, y, x).
+        values: values by variable, (time, y, x).
         valid_fraction: observed fraction of each cell, (time, y, x); of static data, that of the variable with the
             largest one.
-        publication: at each time.
+        publication: publication at each time.
         named: identifiers of the inputs at each time; empty if all come from `items`.
     """
 

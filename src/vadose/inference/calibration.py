@@ -60,7 +60,7 @@ def conformal_scale(
     site.
 
     Args:
-        mean, std, truth: of the samples, m3 m-3; incomplete samples are left out.
+        mean, std, truth: values of the samples, m3 m-3; incomplete samples are left out.
         sensor: sensor number of each sample.
         place: place number of each sample, the same for all samples of a sensor; by default, each sensor is a place.
 

@@ -14,8 +14,8 @@ def combine(models: Sequence[Model], batch: Batch) -> Estimate:
     returned unchanged.
 
     Args:
-        models: with the same needs.
-        batch: in the order of these needs.
+        models: models with the same needs.
+        batch: batch in the order of these needs.
     """
     estimates = [model.estimate(batch) for model in models]
     means = np.stack([estimate.mean for estimate in estimates])

@@ -55,8 +55,8 @@ class Member:
         """Return which sensors it was trained on, or are kept together with a training sensor by the split.
 
         Args:
-            sensors: with the columns of `learned_from`.
-            grouping: of the split; whether a place with its buffer, a block or a network is kept together.
+            sensors: sensors with the columns of `learned_from`.
+            grouping: grouping of the split; whether a place with its buffer, a block or a network is kept together.
         """
         learned = self.learned_from
         seen = _shared(sensors[list(IDENTITY)], learned[list(IDENTITY)])
@@ -83,11 +83,11 @@ def estimate_held_out(
     Where every member was, all of them are used.
 
     Args:
-        members: with the same needs, which the store must meet.
-        store: of samples; labels are not needed.
-        grouping: of the split that the members were trained by.
+        members: members with the same needs, which the store must meet.
+        store: store of samples; labels are not needed.
+        grouping: grouping of the split that the members were trained by.
         report: called with the number of finished samples and their total.
-        calibration: of the standard deviation.
+        calibration: calibration of the standard deviation.
 
     Returns:
         The table of `estimate_points`, one row per sample in the order of the store, with `seen_in_training` (bool):

@@ -31,12 +31,12 @@ def estimate_points(
     """Estimate samples by one model or by an ensemble.
 
     Args:
-        models: with the same needs, which the store must meet.
-        store: of samples; labels are not needed.
-        rows: of the samples; by default all.
+        models: models with the same needs, which the store must meet.
+        store: store of samples; labels are not needed.
+        rows: rows of the samples; by default all.
         batch_size: number of samples per batch.
         report: called with the number of finished samples and their total.
-        calibration: of the standard deviation.
+        calibration: calibration of the standard deviation.
         lacking: a source to be treated as missing.
 
     Returns:

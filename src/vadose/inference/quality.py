@@ -57,7 +57,7 @@ def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags
     """Return stale, cloudy and steep cells, (y, x), bits of `Quality`, from the cell alone.
 
     Args:
-        inputs: of a tile.
+        inputs: inputs of a tile.
         ages: observation ages by source.
         windows: temporal policy with the maximum ages.
     """
@@ -83,7 +83,7 @@ def of_conditions(inputs: FeatureCube) -> Flags:
     """Return frozen, water and urban cells, (y, x), bits of `Quality`; no flag without data.
 
     Args:
-        inputs: of a tile, assembled to `mask_spec`.
+        inputs: inputs of a tile, assembled to `mask_spec`.
     """
     flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint32)
     for name, mask in masks().items():

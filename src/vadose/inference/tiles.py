@@ -51,9 +51,9 @@ def estimate_tile(
     """Estimate a tile by one model or by an ensemble.
 
     Args:
-        models: with the same needs.
+        models: models with the same needs.
         inputs: assembled to those needs, as named by `InputSpec.met_by`, with a halo of exactly the needed size.
-        calibration: of the standard deviation.
+        calibration: calibration of the standard deviation.
         windows: temporal policy of the inputs, for the flag of stale cells.
     """
     needs = models[0].needs

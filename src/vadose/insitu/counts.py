@@ -40,8 +40,8 @@ def read_sensor(files: ArchiveReader, number: int, series: Series) -> SensorCoun
     """Read a sensor.
 
     Args:
-        files: of the archive.
-        number: of the sensor in it.
+        files: files of the archive.
+        number: number of the sensor in it.
         series: its files.
     """
     sensor = series.sensor

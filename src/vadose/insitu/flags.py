@@ -45,7 +45,7 @@ def accepted(flag: str, wanted: Iterable[str]) -> bool:
     """Return whether a reading's flags are accepted.
 
     Args:
-        flag: of the reading, such as "D03,D05".
+        flag: flag of the reading, such as "D03,D05".
         wanted: single codes, among which all of the reading's must be, or combinations that it must equal.
     """
     held = codes(flag)

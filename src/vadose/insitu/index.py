@@ -59,7 +59,7 @@ class Series:
         """Return the readings.
 
         Args:
-            files: of the archive.
+            files: files of the archive.
 
         Raises:
             VadoseError: a soil moisture file is malformed.
@@ -84,7 +84,7 @@ class IsmnIndex:
     """Series of an archive of data files.
 
     Attributes:
-        series: by sensor.
+        series: series by sensor.
         malformed: faults of the skipped files.
     """
 
@@ -96,7 +96,7 @@ class IsmnIndex:
         """Read the names and first lines of an archive.
 
         Args:
-            files: of the archive.
+            files: files of the archive.
             skip_malformed: whether a malformed file is listed and skipped; otherwise the archive is refused.
 
         Raises:
@@ -130,8 +130,8 @@ def read_file(files: ArchiveReader, path: str) -> pd.DataFrame:
     """Return the readings of one data file, unchanged.
 
     Args:
-        files: of the archive.
-        path: of the file in it.
+        files: files of the archive.
+        path: path of the file in it.
 
     Returns:
         Columns `value` (float64, NaN where ISMN has -9999) and `flag` (categorical), indexed by `time`.

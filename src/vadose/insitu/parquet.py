@@ -66,7 +66,7 @@ class ParquetReader:
     """In-situ tables of a folder, with the interface of an archive.
 
     Attributes:
-        folder: of the tables.
+        folder: folder of the tables.
     """
 
     folder: Path

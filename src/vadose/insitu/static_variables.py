@@ -53,7 +53,7 @@ class Static:
     """The static variables of a station.
 
     Attributes:
-        classes: by name, one of COVER.
+        classes: classes by name, one of COVER.
         soil: layers by name, one of SOIL.
     """
 
@@ -64,7 +64,7 @@ class Static:
         """Return all variables for a sensor; of the soil, the layer that overlaps its depths most, or else the nearest.
 
         Args:
-            depth_from_m, depth_to_m: of the sensor, m below the surface.
+            depth_from_m, depth_to_m: depths of the sensor, m below the surface.
 
         Returns:
             By name, every class (text) and soil variable (in its unit); None if the table has none.

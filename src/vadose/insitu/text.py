@@ -43,8 +43,8 @@ class Lines:
 
     Attributes:
         time: datetime64[ns], UTC.
-        value: in the unit of the variable, unchanged (ISMN writes -9999 for missing values).
-        flag: of each line, an index into `flags`.
+        value: value in the unit of the variable, unchanged (ISMN writes -9999 for missing values).
+        flag: flag of each line, an index into `flags`.
         flags: each occurring combination of ISMN's flags, unchanged, such as "G" or "D03,D05".
     """
 
@@ -60,7 +60,7 @@ def parse(file: str, content: bytes, layout: Layout) -> Lines:
     Args:
         file: its path, for messages.
         content: the whole text.
-        layout: of its columns.
+        layout: layout of its columns.
 
     Raises:
         VadoseError: a line lacks its time, its value or its flag, or one of them is invalid; or there is no line.

@@ -42,7 +42,7 @@ def read_bytes(path: Path, largest: int = LARGEST_JSON, asked: str = "", remedy:
     """Read a regular file, without waiting for a FIFO, a device or a socket.
 
     Args:
-        path: of the file.
+        path: path of the file.
         largest: largest size, bytes.
         asked: context of the error.
         remedy: hint of the error.
@@ -78,7 +78,7 @@ def read_json(
     """Read a JSON file that contains a mapping.
 
     Args:
-        path: of the file.
+        path: path of the file.
         asked: context of the error.
         remedy: hint of the error.
         largest: largest size, bytes.
@@ -118,7 +118,7 @@ def read_yaml(path: Path, asked: str = "", remedy: str = "") -> dict[str, Any]:
     """Read a YAML file that contains a mapping.
 
     Args:
-        path: of the file.
+        path: path of the file.
         asked: context of the error.
         remedy: hint of the error.
 
@@ -150,10 +150,10 @@ def read_config(
     """Read a YAML file as a pydantic model.
 
     Args:
-        model: of the content.
-        path: of the file.
-        context: of the error.
-        hint: of the error.
+        model: model of the content.
+        path: path of the file.
+        context: context of the error.
+        hint: hint of the error.
         complete: adds optional keys that the file omits.
         validation: context of the model's validators.
 

@@ -36,7 +36,7 @@ def exclusive_lock(folder: Path, read_only: Collection[str] = ()) -> Iterator[Pa
     folder that was created for the lock and remains empty is removed.
 
     Args:
-        folder: to be filled; a link to a folder is resolved.
+        folder: folder to be filled; a link to a folder is resolved.
         read_only: names in it that may be links to other places, as they are only read.
 
     Yields:
@@ -61,8 +61,8 @@ def alone_in(folder: Path, names: Collection[str]) -> Iterator[Path]:
     """Lock a folder in which a few files are written, among any others.
 
     Args:
-        folder: of the files; a link to a folder is resolved.
-        names: of the files.
+        folder: folder of the files; a link to a folder is resolved.
+        names: names of the files.
 
     Yields:
         The folder, links resolved.
@@ -87,7 +87,7 @@ def alone_at(path: Path) -> Iterator[Path]:
     restored.
 
     Args:
-        path: to be written; a link to a folder is resolved.
+        path: path to be written; a link to a folder is resolved.
 
     Yields:
         The path, links resolved.

@@ -90,7 +90,7 @@ class Request:
         """Lock a file that is to be written.
 
         Args:
-            path: of the file.
+            path: path of the file.
             others: files that are written with it; leftovers of killed processes beside them are removed.
 
         Yields:
@@ -112,7 +112,7 @@ class Request:
         """Lock a folder that is to be written, or replaced, as a whole.
 
         Args:
-            path: of the folder.
+            path: path of the folder.
             marked: the file in it that carries the mark.
 
         Yields:
@@ -131,8 +131,8 @@ class Request:
         """Lock a folder in which some files are to be written together.
 
         Args:
-            folder: of the files.
-            names: of all of them.
+            folder: folder of the files.
+            names: names of all files.
             marked: the one that carries the mark.
 
         Yields:
@@ -156,7 +156,7 @@ class Request:
         """Lock a folder that is filled step by step and may be resumed.
 
         Args:
-            folder: to be filled.
+            folder: folder to be filled.
             own: files of `RESULTS` that this command makes; without the first of them, none belongs to it.
             read_only: names that may be links, see `exclusive_lock`.
 

@@ -21,12 +21,12 @@ class CostEstimate:
     """Remaining work of a map, with its inputs, time and memory.
 
     Attributes:
-        tiles, moments, tasks: of the whole map; a task is a tile at some times.
+        tiles, moments, tasks: numbers of the whole map; a task is a tile at some times.
         cells: of 320 m in the tiles, at one time.
         left: number of unfinished tasks.
         bytes_by_source: sizes of the input files, each once.
         seconds: estimated duration of the unfinished tasks.
-        memory_mb: of each process.
+        memory_mb: memory of each process, MB.
         measured: task from which time and memory are estimated.
         inputs: differences between the archive and the training samples, one line each.
     """

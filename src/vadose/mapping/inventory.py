@@ -22,7 +22,7 @@ class ArchiveFile:
 
     Attributes:
         source: name of the source.
-        name: of the item or of the file.
+        name: name of the item or of the file.
         size: bytes; 0 if missing.
     """
 
@@ -42,10 +42,10 @@ def inventory(
     """Return the needed items and granules within the area and the period of a map.
 
     Args:
-        sources: of an archive.
-        area: of the map.
+        sources: sources of an archive.
+        area: area of the map.
         moments: times of the map, in order.
-        needs: of the networks.
+        needs: needs of the networks.
         windows: temporal policy: maximum age and latency.
         as_of: products published later are not read; None for hindsight.
 
@@ -85,7 +85,7 @@ class _Asked:
 
         Args:
             source: name.
-            files: of the source.
+            files: files of the source.
         """
         times = nanoseconds([self.moments[0] if one.time is None else one.time for one in files])
         coordinates = {

@@ -113,7 +113,7 @@ def make_map(
         request: what to map.
         report: called with (finished tasks, tasks, name).
         truth: for pictures, as `vadose.maps.plotting.picture` takes it.
-        executor: of the tile tasks.
+        executor: executor of the tile tasks.
         tell: called with differences between the archive and the training samples, files that were not read, and the
             fraction of cells for which each source was observed.
 

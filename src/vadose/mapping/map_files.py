@@ -59,8 +59,8 @@ def map_frames(folder: Path, plan: Plan, coverage: Coverage | None = None) -> It
     """Yield the map time by time, assembled from its finished tiles; one time is in memory at once.
 
     Args:
-        folder: of the map.
-        plan: of the map.
+        folder: folder of the map.
+        plan: plan of the map.
         coverage: to which the cells of each tile are added.
     """
     tasks = plan.tasks
@@ -88,7 +88,7 @@ def write_products(
 
     Args:
         request: formats and folder.
-        plan: of the map.
+        plan: plan of the map.
         made_from: provenance for the metadata of every file, besides the items.
         notice: warning for all files; empty for none.
         truth: as `picture` takes it.

@@ -30,7 +30,7 @@ class Plan:
     """Everything about a map that is known before it is made.
 
     Attributes:
-        area: to be mapped.
+        area: area to be mapped.
         moments: times of the map, UTC, in order.
         tiles: cover the area, with the halo that the networks need.
         made_from: provenance: run, checkpoints and their checksums, archive, items.

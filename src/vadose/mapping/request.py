@@ -25,7 +25,7 @@ class MapRequest:
         as_of: a day, which means its end, or a time, UTC: products published later are not read; without it, all
             observations until the time of the map are read.
         every: interval of a range, days; or "pass": the times of Sentinel-1 passes.
-        formats: of the files, any of `FORMATS`.
+        formats: formats of the files, any of `FORMATS`.
         pictures: whether a picture of each time is drawn.
         allow_unread: whether a source whose files are all unreadable is left out.
     """

@@ -56,10 +56,10 @@ class WorkerContext:
     Attributes:
         experiment: name of the experiment of the networks.
         models: the networks.
-        sources: of the archive.
+        sources: sources of the archive.
         conditions: mask sources of the archive.
         windows: temporal policy with the maximum ages.
-        calibration: of the standard deviation.
+        calibration: calibration of the standard deviation.
     """
 
     experiment: str
@@ -141,9 +141,9 @@ def features_at(
     """Build the features of a tile at several times, with those of the masks where available.
 
     Args:
-        sources, mask_sources: of the archive.
+        sources, mask_sources: sources of the archive.
         tile: cells and halo.
-        times: in order, UTC.
+        times: times in order, UTC.
         spec: predictors, history and halo.
         policy: age and publication of observations.
         as_of: products published later are not read.

@@ -23,7 +23,7 @@ class Task:
 
     Attributes:
         tile: cells, with the halo.
-        moments: of the map, UTC, in order.
+        moments: times of the map, UTC, in order.
         first: index of the first of them among all times of the map.
     """
 

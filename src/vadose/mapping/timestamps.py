@@ -105,7 +105,7 @@ class Passes:
 
     Attributes:
         index: reads the Sentinel-1 items of an archive at the first request.
-        area: of the map.
+        area: area of the map.
     """
 
     index: Callable[[], ItemIndex]

@@ -36,7 +36,7 @@ class Form:
     """A file format of cubes.
 
     Attributes:
-        suffix: of the file name.
+        suffix: suffix of the file name.
         make: creates a cube with all times empty; closing it is left to `close`.
         close: finishes the writing.
     """
@@ -51,11 +51,11 @@ class Cubes:
     """Cubes of a map during writing, one per zone.
 
     Attributes:
-        folder: of the files.
+        folder: folder of the files.
         moments: times of the map, in order.
         made_from, notice: as for `write_map`.
         form: file format.
-        paths: of the created files.
+        paths: paths of the created files.
     """
 
     folder: Path
@@ -94,7 +94,7 @@ def cubes(
     metadata. A Zarr store (version 3) has chunks of 128 x 128 cells and one time, 8 x 8 of them per file.
 
     Args:
-        folder: of the files.
+        folder: folder of the files.
         moments: times of the map, in order; each is to be written once.
         form: "zarr" or "netcdf".
         made_from: provenance of the map.

@@ -40,7 +40,7 @@ def map_dataset(
         mean: soil moisture (y, x), m3 m-3, NaN where there is no estimate.
         std: standard deviation of its error (y, x), m3 m-3.
         quality: bits of `Quality` (y, x), `NODATA` for cells outside the area.
-        ages: by source, observation age in days (y, x), NaN without an observation.
+        ages: ages by source, observation age in days (y, x), NaN without an observation.
 
     Returns:
         `soil_moisture` and `soil_moisture_std` (float32), `quality` (uint32) and `age_<source>` (float32), with

@@ -17,7 +17,7 @@ class Mosaic:
     """Mosaic of tiles that arrive in any order.
 
     Args:
-        area: to be mapped; cells outside it remain empty.
+        area: area to be mapped; cells outside it remain empty.
         tiles: all tiles of the map, from `area.tiles`.
 
     Raises:

@@ -57,7 +57,7 @@ def over_polygons(zones: Zones, polygons: Mapping[str, shapely.Geometry]) -> pd.
 
     Args:
         zones: from `open_maps`.
-        polygons: by name, in degrees.
+        polygons: polygons by name, in degrees.
 
     Returns:
         One row per polygon and time (UTC): place, lon and lat of its centroid, time, soil_moisture, soil_moisture_std,
@@ -75,7 +75,7 @@ def write_series(path: Path, table: pd.DataFrame, notice: str = "", request: str
     file.
 
     Args:
-        path: of the file.
+        path: path of the file.
         table: from `at_points` or `over_polygons`.
         notice: warning for the series; empty for none.
         request: mark of the request; CSV has no place for notice and request.

@@ -39,9 +39,9 @@ class Scene:
 
     Attributes:
         path: soil moisture file, with flags and ages beside it.
-        moment: of the map, UTC.
+        moment: time of the map, UTC.
         zone: its layers.
-        picture: of that time; None for none.
+        picture: picture of that time; None for none.
     """
 
     path: Path
@@ -95,9 +95,9 @@ def write_catalogue(
     that the folder may be moved.
 
     Args:
-        folder: of the files.
-        area: of the map.
-        moments: of the map, in order.
+        folder: folder of the files.
+        area: area of the map.
+        moments: times of the map, in order.
         scenes: files of each time and zone.
         cubes: files of all times together.
         made_from: provenance of the map.

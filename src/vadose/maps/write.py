@@ -98,9 +98,9 @@ def write_map(
     package version and `made_from`).
 
     Args:
-        folder: of the files; created if missing.
+        folder: folder of the files; created if missing.
         zones: layers from `map_dataset` or `Mosaic.zones`, each in another CRS.
-        time: of the map, UTC.
+        time: time of the map, UTC.
         made_from: provenance of the map: area, checkpoint, source items.
         notice: warning for the map, such as that data are simulated; empty for none.
 

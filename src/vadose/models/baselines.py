@@ -26,8 +26,8 @@ class Product:
     Attributes:
         variable: name of the soil moisture predictor.
         spread: standard deviation of its error over the training samples, m3 m-3.
-        intercept: of the line, m3 m-3.
-        slope: of the line.
+        intercept: intercept of the line, m3 m-3.
+        slope: slope of the line.
     """
 
     variable: str

@@ -26,10 +26,10 @@ class Batch:
     """Inputs of several places or times, in the order of a model's needs; physical units, NaN where missing.
 
     Attributes:
-        pixels: at 10 m, halo included.
-        cells: at 320 m, halo excluded.
-        history: at 320 m, the latest step first.
-        day_of_year: of the estimate, 1..366; NaN if unknown.
+        pixels: pixels at 10 m, halo included.
+        cells: cells at 320 m, halo excluded.
+        history: history at 320 m, the latest step first.
+        day_of_year: day of the year of the estimate, 1..366; NaN if unknown.
         place: latitude and longitude of each cell, degrees; NaN if unknown.
     """
 

@@ -24,7 +24,7 @@ class SpectralIndex:
 
     Attributes:
         of: the two.
-        formula: of their values.
+        formula: formula of their values.
         instead_of: which of the two the index replaces as an input.
         usual: mean and standard deviation over land, until they are fitted.
     """
@@ -71,7 +71,7 @@ def read(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the inputs from variables, with all indices that can be computed.
 
     Args:
-        values: by name, physical units, NaN where missing.
+        values: values by name, physical units, NaN where missing.
 
     Returns:
         By name, of the same shapes: 10 log10 of a linear power, other variables unchanged, and the indices.

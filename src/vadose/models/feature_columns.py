@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 LEVELS = (Kind.NOW, Kind.STATIC, Kind.FILTERED, Kind.LAG, Kind.MEAN, Kind.LOWEST, Kind.HIGHEST)
 """Columns that are values of their quantity."""
-LASTING = (Kind.MEAN, Kind.STD, Kind.LOWEST, Kind.HIGHEST)
+PAST_STATISTICS = (Kind.MEAN, Kind.STD, Kind.LOWEST, Kind.HIGHEST)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Column:
     @property
     def time_invariant(self) -> bool:
         """Return whether it describes the place and not the time."""
-        return self.kind is Kind.STATIC or self.kind in LASTING
+        return self.kind is Kind.STATIC or self.kind in PAST_STATISTICS
 
     @property
     def of_level(self) -> bool:
@@ -78,7 +78,7 @@ def feature_columns(needs: InputSpec, season: bool) -> tuple[Column, ...]:
     """Return the columns that can be computed from needs.
 
     Args:
-        needs: of the network.
+        needs: needs of the network.
         season: whether the day of the year is an input.
     """
     past = derived_variables(needs.history.variables)
@@ -102,7 +102,7 @@ def _now(names: tuple[str, ...], past: tuple[str, ...]) -> Iterator[Column]:
 def _before(quantity: str, past: tuple[str, ...]) -> Iterator[Column]:
     yield Column(quantity, Kind.DEPARTURE)
     if not (quantity == "B12" and "swir_ratio" in past):
-        yield from (Column(quantity, kind) for kind in LASTING)
+        yield from (Column(quantity, kind) for kind in PAST_STATISTICS)
     if quantity == "vv":
         yield Column(quantity, Kind.FILTERED_DEPARTURE, 20.0)
     if carries_past(quantity):

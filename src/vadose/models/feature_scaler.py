@@ -20,8 +20,8 @@ class FeatureScaler(nn.Module):
     Mean and standard deviation have default values until they are fitted on training samples.
 
     Args:
-        columns: in order.
-        scaling: of the variables.
+        columns: columns in order.
+        scaling: scaling of the variables.
     """
 
     mean: Tensor

@@ -59,7 +59,7 @@ def add_group_noise(columns: Tensor, std: Tensor | float, sensor: Tensor | None)
 
     Args:
         columns: (batch, column, y, x).
-        std: of the noise.
+        std: standard deviation of the noise.
         sensor: (batch,), sensor numbers; by default every sample is a sensor.
     """
     noise = torch.randn_like(columns)

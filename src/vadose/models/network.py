@@ -38,7 +38,7 @@ class FusionNetwork(nn.Module):
     Args:
         needs: inputs.
         shape: size.
-        scaling: of every needed variable and of the label, fitted on the training samples.
+        scaling: scaling of every needed variable and of the label, fitted on the training samples.
     """
 
     label_mean: Tensor
@@ -81,7 +81,7 @@ class FusionNetwork(nn.Module):
         samples.
 
         Args:
-            batch: in the order of the needs.
+            batch: batch in the order of the needs.
             sensor: (sample,), sensor numbers; by default every sample is a sensor.
         """
         scaled, there = self.standard(FeatureExtractor.of(batch, self.needs).columns(self.columns))

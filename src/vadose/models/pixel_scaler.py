@@ -16,7 +16,7 @@ class PixelScaler(nn.Module):
     Args:
         names: the variables, in order.
         scaling: mean and standard deviation of each over the training samples, in decibel where applicable.
-        axis: of the variables, counted from the end, independent of the number of leading axes.
+        axis: axis of the variables, counted from the end, independent of the number of leading axes.
     """
 
     mean: Tensor

@@ -38,11 +38,12 @@ class NetworkShape:
         hidden_size: features of the layers that join the branches.
         dropout: fraction of the joined features that is dropped in training.
         season: whether the day of the year is an input.
-        noise: noise on time-dependent inputs in training, standard deviations.
-        time_invariant_noise: noise on time-invariant inputs in training, the same for all samples of a sensor, standard
-            deviations.
-        static_noise: noise on static inputs in training, the same for all samples of a sensor, standard deviations.
-        head_noise: noise on the inputs of the static head in training, the same for all samples of a sensor, standard
+        noise: noise in training on inputs that vary in time, drawn for each sample, standard deviations.
+        time_invariant_noise: noise in training on statistics of the history (mean, standard deviation, minimum,
+            maximum), the same for all samples of a sensor, standard deviations.
+        static_noise: noise in training on static predictors, such as elevation and soil, the same for all samples of a
+            sensor, standard deviations.
+        head_noise: noise in training on all inputs of the static head, the same for all samples of a sensor, standard
             deviations.
     """
 

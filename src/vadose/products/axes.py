@@ -33,7 +33,7 @@ class Grid:
     Attributes:
         x, y: names of its dimensions.
         columns, rows: coordinates of its cell centres, in units of the projection.
-        crs: of the coordinates.
+        crs: CRS of the coordinates.
     """
 
     x: str

@@ -39,7 +39,7 @@ class _Range:
     """Valid range stated in a file.
 
     Attributes:
-        text: of the attribute, for messages.
+        text: text of the attribute, for messages.
         low, high: infinite if not stated.
         of_stored: whether it refers to stored numbers; None if unknown.
     """
@@ -58,7 +58,7 @@ def decode(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> Decoded:
 
     Args:
         stored: numbers in the file.
-        attrs: of the variable, not decoded.
+        attrs: attributes of the variable, not decoded.
         asked: name of the variable in messages.
 
     Raises:

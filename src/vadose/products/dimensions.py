@@ -18,7 +18,7 @@ def layers_of(
     """Return a variable at the selected values of its further dimensions; of ERA5's versions all, the final one first.
 
     Args:
-        variable: with any dimensions.
+        variable: variable with any dimensions.
         ground_and_time: dimensions to keep.
         select: values by dimension; dimensions of one value need none.
         asked: name of the variable in messages.

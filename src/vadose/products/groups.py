@@ -84,8 +84,8 @@ def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[st
     standard name of soil moisture, or SMAP's.
 
     Args:
-        path: of the file.
-        name: of the variable, with or without its groups; empty for none.
+        path: path of the file.
+        name: name of the variable, with or without its groups; empty for none.
         root: of the file, decoded.
         asked: name of the file in messages.
 

@@ -34,10 +34,10 @@ class Sampled:
     """A product at sensors.
 
     Attributes:
-        times: of its layers, ascending, UTC.
+        times: times of its layers, ascending, UTC.
         values: (time, sensor), in the units of the file, NaN where missing.
         away_km: from each sensor to the centre of its cell, NaN outside the grid.
-        units: of the file.
+        units: units of the file.
         notes: remarks on the files, and on values that were left out.
     """
 

@@ -28,7 +28,7 @@ class LayerTimes:
 
     Attributes:
         times: UTC; NaT for a day missing in the standard calendar.
-        remarks: on the times.
+        remarks: remarks on the times.
     """
 
     times: Times

@@ -69,8 +69,8 @@ def to_volume(values: Floats, units: str, product: Product) -> tuple[Floats, str
     """Return soil moisture, m3 m-3, or saturation 0..1; and a description of the conversion, empty without one.
 
     Args:
-        values: of the file, NaN where missing.
-        units: of the file.
+        values: values of the file, NaN where missing.
+        units: units of the file.
         product: its `units` take precedence over those of the file.
 
     Raises:

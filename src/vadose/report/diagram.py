@@ -25,8 +25,8 @@ def reliability_diagram(products: Sequence[ProductScores], path: Path, notice: s
     """Draw the observed coverage of central intervals against the nominal one, as PNG.
 
     Args:
-        products: with standard deviations.
-        path: of the picture.
+        products: products with standard deviations.
+        path: path of the picture.
         notice: warning above it; empty for none.
     """
     figure, axes = plt.subplots(figsize=(4.6, 4.4), layout="constrained")

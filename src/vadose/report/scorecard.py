@@ -36,7 +36,7 @@ class Scorecard:
     """Scores of one product or several at in-situ sensors.
 
     Attributes:
-        content: of all its files.
+        content: content of all its files.
     """
 
     content: ReportData
@@ -133,8 +133,8 @@ def write_content(folder: Path, content: ReportData, request: str = "") -> Path:
     """Write the files of `write_scorecard`, atomically.
 
     Args:
-        folder: of the files.
-        content: of the scorecard.
+        folder: folder of the files.
+        content: content of the scorecard.
         request: mark of the request that made it, for the JSON file.
 
     Returns:

@@ -15,7 +15,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def p_values(values: Iterable[float | None]) -> str:
-    """Return p-values in a cell, each with three digits, or as smaller than these can tell."""
+    """Return p-values in a cell, each with three digits; of smaller ones, "<0.001"."""
     return " / ".join("<0.001" if value is not None and value < 0.0005 else number(value) for value in values)
 
 

@@ -51,7 +51,7 @@ class CloudField:
     """Clouds between a satellite and the ground, each of the shape of the places; 0 without clouds.
 
     Attributes:
-        thickness: of cloud, about 1 at its centre.
+        thickness: thickness of cloud, about 1 at its centre.
         shade: thickness of the cloud that shades the place.
         veil: thickness of thin cirrus.
     """

@@ -124,9 +124,9 @@ def random_field(rng: np.random.Generator, longest_m: float, shortest_m: float, 
     Geophysics, 2nd ed., 1997, ch. 7).
 
     Args:
-        rng: of directions, lengths and phases.
+        rng: rng of directions, lengths and phases.
         longest_m, shortest_m: range of wavelengths.
-        exponent: of the amplitude spectrum.
+        exponent: exponent of the amplitude spectrum.
     """
     octaves = max(int(np.ceil(np.log2(longest_m / shortest_m))), 1)
     octave = np.repeat(np.arange(octaves), WAVES)
@@ -162,7 +162,7 @@ class Patches:
 
     Attributes:
         size_m: spacing of the lattice.
-        seed: of the jitter.
+        seed: seed of the jitter.
     """
 
     size_m: float

@@ -20,7 +20,7 @@ class Pixels:
 
     Attributes:
         rows, columns: in the grid, (pixel,).
-        lon, lat: of their centres, degrees.
+        lon, lat: longitude and latitude of their centres, degrees.
         east, north: of their centres from the centre of the region, m.
     """
 

@@ -34,10 +34,10 @@ class Modelled:
     """Model output at the pixels around a region.
 
     Attributes:
-        pixels: on the product's grid, row 0 in the south.
-        times: of the states, UTC.
+        pixels: pixels on the product's grid, row 0 in the south.
+        times: times of the states, UTC.
         state: (time, pixel), NaN over open water.
-        forcing: of the three hours that follow, (time, pixel).
+        forcing: forcing of the three hours that follow, (time, pixel).
     """
 
     pixels: Pixels
@@ -62,7 +62,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
     Args:
         seen: the regions at scattered points around them.
         archive: folder of the world.
-        config: with the interval.
+        config: config with the interval.
     """
     folder = archive / "gldas"
     folder.mkdir(parents=True, exist_ok=True)

@@ -41,8 +41,8 @@ def write_granule(
     """Write a granule.
 
     Args:
-        path: of the file.
-        time: of the granule, UTC.
+        path: path of the file.
+        time: time of the granule, UTC.
         rows, columns: of the pixels, row 0 in the south, (pixel,).
         layers: float32 values of each of `VARIABLES`, (pixel,).
     """

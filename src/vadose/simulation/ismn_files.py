@@ -85,7 +85,7 @@ def write_station(station: Station, series: Sequence[Series], archive: Path) -> 
     """Write the folder of a station, with its static variables; an existing one is replaced.
 
     Args:
-        station: of the folder.
+        station: station of the folder.
         series: its readings.
         archive: folder of the ISMN archive.
     """

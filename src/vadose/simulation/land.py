@@ -35,7 +35,7 @@ class Land:
         water: hydraulic properties.
         cover: index in `COVERS`.
         patch: the parcels.
-        vigour: of the vegetation, about 1.
+        vigour: vigour of the vegetation, about 1.
     """
 
     elevation: Floats

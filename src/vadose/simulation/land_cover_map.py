@@ -28,7 +28,7 @@ def write_land_cover(nature: RegionSimulator, archive: Path) -> None:
 
     Args:
         nature: the region; its truth is written.
-        archive: of the world.
+        archive: archive of the world.
     """
     box = nature.tile.pixels.pad(60).geographic_extent.boundingbox
     grid = GeoBox.from_bbox(box.bbox, "EPSG:4326", resolution=1 / PER_DEGREE, tight=False)

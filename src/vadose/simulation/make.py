@@ -33,8 +33,8 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
     remaining regions and products; a complete one is unchanged.
 
     Args:
-        config: of the world.
-        folder: of the archive; empty, or containing the same world.
+        config: config of the world.
+        folder: folder of the archive; empty, or containing the same world.
         progress: called with (done, total, name).
         workers: number of processes, with one region each.
 

@@ -67,8 +67,8 @@ def bare(band: str, moisture: Floats, saturation: Floats, brightness: Floats | f
     Args:
         band: of Sentinel-2.
         moisture: m3 m-3.
-        saturation: of the soil, m3 m-3.
-        brightness: of the dry soil, relative to loam.
+        saturation: saturation of the soil, m3 m-3.
+        brightness: brightness of the dry soil, relative to loam.
     """
     spectrum = SPECTRA[band]
     dry = spectrum.dry_soil * np.asarray(brightness)

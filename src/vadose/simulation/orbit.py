@@ -16,7 +16,7 @@ class Satellite:
     Both number their orbits from launch; an orbit begins where the satellite crosses the equator northward.
 
     Attributes:
-        name: in products, "S1A".
+        name: name in products, "S1A".
         cycle_days, cycle_orbits: length of the repeat cycle.
         launch: time at which orbit 0 would have begun on the present track.
         first: absolute number of an orbit with relative number 1.
@@ -63,11 +63,11 @@ class Orbit:
 
     Attributes:
         state: ascending or descending.
-        key: of its random numbers.
+        key: key of its random numbers.
         local_hour: mean solar time of the pass.
         angle_deg: incidence at the centre of a region.
         gradient: increase of incidence to the east, degrees per km; the radar looks to its right.
-        first_day: of its first pass.
+        first_day: first day of its first pass.
     """
 
     state: str

@@ -23,7 +23,7 @@ def perturbed_rain(rain_mm: Floats, rng: np.random.Generator) -> Floats:
 
     Args:
         rain_mm: true, (day, pixel).
-        rng: of the errors.
+        rng: rng of the errors.
     """
     mean = rain_mm.mean(axis=1, keepdims=True)
     common, local = rng.standard_normal(mean.shape), rng.standard_normal(rain_mm.shape)

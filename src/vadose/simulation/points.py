@@ -16,7 +16,7 @@ class SimulationPoints:
 
     Attributes:
         where: the places.
-        side: of a unit, in places: 8 of a cell, 1 of a point.
+        side: side of a unit, in places: 8 of a cell, 1 of a point.
     """
 
     where: Locations

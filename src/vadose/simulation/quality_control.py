@@ -38,9 +38,9 @@ class Surroundings:
     """Auxiliary data of the control, (hour,) each.
 
     Attributes:
-        saturation: of the soil, from a map, m3 m-3.
+        saturation: saturation of the soil, from a map, m3 m-3.
         soil_c: the station's soil temperature.
-        air_c, rain_mm: of the station, if it measures them.
+        air_c, rain_mm: air temperature (degrees Celsius) and rain (mm) of the station, if it measures them.
         model_c, model_mm: soil temperature and rain of a global model.
         shallow: whether the sensor is so near the surface that rain explains its rises.
     """

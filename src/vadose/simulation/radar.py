@@ -139,7 +139,7 @@ def vegetated(soil: tuple[Floats, Floats], index: ArrayLike, angle_deg: ArrayLik
 
     Args:
         soil: VV and VH of the bare soil.
-        index: of the vegetation, 0..1.
+        index: index of the vegetation, 0..1.
         angle_deg: incidence, degrees.
     """
     plants, cosine = np.asarray(index, float), np.cos(np.radians(angle_deg))

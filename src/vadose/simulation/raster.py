@@ -32,9 +32,9 @@ def write_raster(path: Path, values: NDArray[Any], grid: GeoBox, nodata: float |
     """Write one band as a tiled, compressed GeoTIFF, marked as simulated.
 
     Args:
-        path: of the file.
+        path: path of the file.
         values: (y, x).
-        grid: of the values.
+        grid: grid of the values.
         nodata: value of missing pixels.
     """
     with (
@@ -49,10 +49,10 @@ def write_block(path: Path, values: NDArray[Any], part: GeoBox, grid: GeoBox, no
     """Write a part of a band; the first part creates the file.
 
     Args:
-        path: of the file.
-        values: of the part, (y, x).
+        path: path of the file.
+        values: values of the part, (y, x).
         part: its position, aligned to the grid.
-        grid: of the complete band.
+        grid: grid of the complete band.
         nodata: value of missing pixels.
     """
     if part.shape == grid.shape:
@@ -99,9 +99,9 @@ def write_item(folder: Path, item: Mapping[str, Any], assets: Mapping[str, Any])
     """Write a STAC item beside its assets, marked as simulated.
 
     Args:
-        folder: of the assets.
+        folder: folder of the assets.
         item: `id`, `collection`, `bbox`, `geometry`, `properties`.
-        assets: by name, with addresses relative to the item.
+        assets: assets by name, with addresses relative to the item.
     """
     properties = {**item["properties"], "vadose:simulated": True}
     whole: dict[str, Any] = {

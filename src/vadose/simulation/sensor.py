@@ -62,7 +62,7 @@ class SensorSoil:
     Attributes:
         moisture, frozen: m3 m-3 of water and ice, and the frozen fraction, (hour,).
         soil_c: temperature, (hour,).
-        saturation: of its soil, m3 m-3.
+        saturation: saturation of its soil, m3 m-3.
     """
 
     moisture: Floats
@@ -90,9 +90,9 @@ def read(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats:
     """Return readings of a sensor, (hour,), m3 m-3: of liquid water alone, as dielectric sensors, with all errors.
 
     Args:
-        ground: of the pixel.
-        site: of the station.
-        rng: of the sensor.
+        ground: ground of the pixel.
+        site: site of the station.
+        rng: rng of the sensor.
     """
     hours = np.arange(len(ground.moisture))
     drift = DRIFT * rng.standard_normal() * hours / HOURS_A_YEAR

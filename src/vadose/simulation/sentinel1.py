@@ -37,9 +37,9 @@ class RadarScene:
 
     Attributes:
         tile: the region.
-        number: of the region in the world.
-        orbit: of the pass.
-        satellite: of the pass.
+        number: number of the region in the world.
+        orbit: orbit of the pass.
+        satellite: satellite of the pass.
         start: UTC.
     """
 

@@ -74,12 +74,12 @@ class OpticalScene:
 
     Attributes:
         tile: the region.
-        number: of the region in the world.
+        number: number of the region in the world.
         satellite: by which.
         time: UTC.
         sun: over the centre of the region.
         cover: mean cloud cover of the climate.
-        seed: of the sky.
+        seed: seed of the sky.
         counted: pixels of each scene class in the written blocks.
     """
 

@@ -41,8 +41,8 @@ class RegionSimulator:
 
     Attributes:
         region: configuration.
-        number: of the region in the world.
-        seed: of the world.
+        number: number of the region in the world.
+        seed: seed of the world.
         tile: its cells.
         terrain, skies: its ground and its weather.
     """

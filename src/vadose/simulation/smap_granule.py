@@ -69,8 +69,8 @@ def write_granule(path: Path, grid: Ease, halves: Mapping[str, Mapping[str, NDAr
     """Write the granule of a day.
 
     Args:
-        path: of the file.
-        grid: of the product.
+        path: path of the file.
+        grid: grid of the product.
         halves: by group, AM and PM: the values of each variable, (pixel,), with EASE_row_index and EASE_column_index;
             no repeated pixel.
     """

@@ -33,10 +33,10 @@ class Overpass:
 
     Attributes:
         half: AM or PM.
-        day: of the cycle, 0 to 7.
-        seconds: of that day, UTC, at which the satellite is abeam of the place.
-        aside_m: of the place, to the right of the track.
-        heading: of the track there, radians clockwise from north.
+        day: day of the cycle, 0 to 7.
+        seconds: seconds of that day, UTC, at which the satellite is abeam of the place.
+        aside_m: aside m of the place, to the right of the track.
+        heading: heading of the track there, radians clockwise from north.
         late_h: deviation of the local solar time at the place from that of the half.
     """
 
@@ -60,7 +60,7 @@ def overpasses(lon: float, lat: float, margin_m: float = 0.0) -> list[Overpass]:
     """Return the overpasses of a place in a cycle, those nearest to their local time last.
 
     Args:
-        lon, lat: of the place, degrees.
+        lon, lat: longitude and latitude of the place, degrees.
         margin_m: widening of the swath.
     """
     turns = (_abeam(lon, lat, half, turn) for half in HALVES for turn in range(ORBITS))

@@ -22,11 +22,11 @@ class Hydraulics:
     """Volumetric water contents, m3 m-3, and conductivity, each an array of the shape of the texture.
 
     Attributes:
-        residual: of air-dry soil.
-        wilting: at -1500 kPa.
-        field_capacity: at -33 kPa.
+        residual: residual of air-dry soil.
+        wilting: wilting point at -1500 kPa.
+        field_capacity: field capacity at -33 kPa.
         saturation: of full pores.
-        conductivity_mm_h: of saturated soil.
+        conductivity_mm_h: conductivity of saturated soil, mm h-1.
         steepness: exponent of the relative water content in the conductivity, their equation 17.
     """
 

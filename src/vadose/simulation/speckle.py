@@ -37,7 +37,7 @@ def speckle(block: Tile, key: NDArray[np.uint64]) -> tuple[Noise, Noise]:
 
     Args:
         block: the same places have the same noise in every block.
-        key: of the image, (2,).
+        key: key of the image, (2,).
     """
     words = _words(block, key)
     vv, vh = (_looked(_smeared(_normals()[words >> np.uint64(shift) & np.uint64(0xFFFF)])) for shift in (48, 32))

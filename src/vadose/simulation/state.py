@@ -25,14 +25,14 @@ class SurfaceState:
     """Truth at one time, each of the shape of the places.
 
     Attributes:
-        moisture: of 0-5 cm, water and ice, m3 m-3.
+        moisture: moisture of 0-5 cm, water and ice, m3 m-3.
         root: of 5-50 cm, m3 m-3.
         frozen: frozen fraction of the surface's water.
         snow_mm: water equivalent.
         leaf_area: m2 m-2.
         plant_water: kg m-2.
         roughness_m: root mean square height.
-        temperature_c: of the surface layer.
+        temperature_c: temperature of the surface layer.
         air_c: temperature of the air.
     """
 
@@ -76,12 +76,12 @@ class Simulated:
 
     Attributes:
         region: configuration.
-        number: of the region in the world.
-        seed: of the world.
-        epsg: of the places.
+        number: number of the region in the world.
+        seed: seed of the world.
+        epsg: EPSG code of the places.
         places: the places.
         land: their ground.
-        weather: of the period alone, at the places' units.
+        weather: weather of the period alone, at the places' units.
         kept: their states.
     """
 

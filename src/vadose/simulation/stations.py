@@ -46,7 +46,7 @@ def place_stations(
 
     Args:
         tile: the region.
-        name: of the region, the start of their names.
+        name: name of the region, the start of their names.
         count: number of stations; a single one is near the centre.
         cover_of: land cover at eastings and northings.
         rng: random number generator.

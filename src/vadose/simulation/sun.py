@@ -44,7 +44,7 @@ class Sun:
         """Return the offset from a shadow to its cause, to the east and to the north, m.
 
         Args:
-            height_m: of the cause above flat ground; the sun is up.
+            height_m: height of the cause above flat ground; the sun is up, m.
         """
         distance, azimuth = height_m / np.tan(np.radians(self.elevation_deg)), np.radians(self.azimuth_deg)
         return float(distance * np.sin(azimuth)), float(distance * np.cos(azimuth))

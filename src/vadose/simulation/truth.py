@@ -34,8 +34,8 @@ def begin_truth(nature: RegionSimulator, times: pd.DatetimeIndex, folder: Path) 
 
     Args:
         nature: the region.
-        times: of the steps.
-        folder: of the store.
+        times: times of the steps.
+        folder: folder of the store.
     """
     cells, days = nature.tile.cells, times[STEPS // 2 :: STEPS]
     moisture = {"scale_factor": MOISTURE_UNIT, "_FillValue": np.uint16(65535), "dtype": "uint16"}

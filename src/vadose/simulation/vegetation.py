@@ -77,7 +77,7 @@ class Calendar:
         Args:
             day: of the year, as in the northern hemisphere.
             warmth: 0 in frost, 1 in a growing season.
-            moistness: of the root zone, 0 at wilting point and 1 unstressed.
+            moistness: moistness of the root zone, 0 at wilting point and 1 unstressed.
         """
         grown = np.where(self.leafy, _grown(np.float32(day), self.first, self.last), 1)
         crops = (0.1 + 4.9 * grown * warmth) * (0.35 + 0.65 * moistness)

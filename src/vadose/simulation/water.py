@@ -49,7 +49,7 @@ class State:
         leaf_area: fine.
         roughness_m: fine.
         snow_mm: water equivalent; coarse.
-        temperature_c: of the surface layer; coarse.
+        temperature_c: temperature of the surface layer; coarse.
     """
 
     surface: Floats
@@ -99,10 +99,10 @@ def soil_temperature_step(temperature_c: Floats, air_c: Floats, snow_mm: Floats,
     24:545-556, 1981): divided by the soil's heat capacity, enthalpy is temperature - fusion * `ice_share`.
 
     Args:
-        temperature_c: of the layer before the step.
-        air_c: of the air.
+        temperature_c: temperature of the layer before the step.
+        air_c: air c of the air.
         snow_mm: water equivalent on the ground.
-        water: of the layer, ice included, m3 m-3.
+        water: water of the layer, ice included, m3 m-3.
     """
     fusion = FUSION_HEAT * SURFACE_MM / 1000 * water / (SOIL_HEAT * WARMED_M)
     days = FOLLOWING_DAYS + SNOWED_IN_DAYS * np.clip(snow_mm / INSULATING_MM, 0, 1)

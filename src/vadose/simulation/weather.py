@@ -31,7 +31,7 @@ class Weather:
 
     Attributes:
         days: dates, UTC.
-        rain_mm: of the day, liquid or not.
+        rain_mm: rain of the day, liquid or not.
         temperature_c: mean of the day.
         range_c: difference between its maximum and minimum temperature.
         evaporation_mm: potential, of the day.

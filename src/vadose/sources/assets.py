@@ -31,8 +31,8 @@ def asset_of(band: str, keys: Iterable[str], assets: Mapping[str, Any]) -> str |
 
     Args:
         band: as in `Asset`.
-        keys: of known catalogues, the best first.
-        assets: of the item.
+        keys: keys of known catalogues, the best first.
+        assets: assets of the item.
     """
     keys = tuple(keys)
     exact = next((key for key in keys if key in assets), None)

@@ -15,7 +15,7 @@ def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
     """Refuse an item whose files contradict its metadata.
 
     Args:
-        record: with local paths.
+        record: record with local paths.
         absent: named bands with missing files.
 
     Returns:

@@ -36,9 +36,9 @@ class Layout:
     """Layout of soil moisture in a file.
 
     Attributes:
-        placement: of its rows and columns on the grid.
+        placement: placement of its rows and columns on the grid.
         rows, columns: indices of the variable's axes of latitude and longitude; the others have length one.
-        packing: of its numbers.
+        packing: packing of its numbers.
         units: as stated.
         factor: conversion to m3 m-3.
     """

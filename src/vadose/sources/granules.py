@@ -33,7 +33,7 @@ class Granule:
     """A file of a product.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         modified: modification time, ns; with the path it identifies the content.
         stream, time, version: as in `GranuleName`.
     """
@@ -179,8 +179,8 @@ def cached_blocks(grid: GlobalGrid, window: Window, side: int, kept: Reader, rea
     """Read a window (..., y, x) block by block, so that windows with common blocks read them once.
 
     Args:
-        grid: of the window.
-        window: to be read.
+        grid: grid of the window.
+        window: window to be read.
         side: of a block, in pixels.
         kept: returns a block, cached.
         read: reads a window of more than 2 x 2 blocks, which is not cached.

@@ -52,7 +52,7 @@ class IncidenceModel:
 
     Attributes:
         centre, half: centre and half width of the tie points, x and y in units of the projection.
-        coefficients: of the terms of x and y within -1..1, degrees.
+        coefficients: coefficients of the terms of x and y within -1..1, degrees.
         residual: largest distance of a tie point from the surface, degrees.
     """
 

@@ -101,7 +101,7 @@ def open_rasters(record: SceneItem, bands: Iterable[str], *missing: float) -> di
     """Return the files of some bands of an item, by band, without missing ones.
 
     Args:
-        record: with local paths.
+        record: record with local paths.
         bands: names.
         missing: fill values besides those of the item and the files.
 

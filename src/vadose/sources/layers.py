@@ -49,11 +49,11 @@ def dataset(
     """Return layers of a window as a dataset with coordinates and CRS.
 
     Args:
-        layers: by name of the variable, (1, y, x).
-        units: by name of the variable.
-        grid: of the layers.
-        window: of the grid.
-        time: of the observation; None for a static product, whose variables have dimensions (y, x).
+        layers: layers by name of the variable, (1, y, x).
+        units: units by name of the variable.
+        grid: grid of the layers.
+        window: window of the grid.
+        time: time of the observation; None for a static product, whose variables have dimensions (y, x).
     """
     static = time is None
     dims = ("y", "x") if static else ("time", "y", "x")

@@ -35,7 +35,7 @@ class Packing:
         """Read the attributes of a variable.
 
         Args:
-            variable: of an open file.
+            variable: variable of an open file.
             bounds: whether the valid range is applied.
         """
         attrs = variable.attrs

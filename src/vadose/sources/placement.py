@@ -56,9 +56,9 @@ class Placement:
         """Return a window of the grid, (y, x), `empty` where the file has no data.
 
         Args:
-            window: of the grid.
+            window: window of the grid.
             part: reads rows and columns of the file.
-            empty: of the file's own type.
+            empty: empty of the file's own type.
         """
         rows, columns = self.rows.numbers, self.columns.numbers
         down = np.flatnonzero((rows >= window.top) & (rows < window.bottom))
@@ -77,7 +77,7 @@ def line(places: Numbers, size: int, asked: str, what: str, wraps: bool = False,
     Args:
         places: position of each on the grid, 0 at the centre of its first pixel, 1 at that of the next one; NaN if
             unknown.
-        size: of the grid.
+        size: size of the grid.
         asked: context of messages.
         what: "rows" or "columns", for messages.
         wraps: whether the first pixel follows the last one.

@@ -54,8 +54,8 @@ class Sample:
 
     Attributes:
         values: physical; finite.
-        classes: of the scene classification at the same places; NaN if missing.
-        raster: of the pixels.
+        classes: classes of the scene classification at the same places; NaN if missing.
+        raster: raster of the pixels.
     """
 
     values: Floats
@@ -76,7 +76,7 @@ def check_numbers(record: SceneItem) -> None:
     """Compare the metadata of an item with the numbers of its files.
 
     Args:
-        record: with local paths.
+        record: record with local paths.
 
     Raises:
         Unfit: they contradict each other; both are reported.

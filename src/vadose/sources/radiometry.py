@@ -52,8 +52,8 @@ def offset_of(stated: float | None, baseline: str | None, properties: Mapping[st
 
     Args:
         stated: offset in the item; None if not stated.
-        baseline: of the processing; None if unknown.
-        properties: of the item.
+        baseline: baseline of the processing; None if unknown.
+        properties: properties of the item.
         asked: context of the error.
 
     Raises:

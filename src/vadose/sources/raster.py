@@ -93,12 +93,12 @@ class Raster:
     """A raster file of one band.
 
     Attributes:
-        path: of the file.
-        grid: of its pixels.
+        path: path of the file.
+        grid: grid of its pixels.
         tag: fill value stated in the file; None if not stated.
         missing: other fill values.
         scale, offset: from the file's numbers to physical values.
-        units: of the values, stated in the item or else in the file; empty if not stated.
+        units: units of the values, stated in the item or else in the file; empty if not stated.
         height_m: unit of heights of the file's CRS, m; None without heights.
         overviews: whether the file has overviews.
     """
@@ -118,7 +118,7 @@ class Raster:
         """Read the header of a GeoTIFF or JPEG 2000 file.
 
         Args:
-            asset: with a local path.
+            asset: asset with a local path.
             missing: fill values besides those of the asset and the file.
 
         Scale and offset are the asset's if stated, else those of the file's own tags: never both.

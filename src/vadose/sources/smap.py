@@ -175,7 +175,7 @@ class _SmapReader:
     """Reading of each granule.
 
     Attributes:
-        grid: of the product.
+        grid: grid of the product.
         window: pixels to be returned.
         near: which of them are near a part of the area, (y, x); the others remain empty, such as those between the two
             parts of an area on both sides of the antimeridian.

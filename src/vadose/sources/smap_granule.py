@@ -98,11 +98,11 @@ class Group:
     """One overpass of a granule: its variables by name, in a group or with its name as a prefix.
 
     Attributes:
-        name: of the group.
+        name: name of the group.
         held: the group of the file with the variables.
         front: prefix of their names in it.
         asked: context of messages.
-        placement: of their rows and columns.
+        placement: placement of their rows and columns.
     """
 
     name: str
@@ -150,8 +150,8 @@ def read(granule: Granule, grid: GlobalGrid, quality: str, window: Window) -> La
 
     Args:
         granule: the file.
-        grid: of its product.
-        quality: of soil moisture, "recommended" or "retrieved"; or "surface", which reads the flags instead.
+        grid: grid of its product.
+        quality: quality of soil moisture, "recommended" or "retrieved"; or "surface", which reads the flags instead.
         window: the pixels to read.
 
     Returns:

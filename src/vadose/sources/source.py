@@ -38,9 +38,9 @@ class SourceFile:
     """A file of an archive, or all files of an item, that a source reads.
 
     Attributes:
-        name: of the item or of the file.
+        name: name of the item or of the file.
         size: bytes; 0 if missing.
-        time: of the observation; None for a static source.
+        time: time of the observation; None for a static source.
         first, last: span of its observations; the time itself if None.
         available_at, replaced_at: as the coordinates of a dataset; None if unknown.
     """
@@ -129,7 +129,7 @@ def validate_dataset(dataset: xr.Dataset, variables: tuple[Variable, ...], sourc
     another latency than its source (`registry.LATENCY_DAYS`) has the coordinates `available_at`, `replaced_at`.
 
     Args:
-        dataset: with a `units` attribute on every variable, and a CRS.
+        dataset: dataset with a `units` attribute on every variable, and a CRS.
         variables: possible variables; there may be fewer, if the grid has only some bands.
         source: name of the source.
         item: provenance of the dataset.

@@ -24,7 +24,7 @@ def factor(units: str, asked: str, layer: bool) -> float:
     """Return the factor of numbers to m3 m-3.
 
     Args:
-        units: of the file, in any usual spelling.
+        units: units of the file, in any usual spelling.
         asked: context of messages.
         layer: whether they may be a mass of water in the top 10 cm.
 
@@ -51,7 +51,7 @@ def check_magnitude(
     Args:
         numbers: valid numbers of the file.
         times: factor to m3 m-3 by their units.
-        units: of the file.
+        units: units of the file.
         asked: context of messages.
         wettest: limit of their median, m3 m-3.
 

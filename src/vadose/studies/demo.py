@@ -1,4 +1,4 @@
-"""Demonstration: the complete workflow on a small simulated world."""
+"""Demonstration: the complete workflow on a small simulated Earth."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +43,7 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
     return (
         trained.summary,
         "",
-        f"Simulated world  {archive}",
+        f"Simulated Earth  {archive}",
         f"Scorecard        {trained.path}",
         f"Map              {written[0]} (region {region.name}, whose sensors were held out)",
         f"Picture          {written[-1]}",

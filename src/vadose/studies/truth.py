@@ -1,4 +1,4 @@
-"""Evaluation of a run against the truth of its simulated world: in space, in time, and an upper bound on skill."""
+"""Evaluation of a run against the truth of its simulated Earth: in space, in time, and an upper bound on skill."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ def evaluate_against_truth(folder: Path, archive: Path, out: Path, report: Calla
     """Map every region by networks that were not trained on its sensors, and compare the maps with the truth.
 
     Args:
-        folder: of a finished run on samples of the world.
-        archive: of the simulated world.
+        folder: folder of a finished run on samples of the world.
+        archive: archive of the simulated Earth.
         out: Markdown file of the tables.
         report: called with (finished regions, regions, name).
 
@@ -40,7 +40,7 @@ def evaluate_against_truth(folder: Path, archive: Path, out: Path, report: Calla
         The tables.
 
     Raises:
-        VadoseError: the run or the simulated world is missing, or the run does not contain the sensors of the world.
+        VadoseError: the run or the simulated Earth is missing, or the run has none of its sensors.
     """
     request = Request.of("simulate evaluate", out, run=folder, world=archive)
     with request.file(out) as held:
@@ -81,13 +81,13 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
 
 @dataclass(frozen=True, eq=False)
 class TruthEvaluation:
-    """Maps regions of a simulated world by networks that were not trained on them.
+    """Maps regions of a simulated Earth by networks that were not trained on them.
 
     Attributes:
         sources: products of the world.
         members: networks of a run.
-        calibration: of their standard deviations.
-        grouping: of the run's split.
+        calibration: calibration of their standard deviations.
+        grouping: grouping of the run's split.
         windows: temporal policy with the maximum ages.
     """
 

@@ -18,10 +18,10 @@ def ground_of(archive: Path, region: Region, tile: Tile, readings: pd.DataFrame)
     """Return the main land cover of each cell, and its distance from the nearest sensor.
 
     Args:
-        archive: of the simulated world.
-        region: of it.
-        tile: of the region.
-        readings: of the region's sensors, with lat and lon.
+        archive: archive of the simulated Earth.
+        region: region of it.
+        tile: tile of the region.
+        readings: readings of the region's sensors, with lat and lon.
 
     Returns:
         One row per cell, row by row from the north-west: `COVER`, by name, and `FAR`, km.

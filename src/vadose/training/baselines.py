@@ -50,8 +50,8 @@ def fit_trees(places: TrainingRows, needs: InputSpec, seed: int, grouping: Spati
     Args:
         places: training places; validation places are used like the others.
         needs: cells and history.
-        seed: of the search and of the trees.
-        grouping: of the inner folds; by default, blocks of one degree.
+        seed: seed of the search and of the trees.
+        grouping: grouping of the inner folds; by default, blocks of one degree.
     """
     rows, threads = _all(places), torch.get_num_threads()
     batch = _batch(places.store, rows, needs)

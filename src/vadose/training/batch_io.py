@@ -45,7 +45,7 @@ class OneCell(nn.Module):
     """Static, dynamic and standard deviation of samples of one cell, (3, sample), m3 m-3, in 32 bits.
 
     Args:
-        network: to be called.
+        network: network to be called.
         compiled: whether it is compiled at its first step.
     """
 

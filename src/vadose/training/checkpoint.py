@@ -36,9 +36,9 @@ def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: Scal
 
     Args:
         model: network, product or trees.
-        folder: of the checkpoint.
+        folder: folder of the checkpoint.
         made_from: provenance: the experiment, the samples, the fold.
-        scaling: of a network.
+        scaling: scaling of a network.
     """
     with files.atomic_write(folder) as temporary:
         temporary.mkdir()

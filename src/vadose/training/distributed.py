@@ -51,7 +51,7 @@ def launch(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -
     """Run a job in all processes of a machine.
 
     Args:
-        fabric: of the machine.
+        fabric: fabric of the machine.
         job: picklable; the reports of the first process are passed on.
         network: copied to each process.
         report: called with them.

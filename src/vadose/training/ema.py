@@ -18,7 +18,7 @@ def averaged(network: FusionNetwork, decay: float) -> AveragedModel:
     In the first steps the decay is smaller, (1 + steps) / (10 + steps), so that the random start is forgotten.
 
     Args:
-        network: of the weights.
+        network: network of the weights.
         decay: fraction of the average that remains at each step.
     """
 

@@ -31,7 +31,7 @@ class TrainingRows:
     """Samples for the training of a model.
 
     Attributes:
-        store: of samples with labels.
+        store: store of samples with labels.
         training: rows to fit.
         validation: rows of other sensors, for early stopping.
     """

@@ -74,7 +74,7 @@ def fit(
     interruption. The random numbers of an epoch depend on the seed, the epoch and the process alone.
 
     Args:
-        network: to be trained.
+        network: network to be trained.
         lessons: training and validation batches.
         schedule: training configuration.
         state: file of the state.

@@ -93,7 +93,7 @@ def objective(
         parts: network output, each (sample,), m3 m-3.
         truth: labels.
         scale: standard deviation of the label over the training samples, m3 m-3.
-        weights: of the terms.
+        weights: weights of the terms.
         whole: totals of the batch if these samples, complete sensors, are a part of it; the result is then their share
             of its loss.
     """

@@ -20,7 +20,7 @@ def drop_sources(
     Args:
         batch: physical units, NaN where missing.
         needs: order of the batch.
-        probability: of masking one source, 0..1.
+        probability: probability of masking one source, 0..1.
         generator: random numbers on the CPU, so that they are the same on every device.
         sensor: (sample,), sensor numbers; by default each sample has its own random numbers.
     """

@@ -29,7 +29,7 @@ class EpochPosition:
 
     Attributes:
         batches: number of finished batches.
-        samples: in these, of all processes.
+        samples: samples in these, of all processes.
         loss: sum over these samples.
     """
 
@@ -46,7 +46,7 @@ class Trainer:
 
     Args:
         fabric: device and processes.
-        network: to be trained in place.
+        network: network to be trained in place.
         schedule: training configuration.
         machine: compute configuration.
     """
@@ -80,7 +80,7 @@ class Trainer:
         Args:
             batches: remaining batches of the epoch.
             epoch: its number.
-            samples: in the complete epoch.
+            samples: samples in the complete epoch.
             within: position; its state and random numbers have been restored.
             after: called after each batch.
 

@@ -83,10 +83,10 @@ class Learning:
     """Training data of trees.
 
     Attributes:
-        tables: by kind of inputs, (sample, column).
+        tables: tables by kind of inputs, (sample, column).
         label: (sample,), m3 m-3.
-        index: of the samples, as in a store.
-        grouping: of the inner folds.
+        index: index of the samples, as in a store.
+        grouping: grouping of the inner folds.
     """
 
     tables: Mapping[Reads, NDArray[np.float32]]

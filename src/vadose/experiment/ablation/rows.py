@@ -34,10 +34,10 @@ class Row:
     """One training of the ablation.
 
     Attributes:
-        name: on the command line.
-        words: in tables and pictures.
+        name: name on the command line.
+        words: words in tables and pictures.
         group: origin of the row.
-        experiment: to be trained.
+        experiment: experiment to be trained.
         run: folder of the training, shared by rows of both groups with the same inputs.
     """
 

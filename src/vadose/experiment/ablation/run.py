@@ -45,7 +45,7 @@ def ablate(
 
     Args:
         experiment: the full model.
-        folder: of the ablation: `samples`, `rows/<name>` with one run each, and the tables.
+        folder: folder of the ablation: `samples`, `rows/<name>` with one run each, and the tables.
         resume: whether a folder with an ablation is resumed.
         samples_report: called while the samples are built.
         report: called after every epoch, or, with several workers, after every row.

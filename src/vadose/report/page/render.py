@@ -40,7 +40,7 @@ def page(content: ReportData) -> str:
     """Return a scorecard as one HTML page without scripts or external resources.
 
     Args:
-        content: of the page; all text and all names are escaped.
+        content: content of the page; all text and all names are escaped.
     """
     folder = files("vadose.report.page")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)

@@ -1,4 +1,4 @@
-"""Comparison of a simulated world with real data: the same statistics of both, with their differences."""
+"""Comparison of a simulated Earth with real data: the same statistics of both, with their differences."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def compare_with_real(archive: Path, real: Path | None, page: Path) -> None:
     """Compare a simulated archive with real data, and write the page and its figures (into `images` beside it).
 
     Args:
-        archive: of the simulated world.
+        archive: archive of the simulated Earth.
         real: folder of the real data (`points/`, `scenes/`, `stac_items/`); by default, the recorded figures are used.
         page: the Markdown file.
 

@@ -49,7 +49,7 @@ def cloud_cover(folder: Path) -> Floats:
     out.
 
     Args:
-        folder: with one JSON file per item, at any depth.
+        folder: folder with one JSON file per item, at any depth.
     """
     items = (read_json(path) for path in sorted(folder.rglob("*.json")))
     stated = (item.get("properties", {}).get("eo:cloud_cover") for item in items)

@@ -1,4 +1,4 @@
-"""Page that compares a simulated world with the real one."""
+"""Page that compares a simulated Earth with the real one."""
 
 from pathlib import Path
 

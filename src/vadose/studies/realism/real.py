@@ -26,7 +26,7 @@ def observe_real(folder: Path) -> Observations:
     """Return the real data in the form of the simulated ones.
 
     Args:
-        folder: with both tables of points, `scenes/` and `stac_items/`.
+        folder: folder with both tables of points, `scenes/` and `stac_items/`.
 
     Raises:
         VadoseError: one of them is missing.

@@ -33,7 +33,7 @@ class SensorCluster:
     """Neighbouring sensors.
 
     Attributes:
-        numbers: in tables.
+        numbers: numbers in tables.
         lon, lat: of each, degrees.
     """
 
@@ -63,7 +63,7 @@ class SceneReader:
     """Scenes of the same bands, one after another.
 
     Attributes:
-        times: of each.
+        times: times of each.
         around: mean around each sensor by variable, (scene, sensor).
         middle: pixels in the centre of each scene by variable, each (y, x).
     """
@@ -98,10 +98,10 @@ def read_scenes(source: Source, near: SensorCluster, span: Period, names: Sequen
     """Yield all scenes around some sensors in a period, grouped by bands.
 
     Args:
-        source: of scenes.
+        source: source of scenes.
         near: the sensors.
         span: the period.
-        names: of the variables.
+        names: names of the variables.
     """
     for held, datasets in _by_bands(_opened(source, near.area, span), names).items():
         scenes = [_scene(scene, near) for dataset in datasets for scene in _each(dataset[list(held)])]

@@ -1,4 +1,4 @@
-"""Statistics of the comparison, by the same rule for the simulated world and the real one."""
+"""Statistics of the comparison, by the same rule for the simulated Earth and the real one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -56,7 +56,7 @@ class Statistics:
 
     Attributes:
         counts: numbers of their inputs.
-        statistics: by name; None with too few values.
+        statistics: statistics by name; None with too few values.
         histograms: fractions in the bins of `HISTOGRAMS`.
     """
 
