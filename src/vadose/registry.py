@@ -1,7 +1,7 @@
 """Registry of sources: variables, file patterns, latency, maximum age and quality flags."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -394,6 +394,17 @@ def product_of(name: str, stated: str | None = None) -> str:
 def distinct_roles() -> tuple[frozenset[str], ...]:
     """Return sets of predictors of one role, such as products of SMAP, that do not replace one another."""
     return tuple(role for spec in source_specs() for role in spec.distinct)
+
+
+def stand_in(name: str, held: Collection[str]) -> str:
+    """Return an available predictor of the same role as another one; "" without any.
+
+    Args:
+        name: name of the predictor.
+        held: names of the available predictors.
+    """
+    roles = (role for role in distinct_roles() if name in role)
+    return next((other for role in roles for other in sorted(role & set(held))), "")
 
 
 def masks() -> dict[str, Mask]:

@@ -28,11 +28,11 @@ from vadose.dataset.layout import (
     plans,
 )
 from vadose.dataset.packing import UNCHANGED, Packing
-from vadose.dataset.shared_files import link
 from vadose.dataset.store import SampleStore
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
 from vadose.grid import nanoseconds
+from vadose.io.atomic import link
 from vadose.io.files import atomic_write, metadata, read_json, write_json
 
 Floats = NDArray[np.float32]

@@ -5,14 +5,9 @@ from pathlib import Path
 
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
-from vadose.registry import Quality, distinct_roles, product_of, source_of
+from vadose.registry import Quality, product_of, source_of, stand_in
 from vadose.training import origin
-from vadose.variables import (
-    GAMMA0,
-    GAMMA0_OPERA,
-    GAMMA0_RTC,
-    SIGMA0,
-)
+from vadose.variables import GAMMA0, GAMMA0_OPERA, GAMMA0_RTC, SIGMA0
 
 Products = Mapping[str, str]
 CHECKPOINT_PRODUCTS = "products"
@@ -53,7 +48,7 @@ def differences(
         met: product of each of these.
         where: what contains them, such as "the archive".
     """
-    absent = {name: _stand_in(name, held) for name in sorted(needs.names) if name not in held}
+    absent = {name: stand_in(name, held) for name in sorted(needs.names) if name not in held}
     bare = [name for name, other in absent.items() if not other]
     lines = [f"{where} has no {', '.join(bare)}: counted as missing"] if bare else []
     lines += [_instead(name, other, needs, learned, where) for name, other in absent.items() if other]
@@ -62,11 +57,6 @@ def differences(
         if learned[name] != met[name]:
             alike.setdefault((learned[name], met[name]), []).append(name)
     return (*lines, *(_other(names, *products, where) for products, names in alike.items()))
-
-
-def _stand_in(name: str, held: Collection[str]) -> str:
-    others = (other for role in distinct_roles() if name in role for other in sorted(role & set(held)))
-    return next(others, "")
 
 
 def _instead(name: str, other: str, needs: InputSpec, learned: Products, where: str) -> str:

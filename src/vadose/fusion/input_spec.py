@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vadose.registry import distinct_roles
+from vadose.registry import stand_in
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class InputSpec:
         Args:
             held: names of the available predictors.
         """
-        others = {name: _stand_in(name, held) for name in self.own_record.variables if name not in held}
+        others = {name: stand_in(name, held) for name in self.own_record.variables if name not in held}
         others = {name: other for name, other in others.items() if other}
 
         def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -96,9 +96,3 @@ class InputSpec:
     def _named(self) -> list[tuple[str, str]]:
         groups = (("pixels", self.pixels), ("cells", self.cells), ("history", self.history.variables))
         return [(kind, name) for kind, names in groups for name in names]
-
-
-def _stand_in(name: str, held: Collection[str]) -> str:
-    """Return an available predictor of the same role; "" without any."""
-    roles = (role for role in distinct_roles() if name in role)
-    return next((other for role in roles for other in sorted(role) if other in held), "")

@@ -12,14 +12,12 @@ from pyproj import CRS
 
 from vadose.grid import axis_attrs, nanoseconds
 from vadose.io.files import metadata
-from vadose.maps.layers import STD_ATTRS
-from vadose.variables import SOIL_MOISTURE
 
 CONVENTIONS = "CF-1.11"
 DIMS = ("time", "y", "x")
 GRID = "spatial_ref"
 _SINCE = np.datetime64("1970-01-01", "ns")
-_TIME = {
+TIME = {
     "standard_name": "time",
     "long_name": "time of the map, UTC",
     "units": "seconds since 1970-01-01 00:00:00",
@@ -27,17 +25,13 @@ _TIME = {
     "units_metadata": "leap_seconds: none",
     "axis": "T",
 }
+"""Attributes of the time coordinate."""
 
 
 def seconds(moments: Sequence[np.datetime64]) -> NDArray[np.int64]:
     """Return times as whole seconds of the time coordinate."""
     since = nanoseconds(np.array(moments)) - _SINCE
     return np.asarray(since // np.timedelta64(1, "s"), np.int64)
-
-
-def time_attrs() -> dict[str, str]:
-    """Return attributes of the time coordinate."""
-    return dict(_TIME)
 
 
 def coordinates(zone: xr.Dataset) -> dict[str, tuple[NDArray[np.float64], dict[str, str]]]:
@@ -74,13 +68,3 @@ def cube_attrs(zone: xr.Dataset, made_from: Mapping[str, Any], notice: str) -> d
         "declaration": json.dumps(metadata("map", made_from), default=str),
     }
     return attrs | ({"comment": notice} if notice else {})
-
-
-def moisture_attrs() -> dict[str, str]:
-    """Return attributes of soil moisture."""
-    return dict(SOIL_MOISTURE.attrs)
-
-
-def spread_attrs() -> dict[str, str]:
-    """Return attributes of the standard deviation."""
-    return dict(STD_ATTRS)

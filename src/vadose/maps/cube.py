@@ -1,10 +1,10 @@
 """Cubes of maps at many times, one per UTM zone: a Zarr store or a NetCDF file, written time by time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import netCDF4
 import numpy as np
@@ -21,29 +21,24 @@ CHUNK, SHARD = 128, 1024
 
 
 class Store(Protocol):
-    """An open cube."""
+    """An open cube of one file format, with that suffix."""
+
+    suffix: ClassVar[str]
+
+    @classmethod
+    def make(
+        cls, path: Path, zone: xr.Dataset, moments: Sequence[np.datetime64], made_from: Mapping[str, Any], notice: str
+    ) -> "Store":
+        """Create a cube with all times empty."""
+        ...
 
     def put(self, number: int, zone: xr.Dataset) -> None:
         """Write the map of one time."""
         ...
 
-
-Make = Callable[[Path, xr.Dataset, Sequence[np.datetime64], Mapping[str, Any], str], Store]
-
-
-@dataclass(frozen=True, eq=False)
-class Form:
-    """A file format of cubes.
-
-    Attributes:
-        suffix: suffix of the file name.
-        make: creates a cube with all times empty; closing it is left to `close`.
-        close: finishes the writing.
-    """
-
-    suffix: str
-    make: Make
-    close: Callable[[Any], None]
+    def close(self) -> None:
+        """Finish the writing."""
+        ...
 
 
 @dataclass(eq=False)
@@ -62,7 +57,7 @@ class Cubes:
     moments: Sequence[np.datetime64]
     made_from: Mapping[str, Any]
     notice: str
-    form: Form
+    form: type[Store]
     stack: ExitStack
     paths: list[Path] = field(default_factory=list)
     stores: dict[int, Store] = field(default_factory=dict)
@@ -79,7 +74,7 @@ class Cubes:
         path = self.folder / f"soil_moisture_{epsg}{self.form.suffix}"
         temporary = self.stack.enter_context(atomic_write(path))
         store = self.form.make(temporary, zone, self.moments, self.made_from, self.notice)
-        self.stack.callback(self.form.close, store)
+        self.stack.callback(store.close)
         self.paths.append(path)
         return store
 
@@ -111,6 +106,7 @@ def cubes(
 
 @dataclass(frozen=True, eq=False)
 class _Zarr:
+    suffix: ClassVar[str] = ".zarr"
     group: zarr.Group
     arrays: dict[str, Any]
 
@@ -126,7 +122,7 @@ class _Zarr:
         group = zarr.open_group(
             path, mode="w", zarr_format=3, attributes=_plain(cf.cube_attrs(zone, made_from, notice))
         )
-        _coordinate(group, "time", cf.seconds(moments), ("time",), cf.time_attrs())
+        _coordinate(group, "time", cf.seconds(moments), ("time",), cf.TIME)
         for name, (values, attrs) in cf.coordinates(zone).items():
             _coordinate(group, name, values, (name,), attrs)
         _coordinate(group, cf.GRID, np.array(0, np.int64), (), cf.grid_mapping(zone))
@@ -134,16 +130,17 @@ class _Zarr:
         shards = (1, *(SHARD if size > CHUNK else CHUNK for size in (rows, columns)))
         arrays: dict[str, Any] = {}
         for layer in map(str, zone.data_vars):
-            name = layer
-            arrays[name] = group.create_array(
-                name,
+            fill = cf.fill_of(zone, layer)
+            encoded = xr.backends.zarr.FillValueCoder.encode(fill, fill.dtype)  # as xarray writes it
+            arrays[layer] = group.create_array(
+                layer,
                 shape=(len(moments), rows, columns),
                 dtype=zone[layer].dtype,
                 chunks=(1, CHUNK, CHUNK),
                 shards=shards,
-                fill_value=cf.fill_of(zone, layer),
+                fill_value=fill,
                 dimension_names=cf.DIMS,
-                attributes=_plain(cf.layer_attrs(zone, layer) | {"_FillValue": _encoded(cf.fill_of(zone, layer))}),
+                attributes=_plain(cf.layer_attrs(zone, layer) | {"_FillValue": encoded}),
             )
         return cls(group, arrays)
 
@@ -174,13 +171,9 @@ def _plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in attrs.items()}
 
 
-def _encoded(fill: Any) -> Any:
-    """Return a fill value as xarray writes it into the attributes of Zarr arrays."""
-    return xr.backends.zarr.FillValueCoder.encode(fill, fill.dtype)
-
-
 @dataclass(frozen=True, eq=False)
 class _NetCdf:
+    suffix: ClassVar[str] = ".nc"
     file: netCDF4.Dataset
 
     @classmethod
@@ -198,7 +191,7 @@ class _NetCdf:
         for name, size in sizes.items():
             file.createDimension(name, size)
         parts: dict[str, tuple[NDArray[Any], dict[str, str]]] = {
-            "time": (cf.seconds(moments), cf.time_attrs()),
+            "time": (cf.seconds(moments), cf.TIME),
             **cf.coordinates(zone),
         }
         for name, (values, attrs) in parts.items():
@@ -225,7 +218,4 @@ class _NetCdf:
         self.file.close()
 
 
-FORMS = {
-    "zarr": Form(".zarr", _Zarr.make, _Zarr.close),
-    "netcdf": Form(".nc", _NetCdf.make, _NetCdf.close),
-}
+FORMS: Mapping[str, type[Store]] = {"zarr": _Zarr, "netcdf": _NetCdf}

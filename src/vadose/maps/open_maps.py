@@ -14,7 +14,7 @@ from vadose.maps.read import read_map
 
 _BESIDE = ("_quality", "_age")
 DAILY = "daily.json"
-"""List of the maps of a folder that holds a folder for each date."""
+"""List of the maps in a folder of daily maps."""
 
 
 def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
@@ -44,7 +44,7 @@ def open_maps(path: StrPath) -> dict[int, xr.Dataset]:
 
 
 def _opened(path: Path) -> list[xr.Dataset]:
-    """Open the files of a map that are read; none where there is no map."""
+    """Open the files of a map, of the preferred format; none without a map."""
     for suffix, opened in _READERS.items():
         files = [path] if path.suffix == suffix else sorted(path.glob(f"soil_moisture_*{suffix}"))
         files = [file for file in files if file.exists() and not file.stem.endswith(_BESIDE)]
@@ -73,11 +73,6 @@ def _decoded(path: Path, engine: str, consolidated: bool | None = None) -> xr.Da
     return cube.assign(quality=cube["quality"].astype("float64").fillna(NODATA).astype("uint32"))
 
 
-def _geotiff(path: Path) -> xr.Dataset:
-    opened = read_map(path)
-    return opened.expand_dims("time")
-
-
 def _by_zone(parts: list[xr.Dataset]) -> dict[int, xr.Dataset]:
     zones: dict[int, list[xr.Dataset]] = {}
     for part in parts:
@@ -90,8 +85,12 @@ def _joined(parts: list[xr.Dataset]) -> xr.Dataset:
         return xr.concat(parts, "time", join="exact", combine_attrs="drop_conflicts").sortby("time")
     except ValueError as error:
         raise VadoseError(
-            "maps: maps of several moments", f"They are not on one grid ({error})", "Give maps of one area"
+            "maps: maps of several times", f"They are not on one grid ({error})", "Give maps of one area"
         ) from error
 
 
-_READERS: dict[str, Callable[[Path], xr.Dataset]] = {".zarr": _zarr, ".nc": _netcdf, ".tif": _geotiff}
+_READERS: dict[str, Callable[[Path], xr.Dataset]] = {
+    ".zarr": _zarr,
+    ".nc": _netcdf,
+    ".tif": lambda path: read_map(path).expand_dims("time"),
+}

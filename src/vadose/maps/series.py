@@ -15,7 +15,8 @@ from vadose.errors import VadoseError
 from vadose.grid import CELL_M, bbox_of, from_lonlat, to_lonlat, utm_epsg
 from vadose.io.files import atomic_write
 from vadose.maps import cf
-from vadose.maps.layers import NODATA, age_attrs, flag_attrs
+from vadose.maps.layers import NODATA, STD_ATTRS, age_attrs, flag_attrs
+from vadose.variables import SOIL_MOISTURE
 
 MOISTURE, STD = "soil_moisture", "soil_moisture_std"
 _KEY = ["place", "time"]
@@ -198,11 +199,11 @@ def _netcdf(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
     for name in wide.data_vars:
         wide[name].attrs = _attrs(str(name))
     wide["place"].attrs = {"cf_role": "timeseries_id", "long_name": "name of the place"}
-    wide["time"].attrs = {key: value for key, value in cf.time_attrs().items() if key not in _ENCODED}
+    wide["time"].attrs = {key: value for key, value in cf.TIME.items() if key not in _ENCODED}
     title = {"title": "Soil moisture of the top 5 cm", "history": "Made by vadose series"}
     wide.attrs = {"Conventions": cf.CONVENTIONS, "featureType": "timeSeries"} | title
     wide.attrs |= {name: text for name, text in (("comment", notice), ("request", request)) if text}
-    time = {key: cf.time_attrs()[key] for key in _ENCODED} | {"dtype": "int64"}
+    time = {key: cf.TIME[key] for key in _ENCODED} | {"dtype": "int64"}
     wide.to_netcdf(path, encoding={"time": time})
 
 
@@ -211,8 +212,8 @@ def _attrs(name: str) -> dict[str, object]:
     if source != name:
         return {**age_attrs(source)}
     known: dict[str, dict[str, object]] = {
-        MOISTURE: {**cf.moisture_attrs()},
-        STD: {**cf.spread_attrs()},
+        MOISTURE: dict(SOIL_MOISTURE.attrs),
+        STD: dict(STD_ATTRS),
         "quality": {**flag_attrs()},
     }
     return known.get(name, {"long_name": "cells with an estimate", "units": "1"})

@@ -141,13 +141,9 @@ def _outline(extent: Mapping[str, Any]) -> shapely.Geometry:
 
 def _save(thing: pystac.STACObject, path: Path) -> None:
     content = thing.to_dict(include_self_link=False, transform_hrefs=False)
-    content["links"] = [_relative(link) for link in content["links"]]
+    content["links"] = [link | {"href": f"./{Path(link['href']).name}"} for link in content["links"]]
     with atomic_write(path) as temporary:
         pystac.StacIO.default().save_json(str(temporary), content)
-
-
-def _relative(link: dict[str, Any]) -> dict[str, Any]:
-    return link | {"href": f"./{Path(link['href']).name}"}
 
 
 def _asset(path: Path, roles: list[str]) -> pystac.Asset:

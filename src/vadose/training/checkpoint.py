@@ -20,15 +20,7 @@ from vadose.io import files
 from vadose.models import ChangeDetection, Climatology, FusionNetwork, Model, NetworkShape, Product, Trees
 
 DESCRIPTION, WEIGHTS, TREES = "checkpoint.json", "weights.safetensors", "trees.txt"
-UNREADABLE = (
-    AttributeError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    SafetensorError,
-)
+UNREADABLE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, SafetensorError)
 
 
 def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: ScalingStats | None = None) -> None:
@@ -53,8 +45,7 @@ def load(folder: Path) -> Model:
         VadoseError: the checkpoint is missing, changed or truncated.
     """
     with _refusing(folder):
-        model = _description(folder)["model"]
-        return _READERS[model["kind"]](model, folder)
+        return _model(_description(folder)["model"], folder)
 
 
 def origin(folder: Path) -> dict[str, Any]:
@@ -107,17 +98,39 @@ def _written(model: Model, folder: Path, scaling: ScalingStats | None) -> dict[s
     if isinstance(model, Trees):
         (folder / TREES).write_text(model.booster.model_to_string())  # LightGBM's own writer ignores a full disk
         said = {"needs": asdict(model.needs), "spread": model.spread, "reads": model.reads}
-        return {"kind": "trees", **said, **_sum(folder / TREES)}
+        return {"kind": "trees", **said, "sha256": files.sha256(folder / TREES)}
     if isinstance(model, FusionNetwork) and scaling is not None:
         (folder / WEIGHTS).write_bytes(encoded({name: one.contiguous() for name, one in model.state_dict().items()}))
-        return {"kind": "network", **model.describe(), "scaling": asdict(scaling), **_sum(folder / WEIGHTS)}
+        return {
+            "kind": "network",
+            **model.describe(),
+            "scaling": asdict(scaling),
+            "sha256": files.sha256(folder / WEIGHTS),
+        }
     raise TypeError(f"a {type(model).__name__} cannot be written")
+
+
+def _model(model: dict[str, Any], folder: Path) -> Model:
+    match model["kind"]:
+        case "network":
+            return _network(model, folder)
+        case "trees":
+            return _trees(model, folder)
+        case "product":
+            return Product(model["variable"], *(float(model[name]) for name in ("spread", "intercept", "slope")))
+        case "change_detection":
+            numbers = {name: float(model[name]) for name in ("slope", "dry", "gain", "spread")}
+            return ChangeDetection(TypeAdapter(InputSpec).validate_python(model["needs"]), **numbers)
+        case "climatology":
+            return TypeAdapter(Climatology).validate_python({key: model[key] for key in model if key != "kind"})
+        case unknown:
+            raise LookupError(f"a model of the kind {unknown!r}")
 
 
 def _network(model: dict[str, Any], folder: Path) -> Model:
     _check(folder / WEIGHTS, model)
-    needs, shape = TypeAdapter(InputSpec).validate_python(model["needs"]), _shape(model["shape"])
-    network = FusionNetwork(needs, shape, TypeAdapter(ScalingStats).validate_python(model["scaling"]))
+    parts = ((InputSpec, "needs"), (NetworkShape, "shape"), (ScalingStats, "scaling"))
+    network = FusionNetwork(*(TypeAdapter(kind).validate_python(model[name]) for kind, name in parts))
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.eval()
 
@@ -133,40 +146,6 @@ def _trees(model: dict[str, Any], folder: Path) -> Model:
     return Trees(
         TypeAdapter(InputSpec).validate_python(model["needs"]), booster, model["spread"], model.get("reads", "steps")
     )
-
-
-def _product(model: dict[str, Any], folder: Path) -> Model:
-    del folder
-    numbers = (float(model[name]) for name in ("spread", "intercept", "slope"))
-    return Product(model["variable"], *numbers)
-
-
-def _change(model: dict[str, Any], folder: Path) -> Model:
-    del folder
-    numbers = {name: float(model[name]) for name in ("slope", "dry", "gain", "spread")}
-    return ChangeDetection(TypeAdapter(InputSpec).validate_python(model["needs"]), **numbers)
-
-
-def _climatology(model: dict[str, Any], folder: Path) -> Model:
-    del folder
-    return TypeAdapter(Climatology).validate_python({key: model[key] for key in model if key != "kind"})
-
-
-_READERS = {
-    "network": _network,
-    "trees": _trees,
-    "product": _product,
-    "change_detection": _change,
-    "climatology": _climatology,
-}
-
-
-def _shape(described: dict[str, Any]) -> NetworkShape:
-    return TypeAdapter(NetworkShape).validate_python(described)
-
-
-def _sum(path: Path) -> dict[str, str]:
-    return {"sha256": files.sha256(path)}
 
 
 def _check(path: Path, model: dict[str, Any]) -> None:
