@@ -221,13 +221,13 @@ def test_soil_maps_open_plainly(archive):
 def test_a_soil_map_errs_no_more_than_it_should(tmp_path, name, part):
     errors = []
     for seed in range(6):
-        nature = RegionSimulator.random(WorldConfig.preset("tiny").model_copy(update={"seed": seed}), 1)
-        write_soils([nature], tmp_path / str(seed))
+        simulator = RegionSimulator.random(WorldConfig.preset("tiny").model_copy(update={"seed": seed}), 1)
+        write_soils([simulator], tmp_path / str(seed))
         with rasterio.open(tmp_path / str(seed) / "soilgrids" / f"{name}_0-5cm_mean.tif") as soil:
-            zone, box = f"EPSG:{nature.tile.epsg}", nature.tile.cells.boundingbox.bbox
+            zone, box = f"EPSG:{simulator.tile.epsg}", simulator.tile.cells.boundingbox.bbox
             window = soil.window(*rasterio.warp.transform_bounds(zone, soil.crs, *box))
             drawn = soil.read(1, window=window, masked=True).compressed() / 1000
-        true = getattr(nature.terrain.at(SimulationPoints.block(nature.tile).where), part)
+        true = getattr(simulator.terrain.at(SimulationPoints.block(simulator.tile).where), part)
         assert drawn.size > 100
         errors.append(np.log(drawn.mean() / true.mean()))
     assert 0.02 < np.std(errors) < 0.6

@@ -75,12 +75,14 @@ def calm(hours: int = 400) -> np.ndarray:
 def written(tmp_path_factory):
     """The archive of a region with a dense network, and what is true at its stations."""
     archive = tmp_path_factory.mktemp("world")
-    nature = RegionSimulator.random(CONFIG, 0)
+    simulator = RegionSimulator.random(CONFIG, 0)
     probes = place_stations(
-        nature.tile, "PLAIN", 8, lambda east, north: nature.terrain.at(Locations.points(east, north)).cover,
+        simulator.tile, "PLAIN", 8, lambda east, north: simulator.terrain.at(Locations.points(east, north)).cover,
         np.random.default_rng(1),
     )  # fmt: skip
-    seen = nature.simulated(SimulationPoints.points(*np.transpose([probe.place(nature.tile) for probe in probes])))
+    seen = simulator.simulated(
+        SimulationPoints.points(*np.transpose([probe.place(simulator.tile) for probe in probes]))
+    )
     write_sensors(seen, probes, archive)
     return archive, seen, probes
 
@@ -339,10 +341,12 @@ def test_rises_without_rain_are_flagged_about_as_often_as_in_real_archives(real,
     folder = real / "ismn" / "zip_archives" / "multinetwork" / "header_values"
     actual = risen(Ismn(folder / "Data_header_values.zip"))
     number = next(number for number, region in enumerate(REGIONS) if region.name == "PADDOCK")
-    nature = RegionSimulator.random(WorldConfig(period="2021-01-01/2021-12-31"), number)
+    simulator = RegionSimulator.random(WorldConfig(period="2021-01-01/2021-12-31"), number)
     rows, columns = np.linspace(40, 90, 8).astype(int), np.linspace(90, 40, 8).astype(int)
     probes = tuple(StationSite(f"P-{index}", *place) for index, place in enumerate(zip(rows, columns, strict=True)))
-    seen = nature.simulated(SimulationPoints.points(*np.transpose([probe.place(nature.tile) for probe in probes])))
+    seen = simulator.simulated(
+        SimulationPoints.points(*np.transpose([probe.place(simulator.tile) for probe in probes]))
+    )
     write_sensors(seen, probes, tmp_path)
     (found,) = risen(Ismn(tmp_path / "ismn")).values()
     assert 0.5 * actual["SCAN"] < found < 1.5 * actual["MAQU"]

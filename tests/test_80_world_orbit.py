@@ -69,8 +69,8 @@ def test_items_state_their_orbits_alike_in_name_and_properties(often):
     config = CONFIG.model_copy(update={"radar_days": 12 // often, "sentinel2_revisit_days": 10 // often})
     natures = [RegionSimulator.random(config, number) for number in range(len(config.regions))]
     names = set()
-    for nature in natures:
-        found = list(radar_scenes(nature, config))
+    for simulator in natures:
+        found = list(radar_scenes(simulator, config))
         by_orbit = {one.orbit.state: set() for one in found}
         for one in found:
             number = one.satellite.absolute(one.start)
@@ -78,11 +78,11 @@ def test_items_state_their_orbits_alike_in_name_and_properties(often):
             assert one.name.startswith(one.satellite.name)
             assert int(one.name.split("_")[6]) == number
         assert all(len(numbers) == 1 for numbers in by_orbit.values())
-        pictures = list(optical_scenes(nature, config))
+        pictures = list(optical_scenes(simulator, config))
         assert len({look.satellite.relative(look.time) for look in pictures}) == 1
         assert {look.name[:3] for look in pictures} == ({"S2A"} if often == 1 else {"S2A", "S2B"})
         for look in pictures:
             assert f"_R{look.satellite.relative(look.time):03d}_T{look.mgrs}_" in look.name
         names |= {one.name for one in found} | {look.name for look in pictures}
     assert len(names) == sum(len(list(radar_scenes(n, config))) + len(list(optical_scenes(n, config))) for n in natures)
-    assert len({next(optical_scenes(nature, config)).mgrs for nature in natures}) == len(natures)
+    assert len({next(optical_scenes(simulator, config)).mgrs for simulator in natures}) == len(natures)

@@ -33,7 +33,7 @@ from vadose.simulation.weather import STEPS, WeatherField, extraterrestrial, har
 PERIOD = "2020-01-01/2020-07-01"
 
 
-def nature(number: int = 0, period: str = PERIOD, seed: int = 0) -> RegionSimulator:
+def simulator(number: int = 0, period: str = PERIOD, seed: int = 0) -> RegionSimulator:
     return RegionSimulator.random(WorldConfig(period=period, seed=seed), number)
 
 
@@ -46,7 +46,7 @@ def patch(of: RegionSimulator, side: int = 2) -> SimulationPoints:
 @settings(max_examples=8, deadline=None)
 @given(region=st.integers(0, len(REGIONS) - 1), seed=st.integers(0, 50))
 def test_water_is_conserved_in_every_cell(region, seed):
-    of = nature(region, "2020-01-01/2020-03-01", seed)
+    of = simulator(region, "2020-01-01/2020-03-01", seed)
     places = patch(of)
     land, before = of.terrain.at(places.where), None
     weather = of.skies.at(places.units, places.gathered(land.elevation), 0.0)
@@ -61,7 +61,7 @@ def test_water_is_conserved_in_every_cell(region, seed):
 @settings(max_examples=8, deadline=None)
 @given(region=st.integers(0, len(REGIONS) - 1), seed=st.integers(0, 50))
 def test_moisture_stays_between_residual_and_saturation(region, seed):
-    of = nature(region, "2020-01-01/2020-04-01", seed)
+    of = simulator(region, "2020-01-01/2020-04-01", seed)
     places = patch(of)
     land = of.terrain.at(places.where)
     weather = of.skies.at(places.units, places.gathered(land.elevation), 0.0)
@@ -74,7 +74,7 @@ def test_moisture_stays_between_residual_and_saturation(region, seed):
 
 
 def test_a_block_is_the_same_as_its_cells_and_as_any_larger_block():
-    of = nature(period="2020-05-01/2020-05-21")
+    of = simulator(period="2020-05-01/2020-05-21")
     whole = of.simulated(SimulationPoints.block(of.tile))
     box = of.tile.cells.boundingbox
     some = of.simulated(SimulationPoints.cells(np.array([box.left + 320 * 5.5]), np.array([box.top - 320 * 3.5])))
@@ -85,7 +85,7 @@ def test_a_block_is_the_same_as_its_cells_and_as_any_larger_block():
 
 
 def test_states_between_steps_lie_on_a_straight_line_and_none_beyond_the_period():
-    world = nature(period="2020-05-01/2020-05-05").simulated(patch(nature()))
+    world = simulator(period="2020-05-01/2020-05-05").simulated(patch(simulator()))
     six, noon = (world.at(pd.Timestamp(f"2020-05-02T{hour}")).moisture for hour in ("06:00", "12:00"))
     assert world.at(pd.Timestamp("2020-05-02T09:00")).moisture == pytest.approx((six + noon) / 2, abs=1e-6)
     assert world.at(pd.Timestamp("2020-05-06")).moisture.shape == world.where.shape
@@ -141,7 +141,7 @@ def test_persistence_of_rain_gives_the_chance_of_a_wet_day_after_a_wet_one():
 
 
 def test_drainage_is_the_solution_of_its_equation():
-    of = nature()
+    of = simulator()
     land = of.terrain.at(patch(of).where)
     content = 0.9 * land.water.saturation
     drained = _drainage(content, land, SURFACE_MM, np.ones_like(content))
@@ -235,7 +235,7 @@ def test_the_zero_curtain_lasts_as_long_as_its_latent_heat():
 
 def test_soil_and_ice_agree_at_every_moment_and_stay_in_the_curtain():
     number = next(number for number, region in enumerate(REGIONS) if region.name == "TAIGA")
-    of = nature(number, "2020-10-01/2021-01-31")
+    of = simulator(number, "2020-10-01/2021-01-31")
     world = of.simulated(patch(of))
     hours = pd.date_range(world.times[0], world.times[-1], freq="h")
     temperature, frozen = (world.series(hours, name) for name in ("temperature_c", "frozen"))

@@ -26,7 +26,7 @@ class LatestValid:
 
 
 def latest_valid(
-    looks: Iterable[tuple[tuple[str, ...], float]],
+    scenes: Iterable[tuple[tuple[str, ...], float]],
     values_of: Callable[[int], Mapping[str, Floats]],
     names: tuple[str, ...],
     shape: tuple[int, ...],
@@ -34,7 +34,7 @@ def latest_valid(
     """Fill each place from the first scene that observed it.
 
     Args:
-        looks: items and age in days of each scene, the latest first.
+        scenes: items and age in days of each scene, the latest first.
         values_of: values of a scene by its rank, each (y, x); not called for scenes that are no longer needed.
         names: variables.
         shape: shape of the result, (y, x).
@@ -42,7 +42,7 @@ def latest_valid(
     filled = {name: np.full(shape, np.nan, np.float32) for name in names}
     age = np.full(shape, np.nan, np.float32)
     used: list[str] = []
-    for rank, (items, days) in enumerate(looks):
+    for rank, (items, days) in enumerate(scenes):
         found = values_of(rank)
         fresh = np.isnan(age) & np.logical_or.reduce([np.isfinite(values) for values in found.values()])
         if fresh.any():

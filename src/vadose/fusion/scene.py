@@ -49,12 +49,12 @@ def scenes_of(datasets: Iterable[xr.Dataset]) -> tuple[Scene, ...]:
     """Return the scenes in the datasets of a source, the latest first; of equal times by processing, the later first,
     then by item.
     """
-    single = [look for dataset in datasets for look in _split(dataset)]
+    single = [scene for dataset in datasets for scene in _split(dataset)]
     single.sort(key=_identity)
     grouped = groupby(single, key=_identity)
-    looks = [_joined(list(group)) for _, group in grouped]
-    by_processing = sorted(looks, key=lambda look: look.processed, reverse=True)
-    return tuple(sorted(by_processing, key=lambda look: -_order(look.time)))
+    scenes = [_joined(list(group)) for _, group in grouped]
+    by_processing = sorted(scenes, key=lambda scene: scene.processed, reverse=True)
+    return tuple(sorted(by_processing, key=lambda scene: -_order(scene.time)))
 
 
 def resample_to(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
@@ -103,17 +103,17 @@ def _split(dataset: xr.Dataset) -> list[Scene]:
     ]
 
 
-def _identity(look: Scene) -> tuple[int, str, str, tuple[str, str]]:
+def _identity(scene: Scene) -> tuple[int, str, str, tuple[str, str]]:
     """Return the key of the native grids of one scene; two processings may have the same name, and parts of one may
     be replaced.
     """
-    published = look.publication
-    return _order(look.time), look.item, look.processed, (str(published.since), str(published.until))
+    published = scene.publication
+    return _order(scene.time), scene.item, scene.processed, (str(published.since), str(published.until))
 
 
-def _joined(looks: list[Scene]) -> Scene:
-    datasets = tuple(dataset for look in looks for dataset in look.datasets)
-    return replace(looks[0], datasets=datasets)
+def _joined(scenes: list[Scene]) -> Scene:
+    datasets = tuple(dataset for scene in scenes for dataset in scene.datasets)
+    return replace(scenes[0], datasets=datasets)
 
 
 def _order(time: np.datetime64 | None) -> int:

@@ -98,7 +98,7 @@ def native_metres(dataset: xr.Dataset) -> float:
 class PixelSource:
     """A source of pixels: each scene is read once and cached as long as the requested times need it."""
 
-    looks: tuple[Scene, ...]
+    scenes: tuple[Scene, ...]
     variables: tuple[Variable, ...]
     tile: Tile
     _read: dict[int, dict[str, Floats]] = field(default_factory=dict)
@@ -106,9 +106,9 @@ class PixelSource:
 
     def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
         """Return the latest valid pixels not older than `max_age` days, and their means over cells."""
-        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, max_age, known_at)]
+        ranks = [rank for rank, scene in enumerate(self.scenes) if _in_reach(scene, time, max_age, known_at)]
         self._forget_all_but(ranks)
-        ages = [((self.looks[rank].item,), age_days(time, self.looks[rank].time)) for rank in ranks]
+        ages = [((self.scenes[rank].item,), age_days(time, self.scenes[rank].time)) for rank in ranks]
         names = tuple(variable.name for variable in self.variables)
         found = latest_valid(ages, lambda index: self._on_pixels(ranks[index]), names, tuple(self.tile.pixels.shape))
         means = {name: self._mean(values)[0] for name, values in found.values.items()}
@@ -118,12 +118,12 @@ class PixelSource:
     def lags(self, name: str, time: np.datetime64, history: HistorySpec, known_at: Known) -> Floats:
         """Return means over cells and steps of all scenes in the steps, weighted by their observed fraction."""
         days = history.steps * history.step_days
-        ranks = [rank for rank, look in enumerate(self.looks) if _in_reach(look, time, days, known_at)]
+        ranks = [rank for rank, scene in enumerate(self.scenes) if _in_reach(scene, time, days, known_at)]
         means = {rank: self._cell_means(rank) for rank in ranks}
         held = [rank for rank in ranks if name in means[rank]]
         if not held:
             return np.full((history.steps, *self.tile.cells.shape), np.nan, np.float32)
-        times = nanoseconds(np.array([self.looks[rank].time for rank in held], "datetime64"))
+        times = nanoseconds(np.array([self.scenes[rank].time for rank in held], "datetime64"))
         step = steps_of(times, time, history.steps, history.step_days)
         values, shares = (np.stack(arrays) for arrays in zip(*(means[rank][name] for rank in held), strict=True))
         return step_means(values, step, history.steps, shares)
@@ -131,17 +131,17 @@ class PixelSource:
     def items(self, time: np.datetime64, history: HistorySpec, known_at: Known) -> set[str]:
         """Return the scenes within the steps."""
         days = history.steps * history.step_days
-        return {look.item for look in self.looks if _in_reach(look, time, days, known_at)}
+        return {scene.item for scene in self.scenes if _in_reach(scene, time, days, known_at)}
 
     def _on_pixels(self, rank: int) -> dict[str, Floats]:
         if rank not in self._read:
-            self._read[rank] = self.looks[rank].on(self.tile.pixels, self.variables)
+            self._read[rank] = self.scenes[rank].on(self.tile.pixels, self.variables)
         return self._read[rank]
 
     def _cell_means(self, rank: int) -> dict[str, tuple[Floats, Floats]]:
         """Return the mean over each cell and its observed fraction, by variable."""
         if rank not in self._means:
-            pixels = self._read.get(rank) or self.looks[rank].on(self.tile.pixels, self.variables)
+            pixels = self._read.get(rank) or self.scenes[rank].on(self.tile.pixels, self.variables)
             self._means[rank] = {name: self._mean(values) for name, values in pixels.items()}
         return self._means[rank]
 
@@ -223,13 +223,13 @@ class CellSource:
 
     def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
         """Return the latest valid cell values not older than `max_age` days."""
-        looks = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, known_at)]
-        looks.sort(key=lambda look: (age_days(time, look[0]), look[2].items))
-        ages = [(one.items_at(number), age_days(time, when)) for when, number, one in looks]
+        candidates = [(when, number, one) for one in self.series for when, number in one.reach(time, max_age, known_at)]
+        candidates.sort(key=lambda candidate: (age_days(time, candidate[0]), candidate[2].items))
+        ages = [(one.items_at(number), age_days(time, when)) for when, number, one in candidates]
         names = (*(variable.name for variable in self.variables), "valid_fraction")
 
         def values_of(rank: int) -> dict[str, Floats]:
-            _, number, one = looks[rank]
+            _, number, one = candidates[rank]
             seen = one.valid_fraction[number]
             found = {name: values[number] for name, values in one.values.items()}
             return found | {"valid_fraction": np.where(seen > 0, seen, np.nan)}
@@ -259,7 +259,7 @@ class CellSource:
         return {item for one, number in reached for item in one.items_at(number)}
 
 
-def _in_reach(look: Scene, time: np.datetime64, days: float, known_at: Known) -> bool:
-    if look.time is None:
+def _in_reach(scene: Scene, time: np.datetime64, days: float, known_at: Known) -> bool:
+    if scene.time is None:
         return True
-    return bool(look.publication.counts(known_at)) and 0 <= age_days(time, look.time) <= days
+    return bool(scene.publication.counts(known_at)) and 0 <= age_days(time, scene.time) <= days

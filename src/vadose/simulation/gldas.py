@@ -62,7 +62,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
     Args:
         seen: the regions at scattered points around them.
         archive: folder of the world.
-        config: config with the interval.
+        config: configuration with the interval.
     """
     folder = archive / "gldas"
     folder.mkdir(parents=True, exist_ok=True)

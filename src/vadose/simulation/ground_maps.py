@@ -39,19 +39,19 @@ ROWS = 256
 """Rows of a map that are made at once."""
 
 
-def write_elevation(nature: RegionSimulator, archive: Path) -> None:
+def write_elevation(simulator: RegionSimulator, archive: Path) -> None:
     """Write the terrain as a NASADEM item: whole metres on 1 arc second, cut to the region."""
-    region = nature.region
-    box = nature.tile.pixels.pad(60).geographic_extent.boundingbox
+    region = simulator.region
+    box = simulator.tile.pixels.pad(60).geographic_extent.boundingbox
     grid = GeoBox.from_bbox(box.bbox, "EPSG:4326", resolution=1 / 3600, tight=False)
     south, west = int(np.floor(region.lat)), int(np.floor(region.lon))
     name = f"NASADEM_HGT_{'ns'[south < 0]}{abs(south):02d}{'ew'[west < 0]}{abs(west):03d}"
     folder = archive / "nasadem" / name
-    rng = np.random.default_rng([nature.seed, nature.number, *b"nasadem"])
+    rng = np.random.default_rng([simulator.seed, simulator.number, *b"nasadem"])
     (folder / f"{name}.tif").unlink(missing_ok=True)
     for first in range(0, grid.shape.y, ROWS):
         part = grid[first : min(first + ROWS, grid.shape.y), :]
-        height = _elevation(nature, part) + rng.normal(0, HEIGHT_ERROR_M, part.shape)
+        height = _elevation(simulator, part) + rng.normal(0, HEIGHT_ERROR_M, part.shape)
         write_block(folder / f"{name}.tif", np.round(height).astype(np.int16), part, grid, None)
     media = "image/tiff; application=geotiff; profile=cloud-optimized"
     asset = {"href": f"{name}.tif", "type": media, "roles": ["data"], "title": "Elevation"}
@@ -60,20 +60,22 @@ def write_elevation(nature: RegionSimulator, archive: Path) -> None:
     write_item(folder, item, {"elevation": asset})
 
 
-def _elevation(nature: RegionSimulator, grid: GeoBox) -> Floats:
+def _elevation(simulator: RegionSimulator, grid: GeoBox) -> Floats:
     """Return the terrain at the pixels of a grid, interpolated between points 20 m apart."""
-    where = centres(grid, nature.tile)
+    where = centres(grid, simulator.tile)
     west, north = where.eastings.min() - TERRAIN_M, where.northings.max() + TERRAIN_M
     columns, rows = (where.eastings - west) / TERRAIN_M, (north - where.northings) / TERRAIN_M
     east = west + TERRAIN_M * np.arange(int(columns.max()) + 2)
     south = north - TERRAIN_M * np.arange(int(rows.max()) + 2)
-    height = nature.terrain.elevation(Locations(east, south, gridded=True))
+    height = simulator.terrain.elevation(Locations(east, south, gridded=True))
     return np.asarray(map_coordinates(height, [rows, columns], order=1).reshape(grid.shape))
 
 
 def write_soils(regions: Sequence[RegionSimulator], archive: Path) -> None:
     """Write the soils of all regions as SoilGrids maps: whole numbers in Goode's homolosine, empty elsewhere."""
-    surveys = [(window, SoilMap.of(nature).on(window)) for nature in regions for window in _windows(nature.tile)]
+    surveys = [
+        (window, SoilMap.of(simulator).on(window)) for simulator in regions for window in _windows(simulator.tile)
+    ]
     for name in ("sand", "silt", "clay", "bdod"):
         with atomic_write(archive / "soilgrids" / f"{name}_0-5cm_mean.tif") as temporary:
             _write_soil([(window, values[name]) for window, values in surveys], temporary)
@@ -83,20 +85,20 @@ def write_soils(regions: Sequence[RegionSimulator], archive: Path) -> None:
 class SoilMap:
     """Soil survey of a region: its soil without detail, with errors."""
 
-    nature: RegionSimulator
+    simulator: RegionSimulator
     errors: dict[str, Field]
 
     @classmethod
-    def of(cls, nature: RegionSimulator) -> "SoilMap":
+    def of(cls, simulator: RegionSimulator) -> "SoilMap":
         """Return a random survey of a region."""
-        rng = np.random.default_rng([nature.seed, nature.number, *b"soilgrids"])
+        rng = np.random.default_rng([simulator.seed, simulator.number, *b"soilgrids"])
         smooth = replace(
-            nature,
+            simulator,
             terrain=replace(
-                nature.terrain,
-                texture=nature.terrain.texture.longer_than(MAPPED_M),
-                sandiness=nature.terrain.sandiness.longer_than(MAPPED_M),
-                organic=nature.terrain.organic.longer_than(MAPPED_M),
+                simulator.terrain,
+                texture=simulator.terrain.texture.longer_than(MAPPED_M),
+                sandiness=simulator.terrain.sandiness.longer_than(MAPPED_M),
+                organic=simulator.terrain.organic.longer_than(MAPPED_M),
             ),
         )
         return cls(smooth, {name: random_field(rng, 60_000, MAPPED_M, 1.4) for name in SOIL_ERROR})
@@ -104,8 +106,8 @@ class SoilMap:
     def on(self, window: Window) -> dict[str, NDArray[np.int16]]:
         """Return the maps in SoilGrids' units, g kg-1 and cg cm-3, on a window of its grid."""
         corner = SOIL_AFFINE @ rasterio.Affine.translation(window.col_off, window.row_off)
-        where = centres(GeoBox((window.height, window.width), corner, HOMOLOSINE), self.nature.tile)
-        land = self.nature.terrain.at(where)
+        where = centres(GeoBox((window.height, window.width), corner, HOMOLOSINE), self.simulator.tile)
+        land = self.simulator.terrain.at(where)
         clay = np.clip(land.clay * self._wrong(where, "clay"), 0.02, 0.65)
         sand = np.clip(land.sand * self._wrong(where, "sand"), 0.03, 0.97 - clay)
         density = land.water.bulk_density / 10 * self._wrong(where, "bdod")

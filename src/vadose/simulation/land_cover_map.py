@@ -23,25 +23,25 @@ ROWS = 256
 """Rows of the map that are made at once."""
 
 
-def write_land_cover(nature: RegionSimulator, archive: Path) -> None:
+def write_land_cover(simulator: RegionSimulator, archive: Path) -> None:
     """Write the cover of a region as a WorldCover item: 1 / 12000 of a degree, without error, cut to the region.
 
     Args:
-        nature: the region; its truth is written.
+        simulator: the region; its truth is written.
         archive: archive of the world.
     """
-    box = nature.tile.pixels.pad(60).geographic_extent.boundingbox
+    box = simulator.tile.pixels.pad(60).geographic_extent.boundingbox
     grid = GeoBox.from_bbox(box.bbox, "EPSG:4326", resolution=1 / PER_DEGREE, tight=False)
-    name = f"ESA_WorldCover_10m_2021_v200_{_tile_of(nature.region.lon, nature.region.lat)}"
-    folder = archive / "esa-worldcover" / f"{name}_{nature.region.name}"
-    truth = np.array([CLASSES[cover] for cover in COVERS], np.uint8)[cover_of(archive, nature.region.name)]
+    name = f"ESA_WorldCover_10m_2021_v200_{_tile_of(simulator.region.lon, simulator.region.lat)}"
+    folder = archive / "esa-worldcover" / f"{name}_{simulator.region.name}"
+    truth = np.array([CLASSES[cover] for cover in COVERS], np.uint8)[cover_of(archive, simulator.region.name)]
     (folder / f"{name}_Map.tif").unlink(missing_ok=True)
     for first in range(0, grid.shape.y, ROWS):
         part = grid[first : min(first + ROWS, grid.shape.y), :]
-        write_block(folder / f"{name}_Map.tif", _shown(truth, nature.tile, part), part, grid, NODATA)
+        write_block(folder / f"{name}_Map.tif", _shown(truth, simulator.tile, part), part, grid, NODATA)
     asset = {"href": f"{name}_Map.tif", "type": COG, "roles": ["data"], "raster:bands": [{"nodata": NODATA}]}
     year = {"datetime": None, "start_datetime": "2021-01-01T00:00:00Z", "end_datetime": "2021-12-31T23:59:59Z"}
-    item = {"id": f"{name}_{nature.region.name}", "collection": "esa-worldcover", **footprint(grid)}
+    item = {"id": f"{name}_{simulator.region.name}", "collection": "esa-worldcover", **footprint(grid)}
     write_item(folder, item | {"properties": {**year, **projection(grid)}}, {"map": asset})
 
 

@@ -24,6 +24,8 @@ DECLARATION = "world.json"
 MAKE = Request("simulate make", "")
 Report = Callable[[int, int, str], None]
 Task = Callable[[], Iterator[str]]
+GLOBAL = ("SoilGrids", "SMAP", "GLDAS")
+"""Products whose files contain all regions."""
 
 
 def make(config: WorldConfig, folder: Path, progress: Report | None = None, workers: int = 1) -> None:
@@ -33,7 +35,7 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
     remaining regions and products; a complete one is unchanged.
 
     Args:
-        config: config of the world.
+        config: configuration of the world.
         folder: folder of the archive; empty, or containing the same world.
         progress: called with (done, total, name).
         workers: number of processes, with one region each.
@@ -99,34 +101,24 @@ def _tasks(config: WorldConfig, folder: Path) -> dict[str, Task]:
     tasks: dict[str, Task] = {
         region.name: partial(write_region, config, number, folder) for number, region in enumerate(config.regions)
     }
-    for name, write in (("SoilGrids", _write_soils), ("SMAP", _write_smap), ("GLDAS", _write_gldas)):
-        tasks[name] = partial(_whole, name, config, folder, write)
-    return tasks
+    return tasks | {name: partial(_write_global, name, config, folder) for name in GLOBAL}
 
 
 def _sizes(config: WorldConfig) -> dict[str, int]:
     """Return the number of reported parts of each task."""
     sizes = {region.name: blocks_of(region) for region in config.regions}
-    return sizes | {"SoilGrids": 1, "SMAP": 1, "GLDAS": 1}
+    return sizes | dict.fromkeys(GLOBAL, 1)
 
 
-def _whole(
-    name: str, config: WorldConfig, folder: Path, write: Callable[[WorldConfig, list[RegionSimulator], Path], None]
-) -> Iterator[str]:
-    write(config, [RegionSimulator.random(config, number) for number in range(len(config.regions))], folder)
+def _write_global(name: str, config: WorldConfig, folder: Path) -> Iterator[str]:
+    """Write a product whose files contain all regions."""
+    regions = [RegionSimulator.random(config, number) for number in range(len(config.regions))]
+    if name == "SoilGrids":
+        write_soils(regions, folder)
+    else:
+        write = {"SMAP": smap.write_granules, "GLDAS": gldas.write_granules}[name]
+        write((region.footprint_sample() for region in regions), folder, config)
     yield name
-
-
-def _write_soils(_config: WorldConfig, regions: list[RegionSimulator], folder: Path) -> None:
-    write_soils(regions, folder)
-
-
-def _write_smap(config: WorldConfig, regions: list[RegionSimulator], folder: Path) -> None:
-    smap.write_granules((nature.footprint_sample() for nature in regions), folder, config)
-
-
-def _write_gldas(config: WorldConfig, regions: list[RegionSimulator], folder: Path) -> None:
-    gldas.write_granules((nature.footprint_sample() for nature in regions), folder, config)
 
 
 def _run(tasks: dict[str, Task], workers: int) -> Iterator[tuple[str, str | None]]:

@@ -34,37 +34,37 @@ def blocks_of(region: Region) -> int:
 
 def write_region(config: WorldConfig, number: int, archive: Path) -> Iterator[str]:
     """Write the terrain, the images, the sensors and the truth of a region; yield after every block."""
-    nature = RegionSimulator.random(config, number)
-    pictures: list[Picture] = [*radar_scenes(nature, config), *optical_scenes(nature, config)]
-    truth, total = truth_folder(archive, nature.region.name), blocks_of(nature.region)
+    simulator = RegionSimulator.random(config, number)
+    pictures: list[Picture] = [*radar_scenes(simulator, config), *optical_scenes(simulator, config)]
+    truth, total = truth_folder(archive, simulator.region.name), blocks_of(simulator.region)
     for begun in (*(picture.folder(archive) for picture in pictures), truth):
         shutil.rmtree(begun, ignore_errors=True)
-    write_elevation(nature, archive)
-    begin_truth(nature, _times(config), truth)
-    for done, tile in enumerate(nature.blocks(), start=1):
-        world = nature.simulated(SimulationPoints.block(tile))
-        write_block(nature, tile, world, truth)
+    write_elevation(simulator, archive)
+    begin_truth(simulator, _times(config), truth)
+    for done, tile in enumerate(simulator.blocks(), start=1):
+        world = simulator.simulated(SimulationPoints.block(tile))
+        write_block(simulator, tile, world, truth)
         for picture in pictures:
             picture.write_block(world, tile, archive)
         if done == total:
             for picture in pictures:
                 picture.describe(archive)
-            write_land_cover(nature, archive)
-            _write_sensors(nature, archive)
-        yield f"{nature.region.name} {done}/{total}"
+            write_land_cover(simulator, archive)
+            _write_sensors(simulator, archive)
+        yield f"{simulator.region.name} {done}/{total}"
 
 
-def _write_sensors(nature: RegionSimulator, archive: Path) -> None:
+def _write_sensors(simulator: RegionSimulator, archive: Path) -> None:
     """Simulate the cells of the sensors, and write the sensors from their pixels."""
-    rng = np.random.default_rng([nature.seed, nature.number, *b"probes"])
+    rng = np.random.default_rng([simulator.seed, simulator.number, *b"probes"])
 
     def cover_of(eastings: Floats, northings: Floats) -> NDArray[np.intp]:
-        return nature.terrain.at(Locations.points(eastings, northings)).cover
+        return simulator.terrain.at(Locations.points(eastings, northings)).cover
 
-    stations = place_stations(nature.tile, nature.region.name, nature.region.sensors, cover_of, rng)
-    box = nature.tile.cells.boundingbox
+    stations = place_stations(simulator.tile, simulator.region.name, simulator.region.sensors, cover_of, rng)
+    box = simulator.tile.cells.boundingbox
     rows, columns = (np.array([getattr(probe, axis) for probe in stations]) for axis in ("row", "column"))
-    world = nature.simulated(
+    world = simulator.simulated(
         SimulationPoints.cells(
             box.left + CELL_M * (columns // PER_CELL + 0.5), box.top - CELL_M * (rows // PER_CELL + 0.5)
         )

@@ -92,14 +92,14 @@ class RadarScene:
         write_item(folder, item, assets)
 
 
-def radar_scenes(nature: RegionSimulator, config: WorldConfig) -> Iterator[RadarScene]:
+def radar_scenes(simulator: RegionSimulator, config: WorldConfig) -> Iterator[RadarScene]:
     """Return every pass over a region in the period."""
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     for orbit in ORBITS:
-        hour = pd.Timedelta(hours=(orbit.local_hour - nature.region.lon / 15) % 24)
+        hour = pd.Timedelta(hours=(orbit.local_hour - simulator.region.lon / 15) % 24)
         for number, day in enumerate(days[orbit.first_day :: config.radar_days]):
             satellite = flown_by(SENTINEL_1, number * config.radar_days)
-            yield RadarScene(nature.tile, nature.number, orbit, satellite, (day + hour).floor("s"))
+            yield RadarScene(simulator.tile, simulator.number, orbit, satellite, (day + hour).floor("s"))
 
 
 def seen(world: Simulated, tile: Tile, orbit: Orbit, time: pd.Timestamp) -> tuple[Floats, Floats]:

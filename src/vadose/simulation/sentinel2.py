@@ -167,18 +167,18 @@ class OpticalScene:
         return known | {"gsd": float(_metres(band)), **placed}
 
 
-def optical_scenes(nature: RegionSimulator, config: WorldConfig) -> Iterator[OpticalScene]:
+def optical_scenes(simulator: RegionSimulator, config: WorldConfig) -> Iterator[OpticalScene]:
     """Return every scene of a region in the period; none with a low sun."""
-    region = nature.region
+    region = simulator.region
     days = pd.date_range(config.days.start, config.days.end, freq="D", inclusive="left")
     hour = pd.Timedelta(hours=(LOCAL_HOUR - region.lon / 15) % 24)
     for number, day in enumerate(days[3 :: config.sentinel2_revisit_days]):
-        seed = (nature.seed, nature.number, *b"sky", day.toordinal())
+        seed = (simulator.seed, simulator.number, *b"sky", day.toordinal())
         time = (day + hour).floor("ms")
         sun = Sun.over(region.lon, region.lat, time)
         if sun.elevation_deg >= LOWEST_DEG:
             satellite = flown_by(SENTINEL_2, number * config.sentinel2_revisit_days)
-            yield OpticalScene(nature.tile, nature.number, satellite, time, sun, region.climate.cloud, seed)
+            yield OpticalScene(simulator.tile, simulator.number, satellite, time, sun, region.climate.cloud, seed)
 
 
 def _metres(band: str) -> int:

@@ -28,7 +28,7 @@ def write_granules(seen: Iterable[Simulated], archive: Path, config: WorldConfig
     Args:
         seen: the regions at scattered points around them.
         archive: folder of the world.
-        config: config with the products.
+        config: configuration with the products.
     """
     folder = archive / "smap"
     folder.mkdir(parents=True, exist_ok=True)

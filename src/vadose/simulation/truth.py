@@ -29,22 +29,22 @@ def truth_folder(archive: Path, name: str) -> Path:
     return archive / "truth" / f"{name}.zarr"
 
 
-def begin_truth(nature: RegionSimulator, times: pd.DatetimeIndex, folder: Path) -> None:
+def begin_truth(simulator: RegionSimulator, times: pd.DatetimeIndex, folder: Path) -> None:
     """Create the truth of a region, empty: its blocks are written one by one.
 
     Args:
-        nature: the region.
+        simulator: the region.
         times: times of the steps.
         folder: folder of the store.
     """
-    cells, days = nature.tile.cells, times[STEPS // 2 :: STEPS]
+    cells, days = simulator.tile.cells, times[STEPS // 2 :: STEPS]
     moisture = {"scale_factor": MOISTURE_UNIT, "_FillValue": np.uint16(65535), "dtype": "uint16"}
     daily = xr.Dataset(
         {
             SOIL_MOISTURE.name: _empty((days, cells), np.float32, SOIL_MOISTURE.attrs),
             "soil_share": _empty((None, cells), np.float32, {"units": "1", "long_name": "share that is open soil"}),
         },
-        attrs=_attrs(nature, "at 12 UTC of every day on cells of 320 m; of the pixels that are soil"),
+        attrs=_attrs(simulator, "at 12 UTC of every day on cells of 320 m; of the pixels that are soil"),
     )
     pixels = cells.zoom_out(1 / PER_CELL)
     fine = xr.Dataset(
@@ -52,22 +52,24 @@ def begin_truth(nature: RegionSimulator, times: pd.DatetimeIndex, folder: Path) 
             SOIL_MOISTURE.name: _empty((times, pixels), np.float32, SOIL_MOISTURE.attrs),
             "land_cover": _empty((None, pixels), np.uint8, _flags()),
         },
-        attrs=_attrs(nature, "every six hours on pixels of 40 m"),
+        attrs=_attrs(simulator, "every six hours on pixels of 40 m"),
     )
     side = PER_CELL * BLOCK_CELLS
     chunks = (min(len(times), 4 * STEPS * 8), *(min(side, size) for size in pixels.shape))
-    _lay(daily, nature, folder, CELLS, {SOIL_MOISTURE.name: {"chunks": (len(days), *_least(cells, BLOCK_CELLS))}}, "w")
-    _lay(fine, nature, folder, PIXELS, {SOIL_MOISTURE.name: moisture | {"chunks": chunks}}, "a")
+    _lay(
+        daily, simulator, folder, CELLS, {SOIL_MOISTURE.name: {"chunks": (len(days), *_least(cells, BLOCK_CELLS))}}, "w"
+    )
+    _lay(fine, simulator, folder, PIXELS, {SOIL_MOISTURE.name: moisture | {"chunks": chunks}}, "a")
 
 
-def write_block(nature: RegionSimulator, tile: Tile, world: Simulated, folder: Path) -> None:
+def write_block(simulator: RegionSimulator, tile: Tile, world: Simulated, folder: Path) -> None:
     """Write the truth of a block of a region."""
     soil = world.land.soil
     noon = world.kept.surface[STEPS // 2 :: STEPS].astype(np.float32) * np.float32(MOISTURE_UNIT)
     share = _cells(soil.astype(np.float32))
     with np.errstate(invalid="ignore"):
         cells = _cells(np.where(soil, noon, 0)) / share
-    south, east = nature.tile.north - tile.north, tile.west - nature.tile.west
+    south, east = simulator.tile.north - tile.north, tile.west - simulator.tile.west
     for group, scale, found in (
         (CELLS, 1, {SOIL_MOISTURE.name: cells, "soil_share": share}),
         (PIXELS, PER_CELL, {SOIL_MOISTURE.name: _masked(world), "land_cover": world.land.cover.astype(np.uint8)}),
@@ -118,11 +120,11 @@ def _flags() -> dict[str, Any]:
     return {"long_name": "land cover", "flag_values": np.arange(len(COVERS), dtype=np.uint8), "flag_meanings": meanings}
 
 
-def _attrs(nature: RegionSimulator, what: str) -> dict[str, str]:
-    title = f"True soil moisture of the region {nature.region.name}, {what}"
+def _attrs(simulator: RegionSimulator, what: str) -> dict[str, str]:
+    title = f"True soil moisture of the region {simulator.region.name}, {what}"
     return {"Conventions": "CF-1.11", "title": title, "comment": NOTICE}
 
 
-def _lay(dataset: xr.Dataset, nature: RegionSimulator, folder: Path, group: str, encoding: Any, mode: Any) -> None:
-    whole: xr.Dataset = dataset.rio.write_crs(nature.tile.epsg)
+def _lay(dataset: xr.Dataset, simulator: RegionSimulator, folder: Path, group: str, encoding: Any, mode: Any) -> None:
+    whole: xr.Dataset = dataset.rio.write_crs(simulator.tile.epsg)
     whole.to_zarr(folder, group=group, mode=mode, compute=False, encoding=encoding, zarr_format=3, consolidated=False)

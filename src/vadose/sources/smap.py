@@ -81,7 +81,7 @@ class Smap:
             NoDataError: no readable granule is in the period, or none has a valid value there.
         """
         chosen = self._chosen(area, period, _SmapReader.times)
-        found = [self._dataset(product, look, fit, period) for product, look, fit in chosen]
+        found = [self._dataset(product, reader, fit, period) for product, reader, fit in chosen]
         datasets = tuple(dataset for dataset in found if dataset is not None)
         if not datasets:
             raise self._nothing(area, period)
@@ -114,19 +114,19 @@ class Smap:
         near = {product: self._near(product, period) for product in self._products}
         taken: set[np.datetime64] = set()
         for place, product in enumerate(near):
-            look = _SmapReader.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
+            reader = _SmapReader.of(product.grid, area, self.quality if self.reads == SMAP else SURFACE, self.reads)
             others = {granule.time for later in list(near)[place + 1 :] for granule in near[later]}
 
-            def check(granule: Granule, look: _SmapReader = look, others: set[np.datetime64] = others) -> None:
+            def check(granule: Granule, reader: _SmapReader = reader, others: set[np.datetime64] = others) -> None:
                 if read is not None:
-                    read(look, granule)
+                    read(reader, granule)
                 elif granule.time in others:
-                    look.covered_by(granule)
+                    reader.covered_by(granule)
 
             fit = self.index.fit((one for one in near[product] if one.time not in taken), check)
-            covering = {one.time for one in fit if one.time in others and look.covered_by(one)}
+            covering = {one.time for one in fit if one.time in others and reader.covered_by(one)}
             taken |= covering
-            yield product, look, [one for one in fit if one.time not in others or one.time in covering]
+            yield product, reader, [one for one in fit if one.time not in others or one.time in covering]
 
     @cached_property
     def index(self) -> GranuleIndex:
@@ -144,18 +144,18 @@ class Smap:
         return [granule for granule in mine if _overlaps(granule, period, SPILL)]
 
     def _dataset(
-        self, product: Product, look: "_SmapReader", granules: list[Granule], period: Period
+        self, product: Product, reader: "_SmapReader", granules: list[Granule], period: Period
     ) -> xr.Dataset | None:
         seen: dict[np.datetime64, list[Granule]] = {}
         for granule in granules:
-            for time in look.times(granule):
+            for time in reader.times(granule):
                 if time in period:
                     seen.setdefault(time, []).append(granule)
         if not seen:
             return None
         releases = sorted({granule.version for sharing in seen.values() for granule in sharing})
         return validate_dataset(
-            look.dataset(seen), self.variables, self.name, f"{product.stream.name} {' '.join(releases)}"
+            reader.dataset(seen), self.variables, self.name, f"{product.stream.name} {' '.join(releases)}"
         )
 
     def _nothing(self, area: AreaOfInterest, period: Period) -> NoDataError:
