@@ -14,8 +14,8 @@ from vadose.dataset import Samples, SampleStore, SampleWriter, ScalingStats
 from vadose.errors import VadoseError
 from vadose.fusion import FeatureCube, HistorySpec, InputSpec, TemporalPolicy, build_features
 from vadose.grid import AreaOfInterest, Tile, cell_centres, tile_around
-from vadose.inference import UNCALIBRATED, combine, empty_estimate, estimate_points, estimate_tile, of_conditions
-from vadose.inference.quality import presence, quality_of
+from vadose.inference import UNCALIBRATED, combine, empty_estimate, estimate_points, estimate_tile, mask_flags
+from vadose.inference.quality import missing_source_flags, presence
 from vadose.mapping.make import timestamp_of
 from vadose.mapping.tasks import WorkerContext, estimate_times
 from vadose.models import Batch, EncoderShape, Estimate, FusionNetwork, NetworkShape, Product
@@ -147,11 +147,11 @@ def test_a_source_is_missing_by_the_moment_and_present_by_its_history():
     needs = InputSpec(cells=("smap", "sand"), history=HistorySpec(("smap",), 4, 1.0))
     now, past = torch.tensor([[0.3, 0.4], [np.nan, 0.4]]), torch.tensor([[[np.nan]], [[0.2]]])
     batch = Batch(torch.empty(2, 0, 0, 0), now[..., None, None].float(), past.repeat(1, 4, 1)[..., None, None].float())
-    flags, seen = quality_of(batch, needs)[:, 0, 0], presence(batch, needs)
+    flags, seen = missing_source_flags(batch, needs)[:, 0, 0], presence(batch, needs)
     assert flags.tolist() == [int(Quality.HISTORY_SHORT), int(Quality.SMAP_MISSING)]
     assert seen["smap"].all()
     alone = InputSpec(cells=("sand",), history=needs.history)
-    flags = quality_of(Batch(batch.pixels, batch.cells[:, 1:], batch.history), alone)[:, 0, 0]
+    flags = missing_source_flags(Batch(batch.pixels, batch.cells[:, 1:], batch.history), alone)[:, 0, 0]
     assert flags.tolist() == [int(Quality.SMAP_MISSING | Quality.HISTORY_SHORT), 0]
 
 
@@ -188,7 +188,7 @@ def test_conditions_are_flagged_from_their_shares_on_and_nothing_where_nothing_t
         TILE, NOON, xr.Dataset(), _dataset({name: np.array([row] * 2) for name, row in shares.items()}, ("y", "x")),
         xr.Dataset(),
     )  # fmt: skip
-    flags = of_conditions(told)
+    flags = mask_flags(told)
     every = int(Quality.URBAN | Quality.WATER | Quality.FROZEN)
     assert flags.tolist() == [[0, every, 0]] * 2
     flagged = estimate_tile([network()], given).flagged(flags)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_training import NEEDS, write_store
 from vadose.dataset import SampleStore
 from vadose.evaluation import per_sensor, reliability
-from vadose.experiment.calibrate import HeldOut, calibrated, calibrations, cost_of_lack, held_out
+from vadose.experiment.calibrate import HeldOut, calibrated, calibrations, held_out, missing_source_cost
 from vadose.inference import UNCALIBRATED, Calibration, conformal_scale, estimate_points
 from vadose.models import Product, sources_of
 from vadose.registry import Quality
@@ -97,13 +97,13 @@ def test_a_fold_is_calibrated_by_the_others_alone() -> None:
 def test_calibrated_intervals_hold_what_they_say_with_a_source_missing_too() -> None:
     folds = [HeldOut(said(s, 2.0), {"smap": said(s + 10, 3.0, absent=SMAP)}) for s in range(4)]
     _, of_folds = calibrations(folds)
-    told = [fold.with_spread_of(own) for fold, own in zip(folds, of_folds, strict=True)]
+    told = [fold.calibrated_by(own) for fold, own in zip(folds, of_folds, strict=True)]
     for tables in ([fold.whole for fold in told], [fold.lacking["smap"] for fold in told]):
         sensors = per_sensor(pd.concat(tables).assign(station=(np.arange(4 * 2400) // 40).astype(str)))
         held = reliability(sensors)["mean"]
         for level in (50, 80, 90, 95):
             assert held[f"coverage_{level}"] == pytest.approx(level / 100, abs=0.02)
-    cost = cost_of_lack([told[0]], 20)
+    cost = missing_source_cost([told[0]], 20)
     assert list(cost["missing"]) == ["nothing", "smap"]
 
 

@@ -20,7 +20,7 @@ from vadose.experiment.run import Run
 from vadose.export.run import export_run
 from vadose.fusion.feature_dataset import AREA, cubes_of, held_by, tile_of
 from vadose.grid import Tile
-from vadose.inference import TileEstimate, estimate_tile, of_conditions
+from vadose.inference import TileEstimate, estimate_tile, mask_flags
 from vadose.inference.calibration import Calibration
 from vadose.io.display import Summarised
 from vadose.io.paths import StrPath
@@ -124,7 +124,7 @@ class TrainedModel(Summarised):
         for number, _, cube in cubes_of(timed, held, TILE_CELLS):
             estimate = estimate_tile(self.members, cube, self.calibration, self.experiment.windows)
             known = all(name in cube.cells for name in masks())
-            parts[number].append(estimate.flagged(of_conditions(cube)) if known else estimate)
+            parts[number].append(estimate.flagged(mask_flags(cube)) if known else estimate)
         inside = timed[AREA].values if AREA in timed.coords else np.ones(tuple(ground.cells.shape), bool)
         maps = [_joined(ground.with_halo(0), of_time, inside) for of_time in parts.values()]
         whole = xr.concat(

@@ -22,7 +22,7 @@ from vadose.variables import SOIL_MOISTURE
 
 LEDGER, LEFT_OUT, INDEX = "ledger.json", "left_out.parquet", "index.parquet"
 AT_ONCE = 32
-TOLD = ["shard", "record", "sensor_id", "time", "reason"]
+REJECTED_COLUMNS = ["shard", "record", "sensor_id", "time", "reason"]
 """Columns of a rejected example."""
 
 
@@ -46,7 +46,7 @@ class Shards:
 
     def stage(self, number: int, shard: Path) -> int:
         """Read a shard, atomically; return its number when it is finished."""
-        left_out = [pd.DataFrame(columns=TOLD)]
+        left_out = [pd.DataFrame(columns=REJECTED_COLUMNS)]
         with atomic_write(self._of(number)) as folder:
             folder.mkdir()
             for place, found in enumerate(self._read(shard)):
@@ -55,7 +55,7 @@ class Shards:
                     continue
                 reasons = reasons_of(found.index)
                 _write(folder / str(place), crop_to_grid(found, np.flatnonzero(reasons == ""), self.halo))
-                left_out.append(found.index.assign(reason=reasons).loc[(reasons != "").to_numpy(), TOLD])
+                left_out.append(found.index.assign(reason=reasons).loc[(reasons != "").to_numpy(), REJECTED_COLUMNS])
             pd.concat(left_out[1:] or left_out, ignore_index=True).to_parquet(folder / LEFT_OUT)
         return number
 

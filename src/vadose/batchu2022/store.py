@@ -12,7 +12,7 @@ import pandas as pd
 from vadose.batchu2022 import calibration as read_by
 from vadose.batchu2022.crop import MOST_HALO, RawChips
 from vadose.batchu2022.label_match import LabelMatcher
-from vadose.batchu2022.resumable import TOLD, Shards
+from vadose.batchu2022.resumable import REJECTED_COLUMNS, Shards
 from vadose.batchu2022.shards import absent
 from vadose.batchu2022.to_samples import held, packings, samples_of
 from vadose.batchu2022.units import UnitFit
@@ -159,7 +159,7 @@ class _Import:
                 new = np.array([self._is_new(key) for key in keys], bool)
                 if not new.all():
                     repeated = part.index[~new].assign(reason="it repeats a sensor and time of an earlier example")
-                    self.repeated.append(repeated[TOLD])
+                    self.repeated.append(repeated[REJECTED_COLUMNS])
                 if new.any():
                     yield part if new.all() else part.of(np.flatnonzero(new))
 

@@ -18,7 +18,7 @@ from vadose.dataset.labels import LabelRule, at_top, clean, nearest
 from vadose.dataset.layout import DECLARATION, NO_PRODUCTS
 from vadose.dataset.rejections import RejectionCounts, Report
 from vadose.dataset.resumable import ResumableBuild, SampleChunk
-from vadose.dataset.station_classes import station_classes, untold
+from vadose.dataset.station_classes import no_classes, station_classes
 from vadose.dataset.writer import Samples, SampleWriter, check_free
 from vadose.errors import NoDataError, VadoseError
 from vadose.fusion import FeatureCube, InputSpec
@@ -66,7 +66,7 @@ class SampleSource:
     read: Callable[[Sensor], pd.DataFrame]
     times_of: Callable[[Sensor], NDArray[np.datetime64]]
     assemble: Callable[[Tile, Period], SampleTimes]
-    classes_of: Callable[[Sensor], Mapping[str, str]] = untold
+    classes_of: Callable[[Sensor], Mapping[str, str]] = no_classes
     left_out: Callable[[], Sequence[LeftOut]] = tuple
 
 

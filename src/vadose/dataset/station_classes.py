@@ -32,6 +32,6 @@ def station_classes(classes: Mapping[str, str], times: NDArray[np.datetime64]) -
     return pd.DataFrame({"land_cover": np.array(list(maps.values()), object)[nearest], "climate": climate})
 
 
-def untold(_: Sensor) -> Mapping[str, str]:
+def no_classes(_: Sensor) -> Mapping[str, str]:
     """Return no classes, for an archive without them."""
     return {}

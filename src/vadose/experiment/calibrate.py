@@ -36,7 +36,7 @@ class HeldOut:
     whole: pd.DataFrame
     lacking: Mapping[str, pd.DataFrame]
 
-    def with_spread_of(self, calibration: Calibration) -> "HeldOut":
+    def calibrated_by(self, calibration: Calibration) -> "HeldOut":
         """Return the estimates with calibrated standard deviations."""
         lacking = {source: calibrated(table, calibration) for source, table in self.lacking.items()}
         return HeldOut(calibrated(self.whole, calibration), lacking)
@@ -72,7 +72,7 @@ def calibrated(table: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:
     return table.assign(soil_moisture_std=(table["soil_moisture_std"].to_numpy() * factor).astype(np.float32))
 
 
-def cost_of_lack(folds: Sequence[HeldOut], min_samples: int) -> pd.DataFrame:
+def missing_source_cost(folds: Sequence[HeldOut], min_samples: int) -> pd.DataFrame:
     """Return skill and interval coverage from all sources and without each in turn, on the same samples.
 
     Args:
@@ -101,7 +101,7 @@ def _cell(row: Mapping[str, float], name: str) -> str:
     return interval(row, name, f"{name}_low", f"{name}_high")
 
 
-def chapter_of(cost: pd.DataFrame) -> str:
+def missing_source_chapter(cost: pd.DataFrame) -> str:
     """Return the table in Markdown."""
     said = "Estimates of held-out samples by the same networks, with all data of one source removed."
     return f"{said}\n\n{markdown_table(HEADER, [tuple(row) for row in cost.itertuples(index=False)])}"

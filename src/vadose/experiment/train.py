@@ -13,7 +13,7 @@ from vadose.dataset.calibrations import calibrations_of, units_note
 from vadose.errors import VadoseError
 from vadose.evaluation import SEEN_IN_TRAINING
 from vadose.experiment.build_samples import store_of
-from vadose.experiment.calibrate import HeldOut, calibrations, chapter_of, cost_of_lack, held_out
+from vadose.experiment.calibrate import HeldOut, calibrations, held_out, missing_source_chapter, missing_source_cost
 from vadose.experiment.config import PRODUCTS_JUDGED, RESCALED, SIMULATED, Experiment
 from vadose.experiment.coverage_filter import coverage_filter, note_of
 from vadose.experiment.fold_trainer import FoldTrainer, Reporter, needs_met
@@ -30,7 +30,7 @@ from vadose.variables import IDENTITY
 
 LOGGER = logging.getLogger(__name__)
 
-LACK = "What a missing source costs"
+MISSING_SOURCE = "What a missing source costs"
 RESULTS_OF_A_RUN = ("experiment.json", "scorecard.json")
 READ_ONLY = ("samples",)
 """Folders of a run that may be links, as they are only read once they exist."""
@@ -113,7 +113,7 @@ def train(
         notes=notes_of(experiment, store, folds) + apart,
         min_samples=least,
         notice=SIMULATED if experiment.simulated else "",
-        chapters={LACK: chapter_of(cost)} if len(cost) > 1 else {},
+        chapters={MISSING_SOURCE: missing_source_chapter(cost)} if len(cost) > 1 else {},
     )
 
 
@@ -136,12 +136,12 @@ def _judged(
             else:
                 LOGGER.info("fold %d: %s left out, as the samples lack its predictors", number, baseline)
     calibration, of_folds = calibrations(network)
-    network = [fold.with_spread_of(own) for fold, own in zip(network, of_folds, strict=True)]
+    network = [fold.calibrated_by(own) for fold, own in zip(network, of_folds, strict=True)]
     estimates[NETWORK] = [fold.whole for fold in network]
     seen = np.concatenate([learned_from(store.index, fold) for fold in folds])
     products = {name: pd.concat(parts, ignore_index=True) for name, parts in estimates.items()}
     products = {name: table.assign(**{SEEN_IN_TRAINING: seen}) for name, table in products.items()}
-    return products, calibration, cost_of_lack(network, experiment.min_samples)
+    return products, calibration, missing_source_cost(network, experiment.min_samples)
 
 
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:

@@ -3,7 +3,7 @@
 from vadose.inference.calibration import UNCALIBRATED, Calibration, conformal_scale
 from vadose.inference.ensemble import combine
 from vadose.inference.points import estimate_points
-from vadose.inference.quality import mask_spec, of_conditions
+from vadose.inference.quality import mask_flags, mask_spec
 from vadose.inference.tiles import TileEstimate, empty_estimate, estimate_tile
 
 __all__ = [
@@ -15,6 +15,6 @@ __all__ = [
     "empty_estimate",
     "estimate_points",
     "estimate_tile",
+    "mask_flags",
     "mask_spec",
-    "of_conditions",
 ]

@@ -12,7 +12,7 @@ from vadose.dataset.layout import LABEL
 from vadose.errors import VadoseError
 from vadose.inference.calibration import UNCALIBRATED, Calibration
 from vadose.inference.ensemble import combine
-from vadose.inference.quality import Flags, absent, any_observed, out_of_distribution, quality_of
+from vadose.inference.quality import Flags, absent, any_observed, missing_source_flags, out_of_distribution
 from vadose.models import Batch, Model, by_own_record, mask_sources, sources_of
 from vadose.variables import IDENTITY
 
@@ -64,7 +64,7 @@ def estimate_points(
             batch = mask_sources(batch, needs, sources, torch.tensor([[source == lacking for source in sources]]))
         estimate, silent = combine(models, batch), absent(batch, needs)
         std = estimate.std * calibration.factor(silent)
-        quality = quality_of(batch, needs) | out_of_distribution(models, batch)
+        quality = missing_source_flags(batch, needs) | out_of_distribution(models, batch)
         parts.append(_table(estimate.mean, std, quality, silent, any_observed(batch, needs)))
         done += len(samples.rows)
         report(done, len(rows))

@@ -24,7 +24,7 @@ CLEAR = 0.5
 """Fraction of a cell that a source which clouds obscure should observe."""
 
 
-def quality_of(batch: Batch, needs: InputSpec) -> Flags:
+def missing_source_flags(batch: Batch, needs: InputSpec) -> Flags:
     """Return which of the needed sources are missing in each cell, (batch, y, x), bits of `Quality`.
 
     A source is missing if none of its needed variables was observed in the cell at the time itself; a source that is
@@ -53,7 +53,7 @@ def ages_of(inputs: FeatureCube, sources: Sequence[str]) -> dict[str, NDArray[np
     return {source: inputs.cells[name].values for source, name in names.items() if name in inputs.cells}
 
 
-def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags:
+def cell_flags(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags:
     """Return stale, cloudy and steep cells, (y, x), bits of `Quality`, from the cell alone.
 
     Args:
@@ -75,11 +75,11 @@ def of_ground(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flags
 
 
 def mask_spec() -> InputSpec:
-    """Return the input specification of `of_conditions`."""
+    """Return the input specification of `mask_flags`."""
     return InputSpec(cells=tuple(masks()))
 
 
-def of_conditions(inputs: FeatureCube) -> Flags:
+def mask_flags(inputs: FeatureCube) -> Flags:
     """Return frozen, water and urban cells, (y, x), bits of `Quality`; no flag without data.
 
     Args:

@@ -10,7 +10,14 @@ from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy
 from vadose.grid import Tile
 from vadose.inference.calibration import UNCALIBRATED, Calibration
 from vadose.inference.ensemble import combine
-from vadose.inference.quality import absent, ages_of, any_observed, of_ground, out_of_distribution, quality_of
+from vadose.inference.quality import (
+    absent,
+    ages_of,
+    any_observed,
+    cell_flags,
+    missing_source_flags,
+    out_of_distribution,
+)
 from vadose.models import Batch, Model, by_own_record
 from vadose.registry import (
     LATENCY_DAYS,
@@ -59,12 +66,12 @@ def estimate_tile(
     needs = models[0].needs
     held = needs.met_by(set(map(str, inputs.history.data_vars)))
     batch = by_own_record(Batch.of_inputs(inputs, held), needs)
-    estimate, quality = combine(models, batch), quality_of(batch, needs) | out_of_distribution(models, batch)
+    estimate, quality = combine(models, batch), missing_source_flags(batch, needs) | out_of_distribution(models, batch)
     wider = estimate.std * calibration.factor(absent(batch, needs))
     nothing = ~any_observed(batch, needs)
     mean, std = (np.where(nothing, np.float32(np.nan), part)[0] for part in (estimate.mean, wider))
     ages = ages_of(inputs, changing(needs))
-    flags = quality[0] | of_ground(inputs, ages, windows or TemporalPolicy())
+    flags = quality[0] | cell_flags(inputs, ages, windows or TemporalPolicy())
     return TileEstimate(inputs.tile, mean, std, flags, ages)
 
 

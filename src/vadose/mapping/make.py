@@ -201,7 +201,7 @@ def _held(
     as_of: np.datetime64 | None,
 ) -> tuple[ArchiveFile, ...]:
     """Return the inputs of networks and flags, each file once."""
-    asked = ((tools.sources, tools.needs), (tools.conditions, mask_spec()))
+    asked = ((tools.sources, tools.needs), (tools.mask_sources, mask_spec()))
     found: dict[str, ArchiveFile] = {}
     for sources, needs in asked:
         for one in inventory(sources, area, moments, needs, tools.windows, as_of):
@@ -224,7 +224,7 @@ def _left_out(prepared: Prepared) -> tuple[LeftOut, ...]:
     """
     tools, request = prepared.tools, prepared.request
     sources = needed(tools.sources, tools.models[0].needs.names)
-    left_out = left_out_of((*sources, *tools.conditions))
+    left_out = left_out_of((*sources, *tools.mask_sources))
     if not request.allow_unread:
         used = {one.source for one in prepared.held}
         seen = {source.name: source.name in used for source in sources}

@@ -16,7 +16,7 @@ from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.run import Run
 from vadose.fusion import FeatureBuilder, FeatureCube, InputSpec, TemporalPolicy
 from vadose.grid import Period, Tile
-from vadose.inference import Calibration, empty_estimate, estimate_tile, mask_spec, of_conditions
+from vadose.inference import Calibration, empty_estimate, estimate_tile, mask_flags, mask_spec
 from vadose.io.logs import log_in_worker
 from vadose.io.memory import peak_mb, tune_malloc
 from vadose.mapping import tile_files
@@ -57,7 +57,7 @@ class WorkerContext:
         experiment: name of the experiment of the networks.
         models: the networks.
         sources: sources of the archive.
-        conditions: mask sources of the archive.
+        mask_sources: mask sources of the archive.
         windows: temporal policy with the maximum ages.
         calibration: calibration of the standard deviation.
     """
@@ -65,7 +65,7 @@ class WorkerContext:
     experiment: str
     models: tuple[Model, ...]
     sources: tuple[Source, ...]
-    conditions: tuple[Source, ...]
+    mask_sources: tuple[Source, ...]
     windows: TemporalPolicy
     calibration: Calibration
 
@@ -85,8 +85,8 @@ class WorkerContext:
         experiment = run.experiment()
         members = tuple(run.members())
         shared = ArchiveScan.of(archive)
-        sources, conditions = open_sources(shared), open_mask_sources(shared)
-        return cls(experiment.name, members, sources, conditions, experiment.windows, run.calibration())
+        sources, mask_sources = open_sources(shared), open_mask_sources(shared)
+        return cls(experiment.name, members, sources, mask_sources, experiment.windows, run.calibration())
 
     def on(self, device: str) -> "WorkerContext":
         """Return the tools with the networks on a device.
@@ -117,13 +117,13 @@ def estimate_times(
     estimates, items = [], []
     with rasterio.Env(GDAL_CACHEMAX=RASTER_CACHE_MB):
         try:
-            features = features_at(tools.sources, tools.conditions, tile, moments, needs, tools.windows, as_of)
+            features = features_at(tools.sources, tools.mask_sources, tile, moments, needs, tools.windows, as_of)
         except NoDataError:
             return TaskResult((empty_estimate(tile, needs),) * len(moments), ((),) * len(moments))
         for inputs, masks in features:
             estimate, used = estimate_tile(tools.models, inputs, tools.calibration, tools.windows), inputs.items
             if masks:
-                estimate, used = estimate.flagged(of_conditions(masks)), tuple(sorted({*used, *masks.items}))
+                estimate, used = estimate.flagged(mask_flags(masks)), tuple(sorted({*used, *masks.items}))
             estimates.append(estimate)
             items.append(used)
     return TaskResult(tuple(estimates), tuple(items))

@@ -50,7 +50,7 @@ HELD, LOW, HIGH = 0.6, 0.3, 0.3
 """Stretches per year with one value: the last one, nearly zero, or more than the soil can hold."""
 STRETCH_HOURS = 60.0
 """Mean length of such a stretch."""
-TOLD = (-0.05, 0.75)
+REPORTED_RANGE = (-0.05, 0.75)
 """Range of readings, m3 m-3."""
 HOURS_A_YEAR = 8766
 
@@ -101,7 +101,7 @@ def read(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats:
     reading = at_point(ground, site, rng) * (1 - ground.frozen) + drift + warmth
     reading = reading + NOISE * rng.standard_normal(len(reading))
     reading = _failed(_spiked(_shifted(reading, rng), rng), ground.saturation, rng)
-    return np.asarray(np.round(np.clip(reading, *TOLD) / STEP) * STEP)
+    return np.asarray(np.round(np.clip(reading, *REPORTED_RANGE) / STEP) * STEP)
 
 
 def at_point(ground: SensorSoil, site: Site, rng: np.random.Generator) -> Floats:
