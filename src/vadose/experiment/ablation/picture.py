@@ -22,7 +22,7 @@ ROW_INCHES, HEAD_INCHES = 0.32, 1.7
 
 
 def save_picture(path: Path, records: Sequence[dict[str, Any]], title: str, notice: str) -> None:
-    """Draw the differences of the rows from the first record, the full model, as PNG.
+    """Draw the differences of the rows from the first record, the full model, means over places, as PNG.
 
     Args:
         path: of the picture.
@@ -36,7 +36,7 @@ def save_picture(path: Path, records: Sequence[dict[str, Any]], title: str, noti
     panels = figure.subplots(1, len(PANELS), sharey=True, squeeze=False)[0]
     for axes, (score, words, label) in zip(panels, PANELS, strict=True):
         _panel(axes, score, rows)
-        axes.set_title(f"{words}: {full[score]:.3f} of the full model", fontsize=10, color=INK)
+        axes.set_title(f"{words}: {full[f'{score}_over_places']:.3f} of the full model", fontsize=10, color=INK)
         axes.set_xlabel(label, fontsize=9, color=INK)
     panels[0].set_yticks(range(len(rows)), [row["words"] for row in rows], fontsize=9, color=INK)
     panels[0].set_ylim(-0.6, len(rows) - 0.4)
@@ -51,7 +51,7 @@ def _panel(axes: Axes, score: str, rows: Sequence[dict[str, Any]]) -> None:
     axes.axvline(0, color=INK, linewidth=1)
     shown: set[str] = set()
     for place, row in enumerate(rows):
-        name = f"{score}_difference"
+        name = f"{score}_difference_over_places"
         if row[name] is None:
             continue
         group = row["group"]

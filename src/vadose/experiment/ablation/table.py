@@ -43,7 +43,7 @@ def write_ablation(folder: Path, experiment: Experiment, rows: Mapping[Row, Run]
         )
         page.write_text(_markdown(experiment, scores.bootstrap, records, notice), encoding="utf-8")
         data.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        save_picture(image, records, f"{experiment.name}: effect of each part", notice)
+        save_picture(image, records, f"{experiment.name}: effect of each part, means over places", notice)
     return folder / "ablation.md"
 
 
