@@ -427,7 +427,7 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(ground, first, tmp_path):
     asked = ("map", ground / "run", ground / "archive", "--area", small_map.AREA, "--date", small_map.DATE)
     told = told_by(*asked, "--out", tmp_path / "map", "--dry-run")
     assert told.exit_code == 0, told.output
-    assert "4 with" in told.output and "4 of them unfinished" in told.output and "MB a process" in told.output
+    assert "4 with" in told.output and "4 of them unfinished" in told.output and "MB per process" in told.output
     assert not (tmp_path / "map").exists()
     passes = [ground / "archive" / "sentinel-1-rtc" / f"pass{number}" for number in (0, 1)]
     read = sum(path.stat().st_size for folder in passes for path in folder.glob("*.tif"))

@@ -129,20 +129,20 @@ JUNE: Mapping[int, Arrival] = {
     5: Arrival(
         lambda archive, _: smap(archive, 3),
         NOTHING | again(3, 4),
-        ("items: none no more, 1 .*smap SMAP_L3_SM_P_20210603_R19240_001.h5.* new",),
+        ("items: none removed, 1 added .*smap SMAP_L3_SM_P_20210603_R19240_001.h5",),
     ),
     6: Arrival(quiet, {2: NONE}),
     9: Arrival(second_pass, {}),
     12: Arrival(
         lambda archive, _: gldas(archive, MAIN, 0.5),
         again(8, 9, 10, 11),
-        (f"gldas {re.escape(EARLY)}.* no more, 1 .*gldas {re.escape(MAIN)}.* new",),
+        (f"removed .*gldas {re.escape(EARLY)}.*, 1 added .*gldas {re.escape(MAIN)}",),
     ),
     15: Arrival(lambda archive, _: radar(archive, 15, 50), {}),
     16: Arrival(
         processed_again,
         again(12, 13, 14, 15),
-        (r"items: 1 \(\"sentinel1 pass9 [0-9a-f]{12}\"\) no more, 1 \(\"sentinel1 pass9 [0-9a-f]{12}\"\) new",),
+        (r"items: 1 removed \(\"sentinel1 pass9 [0-9a-f]{12}\"\), 1 added \(\"sentinel1 pass9 [0-9a-f]{12}\"\)",),
     ),
     21: Arrival(lambda archive, _: radar(archive, 21, 60), {}),
     22: Arrival(

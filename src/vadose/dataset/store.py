@@ -142,7 +142,7 @@ class SampleStore(Summarised):
 
     @property
     def plans(self) -> tuple[ArraySpec, ...]:
-        """Its arrays."""
+        """Return its arrays."""
         return plans(self.holds, self.packings)
 
     @property
@@ -233,7 +233,11 @@ class SampleStore(Summarised):
         """
         self.check(InputSpec(history=history))
         spans = (self._span(f"history/{name}", rows) for name in history.variables)
-        parts = [_of_length(span, history.steps) for span in spans]
+        count = history.steps  # steps before the first stored one are NaN
+        parts = [
+            np.pad(span[:, :count], ((0, 0), (0, max(count - span.shape[1], 0))), constant_values=np.nan)
+            for span in spans
+        ]
         return np.stack(parts, axis=2) if parts else np.empty((len(rows), history.steps, 0), np.float32)
 
     def steps(self, name: str, rows: Rows) -> Floats:
@@ -337,12 +341,6 @@ def _conformed(index: pd.DataFrame) -> pd.DataFrame:
 
 def _also(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     return (*names, *(name for name in others if name not in names))
-
-
-def _of_length(steps: Floats, count: int) -> Floats:
-    """Return the latest steps, (sample, count); NaN before the first."""
-    short = max(count - steps.shape[1], 0)
-    return np.pad(steps[:, :count], ((0, 0), (0, short)), constant_values=np.nan)
 
 
 def _declaration(path: Path) -> Mapping[str, Any]:

@@ -13,20 +13,8 @@ from vadose.dataset.table_units import check
 from vadose.fusion import TemporalPolicy
 from vadose.io.files import closest, read_config
 from vadose.io.paths import StrPath
-from vadose.registry import (
-    PREDICTORS,
-    PRODUCTS,
-    SPECS,
-    source_of,
-)
-from vadose.variables import (
-    ENHANCED_SMAP,
-    SMAP,
-    SMAP_USDA,
-    SOIL_MOISTURE,
-    SPL3SMP,
-    Variable,
-)
+from vadose.registry import PREDICTORS, PRODUCTS, SPECS, source_of
+from vadose.variables import ENHANCED_SMAP, SMAP, SMAP_USDA, SOIL_MOISTURE, SPL3SMP, Variable
 
 _EXAMPLES = "configs/tables has examples"
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]

@@ -153,16 +153,12 @@ def publications(folder: Path | None = None) -> tuple[Publication, ...]:
         VadoseError: the folder contains none, or a file is invalid.
     """
     place: Traversable = folder or files("vadose.evaluation").joinpath(PUBLISHED)
-    held = sorted((f for f in place.iterdir() if f.name.endswith(".yaml")), key=_name) if place.is_dir() else []
+    held = {file.name: file for file in place.iterdir() if file.name.endswith(".yaml")} if place.is_dir() else {}
     if not held:
         raise VadoseError(
             f"published figures: {place}", "There is no YAML file", f"Name a folder of publications, or '{PUBLISHED}'"
         )
-    return tuple(_read(file) for file in held)
-
-
-def _name(file: Traversable) -> str:
-    return file.name
+    return tuple(_read(held[name]) for name in sorted(held))
 
 
 def _read(file: Traversable) -> Publication:

@@ -58,7 +58,8 @@ class FoldTrainer:
 
     def network(self) -> list[Model]:
         """Return all members of the fusion network."""
-        return self._networks(NETWORK, self.experiment.network_needs, self.experiment.ensemble_size)
+        needs, size = self.experiment.network_needs, self.experiment.ensemble_size
+        return [self._member(NETWORK, needs, member) for member in range(size)]
 
     def baseline(self, baseline: str) -> list[Model]:
         """Return the members of a baseline; none if the experiment or its samples lack any of its predictors."""
@@ -66,13 +67,14 @@ class FoldTrainer:
         if needs is None:
             return []
         if baseline == "smap_gldas":
-            return self._networks(baseline, needs, 1)
-        if not _done(self.run.checkpoint(self.fold, baseline, 0)):
+            return [self._member(baseline, needs, 0)]
+        if not self.run.checkpoint(self.fold, baseline, 0).is_dir():
             self.report(f"fold {self.fold}: {baseline}", {})
             models = self._baselines(baseline, needs)
             for member, model in reversed(list(enumerate(models))):  # the first one marks that all are finished
                 save(model, self.run.checkpoint(self.fold, baseline, member), self._made_from())
-        return [load(folder) for folder in self._members(baseline)]
+        folders = (self.run.checkpoint(self.fold, baseline, member) for member in count())
+        return [load(folder) for folder in takewhile(Path.is_dir, folders)]
 
     def _products(self) -> dict[str, str]:
         """Return the product of each predictor in the training samples."""
@@ -92,16 +94,9 @@ class FoldTrainer:
             return [fit_rescaled(self.places, baseline.removesuffix(RESCALED))]
         return [fit_product(self.places, baseline)]
 
-    def _members(self, name: str) -> list[Path]:
-        folders = (self.run.checkpoint(self.fold, name, member) for member in count())
-        return list(takewhile(_done, folders))
-
-    def _networks(self, name: str, needs: InputSpec, members: int) -> list[Model]:
-        return [self._member(name, needs, member) for member in range(members)]
-
     def _member(self, name: str, needs: InputSpec, member: int) -> Model:
         folder = self.run.checkpoint(self.fold, name, member)
-        if _done(folder):
+        if folder.is_dir():
             LOGGER.info("fold %d: %s-%d is already trained", self.fold, name, member)
             return load(folder)
         schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + member)
@@ -136,7 +131,3 @@ def needs_met(experiment: Experiment, baseline: str, store: SampleStore) -> Inpu
     """Return the inputs of a baseline; None if the experiment or its samples lack any of them."""
     needs = experiment.baseline_needs(baseline)
     return None if needs is None or needs.differences(store.holds) else needs
-
-
-def _done(folder: Path) -> bool:
-    return folder.is_dir()

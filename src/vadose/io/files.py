@@ -263,14 +263,11 @@ def _not_finite(text: str) -> NoReturn:
 def _require_shallow(value: Any) -> None:
     layer = [value]
     for _ in range(DEEPEST):
-        layer = [part for one in layer if isinstance(one, dict | list) for part in _parts(one)]
+        nested = [one.values() if isinstance(one, dict) else one for one in layer if isinstance(one, dict | list)]
+        layer = [part for parts in nested for part in parts]
         if not layer:
             return
     raise ValueError(f"it is nested more than {DEEPEST} levels deep")
-
-
-def _parts(value: dict[Any, Any] | list[Any]) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value
 
 
 def _require_few(node: yaml.Node | None) -> None:

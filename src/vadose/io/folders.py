@@ -17,7 +17,7 @@ def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Ite
         folder: start of the walk.
         unread: called with each unlistable folder and each pipe, socket or device, and the reason.
     """
-    skip = unread or _silently
+    skip = unread or (lambda *_: None)
     entered: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -56,10 +56,6 @@ def _kind(path: Path) -> int:
         return stat.S_IFMT(path.stat().st_mode)
     except OSError:
         return stat.S_IFLNK
-
-
-def _silently(_path: Path, _reason: str) -> None:
-    pass
 
 
 def relative(path: Path, folder: Path) -> str:

@@ -51,7 +51,7 @@ class CostEstimate:
                 f"{self.left:,} of them unfinished",
                 f"To read   {total:,.1f} MB ({read})",
                 f"Time      about {_span(self.seconds)}",
-                f"Memory    about {self.memory_mb:,.0f} MB a process",
+                f"Memory    about {self.memory_mb:,.0f} MB per process",
                 f"Measured  {self.measured}",
                 *(f"Inputs    {line}" for line in self.inputs),
             )

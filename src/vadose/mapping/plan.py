@@ -153,12 +153,12 @@ def _differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]
 def _change(one: Any, other: Any) -> str:
     if isinstance(one, list) and isinstance(other, list):
         was, is_now = ({json.dumps(part) for part in parts} for parts in (one, other))
-        return f"{_some(was - is_now)} no more, {_some(is_now - was)} new"
+        return f"{_some(was - is_now, 'removed')}, {_some(is_now - was, 'added')}"
     if isinstance(one, dict) and isinstance(other, dict):
         return ", ".join(sorted(key for key in {*one, *other} if one.get(key) != other.get(key)))
     return f"{one}, now {other}"
 
 
-def _some(parts: set[str]) -> str:
+def _some(parts: set[str], what: str) -> str:
     shown = sorted(parts)[:_SHOWN]
-    return f"{len(parts)} ({', '.join(shown)})" if shown else "none"
+    return f"{len(parts)} {what} ({', '.join(shown)})" if shown else f"none {what}"

@@ -66,11 +66,6 @@ MOISTURE = _File(
 )
 
 
-def _flags() -> _File:
-    """Return the quality flag file, with the flags of all registered sources."""
-    return _File("_quality", "uint32", NODATA, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
-
-
 def _ages(zone: xr.Dataset) -> tuple[_File, ...]:
     """Return the file of observation ages; none if the map has none."""
     bands = tuple(
@@ -94,7 +89,7 @@ def write_map(
     For each zone `soil_moisture_<time>_<epsg>.tif`, float32, band 1 `soil_moisture` and band 2 `soil_moisture_std` in
     m3 m-3, NaN where missing, overviews by average; `..._quality.tif`, uint32 bits of `vadose.registry.Quality` with
     their meanings in the band's tags, 4294967295 outside the area, overviews by nearest; and, if the layers have ages,
-    `..._age.tif`, float32, one band per source, in days. Tags of all: `time` (UTC), `notice`, and `metadata` (JSON:
+    `..._age.tif`, float32, one band per source, in days. Tags of all: `time` (UTC), `notice`, and `declaration` (JSON:
     package version and `made_from`).
 
     Args:
@@ -120,9 +115,10 @@ def write_map(
         raise VadoseError(
             f"maps: a map of {len(paths)} zones", "There is none, or two have the same CRS", "Give one for each CRS"
         )
+    flags = _File("_quality", "uint32", NODATA, "NEAREST", (_Band("quality", "quality", "", _flag_tags()),))
     with ExitStack() as whole:
         for path, zone in zip(paths, zones, strict=True):
-            for file in (MOISTURE, _flags(), *_ages(zone)):
+            for file in (MOISTURE, flags, *_ages(zone)):
                 target = path.with_name(f"{path.stem}{file.suffix}.tif")
                 whole.enter_context(atomic_write(target)).write_bytes(_encoded(zone, file, tags))
     return paths

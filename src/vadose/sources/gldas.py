@@ -15,14 +15,7 @@ from vadose.grid import AreaOfInterest, Period
 from vadose.registry import GranuleName, GranuleNaming, SourceSpec, Stream
 from vadose.sources.gldas_granule import GRID, READ, layout, read
 from vadose.sources.granule_names import instant, is_data
-from vadose.sources.granules import (
-    Granule,
-    GranuleIndex,
-    Layer,
-    cached_blocks,
-    item_names,
-    stacked,
-)
+from vadose.sources.granules import Granule, GranuleIndex, Layer, cached_blocks, item_names, stacked
 from vadose.sources.left_out import Unfit
 from vadose.sources.scan import ArchiveScan
 from vadose.sources.source import AVAILABLE_AT, ITEMS, REPLACED_AT, SourceFile, size_of, validate_dataset

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
 from vadose.sources.assets import REFLECTANCES
 from vadose.sources.heights import in_metres
@@ -248,7 +247,9 @@ def _too_dark(record: SceneItem, samples: Samples) -> Unfit | None:
     bands = {band: sample for band, sample in samples.items() if band in REFLECTANCES and sample.values.size >= ENOUGH}
     if not bands:
         return None
-    brightest = {band: float(np.percentile(_unshifted(sample), 99)) for band, sample in bands.items()}
+    brightest = {
+        band: float(np.percentile(one.values - np.float32(one.raster.offset), 99)) for band, one in bands.items()
+    }
     band = max(brightest, key=brightest.__getitem__)
     if brightest[band] >= DARKEST:
         return None
@@ -260,10 +261,6 @@ def _too_dark(record: SceneItem, samples: Samples) -> Unfit | None:
         f"reflectance of {brightest[band]:.2g}",
         "Its numbers are reflectance or per cent already: correct scale and offset in the item",
     )
-
-
-def _unshifted(sample: Sample) -> NDArray[np.float32]:
-    return sample.values - np.float32(sample.raster.offset)
 
 
 def _unlike(record: SceneItem, sample: Sample, kind: str, found: str, remedy: str) -> Unfit:

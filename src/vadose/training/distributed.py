@@ -60,14 +60,19 @@ def launch(fabric: "Fabric", job: Job, network: FusionNetwork, report: Report) -
         VadoseError: raised by the job.
     """
     rows: SimpleQueue[Row | None] = get_context("spawn").SimpleQueue()
-    teller = Thread(target=_tell, args=(rows, report))
-    teller.start()
+
+    def forward() -> None:
+        while (row := rows.get()) is not None:
+            report(row)
+
+    forwarder = Thread(target=forward)
+    forwarder.start()
     try:
         with ending_with_this():
             refusal: VadoseError | None = fabric.launch(partial(_process, job=job, network=network, rows=rows))
     finally:
         rows.put(None)
-        teller.join()
+        forwarder.join()
     if refusal:
         raise refusal
 
@@ -76,7 +81,7 @@ def _process(fabric: "Fabric", job: Job, network: FusionNetwork, rows: "SimpleQu
     log_in_worker()
     own = deepcopy(network)  # tensors passed to processes are in shared memory
     try:
-        job(fabric, own, rows.put if fabric.global_rank == 0 else _silent)
+        job(fabric, own, rows.put if fabric.global_rank == 0 else lambda _: None)
     except VadoseError as refusal:
         return refusal
     return None
@@ -86,12 +91,3 @@ def _everyone(fabric: "Fabric", values: Tensor) -> list[Tensor]:
     found = [torch.empty_like(values) for _ in range(fabric.world_size)]
     torch.distributed.all_gather(found, values.contiguous())
     return found
-
-
-def _tell(rows: "SimpleQueue[Row | None]", report: Report) -> None:
-    while (row := rows.get()) is not None:
-        report(row)
-
-
-def _silent(_: Row) -> None:
-    pass

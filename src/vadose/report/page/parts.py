@@ -42,7 +42,8 @@ def _rows(axes: Axes, rows: pd.DataFrame, products: Sequence[str]) -> None:
     classes = list(dict.fromkeys(rows["class"]))
     for place, (product, (own, mark)) in enumerate(zip(products, STYLES * len(products), strict=False)):
         chosen = rows[rows["product"] == product]
-        y = np.array([classes.index(name) for name in chosen["class"]]) + 0.5 * _shift(place, len(products))
+        shift = 0.5 * (place - (len(products) - 1) / 2) / max(len(products), 2)
+        y = np.array([classes.index(name) for name in chosen["class"]]) + shift
         r = chosen["r"].to_numpy()
         ends = np.abs([r - chosen["r_low"].to_numpy(), chosen["r_high"].to_numpy() - r])
         axes.errorbar(r, y, xerr=ends, fmt=mark, color=own, ms=4, lw=1.2, capsize=2, label=shown(product, 30))
@@ -52,21 +53,14 @@ def _rows(axes: Axes, rows: pd.DataFrame, products: Sequence[str]) -> None:
     axes.grid(axis="x", color="0.9")
 
 
-def _shift(place: int, products: int) -> float:
-    return (place - (products - 1) / 2) / max(products, 2)
-
-
 def reliability(products: Sequence[ProductScores]) -> Picture:
     """Draw the coverage of the stated intervals."""
+    samples = (f"{product.name}: {product.reliability['samples'].max():,.0f} samples" for product in products)
     return picture(
         lambda: _reliability(products),
         "Coverage of the stated intervals",
-        f"Share of samples within each stated interval, with its own interval; {', '.join(map(_samples, products))}.",
+        f"Share of samples within each stated interval, with its own interval; {', '.join(samples)}.",
     )
-
-
-def _samples(product: ProductScores) -> str:
-    return f"{product.name}: {product.reliability['samples'].max():,.0f} samples"
 
 
 def _reliability(products: Sequence[ProductScores]) -> Figure:

@@ -56,11 +56,13 @@ def markdown(simulated: Statistics, real: Statistics) -> str:
     """Return the text of the page."""
     verdicts = [c.verdict(simulated, real) for comparisons in SECTIONS.values() for c in comparisons]
     counts = simulated.counts
+    missing = verdicts.count("not measured")
+    unmeasured = f"; {missing} could not be measured, for lack of values" if missing else ""
     parts = [
         "# Comparison of the simulated Earth with real data",
         "> **Everything under “simulated” is simulated; no satellite and no sensor measured it.**",
         f"Of {len(verdicts)} statistics, {verdicts.count('alike')} are alike and {verdicts.count('differs')} differ; "
-        f"{verdicts.count(OTHER)} are of another product, without a verdict{_unmeasured(verdicts)}. The simulated "
+        f"{verdicts.count(OTHER)} are of another product, without a verdict{unmeasured}. The simulated "
         "world "
         f"here has {counts['sensors']:,} sensors and {counts['periods']} ten-day periods; the real one "
         f"{real.counts['sensors']} and {real.counts['periods']}.",
@@ -79,11 +81,6 @@ def markdown(simulated: Statistics, real: Statistics) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _unmeasured(verdicts: list[str]) -> str:
-    missing = verdicts.count("not measured")
-    return f"; {missing} could not be measured, for lack of values" if missing else ""
-
-
 def _section(heading: str, comparisons: tuple[Comparison, ...], simulated: Statistics, real: Statistics) -> str:
     rows = [
         (
@@ -92,15 +89,11 @@ def _section(heading: str, comparisons: tuple[Comparison, ...], simulated: Stati
             _number(simulated.statistics.get(comparison.key), comparison),
             _number(real.statistics.get(comparison.key), comparison),
             _ABSENT if comparison.tolerance is None else f"± {comparison.tolerance:g}",
-            _verdict(comparison.verdict(simulated, real)),
+            comparison.verdict(simulated, real).replace("differs", "**differs**"),
         )
         for comparison in comparisons
     ]
     return f"### {heading}\n\n{markdown_table(_HEADER, rows)}"
-
-
-def _verdict(verdict: str) -> str:
-    return f"**{verdict}**" if verdict == "differs" else verdict
 
 
 def _number(value: float | None, comparison: Comparison) -> str:
