@@ -10,8 +10,7 @@ from types import MappingProxyType
 
 from vadose.batchu2022.features import FEATURES, MISSING, PUBLISHED
 from vadose.batchu2022.units import HIGHEST, LOWEST, UnitFit
-from vadose.dataset.calibrations import LinearCalibration
-from vadose.errors import VadoseError
+from vadose.dataset.calibrations import LinearCalibration, refused_units
 from vadose.registry import PREDICTORS
 
 ASSUMED_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -81,22 +80,18 @@ def _calibration_of(fit: UnitFit) -> LinearCalibration:
 
 def _check(feature: str, fit: UnitFit, predictor: str | None) -> None:
     if predictor is None or fit.feature != feature:
-        raise _refused(
+        raise refused_units(
             feature, "It is not a published feature of a predictor", "Fit those with 'vadose samples fit-units'"
         )
     if fit.units != units_of(predictor):
-        raise _refused(feature, f"They are fitted in {fit.units}, not {units_of(predictor)}", "Fit them again")
+        raise refused_units(feature, f"They are fitted in {fit.units}, not {units_of(predictor)}", "Fit them again")
     low, high = PREDICTORS[predictor].valid_range
     slack = 0.0 if predictor in PIXELS else 0.05 * (high - low)
     ends = _calibration_of(fit).values([LOWEST + 1, HIGHEST])
     if not ((ends >= low - slack) & (ends <= high + slack)).all():
-        raise _refused(
+        raise refused_units(
             feature,
             f"The fitted line ranges from {ends.min():g} to {ends.max():g}, beyond {low:g}..{high:g} "
             f"{PREDICTORS[predictor].units}",
             "Fit it again over more overlaps",
         )
-
-
-def _refused(what: str, found: str, remedy: str) -> VadoseError:
-    return VadoseError(f"published: units of {what}", found, remedy)

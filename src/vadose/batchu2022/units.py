@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vadose.errors import VadoseError
+from vadose.dataset.calibrations import refused_units
 from vadose.io.files import metadata, read_json, write_json
 
 KIND = "published units"
@@ -62,17 +62,17 @@ def fit(feature: str, units: str, published: ArrayLike, product: ArrayLike) -> U
     """
     numbers, values = np.asarray(published, np.float64), np.asarray(product, np.float64)
     if numbers.shape != values.shape:
-        raise _refused(feature, f"Their shapes are {numbers.shape} and {values.shape}", "Bring both onto one grid")
+        raise refused_units(feature, f"Their shapes are {numbers.shape} and {values.shape}", "Bring both onto one grid")
     paired = (numbers > LOWEST) & (numbers < HIGHEST) & np.isfinite(values)
     x, y = numbers[paired], values[paired]
     if x.size < FEWEST:
-        raise _refused(feature, f"{x.size} pairs have a value", f"Give at least {FEWEST}")
+        raise refused_units(feature, f"{x.size} pairs have a value", f"Give at least {FEWEST}")
     if np.ptp(x) == 0 or np.ptp(y) == 0:
-        raise _refused(feature, "One of them is constant", "Give overlaps with varying values")
+        raise refused_units(feature, "One of them is constant", "Give overlaps with varying values")
     dx, dy = x - x.mean(), y - y.mean()
     scale = float((dx @ dy) / (dx @ dx))
     if scale == 0:
-        raise _refused(feature, "They are not correlated", "Give overlaps of the same place and time")
+        raise refused_units(feature, "They are not correlated", "Give overlaps of the same place and time")
     offset = float(y.mean() - scale * x.mean())
     residual = float(np.sqrt(np.mean((y - scale * x - offset) ** 2)))
     r = float((dx @ dy) / np.sqrt((dx @ dx) * (dy @ dy)))
@@ -94,9 +94,9 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, UnitFit]:
         fits = {name: UnitFit(**one) for name, one in content.items()}
         lines = np.array([(one.scale, one.offset, one.residual) for one in fits.values()], np.float64)
     except (TypeError, ValueError, AttributeError) as error:
-        raise _refused("saved fits", str(error), "Fit them again") from error
+        raise refused_units("saved fits", str(error), "Fit them again") from error
     if not np.isfinite(lines).all() or any(one.scale == 0 for one in fits.values()):
-        raise _refused("saved fits", "One of them is not a line", "Fit them again")
+        raise refused_units("saved fits", "One of them is not a line", "Fit them again")
     return fits
 
 
@@ -115,13 +115,9 @@ def read(path: Path) -> dict[str, UnitFit]:
         content = read_json(path)
         kind, features = content["kind"], content["features"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _refused(
+        raise refused_units(
             str(path), f"They cannot be read ({error})", "Give what 'vadose samples fit-units' wrote"
         ) from error
     if kind != KIND:
-        raise _refused(str(path), f"It is of the kind '{kind}'", "Give what 'vadose samples fit-units' wrote")
+        raise refused_units(str(path), f"It is of the kind '{kind}'", "Give what 'vadose samples fit-units' wrote")
     return from_dict(features)
-
-
-def _refused(what: str, found: str, remedy: str) -> VadoseError:
-    return VadoseError(f"published: units of {what}", found, remedy)

@@ -83,7 +83,7 @@ def from_dict(content: Mapping[str, Mapping[str, Any]]) -> dict[str, LinearCalib
     try:
         return {name: LinearCalibration(**one) for name, one in content.items()}
     except TypeError as error:
-        raise _refused("the provenance", str(error), "Build the store again") from error
+        raise refused_units("the provenance", str(error), "Build the store again") from error
 
 
 def calibrations_of(store: "SampleStore") -> dict[str, LinearCalibration]:
@@ -108,7 +108,7 @@ def require_physical(calibrations: InputCalibrations, names: Collection[str]) ->
     """
     poor = [_fault(one) for name, one in calibrations.items() if name in names and _fault(one)]
     if poor:
-        raise _refused(
+        raise refused_units(
             ", ".join(poor),
             f"Products are in physical units, and a fit with a residual of at most {RESIDUAL_STEPS:g} steps is needed",
             "Fit scale and offset over overlapping products with 'vadose samples fit-units', and import with --units",
@@ -127,7 +127,7 @@ def require_same(calibrations: InputCalibrations, store: "SampleStore", names: C
         return
     different = sorted(name for name in names if _line(calibrations.get(name)) != _line(stored.get(name)))
     if different:
-        raise _refused(
+        raise refused_units(
             f"{', '.join(different)} of {store.path}",
             "The training samples have them in other units"
             if calibrations
@@ -166,5 +166,6 @@ def _line(one: LinearCalibration | None) -> tuple[float, float] | None:
     return (one.scale, one.offset) if one else None
 
 
-def _refused(what: str, found: str, remedy: str) -> VadoseError:
+def refused_units(what: str, found: str, remedy: str) -> VadoseError:
+    """Return the error of invalid or unsuitable units of published numbers."""
     return VadoseError(f"published: units of {what}", found, remedy)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.literature import LiteratureComparison, Setting, compare_with_literature
 from vadose.evaluation.publications import Publication
 from vadose.evaluation.scores import Scores, score
@@ -64,7 +63,6 @@ class ReportData:
         products: Mapping[str, pd.DataFrame],
         words: ReportText,
         min_samples: int = MIN_SAMPLES,
-        bootstrap: Bootstrap | None = None,
         works: Sequence[Publication] = (),
         setting: Setting | None = None,
     ) -> "ReportData":
@@ -73,7 +71,7 @@ class ReportData:
         Raises:
             VadoseError: raised by `score`.
         """
-        scores = score(products, min_samples=min_samples, bootstrap=bootstrap)
+        scores = score(products, min_samples=min_samples)
         strata = stratified(scores.samples, min_samples, scores.bootstrap)
         first = next(iter(products.values()))
         found = compare_with_literature(works, first, setting, min_samples=min_samples, bootstrap=scores.bootstrap)

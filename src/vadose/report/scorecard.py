@@ -11,8 +11,6 @@ from typing import Any
 import pandas as pd
 
 from vadose.errors import VadoseError
-from vadose.evaluation.bootstrap import Bootstrap
-from vadose.evaluation.literature import Setting
 from vadose.evaluation.publications import Publication
 from vadose.evaluation.scores import ProductScores, Scores
 from vadose.evaluation.tally import MIN_SAMPLES
@@ -96,10 +94,8 @@ def write_scorecard(
     notes: Sequence[str] = (),
     min_samples: int = MIN_SAMPLES,
     notice: str = "",
-    bootstrap: Bootstrap | None = None,
     chapters: Mapping[str, str] | None = None,
     works: Sequence[Publication] = (),
-    setting: Setting | None = None,
 ) -> Path:
     """Score named products on their common samples, and write the scorecard.
 
@@ -114,10 +110,8 @@ def write_scorecard(
         notes: basis of the figures: the split, the period, the input.
         min_samples: smallest number of matched samples of a scored sensor.
         notice: warning above all figures, such as that data are simulated; empty for none.
-        bootstrap: settings of the intervals.
         chapters: further chapters, Markdown by heading.
         works: publications to compare the first product with.
-        setting: properties of the first product that its table does not contain.
 
     Returns:
         Path of the Markdown file.
@@ -126,7 +120,7 @@ def write_scorecard(
         VadoseError: raised by `score`; nothing is written then.
     """
     words = ReportText(title, tuple(notes), notice, dict(chapters or {}))
-    return write_content(folder, ReportData.of(products, words, min_samples, bootstrap, works, setting))
+    return write_content(folder, ReportData.of(products, words, min_samples, works))
 
 
 def write_content(folder: Path, content: ReportData, request: str = "") -> Path:
