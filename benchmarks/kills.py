@@ -44,7 +44,8 @@ QUICK = ("samples append", "samples import-table", "samples describe")
 """Cases that need neither a run nor an archive."""
 PREPARED = {
     True: "matplotlib.pyplot pyarrow.dataset vadose.api.samples vadose.dataset.describe vadose.sources.dem "
-    "vadose.sources.gldas vadose.sources.sentinel2 vadose.sources.smap vadose.sources.soilgrids vadose.sources.worldcover",
+    "vadose.sources.gldas vadose.sources.sentinel2 vadose.sources.smap vadose.sources.soilgrids "
+    "vadose.sources.worldcover",
     False: "lightning.fabric lightgbm matplotlib.pyplot torch.export vadose.batchu2022.commands "
     "vadose.experiment.ablation vadose.export.run vadose.mapping.points "
     "vadose.api.fetch vadose.mapping.daily vadose.studies.demo vadose.studies.realism vadose.studies.truth",

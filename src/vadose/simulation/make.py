@@ -49,29 +49,25 @@ def make(config: WorldConfig, folder: Path, progress: Report | None = None, work
     if _finished(config, folder) is None:
         return
     with exclusive_lock(folder) as held:
-        _make(config, held, progress, workers)
-
-
-def _make(config: WorldConfig, folder: Path, progress: Report | None, workers: int) -> None:
-    finished = _finished(config, folder)
-    if finished is None:
-        return
-    _declare(config, folder, finished, complete=False)
-    with atomic_write(folder / "README.txt") as readme:
-        readme.write_text(f"{NOTICE}\nProducts, sensors and truth; how they were made: {DECLARATION}\n")
-    tasks = {name: task for name, task in _tasks(config, folder).items() if name not in finished}
-    sizes = _sizes(config)
-    done, total = sum(sizes[name] for name in finished), sum(sizes.values())
-    LOGGER.info("finished: %s; to do: %s", ", ".join(finished) or "nothing", ", ".join(tasks) or "nothing")
-    for name, part in _run(tasks, workers):
-        if part is None:
-            finished.append(name)
-            _declare(config, folder, finished, complete=False)
-            continue
-        done += 1
-        if progress:
-            progress(done, total, part)
-    _declare(config, folder, finished, complete=True)
+        finished = _finished(config, held)
+        if finished is None:  # by another process in the meantime
+            return
+        _declare(config, held, finished, complete=False)
+        with atomic_write(held / "README.txt") as readme:
+            readme.write_text(f"{NOTICE}\nProducts, sensors and truth; how they were made: {DECLARATION}\n")
+        tasks = {name: task for name, task in _tasks(config, held).items() if name not in finished}
+        sizes = _sizes(config)
+        done, total = sum(sizes[name] for name in finished), sum(sizes.values())
+        LOGGER.info("finished: %s; to do: %s", ", ".join(finished) or "nothing", ", ".join(tasks) or "nothing")
+        for name, part in _run(tasks, workers):
+            if part is None:
+                finished.append(name)
+                _declare(config, held, finished, complete=False)
+                continue
+            done += 1
+            if progress:
+                progress(done, total, part)
+        _declare(config, held, finished, complete=True)
 
 
 def made(folder: Path) -> WorldConfig:
