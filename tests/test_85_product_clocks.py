@@ -179,3 +179,31 @@ def test_another_day_in_the_name_of_one_layer_is_said() -> None:
     dates = xr.DataArray(np.zeros(1), {"time": np.array(["2021-06-10"], "datetime64[s]")}, ("time",))
     found = times_of_axis(xr.Dataset({"sm": dates}), dates, "time", Path("sm_20210710.nc"), "trial")
     assert "2021-07-10" in found.remarks[0]
+
+
+def with_bounds(days: float, **attrs: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The times of layers stamped at their start, and the remarks."""
+    starts = np.array(["2021-06-01", "2021-07-01"], "datetime64[ns]")
+    ends = starts + np.timedelta64(round(days * 86400), "s")
+    times = xr.DataArray(starts, dims="time", attrs={"bounds": "time_bnds"})
+    moisture = xr.DataArray(np.zeros(2), {"time": times}, "time", attrs=attrs)
+    dataset = xr.Dataset({"sm": moisture, "time_bnds": (("time", "nv"), np.stack([starts, ends], axis=1))})
+    found = times_of_axis(dataset, moisture, "time", Path("sm.nc"), "trial")
+    return found.times, found.remarks
+
+
+def test_bounds_longer_than_a_day_are_those_of_a_mean_unless_the_variable_says_otherwise() -> None:
+    assert with_bounds(30)[0].astype(str).tolist()[0].startswith("2021-06-16T00:00")
+    assert with_bounds(1)[0].astype(str).tolist()[0].startswith("2021-06-01T00:00")
+    assert with_bounds(1, cell_methods="time: mean")[0].astype(str).tolist()[0].startswith("2021-06-01T12:00")
+    assert with_bounds(30, cell_methods="time: point")[0].astype(str).tolist()[0].startswith("2021-06-01T00:00")
+    assert with_bounds(1)[1] == ()
+
+
+@pytest.mark.parametrize("place", ["attrs", "encoding"])
+def test_a_climatology_is_refused(place: str) -> None:
+    times = xr.DataArray(np.array(["2000-06-01"], "datetime64[ns]"), dims="time")
+    getattr(times, place)["climatology"] = "climatology_bounds"
+    moisture = xr.DataArray(np.zeros(1), {"time": times}, "time")
+    with pytest.raises(VadoseError, match="of a climatology"):
+        times_of_axis(xr.Dataset({"sm": moisture}), moisture, "time", Path("sm.nc"), "trial")

@@ -159,3 +159,21 @@ def test_saturation_within_rounding_is_read(tmp_path) -> None:
     assert is_saturation(product, "%")
     np.testing.assert_allclose(to_volume(np.array([0.0, 50.0, 100.0]), "%", product)[0], [0, 0.5, 1])
     np.testing.assert_allclose(to_volume(np.array([0.0, 0.5, 1.0]), "", product)[0], [0, 0.5, 1])
+
+
+@pytest.mark.parametrize("scale", ["1/10", "none", np.nan, 0.0, np.array([0.1, 0.2]), ""])
+def test_a_scale_that_is_no_number_is_refused(scale: object) -> None:
+    with pytest.raises(VadoseError, match="its scale_factor"):
+        decode(np.array([100, 2400], np.int16), {"scale_factor": scale}, "trial")
+
+
+@pytest.mark.parametrize("name", ["Scale", "SCALE FACTOR", "slope", "Scaling_Factor", "gain"])
+def test_integers_with_a_scale_of_another_name_are_refused_and_decimals_say_so(name: str) -> None:
+    with pytest.raises(VadoseError, match=f"integers with the attributes {name} 0.001"):
+        decode(np.array([100, 240], np.int16), {name: 1e-3}, "trial")
+    decimals = decode(np.array([0.1, 0.24]), {name: 1e-3}, "trial")
+    assert decimals.values.tolist() == [0.1, 0.24]
+    assert decimals.remarks == (f"its attribute {name} 0.001 is not of CF and not applied",)
+    for attrs in ({name: 1.0}, {name: "see the manual"}, {name: 1e-3, "scale_factor": 1.0}):
+        found = decode(np.array([0, 1], np.int16), attrs, "trial")
+        assert found.values.tolist() == [0, 1] and found.remarks == ()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,6 +139,176 @@ def test_a_projected_grid_with_its_mapping(places):
     table = sampled(product, places)
     assert abs(table["soil_moisture"] * 100 - table["lat"]).max() < 0.07
     assert (table["cell_distance_km"] < 6.5).all()
+
+
+def by_latitude(
+    crs: CRS, x: np.ndarray, y: np.ndarray, units: str, unit: float = 1.0, kind: str = "projection_{}_coordinate"
+) -> xr.Dataset:
+    """A product on projected axes in any unit, that tells the latitude of each cell / 100."""
+    _, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*np.meshgrid(x, y))
+    axis = {"x": "longitude", "y": "latitude"} if crs.is_geographic else {"x": "x", "y": "y"}
+    return xr.Dataset(
+        {"sm": (("y", "x"), lat / 100, {"units": "m3 m-3", "grid_mapping": "crs"})},
+        {
+            "y": ("y", y / unit, {"standard_name": kind.format(axis["y"]), "units": units}),
+            "x": ("x", x / unit, {"standard_name": kind.format(axis["x"]), "units": units}),
+            "crs": ((), 0, crs.to_cf()),
+        },
+    ).expand_dims(time=DAYS)
+
+
+EASE2_X, EASE2_Y = np.arange(700_000, 1_400_000, 9_000.0), np.arange(5_300_000, 4_700_000, -9_000.0)
+GEOS = CRS.from_proj4("+proj=geos +h=35786023 +lon_0=0 +sweep=x +ellps=GRS80")
+GEOS_X, GEOS_Y = np.arange(5e5, 1.3e6, 5e3), np.arange(4.8e6, 3.8e6, -5e3)
+ROTATED = CRS.from_cf(
+    {
+        "grid_mapping_name": "rotated_latitude_longitude",
+        "grid_north_pole_latitude": 39.25,
+        "grid_north_pole_longitude": -162.0,
+    }
+)
+GRIDS = {
+    "kilometres": by_latitude(CRS.from_epsg(6933), EASE2_X, EASE2_Y, "km", 1000),
+    "feet": by_latitude(CRS.from_epsg(6933), EASE2_X, EASE2_Y, "ft", 0.3048),
+    "angles from a satellite": by_latitude(GEOS, GEOS_X, GEOS_Y, "rad", 35786023),
+    "a projection under the names of degrees": by_latitude(CRS.from_epsg(6933), EASE2_X, EASE2_Y, "m").rename(
+        x="lon", y="lat"
+    ),
+    "a rotated pole under the names of degrees": by_latitude(
+        ROTATED, np.arange(-9, -2, 0.11), np.arange(-10, -3, 0.11), "degrees", kind="grid_{}"
+    ).rename(x="lon", y="lat"),
+}
+
+
+@pytest.mark.parametrize("make", sorted(GRIDS))
+def test_axes_in_other_units_than_metres_and_degrees(make, places):
+    table = sampled(GRIDS[make], places)
+    assert abs(table["soil_moisture"] * 100 - table["lat"]).max() < 0.1
+    assert (table["cell_distance_km"] < 10).all()
+
+
+def test_a_place_in_a_gap_of_the_grid_is_outside(places):
+    lon = np.r_[np.arange(170.25, 180, 0.5), np.arange(-179.75, -170, 0.5)]
+    both = grid(lon=lon)
+    both["sm"] = (("time", "lat", "lon"), np.broadcast_to(lon % 360 / 1000, both.sm.shape).copy(), both.sm.attrs)
+    sensors(((42.2, 0.1), (42.2, 179.9), (42.2, -179.9), (42.2, 100.0))).to_parquet(places)
+    found = sampled(both, places).groupby("station")["soil_moisture"].first() * 1000
+    np.testing.assert_allclose(found, [np.nan, 179.75, 180.25, np.nan], atol=1e-4)
+    sensors(((40.3, 9.4), (42.7, 9.4), (44.7, 9.4))).to_parquet(places)
+    holed = sampled(grid().isel(lat=[0, 1, 8, 9]), places)
+    np.testing.assert_array_equal(holed.groupby("station")["soil_moisture"].count(), [30, 0, 30])
+
+
+def forecasts(hours: tuple[int, ...]) -> xr.Dataset:
+    """Forecasts as GRIB gives them: by the time when they started and the time from then."""
+    steps = pd.to_timedelta(hours, "h")
+    product = grid().expand_dims(step=steps, axis=1)
+    product["time"].attrs |= {"standard_name": "forecast_reference_time"}
+    product["step"].attrs |= {"standard_name": "forecast_period"}
+    valid = DAYS.values[:, np.newaxis] + steps.values
+    return product.assign_coords(valid_time=(("time", "step"), valid, {"standard_name": "time"}))
+
+
+def test_a_forecast_is_of_the_time_for_which_it_holds(places):
+    for product, reading in (
+        (forecasts((0, 12)), {"select": {"step": "12:00:00"}}),
+        (forecasts((12,)), {}),
+        (forecasts((12,)).drop_vars("valid_time"), {}),
+    ):
+        assert sampled(product, places, window_hours=10, **reading)["soil_moisture"].isna().all()
+        table = sampled(product, places, window_hours=11, **reading)  # readings are of 01:00
+        np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)
+    alone = forecasts((12,)).isel(step=0, drop=True).drop_vars("valid_time", errors="ignore")
+    with pytest.raises(VadoseError, match="when its forecasts started"):
+        sampled(alone, places)
+
+
+def test_files_of_one_time_that_differ_are_refused(places):
+    folder = places.parent / "tiles"
+    folder.mkdir()
+    grid().isel(lon=slice(0, 7)).to_netcdf(folder / "west.nc")
+    grid().isel(lon=slice(2, 12)).to_netcdf(folder / "east.nc")
+    tiles = gathered([Product(name="tiles", path=folder)], places)
+    np.testing.assert_allclose(tiles.tables["tiles"]["soil_moisture"], expected(tiles.tables["tiles"]), atol=1e-6)
+    assert "are in two files of one time" in tiles.notes[0]
+    (grid() * 0 + 0.04).assign(sm=lambda d: d.sm.assign_attrs(units="m3 m-3")).to_netcdf(folder / "uncertainty.nc")
+    with pytest.raises(VadoseError, match=r"different, such as east.nc and uncertainty.nc of 2021-06-01"):
+        gathered([Product(name="tiles", path=folder)], places)
+
+
+def refusal_of(path: Path, places: Path) -> str:
+    with pytest.raises(VadoseError) as caught:
+        gathered([Product(name="grid", path=path)], places)
+    return str(caught.value)
+
+
+def test_damaged_files_are_refused_by_name(places, tmp_path):
+    noise = np.random.default_rng(0)
+    packed = {"sm": {"zlib": True, "chunksizes": (1, 10, 12), "fletcher32": True}}
+    grid().to_netcdf(tmp_path / "p.nc", encoding=packed)
+    whole = bytearray((tmp_path / "p.nc").read_bytes())
+    whole[len(whole) // 2 : len(whole) // 2 + 400] = noise.bytes(400)
+    (tmp_path / "p.nc").write_bytes(whole)
+    assert "p.nc. Its values cannot be read" in refusal_of(tmp_path / "p.nc", places)
+
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": "EPSG:4326", "height": 500, "width": 600}
+    tif = tmp_path / "p_20210602.tif"
+    with rasterio.open(tif, "w", transform=Affine(0.01, 0, 8, 0, -0.01, 45), compress="deflate", **profile) as file:
+        file.write(noise.random((1, 500, 600), np.float32) / 3)
+    whole = bytearray(tif.read_bytes())
+    whole[2000:-2000] = noise.bytes(len(whole) - 4000)
+    tif.write_bytes(whole)
+    assert "p_20210602.tif. It cannot be read" in refusal_of(tif, places)
+
+    for number in (2, 3):
+        store = tmp_path / f"p{number}.zarr"
+        grid().to_zarr(store, zarr_format=number)
+        chunk = next(path for path in sorted((store / "sm").rglob("*")) if path.is_file() and path.name[0] in "0c")
+        chunk.write_bytes(noise.bytes(100))
+        assert "Its values cannot be read" in refusal_of(store, places)
+
+
+@pytest.mark.parametrize("form", ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"])
+@pytest.mark.parametrize("unlimited", [(), ("time",)])
+def test_a_truncated_classic_file_is_not_read_as_zeros(form, unlimited, places, tmp_path):
+    path = tmp_path / "p.nc"
+    product = grid().assign(mask=("time", np.zeros(30, np.int8)))
+    with netCDF4.Dataset(path, "w", format=form) as file:
+        for name, size in product.sizes.items():
+            file.createDimension(name, None if name in unlimited else size)
+        for name, one in product.assign_coords(time=np.arange(30.0)).variables.items():
+            held = file.createVariable(name, one.dtype, one.dims)
+            held[:] = one.values
+            held.setncatts(one.attrs | ({"units": "days since 2021-06-01"} if name == "time" else {}))
+    table = gathered([Product(name="grid", path=path)], places).tables["grid"]
+    np.testing.assert_allclose(table["soil_moisture"], expected(table), atol=1e-6)
+    whole = path.read_bytes()
+    for left in (len(whole) - 64, len(whole) // 2, 200, 20):
+        path.write_bytes(whole[:left])
+        assert "truncated" in (told := refusal_of(path, places)) or "header is damaged" in told
+
+
+def test_a_raster_without_a_place_is_refused(places, tmp_path):
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": "EPSG:4326", "height": 60, "width": 60}
+    with rasterio.open(tmp_path / "p_20210602.tif", "w", **profile) as file:
+        file.write(np.full((1, 60, 60), 0.2, np.float32))
+    assert "its transform is missing" in refusal_of(tmp_path / "p_20210602.tif", places)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_lost_chunk_of_a_store_is_missing_not_zero(number, places, tmp_path):
+    store = tmp_path / "p.zarr"
+    encoding = {"sm": {"chunks": (10, 10, 12), "_FillValue": None}}
+    grid().to_zarr(store, zarr_format=number, encoding=encoding)
+    chunks = [path for path in sorted((store / "sm").rglob("*")) if path.is_file() and path.name[0] in "012"]
+    chunks[1].unlink()
+    if number == 2:
+        assert "1 of its 3 chunks are missing, and it has no fill value" in refusal_of(store, places)
+        return
+    table = gathered([Product(name="grid", path=store)], places).tables["grid"]
+    assert table["soil_moisture"].count() == 60
+    there = table["soil_moisture"].notna()
+    np.testing.assert_allclose(table["soil_moisture"][there], expected(table)[there], atol=1e-6)
 
 
 def test_geotiffs_named_by_their_day(places):

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, ClassVar
 
 import h5py
 
@@ -29,7 +30,92 @@ def netcdf_engine(path: Path, asked: str) -> str:
         require_own_data(path, asked)
     elif magic[:3] != b"CDF" or magic[3] not in (1, 2, 5):
         raise VadoseError(asked, "It is neither NetCDF nor HDF5", "Give a file of the format in its name")
+    else:
+        require_whole_classic(path, asked)
     return "netcdf4"
+
+
+def require_whole_classic(path: Path, asked: str) -> None:
+    """Verify that a NetCDF file of the classic formats is not truncated: the library reads zeros beyond its end.
+
+    Raises:
+        VadoseError: it ends before its variables, or its header is damaged.
+    """
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            end = _ClassicHeader(file).end()
+    except (EOFError, LookupError, ValueError, OverflowError) as error:
+        raise VadoseError(asked, f"Its header is damaged ({error})", "Get the file again") from error
+    if size < end:
+        raise VadoseError(asked, f"It is truncated: {size:,} of {end:,} bytes are there", "Get the file again")
+
+
+class _ClassicHeader:
+    """Header of a classic NetCDF file (format specification of Unidata: CDF-1, CDF-2 and CDF-5)."""
+
+    _SIZES: ClassVar[dict[int, int]] = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}
+    _MOST = 1 << 24
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._version = file.read(4)[3]
+
+    def end(self) -> int:
+        """Return the smallest size of a complete file, bytes."""
+        counted = 8 if self._version == 5 else 4
+        records = self._number(counted)
+        records = 0 if records == 2 ** (8 * counted) - 1 else records  # being written: their number is unknown
+        lengths = [(self._text(), self._count())[1] for _ in self._list()]
+        self._attributes()
+        fixed, last, parts = 0, 0, list[int]()
+        for _ in self._list():
+            self._text()
+            dims = [lengths[self._count()] for _ in range(self._few())]
+            self._attributes()
+            bytes_each = self._SIZES[self._number(4)]
+            self._count()
+            begin = self._number(4 if self._version == 1 else 8)
+            varies = bool(dims) and dims[0] == 0
+            content = prod(dims[1:] if varies else dims) * bytes_each
+            if varies:
+                last = max(last, begin + content)
+                parts.append(content)
+            else:
+                fixed = max(fixed, begin + content)
+        one_record = parts[0] if len(parts) == 1 else sum(-(-part // 4) * 4 for part in parts)
+        return max(fixed, last + (records - 1) * one_record) if records else fixed
+
+    def _attributes(self) -> None:
+        for _ in self._list():
+            self._text()
+            each = self._SIZES[self._number(4)]
+            self._skip(each * self._few())
+
+    def _list(self) -> range:
+        self._number(4)
+        return range(self._few())
+
+    def _text(self) -> None:
+        self._skip(self._few())
+
+    def _few(self) -> int:
+        count = self._count()
+        if count > self._MOST:
+            raise ValueError(f"a list of {count} entries")
+        return count
+
+    def _count(self) -> int:
+        return self._number(8 if self._version == 5 else 4)
+
+    def _skip(self, size: int) -> None:
+        self._file.seek(-(-size // 4) * 4, os.SEEK_CUR)
+
+    def _number(self, size: int) -> int:
+        held = self._file.read(size)
+        if len(held) < size:
+            raise EOFError("it ends within the header")
+        return int.from_bytes(held, "big")
 
 
 def require_own_data(path: Path, asked: str) -> None:

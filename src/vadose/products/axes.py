@@ -14,16 +14,24 @@ from vadose.errors import VadoseError
 
 Floats = NDArray[np.float64]
 
-_STANDARD = {
-    "longitude": "x",
-    "projection_x_coordinate": "x",
-    "latitude": "y",
-    "projection_y_coordinate": "y",
-    "time": "time",
-}
-_NAMES = {"lon": "x", "longitude": "x", "x": "x", "lat": "y", "latitude": "y", "y": "y", "time": "time"}
+_STANDARD = (
+    dict.fromkeys(("longitude", "grid_longitude", "projection_x_coordinate", "projection_x_angular_coordinate"), "x")
+    | dict.fromkeys(("latitude", "grid_latitude", "projection_y_coordinate", "projection_y_angular_coordinate"), "y")
+    | {"time": "time"}
+)
+_NAMES = dict.fromkeys(("lon", "longitude", "x", "rlon"), "x") | dict.fromkeys(("lat", "latitude", "y", "rlat"), "y")
+_NAMES |= {"time": "time"}
 _DEGREES = {"degrees_north": "y", "degree_north": "y", "degrees_east": "x", "degree_east": "x"}
 _GEOGRAPHIC = {"lon", "longitude", "lat", "latitude"}
+_METRES = (
+    dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0)
+    | dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), 1000.0)
+    | dict.fromkeys(("ft", "foot", "feet"), 0.3048)
+    | dict.fromkeys(("us-ft", "us_survey_foot", "us survey foot", "us survey feet"), 1200 / 3937)
+)
+_RADIANS = dict.fromkeys(("rad", "radian", "radians"), 1.0) | {"microradian": 1e-6, "microradians": 1e-6}
+_UNEVEN = 1.5
+"""Largest ratio of two steps side by side without a gap: of rows of a cylindrical grid it is 1.45 at its pole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +87,7 @@ def grid_of(variable: xr.DataArray, asked: str) -> Grid:
     crs = _crs(variable, x, y, asked)
     if crs.is_geographic:
         _check_degrees(columns, rows, roles, asked)
-    return Grid(roles["x"], roles["y"], columns, rows, crs)
+    return Grid(roles["x"], roles["y"], columns * _factor(x, crs), rows * _factor(y, crs), crs)
 
 
 def roles_of(variable: xr.DataArray) -> dict[str, str]:
@@ -114,10 +122,21 @@ def _crs(variable: xr.DataArray, x: xr.DataArray, y: xr.DataArray, asked: str) -
 
 
 def _is_degrees(axis: xr.DataArray) -> bool:
-    stated = (
-        str(axis.attrs.get("standard_name", "")) in {"longitude", "latitude"} or axis.attrs.get("units") in _DEGREES
-    )
-    return stated or str(axis.name).lower() in _GEOGRAPHIC
+    standard = str(axis.attrs.get("standard_name", ""))
+    if standard in _STANDARD:
+        return standard in _GEOGRAPHIC
+    return axis.attrs.get("units") in _DEGREES or str(axis.name).lower() in _GEOGRAPHIC
+
+
+def _factor(axis: xr.DataArray, crs: CRS) -> float:
+    """Return the factor of an axis to the units of its projection; angles from a satellite become metres."""
+    units = str(axis.attrs.get("units", "")).strip().lower()
+    if crs.is_geographic:
+        return float(np.degrees(_RADIANS.get(units, np.radians(1))))
+    if units in _RADIANS:
+        return _RADIANS[units] * float(crs.to_cf().get("perspective_point_height", 1.0))
+    unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+    return _METRES.get(units, unit) / unit
 
 
 def _check_degrees(columns: Floats, rows: Floats, roles: Mapping[str, str], asked: str) -> None:
@@ -131,13 +150,21 @@ def _check_degrees(columns: Floats, rows: Floats, roles: Mapping[str, str], aske
 
 
 def _nearest(centres: Floats, places: Floats, other: Floats) -> NDArray[np.intp]:
-    """Return the index of the nearest centre, -1 beyond half a cell of the outermost."""
+    """Return the index of the nearest centre, -1 beyond its cell: outside the outermost, or in a gap between cells."""
     order = np.argsort(centres)
     ordered = centres[order]
-    half = _step(centres, other) / 2 * (1 + 1e-6)
-    edges = (ordered[1:] + ordered[:-1]) / 2
-    found = order[np.searchsorted(edges, places)]
-    return np.where((places >= ordered[0] - half) & (places <= ordered[-1] + half), found, -1)
+    at = np.searchsorted((ordered[1:] + ordered[:-1]) / 2, places)
+    widths, end = _widths(np.diff(ordered)), np.array([_step(centres, other)])
+    after = places > ordered[at]
+    half = np.where(after, np.append(widths, end)[at], np.append(end, widths)[at]) / 2 * (1 + 1e-6)
+    return np.where(abs(places - ordered[at]) <= half, order[at], -1)
+
+
+def _widths(steps: Floats) -> Floats:
+    """Return the width of the cells on both sides of each step: the step, but in a gap the smaller step beside it."""
+    known = np.concatenate([[np.inf], np.where(steps > 0, steps, np.inf), [np.inf]])
+    beside = np.minimum(known[:-2], known[2:])
+    return np.where(steps > _UNEVEN * beside, beside, steps)
 
 
 def _step(centres: Floats, other: Floats) -> float:

@@ -19,6 +19,12 @@ _ROUNDING = 1e-6
 """Relative tolerance of a bound, as bounds are often of single precision."""
 
 
+_OTHER_PACKING = dict.fromkeys(("scale", "scalefactor", "scalingfactor", "slope", "gain"), 1.0) | dict.fromkeys(
+    ("offset", "addoffset", "intercept"), 0.0
+)
+"""Letters of other names of a scale and an offset, with the number that changes nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """Decoded values of a variable.
@@ -65,7 +71,8 @@ def decode(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> Decoded:
         VadoseError: no value is in the valid range.
     """
     stored = _of_sign(np.asarray(stored), attrs)
-    scale, offset = (_one(attrs, name, default) for name, default in (("scale_factor", 1.0), ("add_offset", 0.0)))
+    scale, offset = _packing(attrs, asked)
+    ignored = _refuse_other_packing(stored, attrs, asked)
     with np.errstate(invalid="ignore", over="ignore"):
         values = stored.astype(np.float64) * scale + offset
     there = np.isfinite(values) & ~_missing(stored, values, attrs)
@@ -75,7 +82,7 @@ def decode(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> Decoded:
     beyond = there & _beyond(stored, values, there, stated, abs(scale), asked)
     counts = {"flags that the variable names": flagged, f"values beyond its {stated.text}": beyond}
     left_out = {reason: int(places.sum()) for reason, places in counts.items() if places.any()}
-    return Decoded(np.where(there & ~beyond, values, np.nan), left_out, remarks)
+    return Decoded(np.where(there & ~beyond, values, np.nan), left_out, (*remarks, *ignored))
 
 
 def _of_sign(stored: Numbers, attrs: Mapping[str, Any]) -> Numbers:
@@ -217,6 +224,44 @@ def _numbers_in(part: Any) -> Iterator[float]:
         yield from map(float, _NUMBER.findall(text))
 
 
-def _one(attrs: Mapping[str, Any], name: str, default: float) -> float:
-    numbers = _numbers(attrs.get(name))[0]
-    return float(numbers[0]) if numbers.size == 1 and np.isfinite(numbers[0]) else default
+def _packing(attrs: Mapping[str, Any], asked: str) -> tuple[float, float]:
+    """Return scale and offset.
+
+    Raises:
+        VadoseError: one of them is no number, or the scale is zero.
+    """
+    found = []
+    for name, neutral in (("scale_factor", 1.0), ("add_offset", 0.0)):
+        numbers = _numbers(attrs.get(name, neutral))[0]
+        if numbers.size != 1 or not np.isfinite(numbers[0]) or (neutral and not numbers[0]):
+            raise VadoseError(
+                f"{asked}: its {name} {str(attrs[name])[:60]!r}",
+                "It is not one number by which stored numbers could be unpacked",
+                "Correct the attribute",
+            )
+        found.append(float(numbers[0]))
+    return found[0], found[1]
+
+
+def _refuse_other_packing(stored: Numbers, attrs: Mapping[str, Any], asked: str) -> tuple[str, ...]:
+    """Refuse integers with a scale or an offset under another name than CF's; return a remark on decimals with one.
+
+    Raises:
+        VadoseError: they have one.
+    """
+    if "scale_factor" in attrs or "add_offset" in attrs:
+        return ()
+    names = {name: re.sub(r"[^a-z]", "", str(name).lower()) for name in attrs}
+    other = [
+        f"{name} {numbers[0]:g}"
+        for name, plain in names.items()
+        if plain in _OTHER_PACKING and (numbers := _numbers(attrs[name])[0]).size == 1
+        if numbers[0] != _OTHER_PACKING[plain]
+    ]
+    if other and stored.dtype.kind in "iu":
+        raise VadoseError(
+            f"{asked}: its stored numbers",
+            f"They are integers with the attributes {', '.join(other)}, whose rule is not that of CF",
+            "Write scale_factor and add_offset (value = number * scale_factor + add_offset), or decimals",
+        )
+    return tuple(f"its attribute {one} is not of CF and not applied" for one in other)

@@ -8,6 +8,8 @@ from typing import Any
 
 import rioxarray  # noqa: F401  # reads GeoTIFF
 import xarray as xr
+import zarr
+from affine import Affine
 
 from vadose.errors import VadoseError
 from vadose.io.untrusted import netcdf_engine, require_own_codecs
@@ -75,13 +77,14 @@ def opened(product: Product, file: Path | xr.Dataset) -> Iterator[tuple[Layers, 
             root = stack.enter_context(_open(file, asked, "")) if isinstance(file, Path) else _stored(file)
             paths = chosen_paths(path, product.variable, _decoded(root), asked)
             held = [_held(path, one, root, stack, asked) for one in paths]
+            layers = tuple(_layers(product, path, one, root, f"{asked}: variable '{one.path}'") for one in held)
         except VadoseError:
             raise
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise VadoseError(
                 asked, f"It cannot be read ({error})", "Give NetCDF, Zarr or GeoTIFF that xarray opens"
             ) from error
-        yield tuple(_layers(product, path, one, root, f"{asked}: variable '{one.path}'") for one in held)
+        yield layers
 
 
 def _open(path: Path, asked: str, group: str) -> xr.Dataset:
@@ -90,12 +93,39 @@ def _open(path: Path, asked: str, group: str) -> xr.Dataset:
     if path.suffix.lower() in _TIFF:
         driver = {"driver": "GTiff"}
         raster: xr.Dataset = xr.open_dataset(path, engine="rasterio", mask_and_scale=False, open_kwargs=driver)
+        if raster.rio.transform(recalc=False) == Affine.identity():
+            raise VadoseError(asked, "It has no place on the Earth: its transform is missing", "Write its transform")
         named = {"band_data": "soil_moisture"} if "band_data" in raster else {}
         return raster.rename(named)
     if _is_zarr(path):
         require_own_codecs(path, asked)
-        return xr.open_dataset(path, engine="zarr", chunks={}, decode_cf=False, group=group or None)
+        return _zarr(path, asked, group)
     return xr.open_dataset(path, engine=netcdf_engine(path, asked), decode_cf=False, group=group or None)
+
+
+def _zarr(path: Path, asked: str, group: str) -> xr.Dataset:
+    """Return a group of a Zarr store; of an array with missing chunks, its fill value means missing.
+
+    Raises:
+        VadoseError: it has none.
+    """
+    options: dict[str, Any] = {"engine": "zarr", "chunks": {}, "decode_cf": False, "group": group or None}
+    options["consolidated"] = None if _is_consolidated(path) else False
+    plain = xr.open_dataset(path, **options)
+    arrays = zarr.open_group(path, mode="r", path=group)
+    held = {name: arrays[name] for name, one in plain.data_vars.items() if "_FillValue" not in one.attrs}
+    lost = {
+        name: one.nchunks - one.nchunks_initialized
+        for name, one in held.items()
+        if isinstance(one, zarr.Array) and one.nchunks_initialized < one.nchunks
+    }
+    if not lost:
+        return plain
+    for name, count in lost.items():
+        if held[name].fill_value is None:
+            found = f"{count} of its {held[name].nchunks} chunks are missing, and it has no fill value"
+            raise VadoseError(f"{asked}: variable '{name}'", found, "Get the store again")
+    return xr.open_dataset(path, use_zarr_fill_value_as_mask=True, **options)
 
 
 def _stored(dataset: xr.Dataset) -> xr.Dataset:
@@ -126,12 +156,12 @@ def _layers(product: Product, path: Path, held: Held, root: xr.Dataset, asked: s
     variable = with_axes(dataset[held.name], held, asked)
     roles = roles_of(variable)
     time = roles.get("time")
+    ground_and_time = [*roles.values()] if {"x", "y"} <= set(roles) else [*map(str, variable.dims)]
+    versions = layers_of(variable, ground_and_time, product.select, asked)
     if time is None:
         times = time_of_file(_decoded(root).assign_attrs(root.attrs | dataset.attrs), variable, path, asked)
     else:
-        times = times_of_axis(dataset, variable, time, path, asked)
-    ground_and_time = [*roles.values()] if {"x", "y"} <= set(roles) else [*map(str, variable.dims)]
-    versions = layers_of(variable, ground_and_time, product.select, asked)
+        times = times_of_axis(dataset, versions[0], time, path, asked)
     first, *others = [_time_first(one, time) for one in versions]
     flag, seconds = (_sibling(held, name, first) for name in _names_beside(held.name))
     if flag is not None:  # SMAP retrievals reach the porosity, which exceeds the valid_max of the files
@@ -154,6 +184,11 @@ def _sibling(held: Held, name: str, like: xr.DataArray) -> xr.DataArray | None:
     if found is None or found.ndim != 2:
         return None
     return xr.DataArray(found.variable, dims=like.dims[-2:]).expand_dims("time")
+
+
+def _is_consolidated(path: Path) -> bool:
+    root = path / "zarr.json"
+    return (path / ".zmetadata").is_file() or (root.is_file() and b"consolidated_metadata" in root.read_bytes())
 
 
 def _is_zarr(path: Path) -> bool:

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from rasterio.errors import RasterioError
 
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import nearest_in_time
@@ -27,6 +29,8 @@ _J2000 = np.datetime64("2000-01-01T12:00:00", "ns")
 _MOST_SECONDS = 3e9
 """Largest plausible acquisition time, seconds: a hundred years."""
 _MOST_REMARKS = 4
+_SAME = 0.05
+"""Relative difference of two values up to which they may be of one observation, in tiles of two projections."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,18 +72,20 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
             "None is within the grid" + _swapped(product, lat, lon),
             "Give a product that covers the sensors",
         )
+    twins = _twins(parts, product)
     times = np.concatenate([part.times for part in parts])
     values = np.concatenate([part.values for part in parts])
     order = np.argsort(times, kind="stable")
     notes = _summed([part.left_out for part in parts], sum(part.stored for part in parts))
     remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
-    return Sampled(times[order], values[order], away, parts[0].units, (*notes, *_first_of(remarks)))
+    return Sampled(times[order], values[order], away, parts[0].units, (*notes, *twins, *_first_of(remarks)))
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
     """One variable of one file at places, as `Sampled`; with `stored` values there, some `left_out` for a reason."""
 
+    path: Path
     times: Times
     values: Floats
     away_km: Floats
@@ -87,6 +93,34 @@ class _Part:
     stored: int
     left_out: Mapping[str, int]
     remarks: tuple[str, ...]
+
+
+def _twins(parts: Sequence[_Part], product: Product) -> list[str]:
+    """Return a remark if several files have values at the same times and sensors, as tiles that overlap do.
+
+    Raises:
+        VadoseError: most of these values differ: the files are of other quantities, or of other versions.
+    """
+    at: dict[np.datetime64, list[tuple[_Part, Floats]]] = {}
+    for part in parts:
+        for time, values in zip(part.times, part.values, strict=True):
+            at.setdefault(time, []).append((part, values))
+    shared, different, example = 0, 0, ""
+    for time, held in at.items():
+        for (one, mine), (other, theirs) in pairwise(held):
+            both = np.isfinite(mine) & np.isfinite(theirs) & (one.path != other.path)
+            differ = both & (abs(mine - theirs) > _SAME * np.maximum(abs(mine), abs(theirs)))
+            shared, different = shared + int(both.sum()), different + int(differ.sum())
+            if differ.any() and not example:
+                example = f"{one.path.name} and {other.path.name} of {np.datetime_as_string(time, 'm')}"
+    if 2 * different > shared:
+        raise VadoseError(
+            f"{product.name}: {product.path}",
+            f"Several files have values at the same times and sensors, {different} of {shared} different, such as "
+            f"{example}",
+            "Leave one file for each time: of soil moisture, in its latest version",
+        )
+    return [f"{shared:,} values at sensors are in two files of one time: that of the first is used"] if shared else []
 
 
 def _summed(parts: Sequence[Mapping[str, int]], stored: int) -> list[str]:
@@ -105,12 +139,20 @@ def _first_of(remarks: Iterable[str]) -> list[str]:
 
 
 def _of_file(product: Product, file: Path | xr.Dataset, lat: Floats, lon: Floats) -> list[_Part]:
-    asked = f"{product.name}: {file if isinstance(file, Path) else product.path}"
+    path = file if isinstance(file, Path) else product.path
+    asked = f"{product.name}: {path}"
     with opened(product, file) as held:
-        return [_one(layers, asked, lat, lon) for layers in held]
+        try:
+            return [_one(layers, asked, path, lat, lon) for layers in held]
+        except VadoseError:
+            raise
+        except (OSError, RasterioError, RuntimeError, ValueError, KeyError) as error:
+            raise VadoseError(
+                asked, f"Its values cannot be read ({error}): it is damaged", "Get the file again"
+            ) from error
 
 
-def _one(layers: Layers, asked: str, lat: Floats, lon: Floats) -> _Part:
+def _one(layers: Layers, asked: str, path: Path, lat: Floats, lon: Floats) -> _Part:
     variable, times = layers.variable, layers.times.times
     grid = grid_of(variable, asked)
     column, row, away = grid.cells(lon, lat)
@@ -141,7 +183,7 @@ def _one(layers: Layers, asked: str, lat: Floats, lon: Floats) -> _Part:
         times, values = _by_acquisition(times[0], values[0], seconds[0])
         known = np.ones(len(times), bool)
     units = str(_packed_as(variable).get("units", "")).strip()
-    return _Part(times[known], values[known], away, units, stored, +left_out, remarks)
+    return _Part(path, times[known], values[known], away, units, stored, +left_out, remarks)
 
 
 def _by_acquisition(day: np.datetime64, values: Floats, seconds: Floats) -> tuple[Times, Floats]:

@@ -19,6 +19,8 @@ _ATTRIBUTES = ("time", "datetime", "time_coverage_start", "SENSING_TIME", "Range
 _ENDS = {"time_coverage_start": "time_coverage_end"}
 _TIFF = "TIFFTAG_DATETIME"
 """Tag of a file's creation time by the specification of TIFF; some write the acquisition time there."""
+_FORECAST, _VALID, _PERIOD = "forecast_reference_time", "time", "forecast_period"
+"""Standard names of the start of a forecast, of the time for which it holds, and of the time between the two."""
 _DAY, _HOUR, _HALF_DAY = np.timedelta64(1, "D"), np.timedelta64(1, "h"), np.timedelta64(12, "h")
 
 
@@ -42,20 +44,29 @@ class _Claim:
 
 
 def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: Path, asked: str) -> LayerTimes:
-    """Return the times of the layers; of means with bounds, the middle of each.
+    """Return the times of the layers: of means with bounds, the middle; of forecasts, the time for which they hold.
 
-    Dates of other calendars are converted by their year, month and day.
+    Bounds further apart than a day are those of a mean, unless the variable says otherwise. Dates of other calendars
+    are converted by their year, month and day.
 
     Raises:
-        VadoseError: they are not dates, or are outside the years 1678 to 2261.
+        VadoseError: they are not dates, are outside the years 1678 to 2261, or are means over the same days of many
+            years; or the time of a forecast is not known.
     """
     axis = variable[time]
+    if _stated(axis, "climatology"):
+        raise VadoseError(
+            f"{asked}: its times",
+            "They are of a climatology, means over the same days of many years",
+            "Give the product of single days",
+        )
+    axis = _of_forecast(variable, axis, asked) if axis.attrs.get("standard_name") == _FORECAST else axis
     times, remarks = _dates(axis, asked)
-    bounds = axis.attrs.get("bounds") or axis.encoding.get("bounds")
-    if bounds in dataset and "time: mean" in str(variable.attrs.get("cell_methods", "")):
-        ends = _dates(dataset[bounds], asked)[0]
+    ends = _bounds_of(dataset, axis, asked)
+    methods = str(variable.attrs.get("cell_methods", ""))
+    if ends is not None and ("time: mean" in methods or ("time: point" not in methods and _are_long(ends))):
         times = ends[:, 0] + (ends[:, 1] - ends[:, 0]) / 2
-    elif _are_months(times):
+    elif ends is None and _are_months(times):
         remarks += ("its layers are stamped at the first of months and have no bounds: that day is used",)
     return LayerTimes(times, remarks + _beside_name(times, path))
 
@@ -121,6 +132,45 @@ def _by_day(dates: NDArray[Any]) -> tuple[Times, tuple[str, ...]]:
     return found, (f"{remark}, {lost} missing in other calendars left out, such as 30 February" if lost else remark,)
 
 
+def _stated(axis: xr.DataArray, name: str) -> str:
+    return str(axis.attrs.get(name) or axis.encoding.get(name) or "")
+
+
+def _bounds_of(dataset: xr.Dataset, axis: xr.DataArray, asked: str) -> Times | None:
+    """Return start and end of each layer, (time, 2); None without readable ones."""
+    name = _stated(axis, "bounds")
+    if name not in dataset or dataset[name].shape != (axis.size, 2):
+        return None
+    try:
+        return _dates(dataset[name], asked)[0]
+    except VadoseError:
+        return None
+
+
+def _are_long(ends: Times) -> bool:
+    return bool((ends[:, 1] - ends[:, 0] > _DAY).any())
+
+
+def _of_forecast(variable: xr.DataArray, axis: xr.DataArray, asked: str) -> xr.DataArray:
+    """Return the times for which forecasts hold, instead of those when they started.
+
+    Raises:
+        VadoseError: neither these times nor the period between the two is known.
+    """
+    held = [one for one in variable.coords.values() if one.dims in (axis.dims, ()) and one.name != axis.name]
+    valid = next((one for one in held if one.attrs.get("standard_name") == _VALID and one.dims == axis.dims), None)
+    if valid is not None:
+        return valid
+    period = next((one for one in held if one.attrs.get("standard_name") == _PERIOD or one.name == "step"), None)
+    if period is None or period.dtype.kind != "m":
+        raise VadoseError(
+            f"{asked}: its times",
+            f"They are those when its forecasts started ('{axis.name}'); the time for which they hold is not stated",
+            "Write the times for which they hold as the time axis",
+        )
+    return axis + period
+
+
 def _are_months(times: Times) -> bool:
     """Return whether several layers are all at the start of a month, each of a different one."""
     known = times[~np.isnat(times)]
@@ -144,7 +194,8 @@ def _beside_name(times: Times, path: Path) -> tuple[str, ...]:
 
 def _of_coordinate(dataset: xr.Dataset) -> Iterator[_Claim]:
     for name, held in dataset.coords.items():
-        if held.ndim == 0 and held.dtype.kind == "M" and (name == "time" or held.attrs.get("standard_name") == "time"):
+        standard = held.attrs.get("standard_name", "time" if name == "time" else "")
+        if held.ndim == 0 and held.dtype.kind == "M" and standard == "time":
             start = held.values.astype("datetime64[s]")
             yield _Claim(f"its coordinate '{name}'", Clock(start, start + np.timedelta64(1, "s"), True))
 
