@@ -163,3 +163,43 @@ def test_columns_that_are_not_named_are_numbers_with_words_for_nothing(tmp_path:
     (tmp_path / "t.csv").write_text("name,value\nNA,NA\nb,1.5\n")
     found = read_csv(tmp_path / "t.csv", {"name"})
     assert list(found["name"]) == ["NA", "b"] and found["value"].isna().tolist() == [True, False]
+
+
+HEADER = "network,station,sensor,lat,lon,time,soil_moisture\n"
+ROWS = "".join(f"NET,{number:03},s,45.1,10.2,2021-06-0{number}T00:00Z,0.2{number}\n" for number in range(1, 6))
+ODD_TABLES = {
+    "semicolons": ((HEADER + ROWS).replace(",", ";").encode(), "separated by semicolons"),
+    "decimal commas": ((HEADER + ROWS).replace(",", ";").replace(".", ",").encode(), "separated by semicolons"),
+    "tabs": ((HEADER + ROWS).replace(",", "\t").encode(), "separated by tabs"),
+    "utf-16": ((HEADER + ROWS).encode("utf-16"), "UTF-8"),
+    "latin-1": ((HEADER + ROWS).replace("NET", "MÜHLE").encode("latin-1"), "UTF-8"),
+    "a column twice": (
+        (HEADER.replace("\n", ",soil_moisture\n") + ROWS.replace("\n", ",0.9\n")).encode(),
+        "Several of its columns are called soil_moisture",
+    ),
+    "a header alone": (HEADER.encode(), "no rows"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_TABLES)
+def test_tables_of_another_make_are_refused_for_what_they_are(name: str, tmp_path: Path) -> None:
+    content, words = ODD_TABLES[name]
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(VadoseError) as caught:
+        read(tmp_path / "t.csv")
+    assert words in str(caught.value)
+
+
+def test_a_damaged_archive_of_a_table_is_refused(tmp_path: Path) -> None:
+    whole = gzip.compress((HEADER + ROWS).encode())
+    for content in (whole[:40], whole[:20] + b"x" * 40, b"\x1f\x8bxxxx"):
+        (tmp_path / "t.csv.gz").write_bytes(content)
+        with pytest.raises(VadoseError, match="cannot be read as a table"):
+            read(tmp_path / "t.csv.gz")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_comma_at_the_end_of_each_row_moves_no_column(mark: str, tmp_path: Path) -> None:
+    (tmp_path / "plain.csv").write_text(HEADER + ROWS)
+    (tmp_path / "t.csv").write_text(mark + HEADER + ROWS.replace("\n", ",\n"))
+    pd.testing.assert_frame_equal(read(tmp_path / "t.csv"), read(tmp_path / "plain.csv"))

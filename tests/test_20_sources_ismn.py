@@ -349,3 +349,14 @@ def test_a_path_that_leads_out_of_the_archive_is_refused(tmp_path: Path, name: s
         archive.filelist[0].filename = f"{name}/{path.name}"
     with pytest.raises(VadoseError, match="Its path leads out of the archive"):
         Ismn(tmp_path / "data.zip").sensors()
+
+
+@pytest.mark.parametrize("layout", ["header", "ceop"])
+@pytest.mark.parametrize("words", ["Station 12", "Site 1 2", "1.01", "A -3", "12", "Old Mill 4"])
+def test_a_station_whose_name_ends_with_a_number_is_no_position(words, layout, tmp_path):
+    place = f"NET  NET  {words}  43.15000  -2.95670  112.00  0.05  0.05"
+    stm(tmp_path, station=words.replace(" ", "-"), place=place, layout=layout)
+    (sensor,) = Ismn(tmp_path).sensors()
+    assert (sensor.lat, sensor.lon, sensor.elevation_m) == (43.15, -2.9567, 112.0)
+    assert (sensor.station, sensor.depth_from_m) == (words.replace(" ", "-"), 0.05)
+    assert Ismn(tmp_path).read(sensor)["soil_moisture"].dropna().tolist() == [0.214, 0.0, 0.4321]

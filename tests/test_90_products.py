@@ -522,3 +522,19 @@ def test_real_gldas_granules_at_the_sensors_of_oznet(real, tmp_path):
     with xr.open_dataset(real / "gldas" / "GLDAS_NOAH025_3H.A20160101.0300.021.nc4") as granule:
         cell = granule["SoilMoi0_10cm_inst"].sel(lat=row["lat"], lon=row["lon"], method="nearest")
         assert row["soil_moisture"] == pytest.approx(float(cell[0]) / 100, abs=1e-6)
+
+
+def test_sensors_above_the_ground_or_below_the_top_are_no_reference(tmp_path):
+    for from_m, to_m in (("0.050000", "0.050000"), ("-0.050000", "-0.050000"), ("0.050000", "0.100000")):
+        name = f"NET_NET_Hill_sm_{from_m}_{to_m}_Probe_20210601_20210630.stm"
+        rows = "".join(f"{day:%Y/%m/%d} 01:00 0.2{number:02} G O\n" for number, day in enumerate(DAYS))
+        (tmp_path / "ismn").mkdir(exist_ok=True)
+        (tmp_path / "ismn" / name).write_text(f"NET NET Hill 41.3 9.4 300 {from_m} {to_m} Probe\n{rows}")
+    grid().to_netcdf(tmp_path / "product.nc")
+    told = Product(name="grid", path=tmp_path / "product.nc")
+    table = gathered([told], tmp_path / "ismn").tables["grid"]
+    assert table["sensor"].unique().tolist() == ["Probe_0.05_0.05"] and len(table) == 30
+    for file in (tmp_path / "ismn").glob("*_0.050000_0.050000_*"):
+        file.unlink()
+    with pytest.raises(NoDataError, match="It has 2 sensors, none of them there"):
+        gathered([told], tmp_path / "ismn")

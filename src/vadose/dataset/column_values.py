@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vadose.dataset.table_columns import CoordinateColumn, NameColumn, QuantityColumn, TableMapping, TimeColumn
 from vadose.errors import VadoseError
-from vadose.io.csv_tables import read_csv, utc_times
+from vadose.io.csv_tables import header_of, read_csv, utc_times
 from vadose.io.files import closest
 
 
@@ -29,15 +29,15 @@ def read_table(path: Path, mapping: TableMapping) -> pd.DataFrame:
             _require(path, texts | numbers, pq.read_schema(path).names)
             table = pd.read_parquet(path, columns=sorted(texts | numbers))
         elif path.name.lower().endswith((".csv", ".csv.gz")):
-            _require(path, texts | numbers, list(pd.read_csv(path, nrows=0).columns))
-            table = read_csv(path, texts, usecols=sorted(texts | numbers))
+            _require(path, texts | numbers, header_of(path))
+            table = read_csv(path, texts, texts | numbers, usecols=sorted(texts | numbers))
         else:
             raise VadoseError(f"tables: {path}", "Its suffix is none of .csv, .csv.gz, .parquet", "Convert it to one")
     except VadoseError:
         raise
     except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException) as error:
         raise VadoseError(
-            f"tables: {path}", f"It cannot be read: {error}", "Give a complete CSV, CSV.gz or Parquet file"
+            f"tables: {path}", f"It cannot be read: {error}", "Give a complete CSV (UTF-8), CSV.gz or Parquet file"
         ) from error
     if table.empty:
         raise VadoseError(f"tables: {path}", "It has no rows", "Give a table with rows")
@@ -49,8 +49,8 @@ def columns_of(path: Path) -> tuple[str, ...]:
     try:
         if path.name.lower().endswith((".parquet", ".pq")):
             return tuple(pq.read_schema(path).names)
-        return tuple(pd.read_csv(path, nrows=0).columns)
-    except (OSError, EOFError, ValueError, zlib.error, pa.ArrowException):
+        return tuple(header_of(path))
+    except (VadoseError, OSError, EOFError, ValueError, zlib.error, pa.ArrowException):
         return ()
 
 

@@ -41,7 +41,11 @@ def read(path: StrPath) -> pd.DataFrame:
     if not path.is_file():
         raise VadoseError(asked, "There is no such file", "Give a Parquet or CSV file of predictions")
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else read_csv(path, {*SENSOR, "time"})
+        table = (
+            pd.read_parquet(path)
+            if path.suffix == ".parquet"
+            else read_csv(path, {*SENSOR, "time"}, {*REQUIRED, *OPTIONAL})
+        )
         if "time" in table and not pd.api.types.is_numeric_dtype(table["time"]):
             table["time"] = utc_times(table["time"], asked)
         return check(table, asked)
@@ -49,7 +53,7 @@ def read(path: StrPath) -> pd.DataFrame:
         raise
     except (ValueError, OSError, KeyError) as error:
         raise VadoseError(
-            asked, f"It cannot be read as a table ({error})", "Write Parquet, or CSV with one header line"
+            asked, f"It cannot be read as a table ({error})", "Write Parquet, or CSV in UTF-8 with one header line"
         ) from error
 
 

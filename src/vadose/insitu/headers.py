@@ -13,7 +13,14 @@ _NAME = re.compile(
     r"_(?P<instrument>.+)_\d{8}_\d{8}\.stm"
 )
 _NUMBER = r"\s+(-?\d+(?:\.\d+)?)"
-_PLACE = re.compile(r"(\S+)\s+(\S+)\s+(\S.*?)" + 5 * _NUMBER + r"(?:\s.*)?")
+_MOST_WORDS = 8
+_PLACES = tuple(
+    re.compile(rf"(\S+)\s+(\S+)\s+(\S+(?:\s+\S+){{{words}}})" + 5 * _NUMBER + r"(?=\s|$)")
+    for words in range(_MOST_WORDS)
+)
+"""Network twice, station, position and depths; for stations with one word, two and so on, the last of which may be
+numbers.
+"""
 _CEOP_TIMES = re.compile(r"(?:\d{4}/\d{2}/\d{2}\s+\d{2}:\d{2}\s+){2}")
 _DEPTH_ROUNDING_M = 0.01
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
@@ -110,18 +117,14 @@ def sensor_of(file: str, first_line: str) -> Sensor:
         VadoseError: the line has neither layout, or contradicts the name.
     """
     named = name_of(file)
-    place = _PLACE.fullmatch(_CEOP_TIMES.sub("", first_line.strip(), count=1))
+    place = _place(named, _CEOP_TIMES.sub("", first_line.strip(), count=1))
     if place is None:
         raise malformed(file, f"Its first line has neither of ISMN's layouts: '{first_line.strip()[:60]}'")
     supplier, network, station = place.group(1, 2, 3)
     lat, lon, elevation_m, *depths = map(float, place.group(4, 5, 6, 7, 8))
     end = len(f"{supplier}_{network}_")
-    pairs = ((named.place[:end], f"{supplier}_{network}_"), (named.place[end:], station))
     named_depths = (named.depth_from_m, named.depth_to_m)
-    agree = all(_letters(one) == _letters(other) for one, other in pairs) and all(
-        abs(one - other) <= _DEPTH_ROUNDING_M for one, other in zip(depths, named_depths, strict=True)
-    )
-    if not (agree and abs(lat) <= 90 and abs(lon) <= 180):
+    if not (_agrees(named, place) and abs(lat) <= 90 and abs(lon) <= 180):
         stated = f"{network} {station} at {lat:g} N {lon:g} E, {depths[0]:g} to {depths[1]:g} m"
         raise malformed(file, f"Its first line gives {stated}, which contradicts its name or is not on the Earth")
     return Sensor(network, named.place[end:], named.instrument, lat, lon, elevation_m, *named_depths)
@@ -144,8 +147,12 @@ class Layout:
     ending: int
 
 
-def layout_of(first_line: str) -> Layout:
+def layout_of(first_line: str, file: str = "") -> Layout:
     """Return the layout of a file by its first line: a header or, in the CEOP layout, a reading with its position.
+
+    Args:
+        first_line: of its text.
+        file: its path or name, which shows where a station's name of several words ends.
 
     Raises:
         VadoseError: it has neither layout.
@@ -153,7 +160,7 @@ def layout_of(first_line: str) -> Layout:
     times = _CEOP_TIMES.match(first_line)
     if times is None:
         return Layout(header=1, value=2, place=16, ending=16)
-    place = _PLACE.match(first_line, times.end())
+    place = _place(name_of(file) if file else None, first_line, times.end())
     if place is None:
         raise VadoseError("ismn: a line", f"It has no position: '{first_line.strip()[:60]}'", "Download its file again")
     before = len(first_line[: place.end(8)].split())
@@ -189,6 +196,22 @@ def ascii_of(line: bytes) -> str:
 def malformed(file: str, found: str) -> VadoseError:
     """Return the error of a malformed file."""
     return VadoseError(f"ismn: {file}", found, "Download it again, remove it, or ask to skip malformed files")
+
+
+def _place(named: Name | None, line: str, start: int = 0) -> re.Match[str] | None:
+    """Return network, station, position and depths in a line, by preference as in the name of its file."""
+    found = [place for pattern in _PLACES if (place := pattern.match(line, start))]
+    return next((place for place in found if named and _agrees(named, place)), found[0] if found else None)
+
+
+def _agrees(named: Name, place: re.Match[str]) -> bool:
+    supplier, network, station = place.group(1, 2, 3)
+    front = f"{supplier}_{network}_"
+    pairs = ((named.place[: len(front)], front), (named.place[len(front) :], station))
+    depths = zip(map(float, place.group(7, 8)), (named.depth_from_m, named.depth_to_m), strict=True)
+    return all(_letters(one) == _letters(other) for one, other in pairs) and all(
+        abs(one - other) <= _DEPTH_ROUNDING_M for one, other in depths
+    )
 
 
 def _letters(text: str) -> str:

@@ -141,7 +141,7 @@ def read_file(files: ArchiveReader, path: str) -> pd.DataFrame:
     """
     content = without_mark(path, files.read(path))
     first = content.lstrip().split(b"\n", 1)[0].split(b"\r", 1)[0]
-    lines = parse(path, content, layout_of(ascii_of(first)))
+    lines = parse(path, content, layout_of(ascii_of(first), path))
     lines.value[lines.value == MISSING] = np.nan
     flag = pd.Categorical.from_codes(lines.flag, dtype=_flags(lines.flags), validate=False)
     return pd.DataFrame({"value": lines.value, "flag": flag}, index=pd.DatetimeIndex(lines.time, name="time"))

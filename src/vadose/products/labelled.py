@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadose.dataset.labels import LabelRule, clean, nearest
+from vadose.dataset.labels import LabelRule, at_top, clean, nearest
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import Period
 from vadose.insitu.headers import Sensor
@@ -29,7 +29,13 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
         NoDataError: no reading is within the window of a layer.
     """
     ismn = Ismn(archive, skip_malformed=True)
-    sensors = ismn.sensors(deepest_m=rule.deepest_m + 0.001)
+    sensors = [one for one in ismn.sensors() if at_top(one.depth_from_m, one.depth_to_m, rule.deepest_m)]
+    if not sensors:
+        raise NoDataError(
+            f"{product.name}: sensors of {archive} within 0..{rule.deepest_m:g} m",
+            f"It has {len(ismn.sensors())} sensors, none of them there",
+            "Give an archive with sensors of the top soil",
+        )
     lat, lon = (np.array([getattr(sensor, name) for sensor in sensors]) for name in ("lat", "lon"))
     found = sampled(product, lat, lon)
     spare = np.timedelta64(round(product.window_hours * 3600), "s")
