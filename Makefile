@@ -1,6 +1,7 @@
 PY ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test check docs clean
 
@@ -19,7 +20,7 @@ demo: setup  ## make the simulated world, train on it, score, and map it
 	$(BIN)/vadose demo
 
 test: setup check  ## every check and every test
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: setup  ## style, types and the import law
 	$(BIN)/ruff format --check .

@@ -4,13 +4,11 @@ import re
 from pathlib import Path
 
 import matplotlib as mpl
-import pytest
 
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "tutorials").glob("python-api-*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.xdist_group("world")
 def test_the_pages_run_as_they_stand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mpl.use("agg")

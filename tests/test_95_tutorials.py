@@ -38,7 +38,6 @@ def run_page(name, monkeypatch):
                     command(line, monkeypatch)
 
 
-@pytest.mark.xdist_group("world")
 def test_the_tutorials_run_as_they_stand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mpl.use("agg")
