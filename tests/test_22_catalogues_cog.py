@@ -1,5 +1,7 @@
 """Windows of remote GeoTIFFs: the same pixels, grid and tags as the whole file, whatever its compression."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
-from catalogue_servers import AssetServer, Container
+from catalogue_servers import AssetServer, Container, faults
 from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.cog import RemoteRaster
-from vadose.catalogues.http import HttpClient
+from vadose.catalogues.http import Denied, HttpClient
 from vadose.catalogues.remote import RemoteFile
 from vadose.errors import VadoseError
 from vadose.sources.window import Window
@@ -54,6 +56,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "two.tif", "w", driver="GTiff", height=8, width=8, count=2, dtype="uint8", crs="EPSG:32632"
     ) as file:
         file.write(np.zeros((2, 8, 8), np.uint8))
+    plain = (folder / "plain.tif").read_bytes()
+    start = int.from_bytes(plain[4:8], "little")
+    directory = plain[start : start + 6 + 12 * int.from_bytes(plain[start : start + 2], "little")]
+    (folder / "directory-last.tif").write_bytes(plain[:4] + len(plain).to_bytes(4, "little") + plain[8:] + directory)
     (folder / "text.tif").write_text("no raster at all" * 100)
     whole = (folder / "deflate-2.tif").read_bytes()
     (folder / "cut.tif").write_bytes(whole[: len(whole) // 2])
@@ -112,3 +118,22 @@ def test_what_is_no_whole_raster_of_one_band_is_refused(server, tmp_path, name):
     with pytest.raises(VadoseError, match=name):
         opened(server, name, tmp_path / "cache").copy(Window(0, HEIGHT, 0, WIDTH), tmp_path / "out.tif")
     assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_header_that_cannot_be_fetched_whole_is_no_fault_of_the_file(server, tmp_path):
+    server.fail(faults.Reply(403), path="*directory-last*", times=1, after=1)
+    with pytest.raises(Denied):
+        opened(server, "directory-last", tmp_path)
+    assert opened(server, "directory-last", tmp_path).height == HEIGHT
+
+
+def test_a_full_cache_is_no_fault_of_the_file(server, tmp_path, monkeypatch):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(*_: object) -> None:
+        raise full
+
+    monkeypatch.setattr(BlockCache, "write", write)
+    with pytest.raises(OSError, match="No space") as caught:
+        opened(server, "directory-last", tmp_path)
+    assert caught.value is full

@@ -1,5 +1,6 @@
 """From all catalogues to an archive: seven sources as in the simulated archive, from wherever they still are."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ import yaml
 import vadose
 from catalogue_servers import World, faults
 from catalogue_servers.fixtures import catalogues, world_servers  # noqa: F401 -- fixtures
-from vadose.catalogues.fetch import FetchReport
+from vadose.catalogues.cache import BlockCache
+from vadose.catalogues.demand import Demand, around
+from vadose.catalogues.fetch import FetchOptions, FetchReport
+from vadose.catalogues.fetch import fetch as run_fetch
+from vadose.catalogues.settings import read_catalogues
 from vadose.grid import AreaOfInterest
+from vadose.insitu import Ismn
 
 DATE = "2022-03-14"
 CANARY = "canary-5c1f"
@@ -92,3 +98,21 @@ def test_what_is_down_is_taken_elsewhere(catalogues, settings, tiny_world, tmp_p
     for name in ("B02", "B04", "B12", "sentinel2_valid_fraction", "built_up", "smap", "gldas", "clay"):
         np.testing.assert_array_equal(held[name], expected[name], err_msg=name)
     np.testing.assert_allclose(held["elevation"], expected["elevation"], atol=3.0)  # of half a pixel, and of rounding
+
+
+def test_windows_of_a_soil_map_share_their_tiles_and_are_kept_one_by_one(catalogues, settings, tiny_world, tmp_path):  # noqa: F811
+    targets = around(((one.station, one.lon, one.lat) for one in Ismn(tiny_world / "ismn").sensors()), 0)
+    demand = Demand(targets, {"soilgrids": None}, {"soilgrids": frozenset({"sand"})})
+    options = FetchOptions(read_catalogues([settings]), BlockCache(tmp_path / "cache"))
+    archive = tmp_path / "archive"
+    run_fetch(demand, archive, options)
+    asked = Counter((one.path, one.range) for one in catalogues.soilgrids.requests)
+    tiles = {path for path, _ in asked if path.endswith(".tif")}
+    windows = sorted((archive / "soilgrids").rglob("*.tif"))
+    assert len(windows) > len(tiles) > 0 and set(asked.values()) == {1}
+    lock = (archive / "vadose.lock").read_bytes()
+    times = [path.stat().st_mtime_ns for path in windows[1:]]
+    windows[0].unlink()
+    run_fetch(demand, archive, options)
+    assert windows[0].exists() and [path.stat().st_mtime_ns for path in windows[1:]] == times
+    assert (archive / "vadose.lock").read_bytes() == lock

@@ -72,13 +72,16 @@ class RemoteRaster:
         Raises:
             VadoseError: it is no TIFF of one band with an upright grid, or as `RemoteFile.read`.
         """
+        reader = RangeReader(file)
         try:
-            with tifffile.TiffFile(cast(IO[bytes], RangeReader(file)), name=bare(file.url)) as tiff:
+            with tifffile.TiffFile(cast(IO[bytes], reader), name=bare(file.url)) as tiff:
                 page = tiff.pages.first
                 return cls._of(file, tiff, page)
         except VadoseError:
             raise
         except (tifffile.TiffFileError, ValueError, TypeError, LookupError, AttributeError, struct.error) as error:
+            if reader.failed is not None:
+                raise reader.failed from error
             raise _unfit(file, f"It is no readable GeoTIFF ({type(error).__name__})") from error
 
     @classmethod

@@ -18,7 +18,7 @@ from vadose.catalogues.credentials import client_of
 from vadose.catalogues.demand import Demand
 from vadose.catalogues.finders import FINDERS, restore_entry
 from vadose.catalogues.http import Absent, Denied, HttpClient, Limits, OverBudget, Spent, Unavailable
-from vadose.catalogues.lock import NAME, Entry, Lock, differences, read_lock
+from vadose.catalogues.lock import NAME, EntryVersion, Lock, differences, read_lock
 from vadose.catalogues.pieces import Context, Cost, Found, Piece
 from vadose.catalogues.remote import Changed, Version
 from vadose.catalogues.settings import Catalogues
@@ -131,14 +131,14 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
     FETCH.require_place(folder, folder=True)
     with FETCH.folder(folder, [NAME]) as held, options.cache.in_use():
         lock = Lock(held)
-        before, spent = lock.entries(), Spent()
+        before, spent = lock.index(), Spent()
         searched = _search(demand, lock, options, progress, spent)
         reports = _fetch_all(searched, lock, progress, spent)
         states = {one.source: {"state": one.state, "reason": one.reason} for one in reports}
-        entries = lock.entries()
-        lock.write(entries, states, _described(demand))
-        _mark_simulated(held, entries.values())
-        changed = tuple(differences(before, entries))
+        now = lock.index()
+        lock.write(now, states, _described(demand))
+        _mark_simulated(held, now.values())
+        changed = tuple(differences(before, now))
     report = FetchReport(folder, reports, changed)
     _require(report, options.require)
     return report
@@ -189,10 +189,9 @@ def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_:
     failed: list[str] = []
     with FETCH.folder(folder, [NAME]) as held, options.cache.in_use():
         lock = Lock(held)
-        kept = lock.entries()
         for done, entry in enumerate(entries):
             progress(done, len(entries), Step(f"{entry.source} {entry.id}", KEPT))
-            if kept.get(entry.key) == entry and lock.holds(entry, verified=True):
+            if lock.read(entry.key) == entry and lock.holds(entry, verified=True):
                 continue
             expected = {one.address: Version(one.size, one.etag) for one in entry.files if one.address}
             expected |= {name: Version(size, etag) for one in entry.files for name, size, etag in one.parts}
@@ -428,9 +427,9 @@ def _remove(folder: Path, path: str) -> None:
         shutil.rmtree(parent, ignore_errors=True)
 
 
-def _mark_simulated(folder: Path, entries: Iterable[Entry]) -> None:
+def _mark_simulated(folder: Path, entries: Iterable[EntryVersion]) -> None:
     """Mark an archive that holds an item of a simulated Earth."""
-    if any(entry.original.get("properties", {}).get("vadose:simulated") for entry in entries):
+    if any(entry.simulated for entry in entries):
         (folder / SIMULATED_MARK).write_text("This archive contains items of a SIMULATED Earth.\n")
 
 

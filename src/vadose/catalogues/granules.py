@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vadose.catalogues.http import bare
 from vadose.catalogues.remote import RangeReader, RemoteFile, joined
 from vadose.errors import VadoseError
-from vadose.io.atomic import atomic_write
+from vadose.io.atomic import FULL, atomic_write
 from vadose.io.untrusted import HDF5_MAGIC
 
 MOST_METADATA = 16 << 20
@@ -161,6 +161,8 @@ def _reading(asked: str) -> Iterator[None]:
     except VadoseError:
         raise
     except (OSError, RuntimeError, LookupError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:  # of the cache
+            raise
         remedy = "It is truncated or damaged: repeat the command later, or report it to the catalogue"
         raise VadoseError(asked, f"It cannot be read: {error}", remedy) from error
 

@@ -67,9 +67,9 @@ class CatalogueItem:
         properties = self.content.get("properties", {})
         return str(properties.get("updated") or properties.get("created") or "")
 
-    @cached_property
+    @property
     def original(self) -> dict[str, Any]:
-        """Its content, addresses without their queries."""
+        """Its content, addresses without their queries; a copy each time, as many items are held at once."""
         content = copy.deepcopy(dict(self.content))
         for part in (*content.get("assets", {}).values(), *content.get("links", [])):
             if isinstance(part, dict) and isinstance(part.get("href"), str) and "://" in part["href"]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,34 @@ class Entry:
         """Checksum of its metadata in the catalogue: it changes with each processing or cataloguing."""
         return digest_of(self.original, self.updated)
 
+    def of_item(self, other: "Entry") -> bool:
+        """Return whether another entry is of the same version of the same item."""
+        return self.key[:-1] == other.key[:-1] and self.original == other.original
+
+
+@dataclass(frozen=True)
+class EntryVersion:
+    """What tells an entry from another version of it.
+
+    Attributes:
+        digest: of the entry.
+        updated: as in `Entry`.
+        files: checksum of what is recorded of its files.
+        simulated: whether it is of a simulated Earth.
+    """
+
+    digest: str
+    updated: str
+    files: str
+    simulated: bool
+
+    @classmethod
+    def of(cls, entry: Entry) -> "EntryVersion":
+        """Return the version of an entry."""
+        files = hashlib.sha256(repr(entry.files).encode()).hexdigest()
+        simulated = bool(entry.original.get("properties", {}).get("vadose:simulated"))
+        return cls(entry.digest, entry.updated, files, simulated)
+
 
 def digest_of(original: Mapping[str, Any], updated: str) -> str:
     """Checksum of an item as its catalogue gives it."""
@@ -99,10 +127,18 @@ class Lock:
 
     folder: Path
 
-    def entries(self) -> dict[Key, Entry]:
-        """Return the entries whose files are complete."""
-        held = (self._read(path) for path in sorted((self.folder / _ENTRIES).glob("*/*.json")))
-        return {entry.key: entry for entry in held if entry is not None}
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield the entries whose files are complete, one at a time: an archive may hold a hundred thousand."""
+        held = map(self._read, sorted((self.folder / _ENTRIES).glob("*/*.json")))
+        return (entry for entry in held if entry is not None)
+
+    def index(self) -> dict[Key, EntryVersion]:
+        """Return the version of each entry."""
+        return {entry.key: EntryVersion.of(entry) for entry in self}
+
+    def read(self, key: Key) -> Entry | None:
+        """Return the entry of a key, if there is one."""
+        return self._read(self._path(key))
 
     def versions(self) -> dict[str, str]:
         """Return the version of each item and file by name: the first characters of the digest of its entry.
@@ -110,7 +146,7 @@ class Lock:
         Windows of an item that come from several versions of it have all of these, in order.
         """
         found: dict[str, set[str]] = {}
-        for entry in self.entries().values():
+        for entry in self:
             for name in {entry.id, *(Path(one.path).name for one in entry.files)}:
                 found.setdefault(name, set()).add(entry.digest[:_VERSION])
         return {name: "+".join(sorted(digests)) for name, digests in found.items()}
@@ -130,19 +166,29 @@ class Lock:
         """Forget an entry, before its files are changed."""
         self._path(entry.key).unlink(missing_ok=True)
 
-    def write(self, held: Mapping[Key, Entry], states: Mapping[str, Any], asked: Mapping[str, Any]) -> Path:
+    def write(self, keys: Iterable[Key], states: Mapping[str, Any], asked: Mapping[str, Any]) -> Path:
         """Write the lock: the same text for the same entries, whatever the order in which they came.
 
+        Each entry is a line; of an item with several windows the first one alone states the item.
+
         Args:
-            held: entries of the archive.
+            keys: of the entries of the archive.
             states: of each source, and why some are missing.
             asked: what was fetched.
         """
-        entries = [asdict(entry) for _, entry in sorted(held.items())]
-        content = {"vadose_lock": _FORMAT, "asked": dict(asked), "sources": dict(states), "entries": entries}
         path = self.folder / NAME
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+        head = json.dumps(
+            {"vadose_lock": _FORMAT, "asked": dict(asked), "sources": dict(states)}, indent=1, sort_keys=True
+        )
+        with atomic_write(path) as temporary, temporary.open("w") as file:
+            file.write(head.removesuffix("\n}") + ',\n "entries": [')
+            before: Entry | None = None
+            for entry in filter(None, map(self.read, sorted(keys))):
+                same = before is not None and entry.of_item(before)
+                content = asdict(entry) | ({"original": None} if same else {})
+                file.write((",\n" if before else "\n") + json.dumps(content, sort_keys=True))
+                before = entry
+            file.write("\n]}\n")
         return path
 
     def holds(self, entry: Entry, verified: bool = False) -> bool:
@@ -187,7 +233,11 @@ def read_lock(path: Path) -> tuple[Entry, ...]:
     try:
         if content["vadose_lock"] != _FORMAT:
             raise ValueError(f"format {content['vadose_lock']}")
-        return tuple(entry_of(one) for one in content["entries"])
+        entries: list[Entry] = []
+        for one in content["entries"]:
+            stated = one if one["original"] is not None else {**one, "original": entries[-1].original}
+            entries.append(entry_of(stated))
+        return tuple(entries)
     except (TypeError, KeyError, ValueError) as error:
         raise VadoseError(f"lock: {path}", f"It is no lock of an archive ({error})", _HINT) from error
 
@@ -225,7 +275,7 @@ def locked(folder: Path, path: Path, **remote: Any) -> LockedFile:
     return LockedFile(path.relative_to(folder).as_posix(), sha256(path), **remote)
 
 
-def differences(held: Mapping[Key, Entry], found: Mapping[Key, Entry]) -> Iterator[str]:
+def differences(held: Mapping[Key, EntryVersion], found: Mapping[Key, EntryVersion]) -> Iterator[str]:
     """Yield what differs between the entries of an archive before and now, a line each."""
     for key in sorted({*held, *found}):
         name = " ".join(part for part in key if part)

@@ -165,12 +165,14 @@ class RangeReader(io.RawIOBase):
         ahead: whether what lies between two reads that are near each other is read too, and more behind the second:
             for files of which all of an object is wanted.
         fetched: bytes that were read so far.
+        failed: error of the last read: libraries that parse the file may raise one of their own instead.
     """
 
     def __init__(self, file: RemoteFile) -> None:
         self.file = file
         self.ahead = False
         self.fetched = 0
+        self.failed: Exception | None = None
         self._place = 0
         self._pages: dict[int, bytes] = {}
         self._last, self._window = 0, 1
@@ -195,9 +197,13 @@ class RangeReader(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
         """Fill a buffer from the current position."""
-        size = self.file.version.size
-        start, stop = min(self._place, size), min(self._place + len(buffer), size)
-        self.require(start, stop)
+        try:
+            size = self.file.version.size
+            start, stop = min(self._place, size), min(self._place + len(buffer), size)
+            self.require(start, stop)
+        except (VadoseError, OSError) as error:
+            self.failed = error
+            raise
         buffer[: stop - start] = self.held(start, stop) or b""
         self._place = stop
         return stop - start

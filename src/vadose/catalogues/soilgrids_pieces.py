@@ -1,7 +1,7 @@
 """Windows of SoilGrids' maps, put together from their tiles."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +35,7 @@ class _Map:
     name: str
     folder: str
     used: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    files: dict[str, RemoteFile] = field(default_factory=dict)
 
     @cached_property
     def list_file(self) -> RemoteFile:
@@ -73,7 +74,11 @@ class _Map:
         return path
 
     def _remote(self, url: str) -> RemoteFile:
-        return RemoteFile(self.context.client, url, self.context.cache, self.context.expected.get(bare(url)))
+        """Return the file at an address, which several windows share: its version is asked for once."""
+        if url not in self.files:
+            expected = self.context.expected.get(bare(url))
+            self.files[url] = RemoteFile(self.context.client, url, self.context.cache, expected)
+        return self.files[url]
 
 
 def find_soilgrids(context: Context, demand: Demand, source: str) -> Found:
@@ -136,15 +141,23 @@ def _windows(one: _Map, targets: Sequence[Target]) -> list[Window]:
 
 
 def _fetch(one: _Map, source: str, targets: Sequence[Target]) -> tuple[Entry, ...]:
-    asked = asked_of(targets, [one.band])
-    entries = tuple(_written(one, source, window, asked) for window in _windows(one, targets))
-    return entries or (
+    asked, lock = asked_of(targets, [one.band]), one.context.lock
+    digest = digest_of({}, one.updated)
+    held = {entry.place: entry for entry in lock.entries_of(source, source, one.name) if entry.digest == digest}
+    entries = []
+    for window in _windows(one, targets):
+        entry = held.get(_place(window))
+        if entry is None or not lock.holds(entry):
+            entry = _written(one, source, window, asked)
+            lock.keep(replace(entry, asked=""))
+        entries.append(replace(entry, asked=asked))
+    return tuple(entries) or (
         Entry(source, one.context.name, source, one.name, one.updated, "none", (), {}, (one.band,), asked),
     )
 
 
 def _written(one: _Map, source: str, window: Window, asked: str) -> Entry:
-    place = f"r{window.top}c{window.left}h{window.shape[0]}w{window.shape[1]}"
+    place = _place(window)
     folder = one.context.lock.folder
     path = folder / FOLDER / place / f"{one.name}.tif"
     with TemporaryDirectory() as scratch:
@@ -161,6 +174,10 @@ def _written(one: _Map, source: str, window: Window, asked: str) -> Entry:
         parts=tuple(sorted(one.used.values())),
     )
     return Entry(source, one.context.name, source, one.name, one.updated, place, (described,), {}, (one.band,), asked)
+
+
+def _place(window: Window) -> str:
+    return f"r{window.top}c{window.left}h{window.shape[0]}w{window.shape[1]}"
 
 
 def _reading(one: _Map, scratch: Path) -> Callable[[str], Path | None]:
