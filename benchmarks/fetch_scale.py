@@ -1,14 +1,14 @@
 """Samples of a thousand sensors, fetched from catalogues on loopback: throughput, memory over time, requests, bytes.
 
-python benchmarks/fetch_scale.py FOLDER [--regions 100] [--kill 0.5]
+python benchmarks/fetch_scale.py FOLDER [--regions 100] [--networks 100] [--kill 0.5] [--build-minutes 60]
 
-About 100 SIMULATED regions of 10 sensors, 30 passes of Sentinel-1 each. `vadose samples build` fetches the archive,
+About 100 SIMULATED regions of 10 stations, 30 passes of Sentinel-1 each. `vadose samples build` fetches the archive,
 windows around each sensor, and builds the store. It is killed once while it fetches, after a share of the scenes, and
-resumed. FOLDER holds the world, which is made once, the archive, the cache and the store; it goes on where it ended.
+resumed; what was built when the minutes are over is told. FOLDER holds the world, which is made once, the archive, the
+cache and the store; it goes on where it ended, such as with the stations of more networks.
 """
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -59,7 +59,7 @@ def experiment(folder: Path, settings: Path) -> Path:
         "simulated": True,
         "samples": {
             "archive": "archive",
-            "in_situ": "world/ismn",
+            "in_situ": "ismn",
             "period": PERIOD,
             "sample_times": "sentinel1",
             "max_samples_per_sensor": PASSES,
@@ -103,8 +103,16 @@ def memory_mb(pid: int) -> float:
     return total
 
 
-def build(folder: Path, config: Path, workers: int, kill_at: int | None) -> tuple[int, Watched]:
-    """Build samples and watch; kill where as many scenes are in the archive as stated."""
+def build(
+    folder: Path, config: Path, workers: int, kill_at: int | None = None, most_s: float = 0.0
+) -> tuple[int, Watched]:
+    """Build samples and watch.
+
+    Args:
+        folder, config, workers: of the samples.
+        kill_at: scenes in the archive at which it is killed.
+        most_s: of the part after fetching, seconds; then it is ended.
+    """
     environment = os.environ | {"VADOSE_CACHE": str(folder / "cache"), "EARTHDATA_TOKEN": "scale"}
     watched, scenes = Watched(), folder / "archive" / "sentinel-1-rtc"
     lock_before = _changed_at(folder / "archive" / "vadose.lock")
@@ -126,6 +134,9 @@ def build(folder: Path, config: Path, workers: int, kill_at: int | None) -> tupl
             before = now
             if kill_at is not None and scenes.is_dir() and sum(1 for _ in scenes.iterdir()) >= kill_at:
                 process.send_signal(signal.SIGKILL)
+                process.wait()
+            if most_s and watched.seconds["build"] > most_s:
+                process.terminate()
                 process.wait()
     return process.returncode, watched
 
@@ -159,6 +170,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--regions", type=int, default=100)
+    parser.add_argument("--networks", type=int, help="Of which samples are built; by default all.")
+    parser.add_argument("--build-minutes", type=float, default=60.0)
     parser.add_argument("--kill", type=float, default=0.5, help="Share of the scenes after which it is killed.")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--fresh", action="store_true", help="Forget the archive, the cache and the store first.")
@@ -168,21 +181,23 @@ def main() -> None:
     make(world_of(asked.regions), folder / "world", workers=asked.workers)
     for name in ("archive", "cache", "samples") if asked.fresh else ():
         shutil.rmtree(folder / name, ignore_errors=True)
+    chosen = [one.name for one in world_of(asked.regions).regions[: asked.networks]]
+    shutil.rmtree(folder / "ismn", ignore_errors=True)
+    for name in chosen:
+        shutil.copytree(folder / "world" / "ismn" / f"SIM-{name}", folder / "ismn" / f"SIM-{name}")
     with World(folder / "world", page_size=250) as world:
         world.login.users.tokens.add("scale")
         settings = folder / "catalogues.yaml"
         settings.write_text(yaml.safe_dump(world.settings()))
         config = experiment(folder, settings)
-        scenes = sum(collection == "sentinel-1-rtc" for collection, _ in world.stac.items)
-        print(f"{asked.regions} regions, {asked.regions * SENSORS} sensors, {scenes} scenes of Sentinel-1", flush=True)
+        scenes = len(chosen) * PASSES
+        print(f"{len(chosen)} networks, {len(chosen) * SENSORS} stations, {scenes} scenes of Sentinel-1", flush=True)
         tell("killed", *build(folder, config, asked.workers, round(asked.kill * scenes)), spent(world))
         world.reset()
-        status, watched = build(folder, config, asked.workers, None)
-        used = spent(world)
-        tell("resumed", status, watched, used)
-        world.reset()
-        declared = json.loads((folder / "samples" / "samples.json").read_text())
-        print({name: declared[name] for name in ("samples", "sensors") if name in declared})
+        done = build(folder, config, asked.workers, most_s=60 * asked.build_minutes)
+        tell("resumed", *done, spent(world))
+    told = [line for line in (folder / "log.txt").read_text().splitlines() if not line.startswith("Warning")]
+    print(*told[-3:], sep="\n")
 
 
 if __name__ == "__main__":

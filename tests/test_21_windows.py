@@ -344,3 +344,14 @@ def test_windows_of_many_places_are_compared_with_those_that_they_overlap_alone(
     monkeypatch.setattr("vadose.sources.archive.are_twins", are_twins)
     assert len(ItemIndex.of(tmp_path / "many", "sentinel-2-l2a").records) == 200
     assert len(compared) == 100, "two windows at each place"
+
+
+@pytest.mark.parametrize("source", ["sentinel1", "sentinel2"])
+def test_a_window_within_another_one_is_not_read(tmp_path, source):
+    for archive in ("one", "both"):
+        write_window(tmp_path / archive, source, CUTS[0], "large")
+    write_window(tmp_path / "both", source, (320, 320, 640, 640), "small")
+    alone, both = (opened(tmp_path / archive, source).open(AREA, YEAR) for archive in ("one", "both"))
+    for one, other in zip(alone, both, strict=True):
+        assert one.identical(other)
+        assert len(one.__dask_graph__()) == len(other.__dask_graph__())

@@ -1,7 +1,8 @@
 """Joining of the windows of one scene, so that no pixel counts twice and there is no seam."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import reduce
+from operator import le
 
 import numpy as np
 import xarray as xr
@@ -41,9 +42,12 @@ def _identity(dataset: xr.Dataset) -> Hashable:
 
 
 def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    places = {name: _places([part[name].values for part in parts]) for name in ("y", "x")}
+    needed = _needed(places)
+    parts = [parts[number] for number in needed]
     if len(parts) == 1:
         return parts[0]
-    places = {name: _places([part[name].values for part in parts]) for name in ("y", "x")}
+    places = {name: [indices[number] for number in needed] for name, indices in places.items()}
     spans = {name: np.arange(min(map(min, indices)), max(map(max, indices)) + 1) for name, indices in places.items()}
     placed = [
         part.assign_coords({name: indices[number] for name, indices in places.items()}).reindex(spans)
@@ -54,6 +58,24 @@ def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return whole.assign_coords(
         {name: axis[0] + (axis[1] - axis[0]) * spans[name] for name, axis in first.items()}
     ).assign_attrs(parts[0].attrs)
+
+
+def _needed(places: Mapping[str, Sequence[NDArray[np.int64]]]) -> list[int]:
+    """Return the numbers of the windows that do not lie within another one: these hold the same pixels."""
+    boxes = [
+        tuple(bound for axis in axes for bound in (int(axis.min()), -int(axis.max())))
+        for axes in zip(*places.values(), strict=True)
+    ]
+    found: list[int] = []
+    for number in sorted(range(len(boxes)), key=lambda one: (-_area(boxes[one]), one)):
+        if not any(all(map(le, boxes[kept], boxes[number])) for kept in found):
+            found.append(number)
+    return sorted(found)
+
+
+def _area(box: Sequence[int]) -> int:
+    top, bottom, left, right = box
+    return (1 - bottom - top) * (1 - right - left)
 
 
 def _places(axes: Sequence[NDArray[np.float64]]) -> list[NDArray[np.int64]]:
