@@ -13,7 +13,7 @@ from small_training import MOMENTS, NEEDS, SCHEDULE, SHAPE, SmallLessons, small_
 from vadose.dataset import ScalingStats
 from vadose.errors import VadoseError
 from vadose.models import FusionNetwork, NetworkShape
-from vadose.training import ComputeConfig, Progress, TrainingConfig, TrainingRows, ema, fit_network
+from vadose.training import ComputeConfig, Progress, TrainingConfig, TrainingRows, ema, fit_network, loop
 from vadose.training.batch_io import LossInputs
 from vadose.training.compute import processors
 from vadose.training.loop import fit
@@ -169,6 +169,27 @@ def test_a_journal_tells_of_every_epoch_of_an_interrupted_training(tmp_path):
     with training_log(state).open() as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     assert rows == progress.journal and [row["epoch"] for row in rows] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("function", ["write_training_log", "_write_state"])
+def test_a_journal_is_whole_wherever_the_last_epoch_was_interrupted(function, tmp_path, monkeypatch):
+    state, schedule, calls = tmp_path / "state", TrainingConfig(epochs=2, patience=None), []
+    whole = getattr(loop, function)
+
+    def interrupted(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise Interrupted
+        whole(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, function, interrupted)
+        with pytest.raises(Interrupted):
+            fit(small_network(), SmallLessons(), schedule, state)
+    progress = fit(small_network(), SmallLessons(), schedule, state)
+    with training_log(state).open() as file:
+        assert [float(row["loss"]) for row in csv.DictReader(file)] == [row["loss"] for row in progress.journal]
+    assert len(progress.journal) == 2
 
 
 def test_tensorboard_reads_the_same_figures(tmp_path):

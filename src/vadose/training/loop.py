@@ -128,8 +128,8 @@ def _trained(
             best = _copy(trainer.eval_model)
         progress.epoch += 1
         if fabric.is_global_zero:
-            _write_state(state, trainer.state() | {"progress": asdict(progress), "best": best})
             _write(state, progress, machine)
+            _write_state(state, trainer.state() | {"progress": asdict(progress), "best": best})
         report(row | {"samples_per_second": fresh / seconds})
     if progress.best_epoch < 0:
         raise VadoseError(
