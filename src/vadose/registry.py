@@ -53,7 +53,8 @@ class QualityFlag(int):
     def __repr__(self) -> str:
         return f"<Quality.{self.name}: {int(self)}>"
 
-    __str__ = int.__repr__
+    def __str__(self) -> str:
+        return str(int(self))
 
     @property
     def value(self) -> int:

@@ -111,9 +111,10 @@ def _write_global(name: str, config: WorldConfig, folder: Path) -> Iterator[str]
     regions = [RegionSimulator.random(config, number) for number in range(len(config.regions))]
     if name == "SoilGrids":
         write_soils(regions, folder)
+    elif name == "SMAP":
+        smap.write_granules((region.footprint_sample() for region in regions), folder, config)
     else:
-        write = {"SMAP": smap.write_granules, "GLDAS": gldas.write_granules}[name]
-        write((region.footprint_sample() for region in regions), folder, config)
+        gldas.write_granules((region.footprint_sample() for region in regions), folder, config)
     yield name
 
 

@@ -129,8 +129,11 @@ def _model(model: dict[str, Any], folder: Path) -> Model:
 
 def _network(model: dict[str, Any], folder: Path) -> Model:
     _check(folder / WEIGHTS, model)
-    parts = ((InputSpec, "needs"), (NetworkShape, "shape"), (ScalingStats, "scaling"))
-    network = FusionNetwork(*(TypeAdapter(kind).validate_python(model[name]) for kind, name in parts))
+    network = FusionNetwork(
+        TypeAdapter(InputSpec).validate_python(model["needs"]),
+        TypeAdapter(NetworkShape).validate_python(model["shape"]),
+        TypeAdapter(ScalingStats).validate_python(model["scaling"]),
+    )
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.eval()
 
