@@ -146,11 +146,11 @@ JUNE: Mapping[int, Arrival] = {
     ),
     21: Arrival(lambda archive, _: radar(archive, 21, 60), {}),
     22: Arrival(
-        lambda archive, _: smap(archive, 20), again(19, 20, 21), ("SMAP_L3_SM_P_20210620_R19240_001.h5.* new",)
+        lambda archive, _: smap(archive, 20), again(19, 20, 21), ("added .*SMAP_L3_SM_P_20210620_R19240_001.h5",)
     ),
     25: Arrival(trained_again, again(21, 22, 23, 24), ("checkpoints: fold-0/network-0",)),
     27: Arrival(lambda archive, _: radar(archive, 27, 70), {}),
-    28: Arrival(lambda archive, _: optics(archive, 26, 80), again(26, 27), ("sentinel2 optical26.* new",)),
+    28: Arrival(lambda archive, _: optics(archive, 26, 80), again(26, 27), ("added .*sentinel2 optical26",)),
 }
 
 
