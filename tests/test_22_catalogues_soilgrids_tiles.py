@@ -16,8 +16,12 @@ from pyproj import CRS
 
 from real_archive import Layer, write_raster
 from vadose.catalogues import soilgrids_tiles
+from vadose.catalogues.demand import Target
+from vadose.catalogues.soilgrids_pieces import windows_around
 from vadose.catalogues.soilgrids_tiles import TileMosaic, parse_mosaic, write_window
 from vadose.errors import VadoseError
+from vadose.grid import AreaOfInterest
+from vadose.sources.raster import Grid
 from vadose.sources.window import Window
 
 HOMOLOSINE = "+proj=igh +lat_0=0 +lon_0=0 +datum=WGS84 +units=m +no_defs"
@@ -312,3 +316,16 @@ def test_a_million_tiles_are_refused_before_they_are_held(monkeypatch: pytest.Mo
     monkeypatch.setattr(soilgrids_tiles, "LARGEST_BYTES", 10_000)
     with pytest.raises(VadoseError, match="10,000 at most"):
         parse_mosaic(document(*[plain()] * 100), "x.vrt")
+
+
+def test_an_area_across_the_antimeridian_has_a_window_at_either_end_of_the_map():
+    wkt = CRS("+proj=igh +lat_0=0 +lon_0=0 +datum=WGS84 +units=m +no_defs").to_wkt()
+    grid = Grid(wkt, Affine(250, 0, -19_949_750, 0, -250, 8_361_000), 58_034, 159_246)
+    islands, inland = (
+        Target.of_tiles("area", AreaOfInterest.from_bbox(*box).tiles(32, 0))
+        for box in ((179.9, -16.6, -179.9, -16.4), (9.0, 48.0, 9.4, 48.2))
+    )
+    west, east = windows_around(grid, [islands])
+    assert west.right < 200 and east.left > grid.width - 200
+    (whole,) = windows_around(grid, [inland])
+    assert 100 < whole.shape[1] < 300

@@ -294,7 +294,8 @@ def _searched(
             return _Searched(report, found.pieces, spent)
     if trouble is None:
         trouble = Absence(AbsenceKind.EMPTY, f"{source}: No catalogue of those that may be asked holds it.")
-    return _Searched(SourceReport(source, name, str(trouble.kind), reason=trouble.reason), (), spent)
+    reason = trouble.reason.removeprefix(f"{source}: ")
+    return _Searched(SourceReport(source, name, str(trouble.kind), reason=reason), (), spent)
 
 
 def _cost(piece: Piece) -> Cost:

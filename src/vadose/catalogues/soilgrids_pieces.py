@@ -1,11 +1,14 @@
 """Windows of SoilGrids' maps, put together from their tiles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
+
+import shapely
 
 from vadose.catalogues.demand import Demand, Target
 from vadose.catalogues.http import Absent, bare
@@ -13,10 +16,14 @@ from vadose.catalogues.lock import Entry, digest_of, locked
 from vadose.catalogues.pieces import Context, Cost, Found, Piece, asked_of
 from vadose.catalogues.remote import RemoteFile, Version
 from vadose.catalogues.soilgrids_tiles import TileMosaic, parse_mosaic, write_window
+from vadose.grid import AreaOfInterest
+from vadose.sources.raster import Grid
 from vadose.sources.soilgrids import FOLDER, MAPS
 from vadose.sources.window import Window
 
 DEPTH = "0-5cm"
+APART = 400
+"""Pixels between parts of a target beyond which these have windows of their own: 100 km."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,21 +130,42 @@ def _map_of(context: Context, band: str) -> _Map:
     return _Map(context, band, f"{name}_{DEPTH}_mean", f"{context.catalogue.endpoint}/{name}")
 
 
-def _windows(one: _Map, targets: Sequence[Target]) -> list[Window]:
-    """Return the windows of the map around each target, each once."""
+def windows_around(grid: Grid, targets: Sequence[Target]) -> list[Window]:
+    """Return the windows of a map around each target, each once.
+
+    Parts of a target that are neighbours on the ground may be far apart in the map: at the antimeridian, and at the
+    interruptions of its projection. Each group of near ones has a window of its own.
+    """
     found = set()
     for target in targets:
-        parts = [window for area in target.parts if (window := one.mosaic.grid.window(area)) is not None]
-        if parts:
+        shapes = (shape for area in target.parts for shape in shapely.get_parts(area.geometry))
+        areas = (AreaOfInterest.from_shapes([shape], target.name) for shape in shapes)
+        parts = [window for area in areas if (window := grid.window(area)) is not None]
+        for group in _near(_near([parts], "left", "right"), "top", "bottom"):
             found.add(
                 (
-                    min(part.top for part in parts),
-                    max(part.bottom for part in parts),
-                    min(part.left for part in parts),
-                    max(part.right for part in parts),
+                    min(part.top for part in group),
+                    max(part.bottom for part in group),
+                    min(part.left for part in group),
+                    max(part.right for part in group),
                 )
             )
     return [Window(*edges) for edges in sorted(found)]
+
+
+def _near(groups: Iterable[Sequence[Window]], first: str, last: str) -> Iterator[list[Window]]:
+    """Split groups of windows where the gap along an axis is wide."""
+    for parts in groups:
+        group: list[Window] = []
+        end = 0
+        for part in sorted(parts, key=attrgetter(first)):
+            if group and getattr(part, first) > end + APART:
+                yield group
+                group, end = [], 0
+            group.append(part)
+            end = max(end, getattr(part, last))
+        if group:
+            yield group
 
 
 def _fetch(one: _Map, source: str, targets: Sequence[Target]) -> tuple[Entry, ...]:
@@ -145,7 +173,7 @@ def _fetch(one: _Map, source: str, targets: Sequence[Target]) -> tuple[Entry, ..
     digest = digest_of({}, one.updated)
     held = {entry.place: entry for entry in lock.entries_of(source, source, one.name) if entry.digest == digest}
     entries = []
-    for window in _windows(one, targets):
+    for window in windows_around(one.mosaic.grid, targets):
         entry = held.get(_place(window))
         if entry is None or not lock.holds(entry):
             entry = _written(one, source, window, asked)
@@ -186,5 +214,5 @@ def _reading(one: _Map, scratch: Path) -> Callable[[str], Path | None]:
 
 def _cost(one: _Map, targets: Sequence[Target]) -> Cost:
     """Estimate the cost of as many tiles as needed, each of the size of the first."""
-    names = {tile.name for window in _windows(one, targets) for tile in one.mosaic.tiles_over(window)}
+    names = {tile.name for window in windows_around(one.mosaic.grid, targets) for tile in one.mosaic.tiles_over(window)}
     return Cost(len(names) * one.size_of_tile(min(names)), 2 * len(names)) if names else Cost()
