@@ -25,6 +25,7 @@ from vadose.catalogues.settings import Catalogue, Catalogues, Credential
 from vadose.errors import VadoseError
 from vadose.fusion import TemporalPolicy
 from vadose.grid import AreaOfInterest, cell_centres, tile_around
+from vadose.io.outputs import Request
 
 COLLECTIONS = {
     "sentinel1": ("sentinel-1-rtc",),
@@ -452,3 +453,47 @@ def test_a_file_that_decayed_is_restored_from_the_lock(earth, tmp_path):
     os.utime(decayed, ns=(times.st_atime_ns, times.st_mtime_ns))
     restore(archive, FetchOptions(earth.catalogues, BlockCache(tmp_path / "cache"), PATIENCE))
     assert decayed.read_bytes() == before
+
+
+def test_an_unknown_source_cannot_be_required(earth, tmp_path):
+    earth.stac.reset()
+    with pytest.raises(VadoseError, match=r"sentinel9.*sentinel1"):
+        earth.fetch(tmp_path / "archive", require=frozenset({"sentinel9"}))
+    assert earth.stac.searches == 0 and not (tmp_path / "archive").exists()
+
+
+@pytest.mark.parametrize("size", ["much", "nan", "inf", "-1"])
+def test_a_size_of_the_cache_that_is_none_is_refused(monkeypatch, size):
+    monkeypatch.setenv("VADOSE_CACHE_SIZE", size)
+    with pytest.raises(VadoseError, match="no positive number"):
+        BlockCache.default()
+
+
+@pytest.mark.parametrize(
+    "edit", ["truncated", "item stated by none", "path that leaves", "catalogue gone", "entries gone"]
+)
+def test_an_edited_lock_is_refused_in_three_parts_and_nothing_is_lost(earth, tmp_path, edit):
+    archive = tmp_path / "archive"
+    earth.fetch(archive, demand=earth.demand(("dem",)))
+    lock = json.loads((archive / "vadose.lock").read_text())
+    entry = lock["entries"][0]
+    if edit == "item stated by none":
+        entry["original"] = None
+    elif edit == "path that leaves":
+        entry["files"][0]["path"] = "../../elsewhere.tif"
+    elif edit == "catalogue gone":
+        entry["catalogue"] = "mars"
+    elif edit == "entries gone":
+        del lock["entries"]
+    text = json.dumps(lock)
+    (archive / "vadose.lock").write_text(text[: len(text) // 2] if edit == "truncated" else text)
+    files = {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}
+    with pytest.raises(VadoseError):
+        restore(archive, FetchOptions(earth.catalogues, BlockCache(tmp_path / "cache"), PATIENCE))
+    assert {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()} == files
+
+
+def test_no_other_command_writes_into_a_fetched_archive(earth, tmp_path):
+    earth.fetch(tmp_path / "archive", demand=earth.demand(("dem",)))
+    with pytest.raises(VadoseError, match=r"vadose.lock, a result of 'vadose fetch'"):
+        Request("map", "").require_no_other(tmp_path / "archive", ["plan.json"])

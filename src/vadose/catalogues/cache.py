@@ -45,8 +45,12 @@ class BlockCache:
         size = os.environ.get(_SIZE, "")
         try:
             most = round(float(size) * 1e9) if size else DEFAULT_BYTES
-        except ValueError:
-            raise VadoseError(f"cache: {_SIZE}", f"{size!r} is no number", "Write gigabytes, such as 20") from None
+            if most < 0:
+                raise ValueError(size)
+        except (ValueError, OverflowError):
+            raise VadoseError(
+                f"cache: {_SIZE}", f"{size!r} is no positive number", "Write gigabytes, such as 20"
+            ) from None
         return cls(Path(stated) if stated else home / "vadose", most)
 
     @contextmanager

@@ -23,9 +23,10 @@ from vadose.catalogues.pieces import Context, Cost, Found, Piece
 from vadose.catalogues.remote import Changed, Version
 from vadose.catalogues.settings import Catalogues
 from vadose.errors import VadoseError
+from vadose.io.files import closest
 from vadose.io.outputs import Request
 from vadose.io.progress import Step
-from vadose.registry import LATENCY_DAYS
+from vadose.registry import LATENCY_DAYS, SPECS
 from vadose.sources.left_out import LeftOut
 
 LOGGER = logging.getLogger(__name__)
@@ -129,6 +130,7 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
         VadoseError: a required source is missing.
     """
     FETCH.require_place(folder, folder=True)
+    _require_known(options.require)
     with FETCH.folder(folder, [NAME]) as held, options.cache.in_use():
         lock = Lock(held)
         before, spent = lock.index(), Spent()
@@ -432,6 +434,16 @@ def _mark_simulated(folder: Path, entries: Iterable[EntryVersion]) -> None:
     """Mark an archive that holds an item of a simulated Earth."""
     if any(entry.simulated for entry in entries):
         (folder / SIMULATED_MARK).write_text("This archive contains items of a SIMULATED Earth.\n")
+
+
+def _require_known(names: Iterable[str]) -> None:
+    for name in sorted(names):
+        if name not in SPECS:
+            raise VadoseError(
+                f"fetch: the required source '{name}'",
+                f"Known are {', '.join(sorted(SPECS))}",
+                f"Name some of them{closest(name, SPECS)}",
+            )
 
 
 def _require(report: FetchReport, require: Iterable[str]) -> None:

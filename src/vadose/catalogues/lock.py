@@ -238,7 +238,7 @@ def read_lock(path: Path) -> tuple[Entry, ...]:
             stated = one if one["original"] is not None else {**one, "original": entries[-1].original}
             entries.append(entry_of(stated))
         return tuple(entries)
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, LookupError, ValueError) as error:
         raise VadoseError(f"lock: {path}", f"It is no lock of an archive ({error})", _HINT) from error
 
 

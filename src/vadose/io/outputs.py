@@ -24,6 +24,7 @@ RESULTS = {
     "plan.json": "map",
     "collection.json": "map",
     "daily.json": "map --daily",
+    "vadose.lock": "fetch",
     "inputs.json": "export",
 }
 """File that identifies the folder of a result, and the command that writes it."""
