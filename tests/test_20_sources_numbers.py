@@ -234,6 +234,43 @@ def test_numbers_of_a_detector_are_no_backscatter(tmp_path):
     assert kind_of(pass_of(tmp_path, speckled(300))) == "numbers outside the range"
 
 
+OTHER_CONVENTIONS = {
+    "a property": ({"card4l:measurement_type": "sigma-0"}, {}),
+    "a title": ({}, {"vv": {"title": "Sigma0 VV"}}),
+    "a description": ({}, {"vv": {"description": "sigma nought, ellipsoid"}}),
+    "beta": ({"s1:calibration": "beta0"}, {}),
+    "a Greek letter": ({}, {"vh": {"title": "σ⁰ VH"}}),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_CONVENTIONS)
+def test_backscatter_of_another_convention_is_left_out(tmp_path, name):
+    properties, assets = OTHER_CONVENTIONS[name]
+    index = pass_of(tmp_path, speckled(0.12), speckled(0.03, 1), properties=properties, assets=assets)
+    assert kind_of(index) == "backscatter is not gamma0"
+
+
+def test_gamma0_made_of_sigma0_is_read(tmp_path):
+    properties = {"card4l:measurement_type": "gamma-0", "processing:lineage": "sigma0 to gamma0"}
+    assets = {"vv": {"title": "Gamma0 VV, of sigma0"}}
+    assert kind_of(pass_of(tmp_path, speckled(0.12), speckled(0.03, 1), properties=properties, assets=assets)) == ""
+
+
+@pytest.mark.parametrize("flag", [True, 1, "true", "True"])
+@pytest.mark.parametrize("name", ["earthsearch:boa_offset_applied", "sentinel:boa_offset_applied"])
+def test_a_shift_that_was_made_already_may_be_stated_as_text(tmp_path, flag, name):
+    index = scene(tmp_path, DESERT, 5, "05.11", properties={name: flag})
+    (record,) = index.find(AREA, DAY)
+    assert {asset.offset for asset in record.assets if asset.band != "scl"} == {0.0}
+
+
+@pytest.mark.parametrize("stated", [5.1, "5.1", "05.10", "N0510", " 5.10 "])
+def test_a_baseline_in_any_form_is_known(tmp_path, stated):
+    index = scene(tmp_path, PLANTS, 4, stated, added=0.1)
+    (record,) = index.find(AREA, DAY)
+    assert record.baseline == "05.10"
+
+
 def ground_at(tmp_path: Path, heights: Numbers, crs: str = "EPSG:4326", **stated: Any) -> tuple[ItemIndex, float]:
     """A tile of heights; its index, and the greatest height read."""
     transform = Affine(1 / 3600, 0, 14.995, 0, -1 / 3600, 45.16)

@@ -228,6 +228,11 @@ def test_without_baseline_and_offset_the_item_is_refused(real):
         ("S2B_33SVB_20210221_0_L2A", {"sentinel:processing_baseline": "4.00"}, "04.00"),
         ("S2B_33SVB_20210221_0_L2A", {"processing:version": "05.12"}, "05.12"),
         ("S2B_33SVB_20210221_0_L2A", {"processing:version": "v2"}, None),
+        ("S2B_33SVB_20210221_0_L2A", {"processing:version": "1.2"}, None),
+        ("S2B_33SVB_20210221_0_L2A", {"s2:processing_baseline": 5.1}, "05.10"),
+        ("S2B_33SVB_20210221_0_L2A", {"s2:processing_baseline": 4.0}, "04.00"),
+        ("S2B_33SVB_20210221_0_L2A", {"s2:processing_baseline": "N0301"}, "03.01"),
+        ("S2B_33SVB_20210221_0_L2A", {"s2:processing_baseline": "0301"}, None),
         ("S2A_MSIL2A_20150704T101006_R022_T35XQA_20210411T133707", {}, None),
     ],
 )

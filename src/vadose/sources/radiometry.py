@@ -22,7 +22,14 @@ _BASELINES = (
     "sentinel:processing_baseline",
     "processing:version",
 )
+_BASELINE, _WHOLE_BASELINE = (
+    re.compile(r"(?:N(?=\d{4}$))?(\d{1,2})(?:\.|(?<=^N\d\d))(\d{1,2})"),
+    re.compile(r"(\d{1,2})\.(\d\d)"),
+)
+"""As "05.10", as the number 5.1 that is left of it, or as N0510; other versions of processing are as short as 5.1."""
 _NAMES = ("s2:product_uri", "sentinel2:product_uri", "sentinel:product_id")
+_TRUE = ("true", "1", "1.0", "yes")
+"""Truth in JSON, and as tables of items write it."""
 _SHIFTED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 
 
@@ -31,8 +38,9 @@ def baseline_of(name: str, properties: Mapping[str, Any]) -> str | None:
     product's.
     """
     for key in _BASELINES:
-        if found := re.fullmatch(r"(\d{1,2})\.(\d\d)", str(properties.get(key, ""))):
-            return f"{int(found[1]):02d}.{found[2]}"
+        pattern = _BASELINE if key.endswith("_baseline") else _WHOLE_BASELINE
+        if found := pattern.fullmatch(str(properties.get(key, "")).strip()):
+            return f"{int(found[1]):02d}.{found[2]:0<2}"
     for text in (name, *product_names(properties)):
         if found := re.search(r"_N(\d\d)\.?(\d\d)(?=[_.]|$)", text):
             return f"{found[1]}.{found[2]}"
@@ -59,7 +67,7 @@ def offset_of(stated: float | None, baseline: str | None, properties: Mapping[st
     Raises:
         VadoseError: neither baseline nor offset is known, or they contradict each other.
     """
-    if any(properties.get(key) is True for key in _SHIFTED):
+    if any(str(properties.get(key)).strip().lower() in _TRUE for key in _SHIFTED):
         return 0.0
     if baseline is None and stated is None:
         raise VadoseError(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,10 @@ COLLECTIONS: Mapping[str, str] = View(
     lambda specs: {name: product.name for spec in specs for product in spec.items for name in product.collections}
 )
 """Product of each collection; a Sentinel-2 item of another collection is recognised by its type or its name."""
+_CONVENTIONS = ("measurement_type", "backscatter_measurement", "calibration", "radiometry", "backscatter_convention")
+"""Ends of the names of properties that state a convention of backscatter."""
+_OTHER_CONVENTION = re.compile(r"(?<![a-z])(sigma|beta)[-_ ]?(0|o|zero|nought|naught)(?![a-z])|[σβ][0⁰]", re.IGNORECASE)
+_GAMMA0 = re.compile(r"gamma|γ", re.IGNORECASE)
 _LONGEST_OBSERVATION = np.timedelta64(1, "D")
 NOT_READ, INVALID, NOT_ALLOWED = "collection is not read", "not a valid STAC item", "read on request alone"
 
@@ -171,6 +175,8 @@ def _assets(item: Mapping[str, Any], product: str, baseline: str | None) -> tupl
         for band, key in keys.items()
         if key
     )
+    if SOURCE_OF[product] == "sentinel1":
+        _require_gamma0(item, [key for band, key in keys.items() if key and band in measured])
     if not any(asset.band in measured for asset in found):
         raise Unfit(
             "no band that is read",
@@ -181,6 +187,28 @@ def _assets(item: Mapping[str, Any], product: str, baseline: str | None) -> tupl
     if product in (SENTINEL1_RTC, SENTINEL1_OPERA, DEM):
         found = tuple(_with_shape(asset, item["properties"]) if asset.band in measured else asset for asset in found)
     return found
+
+
+def _require_gamma0(item: Mapping[str, Any], keys: Sequence[str]) -> None:
+    """Refuse backscatter of another convention than gamma0, by what the item says of it.
+
+    Raises:
+        Unfit: it says so.
+    """
+    stated = {name: value for name, value in item["properties"].items() if str(name).endswith(_CONVENTIONS)}
+    texts = [str(value) for value in stated.values()]
+    for key in keys:
+        asset = item["assets"][key]
+        file = str(asset.get("href")).rpartition("/")[2]
+        texts += [key, file, *(str(asset.get(name)) for name in ("title", "description"))]
+    other = next((text for text in texts if _OTHER_CONVENTION.search(text) and not _GAMMA0.search(text)), "")
+    if other:
+        raise Unfit(
+            "backscatter is not gamma0",
+            _asked(item),
+            f"It says '{other[:60]}', while gamma0 with terrain correction is read",
+            "Take gamma0 of the same pass, or make it",
+        )
 
 
 def _asset(
