@@ -136,3 +136,15 @@ def test_boxes_of_items_and_collections_run_across() -> None:
     assert np.ptp(np.array(across.bounds)[[0, 2]]) < 180 or bbox_of(across)[0] > bbox_of(across)[2]
     leaping = {"type": "Polygon", "coordinates": [ring("leaping")]}
     assert bbox_of(_outline(leaping)) == pytest.approx((179.97, -17.51, -179.97, -17.49))
+
+
+@pytest.mark.parametrize("box", [(10.1, 45, 10.0, 45.1), (170, 45, -5, 46)])
+def test_a_box_across_most_of_the_earth_has_its_ends_exchanged(box):
+    with pytest.raises(VadoseError, match="degrees across the antimeridian"):
+        AreaOfInterest.from_bbox(*box)
+
+
+def test_metres_are_not_taken_for_degrees():
+    ring = [[500000, 4980000], [510000, 4980000], [510000, 4990000], [500000, 4980000]]
+    with pytest.raises(VadoseError, match="510000, 4990000 is not in degrees"):
+        AreaOfInterest.from_geojson({"type": "Polygon", "coordinates": [ring]})

@@ -1,6 +1,7 @@
 """Tables of text: one rule for times and for names, whoever reads them."""
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from vadose.dataset.table_columns import TableMapping
 from vadose.errors import VadoseError
 from vadose.evaluation import read
 from vadose.io.csv_tables import read_csv, utc_times
-from vadose.mapping.points import read_points
+from vadose.mapping.points import read_points, read_polygons
 
 ACCEPTED = {
     "2020-02-01": "2020-02-01T00:00",
@@ -203,3 +204,27 @@ def test_a_comma_at_the_end_of_each_row_moves_no_column(mark: str, tmp_path: Pat
     (tmp_path / "plain.csv").write_text(HEADER + ROWS)
     (tmp_path / "t.csv").write_text(mark + HEADER + ROWS.replace("\n", ",\n"))
     pd.testing.assert_frame_equal(read(tmp_path / "t.csv"), read(tmp_path / "plain.csv"))
+
+
+@pytest.mark.parametrize(
+    "header", ["place,lon,lat,lon", "place,lon,lat,LON", "place,longitude,latitude,x", "a,b,c,lat"]
+)
+def test_points_whose_coordinates_are_not_two_columns_are_refused(header: str, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(f"{header}\na,10,45,11\n")
+    with pytest.raises(VadoseError, match="columns"):
+        read_points(tmp_path / "p.csv")
+
+
+def test_polygons_without_a_name_have_their_number(tmp_path: Path) -> None:
+    def feature(west: float, name: object) -> dict:
+        ring = [[west, 45], [west + 0.1, 45], [west + 0.1, 45.1], [west, 45]]
+        return {
+            "type": "Feature",
+            "properties": {"id": name},
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        }
+
+    for named, expected in (((7, None), ["7", "1"]), (("north", None), ["north", "1"]), ((None, "a"), ["0", "a"])):
+        features = [feature(10 + place, name) for place, name in enumerate(named)]
+        (tmp_path / "p.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        assert list(read_polygons(tmp_path / "p.geojson")) == expected

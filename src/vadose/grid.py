@@ -191,6 +191,11 @@ def _run_on(ring: NDArray[np.float64], asked: str) -> NDArray[np.float64]:
     """Return the corners of a ring with longitudes that continue beyond 180 degrees instead of wrapping."""
     if not np.isfinite(ring).all():
         raise VadoseError(asked, "It has corners that are not finite", "Give degrees of longitude and latitude")
+    if np.abs(ring[:, 1]).max() > 90 or np.abs(ring[:, 0]).max() > 720:
+        beyond = ", ".join(f"{number:.10g}" for number in ring[np.argmax(np.abs(ring).max(axis=1))])
+        raise VadoseError(
+            asked, f"Its corner {beyond} is not in degrees", "Give degrees, or name its projection in the file"
+        )
     leaps = np.diff(ring[:, 0])
     over = np.abs(leaps) > 180
     if not over.any() or _is_band(ring):
@@ -245,6 +250,12 @@ class AreaOfInterest:
             )
         if west < east:
             return cls(name, shapely.box(west, south, east, north))
+        if east + 360 - west > 180 and west <= 180 and east >= -180:
+            raise VadoseError(
+                f"grid: the box {west:g} {south:g} {east:g} {north:g}",
+                f"From its west to its east it spans {east + 360 - west:g} degrees across the antimeridian",
+                "Swap west and east, or give two boxes",
+            )
         halves = [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
         return cls(name, shapely.MultiPolygon([half for half in halves if half.area > 0]))
 

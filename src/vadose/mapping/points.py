@@ -88,8 +88,11 @@ def read_points(path: Path | pd.DataFrame | None) -> pd.DataFrame:
         return pd.DataFrame({"place": [], "lon": [], "lat": []})
     try:
         table = _table(path).rename(columns=str.lower)
+        _require_coordinates(table, path)
         places = table["place"].astype(str) if "place" in table else [f"{i}" for i in range(len(table))]
         return pd.DataFrame({"place": places, "lon": table["lon"].astype(float), "lat": table["lat"].astype(float)})
+    except VadoseError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         where = path if isinstance(path, Path) else "of a table"
         raise VadoseError(
@@ -97,11 +100,24 @@ def read_points(path: Path | pd.DataFrame | None) -> pd.DataFrame:
         ) from error
 
 
+def _require_coordinates(table: pd.DataFrame, points: Path | pd.DataFrame) -> None:
+    counts = {name: list(table.columns).count(name) for name in ("place", "lon", "lat")}
+    if counts["lon"] == counts["lat"] == 1 and counts["place"] < 2:
+        return
+    where = points if isinstance(points, Path) else "of a table"
+    raise VadoseError(
+        f"series: the points {where}",
+        f"Its columns are {', '.join(map(str, table.columns)) or 'none'}",
+        "Give columns lon and lat, each once, and optionally place",
+    )
+
+
 def _table(points: Path | pd.DataFrame) -> pd.DataFrame:
     if isinstance(points, pd.DataFrame):
         return points.reset_index(drop=True)
     header = pd.read_csv(points, nrows=0).columns
-    return read_csv(points, {name for name in header if name.lower() == "place"})
+    texts, numbers = ({name for name in header if name.lower() in names} for names in (("place",), ("lon", "lat")))
+    return read_csv(points, texts, numbers)
 
 
 def read_polygons(path: Path | pd.DataFrame) -> dict[str, shapely.Geometry]:
@@ -114,12 +130,21 @@ def read_polygons(path: Path | pd.DataFrame) -> dict[str, shapely.Geometry]:
     layer = read_shapes(path) if isinstance(path, Path) else in_degrees(path, "series: a GeoDataFrame")
     layer = layer[shapely.area(layer.geometry.to_numpy()) > 0]
     column = next((name for name in layer.columns if str(name).lower() in _NAMES), None)
-    names = [str(name) for name in (layer[column] if column is not None else range(len(layer)))]
+    names = [
+        _name(name, number) for number, name in enumerate(layer[column] if column is not None else [None] * len(layer))
+    ]
     if not names or len(set(names)) < len(names):
         raise VadoseError(
             f"series: the polygons {where}", "There are none, or two have the same name", "Give polygons with names"
         )
     return dict(zip(names, layer.geometry, strict=True))
+
+
+def _name(stated: object, number: int) -> str:
+    """Return the name of a polygon, or its number; beside a missing one, whole numbers were read as decimals."""
+    if pd.isna(stated):
+        return str(number)
+    return str(int(stated)) if isinstance(stated, float) and stated.is_integer() else str(stated)
 
 
 def _point(text: str) -> tuple[str, float, float]:
