@@ -82,12 +82,12 @@ class RemoteRaster:
         except (tifffile.TiffFileError, ValueError, TypeError, LookupError, AttributeError, struct.error) as error:
             if reader.failed is not None:
                 raise reader.failed from error
-            raise _unfit(file, f"It is no readable GeoTIFF ({type(error).__name__})") from error
+            raise unfit(file, f"It is no readable GeoTIFF ({type(error).__name__})") from error
 
     @classmethod
     def _of(cls, file: RemoteFile, tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> "RemoteRaster":
         if page.samplesperpixel != 1:
-            raise _unfit(file, f"It has {page.samplesperpixel} bands, where one is read")
+            raise unfit(file, f"It has {page.samplesperpixel} bands, where one is read")
         tiled = bool(page.is_tiled)
         block = (
             (int(page.tilelength), int(page.tilewidth))
@@ -107,7 +107,7 @@ class RemoteRaster:
         )
         rows, columns = raster._blocks
         if not 0 < rows * columns == len(offsets) == len(counts) <= _MOST_BLOCKS:
-            raise _unfit(file, f"It names {len(offsets):,} blocks of {rows} x {columns}")
+            raise unfit(file, f"It names {len(offsets):,} blocks of {rows} x {columns}")
         return raster
 
     @property
@@ -121,10 +121,8 @@ class RemoteRaster:
         Raises:
             VadoseError: it has none, or one that is rotated.
         """
-        with _gdal(self._assembled(Window(0, self.height, 0, self.width), None), self.file) as header:
-            if header.crs is None or header.transform.b or header.transform.d:
-                raise _unfit(self.file, "It has no upright grid in a CRS")
-            return Grid(horizontal_wkt(header.crs.to_wkt()), header.transform, self.height, self.width)
+        with opened(self._assembled(Window(0, self.height, 0, self.width), None), self.file) as header:
+            return grid_of(header, self.file)
 
     def aligned(self, window: Window) -> Window:
         """Extend a window to whole blocks."""
@@ -163,7 +161,7 @@ class RemoteRaster:
             for block in filter(None, blocks):
                 zlib.decompress(block)
         except zlib.error as error:
-            raise _unfit(self.file, f"A block of it is damaged ({error})") from error
+            raise unfit(self.file, f"A block of it is damaged ({error})") from error
 
     def _require_decodable(self, path: Path) -> None:
         try:
@@ -171,7 +169,7 @@ class RemoteRaster:
                 for _, block in copied.block_windows(1):
                     copied.read(1, window=block)
         except (RasterioError, OSError) as error:
-            raise _unfit(self.file, f"A block of it cannot be decoded ({type(error).__name__})") from error
+            raise unfit(self.file, f"A block of it cannot be decoded ({type(error).__name__})") from error
 
     def indices(self, window: Window) -> list[int]:
         """Return the numbers of the blocks that hold a window."""
@@ -205,7 +203,7 @@ class RemoteRaster:
             offsets.append(place if block else 0)
             place += len(block)
         if place >= 1 << 32:
-            raise _unfit(self.file, "The window is larger than 4 GiB")
+            raise unfit(self.file, "The window is larger than 4 GiB")
         tags |= {
             names[0]: self._numbers(_LONG, offsets),
             names[1]: self._numbers(_LONG, [len(block) for block in held]),
@@ -241,7 +239,7 @@ class RemoteRaster:
     def _doubles(self, code: int) -> tuple[float, ...]:
         tag = self.tags[code]
         if tag.kind != _DOUBLE or len(tag.content) != 8 * tag.count:
-            raise _unfit(self.file, "The tags of its grid are damaged")
+            raise unfit(self.file, "The tags of its grid are damaged")
         return struct.unpack(f"{self.order}{tag.count}d", tag.content)
 
     def _numbers(self, kind: int, values: Sequence[float]) -> _Tag:
@@ -255,14 +253,31 @@ def with_grid(grid: Grid, window: Window) -> Grid:
     return replace(grid, transform=transform, height=window.shape[0], width=window.shape[1])
 
 
+def grid_of(dataset: rasterio.DatasetReader, file: RemoteFile) -> Grid:
+    """Return the grid of a remote file that GDAL has opened.
+
+    Raises:
+        VadoseError: it has none, or one that is rotated.
+    """
+    if dataset.crs is None or dataset.transform.b or dataset.transform.d:
+        raise unfit(file, "It has no upright grid in a CRS")
+    return Grid(horizontal_wkt(dataset.crs.to_wkt()), dataset.transform, dataset.height, dataset.width)
+
+
 @contextmanager
-def _gdal(content: bytes, file: RemoteFile) -> Iterator[rasterio.DatasetReader]:
+def opened(content: bytes, file: RemoteFile, driver: str = "GTiff") -> Iterator[rasterio.DatasetReader]:
+    """Open bytes of a remote file by GDAL.
+
+    Raises:
+        VadoseError: GDAL cannot read them.
+    """
     try:
-        with MemoryFile(content) as memory, memory.open(driver="GTiff") as opened:
-            yield opened
+        with MemoryFile(content) as memory, memory.open(driver=driver) as dataset:
+            yield dataset
     except (RasterioError, OSError) as error:
-        raise _unfit(file, f"GDAL cannot read its header ({type(error).__name__})") from error
+        raise unfit(file, f"GDAL cannot read it ({type(error).__name__})") from error
 
 
-def _unfit(file: RemoteFile, problem: str) -> VadoseError:
+def unfit(file: RemoteFile, problem: str) -> VadoseError:
+    """Return the error of a remote file that cannot be used."""
     return VadoseError(f"catalogues: {bare(file.url)}", problem, "Report it to the catalogue, or take another one")

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from vadose.catalogues.earthdata import EarthdataSigner
 from vadose.catalogues.http import LOOPBACK, HttpClient, Limits, Signer, Spent, Unavailable, bare
-from vadose.catalogues.settings import Catalogue
+from vadose.catalogues.s3 import S3Signer
+from vadose.catalogues.settings import Catalogue, Credential
 from vadose.errors import VadoseError
 from vadose.grid import nanosecond
 from vadose.io.files import parse_json
@@ -82,7 +84,7 @@ def client_of(catalogue: Catalogue, limits: Limits, spent: Spent | None = None) 
     own = urlsplit(catalogue.endpoint).hostname or ""
     issuer = urlsplit(credential.endpoint).hostname or "" if credential else own
     if credential is not None:
-        signer = _signer(credential.kind, credential.endpoint)
+        signer = _signer(credential)
         signers = dict.fromkeys(credential.hosts, signer)
     by_host = {**limits.by_host, **catalogue.concurrency}
     return HttpClient(
@@ -93,12 +95,12 @@ def client_of(catalogue: Catalogue, limits: Limits, spent: Spent | None = None) 
     )
 
 
-def _signer(kind: str, endpoint: str) -> Signer:
-    if kind == "sas":
-        return SasSigner(endpoint)
-    from vadose.catalogues.earthdata import EarthdataSigner  # noqa: PLC0415
-
-    return EarthdataSigner(endpoint)
+def _signer(credential: Credential) -> Signer:
+    if credential.kind == "sas":
+        return SasSigner(credential.endpoint)
+    if credential.kind == "s3":
+        return S3Signer(credential.endpoint, credential.variables, credential.region)
+    return EarthdataSigner(credential.endpoint)
 
 
 def _container(url: str) -> str:

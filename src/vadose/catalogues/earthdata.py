@@ -1,26 +1,24 @@
 """NASA Earthdata Login: bearer tokens for data archives."""
 
 import base64
-import netrc
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock, local
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from vadose.catalogues.accounts import Account, from_netrc, from_variables
 from vadose.catalogues.http import Denied, HttpClient
 from vadose.errors import VadoseError
 from vadose.io.files import parse_json
 
 LOGIN = "https://urs.earthdata.nasa.gov"
-_TOKEN, _USER, _PASSWORD, _NETRC = "EARTHDATA_TOKEN", "EARTHDATA_USERNAME", "EARTHDATA_PASSWORD", "NETRC"
+_TOKEN, _USER, _PASSWORD = "EARTHDATA_TOKEN", "EARTHDATA_USERNAME", "EARTHDATA_PASSWORD"
 _ISSUE = "/api/users/find_or_create_token"
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _DATE = re.compile(r"(\d{2})/(\d{2})/(\d{4})")
@@ -41,15 +39,6 @@ class _Token:
 
     value: str = field(repr=False)
     until: float = float("inf")
-
-
-@dataclass(frozen=True)
-class _Account:
-    """User name and password, and where they were found."""
-
-    user: str = field(repr=False)
-    password: str = field(repr=False)
-    origin: str
 
 
 @dataclass(eq=False)
@@ -117,35 +106,12 @@ class EarthdataSigner:
             raise Denied(_ASKED, f"{_TOKEN} holds blanks, or letters that no token has", "Copy the token again")
         return _Token(stated) if stated else None
 
-    def _account(self) -> _Account | None:
-        user, password = (self.environment.get(name, "") for name in (_USER, _PASSWORD))
-        if user and password:
-            return _Account(user, password, f"{_USER} and {_PASSWORD}")
-        stated = self.environment.get(_NETRC)
-        return _from_netrc(Path(stated) if stated else Path("~/.netrc").expanduser(), self.endpoint)
+    def _account(self) -> Account | None:
+        host = urlsplit(self.endpoint).hostname or ""
+        return from_variables(self.environment, _USER, _PASSWORD) or from_netrc(self.environment, host)
 
 
-def _from_netrc(path: Path, endpoint: str) -> _Account | None:
-    """Return the entry of the login's host; None without a file or an entry.
-
-    Raises:
-        Denied: others may read the file, or it cannot be parsed.
-    """
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise Denied(f"catalogues: {path}", "Others may read the passwords in it", f"chmod 600 {path}")
-        held = netrc.netrc(path).hosts.get(urlsplit(endpoint).hostname or "")
-    except OSError:
-        return None
-    except (netrc.NetrcParseError, UnicodeDecodeError) as error:  # its text may hold a password
-        line = getattr(error, "lineno", None)
-        where = f" in line {line}" if line else ""
-        raise Denied(f"catalogues: {path}", f"It is no netrc file{where}", "Correct or remove the line") from None
-    return _Account(held[0], held[2], str(path)) if held and held[0] and held[2] else None
-
-
-def _issue(client: HttpClient, endpoint: str, account: _Account, now: float) -> _Token:
+def _issue(client: HttpClient, endpoint: str, account: Account, now: float) -> _Token:
     """Request the token of an account, by a client that may ask the login alone.
 
     Raises:

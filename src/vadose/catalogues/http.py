@@ -3,10 +3,13 @@
 import copy
 import logging
 import random
+import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from fnmatch import fnmatch
 from typing import Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -24,6 +27,14 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 8
 _PIECE = 1 << 16
+_SKEW_S = 240.0
+"""Difference of clocks that counts, s; storage denies access from 15 minutes on."""
+_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
+_HINTS = {
+    "InvalidAccessKeyId": "The access key is unknown or expired: create another one",
+    "SignatureDoesNotMatch": "The secret key does not fit the access key: copy both again",
+}
+"""Of error codes of S3 storage."""
 _T = TypeVar("_T")
 
 
@@ -209,6 +220,15 @@ class HttpClient:
                 "Take the item from another catalogue, or add the host to the catalogue's settings if you trust it",
             )
 
+    def sign(self, url: str) -> tuple[str, Mapping[str, str]]:
+        """Return the address and the headers to ask with: with the credential of the host, if it has one.
+
+        Raises:
+            VadoseError: as `Signer.sign`, such as `Denied` if the credential is missing.
+        """
+        signer = _matching(self.signers, url)
+        return signer.sign(self, url) if signer else (url, {})
+
     def _request(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, largest: int) -> Reply:
         renewed, trouble = False, ""
         attempt = 0
@@ -228,7 +248,7 @@ class HttpClient:
                     renewed, attempt = True, attempt - 1
                     continue
                 if reply.status not in TRANSIENT:
-                    raise _refusal(url, reply.status)
+                    raise _refusal(url, reply)
                 trouble, after = f"status {reply.status}", reply.headers.get("retry-after")
             pause = _pause_s(after, attempt, self.limits.backoff_s)
             if pause > self.limits.max_pause_s:
@@ -260,8 +280,7 @@ class HttpClient:
     ) -> tuple[Reply, str | None]:
         """Send one request; the second value is the address of a redirect."""
         host = urlsplit(url).hostname or ""
-        signer = _matching(self.signers, url)
-        signed, extra = signer.sign(self, url) if signer else (url, {})
+        signed, extra = self.sign(url)
         with self._gate(host, url):
             self._spend(host, requests=1)
             response = self._pool.request(
@@ -346,13 +365,37 @@ def bare(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-def _refusal(url: str, status: int) -> VadoseError:
-    asked = f"catalogues: {bare(url)}"
+def _refusal(url: str, reply: Reply) -> VadoseError:
+    asked, status = f"catalogues: {bare(url)}", reply.status
     if status in (401, 403):
-        return Denied(asked, f"Access is denied (status {status})", "Check the credentials: vadose catalogues check")
+        return Denied(asked, *_denial(reply))
     if status in (404, 410):
         return Absent(asked, f"It does not exist (status {status})", "Search the catalogue again")
     return VadoseError(asked, f"The request is refused (status {status})", "Check the catalogue's settings")
+
+
+def _denial(reply: Reply) -> tuple[str, str]:
+    """Return problem and hint of a denied request; of the body, which may hold a signature, the code alone is used."""
+    ahead = time.time() - _sent(reply)
+    if abs(ahead) > _SKEW_S:
+        side = "ahead of" if ahead > 0 else "behind"
+        return (
+            f"Access is denied (status {reply.status}): the clock of this machine is {abs(ahead):,.0f} s {side} the "
+            "server's",
+            "Set the clock: signatures are valid for minutes",
+        )
+    code = _CODE.search(reply.body)
+    name = code[1].decode() if code else ""
+    shown = f"Access is denied (status {reply.status}{', ' if name else ''}{name})"
+    return shown, _HINTS.get(name, "Check the credentials: vadose catalogues check")
+
+
+def _sent(reply: Reply) -> float:
+    """Return when a server answered, by its clock, s since 1970; the present if it does not say."""
+    try:
+        return parsedate_to_datetime(reply.headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return time.time()
 
 
 def _pause_s(retry_after: str | None, attempt: int, backoff_s: float) -> float:

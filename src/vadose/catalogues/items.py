@@ -20,9 +20,11 @@ from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.cog import RemoteRaster, with_grid
 from vadose.catalogues.demand import Demand, Target
 from vadose.catalogues.http import HttpClient, bare
+from vadose.catalogues.jp2 import SIGNATURE, RemoteJp2
 from vadose.catalogues.lock import Entry, Lock, LockedFile, digest_of, locked
 from vadose.catalogues.pieces import Context, Cost, Found, Piece, asked_of, regions
 from vadose.catalogues.remote import RemoteFile, Version
+from vadose.catalogues.settings import Catalogue
 from vadose.catalogues.stac_search import read_item, search_items
 from vadose.errors import VadoseError
 from vadose.grid import bbox_of
@@ -43,6 +45,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
 _LARGEST_ANNOTATION = 64 << 20
 _STALE = ("file:checksum", "file:size", "checksum:multihash", "alternate", "proj:bbox", "proj:geometry")
 """Fields of assets that a window does not share with the whole file."""
+_JP2, _GEOTIFF = "image/jp2", "image/tiff; application=geotiff"
 
 
 @dataclass(frozen=True)
@@ -87,16 +90,23 @@ class ItemFetcher:
     """Fetches items into an archive.
 
     Attributes:
+        catalogue: its settings.
         client: of the catalogue.
         cache: of blocks.
         lock: of the archive.
         expected: versions that remote files must have, by address; empty where any is taken.
     """
 
+    catalogue: Catalogue
     client: HttpClient
     cache: BlockCache
     lock: Lock
     expected: Mapping[str, Version]
+
+    @classmethod
+    def of(cls, context: Context) -> "ItemFetcher":
+        """Return the fetcher of a catalogue."""
+        return cls(context.catalogue, context.client, context.cache, context.lock, context.expected)
 
     def fetch(self, item: CatalogueItem, bands: frozenset[str], targets: Sequence[Target]) -> tuple[Entry, ...]:
         """Fetch the windows of an item around some places.
@@ -148,7 +158,9 @@ class ItemFetcher:
         found = self._annotation_of(item, keys) if ranges else None
         return total + Cost(*found[2].cost([(0, found[2].version.size)])) if found else total
 
-    def _rasters(self, item: CatalogueItem, bands: frozenset[str]) -> tuple[dict[str, RemoteRaster], dict[str, str]]:
+    def _rasters(
+        self, item: CatalogueItem, bands: frozenset[str]
+    ) -> tuple[dict[str, RemoteRaster | RemoteJp2], dict[str, str]]:
         product, assets = ITEM_PRODUCTS[item.record.product], item.content["assets"]
         keys = {
             band: key
@@ -158,7 +170,7 @@ class ItemFetcher:
         rasters = {}
         for band, key in keys.items():
             if band != ANNOTATION:
-                raster = RemoteRaster.open(self._remote(item, assets[key]["href"]))
+                raster = _opened(self._remote(item, assets[key]["href"]))
                 asset = item.record.asset(band)
                 if asset is not None and asset.href == assets[key]["href"]:
                     check_grid(asset, (raster.height, raster.width), raster.grid.transform)
@@ -169,7 +181,7 @@ class ItemFetcher:
         self,
         item: CatalogueItem,
         keys: Mapping[str, str],
-        rasters: Mapping[str, RemoteRaster],
+        rasters: Mapping[str, RemoteRaster | RemoteJp2],
         windows: Mapping[str, Window],
         bands: frozenset[str],
         asked: str,
@@ -235,7 +247,8 @@ class ItemFetcher:
 
     def _remote(self, item: CatalogueItem, href: str) -> RemoteFile:
         own = next((one["href"] for one in item.content.get("links", []) if one.get("rel") == "self"), "")
-        url = urljoin(own, href) if own else href
+        located = self.catalogue.located(href)
+        url = urljoin(own, located) if own else located
         if not urlsplit(url).scheme:
             raise VadoseError(
                 f"catalogues: item {item.record.id}", f"{href} is no address", "Report it to the catalogue"
@@ -251,15 +264,19 @@ def restore_item(context: Context, entry: Entry) -> Entry:
         Changed: a remote file is another one now.
         VadoseError: it cannot be fetched.
     """
-    return ItemFetcher(context.client, context.cache, context.lock, context.expected).restore(entry)
+    return ItemFetcher.of(context).restore(entry)
 
 
 def find_items(context: Context, demand: Demand, source: str) -> Found:
     """Search a STAC API for the items of a source; of several collections the first one that has any counts.
 
     Raises:
+        Denied: its files need an access key, and there is none.
         VadoseError: as `search_items`.
     """
+    storage = context.catalogue.storage
+    if storage is not None:
+        context.client.sign(storage.endpoint)  # without a key nothing that is found could be read
     left_out: tuple[LeftOut, ...] = ()
     for collection in context.catalogue.collections[source]:
         contents: dict[str, dict[str, Any]] = {}
@@ -277,7 +294,7 @@ def find_items(context: Context, demand: Demand, source: str) -> Found:
 
 def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[Mapping[str, Any]]) -> Found:
     """Choose among items: those that can be read, of two processings of one observation the newer."""
-    fetcher = ItemFetcher(context.client, context.cache, context.lock, context.expected)
+    fetcher = ItemFetcher.of(context)
     records: dict[SceneItem, Mapping[str, Any]] = {}
     left_out: list[LeftOut] = []
     period, bands = demand.periods[source], demand.bands[source]
@@ -338,7 +355,7 @@ def _is_read(band: str, product: ItemProduct, bands: frozenset[str]) -> bool:
     return band in bands or needed or (band == ANNOTATION and "incidence_angle" in bands)
 
 
-def _windows(rasters: Mapping[str, RemoteRaster], targets: Sequence[Target]) -> Iterator[dict[str, Window]]:
+def _windows(rasters: Mapping[str, RemoteRaster | RemoteJp2], targets: Sequence[Target]) -> Iterator[dict[str, Window]]:
     """Yield the windows of all rasters around each target, each set once, in order."""
     found = {}
     for target in targets:
@@ -349,7 +366,13 @@ def _windows(rasters: Mapping[str, RemoteRaster], targets: Sequence[Target]) -> 
     yield from (found[key] for key in sorted(found))
 
 
-def _hull(raster: RemoteRaster, target: Target) -> Window | None:
+def _opened(file: RemoteFile) -> RemoteRaster | RemoteJp2:
+    """Read the header of a raster."""
+    start = file.read([(0, min(len(SIGNATURE), file.version.size))])[0]
+    return RemoteJp2.open(file) if start == SIGNATURE else RemoteRaster.open(file)
+
+
+def _hull(raster: RemoteRaster | RemoteJp2, target: Target) -> Window | None:
     """Return the blocks that hold the ground of a target; None where the raster does not touch it."""
     parts = [window for area in target.parts if (window := raster.grid.window(area)) is not None]
     if not parts:
@@ -373,6 +396,8 @@ def _asset(stated: Mapping[str, Any], path: Path, transform: Affine | None, wind
         "file:size": path.stat().st_size,
         "file:checksum": f"1220{sha256(path)}",
     }
+    if kept.get("type") == _JP2:
+        own["type"] = _GEOTIFF
     if transform is not None and window is not None:
         own |= {"proj:shape": list(window.shape), "proj:transform": list(transform)[:6]}
     return kept | own

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -37,14 +37,18 @@ class Credential(_Section):
     """What a catalogue asks for before it gives its files.
 
     Attributes:
-        kind: "sas", anonymous tokens of a storage account, or "earthdata", a NASA Earthdata login.
-        endpoint: that issues them.
+        kind: "sas", anonymous tokens of a storage account; "earthdata", a NASA Earthdata login; or "s3", an access key.
+        endpoint: that issues them; of an access key the storage, where `s3://` addresses are.
         hosts: to which they are sent, patterns.
+        variables: environment variables of access key and secret key.
+        region: of the storage, in signatures.
     """
 
-    kind: Literal["sas", "earthdata"]
+    kind: Literal["sas", "earthdata", "s3"]
     endpoint: str
     hosts: tuple[Host, ...]
+    variables: tuple[str, str] = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    region: str = "default"
 
     _https = field_validator("endpoint")(_address)
 
@@ -71,6 +75,18 @@ class Catalogue(_Section):
     collections: dict[str, tuple[str, ...]]
 
     _https = field_validator("endpoint")(_address)
+
+    @property
+    def storage(self) -> Credential | None:
+        """The S3 storage of its files, if they need an access key."""
+        return self.credential if self.credential is not None and self.credential.kind == "s3" else None
+
+    def located(self, href: str) -> str:
+        """Return the address of a file: `s3://bucket/key` is at the S3 storage, anything else as it is."""
+        parts = urlsplit(href)
+        if parts.scheme != "s3" or self.storage is None:
+            return href
+        return f"{self.storage.endpoint}/{quote(f'{parts.netloc}{parts.path}')}"
 
 
 class Catalogues(_Section):
