@@ -13,6 +13,7 @@ from catalogue_servers.files import FileServer
 from catalogue_servers.granules import records_of
 from catalogue_servers.loopback import LoopbackServer, Request, Totals
 from catalogue_servers.mirrors import moved
+from catalogue_servers.opera import Opera
 from catalogue_servers.s3 import S3Server
 from catalogue_servers.soilgrids import SoilGridsServer
 from catalogue_servers.stac import StacServer
@@ -28,6 +29,7 @@ __all__ = [
     "FileServer",
     "LoginServer",
     "LoopbackServer",
+    "Opera",
     "Request",
     "S3Server",
     "SoilGridsServer",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+import shapely
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -140,13 +141,20 @@ def _in_box(extent: Mapping[str, Any], text: str) -> bool:
     if south > north:
         raise InvalidSearch("The bounding box's south is north of its north")
     spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    geometry = extent["HorizontalSpatialDomain"]["Geometry"]
+    if "GPolygons" in geometry:
+        grounds = [
+            shapely.Polygon([(point["Longitude"], point["Latitude"]) for point in polygon["Boundary"]["Points"]])
+            for polygon in geometry["GPolygons"]
+        ]
+        return any(ground.intersects(shapely.box(a, south, b, north)) for ground in grounds for a, b in spans)
     return any(
         box["WestBoundingCoordinate"] <= right
         and left <= box["EastBoundingCoordinate"]
         and box["SouthBoundingCoordinate"] <= north
         and south <= box["NorthBoundingCoordinate"]
         for left, right in spans
-        for box in extent["HorizontalSpatialDomain"]["Geometry"]["BoundingRectangles"]
+        for box in geometry["BoundingRectangles"]
     )
 
 

@@ -94,7 +94,7 @@ def search_granules(
     """
     found: dict[str, RemoteGranule] = {}
     left_out: set[LeftOut] = set()
-    for record in _records(client, f"{endpoint.rstrip('/')}/granules.umm_json", short_name, version, period, area):
+    for record in search_records(client, endpoint, short_name, version, period, area):
         try:
             granule = _granule(client, record)
         except VadoseError as reason:
@@ -105,18 +105,33 @@ def search_granules(
     return GranuleSearch(tuple(sorted(_latest(found.values()), key=lambda one: one.name)), tuple(sorted(left_out)))
 
 
-def _records(
-    client: HttpClient, url: str, short_name: str, version: str, period: Period, area: AreaOfInterest | None
+def search_records(
+    client: HttpClient,
+    endpoint: str,
+    short_name: str,
+    version: str,
+    period: Period | None,
+    area: AreaOfInterest | None = None,
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the records of all pages."""
-    last = period.end - np.timedelta64(1, "ns")
-    asked = {
-        "short_name": short_name,
-        "version": version,
-        "temporal": ",".join(f"{np.datetime_as_string(time, 'ms')}Z" for time in (period.start, last)),
-        "page_size": str(PAGE_ITEMS),
-        **({} if area is None else {"bounding_box": ",".join(f"{side:.6f}" for side in bbox_of(area.geometry))}),
-    }
+    """Yield the records (UMM-G, with their `meta`) of all pages of a search.
+
+    Args:
+        client, endpoint, short_name, area: as in `search_granules`.
+        version: empty for any, where the short name has one.
+        period: None for any time.
+
+    Raises:
+        Unavailable: as in `search_granules`.
+        VadoseError: as `HttpClient.get`.
+    """
+    url = f"{endpoint.rstrip('/')}/granules.umm_json"
+    asked = {"short_name": short_name} | ({"version": version} if version else {})
+    if period is not None:
+        last = period.end - np.timedelta64(1, "ns")
+        asked["temporal"] = ",".join(f"{np.datetime_as_string(time, 'ms')}Z" for time in (period.start, last))
+    asked["page_size"] = str(PAGE_ITEMS)
+    if area is not None:
+        asked["bounding_box"] = ",".join(f"{side:.6f}" for side in bbox_of(area.geometry))
     after: str | None = None
     seen: set[str] = set()
     count, hits = 0, 0

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from vadose.catalogues.granule_pieces import find_granules, restore_granule
 from vadose.catalogues.items import find_items, restore_item
 from vadose.catalogues.lock import Entry
+from vadose.catalogues.opera import find_opera
 from vadose.catalogues.pieces import Context, Finder
 from vadose.catalogues.soilgrids_pieces import find_soilgrids, restore_soilgrids
 from vadose.catalogues.tile_pieces import find_tiles
@@ -13,6 +14,7 @@ FINDERS: Mapping[str, Finder] = {
     "stac": find_items,
     "soilgrids": find_soilgrids,
     "cmr": find_granules,
+    "opera": find_opera,
     "copernicus-dem": find_tiles,
     "worldcover": find_tiles,
 }

@@ -67,7 +67,7 @@ class Catalogue(_Section):
     """
 
     title: str
-    kind: Literal["stac", "cmr", "soilgrids", "copernicus-dem", "worldcover"]
+    kind: Literal["stac", "cmr", "opera", "soilgrids", "copernicus-dem", "worldcover"]
     endpoint: str
     hosts: tuple[Host, ...]
     credential: Credential | None = None
