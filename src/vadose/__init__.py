@@ -7,7 +7,7 @@ _MODULES = {
     "archive": ("Archive", "LoadSpec", "open_archive"),
     "batchu2022": ("fit_batchu2022_units", "import_batchu2022"),
     "evaluate": ("Scorecard", "evaluate"),
-    "fetch": ("check_catalogues", "fetch"),
+    "fetch": ("check_catalogues", "download_ismn", "fetch"),
     "maps": ("estimate_map_cost", "extract_series", "make_daily_maps", "make_map", "open_map"),
     "model": ("TrainedModel", "load_model"),
     "samples": (

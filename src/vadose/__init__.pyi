@@ -6,6 +6,7 @@ from vadose.api.batchu2022 import import_batchu2022 as import_batchu2022
 from vadose.api.evaluate import Scorecard as Scorecard
 from vadose.api.evaluate import evaluate as evaluate
 from vadose.api.fetch import check_catalogues as check_catalogues
+from vadose.api.fetch import download_ismn as download_ismn
 from vadose.api.fetch import fetch as fetch
 from vadose.api.maps import estimate_map_cost as estimate_map_cost
 from vadose.api.maps import extract_series as extract_series

@@ -17,6 +17,7 @@ from vadose.catalogues.demand import Demand, Target, everything, span_of
 from vadose.catalogues.fetch import FetchOptions, FetchReport, estimate_fetch, restore
 from vadose.catalogues.fetch import fetch as _fetch
 from vadose.catalogues.http import Limits
+from vadose.catalogues.ismn_portal import download_ismn as _download_ismn
 from vadose.catalogues.lock import NAME
 from vadose.catalogues.settings import Catalogues, read_catalogues
 from vadose.errors import VadoseError
@@ -87,6 +88,26 @@ def fetch(
     if dry_run:
         return estimate_fetch(demand, Path(out), options, progress)
     return _fetch(demand, Path(out), options, progress)
+
+
+def download_ismn(out: StrPath, *, catalogues: Sequence[StrPath] = (), progress: Progress = silent) -> Path:
+    """Download the whole archive of the International Soil Moisture Network, with the account of this machine.
+
+    The account is `ISMN_USERNAME` and `ISMN_PASSWORD`, or the entry of ismn.earth in the netrc file.
+
+    Args:
+        out: zip file, which must not exist; it is there when it is complete.
+        catalogues: YAML files that replace the catalogue "ismn", such as by a mirror.
+        progress: called with the number of MiB that were received, and of all.
+
+    Returns:
+        The file.
+
+    Raises:
+        VadoseError: the file exists, the account is missing or refused, or the portal sends no archive.
+    """
+    _download_ismn(read_catalogues([str(one) for one in catalogues]).catalogues["ismn"], Path(out), None, progress)
+    return Path(out)
 
 
 def check_catalogues(

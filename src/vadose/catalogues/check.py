@@ -13,6 +13,7 @@ from vadose.catalogues.credentials import client_of
 from vadose.catalogues.demand import Demand, around, everything
 from vadose.catalogues.finders import FINDERS
 from vadose.catalogues.http import Denied, Limits, Unavailable
+from vadose.catalogues.ismn_portal import IsmnPortal
 from vadose.catalogues.lock import Lock
 from vadose.catalogues.pieces import Context
 from vadose.catalogues.settings import Catalogue, Catalogues
@@ -85,21 +86,32 @@ def _state(
 ) -> CatalogueState:
     client = client_of(catalogue, _LIMITS)
     context = Context(name, catalogue, client, BlockCache(folder / "cache"), Lock(folder))
-    last = earlier(now, _latency_days(source) + _DAYS_AFTER_LATENCY)
-    whole = Demand.of(around([place], 0), Period.before(last, 1.0), everything(), TemporalPolicy())
     started = time.monotonic()
     try:
-        found = FINDERS[catalogue.kind](context, whole, source)
-        if found.pieces:
-            found.pieces[-1].cost()
-            state, detail = "ok", found.pieces[-1].id
-        else:
-            state, detail = "empty", str(found.left_out[0].reason) if found.left_out else "It has nothing there"
+        state, detail = _probe(context, source, place, now)
     except (Unavailable, Denied) as error:
         state, detail = "denied" if isinstance(error, Denied) else "down", str(error)
     except VadoseError as error:
         state, detail = "refused", str(error)
     return CatalogueState(name, source, state, time.monotonic() - started, client.spent.requests.total(), detail)
+
+
+def _probe(context: Context, source: str, place: tuple[str, float, float], now: np.datetime64) -> tuple[str, str]:
+    """Return state and detail of a catalogue that answers.
+
+    Raises:
+        VadoseError: it does not.
+    """
+    if context.catalogue.kind == "ismn":
+        IsmnPortal(context.catalogue, _LIMITS, spent=context.client.spent).login()
+        return "ok", "logged in"
+    last = earlier(now, _latency_days(source) + _DAYS_AFTER_LATENCY)
+    whole = Demand.of(around([place], 0), Period.before(last, 1.0), everything(), TemporalPolicy())
+    found = FINDERS[context.catalogue.kind](context, whole, source)
+    if found.pieces:
+        found.pieces[-1].cost()
+        return "ok", found.pieces[-1].id
+    return "empty", str(found.left_out[0].reason) if found.left_out else "It has nothing there"
 
 
 def _latency_days(source: str) -> float:

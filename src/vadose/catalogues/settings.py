@@ -58,7 +58,7 @@ class Catalogue(_Section):
 
     Attributes:
         title: in reports.
-        kind: how it is searched: a STAC API, NASA's CMR, or a list of tiles.
+        kind: how it is searched: a STAC API, NASA's CMR, a list of tiles, or not at all: the whole archive of ISMN.
         endpoint: address that is searched.
         hosts: that may be asked, patterns; only these, whatever an item says.
         credential: that its files need.
@@ -67,7 +67,7 @@ class Catalogue(_Section):
     """
 
     title: str
-    kind: Literal["stac", "cmr", "opera", "soilgrids", "copernicus-dem", "worldcover"]
+    kind: Literal["stac", "cmr", "opera", "soilgrids", "copernicus-dem", "worldcover", "ismn"]
     endpoint: str
     hosts: tuple[Host, ...]
     credential: Credential | None = None

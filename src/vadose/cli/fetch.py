@@ -73,6 +73,20 @@ def check(catalogue: CatalogueNames = None) -> None:
         raise typer.Exit(1)
 
 
+@app.command("download-ismn")
+def download_ismn(
+    out: Annotated[Path, typer.Argument(help="Zip file to write; it must not exist.")],
+    catalogue: CatalogueNames = None,
+) -> None:
+    """Download the whole archive of the International Soil Moisture Network, some gigabytes, with your account.
+
+    The account is ISMN_USERNAME and ISMN_PASSWORD, or the entry of ismn.earth in your netrc file.
+    """
+    with progress("MB") as report:
+        done = vadose.download_ismn(out, catalogues=catalogue or (), progress=report)
+    echo(f"{done}: {done.stat().st_size / 1e6:,.1f} MB")
+
+
 def listed(names: str | None) -> tuple[str, ...]:
     """Split a list of names with commas."""
     return tuple(name.strip() for name in names.split(",") if name.strip()) if names else ()
