@@ -137,7 +137,7 @@ def test_bursts_equal_those_of_an_archive_put_together_by_hand(opera, expected, 
     held, by_hand = features(tmp_path / "archive"), features(expected)
     for name in NAMES:
         np.testing.assert_array_equal(held[name], by_hand[name], err_msg=name)
-        assert np.isfinite(held[name]).any() and not np.isfinite(held[name]).all()
+        assert np.isfinite(held[name]).any(), name
     assert Sentinel1(tmp_path / "archive").products["vv"] == GAMMA0_OPERA
     assert len(items_of(tmp_path)) == len(BURSTS) - 1, "of two processings of a burst the newer alone"
     output = capsys.readouterr()
@@ -225,7 +225,7 @@ def test_a_link_to_another_host_is_not_followed(opera, tmp_path):
             link["URL"] = link["URL"].replace("http://127.0.0.1", "https://evil.example")
     (report,) = fetched(opera, tmp_path).sources
     assert report.state == "empty" and not opera.archive.requests
-    assert any("not among the hosts" in one.reason for one in report.left_out)
+    assert "not among the hosts" in report.reason
 
 
 def test_check_reads_a_header(opera):

@@ -33,6 +33,7 @@ from vadose.io.files import sha256, write_json
 from vadose.registry import ItemProduct
 from vadose.sources.archive import newest
 from vadose.sources.assets import asset_of
+from vadose.sources.checks import require_bands
 from vadose.sources.integrity import check_grid
 from vadose.sources.kept_scan import footprint
 from vadose.sources.left_out import LeftOut, Unfit
@@ -301,6 +302,7 @@ def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[
     for content in contents:
         try:
             record = parse(content)
+            require_bands(record)
         except Unfit as reason:
             left_out.append(LeftOut.of(source, str(content.get("id")), context.name, reason))
             continue

@@ -26,9 +26,7 @@ def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
             metadata.
         VadoseError: a file cannot be opened.
     """
-    for band, (title, because) in ITEM_PRODUCTS[record.product].required.items():
-        if record.asset(band) is None:
-            raise _without(record, band, band in absent, title, because)
+    require_bands(record, absent)
     notes = []
     for asset in record.assets:
         check_file(asset)
@@ -38,6 +36,21 @@ def check_item(record: SceneItem, absent: tuple[str, ...]) -> list[Unfit]:
             _check_projection(record, raster)
     check_numbers(record)
     return [note for note in notes if note]
+
+
+def require_bands(record: SceneItem, absent: tuple[str, ...] = ()) -> None:
+    """Refuse an item without a band that its product cannot be read without.
+
+    Args:
+        record: of the item.
+        absent: named bands with missing files.
+
+    Raises:
+        Unfit: one is missing.
+    """
+    for band, (title, because) in ITEM_PRODUCTS[record.product].required.items():
+        if record.asset(band) is None:
+            raise _without(record, band, band in absent, title, because)
 
 
 def _without(record: SceneItem, band: str, named: bool, title: str, because: str) -> Unfit:
