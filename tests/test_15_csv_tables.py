@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from vadose.dataset.column_values import names, read_table, times
-from vadose.dataset.table_columns import TableMapping
+from vadose.dataset.table_columns import TableMapping, TimeColumn
 from vadose.errors import VadoseError
 from vadose.evaluation import read
 from vadose.io.csv_tables import read_csv, utc_times
@@ -228,3 +228,12 @@ def test_polygons_without_a_name_have_their_number(tmp_path: Path) -> None:
         features = [feature(10 + place, name) for place, name in enumerate(named)]
         (tmp_path / "p.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
         assert list(read_polygons(tmp_path / "p.geojson")) == expected
+
+
+@pytest.mark.parametrize(("form", "sound"), [("%Y-%m-%d %I:%M", False), ("%Y-%m-%d %I:%M %p", True), ("%Y%m%d", True)])
+def test_hours_of_half_a_day_need_their_half(form: str, sound: bool) -> None:
+    if sound:
+        assert TimeColumn(column="time", format=form).format == form
+        return
+    with pytest.raises(ValueError, match="without %p"):
+        TimeColumn(column="time", format=form)

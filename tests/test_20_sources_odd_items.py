@@ -60,6 +60,15 @@ def test_links_in_circles_end_and_each_file_is_found_once(tmp_path):
     assert found(tmp_path) == ["a"]
 
 
+def test_a_link_to_itself_does_not_end_the_search(tmp_path):
+    an_item(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    (tmp_path / "dead.json").symlink_to("nowhere.json")
+    assert found(tmp_path) == ["a"]
+    assert sorted(left.name for left in ItemIndex.of(tmp_path, RTC).left_out) == ["dead.json", "loop.json"]
+
+
 def test_stores_of_zarr_are_not_searched(tmp_path):
     an_item(tmp_path)
     an_item(tmp_path / "truth.zarr")

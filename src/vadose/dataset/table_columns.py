@@ -75,6 +75,8 @@ class TimeColumn(_Closed):
             raise ValueError(f"'{form}' is not a strftime format ({error})") from error
         if read.year != _SOME_TIME.year:
             raise ValueError(f"'{form}' has no year")
+        if read.hour not in (0, _SOME_TIME.hour):
+            raise ValueError(f"'{form}' has hours of half a day (%I) without %p")
         return form
 
 

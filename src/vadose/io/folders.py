@@ -37,9 +37,9 @@ def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Ite
         folders = []
         for entry in entries:
             path = Path(entry.path)
-            if entry.is_dir():
+            if _holds(entry.is_dir):
                 folders.append(path)
-            elif entry.is_file() or (kind := _kind(path)) not in _ODD:
+            elif _holds(entry.is_file) or (kind := _kind(path)) not in _ODD:
                 yield path
             else:
                 skip(path, f"It is a {_ODD[kind]}, not a regular file")
@@ -48,6 +48,14 @@ def walk(folder: Path, unread: Callable[[Path, str], None] | None = None) -> Ite
 
 _ZARR = {"zarr.json", ".zgroup", ".zarray"}
 _ODD = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+
+
+def _holds(test: Callable[[], bool]) -> bool:
+    """Return whether an entry is of a type; a link to itself is of none."""
+    try:
+        return test()
+    except OSError:
+        return False
 
 
 def _kind(path: Path) -> int:

@@ -66,7 +66,7 @@ class _ClassicHeader:
         counted = 8 if self._version == 5 else 4
         records = self._number(counted)
         records = 0 if records == 2 ** (8 * counted) - 1 else records  # being written: their number is unknown
-        lengths = [(self._text(), self._count())[1] for _ in self._list()]
+        lengths = [self._dimension() for _ in self._list()]
         self._attributes()
         fixed, last, parts = 0, 0, list[int]()
         for _ in self._list():
@@ -85,6 +85,10 @@ class _ClassicHeader:
                 fixed = max(fixed, begin + content)
         one_record = parts[0] if len(parts) == 1 else sum(-(-part // 4) * 4 for part in parts)
         return max(fixed, last + (records - 1) * one_record) if records else fixed
+
+    def _dimension(self) -> int:
+        self._text()
+        return self._count()
 
     def _attributes(self) -> None:
         for _ in self._list():

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import shapely
@@ -140,7 +141,7 @@ def read_polygons(path: Path | pd.DataFrame) -> dict[str, shapely.Geometry]:
     return dict(zip(names, layer.geometry, strict=True))
 
 
-def _name(stated: object, number: int) -> str:
+def _name(stated: Any, number: int) -> str:
     """Return the name of a polygon, or its number; beside a missing one, whole numbers were read as decimals."""
     if pd.isna(stated):
         return str(number)

@@ -113,17 +113,15 @@ def _zarr(path: Path, asked: str, group: str) -> xr.Dataset:
     options["consolidated"] = None if _is_consolidated(path) else False
     plain = xr.open_dataset(path, **options)
     arrays = zarr.open_group(path, mode="r", path=group)
-    held = {name: arrays[name] for name, one in plain.data_vars.items() if "_FillValue" not in one.attrs}
-    lost = {
-        name: one.nchunks - one.nchunks_initialized
-        for name, one in held.items()
-        if isinstance(one, zarr.Array) and one.nchunks_initialized < one.nchunks
-    }
+    unmarked = [str(name) for name, one in plain.data_vars.items() if "_FillValue" not in one.attrs]
+    held = {name: array for name in unmarked if isinstance(array := arrays[name], zarr.Array)}
+    lost = {name: one for name, one in held.items() if one.nchunks_initialized < one.nchunks}
     if not lost:
         return plain
-    for name, count in lost.items():
-        if held[name].fill_value is None:
-            found = f"{count} of its {held[name].nchunks} chunks are missing, and it has no fill value"
+    for name, one in lost.items():
+        if one.fill_value is None:
+            count = one.nchunks - one.nchunks_initialized
+            found = f"{count} of its {one.nchunks} chunks are missing, and it has no fill value"
             raise VadoseError(f"{asked}: variable '{name}'", found, "Get the store again")
     return xr.open_dataset(path, use_zarr_fill_value_as_mask=True, **options)
 

@@ -158,9 +158,11 @@ def _of_forecast(variable: xr.DataArray, axis: xr.DataArray, asked: str) -> xr.D
         VadoseError: neither these times nor the period between the two is known.
     """
     held = [one for one in variable.coords.values() if one.dims in (axis.dims, ()) and one.name != axis.name]
-    valid = next((one for one in held if one.attrs.get("standard_name") == _VALID and one.dims == axis.dims), None)
+    valid: xr.DataArray | None = next(
+        (one for one in held if one.attrs.get("standard_name") == _VALID and one.dims == axis.dims), None
+    )
     if valid is not None:
-        return valid
+        return xr.DataArray(valid)
     period = next((one for one in held if one.attrs.get("standard_name") == _PERIOD or one.name == "step"), None)
     if period is None or period.dtype.kind != "m":
         raise VadoseError(
@@ -168,7 +170,7 @@ def _of_forecast(variable: xr.DataArray, axis: xr.DataArray, asked: str) -> xr.D
             f"They are those when its forecasts started ('{axis.name}'); the time for which they hold is not stated",
             "Write the times for which they hold as the time axis",
         )
-    return axis + period
+    return xr.DataArray(axis + period)
 
 
 def _are_months(times: Times) -> bool:
