@@ -470,7 +470,16 @@ def test_a_size_of_the_cache_that_is_none_is_refused(monkeypatch, size):
 
 
 @pytest.mark.parametrize(
-    "edit", ["truncated", "item stated by none", "path that leaves", "catalogue gone", "entries gone"]
+    "edit",
+    [
+        "truncated",
+        "item stated by none",
+        "path that leaves",
+        "catalogue gone",
+        "entries gone",
+        "five edges",
+        "no pixels",
+    ],
 )
 def test_an_edited_lock_is_refused_in_three_parts_and_nothing_is_lost(earth, tmp_path, edit):
     archive = tmp_path / "archive"
@@ -485,6 +494,8 @@ def test_an_edited_lock_is_refused_in_three_parts_and_nothing_is_lost(earth, tmp
         entry["catalogue"] = "mars"
     elif edit == "entries gone":
         del lock["entries"]
+    elif edit in ("five edges", "no pixels"):
+        entry["files"][0]["window"] = [-1, 0, 10, 0, 10] if edit == "five edges" else [0, 0, 0, 10]
     text = json.dumps(lock)
     (archive / "vadose.lock").write_text(text[: len(text) // 2] if edit == "truncated" else text)
     files = {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}

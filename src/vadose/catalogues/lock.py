@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -252,7 +252,7 @@ def entry_of(content: Mapping[str, Any]) -> Entry:
         LockedFile(
             **{
                 **one,
-                "window": tuple(one["window"]) if one["window"] is not None else None,
+                "window": _window_of(one["window"]),
                 "parts": tuple((str(name), int(size), str(etag)) for name, size, etag in one["parts"]),
             }
         )
@@ -262,6 +262,15 @@ def entry_of(content: Mapping[str, Any]) -> Entry:
         if not one.path or Path(one.path).is_absolute() or ".." in Path(one.path).parts:
             raise ValueError(f"a path that leaves the archive: {one.path}")
     return Entry(**{**content, "files": files, "bands": tuple(content["bands"])})
+
+
+def _window_of(stated: Sequence[int] | None) -> tuple[int, int, int, int] | None:
+    if stated is None:
+        return None
+    top, bottom, left, right = map(int, stated)
+    if not (0 <= top < bottom and 0 <= left < right):
+        raise ValueError(f"a window of no pixels: {list(stated)}")
+    return top, bottom, left, right
 
 
 def locked(folder: Path, path: Path, **remote: Any) -> LockedFile:
