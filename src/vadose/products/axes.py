@@ -132,7 +132,7 @@ def _factor(axis: xr.DataArray, crs: CRS) -> float:
     """Return the factor of an axis to the units of its projection; angles from a satellite become metres."""
     units = str(axis.attrs.get("units", "")).strip().lower()
     if crs.is_geographic:
-        return float(np.degrees(_RADIANS.get(units, np.radians(1))))
+        return float(np.degrees(_RADIANS[units])) if units in _RADIANS else 1.0
     if units in _RADIANS:
         return _RADIANS[units] * float(crs.to_cf().get("perspective_point_height", 1.0))
     unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
