@@ -2,12 +2,14 @@
 
 python benchmarks/catalogues.py WORLD SETTINGS [--token-life 3600]
 
-SETTINGS is written for --catalogue; the Earthdata token is TOKEN.
+SETTINGS is written for --catalogue; the Earthdata token is TOKEN, and so are the name and the password at ISMN.
 """
 
 import argparse
+import io
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,17 +22,37 @@ TOKEN = "canary-3d9e7b42"
 def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from catalogue_servers import World  # noqa: PLC0415
+    from catalogue_servers.ismn import IsmnServer  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("world", type=Path)
     parser.add_argument("settings", type=Path)
     parser.add_argument("--token-life", type=float, default=3600.0)
     asked = parser.parse_args()
-    with World(asked.world, asked.token_life, page_size=50) as world:
+    with (
+        World(asked.world, asked.token_life, page_size=50) as world,
+        IsmnServer(_zipped(asked.world / "ismn"), {TOKEN: TOKEN}) as portal,
+    ):
         world.login.users.tokens.add(TOKEN)
-        asked.settings.write_text(yaml.safe_dump(world.settings()))
+        settings = world.settings()
+        settings["catalogues"]["ismn"] = {
+            "title": "simulated ISMN",
+            "kind": "ismn",
+            "endpoint": portal.url,
+            "hosts": ["127.0.0.1"],
+            "collections": {"in_situ": ["archive"]},
+        }
+        asked.settings.write_text(yaml.safe_dump(settings))
         print("ready", flush=True)
         sys.stdin.read()
+
+
+def _zipped(folder: Path) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as written:
+        for path in sorted(folder.rglob("*")):
+            written.write(path, path.relative_to(folder))
+    return file.getvalue()
 
 
 @contextmanager

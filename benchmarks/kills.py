@@ -40,6 +40,8 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 READS = frozenset({"samples verify", "catalogues check"})
 """Commands that write nothing."""
+ONCE = ("samples convert-ismn", "catalogues download-ismn")
+"""Commands that refuse to write onto their own result."""
 QUICK = ("samples append", "samples import-table", "samples describe")
 """Cases that need neither a run nor an archive."""
 PREPARED = {
@@ -191,6 +193,14 @@ def cases() -> list[Case]:
             needs=(OF_WORLD,),
             served=True,
         ),
+        Case(
+            "catalogues download-ismn",
+            ("catalogues", "download-ismn", "ismn.zip", *SERVED),
+            "ismn.zip",
+            begun=False,
+            needs=(OF_WORLD,),
+            served=True,
+        ),
         Case("simulate make", ("simulate", "make", "W", "--preset", "tiny"), "W", begun=False, filled=True),
         Case("simulate compare", ("simulate", "compare", "world", "--out", "page/page.md"), "page", needs=(OF_WORLD,)),
         Case(
@@ -284,6 +294,7 @@ def _be(words: Sequence[str], folder: Path, log: Path, count: Path, at: int) -> 
         os.setsid()
         os.chdir(folder)
         os.environ |= {"VADOSE_CACHE": str(folder / "cache"), "EARTHDATA_TOKEN": TOKEN}
+        os.environ |= {"ISMN_USERNAME": TOKEN, "ISMN_PASSWORD": TOKEN}
         stream = os.open(log, os.O_WRONLY | os.O_CREAT)
         os.dup2(stream, 1)
         os.dup2(stream, 2)
@@ -405,7 +416,7 @@ class Bench:
     def _again(self) -> str:
         done = (self.work / self.case.out).exists() and contents(self.work / self.case.out) == self.whole
         again = run((*self.case.words, *self.case.again), self.work)
-        if done and self.case.name == "samples convert-ismn":
+        if done and self.case.name in ONCE:
             return "" if not hidden(self.work) else f"left behind: {hidden(self.work)}"
         if again.status or "Traceback" in again.text:
             return f"the next run ended with {again.status}: {again.text[-300:]}"

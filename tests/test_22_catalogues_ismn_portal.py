@@ -22,6 +22,7 @@ from vadose.catalogues.ismn_portal import download_ismn
 from vadose.catalogues.settings import Catalogue, Catalogues, read_catalogues
 from vadose.cli.main import app
 from vadose.errors import VadoseError
+from vadose.io.locks import alone_at
 
 USER, PASSWORD = "canary-user-33a0", "canary password+&=33a0"
 PATIENCE = Limits(attempts=2, backoff_s=0.0, read_s=2.0)
@@ -154,3 +155,15 @@ def test_check_logs_in_and_downloads_nothing(portal, monkeypatch, password, stat
 
 def test_the_portal_is_known():
     assert read_catalogues().catalogues["ismn"].endpoint == "https://ismn.earth"
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next(portal, tmp_path):
+    left = tmp_path / ".ismn.zip.0a1b2c3d.zip"
+    left.write_bytes(WHOLE[:1000])
+    download(portal, tmp_path / "ismn.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["ismn.zip"]
+
+
+def test_a_download_excludes_a_second_one(portal, tmp_path):
+    with alone_at(tmp_path / "ismn.zip"), pytest.raises(VadoseError, match=r"ismn\.zip"):
+        download(portal, tmp_path / "ismn.zip")

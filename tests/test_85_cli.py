@@ -108,7 +108,7 @@ def refused(told: Told, *words: str) -> None:
 def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
     rooms = {
-        "catalogues": "check",
+        "catalogues": "check download-ismn",
         "simulate": "make compare evaluate",
         "samples": "build import-table convert-ismn append verify describe import-batchu2022 fit-units",
     }

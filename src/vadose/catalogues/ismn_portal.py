@@ -18,7 +18,10 @@ from vadose.catalogues.http import TRANSIENT, Denied, HttpClient, Limits, Spent,
 from vadose.catalogues.settings import Catalogue
 from vadose.errors import VadoseError
 from vadose.io.atomic import atomic_write
+from vadose.io.locks import alone_at
+from vadose.io.outputs import Request
 
+DOWNLOAD = Request("catalogues download-ismn", "")
 VARIABLES = ("ISMN_USERNAME", "ISMN_PASSWORD")
 """Environment variables of the account, those of the package `ismn`."""
 _LOGIN, _ARCHIVE = "/en/accounts/login/", "/en/dataviewer/api/download_archive"
@@ -204,8 +207,10 @@ def download_ismn(
     Raises:
         VadoseError: `out` exists, or as `IsmnPortal.login` and `IsmnPortal.download`.
     """
-    if out.exists():
-        raise VadoseError(f"ismn: {out}", "It exists", "Name another file, or remove it")
-    portal = IsmnPortal(catalogue, limits or Limits(read_s=_LONGEST_WAIT_S))
-    portal.login()
-    portal.download(out, progress)
+    DOWNLOAD.require_place(out, folder=False)
+    with alone_at(out) as held:
+        if os.path.lexists(held):
+            raise VadoseError(f"ismn: {out}", "It exists", "Name another file, or remove it")
+        portal = IsmnPortal(catalogue, limits or Limits(read_s=_LONGEST_WAIT_S))
+        portal.login()
+        portal.download(held, progress)
