@@ -10,7 +10,6 @@ import pytest
 from published_writer import example, write_shard
 from vadose.batchu2022 import LabelMatcher, PublishedBatch, published_batches
 from vadose.batchu2022.station_match import SensorId, Unmatched, matching
-from vadose.dataset import collocate
 from vadose.dataset.labels import LabelRule
 from vadose.errors import VadoseError
 from vadose.insitu.conversion import archive_to_parquet
@@ -231,7 +230,6 @@ def test_a_sensor_has_one_identity_by_every_route(root: Path, tmp_path: Path, mo
     for held in (Ismn(root), Ismn(tmp_path / "tables")):
         (one,) = held.sensors()
         assert tuple(one.identity.values()) == expected and one.id == "NET/Hill-1/Probe_0.05_0.05"
-        assert tuple(collocate._identity(one)[name] for name in IDENTITY) == expected
     assert [tuple(row) for row in table[list(IDENTITY)].to_numpy()] == [expected]
     rows = [tuple(row) for row in matched.to_numpy()]
     assert rows == [expected, expected, ("NET", "Hill1", "Other")], "another instrument is not taken for it"
