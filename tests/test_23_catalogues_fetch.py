@@ -492,6 +492,8 @@ def test_an_edited_lock_is_refused_in_three_parts_and_nothing_is_lost(earth, tmp
         entry["files"][0]["path"] = "../../elsewhere.tif"
     elif edit == "catalogue gone":
         entry["catalogue"] = "mars"
+    elif edit == "address":
+        entry["files"][0]["address"] = "https://elsewhere.example/elevation.tif"
     elif edit == "entries gone":
         del lock["entries"]
     elif edit in ("five edges", "no pixels"):

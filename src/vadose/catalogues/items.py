@@ -23,7 +23,7 @@ from vadose.catalogues.http import HttpClient, bare
 from vadose.catalogues.jp2 import SIGNATURE, RemoteJp2
 from vadose.catalogues.lock import Entry, Lock, LockedFile, digest_of, locked
 from vadose.catalogues.pieces import Context, Cost, Found, Piece, asked_of, regions
-from vadose.catalogues.remote import RemoteFile, Version
+from vadose.catalogues.remote import Changed, RemoteFile, Version
 from vadose.catalogues.settings import Catalogue
 from vadose.catalogues.stac_search import read_item, search_items
 from vadose.errors import VadoseError
@@ -144,6 +144,12 @@ class ItemFetcher:
         windows = {
             band: Window(*window) for band, at in addresses.items() if (window := held.get(at)) is not None
         }  # fmt: skip
+        if len(windows) < len(held):
+            raise Changed(
+                f"lock: {entry.id}",
+                "It names other files than its item",
+                "Fetch without --locked to take the present ones",
+            )
         if not windows:
             return entry
         return replace(self._window(item, keys, rasters, windows, bands, entry.asked), updated=entry.updated)
