@@ -4,8 +4,8 @@ python benchmarks/fetch_scale.py FOLDER [--regions 100] [--networks 100] [--kill
 
 About 100 SIMULATED regions of 10 stations, 30 passes of Sentinel-1 each. `vadose samples build` fetches the archive,
 windows around each sensor, and builds the store. It is killed once while it fetches, after a share of the scenes, and
-resumed; what was built when the minutes are over is told. FOLDER holds the world, which is made once, the archive, the
-cache and the store; it goes on where it ended, such as with the stations of more networks.
+resumed; what was built when the minutes are over is told. FOLDER holds the world, which is made once, the archive and
+the cache, which a further run extends by the stations of more networks.
 """
 
 import argparse
@@ -174,12 +174,12 @@ def main() -> None:
     parser.add_argument("--build-minutes", type=float, default=60.0)
     parser.add_argument("--kill", type=float, default=0.5, help="Share of the scenes after which it is killed.")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--fresh", action="store_true", help="Forget the archive, the cache and the store first.")
+    parser.add_argument("--fresh", action="store_true", help="Forget the archive and the cache first.")
     asked = parser.parse_args()
     folder = asked.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     make(world_of(asked.regions), folder / "world", workers=asked.workers)
-    for name in ("archive", "cache", "samples") if asked.fresh else ():
+    for name in ("samples", "samples.building", *(("archive", "cache") if asked.fresh else ())):
         shutil.rmtree(folder / name, ignore_errors=True)
     chosen = [one.name for one in world_of(asked.regions).regions[: asked.networks]]
     shutil.rmtree(folder / "ismn", ignore_errors=True)
