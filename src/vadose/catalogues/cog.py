@@ -126,13 +126,7 @@ class RemoteRaster:
 
     def aligned(self, window: Window) -> Window:
         """Extend a window to whole blocks."""
-        rows, columns = self.block
-        return Window(
-            window.top // rows * rows,
-            min(-(-window.bottom // rows) * rows, self.height),
-            window.left // columns * columns,
-            min(-(-window.right // columns) * columns, self.width),
-        )
+        return window.in_blocks(self.block, (self.height, self.width))
 
     def ranges(self, window: Window) -> list[tuple[int, int]]:
         """Return the bytes of the blocks that hold a window."""
@@ -173,13 +167,7 @@ class RemoteRaster:
 
     def indices(self, window: Window) -> list[int]:
         """Return the numbers of the blocks that hold a window."""
-        rows, columns = self.block
-        across = self._blocks[1]
-        return [
-            row * across + column
-            for row in range(window.top // rows, -(-window.bottom // rows))
-            for column in range(window.left // columns, -(-window.right // columns))
-        ]
+        return window.block_numbers(self.block, self.width)
 
     def _assembled(self, window: Window, blocks: Sequence[bytes] | None) -> bytes:
         """Return a TIFF of some blocks; without blocks, one in which all of them are absent."""

@@ -141,9 +141,7 @@ class ItemFetcher:
         rasters, keys = self._rasters(item, bands)
         held = {one.address: one.window for one in entry.files if one.window is not None}
         addresses = {band: bare(raster.file.url) for band, raster in rasters.items()}
-        windows = {
-            band: Window(*window) for band, at in addresses.items() if (window := held.get(at)) is not None
-        }  # fmt: skip
+        windows = {band: Window(*held[at]) for band, at in addresses.items() if at in held}
         if len(windows) < len(held):
             raise Changed(
                 f"lock: {entry.id}",
@@ -194,7 +192,7 @@ class ItemFetcher:
         asked: str,
     ) -> Entry:
         first = next(iter(windows.values()))
-        place = f"r{first.top}c{first.left}h{first.shape[0]}w{first.shape[1]}"
+        place = first.name
         record, folder = item.record, self.lock.folder
         target = folder / plain(record.collection or record.product) / plain(record.id) / place
         content = item.original
@@ -383,16 +381,7 @@ def _opened(file: RemoteFile) -> RemoteRaster | RemoteJp2:
 def _hull(raster: RemoteRaster | RemoteJp2, target: Target) -> Window | None:
     """Return the blocks that hold the ground of a target; None where the raster does not touch it."""
     parts = [window for area in target.parts if (window := raster.grid.window(area)) is not None]
-    if not parts:
-        return None
-    return raster.aligned(
-        Window(
-            min(part.top for part in parts),
-            max(part.bottom for part in parts),
-            min(part.left for part in parts),
-            max(part.right for part in parts),
-        )
-    )
+    return raster.aligned(Window.around(parts)) if parts else None
 
 
 def _asset(stated: Mapping[str, Any], path: Path, transform: Affine | None, window: Window | None) -> dict[str, Any]:

@@ -101,13 +101,7 @@ class RemoteJp2:
 
     def aligned(self, window: Window) -> Window:
         """Extend a window to whole tiles."""
-        rows, columns = self.block
-        return Window(
-            window.top // rows * rows,
-            min(-(-window.bottom // rows) * rows, self.height),
-            window.left // columns * columns,
-            min(-(-window.right // columns) * columns, self.width),
-        )
+        return window.in_blocks(self.block, (self.height, self.width))
 
     def ranges(self, window: Window) -> list[tuple[int, int]]:
         """Return the bytes of the tiles that hold a window.
@@ -146,12 +140,7 @@ class RemoteJp2:
 
     def _tiles(self, window: Window) -> list[int]:
         """Return the numbers of the tiles that hold a window."""
-        (rows, columns), across = self.block, -(-self.width // self.block[1])
-        return [
-            row * across + column
-            for row in range(window.top // rows, -(-window.bottom // rows))
-            for column in range(window.left // columns, -(-window.right // columns))
-        ]
+        return window.block_numbers(self.block, self.width)
 
     def _find(self, tiles: Sequence[int]) -> None:
         """Find the tile-parts of some tiles."""

@@ -33,7 +33,7 @@ _PREFERRED = "earthdatacloud"
 def find_opera(context: Context, demand: Demand, source: str) -> Found:
     """Search CMR for bursts and for the static layers of the same ground.
 
-    The catalogue's collections are those of bursts and of static layers. A burst without static layers is fetched
+    The catalogue has two collections: bursts, and static layers. A burst without static layers is fetched
     without an incidence angle. Items have the property that allows to read them, as this catalogue is asked only if it
     is named.
 
@@ -44,15 +44,15 @@ def find_opera(context: Context, demand: Demand, source: str) -> Found:
     left_out: list[LeftOut] = []
     static: dict[str, Mapping[str, Any]] = {}
     for layers in others:
-        for record in _records(context, demand, layers, None, _STATIC, left_out):
+        for record in _records(context, demand, source, layers, None, _STATIC, left_out):
             burst = _named(_STATIC, record)
             static[burst] = max(static.get(burst, record), record, key=_age)
     contents: dict[str, dict[str, Any]] = {}
-    for record in _records(context, demand, bursts, demand.periods[source], _BURST, left_out):
+    for record in _records(context, demand, source, bursts, demand.periods[source], _BURST, left_out):
         try:
             item = _item(context.client, record, static.get(_named(_BURST, record)), bursts.partition(".")[0])
         except (KeyError, TypeError, ValueError, AttributeError, shapely.errors.ShapelyError) as error:
-            left_out.append(_left_out(context, record, error))
+            left_out.append(_left_out(context, source, record, error))
             continue
         contents[item["id"]] = item
     found = pieces_of(context, demand, source, contents.values())
@@ -62,6 +62,7 @@ def find_opera(context: Context, demand: Demand, source: str) -> Found:
 def _records(
     context: Context,
     demand: Demand,
+    source: str,
     collection: str,
     period: Period | None,
     pattern: re.Pattern[str],
@@ -78,7 +79,7 @@ def _records(
                     raise Unfit("not named as a granule", f"opera: {name}", "Its name is not read", "Report it to ASF")
                 held[name] = max(held.get(name, record), record, key=_age)
             except (KeyError, TypeError, ValueError) as error:
-                left_out.append(_left_out(context, record, error))
+                left_out.append(_left_out(context, source, record, error))
     yield from (held[name] for name in sorted(held))
 
 
@@ -168,7 +169,7 @@ def _age(record: Mapping[str, Any]) -> tuple[str, str, int]:
     return version, str(record["meta"]["revision-date"]), int(record["meta"]["revision-id"])
 
 
-def _left_out(context: Context, record: Mapping[str, Any], error: Exception) -> LeftOut:
+def _left_out(context: Context, source: str, record: Mapping[str, Any], error: Exception) -> LeftOut:
     umm = record.get("umm")
     name = str(umm.get("GranuleUR") if isinstance(umm, dict) else "a granule without a name")[:200]
     reason = error if isinstance(error, VadoseError) else Unfit(
@@ -177,4 +178,4 @@ def _left_out(context: Context, record: Mapping[str, Any], error: Exception) -> 
         f"Its record is not of the form UMM-G ({type(error).__name__}: {error})",
         "Report it to the catalogue",
     )  # fmt: skip
-    return LeftOut.of("sentinel1", name, context.name, reason)
+    return LeftOut.of(source, name, context.name, reason)

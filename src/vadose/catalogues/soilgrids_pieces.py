@@ -142,15 +142,8 @@ def windows_around(grid: Grid, targets: Sequence[Target]) -> list[Window]:
         areas = (AreaOfInterest.from_shapes([shape], target.name) for shape in shapes)
         parts = [window for area in areas if (window := grid.window(area)) is not None]
         for group in _near(_near([parts], "left", "right"), "top", "bottom"):
-            found.add(
-                (
-                    min(part.top for part in group),
-                    max(part.bottom for part in group),
-                    min(part.left for part in group),
-                    max(part.right for part in group),
-                )
-            )
-    return [Window(*edges) for edges in sorted(found)]
+            found.add(Window.around(group))
+    return sorted(found)
 
 
 def _near(groups: Iterable[Sequence[Window]], first: str, last: str) -> Iterator[list[Window]]:
@@ -174,7 +167,7 @@ def _fetch(one: _Map, source: str, targets: Sequence[Target]) -> tuple[Entry, ..
     held = {entry.place: entry for entry in lock.entries_of(source, source, one.name) if entry.digest == digest}
     entries = []
     for window in windows_around(one.mosaic.grid, targets):
-        entry = held.get(_place(window))
+        entry = held.get(window.name)
         if entry is None or not lock.holds(entry):
             entry = _written(one, source, window, asked)
             lock.keep(replace(entry, asked=""))
@@ -185,7 +178,7 @@ def _fetch(one: _Map, source: str, targets: Sequence[Target]) -> tuple[Entry, ..
 
 
 def _written(one: _Map, source: str, window: Window, asked: str) -> Entry:
-    place = _place(window)
+    place = window.name
     folder = one.context.lock.folder
     path = folder / FOLDER / place / f"{one.name}.tif"
     with TemporaryDirectory() as scratch:
@@ -202,10 +195,6 @@ def _written(one: _Map, source: str, window: Window, asked: str) -> Entry:
         parts=tuple(sorted(one.used.values())),
     )
     return Entry(source, one.context.name, source, one.name, one.updated, place, (described,), {}, (one.band,), asked)
-
-
-def _place(window: Window) -> str:
-    return f"r{window.top}c{window.left}h{window.shape[0]}w{window.shape[1]}"
 
 
 def _reading(one: _Map, scratch: Path) -> Callable[[str], Path | None]:

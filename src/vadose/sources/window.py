@@ -1,5 +1,6 @@
 """Regular grids of the whole Earth, and windows of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 
@@ -10,7 +11,7 @@ from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, from_lonlat
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Window:
     """Rows and columns of a grid, the last ones excluded; row 0 is the northernmost."""
 
@@ -23,6 +24,45 @@ class Window:
     def shape(self) -> tuple[int, int]:
         """Return the number of rows and columns."""
         return self.bottom - self.top, self.right - self.left
+
+    @property
+    def name(self) -> str:
+        """Return a name that tells it from the other windows of a grid."""
+        return f"r{self.top}c{self.left}h{self.shape[0]}w{self.shape[1]}"
+
+    @classmethod
+    def around(cls, parts: Sequence["Window"]) -> "Window":
+        """Return the smallest window that contains all of some windows."""
+        return cls(
+            min(part.top for part in parts),
+            max(part.bottom for part in parts),
+            min(part.left for part in parts),
+            max(part.right for part in parts),
+        )
+
+    def in_blocks(self, block: tuple[int, int], shape: tuple[int, int]) -> "Window":
+        """Extend it to whole blocks.
+
+        Args:
+            block: rows and columns of a block; blocks are counted from pixel 0.
+            shape: rows and columns of the grid, at whose edges blocks end.
+        """
+        (rows, columns), (height, width) = block, shape
+        return Window(
+            self.top // rows * rows,
+            min(-(-self.bottom // rows) * rows, height),
+            self.left // columns * columns,
+            min(-(-self.right // columns) * columns, width),
+        )
+
+    def block_numbers(self, block: tuple[int, int], width: int) -> list[int]:
+        """Return the numbers of the blocks that hold it, row by row, in a grid of `width` columns."""
+        (rows, columns), across = block, -(-width // block[1])
+        return [
+            row * across + column
+            for row in range(self.top // rows, -(-self.bottom // rows))
+            for column in range(self.left // columns, -(-self.right // columns))
+        ]
 
     def shared(self, other: "Window") -> "Window":
         """Return the common rows and columns of two windows."""
