@@ -293,8 +293,8 @@ def _be(words: Sequence[str], folder: Path, log: Path, count: Path, at: int) -> 
     try:
         os.setsid()
         os.chdir(folder)
-        os.environ |= {"VADOSE_CACHE": str(folder / "cache"), "EARTHDATA_TOKEN": TOKEN}
-        os.environ |= {"ISMN_USERNAME": TOKEN, "ISMN_PASSWORD": TOKEN}
+        accounts = dict.fromkeys(("EARTHDATA_TOKEN", "ISMN_USERNAME", "ISMN_PASSWORD"), TOKEN)
+        os.environ |= {"VADOSE_CACHE": str(folder / "cache")} | accounts
         stream = os.open(log, os.O_WRONLY | os.O_CREAT)
         os.dup2(stream, 1)
         os.dup2(stream, 2)

@@ -69,8 +69,8 @@ def fetch(
         dry_run: whether bytes and requests are only estimated.
         max_bytes, max_requests: of the call.
         cache: folder of the cache; by default the user's.
-        progress: called with the number of sources that were searched, of all, then with that of items that are in
-            the archive; the name of a step, a `vadose.io.progress.Step`, states which, and the bytes received so far.
+        progress: called with the number of searched sources and their total, then of items in the archive and theirs;
+            the name of a step, a `vadose.io.progress.Step`, states which, and the bytes received so far.
 
     Raises:
         VadoseError: neither an area nor sensors, a required source is missing, the budget is spent; or `locked`, and

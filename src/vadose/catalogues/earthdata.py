@@ -119,10 +119,10 @@ def _issue(client: HttpClient, endpoint: str, account: Account, now: float) -> _
         VadoseError: as `HttpClient.post`.
     """
     parts = urlsplit(endpoint)
-    alone = HttpClient(frozenset({parts.netloc}), None, client.limits, spent=client.spent)
+    login = HttpClient(frozenset({parts.netloc}), None, client.limits, spent=client.spent)
     basic = base64.b64encode(f"{account.user}:{account.password}".encode()).decode()
     try:
-        reply = alone.post(f"{endpoint}{_ISSUE}", b"", {"Authorization": f"Basic {basic}"}, largest=1 << 16)
+        reply = login.post(f"{endpoint}{_ISSUE}", b"", {"Authorization": f"Basic {basic}"}, largest=1 << 16)
     except Denied:
         hint = f"Correct {account.origin}, or log in at {endpoint}"
         raise Denied(_ASKED, f"User name or password of {account.origin} are refused", hint) from None

@@ -122,8 +122,8 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
         demand: places, times and bands.
         folder: of the archive.
         options: catalogues, cache and limits.
-        progress: called with the number of sources that were searched, of all, then with that of pieces that are in
-            the archive, and every few seconds with the bytes received.
+        progress: called with the number of searched sources and their total, then of pieces in the archive and theirs,
+            and every few seconds with the bytes received.
 
     Raises:
         OverBudget: more requests or bytes would be needed than allowed; what was fetched is kept.

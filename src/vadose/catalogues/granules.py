@@ -111,10 +111,12 @@ def copy_granule(file: RemoteFile, out: Path, datasets: Iterable[Sequence[str]])
         with reader.complete(partial(h5py.File, reader, "r")) as source:
             paths = _find(reader, source, datasets, asked)
             held = tuple(reader.complete(partial(_dataset, path, source, paths, asked)) for path in paths)
-            told = {path: reader.complete(partial(_attributes_of, source, path, asked)) for path in _groups(paths)}
+            attributes = {
+                path: reader.complete(partial(_attributes_of, source, path, asked)) for path in _groups(paths)
+            }
         contents = _contents(reader, held, asked)
     with atomic_write(out) as temporary:
-        _write(temporary, held, told, contents)
+        _write(temporary, held, attributes, contents)
     return out.stat().st_size
 
 
@@ -378,8 +380,8 @@ def _write(
 ) -> None:
     """Write a file of its own, on the disk when this returns."""
     with h5py.File(path, "w") as target:
-        for group, told in attributes.items():
-            _tell(target.require_group(group).id, told)
+        for group, own in attributes.items():
+            _tell(target.require_group(group).id, own)
         for one, parts in zip(held, contents, strict=True):
             new = h5d.create(target.id, one.path.encode(), one.type, one.space, one.properties)
             _fill(new, one, parts)
@@ -405,10 +407,10 @@ def _fill(new: h5d.DatasetID, one: _Dataset, parts: Sequence[bytes]) -> None:
 
 
 def _tell(one: h5g.GroupID | h5d.DatasetID | h5f.FileID, attributes: Iterable[_Attribute]) -> None:
-    for told in attributes:
-        new = h5a.create(one, told.name, told.type, told.space)
-        if told.value is not None:
-            new.write(told.value, _as_stored(told.value, told.type))
+    for attribute in attributes:
+        new = h5a.create(one, attribute.name, attribute.type, attribute.space)
+        if attribute.value is not None:
+            new.write(attribute.value, _as_stored(attribute.value, attribute.type))
 
 
 _REPORT = "It is damaged, or no granule of the product: report it to the catalogue"

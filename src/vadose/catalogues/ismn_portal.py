@@ -1,4 +1,4 @@
-"""The portal of the International Soil Moisture Network: a login, and its whole archive as one file."""
+"""The portal of the International Soil Moisture Network: a login, and its whole archive in one file."""
 
 import os
 import time
@@ -23,7 +23,7 @@ from vadose.io.outputs import Request
 
 DOWNLOAD = Request("catalogues download-ismn", "")
 VARIABLES = ("ISMN_USERNAME", "ISMN_PASSWORD")
-"""Environment variables of the account, those of the package `ismn`."""
+"""Environment variables of the account, as in the package `ismn`."""
 _LOGIN, _ARCHIVE = "/en/accounts/login/", "/en/dataviewer/api/download_archive"
 _FORM_TOKEN = "csrftoken"  # noqa: S105 (name of a cookie)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -15,7 +15,7 @@ from vadose.catalogues.http import Denied, HttpClient
 
 _USUAL = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINTS = ("AWS_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-"""Variables of GDAL and of AWS: the keys above are those of the endpoint that one of these names."""
+"""Variables of GDAL and of AWS; the keys above belong to the endpoint that one of these names."""
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _NO_BODY = hashlib.sha256(b"").hexdigest()
 _PORTS = {"https": 443, "http": 80}

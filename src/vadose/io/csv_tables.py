@@ -30,7 +30,7 @@ def header_of(path: Path, wanted: Collection[str] = ()) -> list[str]:
 
     Args:
         path: of the file.
-        wanted: names of which each must be that of one column.
+        wanted: names that exactly one column each must have.
 
     Raises:
         VadoseError: its columns are separated by another character than a comma, or a wanted name is repeated.

@@ -63,8 +63,8 @@ class DailyDate:
 
     def __str__(self) -> str:
         missing = (f"without {source} ({reason})" for source, reason in self.missing.items())
-        told = "; ".join((*self.reasons, *missing))
-        return f"{self.name}  {self.state}" + (f": {told}" if told else "")
+        reasons = "; ".join((*self.reasons, *missing))
+        return f"{self.name}  {self.state}" + (f": {reasons}" if reasons else "")
 
 
 @dataclass(frozen=True)
@@ -386,10 +386,10 @@ def _observed(folder: Path) -> dict[str, float]:
 def _part_of(report: Progress, done: int, waiting: int, name: str) -> Progress:
     """Return the progress of one date as a part of that of all."""
 
-    def told(tasks: int, total: int, _: str) -> None:
+    def report_part(tasks: int, total: int, _: str) -> None:
         report(done * total + tasks, waiting * total, name)
 
-    return told
+    return report_part
 
 
 def _on_one_line(error: VadoseError) -> str:

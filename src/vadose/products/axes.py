@@ -163,8 +163,8 @@ def _nearest(centres: Floats, places: Floats, other: Floats) -> NDArray[np.intp]
 def _widths(steps: Floats) -> Floats:
     """Return the width of the cells on both sides of each step: the step, but in a gap the smaller step beside it."""
     known = np.concatenate([[np.inf], np.where(steps > 0, steps, np.inf), [np.inf]])
-    beside = np.minimum(known[:-2], known[2:])
-    return np.where(steps > _UNEVEN * beside, beside, steps)
+    neighbours = np.minimum(known[:-2], known[2:])
+    return np.where(steps > _UNEVEN * neighbours, neighbours, steps)
 
 
 def _step(centres: Floats, other: Floats) -> float:

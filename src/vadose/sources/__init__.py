@@ -31,7 +31,7 @@ def open_mask_sources(archive: StrPath | ArchiveScan) -> tuple[Source, ...]:
 
 
 def products_of(sources: Iterable[Source]) -> dict[str, str]:
-    """Return the product of each predictor in an archive: the usual one, or that of the files in the archive."""
+    """Return the product of each predictor in an archive: the usual one, unless its files state another."""
     found = {name: product for source in sources for name, product in getattr(source, "products", {}).items()}
     return {**ARCHIVE_PRODUCTS, **found}
 

@@ -315,11 +315,13 @@ def _twin_pairs(ordered: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
 
 def _older(record: SceneItem, later: SceneItem, kind: str) -> Unfit:
     marks = ((record.baseline, later.baseline), (record.generated, later.generated))
-    told = next(((mine, theirs) for mine, theirs in marks if mine != theirs), (record.catalogued, later.catalogued))
+    older, newer = next(
+        ((mine, theirs) for mine, theirs in marks if mine != theirs), (record.catalogued, later.catalogued)
+    )
     return Unfit(
         kind,
         f"stac: item '{record.id}'",
-        f"'{later.id}' is a newer processing of the same observation ({told[1]} after {told[0]})",
+        f"'{later.id}' is a newer processing of the same observation ({newer} after {older})",
         "Nothing need be done",
     )
 
@@ -355,7 +357,7 @@ def _tie(one: SceneItem, other: SceneItem) -> Unfit:
     )
 
 
-def locate(href: str, beside: Path, folder: Path, item: str = "", alone: bool = True) -> Path:
+def locate(href: str, item_file: Path, folder: Path, item: str = "", unique: bool = True) -> Path:
     """Return the file in the archive to which an asset refers.
 
     A path is relative to the item's JSON file. For a remote address, the file of that name is looked for in a folder
@@ -364,18 +366,18 @@ def locate(href: str, beside: Path, folder: Path, item: str = "", alone: bool = 
 
     Args:
         href: address in the item.
-        beside: the item's JSON file.
+        item_file: the item's JSON file.
         folder: archive, absolute.
         item: identifier of the item.
-        alone: whether no other item of the JSON file names a remote file of the same name.
+        unique: whether no other item of the JSON file names a remote file of the same name.
 
     Raises:
         Unfit: the path leads out of the archive, or there is no such file.
     """
-    asked = f"{beside}: asset {href!r}"
+    asked = f"{item_file}: asset {href!r}"
     name, remote = _path_in(href)
-    path = Path(os.path.normpath(beside.parent / name))
-    if "\0" in name or not path.is_relative_to(folder) or path == beside.parent:
+    path = Path(os.path.normpath(item_file.parent / name))
+    if "\0" in name or not path.is_relative_to(folder) or path == item_file.parent:
         raise Unfit(
             "file outside the archive",
             asked,
@@ -383,14 +385,14 @@ def locate(href: str, beside: Path, folder: Path, item: str = "", alone: bool = 
             "Put the file into the archive, beside its item",
         )
     if remote:
-        own = Path(os.path.normpath(beside.parent / item / name))
+        own = Path(os.path.normpath(item_file.parent / item / name))
         if item and own.is_file() and own.is_relative_to(folder):
             return own
-        if not alone:
+        if not unique:
             raise Unfit(
                 "file is not there",
                 asked,
-                f"Several items of {beside.name} name a file {name}, and there is no {own}",
+                f"Several items of {item_file.name} name a file {name}, and there is no {own}",
                 f"Put the files of each item into a folder with its name, {item}",
             )
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Histograms of the simulated Earth above those of the real one."""
+"""Histograms of the simulated Earth, above the same histograms of the real one."""
 
 from dataclasses import dataclass
 from pathlib import Path
