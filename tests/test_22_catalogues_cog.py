@@ -113,6 +113,23 @@ def test_only_the_blocks_of_a_window_are_read(server, tmp_path):
     assert server.totals().requests <= 4
 
 
+@pytest.mark.parametrize("name", ["zstd", "plain", "strips"])
+def test_no_byte_of_a_small_band_is_read_twice(server, folder, tmp_path, name):
+    server.reset()
+    raster = opened(server, name, tmp_path / "cache")
+    whole = Window(0, HEIGHT, 0, WIDTH)
+    cost = raster.file.cost(raster.ranges(whole))
+    before = server.totals()
+    raster.copy(whole, tmp_path / "out.tif")
+    after = server.totals()
+    assert (after.bytes - before.bytes, after.requests - before.requests) == cost
+    asked = [request.headers["range"].removeprefix("bytes=").split("-") for request in server.requests]
+    spans = sorted((int(start), int(stop)) for start, stop in asked)
+    assert len(spans) == 2
+    assert spans[0][1] < spans[1][0]
+    assert after.bytes <= (folder / f"{name}.tif").stat().st_size
+
+
 @pytest.mark.parametrize("name", ["two", "text", "cut", "damaged"])
 def test_what_is_no_whole_raster_of_one_band_is_refused(server, tmp_path, name):
     with pytest.raises(VadoseError, match=name):

@@ -16,7 +16,7 @@ from h5py import h5a, h5d, h5ds, h5f, h5g, h5l, h5p, h5r, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from vadose.catalogues.http import bare
-from vadose.catalogues.remote import RangeReader, RemoteFile, joined
+from vadose.catalogues.remote import WIDE, RangeReader, RemoteFile, joined
 from vadose.errors import VadoseError
 from vadose.io.atomic import FULL, atomic_write
 from vadose.io.untrusted import HDF5_MAGIC
@@ -132,7 +132,7 @@ class _Metadata(RangeReader):
     """
 
     def __init__(self, file: RemoteFile, asked: str) -> None:
-        super().__init__(file)
+        super().__init__(file, 1 << 14)
         self._asked = asked
         self._missing = (0, 0)
 
@@ -331,7 +331,7 @@ def _contents(reader: RangeReader, held: Sequence[_Dataset], asked: str) -> list
         raise VadoseError(asked, f"The datasets that are read take {total:,} bytes; {LARGEST:,} are read", _REPORT)
     spans = sorted({(piece.start, piece.stop) for one in held for piece in one.pieces})
     content = {span: stored for span in spans if (stored := reader.held(*span)) is not None}
-    near = joined(span for span in spans if span not in content)
+    near = joined((span for span in spans if span not in content), WIDE)
     runs = [(run[0][0], max(stop for _, stop in run)) for run in near]
     read = dict(zip(runs, reader.file.read(runs), strict=True))
     starts = [start for start, _ in runs]

@@ -17,10 +17,14 @@ GAP = 1 << 14
 """Unneeded bytes that are read between two ranges rather than asking twice."""
 LONGEST = 8 << 20
 """Bytes of one request."""
+_LONGEST_HEAD = 1 << 20
+"""Bytes from the start of a file that are held for further reads."""
 WHOLE = 64 << 20
 """Bytes of the largest file that is read from a server that knows no ranges."""
 PAGE = HEAD
 """Bytes that are read at once of a file whose layout is not known; the first page is the header."""
+WIDE = 1 << 16
+"""As `GAP`, for files of many small parts or small levels of an image: requests cost more than bytes there."""
 NEAR = 1 << 20
 """Bytes between two reads of one object that belong to it, most likely."""
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -85,8 +89,13 @@ class RemoteFile:
                 self.cache.touch(self._name)
             return self._version
 
-    def read(self, ranges: Sequence[tuple[int, int]], threads: int = 8) -> list[bytes]:
+    def read(self, ranges: Sequence[tuple[int, int]], threads: int = 8, gap: int = GAP) -> list[bytes]:
         """Return ranges (start, stop) of bytes, from the cache if possible, neighbouring ones by one request.
+
+        Args:
+            ranges: of bytes.
+            threads: requests at once.
+            gap: unneeded bytes that are read between two ranges rather than asking twice.
 
         Raises:
             Changed: the file became another one meanwhile.
@@ -101,7 +110,7 @@ class RemoteFile:
                     "It is truncated or damaged: report it to the catalogue",
                 )
         found = {one: self._held(*one) for one in dict.fromkeys(ranges)}
-        runs = list(joined(one for one, content in found.items() if content is None))
+        runs = list(joined((one for one, content in found.items() if content is None), gap))
         if len(runs) > 1 and threads > 1:
             with ThreadPoolExecutor(min(threads, len(runs))) as pool:
                 fetched = list(pool.map(self._fetch, runs))
@@ -111,12 +120,12 @@ class RemoteFile:
             found |= run
         return [found[one] or b"" for one in ranges]
 
-    def cost(self, ranges: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    def cost(self, ranges: Sequence[tuple[int, int]], gap: int = GAP) -> tuple[int, int]:
         """Return the bytes and the requests that `read` takes."""
         size = self.version.size
         wanted = {one for one in ranges if one[1] <= size and self._held(*one) is None}
-        runs = list(joined(wanted))
-        return sum(max(stop for _, stop in run) - run[0][0] for run in runs), len(runs)
+        runs = list(joined(wanted, gap))
+        return sum(max(stop for _, stop in run) - max(run[0][0], len(self._head)) for run in runs), len(runs)
 
     @property
     def _name(self) -> str:
@@ -130,9 +139,14 @@ class RemoteFile:
 
     def _fetch(self, run: list[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         first, last = run[0][0], max(stop for _, stop in run)
-        now, content = self._get(first, last)
+        head = self._head
+        held = head[first:last]
+        now, rest = self._get(first + len(held), last)
         if now != self._version:
             raise _changed(self.url, self.version, now)
+        content = held + rest
+        if first <= len(head) and last <= _LONGEST_HEAD:
+            self._head = max(self._head, head[:first] + content, key=len)
         parts = {(start, stop): content[start - first : stop - first] for start, stop in run}
         for (start, stop), part in parts.items():
             if stop > start:
@@ -162,14 +176,15 @@ class RangeReader(io.RawIOBase):
 
     Attributes:
         file: the file.
+        page: bytes that are read at once.
         ahead: whether what lies between two reads that are near each other is read too, and more behind the second:
             for files of which all of an object is wanted.
         fetched: bytes that were read so far.
         failed: error of the last read: libraries that parse the file may raise one of their own instead.
     """
 
-    def __init__(self, file: RemoteFile) -> None:
-        self.file = file
+    def __init__(self, file: RemoteFile, page: int = PAGE) -> None:
+        self.file, self.page = file, page
         self.ahead = False
         self.fetched = 0
         self.failed: Exception | None = None
@@ -212,38 +227,42 @@ class RangeReader(io.RawIOBase):
         """Read a range, unless its pages were read before."""
         if stop > start:
             if self.held(start, stop) is None:
-                self._fetch_near(start // PAGE, -(-stop // PAGE))
-            self._last = -(-stop // PAGE)
+                self._fetch_near(start // self.page, -(-stop // self.page))
+            self._last = -(-stop // self.page)
 
     def held(self, start: int, stop: int) -> bytes | None:
         """Return a range, if its pages were read before."""
-        pages = [self._pages.get(page) for page in range(start // PAGE, -(-stop // PAGE))]
+        pages = [self._pages.get(page) for page in range(start // self.page, -(-stop // self.page))]
         if any(page is None for page in pages):
             return None
-        offset = start - start // PAGE * PAGE
+        offset = start - start // self.page * self.page
         return b"".join(page for page in pages if page is not None)[offset : offset + stop - start]
 
     def fetch(self, places: Iterable[int]) -> None:
-        """Read the pages at some places, at the same time."""
-        size = self.file.version.size
-        pages = {place // PAGE for place in places if 0 <= place < size} - self._pages.keys()
-        self._keep([(page, page + 1) for page in sorted(pages)])
+        """Read the pages at some places, those behind them and few that lie between them, at the same time."""
+        last = -(-self.file.version.size // self.page)
+        first = {place // self.page for place in places if place >= 0}
+        pages = {page for one in first for page in (one, one + 1) if page < last} - self._pages.keys()
+        runs = joined(((page, page + 1) for page in pages), 2 * WIDE // self.page)
+        self._keep([(run[0][0], run[-1][1]) for run in runs])
 
     def _fetch_near(self, first: int, last: int) -> None:
         """Read pages; where they follow the last ones closely also those between, and each time twice as many."""
-        gap = first - self._last
-        self._window = min(2 * self._window, NEAR // PAGE // 2) if self.ahead and 0 <= gap <= NEAR // PAGE else 1
+        gap, near = first - self._last, NEAR // self.page
+        self._window = min(2 * self._window, near // 2) if self.ahead and 0 <= gap <= near else 1
         start = self._last if self._window > 1 else first
         start = next(page for page in range(start, last) if page not in self._pages)
-        self._keep([(start, max(last, start + self._window))])
+        self._keep([(start, last if gap > 0 else max(last, start + self._window))])
 
     def _keep(self, spans: Sequence[tuple[int, int]]) -> None:
         size = self.file.version.size
         for (first, last), content in zip(
-            spans, self.file.read([(a * PAGE, min(b * PAGE, size)) for a, b in spans]), strict=True
+            spans,
+            self.file.read([(a * self.page, min(b * self.page, size)) for a, b in spans], gap=self.page),
+            strict=True,
         ):
             for page in range(first, last):
-                self._pages[page] = content[(page - first) * PAGE : (page + 1 - first) * PAGE]
+                self._pages[page] = content[(page - first) * self.page : (page + 1 - first) * self.page]
             self.fetched += len(content)
 
 
@@ -255,11 +274,11 @@ def _changed(url: str, before: Version, now: Version) -> Changed:
     )
 
 
-def joined(ranges: Iterable[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
+def joined(ranges: Iterable[tuple[int, int]], gap: int = GAP) -> Iterable[list[tuple[int, int]]]:
     """Group ranges that are read by one request."""
     run: list[tuple[int, int]] = []
     for start, stop in sorted(ranges):
-        if run and (start > run[-1][1] + GAP or stop - run[0][0] > LONGEST):
+        if run and (start > run[-1][1] + gap or stop - run[0][0] > LONGEST):
             yield run
             run = []
         run.append((start, stop))
