@@ -15,9 +15,13 @@ from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.demand import Demand, around
 from vadose.catalogues.fetch import FetchOptions, FetchReport
 from vadose.catalogues.fetch import fetch as run_fetch
+from vadose.catalogues.lock import NAME, read_lock
 from vadose.catalogues.settings import read_catalogues
 from vadose.grid import AreaOfInterest
 from vadose.insitu import Ismn
+from vadose.sources.gldas import Gldas
+from vadose.sources.published import read_dates
+from vadose.sources.smap import Smap
 
 DATE = "2022-03-14"
 CANARY = "canary-5c1f"
@@ -76,6 +80,14 @@ def test_seven_sources_as_in_the_source_archive(catalogues, settings, tiny_world
     assert held.drop_attrs().equals(expected.drop_attrs())
     for name in ("vv", "incidence_angle", "B04", "elevation", "smap", "gldas", "sand", "built_up"):
         assert int(np.isfinite(held[name]).sum()) > 0, name
+    dates = read_dates(tmp_path / "archive")
+    granules = [one for source in (Smap, Gldas) for one in source(tmp_path / "archive").index.granules]
+    assert granules and {one.path.name for one in granules} == dates.keys()
+    held = {Path(one.path).name: entry for entry in read_lock(tmp_path / "archive" / NAME) for one in entry.files}
+    for one in granules:
+        entry = held[one.path.name]
+        assert (entry.available_by == "catalogue") == one.by_catalogue
+        assert np.datetime64(entry.available_at[:-1], "ns") == one.available_at
     asked = [request for server in catalogues.servers for request in server.requests]
     assert {request.status for request in asked} <= {200, 206}
     beside = [server for server in catalogues.servers if server is not catalogues.archive]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import lcm
 from pathlib import Path
 from typing import IO, cast
 
@@ -15,16 +16,19 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from vadose.catalogues.http import bare
-from vadose.catalogues.remote import RangeReader, RemoteFile
+from vadose.catalogues.remote import GAP, WIDE, RangeReader, RemoteFile
 from vadose.errors import VadoseError
 from vadose.io.atomic import atomic_write
 from vadose.sources.crs import horizontal_wkt
-from vadose.sources.raster import Grid
+from vadose.sources.raster import Grid, overview_of
 from vadose.sources.window import Window
 
 WIDTH, HEIGHT, COMPRESSION, STRIP_OFFSETS, STRIP_COUNTS, ROWS_PER_STRIP = 256, 257, 259, 273, 279, 278
 TILE_OFFSETS, TILE_COUNTS = 324, 325
 SCALE, TIEPOINT, MATRIX = 33550, 33922, 34264
+SUBFILE_TYPE, _REDUCED, _MASK = 254, 1, 4
+_OF_ALL = frozenset({34735, 34736, 34737, 42112, 42113})
+"""Tags of the first image that hold for its overviews too: GeoTIFF's keys, and GDAL's metadata and fill value."""
 _POINTS_ELSEWHERE = frozenset({330, 34665, 34853, 40965})
 """Tags that hold places in the file: of other images and of metadata of cameras."""
 _SHORT, _LONG, _DOUBLE = 3, 4, 12
@@ -53,6 +57,7 @@ class RemoteRaster:
         block: rows and columns of a block; a strip has all columns.
         tiled: whether blocks are tiles, else strips.
         offsets, counts: first byte and number of bytes of each block, row by row; 0 bytes of an absent one.
+        gap: unneeded bytes that are read between two blocks rather than asking twice.
     """
 
     file: RemoteFile
@@ -64,10 +69,16 @@ class RemoteRaster:
     tiled: bool
     offsets: tuple[int, ...]
     counts: tuple[int, ...]
+    gap: int = GAP
 
     @classmethod
-    def open(cls, file: RemoteFile) -> "RemoteRaster":
+    def open(cls, file: RemoteFile, pixel_m: float | None = None) -> "RemoteRaster":
         """Read the header of a remote file.
+
+        Args:
+            file: remote.
+            pixel_m: largest size of a pixel, m, of the overview that is opened, as `Raster.coarser` does; full
+                resolution for None, and where no overview is fit.
 
         Raises:
             VadoseError: it is no TIFF of one band with an upright grid, or as `RemoteFile.read`.
@@ -75,8 +86,8 @@ class RemoteRaster:
         reader = RangeReader(file)
         try:
             with tifffile.TiffFile(cast(IO[bytes], reader), name=bare(file.url)) as tiff:
-                page = tiff.pages.first
-                return cls._of(file, tiff, page)
+                full = cls._of(file, tiff, tiff.pages.first)
+                return full if pixel_m is None else replace(full._overview(tiff, pixel_m), gap=WIDE)
         except VadoseError:
             raise
         except (tifffile.TiffFileError, ValueError, TypeError, LookupError, AttributeError, struct.error) as error:
@@ -110,6 +121,32 @@ class RemoteRaster:
             raise unfit(file, f"It names {len(offsets):,} blocks of {rows} x {columns}")
         return raster
 
+    def _overview(self, tiff: tifffile.TiffFile, pixel_m: float) -> "RemoteRaster":
+        """Return an overview with the grid of the file; itself without a fit one."""
+        pages = [page for page in tiff.pages[1:] if page.subfiletype & _REDUCED and not page.subfiletype & _MASK]
+        factors = [round(self.width / page.imagewidth) for page in pages]
+        number = overview_of(factors, self.grid.metres, pixel_m)
+        if number is None:
+            return self
+        found = RemoteRaster._of(self.file, tiff, pages[number])
+        across, down = self.width / found.width, self.height / found.height
+        kept = {code: tag for code, tag in self.tags.items() if code in _OF_ALL}
+        tags = {code: tag for code, tag in found.tags.items() if code != SUBFILE_TYPE} | kept
+        return replace(found, tags=tags | self._widened(across, down))
+
+    def _widened(self, across: float, down: float) -> dict[int, _Tag]:
+        """Return the tags of the grid with pixels that are larger by a factor."""
+        if MATRIX in self.tags:
+            a, b, c, d, e, f, *rest = self._doubles(MATRIX)
+            return {MATRIX: self._numbers(_DOUBLE, [a * across, b * down, c, d, e * across, f * down, *rest])}
+        if TIEPOINT in self.tags and SCALE in self.tags:
+            (width, height, *others), (column, row, *rest) = self._doubles(SCALE), self._doubles(TIEPOINT)
+            return {
+                SCALE: self._numbers(_DOUBLE, [width * across, height * down, *others]),
+                TIEPOINT: self._numbers(_DOUBLE, [column / across, row / down, *rest]),
+            }
+        return {}
+
     @property
     def _blocks(self) -> tuple[int, int]:
         return -(-self.height // self.block[0]), -(-self.width // self.block[1])
@@ -124,9 +161,9 @@ class RemoteRaster:
         with opened(self._assembled(Window(0, self.height, 0, self.width), None), self.file) as header:
             return grid_of(header, self.file)
 
-    def aligned(self, window: Window) -> Window:
-        """Extend a window to whole blocks."""
-        return window.in_blocks(self.block, (self.height, self.width))
+    def aligned(self, window: Window, multiple: int = 1) -> Window:
+        """Extend a window to whole blocks, and to multiples of a number of rows and columns."""
+        return window.in_blocks((lcm(self.block[0], multiple), lcm(self.block[1], multiple)), (self.height, self.width))
 
     def ranges(self, window: Window) -> list[tuple[int, int]]:
         """Return the bytes of the blocks that hold a window."""
@@ -140,7 +177,7 @@ class RemoteRaster:
             VadoseError: a block cannot be decoded, or as `RemoteFile.read`.
         """
         window = self.aligned(window)
-        blocks = self.file.read(self.ranges(window))
+        blocks = self.file.read(self.ranges(window), gap=self.gap)
         deflated = self.tags[COMPRESSION].content[:2] in {struct.pack(f"{self.order}H", code) for code in _DEFLATE}
         if deflated:
             self._require_whole(blocks)

@@ -23,11 +23,12 @@ from vadose.catalogues.pieces import Context, Cost, Found, Piece
 from vadose.catalogues.remote import Changed, Version
 from vadose.catalogues.settings import Catalogues
 from vadose.errors import VadoseError
-from vadose.io.files import closest
+from vadose.io.files import closest, write_json
 from vadose.io.outputs import Request
 from vadose.io.progress import Step
 from vadose.registry import LATENCY_DAYS, SPECS
 from vadose.sources.left_out import LeftOut
+from vadose.sources.published import NAME as DATES
 
 LOGGER = logging.getLogger(__name__)
 FETCH = Request("fetch", "")
@@ -139,6 +140,7 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
         states = {one.source: {"state": one.state, "reason": one.reason} for one in reports}
         now = lock.index()
         lock.write(now, states, _described(demand))
+        _write_dates(held, now.values())
         _mark_simulated(held, now.values())
         changed = tuple(differences(before, now))
     report = FetchReport(folder, reports, changed)
@@ -210,6 +212,7 @@ def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_:
                 lock.keep(restored)
             except (Changed, Absent) as error:
                 failed.append(str(error))
+        _write_dates(held, map(EntryVersion.of, entries))
         progress(len(entries), len(entries), Step("", KEPT))
     if failed:
         shown = "; ".join(failed[:5])
@@ -430,6 +433,13 @@ def _remove(folder: Path, path: str) -> None:
         shutil.rmtree(parent, ignore_errors=True)
 
 
+def _write_dates(folder: Path, entries: Iterable[EntryVersion]) -> None:
+    """Write the catalogue's dates of granules, for their readers; items state their own."""
+    dates = dict(date for entry in entries for date in entry.dates)
+    if dates:
+        write_json(folder / DATES, dict(sorted(dates.items())))
+
+
 def _mark_simulated(folder: Path, entries: Iterable[EntryVersion]) -> None:
     """Mark an archive that holds an item of a simulated Earth."""
     if any(entry.simulated for entry in entries):
@@ -462,4 +472,9 @@ def _described(demand: Demand) -> Mapping[str, object]:
         "places": len(demand.targets),
         "periods": {name: None if period is None else str(period) for name, period in sorted(demand.periods.items())},
         "bands": {name: sorted(bands) for name, bands in sorted(demand.bands.items())},
+        **(
+            {}
+            if demand.sparse is None
+            else {"sparse": {name: sorted(bands) for name, bands in sorted(demand.sparse.bands.items())}}
+        ),
     }

@@ -1,7 +1,7 @@
 """Granules of CMR, fetched: of each the datasets that are read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,9 @@ from vadose.catalogues.lock import Entry, digest_of, locked
 from vadose.catalogues.pieces import Context, Cost, Found, Piece
 from vadose.catalogues.remote import RemoteFile
 from vadose.errors import VadoseError
+from vadose.grid import nanosecond
 from vadose.registry import SPECS, GranuleName, GranuleNaming
+from vadose.sources.granules import Granule
 from vadose.sources.left_out import LeftOut, Unfit
 
 
@@ -72,7 +74,8 @@ def restore_granule(context: Context, entry: Entry) -> Entry:
     naming = SPECS[entry.source].granules
     if naming is None:
         raise VadoseError(f"lock: {entry.id}", f"{entry.source} has no granules", "Fetch again without --locked")
-    return _fetch(context, naming, entry.source, entry.collection, entry.id, entry.files[0].address, entry.updated)[0]
+    told = (entry.source, entry.collection, entry.id, entry.files[0].address, entry.updated, entry.published)
+    return _fetch(context, naming, *told)[0]
 
 
 def _read(naming: GranuleNaming, collection: str, found: GranuleSearch) -> tuple[list[_Offer], list[LeftOut]]:
@@ -102,7 +105,8 @@ def _first_streams(naming: GranuleNaming, offers: Iterable[_Offer]) -> list[_Off
 
 def _piece(context: Context, source: str, naming: GranuleNaming, offer: _Offer) -> Piece:
     granule = offer.granule
-    arguments = (context, naming, source, offer.collection, granule.name, granule.url, offer.updated)
+    published = f"{np.datetime_as_string(min(granule.published, granule.updated), 's')}Z"
+    arguments = (context, naming, source, offer.collection, granule.name, granule.url, offer.updated, published)
     return Piece(
         source,
         offer.collection,
@@ -115,14 +119,33 @@ def _piece(context: Context, source: str, naming: GranuleNaming, offer: _Offer) 
 
 
 def _fetch(
-    context: Context, naming: GranuleNaming, source: str, collection: str, name: str, url: str, updated: str
+    context: Context,
+    naming: GranuleNaming,
+    source: str,
+    collection: str,
+    name: str,
+    url: str,
+    updated: str,
+    published: str,
 ) -> tuple[Entry, ...]:
     remote = RemoteFile(context.client, url, context.cache, context.expected.get(bare(url)))
     path = context.lock.folder / source / name
     copy_granule(remote, path, naming.datasets)
     version = remote.version
     described = locked(context.lock.folder, path, address=bare(url), size=version.size, etag=version.etag)
-    return (Entry(source, context.name, collection, name, updated, "", (described,)),)
+    entry = Entry(source, context.name, collection, name, updated, "", (described,), published=published)
+    return (_dated(entry, naming),)
+
+
+def _dated(entry: Entry, naming: GranuleNaming) -> Entry:
+    """Return an entry with the publication that readers of the archive take."""
+    name = naming.read(entry.id)
+    if name is None:
+        return entry
+    stated = nanosecond(entry.published.removesuffix("Z")) if entry.published else None
+    granule = Granule(Path(entry.id), 0, name.stream, name.time, name.version, stated)
+    at = f"{np.datetime_as_string(granule.available_at, 's')}Z"
+    return replace(entry, available_at=at, available_by="catalogue" if granule.by_catalogue else "latency")
 
 
 def _cost(context: Context, naming: GranuleNaming, url: str) -> Cost:

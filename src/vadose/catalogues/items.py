@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import numpy as np
 import shapely
 import shapely.geometry
 from affine import Affine
@@ -18,7 +19,7 @@ from rasterio.warp import transform_bounds
 
 from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.cog import RemoteRaster, with_grid
-from vadose.catalogues.demand import Demand, Target
+from vadose.catalogues.demand import Demand, Target, sparse_targets
 from vadose.catalogues.http import HttpClient, bare
 from vadose.catalogues.jp2 import SIGNATURE, RemoteJp2
 from vadose.catalogues.lock import Entry, Lock, LockedFile, digest_of, locked
@@ -27,10 +28,10 @@ from vadose.catalogues.remote import Changed, RemoteFile, Version
 from vadose.catalogues.settings import Catalogue
 from vadose.catalogues.stac_search import read_item, search_items
 from vadose.errors import VadoseError
-from vadose.grid import bbox_of
+from vadose.grid import bbox_of, later
 from vadose.io.atomic import atomic_write
 from vadose.io.files import sha256, write_json
-from vadose.registry import ItemProduct
+from vadose.registry import LATENCY_DAYS, ItemProduct
 from vadose.sources.archive import newest
 from vadose.sources.assets import asset_of
 from vadose.sources.checks import require_bands
@@ -38,12 +39,15 @@ from vadose.sources.integrity import check_grid
 from vadose.sources.kept_scan import footprint
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.records import SceneItem
-from vadose.sources.stac import ITEM_PRODUCTS, SCENE_BBOX, SOURCE_OF, WINDOW, parse
+from vadose.sources.stac import ITEM_PRODUCTS, OVERVIEW_M, SCENE_BBOX, SCENE_GEOMETRY, SOURCE_OF, WINDOW, parse
+from vadose.sources.twins import available_at
 from vadose.sources.window import Window
 
 ANNOTATION = "annotation"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
 _LARGEST_ANNOTATION = 64 << 20
+_MULTIPLE = 16
+"""Rows and columns at whose multiples windows for sparse history begin: full pixels of one coarse one stay together."""
 _STALE = ("file:checksum", "file:size", "checksum:multihash", "alternate", "proj:bbox", "proj:geometry")
 """Fields of assets that a window does not share with the whole file."""
 _JP2, _GEOTIFF = "image/jp2", "image/tiff; application=geotiff"
@@ -86,6 +90,23 @@ class CatalogueItem:
         return digest_of(self.original, self.updated)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is read of an item.
+
+    Attributes:
+        bands: their names.
+        targets: places.
+        overview_m: largest pixel size of the overviews that are read, m; None for full resolution.
+        scene_geometry: whether items of windows state the ground of their whole scene, as sparse history needs it.
+    """
+
+    bands: frozenset[str]
+    targets: tuple[Target, ...]
+    overview_m: float | None = None
+    scene_geometry: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class ItemFetcher:
     """Fetches items into an archive.
@@ -109,7 +130,7 @@ class ItemFetcher:
         """Return the fetcher of a catalogue."""
         return cls(context.catalogue, context.client, context.cache, context.lock, context.expected)
 
-    def fetch(self, item: CatalogueItem, bands: frozenset[str], targets: Sequence[Target]) -> tuple[Entry, ...]:
+    def fetch(self, item: CatalogueItem, wanted: Sequence[Wanted]) -> tuple[Entry, ...]:
         """Fetch the windows of an item around some places.
 
         Returns:
@@ -118,16 +139,19 @@ class ItemFetcher:
         Raises:
             VadoseError: a file cannot be fetched or contradicts the item.
         """
-        held = {
-            entry.place: entry for entry in self.lock.entries_of(item.source, item.record.collection, item.record.id)
-        }
-        bands |= {band for entry in held.values() if entry.digest == item.digest for band in entry.bands}
-        rasters, keys = self._rasters(item, bands)
-        asked = asked_of(targets, bands)
-        windows = tuple(_windows(rasters, targets))
-        if not windows:
-            return (_entry(item, "none", (), bands, asked),)
-        return tuple(self._window(item, keys, rasters, one, bands, asked) for one in windows)
+        held = self.lock.entries_of(item.source, item.record.collection, item.record.id)
+        known = [entry for entry in held if entry.digest == item.digest]
+        wanted = [
+            replace(one, bands=one.bands.union(*(old.bands for old in known if old.overview_m == one.overview_m)))
+            for one in wanted
+        ]
+        asked = _asked(wanted)
+        found: list[Entry] = []
+        for one in wanted:
+            rasters, keys = self._rasters(item, one)
+            for windows in _windows(rasters, one):
+                found.append(self._window(item, keys, rasters, windows, one, asked))
+        return tuple(found) or (_entry(item, "none", (), wanted[0], asked),)
 
     def restore(self, entry: Entry) -> Entry:
         """Write the files of an entry again, from the versions that are expected.
@@ -137,8 +161,8 @@ class ItemFetcher:
             VadoseError: as `fetch`.
         """
         item = CatalogueItem(entry.catalogue, entry.source, entry.original, parse(entry.original))
-        bands = frozenset(entry.bands)
-        rasters, keys = self._rasters(item, bands)
+        wanted = Wanted(frozenset(entry.bands), (), entry.overview_m, entry.scene_geometry)
+        rasters, keys = self._rasters(item, wanted)
         held = {one.address: one.window for one in entry.files if one.window is not None}
         addresses = {band: bare(raster.file.url) for band, raster in rasters.items()}
         windows = {band: Window(*held[at]) for band, at in addresses.items() if at in held}
@@ -150,23 +174,27 @@ class ItemFetcher:
             )
         if not windows:
             return entry
-        return replace(self._window(item, keys, rasters, windows, bands, entry.asked), updated=entry.updated)
+        return replace(self._window(item, keys, rasters, windows, wanted, entry.asked), updated=entry.updated)
 
-    def cost(self, item: CatalogueItem, bands: frozenset[str], targets: Sequence[Target]) -> Cost:
+    def cost(self, item: CatalogueItem, wanted: Sequence[Wanted]) -> Cost:
         """Read the headers of an item, and return what its windows take."""
-        rasters, keys = self._rasters(item, bands)
+        return sum((self._cost(item, one) for one in wanted), Cost())
+
+    def _cost(self, item: CatalogueItem, wanted: Wanted) -> Cost:
+        rasters, keys = self._rasters(item, wanted)
         ranges: dict[str, dict[tuple[int, int], None]] = {}
-        for windows in _windows(rasters, targets):
+        for windows in _windows(rasters, wanted):
             for band, window in windows.items():
                 ranges.setdefault(band, {}).update(dict.fromkeys(rasters[band].ranges(window)))
-        total = sum((Cost(*rasters[band].file.cost(list(held))) for band, held in ranges.items()), Cost())
+        read = ((rasters[band], list(held)) for band, held in ranges.items())
+        total = sum((Cost(*raster.file.cost(held, raster.gap)) for raster, held in read), Cost())
         found = self._annotation_of(item, keys) if ranges else None
         return total + Cost(*found[2].cost([(0, found[2].version.size)])) if found else total
 
     def _rasters(
-        self, item: CatalogueItem, bands: frozenset[str]
+        self, item: CatalogueItem, wanted: Wanted
     ) -> tuple[dict[str, RemoteRaster | RemoteJp2], dict[str, str]]:
-        product, assets = ITEM_PRODUCTS[item.record.product], item.content["assets"]
+        product, assets, bands = ITEM_PRODUCTS[item.record.product], item.content["assets"], wanted.bands
         keys = {
             band: key
             for band, names in product.bands.items()
@@ -179,6 +207,8 @@ class ItemFetcher:
                 asset = item.record.asset(band)
                 if asset is not None and asset.href == assets[key]["href"]:
                     check_grid(asset, (raster.height, raster.width), raster.grid.transform)
+                if wanted.overview_m is not None:
+                    raster = _opened(raster.file, wanted.overview_m)
                 rasters[band] = raster
         return rasters, keys
 
@@ -188,11 +218,13 @@ class ItemFetcher:
         keys: Mapping[str, str],
         rasters: Mapping[str, RemoteRaster | RemoteJp2],
         windows: Mapping[str, Window],
-        bands: frozenset[str],
+        wanted: Wanted,
         asked: str,
     ) -> Entry:
         first = next(iter(windows.values()))
         place = first.name
+        if wanted.overview_m is not None:
+            place = f"o{wanted.overview_m:g}{place}"
         record, folder = item.record, self.lock.folder
         target = folder / plain(record.collection or record.product) / plain(record.id) / place
         content = item.original
@@ -218,11 +250,11 @@ class ItemFetcher:
                 path.write_bytes(remote.read([(0, remote.version.size)])[0])
                 assets[key] = _asset(stated, path, None, None)
                 files.append((target / path.name, _remote_of(remote, None, stated)))
-            rewritten = _rewritten(content, assets, boxes, first)
+            rewritten = _rewritten(content, assets, boxes, first, wanted)
             write_json(temporary / f"{plain(record.id)}.json", json.loads(json.dumps(rewritten, sort_keys=True)))
         described = tuple(locked(folder, path, **remote) for path, remote in files)
         described += (_own(folder, target / f"{plain(record.id)}.json"),)
-        return _entry(item, place, described, bands, asked)
+        return _entry(item, place, described, wanted, asked)
 
     def _annotation_of(
         self, item: CatalogueItem, keys: Mapping[str, str]
@@ -302,7 +334,7 @@ def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[
     fetcher = ItemFetcher.of(context)
     records: dict[SceneItem, Mapping[str, Any]] = {}
     left_out: list[LeftOut] = []
-    period, bands = demand.periods[source], demand.bands[source]
+    period = demand.periods[source]
     for content in contents:
         try:
             record = parse(content)
@@ -315,10 +347,11 @@ def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[
     kept, replaced = newest(records)
     left_out += [LeftOut.of(source, record.id, context.name, reason) for record, reason in replaced]
     chosen = sorted(records if demand.replaced else kept, key=lambda one: (one.time, one.id))
+    sparse = sparse_targets(demand, source, chosen)
     pieces = []
     for record in chosen:
-        targets = demand.touching(footprint(record.bbox))
-        if targets:
+        wanted = list(_wanted(demand, source, record, sparse.get(record, ())))
+        if wanted:
             item = CatalogueItem(context.name, source, records[record], record)
             pieces.append(
                 Piece(
@@ -326,12 +359,31 @@ def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[
                     record.collection,
                     record.id,
                     item.digest,
-                    asked_of(targets, bands),
-                    partial(fetcher.fetch, item, bands, targets),
-                    partial(fetcher.cost, item, bands, targets),
+                    _asked(wanted),
+                    partial(fetcher.fetch, item, wanted),
+                    partial(fetcher.cost, item, wanted),
                 )
             )
     return Found(tuple(pieces), tuple(left_out))
+
+
+def _wanted(demand: Demand, source: str, record: SceneItem, looks: tuple[Target, ...]) -> Iterator[Wanted]:
+    """Yield what is read of an item at full resolution, and from overviews for the history of some targets."""
+    sparse = demand.sparse if demand.sparse is not None and source in demand.sparse.bands else None
+    targets = demand.touching(footprint(record.bbox)) if demand.at_present(source, record) else ()
+    if targets:
+        yield Wanted(demand.bands[source], targets, scene_geometry=sparse is not None)
+    if looks and sparse is not None:
+        yield Wanted(sparse.bands[source], looks, sparse.history.sparse_m, scene_geometry=True)
+
+
+def _asked(wanted: Sequence[Wanted]) -> str:
+    """Checksum of places and bands."""
+    found = [asked_of(one.targets, one.bands) for one in wanted]
+    if not any(one.scene_geometry for one in wanted):
+        return found[0]
+    named = [[asked, one.overview_m] for asked, one in zip(found, wanted, strict=True)]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]
 
 
 def plain(name: str) -> str:
@@ -339,7 +391,7 @@ def plain(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else f"item-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
-def _entry(item: CatalogueItem, place: str, files: tuple[LockedFile, ...], bands: frozenset[str], asked: str) -> Entry:
+def _entry(item: CatalogueItem, place: str, files: tuple[LockedFile, ...], wanted: Wanted, asked: str) -> Entry:
     record = item.record
     return Entry(
         item.source,
@@ -350,9 +402,22 @@ def _entry(item: CatalogueItem, place: str, files: tuple[LockedFile, ...], bands
         place,
         files,
         item.original,
-        tuple(sorted(bands)),
+        tuple(sorted(wanted.bands)),
         asked,
+        record.published or "",
+        *availability(record, LATENCY_DAYS.get(item.source)),
+        wanted.overview_m,
+        wanted.scene_geometry,
     )
+
+
+def availability(record: SceneItem, latency_days: float | None) -> tuple[str, str]:
+    """Return when an item could be had, and whether by its catalogue or by latency; nothing of a static one."""
+    if latency_days is None:
+        return "", ""
+    at, stated = available_at(record, latency_days, renews=False)
+    time = later(record.time, latency_days)[()] if at is None else at
+    return f"{np.datetime_as_string(time, 's')}Z", "catalogue" if stated else "latency"
 
 
 def _is_read(band: str, product: ItemProduct, bands: frozenset[str]) -> bool:
@@ -361,27 +426,28 @@ def _is_read(band: str, product: ItemProduct, bands: frozenset[str]) -> bool:
     return band in bands or needed or (band == ANNOTATION and "incidence_angle" in bands)
 
 
-def _windows(rasters: Mapping[str, RemoteRaster | RemoteJp2], targets: Sequence[Target]) -> Iterator[dict[str, Window]]:
+def _windows(rasters: Mapping[str, RemoteRaster | RemoteJp2], wanted: Wanted) -> Iterator[dict[str, Window]]:
     """Yield the windows of all rasters around each target, each set once, in order."""
     found = {}
-    for target in targets:
-        windows = {band: _hull(raster, target) for band, raster in rasters.items()}
+    multiple = 1 if wanted.overview_m is None else _MULTIPLE
+    for target in wanted.targets:
+        windows = {band: _hull(raster, target, multiple) for band, raster in rasters.items()}
         known = {band: window for band, window in windows.items() if window is not None}
         if known:
             found[tuple((band, *vars(window).values()) for band, window in known.items())] = known
     yield from (found[key] for key in sorted(found))
 
 
-def _opened(file: RemoteFile) -> RemoteRaster | RemoteJp2:
-    """Read the header of a raster."""
+def _opened(file: RemoteFile, pixel_m: float | None = None) -> RemoteRaster | RemoteJp2:
+    """Read the header of a raster, or of its overview with pixels of at most `pixel_m`; JPEG 2000 files have none."""
     start = file.read([(0, min(len(SIGNATURE), file.version.size))])[0]
-    return RemoteJp2.open(file) if start == SIGNATURE else RemoteRaster.open(file)
+    return RemoteJp2.open(file) if start == SIGNATURE else RemoteRaster.open(file, pixel_m)
 
 
-def _hull(raster: RemoteRaster | RemoteJp2, target: Target) -> Window | None:
+def _hull(raster: RemoteRaster | RemoteJp2, target: Target, multiple: int) -> Window | None:
     """Return the blocks that hold the ground of a target; None where the raster does not touch it."""
     parts = [window for area in target.parts if (window := raster.grid.window(area)) is not None]
-    return raster.aligned(Window.around(parts)) if parts else None
+    return raster.aligned(Window.around(parts), multiple) if parts else None
 
 
 def _asset(stated: Mapping[str, Any], path: Path, transform: Affine | None, window: Window | None) -> dict[str, Any]:
@@ -405,6 +471,7 @@ def _rewritten(
     assets: Mapping[str, Any],
     boxes: Iterable[tuple[float, float, float, float]],
     window: Window,
+    wanted: Wanted,
 ) -> dict[str, Any]:
     bbox = bbox_of(shapely.union_all([footprint(box) for box in boxes]))
     properties = {
@@ -413,6 +480,10 @@ def _rewritten(
     first = next(iter(assets.values()))
     properties |= {name: first[name] for name in ("proj:shape", "proj:transform") if name in properties}
     properties |= {WINDOW: [window.top, window.left, *window.shape], SCENE_BBOX: content.get("bbox")}
+    if wanted.scene_geometry:
+        properties |= {SCENE_GEOMETRY: content.get("geometry")}
+    if wanted.overview_m is not None:
+        properties |= {OVERVIEW_M: wanted.overview_m}
     return {
         **content,
         "bbox": list(bbox),

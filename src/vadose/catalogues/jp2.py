@@ -4,15 +4,16 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import lcm
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
 from vadose.catalogues.cog import grid_of, opened, unfit, with_grid
-from vadose.catalogues.remote import RangeReader, RemoteFile
+from vadose.catalogues.remote import GAP, RangeReader, RemoteFile
 from vadose.errors import VadoseError
 from vadose.io.atomic import atomic_write
 from vadose.sources.raster import Grid
@@ -52,6 +53,7 @@ class RemoteJp2:
         complete: tiles all of whose parts are known.
     """
 
+    gap: ClassVar[int] = GAP
     file: RemoteFile
     boxes: bytes
     segments: tuple[tuple[int, bytes], ...]
@@ -99,9 +101,9 @@ class RemoteJp2:
         with opened(self._assembled(Window(0, self.height, 0, self.width), None), self.file, "JP2OpenJPEG") as header:
             return grid_of(header, self.file)
 
-    def aligned(self, window: Window) -> Window:
-        """Extend a window to whole tiles."""
-        return window.in_blocks(self.block, (self.height, self.width))
+    def aligned(self, window: Window, multiple: int = 1) -> Window:
+        """Extend a window to whole tiles, and to multiples of a number of rows and columns."""
+        return window.in_blocks((lcm(self.block[0], multiple), lcm(self.block[1], multiple)), (self.height, self.width))
 
     def ranges(self, window: Window) -> list[tuple[int, int]]:
         """Return the bytes of the tiles that hold a window.

@@ -16,6 +16,7 @@ _ENTRIES = ".vadose-lock"
 Key = tuple[str, ...]
 """By which entries are sorted and told apart."""
 _FORMAT = 1
+_NEWER = frozenset({"published", "available_at", "available_by", "overview_m", "scene_geometry"})
 _VERSION = 12
 """Characters of a digest that tell versions of an item apart."""
 _HINT = "Fetch again without --locked"
@@ -60,6 +61,12 @@ class Entry:
         original: the item as the catalogue gave it, addresses without their queries; empty for a granule.
         bands: that were fetched.
         asked: checksum of the places and bands that were asked for.
+        published: earliest date in the catalogue, UTC; empty where it states none.
+        available_at: when it could be had, UTC; empty of a source that does not change.
+        available_by: "catalogue" where that is `published`, "latency" where it is by the latency of the source: see
+            `sources.published`.
+        overview_m: largest pixel size of the overviews that its windows count pixels of, m; None of full resolution.
+        scene_geometry: whether its item states the ground of its whole scene, as sparse history needs it.
     """
 
     source: str
@@ -72,11 +79,20 @@ class Entry:
     original: Mapping[str, Any] = field(default_factory=dict)
     bands: tuple[str, ...] = ()
     asked: str = ""
+    published: str = ""
+    available_at: str = ""
+    available_by: str = ""
+    overview_m: float | None = None
+    scene_geometry: bool = False
 
     @property
     def key(self) -> Key:
         """By which entries are sorted and told apart."""
         return self.source, self.collection, self.id, self.place
+
+    def describe(self) -> dict[str, Any]:
+        """Return its contents for JSON; what is as by default and newer than old locks is left out."""
+        return {name: value for name, value in asdict(self).items() if name not in _NEWER or value}
 
     @property
     def digest(self) -> str:
@@ -97,19 +113,23 @@ class EntryVersion:
         updated: as in `Entry`.
         files: checksum of what is recorded of its files.
         simulated: whether it is of a simulated Earth.
+        dates: names of granules with their date in the catalogue.
     """
 
     digest: str
     updated: str
     files: str
     simulated: bool
+    dates: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, entry: Entry) -> "EntryVersion":
         """Return the version of an entry."""
         files = hashlib.sha256(repr(entry.files).encode()).hexdigest()
         simulated = bool(entry.original.get("properties", {}).get("vadose:simulated"))
-        return cls(entry.digest, entry.updated, files, simulated)
+        dated = entry.files if entry.published and not entry.original else ()
+        dates = tuple((Path(one.path).name, entry.published) for one in dated)
+        return cls(entry.digest, entry.updated, files, simulated, dates)
 
 
 def digest_of(original: Mapping[str, Any], updated: str) -> str:
@@ -160,7 +180,7 @@ class Lock:
     def keep(self, entry: Entry) -> None:
         """Record an entry, after all of its files."""
         self._path(entry.key).parent.mkdir(parents=True, exist_ok=True)
-        write_json(self._path(entry.key), asdict(entry))
+        write_json(self._path(entry.key), entry.describe())
 
     def drop(self, entry: Entry) -> None:
         """Forget an entry, before its files are changed."""
@@ -185,7 +205,7 @@ class Lock:
             before: Entry | None = None
             for entry in filter(None, map(self.read, sorted(keys))):
                 same = before is not None and entry.of_item(before)
-                content = asdict(entry) | ({"original": None} if same else {})
+                content = entry.describe() | ({"original": None} if same else {})
                 file.write((",\n" if before else "\n") + json.dumps(content, sort_keys=True))
                 before = entry
             file.write("\n]}\n")

@@ -132,14 +132,14 @@ def described(
         "format": FORMAT,
         "count": count,
         "simulated": simulated,
-        "needs": asdict(holds),
+        "needs": holds.describe(),
         "products": products_of(holds, products),
         "units": {plan.name: plan.attrs["units"] for plan in plans(holds)},
     }
 
 
 def needs_from(described: Mapping[str, Any]) -> InputSpec:
-    """Return the inverse of `asdict` on InputSpec.
+    """Return the inverse of `InputSpec.describe`.
 
     Raises:
         KeyError, TypeError: a key is missing or of another type.
@@ -148,9 +148,13 @@ def needs_from(described: Mapping[str, Any]) -> InputSpec:
     return InputSpec(
         tuple(described["pixels"]),
         tuple(described["cells"]),
-        HistorySpec(tuple(history["variables"]), int(history["steps"]), float(history["step_days"])),
+        HistorySpec(tuple(history["variables"]), int(history["steps"]), float(history["step_days"]), _sparse(history)),
         int(described["halo"]),
     )
+
+
+def _sparse(history: Mapping[str, Any]) -> float | None:
+    return float(history["sparse_m"]) if history.get("sparse_m") is not None else None
 
 
 def packings_from(described: Mapping[str, Any]) -> dict[str, Packing]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vadose.dataset.store import Rows, SampleStore
 from vadose.errors import VadoseError
-from vadose.fusion import HistorySpec, InputSpec
+from vadose.fusion import InputSpec
 from vadose.registry import PREDICTORS
 
 CONSTANT = 1e-6
@@ -110,7 +110,7 @@ def _values(store: SampleStore, name: str, rows: Rows) -> Iterator[NDArray[np.fl
         elif pixels:
             values = store.pixels((name,), chunk, holds.halo)
         else:
-            values = store.history(HistorySpec((name,), holds.history.steps, holds.history.step_days), chunk)
+            values = store.history(replace(holds.history, variables=(name,)), chunk)
         yield to_network_units(name, values.astype(np.float64))
 
 

@@ -128,11 +128,15 @@ class HistoryColumns(_Closed):
         steps: number of steps; the first contains the row itself.
         step_days: length of a step, days; its value is the mean of the rows in it.
         variables: predictors of the history; all by default.
+        sparse_m: of a network that is to map with sparse history, its `sparse_m`, m: rows are single scenes as well.
     """
 
     steps: int = Field(gt=0, le=1000)
     step_days: float = Field(gt=0, le=366)
     variables: tuple[str, ...] = ()
+    sparse_m: float | None = Field(
+        default=None, ge=20, le=160, allow_inf_nan=False, exclude_if=lambda pixel_m: pixel_m is None
+    )
 
 
 class TableMapping(_Closed):

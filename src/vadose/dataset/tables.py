@@ -199,7 +199,7 @@ def _holds(mapping: TableMapping) -> InputSpec:
 
 def _past(mapping: TableMapping) -> HistorySpec:
     past = mapping.history
-    return HistorySpec(mapping.history_names, past.steps, past.step_days) if past else HistorySpec()
+    return HistorySpec(mapping.history_names, past.steps, past.step_days, past.sparse_m) if past else HistorySpec()
 
 
 def _by_sensor(

@@ -105,6 +105,11 @@ def _use(needs: InputSpec, season: bool, units: str, products: Mapping[str, str]
     if needs.history.variables:
         past = needs.history
         text.append(f"The history has {past.steps} means over {past.step_days:g} days each, the latest first.")
+        if past.sparse_m is not None:
+            text.append(
+                "Of Sentinel-1 and Sentinel-2 it has one scene per step and cell, from overviews with pixels of "
+                f"at most {past.sparse_m:g} m."
+            )
     if needs.own_record.variables:
         text.append(
             f"{', '.join(needs.own_record.variables)}: read relative to the place's own record, (x - mean) / std "

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 from vadose.dataset.calibrations import CALIBRATIONS, to_dict
@@ -56,7 +55,7 @@ def _export(run: Run, out: Path, known: Sequence[Format], mark: str) -> tuple[Pa
             "request": mark,
             "simulated": experiment.simulated,
             "networks": len(members),
-            "needs": asdict(released.needs),
+            "needs": released.needs.describe(),
             "inputs": released.inputs,
             "outputs": OUTPUTS,
             CHECKPOINT_PRODUCTS: products,

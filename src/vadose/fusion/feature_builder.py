@@ -12,11 +12,12 @@ from vadose.fusion.input_spec import InputSpec
 from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats
 from vadose.fusion.slope import SLOPE, mean_slope
+from vadose.fusion.sparse import SparseSource, WithSparseHistory, since_interval
 from vadose.fusion.temporal_policy import TemporalPolicy
 from vadose.fusion.tile_source import Composite, TileSource, regrid_source
 from vadose.grid import AreaOfInterest, Period, Tile, nanosecond
 from vadose.registry import source_of
-from vadose.sources.source import Source
+from vadose.sources.source import OverviewSource, Source
 from vadose.variables import ELEVATION, Variable
 
 
@@ -174,6 +175,8 @@ def _open(
     windows: TemporalPolicy,
     as_of: np.datetime64 | None,
 ) -> TileSource:
+    if isinstance(source, OverviewSource) and needs.has_sparse(source.variables):
+        return _open_sparse(source, tile, period, needs, windows, as_of)
     fine = any(variable.name in needs.pixels for variable in variables)
     ground = tile if fine else tile.with_halo(0)
     past = needs.history.variables and any(variable.name in needs.history.variables for variable in variables)
@@ -181,12 +184,61 @@ def _open(
     area = AreaOfInterest.from_tile(ground, name=str(tile))
     end = windows.until(source.name, period.end, as_of)
     opened = source.open(area, _ending(period.extended_back(days), end, source.name))
-    dated = [windows.dated(dataset, source.name) for dataset in opened]
+    return regrid_source(_known(opened, source.name, period, windows, as_of), variables, ground)
+
+
+def _open_sparse(
+    source: OverviewSource,
+    tile: Tile,
+    period: Period,
+    needs: InputSpec,
+    windows: TemporalPolicy,
+    as_of: np.datetime64 | None,
+) -> TileSource:
+    """Open a source whose history is sparse; its present at full resolution, if the model needs it.
+
+    Raises:
+        NoDataError: there is neither.
+    """
+    present: TileSource | None = None
+    absent: NoDataError | None = None
+    now = tuple(variable for variable in source.variables if variable.name in needs.present)
+    try:
+        if now:
+            present = _open(source, now, tile, period, needs.without_history(), windows, as_of)
+    except NoDataError as nothing:
+        absent = nothing
+    ground, history = tile.with_halo(0), needs.history
+    variables = tuple(variable for variable in source.variables if variable.name in history.variables)
+    past: TileSource | None = None
+    try:
+        end = windows.until(source.name, period.end, as_of)
+        asked = _ending(since_interval(period, history), end, source.name)
+        opened = source.overviews(AreaOfInterest.from_tile(ground, name=str(tile)), asked, history.sparse_m or 0.0)
+        known = _known(opened, source.name, period, windows, as_of)
+        past = SparseSource.of(known, variables, ground, history.step_days)
+    except NoDataError as nothing:
+        if present is None:
+            raise absent or nothing from None
+    if past is not None and not now:
+        return past
+    return WithSparseHistory(present, past, (ground.rows, ground.columns))
+
+
+def _known(
+    opened: Sequence[xr.Dataset], source: str, period: Period, windows: TemporalPolicy, as_of: np.datetime64 | None
+) -> list[xr.Dataset]:
+    """Return the datasets of products that were published by the last time, with their publication.
+
+    Raises:
+        NoDataError: there are none.
+    """
+    dated = [windows.dated(dataset, source) for dataset in opened]
     last = windows.known_at(period.end, as_of)
     known = [dataset for dataset in dated if "time" not in dataset.dims or _published(dataset, last)]
     if not known:
-        raise _unpublished(source.name, period, end if as_of is None else as_of)
-    return regrid_source(known, variables, ground)
+        raise _unpublished(source, period, windows.until(source, period.end, as_of) if as_of is None else as_of)
+    return known
 
 
 def _published(dataset: xr.Dataset, last: np.datetime64 | None) -> bool:

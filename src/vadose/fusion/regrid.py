@@ -52,7 +52,7 @@ class Positions:
 
 def positions(native: xr.Dataset, target: GeoBox) -> Positions:
     """Return the pixel centres of `target` on the grid of `native` (evenly spaced x and y, CRS set)."""
-    x, y = _centres(target, native.rio.crs.to_wkt())
+    x, y = centres(target, native.rio.crs.to_wkt())
     shape = (native.sizes["y"], native.sizes["x"])
     return Positions(_fractional(y, native["y"].values), _fractional(x, native["x"].values), shape)
 
@@ -160,7 +160,7 @@ def _span(index: Floats, size: int) -> slice:
 
 
 @lru_cache(maxsize=4)
-def _centres(target: GeoBox, crs: str) -> tuple[Floats, Floats]:
+def centres(target: GeoBox, crs: str) -> tuple[Floats, Floats]:
     """Return the pixel centres of a grid in another projection, or its axes in its own; cached for the latest grids,
     since consecutive scenes are regridded to the same one.
     """

@@ -1,5 +1,6 @@
 """Temporal policy: maximum age and publication of observations."""
 
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import xarray as xr
 from vadose.fusion.publication import Publication
 from vadose.grid import earlier, later, nanosecond
 from vadose.registry import LATENCY_DAYS, OTHER_MAX_AGE_DAYS, SPECS
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, SourceFile, times_or_never
 
 Days = Annotated[float, pydantic.Field(ge=0, le=36_600)]
 """Largest maximum age: a century."""
@@ -58,6 +59,16 @@ class TemporalPolicy:
             time, as_of: as in `until`.
         """
         return as_of if as_of is not None else (time if self.causal else None)
+
+    def publication(self, files: Sequence[SourceFile], source: str) -> Publication:
+        """Return the publication of the files of a source, as of its datasets."""
+        times = times_or_never(one.time for one in files)
+        coordinates = {
+            "time": times,
+            AVAILABLE_AT: ("time", times_or_never(one.available_at for one in files)),
+            REPLACED_AT: ("time", times_or_never(one.replaced_at for one in files)),
+        }
+        return Publication.of(self.dated(xr.Dataset(coords=coordinates), source))
 
     def dated(self, dataset: xr.Dataset, source: str) -> xr.Dataset:
         """Return a dataset with the publication and the replacement time of the product at each time.

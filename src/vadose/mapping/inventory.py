@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.fusion import InputSpec, TemporalPolicy
-from vadose.fusion.publication import Publication
+from vadose.fusion.input_spec import HistorySpec
+from vadose.fusion.sparse import candidates_of, needed, since_interval
 from vadose.grid import AreaOfInterest, Period, earlier, nanoseconds
-from vadose.registry import source_of
+from vadose.registry import LATENCY_DAYS, source_of
 from vadose.sources import Source
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, SourceFile, times_or_never
+from vadose.sources.source import OverviewSource, SourceFile
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,14 @@ class ArchiveFile:
         source: name of the source.
         name: name of the item or of the file.
         size: bytes; 0 if missing.
+        published: when it could be had, and whether its catalogue or the latency of its source says so; only of maps
+            for which that matters.
     """
 
     source: str
     name: str
     size: int
+    published: str = ""
 
 
 def inventory(
@@ -55,14 +58,51 @@ def inventory(
     past = {source_of(name) for name in needs.history.variables}
     found: list[ArchiveFile] = []
     for source in sources:
-        if needs.names.isdisjoint(variable.name for variable in source.variables):
+        names = {variable.name for variable in source.variables}
+        if needs.names.isdisjoint(names):
             continue
-        days = needs.history.steps * needs.history.step_days if source.name in past else 0.0
-        asked = _Asked(area, tuple(moments), max(days, windows.of(source.name)), windows, as_of)
-        files = source.files(area, asked.period)
-        met = compress(files, asked.met(source.name, files)) if files else ()
-        found += sorted((ArchiveFile(source.name, one.name, one.size) for one in met), key=lambda one: one.name)
+        met: list[SourceFile] = []
+        sparse = isinstance(source, OverviewSource) and needs.has_sparse(source.variables)
+        if not sparse or needs.present & names:
+            days = needs.history.days if source.name in past and not sparse else 0.0
+            asked = _Asked(area, tuple(moments), max(days, windows.of(source.name)), windows, as_of)
+            files = source.files(area, asked.period)
+            met += compress(files, asked.met(source.name, files)) if files else ()
+        if isinstance(source, OverviewSource) and sparse:
+            known = {one.name for one in met}
+            looks = _looked_at(source, area, moments, needs.history, windows, as_of)
+            met += [one for one in looks if one.name not in known]
+        dated = as_of is not None or windows.causal
+        publication = windows.publication(met, source.name).since if dated and source.name in LATENCY_DAYS else None
+        when = [""] * len(met) if publication is None else list(map(_told, met, publication))
+        held = (ArchiveFile(source.name, one.name, one.size, at) for one, at in zip(met, when, strict=True))
+        found += sorted(held, key=lambda one: one.name)
     return tuple(found)
+
+
+def _told(one: SourceFile, since: np.datetime64) -> str:
+    """Return when a file could be had, and who says so."""
+    stated = one.by_catalogue and since == one.available_at
+    return f"published {np.datetime_as_string(since, 's')}Z by {'its catalogue' if stated else 'latency'}"
+
+
+def _looked_at(
+    source: OverviewSource,
+    area: AreaOfInterest,
+    moments: Sequence[np.datetime64],
+    history: HistorySpec,
+    windows: TemporalPolicy,
+    as_of: np.datetime64 | None,
+) -> list[SourceFile]:
+    """Return the items of a sparse history."""
+    span = Period(moments[0], moments[-1] + np.timedelta64(1, "ns"))
+    files = source.overview_files(area, since_interval(span, history), history.sparse_m or 0.0)
+    if not files:
+        return []
+    publication = windows.publication(files, source.name)
+    candidates = candidates_of(files, publication)
+    chosen = needed(candidates, area.geometry, span, history, lambda time: windows.known_at(time, as_of))
+    return [files[number] for number in sorted(chosen)]
 
 
 @dataclass(frozen=True)
@@ -88,12 +128,7 @@ class _Asked:
             files: files of the source.
         """
         times = nanoseconds([self.moments[0] if one.time is None else one.time for one in files])
-        coordinates = {
-            "time": times,
-            AVAILABLE_AT: ("time", times_or_never(one.available_at for one in files)),
-            REPLACED_AT: ("time", times_or_never(one.replaced_at for one in files)),
-        }
-        publication = Publication.of(self.windows.dated(xr.Dataset(coords=coordinates), source))
+        publication = self.windows.publication(files, source)
         first, last = (
             nanoseconds([time if at is None else at for time, at in zip(times, ends, strict=True)])
             for ends in ([one.first for one in files], [one.last for one in files])

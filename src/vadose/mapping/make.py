@@ -190,8 +190,9 @@ def prepare(request: MapRequest) -> Prepared:
 
 
 def _items(held: Sequence[ArchiveFile], versions: Mapping[str, str]) -> list[str]:
-    """Return the names of the inputs, with their versions where known."""
-    return [f"{one.source} {one.name} {versions.get(one.name, '')}".rstrip() for one in held]
+    """Return the names of the inputs, with their versions and publication where known."""
+    named = ((one.source, one.name, versions.get(one.name, ""), one.published) for one in held)
+    return [" ".join(filter(None, words)) for words in named]
 
 
 def _held(

@@ -121,4 +121,4 @@ class FusionNetwork(nn.Module):
 
     def describe(self) -> dict[str, Any]:
         """Return the parameters that, with the weights, rebuild the network."""
-        return {"needs": asdict(self.needs), "shape": asdict(self.shape)}
+        return {"needs": self.needs.describe(), "shape": asdict(self.shape)}

@@ -23,7 +23,7 @@ from vadose.sources.records import Asset, ReplacedPart, SceneItem
 from vadose.sources.replaced import all_replaced_at, remains, replaced_ground
 from vadose.sources.scan import ArchiveScan
 from vadose.sources.stac import ITEM_PRODUCTS, NOT_ALLOWED, SOURCE_OF
-from vadose.sources.twins import APART, are_twins, newer, published_at, unrolled
+from vadose.sources.twins import APART, are_twins, available_at, newer, published_at, unrolled
 
 Entry = tuple[SceneItem, Path]
 """An item, and the JSON file that contains it."""
@@ -103,7 +103,9 @@ class ItemIndex:
         """Return `unread`, and the requested items and files found to be invalid."""
         return tuple(sorted({*self.unread, *self.unfit, *(part for parts in self._parts.values() for part in parts)}))
 
-    def find(self, area: AreaOfInterest, period: Period | None, replaced: bool = False) -> tuple[SceneItem, ...]:
+    def find(
+        self, area: AreaOfInterest, period: Period | None, replaced: bool = False, sparse_m: float | None = None
+    ) -> tuple[SceneItem, ...]:
         """Return the items whose bounding box touches an area, in a period (None: all times).
 
         Their assets are the existing files, with local paths. An item that its files contradict is left out; see
@@ -112,15 +114,19 @@ class ItemIndex:
         Args:
             area, period: requested.
             replaced: whether older processings that were replaced later are included.
+            sparse_m: largest pixel size of windows of overviews that are included, m, before those of full resolution;
+                None for full resolution only.
 
         Raises:
             NoDataError: there are none; the message states what the archive has.
         """
         over = [self.records[i] for i in sorted(self._tree.query(area.geometry, predicate="intersects"))]
         found = [(record, file) for record, file in over if period is None or record.time in period]
+        found = [entry for entry in found if entry[0].overview_m in (None, sparse_m)]
         checked = [self._fit(record, file) for record, file in found]
         fit = tuple(record for record in checked if isinstance(record, SceneItem))
         fit = fit if replaced else tuple(record for record in fit if record.replaced_at is None)
+        fit = fit if sparse_m is None else _beside_overviews(fit)
         if not fit:
             unfit = [entry for entry in checked if isinstance(entry, LeftOut)]
             but = f"{len(over)} of them over the area"
@@ -167,8 +173,11 @@ class ItemIndex:
         if isinstance(found, LeftOut):
             return found
         renews = _processing(record) in self._renewing or any(newer(record, one) is record for one in twins)
-        found = replace(found, available_at=self._came(record)) if renews else found
-        grounds = [(replaced_ground(record, one), self._came(one)) for one in twins if newer(one, record) is one]
+        came, stated = self._came(record, renews)
+        found = replace(found, available_at=came, by_catalogue=stated)
+        grounds = [
+            (replaced_ground(record, one), self._came(one, True)[0]) for one in twins if newer(one, record) is one
+        ]
         whole = min((at for ground, at in grounds if ground is None and at is not None), default=None)
         found = replace(
             found,
@@ -180,10 +189,10 @@ class ItemIndex:
         )
         return replace(found, replaced_at=all_replaced_at(found) if whole is None else whole)
 
-    def _came(self, record: SceneItem) -> np.datetime64 | None:
-        """Return the publication time of a processing; None if unknown."""
+    def _came(self, record: SceneItem, renews: bool) -> tuple[np.datetime64 | None, bool]:
+        """Return the publication time of a processing, and whether its catalogue states it; None if unknown."""
         latency = LATENCY_DAYS.get(self.source)
-        return None if latency is None else published_at(record, latency)
+        return (None, False) if latency is None else available_at(record, latency, renews)
 
     def _local_of(self, record: SceneItem, file: Path) -> SceneItem | LeftOut:
         """Return an item with local paths, or why it is left out; cached."""
@@ -254,7 +263,7 @@ class _Collected:
 
     def _take(self, record: SceneItem, file: Path) -> None:
         held = self.records.setdefault(record.id, [])
-        same = [entry for entry in held if entry[0].window == record.window]
+        same = [entry for entry in held if _cut(entry[0]) == _cut(record)]
         if any(one == record for one, _ in same):
             return
         for other, where in same:
@@ -294,9 +303,32 @@ class _Collected:
         return tuple(entry for entry in ordered if entry[0] not in gone), kept
 
 
+def _cut(record: SceneItem) -> tuple[object, ...]:
+    """Return what tells the windows of a scene apart."""
+    return record.window, record.overview_m
+
+
 def _processing(record: SceneItem) -> tuple[str | None, ...]:
     """Return the key that the windows of one processing share."""
     return record.id, record.baseline, record.generated, record.catalogued
+
+
+def _beside_overviews(records: Sequence[SceneItem]) -> tuple[SceneItem, ...]:
+    """Return windows of overviews, then items of full resolution without the ground that such windows show.
+
+    An item whose newer processing is there as windows of overviews is not among them.
+    """
+    coarse = [record for record in records if record.overview_m is not None]
+    alike = [replace(record, overview_m=None) for record in coarse]
+    kept = list(coarse)
+    for record in records:
+        twins = [one for one in alike if are_twins(record, one)] if record.overview_m is None else []
+        grounds = [replaced_ground(record, one) for one in twins]
+        renewed = any(newer(record, one) is one for one in twins)
+        if record.overview_m is None and not renewed and all(ground is not None for ground in grounds):
+            shown = (ReplacedPart(ground.bounds, None) for ground in grounds if ground is not None and ground.area)
+            kept.append(replace(record, replaced_parts=(*record.replaced_parts, *shown)))
+    return tuple(kept)
 
 
 def _twin_pairs(ordered: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
@@ -346,6 +378,29 @@ def newest(records: Iterable[SceneItem]) -> tuple[tuple[SceneItem, ...], tuple[t
         elif record.id[:-4] == other.id[:-4] and record.id != other.id:
             dropped.setdefault(max(record, other, key=lambda one: one.id), _tie(record, other))
     return tuple(one for one in ordered if one not in dropped), tuple(dropped.items())
+
+
+def lifetimes(
+    records: Iterable[SceneItem], latency_days: float
+) -> dict[SceneItem, tuple[np.datetime64 | None, np.datetime64 | None]]:
+    """Return when some whole scenes could be had, as `SceneItem.available_at`, and when newer ones took their places.
+
+    Args:
+        records: of one product.
+        latency_days: from an observation until its first product can be had.
+    """
+    ordered = sorted(records, key=lambda record: (record.time, record.id))
+    since = {record: available_at(record, latency_days, renews=False)[0] for record in ordered}
+    until: dict[SceneItem, np.datetime64] = {}
+    for (one, _), (other, _) in _twin_pairs([(record, Path()) for record in ordered]):
+        later = newer(one, other)
+        if later is not None:
+            older = other if later is one else one
+            came, _ = available_at(later, latency_days, renews=True)
+            since[later] = came
+            if came is not None:
+                until[older] = min(came, until.get(older, came))
+    return {record: (since[record], until.get(record)) for record in ordered}
 
 
 def _tie(one: SceneItem, other: SceneItem) -> Unfit:

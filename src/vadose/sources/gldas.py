@@ -92,7 +92,14 @@ class Gldas:
         granules = self.index.fit(self._within(period), lambda _: None)
         replaced = self.index.replaced_at(granules)
         return tuple(
-            SourceFile(one.path.name, size_of(one.path), one.time, available_at=one.available_at, replaced_at=at)
+            SourceFile(
+                one.path.name,
+                size_of(one.path),
+                one.time,
+                available_at=one.available_at,
+                replaced_at=at,
+                by_catalogue=one.by_catalogue,
+            )
             for one, at in zip(granules, replaced, strict=True)
         )
 

@@ -1,5 +1,6 @@
 """Granules: files with a field of the Earth, or of a part of it, at a time; found by name, read lazily by windows."""
 
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +19,15 @@ from vadose.io.folders import relative
 from vadose.io.untrusted import require_own_data
 from vadose.registry import GranuleNaming, Stream
 from vadose.sources.left_out import LeftOut, Unfit, first_of
+from vadose.sources.published import by_catalogue
 from vadose.sources.scan import ArchiveScan
 from vadose.sources.window import GlobalGrid, Window
 
 Layer = NDArray[np.float32]
 Reader = Callable[[Window], Layer]
 
+_REVISED = re.compile(r"_(?!001$)\d{3}$")
+"""End of the version of a granule that replaced an earlier one of its day, whose publication its own does not tell."""
 PER_CHUNK = 32
 """Number of layers that are read together, in one chunk."""
 
@@ -36,6 +40,7 @@ class Granule:
         path: path of the file.
         modified: modification time, ns; with the path it identifies the content.
         stream, time, version: as in `GranuleName`.
+        stated: date of the granule in its catalogue, UTC; None where unknown.
     """
 
     path: Path
@@ -43,11 +48,26 @@ class Granule:
     stream: Stream
     time: np.datetime64
     version: str
+    stated: np.datetime64 | None = None
 
     @property
     def available_at(self) -> np.datetime64:
-        """Return the publication time of the stream, UTC."""
+        """Return its publication, UTC: its catalogue's date, else by the latency of its stream."""
+        return self._nominal if self._published is None else self._published
+
+    @property
+    def by_catalogue(self) -> bool:
+        """Return whether its catalogue states its publication."""
+        return self._published is not None
+
+    @property
+    def _nominal(self) -> np.datetime64:
         return nanosecond(later(self.time, self.stream.latency_days)[()])
+
+    @property
+    def _published(self) -> np.datetime64 | None:
+        first = _REVISED.search(self.version) is None
+        return by_catalogue(self.stated, self.time, self._nominal) if first else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +105,8 @@ class GranuleIndex:
         for path, modified, granule in archive.granules(naming.source):
             if granule.name is not None:
                 name = granule.name
-                found.append(Granule(path, modified, name.stream, name.time, name.version))
+                stated = archive.dates.get(path.name)
+                found.append(Granule(path, modified, name.stream, name.time, name.version, stated))
             elif granule.reason is not None:
                 left(path, granule.reason)
         for path, reason in archive.skipped:

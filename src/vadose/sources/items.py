@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import shapely
 import xarray as xr
 
 from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period
 from vadose.sources.archive import ItemIndex
+from vadose.sources.kept_scan import footprint
 from vadose.sources.raster import Raster
 from vadose.sources.records import SceneItem
 from vadose.sources.replaced import all_replaced_at, by_replacement
@@ -28,6 +30,11 @@ from vadose.sources.source import (
 )
 from vadose.sources.windows import join_windows
 from vadose.variables import Variable
+
+GROUND = "ground"
+"""Variable of datasets at reduced resolution: 1 on the ground that an item shows, NaN elsewhere."""
+CLASS_BANDS = frozenset({"scl", "mask"})
+"""Bands of classes, which have no mean."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +84,70 @@ class ItemSource(ABC):
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
         """Return the items that `open` reads, with the sizes of their files; the windows of a scene as one."""
+        return self._files(area, None if self.static else period)
+
+    def _files(
+        self, area: AreaOfInterest, period: Period | None, sparse_m: float | None = None
+    ) -> tuple[SourceFile, ...]:
         try:
-            records = self.index.find(area, None if self.static else period, replaced=True)
+            records = self.index.find(area, period, replaced=True, sparse_m=sparse_m)
         except NoDataError:
             return ()
         sizes = Counter[tuple[SourceFile, str]]()
         for record in records:
             times = {AVAILABLE_AT: record.available_at, REPLACED_AT: all_replaced_at(record, area)}
-            file = SourceFile(record.id, 0, None if self.static else record.time, **times)
+            time = None if self.static else record.time
+            file = SourceFile(record.id, 0, time, **times, by_catalogue=record.by_catalogue)
+            if sparse_m is not None:
+                file = replace(file, cloud_cover=cloud_cover_of(record), footprint=footprint_of(record))
             sizes[file, str(record.attrs.get("processed"))] += sum(size_of(Path(asset.href)) for asset in record.assets)
         return tuple(replace(file, size=size) for (file, _), size in sizes.items())
+
+
+class OverviewItemSource(ItemSource):
+    """Source of STAC items that is also read at reduced resolution."""
+
+    @abstractmethod
+    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[xr.Dataset]:
+        """Open an item as `ItemSource`, with pixels of at most `pixel_m` if given."""
+
+    def overviews(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[xr.Dataset, ...]:
+        """Return the datasets of every item as `open`, from overviews with pixels of at most `pixel_m`.
+
+        Each has the variable `ground`, 1 on the ground that it shows, and the attributes `footprint` (WKB, degrees) and
+        `cloud_cover` (%).
+
+        Raises:
+            NoDataError, VadoseError: as `open`.
+        """
+        found = []
+        for record in self.index.find(area, period, replaced=True, sparse_m=pixel_m):
+            known = {"cloud_cover": cloud_cover_of(record), "footprint": footprint_of(record)}
+            for part in self.open_item(record, area, pixel_m):
+                everywhere = np.ones((part.sizes["y"], part.sizes["x"]), np.float32)
+                shown = xr.Dataset({GROUND: (("y", "x"), everywhere)}, part[["y", "x"]].coords)
+                pieces, grounds = by_replacement(part, record), by_replacement(shown, record)
+                for (piece, at), (ground, _) in zip(pieces, grounds, strict=True):
+                    dated = _dated(piece.assign_attrs(record.attrs), record, at)
+                    valid = validate_dataset(dated, self.variables, self.name, record.id)
+                    found.append(valid.assign(ground).assign_attrs(known))
+        if not found:
+            raise self.index.nothing(area, period, "none of them with a pixel in the area")
+        return join_windows(found)
+
+    def overview_files(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[SourceFile, ...]:
+        """Return the items that `overviews` reads."""
+        return self._files(area, period, pixel_m)
+
+
+def cloud_cover_of(record: SceneItem) -> float:
+    """Return the share of clouds in a scene, %; 100 where its item does not state it."""
+    return 100.0 if record.cloud_cover is None else record.cloud_cover
+
+
+def footprint_of(record: SceneItem) -> bytes:
+    """Return the ground of a whole scene, degrees, as WKB: its box where its item states no more."""
+    return record.footprint or bytes(shapely.to_wkb(footprint(record.scene_bbox or record.bbox)))
 
 
 def _dated(part: xr.Dataset, record: SceneItem, replaced_at: np.datetime64 | None) -> xr.Dataset:
@@ -97,19 +158,25 @@ def _dated(part: xr.Dataset, record: SceneItem, replaced_at: np.datetime64 | Non
     return part.assign_coords({name: ("time", times_or_never([at])) for name, at in times.items()})
 
 
-def open_rasters(record: SceneItem, bands: Iterable[str], *missing: float) -> dict[str, Raster]:
+def open_rasters(
+    record: SceneItem, bands: Iterable[str], *missing: float, pixel_m: float | None = None
+) -> dict[str, Raster]:
     """Return the files of some bands of an item, by band, without missing ones.
 
     Args:
         record: record with local paths.
         bands: names.
         missing: fill values besides those of the item and the files.
+        pixel_m: largest size of a pixel at reduced resolution, m; None for full resolution.
 
     Raises:
         VadoseError: a file is unreadable.
     """
     assets = [asset for asset in map(record.asset, bands) if asset]
-    return {asset.band: Raster.open(asset, *missing) for asset in assets}
+    rasters = {asset.band: Raster.open(asset, *missing) for asset in assets}
+    if pixel_m is None:
+        return rasters
+    return {band: raster.coarser(pixel_m, mean=band not in CLASS_BANDS) for band, raster in rasters.items()}
 
 
 def units_of(variables: Iterable[Variable]) -> dict[str, str]:

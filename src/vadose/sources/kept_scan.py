@@ -114,6 +114,7 @@ _TEXTS = (
     "orbit_state",
     "generated",
     "catalogued",
+    "published",
     "stream",
     "version",
     "reason_kind",
@@ -134,6 +135,9 @@ _SCHEMA = pa.schema(
         ("relative_orbit", pa.int64()),
         ("window", pa.list_(pa.int64())),
         ("scene_bbox", pa.list_(pa.float64())),
+        ("footprint", pa.binary()),
+        ("cloud_cover", pa.float64()),
+        ("overview_m", pa.float64()),
     ]
 )
 _GEO = {
@@ -242,8 +246,12 @@ def _of_item(found: FoundItem) -> dict[str, Any]:
         "orbit_state": item.orbit_state,
         "window": item.window,
         "scene_bbox": item.scene_bbox,
+        "footprint": item.footprint,
+        "cloud_cover": item.cloud_cover,
+        "overview_m": item.overview_m,
         "generated": item.generated,
         "catalogued": item.catalogued,
+        "published": item.published,
     }
 
 
@@ -311,8 +319,12 @@ def _item(row: Mapping[str, Any], time: int | None) -> SceneItem | None:
         orbit_state=row["orbit_state"],
         window=None if row["window"] is None else tuple(row["window"]),
         scene_bbox=None if row["scene_bbox"] is None else tuple(row["scene_bbox"]),
+        footprint=row["footprint"],
+        cloud_cover=row["cloud_cover"],
+        overview_m=row["overview_m"],
         generated=row["generated"],
         catalogued=row["catalogued"],
+        published=row["published"],
     )
 
 

@@ -1,10 +1,10 @@
 """Raster files read by windows: the header at opening, the pixels on request."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil, floor
+from math import ceil, floor, log2
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import rasterio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 from rasterio.errors import RasterioError
 
@@ -25,6 +25,9 @@ from vadose.sources.window import Window
 
 MARGIN = 3
 """Margin of pixels around an area, the neighbours for interpolation at its edge."""
+DEGREE_M = 111_320
+_ROUNDING = 1.01
+"""Overviews of a size that is no multiple have pixels of slightly more or less than a multiple."""
 EDGE_DEGREES = 0.05
 """Longest straight segment of an area's boundary before it is transformed to another projection."""
 
@@ -65,6 +68,11 @@ class Grid:
         )
 
     @property
+    def metres(self) -> float:
+        """Return the height of a pixel, m."""
+        return abs(self.transform.e) * (DEGREE_M if CRS.from_wkt(self.crs).is_geographic else 1.0)
+
+    @property
     def bounds(self) -> tuple[float, float, float, float]:
         """Return west, south, east, north in units of the projection."""
         a, _, c, _, e, f = self.transform[:6]
@@ -100,7 +108,11 @@ class Raster:
         scale, offset: from the file's numbers to physical values.
         units: units of the values, stated in the item or else in the file; empty if not stated.
         height_m: unit of heights of the file's CRS, m; None without heights.
-        overviews: whether the file has overviews.
+        overviews: full pixels in a row of a pixel of each overview of the file.
+        level: overview that is read; None for full resolution.
+        factor: pixels in a row and in a column that one value stands for; their mean, or the one in the middle if not
+            `mean`.
+        mean: see `factor`.
     """
 
     path: Path
@@ -111,7 +123,10 @@ class Raster:
     offset: float = 0.0
     units: str = ""
     height_m: float | None = None
-    overviews: bool = False
+    overviews: tuple[int, ...] = ()
+    level: int | None = None
+    factor: int = 1
+    mean: bool = True
 
     @classmethod
     def open(cls, asset: Asset, *missing: float) -> "Raster":
@@ -131,7 +146,7 @@ class Raster:
             crs, transform, bands, tag = file.crs, file.transform, file.count, file.nodata
             height, width = file.shape
             scale, offset = _scaling(asset, float(file.scales[0]), float(file.offsets[0]))
-            units, overviews = asset.units or file.units[0] or "", bool(file.overviews(1))
+            units, overviews = asset.units or file.units[0] or "", tuple(file.overviews(1))
         asked = f"{path}: opening it"
         if crs is None or transform == Affine.identity():
             raise VadoseError(
@@ -148,14 +163,40 @@ class Raster:
         grid = Grid(horizontal_wkt(wkt), transform, height, width)
         return cls(path, grid, tag, missing, scale, offset, units, metres_of_height(wkt), overviews)
 
+    def coarser(self, pixel_m: float, mean: bool = True) -> "Raster":
+        """Return the file at pixels of at most `pixel_m`: those of its coarsest overview that are small enough.
+
+        Where the overview, or full resolution without one, has pixels of half of it or less, blocks of 2, 4, 8 … pixels
+        a side count as one. The resolutions of JPEG 2000 files, which are filtered, do not count as overviews.
+
+        Args:
+            pixel_m: size of a pixel, m.
+            mean: whether such a block has the mean of its valid pixels; otherwise, as classes do, the value of the
+                pixel behind its middle.
+        """
+        level = overview_of(() if _driver(self.path) != "GTiff" else self.overviews, self.grid.metres, pixel_m)
+        best, held = self, 1
+        if level is not None:
+            held = self.overviews[level]
+            with _opened(self.path, level) as file:
+                best = replace(self, grid=Grid(self.grid.crs, file.transform, *file.shape), level=level)
+        factor = _doublings(self.grid.metres * held, pixel_m)
+        if factor == 1:
+            return best
+        grid, shape = best.grid, (ceil(best.grid.height / factor), ceil(best.grid.width / factor))
+        coarse = Grid(grid.crs, grid.transform @ Affine.scale(factor), *shape)
+        return replace(best, grid=coarse, factor=factor, mean=mean)
+
     def read(self, window: Window) -> Floats:
         """Return the physical values of a window, (y, x), NaN where missing.
 
         Raises:
             VadoseError: the file is missing or truncated.
         """
-        with _opened(self.path) as file:
-            return self._physical(file.read(1, window=((window.top, window.bottom), (window.left, window.right))))
+        rows, columns = ((self.factor * start, self.factor * stop) for start, stop in (window.rows, window.columns))
+        with _opened(self.path, self.level) as file:
+            values = self._physical(file.read(1, window=(rows, columns)))
+        return values if self.factor == 1 else _thinned(values, window.shape, self.factor, self.mean)
 
     def thinned(self, shape: tuple[int, int]) -> Floats:
         """Return the physical values of the whole file at `shape` evenly distributed places, from its overviews if it
@@ -197,6 +238,23 @@ class Raster:
             own = Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
             result[inside] = self.read(own)[np.ix_(rows - own.top, columns - own.left)]
         return result
+
+
+def overview_of(factors: Sequence[int], metres: float, pixel_m: float) -> int | None:
+    """Return the number of the coarsest overview with pixels of at most `pixel_m`; None if full resolution is coarser.
+
+    Args:
+        factors: full pixels in a row of a pixel of each overview.
+        metres: size of a full pixel.
+        pixel_m: largest size, m.
+    """
+    fit = [number for number, factor in enumerate(factors) if factor > 1 and metres * factor <= pixel_m * _ROUNDING]
+    return max(fit, key=lambda number: factors[number]) if fit else None
+
+
+def _doublings(metres: float, pixel_m: float) -> int:
+    """Return the largest power of 2 by which pixels can be multiplied."""
+    return int(2 ** max(floor(log2(pixel_m * _ROUNDING / metres)), 0))
 
 
 def by_grid(rasters: Mapping[str, Raster]) -> dict[Grid, dict[str, Raster]]:
@@ -252,11 +310,31 @@ def _scaling(asset: Asset, scale: float, offset: float) -> tuple[float, float]:
     return asset.scale, asset.offset
 
 
+def _thinned(values: Floats, shape: tuple[int, int], factor: int, mean: bool) -> Floats:
+    """Return one value for each block of pixels; blocks at the edge of a file are incomplete."""
+    if not mean:
+        middle = np.full(shape, np.nan, np.float32)
+        found = values[factor // 2 :: factor, factor // 2 :: factor]
+        middle[: found.shape[0], : found.shape[1]] = found
+        return middle
+    whole = np.full((shape[0] * factor, shape[1] * factor), np.nan, np.float32)
+    whole[: values.shape[0], : values.shape[1]] = values
+    blocks = whole.reshape(shape[0], factor, shape[1], factor)
+    seen = np.isfinite(blocks)
+    count = seen.sum(axis=(1, 3))
+    total = np.where(seen, blocks, 0.0).sum(axis=(1, 3), dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _driver(path: Path) -> str:
+    return "JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff"
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
-    driver = "JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff"
+def _opened(path: Path, level: int | None = None) -> Iterator[rasterio.DatasetReader]:
+    driver = _driver(path)
     try:
-        with rasterio.open(path, driver=driver) as file:
+        with rasterio.open(path, driver=driver, **({} if level is None else {"overview_level": level})) as file:
             yield file
     except (RasterioError, OSError) as error:
         raise VadoseError(

@@ -66,8 +66,14 @@ class SceneItem:
         relative_orbit, orbit_state: None if not stated.
         window: row, column, rows and columns of the item in the scene's first file; None for a complete scene.
         scene_bbox: box of the complete scene, degrees; None for a complete scene, or if not stated.
+        footprint: ground of the complete scene, degrees, as WKB; None if only its box is known.
+        cloud_cover: cloud cover of the complete scene, %; None if not stated.
+        overview_m: largest pixel size of the overviews that a window was cut from, m; None for full resolution.
         generated, catalogued: times of processing and of the last change of the item, sortable text; None if unknown.
-        available_at: publication time of a newer processing, UTC; None for the latency of the source.
+        published: earliest date of the item in its catalogue, sortable text; None if unknown.
+        available_at: publication time, UTC, by its catalogue or of a newer processing; None for the latency of the
+            source.
+        by_catalogue: whether its catalogue states `available_at`.
         replaced_at: publication time of the processing that replaced it, UTC; None without one.
         replaced_parts: parts replaced by windows of newer processings.
     """
@@ -85,9 +91,14 @@ class SceneItem:
     orbit_state: str | None = None
     window: tuple[int, int, int, int] | None = None
     scene_bbox: tuple[float, float, float, float] | None = None
+    footprint: bytes | None = None
+    cloud_cover: float | None = None
+    overview_m: float | None = None
     generated: str | None = None
     catalogued: str | None = None
+    published: str | None = None
     available_at: np.datetime64 | None = None
+    by_catalogue: bool = False
     replaced_at: np.datetime64 | None = None
     replaced_parts: tuple[ReplacedPart, ...] = ()
 

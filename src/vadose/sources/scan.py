@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vadose.errors import VadoseError
 from vadose.io.folders import relative, walk
 from vadose.io.paths import StrPath
@@ -17,6 +19,7 @@ from vadose.sources.granule_names import name_of
 from vadose.sources.item_files import holds_items, items_of
 from vadose.sources.kept_scan import File, FoundGranule, FoundItem, Stamp
 from vadose.sources.left_out import Unfit
+from vadose.sources.published import read_dates
 from vadose.sources.stac import SOURCE_OF, parse, product_of, require_allowed, source_of_item
 
 _SETTLED_NS = 2 * 10**9
@@ -63,6 +66,11 @@ class ArchiveScan:
     def skipped(self) -> tuple[tuple[Path, str], ...]:
         """Return unlistable folders, pipes, sockets and devices, with the reason."""
         return self._scanned[1]
+
+    @cached_property
+    def dates(self) -> Mapping[str, np.datetime64]:
+        """Return the catalogue's dates of its granules, by file name."""
+        return read_dates(self.folder)
 
     @cached_property
     def _scanned(self) -> tuple[Mapping[str, File], tuple[tuple[Path, str], ...]]:

@@ -20,7 +20,7 @@ from vadose.grid import AreaOfInterest, Period, nanoseconds
 from vadose.registry import ItemProduct, SourceSpec
 from vadose.sources.archive import ItemIndex
 from vadose.sources.incidence import IncidenceModel, tie_points
-from vadose.sources.items import ItemSource, open_rasters, units_of
+from vadose.sources.items import OverviewItemSource, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Grid, Raster, by_grid
 from vadose.sources.records import SceneItem
@@ -38,7 +38,7 @@ _OVERFLIGHT = np.timedelta64(60, "s")
 
 
 @dataclass(frozen=True)
-class Sentinel1(ItemSource):
+class Sentinel1(OverviewItemSource):
     """Backscatter gamma0, linear power, and the incidence angle, degrees, one dataset per pass, (time, y, x).
 
     One product of an archive is read: OPERA RTC-S1 if the archive has no items of the other and they allow it
@@ -72,10 +72,10 @@ class Sentinel1(ItemSource):
     def _is_opera(self) -> bool:
         return self.index.product == SENTINEL1_OPERA
 
-    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
+    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[xr.Dataset]:
         """Open the bands of an item."""
-        rasters = open_rasters(record, BANDS)
-        mask = open_rasters(record, (MASK,)).get(MASK)
+        rasters = open_rasters(record, BANDS, pixel_m=pixel_m)
+        mask = open_rasters(record, (MASK,), pixel_m=pixel_m).get(MASK)
         annotation = None if INCIDENCE_ANGLE.name in rasters else record.asset("annotation")
         for grid, bands in by_grid(rasters).items():
             window = grid.window(area)

@@ -12,7 +12,7 @@ import xarray as xr
 from vadose.grid import AreaOfInterest
 from vadose.registry import ItemProduct, QualityFlag, SourceSpec
 from vadose.sources.assets import CLASSES, REFLECTANCES
-from vadose.sources.items import ItemSource, open_rasters, units_of
+from vadose.sources.items import OverviewItemSource, open_rasters, units_of
 from vadose.sources.layers import dataset, lazy
 from vadose.sources.raster import Floats, Raster, by_grid
 from vadose.sources.records import SceneItem
@@ -29,7 +29,7 @@ Left out: no data (0), saturated or defective (1), cloud shadow (3), clouds (8, 
 
 
 @dataclass(frozen=True)
-class Sentinel2(ItemSource):
+class Sentinel2(OverviewItemSource):
     """Reflectance, one dataset for each resolution of each item, (time, y, x).
 
     A pixel that was not observed in one of the bands of its dataset is NaN in all of them.
@@ -44,10 +44,10 @@ class Sentinel2(ItemSource):
     name: ClassVar[str] = "sentinel2"
     variables: ClassVar[tuple[Variable, ...]] = BANDS
 
-    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
+    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[xr.Dataset]:
         """Open the bands of an item."""
-        rasters = open_rasters(record, (band.name for band in BANDS), NODATA, SATURATED)
-        classes = open_rasters(record, ("scl",)).get("scl")
+        rasters = open_rasters(record, (band.name for band in BANDS), NODATA, SATURATED, pixel_m=pixel_m)
+        classes = open_rasters(record, ("scl",), pixel_m=pixel_m).get("scl")
         for grid, bands in by_grid(rasters).items():
             window = grid.window(area)
             if window:

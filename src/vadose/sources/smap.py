@@ -1,7 +1,7 @@
 """SMAP L3 radiometer soil moisture: SPL3SMP at 36 km, SPL3SMP_E at 9 km."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from vadose.sources.granules import Granule, GranuleIndex, Layer, cached_blocks,
 from vadose.sources.left_out import Unfit
 from vadose.sources.scan import ArchiveScan
 from vadose.sources.smap_granule import DAY, LATENCY_DAYS, PRODUCTS, READ, SPILL, SURFACE, Product, placement, read
-from vadose.sources.source import ITEMS, SourceFile, size_of, validate_dataset
+from vadose.sources.source import AVAILABLE_AT, ITEMS, SourceFile, size_of, times_or_never, validate_dataset
 from vadose.sources.window import GlobalGrid, Window
 from vadose.variables import ENHANCED_SMAP, FROZEN, SMAP, SMAP_USDA, SPL3SMP, Variable
 
@@ -98,6 +98,7 @@ class Smap:
                 one.time - SPILL,
                 one.time + DAY + SPILL,
                 available_at=one.available_at,
+                by_catalogue=one.by_catalogue,
             )
             for one in granules
         )
@@ -154,9 +155,11 @@ class Smap:
         if not seen:
             return None
         releases = sorted({granule.version for sharing in seen.values() for granule in sharing})
-        return validate_dataset(
-            reader.dataset(seen), self.variables, self.name, f"{product.stream.name} {' '.join(releases)}"
-        )
+        dataset = reader.dataset(seen)
+        stated = times_or_never(_stated(seen[time]) for time in dataset["time"].values)
+        if not np.isnat(stated).all():
+            dataset = dataset.assign_coords({AVAILABLE_AT: ("time", stated)})
+        return validate_dataset(dataset, self.variables, self.name, f"{product.stream.name} {' '.join(releases)}")
 
     def _nothing(self, area: AreaOfInterest, period: Period) -> NoDataError:
         left_out = {entry.name for entry in self.index.left_out}
@@ -168,6 +171,13 @@ class Smap:
             f"Found none in {len(inside)} granules (quality: {self.quality})",
             "Give a longer period, or continue without this source",
         )
+
+
+def _stated(granules: Iterable[Granule]) -> np.datetime64 | None:
+    """Return when the last of some granules was published, by its catalogue; None where that of one is unknown."""
+    times = [granule.available_at if granule.by_catalogue else None for granule in granules]
+    known = [time for time in times if time is not None]
+    return max(known) if len(known) == len(times) else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -43,6 +43,9 @@ class SourceFile:
         time: time of the observation; None for a static source.
         first, last: span of its observations; the time itself if None.
         available_at, replaced_at: as the coordinates of a dataset; None if unknown.
+        by_catalogue: whether the catalogue states `available_at`.
+        cloud_cover: share of clouds in a scene, %.
+        footprint: ground of a scene, degrees, as WKB; empty if unknown.
     """
 
     name: str
@@ -52,6 +55,9 @@ class SourceFile:
     last: np.datetime64 | None = None
     available_at: np.datetime64 | None = None
     replaced_at: np.datetime64 | None = None
+    by_catalogue: bool = False
+    cloud_cover: float = 100.0
+    footprint: bytes = b""
 
 
 class Holdings(Protocol):
@@ -103,6 +109,19 @@ class Source(Protocol):
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
         """Return the files that `open` reads for an area and a period; few of them are opened."""
+        ...
+
+
+@runtime_checkable
+class OverviewSource(Source, Protocol):
+    """Interface of a source that is also read at reduced resolution, for sparse history."""
+
+    def overviews(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[xr.Dataset, ...]:
+        """Return the datasets of `items.open_overviews`, with pixels of at most `pixel_m`."""
+        ...
+
+    def overview_files(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[SourceFile, ...]:
+        """Return the items that `overviews` reads."""
         ...
 
 

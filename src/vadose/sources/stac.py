@@ -18,7 +18,7 @@ from vadose.sources.crs import epsg_of
 from vadose.sources.left_out import Unfit
 from vadose.sources.radiometry import SCALE, baseline_of, offset_of, product_names
 from vadose.sources.records import Asset, SceneItem
-from vadose.sources.twins import catalogued, generated
+from vadose.sources.twins import catalogued, generated, published
 
 SENTINEL1_RTC, SENTINEL2_L2A, SENTINEL2_L1C = "sentinel-1-rtc", "sentinel-2-l2a", "sentinel-2-l1c"
 SENTINEL1_OPERA = "sentinel-1-opera-rtc"
@@ -30,6 +30,11 @@ may differ in it; the box, files and grids of each are those of its own pixels."
 SCENE_BBOX = "vadose:scene_bbox"
 """Property of a window: west, south, east, north of its complete scene. It identifies two processings with different
 ids as one scene."""
+SCENE_GEOMETRY = "vadose:scene_geometry"
+"""Property of a window: the ground of its complete scene, GeoJSON in degrees."""
+OVERVIEW_M = "vadose:overview_m"
+"""Property of a window of overviews: the largest size of their pixels, m. It is read for sparse history only
+(`HistorySpec.sparse_m`), and its `WINDOW` counts pixels of the overview."""
 ALLOWED = "vadose:allowed"
 """Property that permits reading an item of a product that is read on request only: true."""
 
@@ -162,8 +167,12 @@ def _record(item: Mapping[str, Any], product: str) -> SceneItem:
         orbit_state=str(properties.get("sat:orbit_state") or "").lower() or None,
         window=_window(properties.get(WINDOW)),
         scene_bbox=_bbox({"bbox": properties[SCENE_BBOX]}) if properties.get(SCENE_BBOX) else None,
+        footprint=_footprint(item, properties),
+        cloud_cover=_share(properties.get("eo:cloud_cover")),
+        overview_m=_number(properties.get(OVERVIEW_M)),
         generated=generated(name, names, properties),
         catalogued=catalogued(properties),
+        published=published(properties),
     )
 
 
@@ -256,6 +265,28 @@ def _window(stated: Any) -> tuple[int, int, int, int] | None:
     if row is None or column is None or not rows or not columns or min(row, column, rows, columns) < 0:
         raise ValueError(f"{WINDOW} {stated!r}")
     return row, column, rows, columns
+
+
+def _footprint(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bytes | None:
+    """Ground of the whole scene as WKB; None where an item does not say more than a box."""
+    stated = properties.get(SCENE_GEOMETRY) if properties.get(WINDOW) else item.get("geometry")
+    if not isinstance(stated, Mapping):
+        return None
+    try:
+        shape = shapely.geometry.shape(stated)
+    except (shapely.errors.ShapelyError, AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return None if shape.is_empty or not shape.area or not shape.is_valid else bytes(shapely.to_wkb(shape))
+
+
+def _share(value: Any) -> float | None:
+    """Return a percentage; None for what is none."""
+    number = _number(value)
+    return number if number is not None and 0 <= number <= 100 else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _whole_number(value: Any) -> int | None:

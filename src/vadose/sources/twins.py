@@ -9,6 +9,7 @@ import pandas as pd
 
 from vadose.errors import VadoseError
 from vadose.grid import later, nanosecond
+from vadose.sources.published import by_catalogue, earliest
 from vadose.sources.records import SceneItem
 
 APART = np.timedelta64(20, "m")
@@ -34,11 +35,13 @@ _TEST_BASELINE = "99.99"
 def are_twins(one: SceneItem, other: SceneItem) -> bool:
     """Return whether two items are of one observation: same product, satellite, orbit, ground, and within 20 minutes.
 
-    Windows are if they overlap and belong to one scene: by their id, or by the boxes of their scenes.
+    Windows are if they overlap and belong to one scene: by their id, or by the boxes of their scenes; windows of
+    overviews are twins only of windows of overviews.
     """
     known = ((one.platform, other.platform), (one.relative_orbit, other.relative_orbit))
     return (
         one.product == other.product
+        and one.overview_m == other.overview_m
         and all(mine == theirs for mine, theirs in known if mine and theirs)
         and bool(abs(one.time - other.time) <= APART)
         and _same_ground(one, other)
@@ -77,6 +80,22 @@ def published_at(record: SceneItem, latency_days: float) -> np.datetime64 | None
     return max(made, nanosecond(later(record.time, latency_days)[()]))
 
 
+def available_at(record: SceneItem, latency_days: float, renews: bool) -> tuple[np.datetime64 | None, bool]:
+    """Return when a processing could be had, and whether its catalogue says so; None for the latency of its source.
+
+    Args:
+        record: of the item.
+        latency_days: from an observation until its first product can be had.
+        renews: whether it took the place of an older processing: it could not be had before it was made.
+    """
+    nominal = published_at(record, latency_days) if renews else nanosecond(later(record.time, latency_days)[()])
+    if nominal is None:
+        return None, False
+    made = nominal if renews else record.time
+    stated = by_catalogue(_moment(record.published), made, nominal)
+    return (stated, True) if stated is not None else (nominal if renews else None, False)
+
+
 def generated(name: str, names: list[str], properties: Mapping[str, Any]) -> str | None:
     """Return when a product was generated, UTC: by its properties, else the last of several times in its name."""
     for key in _GENERATED:
@@ -92,6 +111,18 @@ def generated(name: str, names: list[str], properties: Mapping[str, Any]) -> str
 def catalogued(properties: Mapping[str, Any]) -> str | None:
     """Return when an item was last changed in its catalogue, UTC."""
     return next((_utc(properties[key]) for key in ("updated", "created", "published") if properties.get(key)), None)
+
+
+def published(properties: Mapping[str, Any]) -> str | None:
+    """Return the earliest date of an item in its catalogue, UTC."""
+    return earliest(_utc(properties[key]) for key in ("published", "created", "updated") if properties.get(key))
+
+
+def _moment(text: str | None) -> np.datetime64 | None:
+    try:
+        return None if text is None else nanosecond(text)
+    except VadoseError:
+        return None
 
 
 def _utc(text: Any) -> str | None:

@@ -21,6 +21,16 @@ class Window:
     right: int
 
     @property
+    def rows(self) -> tuple[int, int]:
+        """Return the first row and the one after the last."""
+        return self.top, self.bottom
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """Return the first column and the one after the last."""
+        return self.left, self.right
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Return the number of rows and columns."""
         return self.bottom - self.top, self.right - self.left

@@ -92,12 +92,12 @@ def _written(model: Model, folder: Path, scaling: ScalingStats | None) -> dict[s
     if isinstance(model, Product):
         return {"kind": "product", **asdict(model)}
     if isinstance(model, ChangeDetection):
-        return {"kind": "change_detection", **asdict(model)}
+        return {"kind": "change_detection", **asdict(model), "needs": model.needs.describe()}
     if isinstance(model, Climatology):
         return {"kind": "climatology", **asdict(model)}
     if isinstance(model, Trees):
         (folder / TREES).write_text(model.booster.model_to_string())  # LightGBM's own writer ignores a full disk
-        said = {"needs": asdict(model.needs), "spread": model.spread, "reads": model.reads}
+        said = {"needs": model.needs.describe(), "spread": model.spread, "reads": model.reads}
         return {"kind": "trees", **said, "sha256": files.sha256(folder / TREES)}
     if isinstance(model, FusionNetwork) and scaling is not None:
         (folder / WEIGHTS).write_bytes(encoded({name: one.contiguous() for name, one in model.state_dict().items()}))
