@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +126,8 @@ def test_no_byte_of_a_small_band_is_read_twice(server, folder, tmp_path, name):
     assert (after.bytes - before.bytes, after.requests - before.requests) == cost
     asked = [request.headers["range"].removeprefix("bytes=").split("-") for request in server.requests]
     spans = sorted((int(start), int(stop)) for start, stop in asked)
-    assert len(spans) == 2
-    assert spans[0][1] < spans[1][0]
+    assert len(spans) <= 4  # the header, a page of its tags at the end of the file, the blocks
+    assert all(one[1] < other[0] for one, other in pairwise(spans))
     assert after.bytes <= (folder / f"{name}.tif").stat().st_size
 
 

@@ -221,7 +221,9 @@ def test_only_overviews_of_few_scenes_are_read(served, tmp_path):
 
 def test_a_dry_run_says_what_a_sparse_fetch_costs(served, tmp_path):
     needs = InputSpec(cells=("vv",), history=PAST)
-    told = estimate_fetch(demand(needs), tmp_path / "a" / "archive", served.options(tmp_path / "a" / "cache"), 100)
+    told = estimate_fetch(
+        demand(needs), tmp_path / "a" / "archive", served.options(tmp_path / "a" / "cache"), sample=100
+    )
     spent = served.fetch(tmp_path / "b" / "archive", needs)
     for name in ("bytes", "requests"):
         one, other = (sum(getattr(each, name) for each in report.sources) for report in (told, spent))

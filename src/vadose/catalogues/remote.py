@@ -17,6 +17,8 @@ GAP = 1 << 14
 """Unneeded bytes that are read between two ranges rather than asking twice."""
 LONGEST = 8 << 20
 """Bytes of one request."""
+_MOST_PAGES = 8
+"""Small parts of a file, read before, that are held for further reads."""
 _LONGEST_HEAD = 1 << 20
 """Bytes from the start of a file that are held for further reads."""
 WHOLE = 64 << 20
@@ -65,6 +67,7 @@ class RemoteFile:
     expected: Version | None = None
     _version: Version | None = None
     _head: bytes = b""
+    _pages: tuple[tuple[int, bytes], ...] = ()
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
@@ -125,7 +128,17 @@ class RemoteFile:
         size = self.version.size
         wanted = {one for one in ranges if one[1] <= size and self._held(*one) is None}
         runs = list(joined(wanted, gap))
-        return sum(max(stop for _, stop in run) - max(run[0][0], len(self._head)) for run in runs), len(runs)
+        return sum(map(self._unread, runs)), len(runs)
+
+    def _unread(self, run: Sequence[tuple[int, int]]) -> int:
+        """Return the bytes of a run that are not held from before."""
+        first, last = max(run[0][0], len(self._head)), max(stop for _, stop in run)
+        return last - first - len(self._behind(first, last))
+
+    def _behind(self, first: int, last: int) -> bytes:
+        """Return the end of a range, as far as it was read before: tags may lie behind the blocks."""
+        ends = (page[: last - start] for start, page in self._pages if first < start < last <= start + len(page))
+        return max(ends, key=len, default=b"")
 
     @property
     def _name(self) -> str:
@@ -141,12 +154,15 @@ class RemoteFile:
         first, last = run[0][0], max(stop for _, stop in run)
         head = self._head
         held = head[first:last]
-        now, rest = self._get(first + len(held), last)
+        behind = self._behind(first + len(held), last)
+        now, rest = self._get(first + len(held), last - len(behind))
         if now != self._version:
             raise _changed(self.url, self.version, now)
-        content = held + rest
+        content = held + rest + behind
         if first <= len(head) and last <= _LONGEST_HEAD:
             self._head = max(self._head, head[:first] + content, key=len)
+        elif len(content) <= HEAD:
+            self._pages = (*self._pages[-_MOST_PAGES:], (first, content))
         parts = {(start, stop): content[start - first : stop - first] for start, stop in run}
         for (start, stop), part in parts.items():
             if stop > start:

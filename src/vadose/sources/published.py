@@ -41,7 +41,7 @@ def read_dates(folder: Path) -> dict[str, np.datetime64]:
     for name, text in held.items() if isinstance(held, Mapping) else ():
         try:
             found[str(name)] = nanosecond(str(text).removesuffix("Z"))
-        except VadoseError:
+        except (VadoseError, ValueError):
             continue
     return found
 

@@ -121,7 +121,7 @@ def published(properties: Mapping[str, Any]) -> str | None:
 def _moment(text: str | None) -> np.datetime64 | None:
     try:
         return None if text is None else nanosecond(text)
-    except VadoseError:
+    except (VadoseError, ValueError):
         return None
 
 
