@@ -25,8 +25,9 @@ from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.demand import Demand, Target
 from vadose.catalogues.fetch import FetchOptions, FetchReport, estimate_fetch, fetch
 from vadose.catalogues.settings import Catalogue, Catalogues
-from vadose.fusion import HistorySpec, InputSpec, TemporalPolicy
-from vadose.grid import Period, Tile
+from vadose.fusion import FeatureBuilder, HistorySpec, InputSpec, TemporalPolicy
+from vadose.grid import Period, Tile, tile_around
+from vadose.sources import open_sources
 
 SIDE, WEST, NORTH = 10_980, 600_000, 5_000_000
 TIME = np.datetime64("2021-06-30T12:00", "ns")
@@ -45,7 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, nargs="+", default=[12, 108])
     parser.add_argument("--scratch", help="folder of the files, 2 GB")
+    parser.add_argument("--world", type=Path, help="compare the features of a simulated archive instead")
     asked = parser.parse_args()
+    if asked.world:
+        compare(asked.world, asked.steps[0])
+        return
     with tempfile.TemporaryDirectory(dir=asked.scratch) as name:
         folder = Path(name)
         for kind, (dtype, step, block, predictor) in FILES.items():
@@ -135,6 +140,38 @@ def measure(folder: Path, options: FetchOptions, steps: int) -> None:
                 spent = fetch(demand, folder / name, replace(options, cache=BlockCache(folder / f"{name}-cache")))
                 line |= {"fetched": summed(spent), "s": round(time.perf_counter() - started, 1)}
             print(json.dumps(line), flush=True)
+
+
+def compare(archive: Path, steps: int) -> None:
+    """Compare history columns of all regions of an archive, full and sparse."""
+    sources = [source for source in open_sources(archive) if source.name in COLLECTIONS]
+    records = [record for record, _ in sources[1].index.records]
+    boxes = sorted({tuple(round(side, 3) for side in record.bbox) for record in records})
+    time_ = max(record.time for record in records) + np.timedelta64(1, "h")
+    found: dict[tuple[str, float | None], list[np.ndarray]] = {}
+    for west, south, east, north in boxes:
+        tile = tile_around((west + east) / 2, (south + north) / 2, 0)
+        tile = replace(tile, west=tile.west - 8, north=tile.north + 8, columns=16, rows=16)
+        for sparse_m in (None, 80.0, 160.0):
+            needs = InputSpec(history=HistorySpec(PAST, steps, 10.0, sparse_m))
+            period = Period(time_, time_ + np.timedelta64(1, "ns"))
+            past = FeatureBuilder.open(sources, tile, period, needs).at(time_).history
+            for name in PAST:
+                found.setdefault((name, sparse_m), []).append(past[name].values)
+    print(f"{archive}: {len(boxes)} regions, {steps} steps of 10 days before {time_}")
+    for name in PAST:
+        full = np.stack(found[name, None])
+        for sparse_m in (80.0, 160.0):
+            sparse = np.stack(found[name, sparse_m])
+            both = np.isfinite(full) & np.isfinite(sparse)
+            line = {
+                "name": name, "sparse_m": sparse_m, "R": round(float(np.corrcoef(full[both], sparse[both])[0, 1]), 3),
+                "mean difference": float(f"{(sparse[both] - full[both]).mean():.3g}"),
+                "std of full": float(f"{full[both].std():.3g}"),
+                "observed, full": round(float(np.isfinite(full).mean()), 3),
+                "observed, sparse": round(float(np.isfinite(sparse).mean()), 3),
+            }  # fmt: skip
+            print(json.dumps(line))
 
 
 def summed(report: FetchReport) -> dict[str, float]:

@@ -219,11 +219,11 @@ def test_only_overviews_of_few_scenes_are_read(served, tmp_path):
         assert {asset["proj:transform"][0] for asset in item["assets"].values()} == {160.0}
 
 
-def test_a_dry_run_says_what_a_sparse_fetch_costs(served, tmp_path):
-    needs = InputSpec(cells=("vv",), history=PAST)
-    told = estimate_fetch(
-        demand(needs), tmp_path / "a" / "archive", served.options(tmp_path / "a" / "cache"), sample=100
-    )
+@pytest.mark.parametrize("cells", [(), ("vv", "B04")])
+def test_a_dry_run_says_what_a_sparse_fetch_costs(served, tmp_path, cells):
+    """Items are sampled by the resolutions at which they are read."""
+    needs = InputSpec(cells=cells, history=PAST)
+    told = estimate_fetch(demand(needs), tmp_path / "a" / "archive", served.options(tmp_path / "a" / "cache"), sample=1)
     spent = served.fetch(tmp_path / "b" / "archive", needs)
     for name in ("bytes", "requests"):
         one, other = (sum(getattr(each, name) for each in report.sources) for report in (told, spent))

@@ -123,7 +123,8 @@ class RemoteRaster:
 
     def _overview(self, tiff: tifffile.TiffFile, pixel_m: float) -> "RemoteRaster":
         """Return an overview with the grid of the file; itself without a fit one."""
-        pages = [page for page in tiff.pages[1:] if page.subfiletype & _REDUCED and not page.subfiletype & _MASK]
+        pages = [page for page in tiff.pages[1:] if isinstance(page, tifffile.TiffPage)]
+        pages = [page for page in pages if page.subfiletype & _REDUCED and not page.subfiletype & _MASK]
         factors = [round(self.width / page.imagewidth) for page in pages]
         number = overview_of(factors, self.grid.metres, pixel_m)
         if number is None:

@@ -155,30 +155,36 @@ def estimate_fetch(
 
     Args:
         demand, folder, options, progress: as in `fetch`; nothing is written but the cache.
-        sample: pieces of each source whose headers are read.
+        sample: pieces of each source and kind whose headers are read.
     """
     lock = Lock(folder)
     reports = []
     for one in _search(demand, lock, options, progress, Spent()):
         waiting = [piece for piece in one.pieces if not _kept(lock, piece)]
-        spent = one.client_spent
-        picked = waiting[:: max(len(waiting) // sample, 1)][:sample]
-        before = spent.requests.total(), spent.received.total()
-        left = sum(map(_cost, picked), Cost())
-        share = len(waiting) / max(len(picked), 1)
-        headers = Cost(spent.received.total() - before[1], spent.requests.total() - before[0])
-        whole = left + headers
+        kinds = sorted({piece.kind for piece in waiting})
+        alike = ([piece for piece in waiting if piece.kind == kind] for kind in kinds)
+        whole = sum((_estimated(pieces, one.client_spent, sample) for pieces in alike), Cost())
         reports.append(
             replace(
                 one.report,
                 state="found" if one.pieces else one.report.state,
                 items=len(one.pieces),
                 new=len(waiting),
-                bytes=round(whole.bytes * share),
-                requests=round(whole.requests * share),
+                bytes=whole.bytes,
+                requests=whole.requests,
             )
         )
     return FetchReport(folder, tuple(reports))
+
+
+def _estimated(pieces: Sequence[Piece], spent: Spent, sample: int) -> Cost:
+    """Return the cost of pieces of one kind, by that of some of them."""
+    picked = pieces[:: max(len(pieces) // sample, 1)][:sample]
+    before = spent.requests.total(), spent.received.total()
+    left = sum(map(_cost, picked), Cost())
+    headers = Cost(spent.received.total() - before[1], spent.requests.total() - before[0])
+    share = len(pieces) / max(len(picked), 1)
+    return Cost(round((left + headers).bytes * share), round((left + headers).requests * share))
 
 
 def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_: None) -> FetchReport:

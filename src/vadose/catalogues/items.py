@@ -362,6 +362,7 @@ def pieces_of(context: Context, demand: Demand, source: str, contents: Iterable[
                     _asked(wanted),
                     partial(fetcher.fetch, item, wanted),
                     partial(fetcher.cost, item, wanted),
+                    " ".join(str(one.overview_m or "full") for one in wanted),
                 )
             )
     return Found(tuple(pieces), tuple(left_out))

@@ -47,6 +47,7 @@ class Piece:
         asked: of the places and bands that are wanted of it.
         fetch: writes its files and returns their entries.
         cost: reads its headers, and finds out what the rest takes.
+        kind: tells pieces of other cost apart: those that are read at other resolutions.
     """
 
     source: str
@@ -56,6 +57,7 @@ class Piece:
     asked: str
     fetch: Callable[[], tuple[Entry, ...]] = field(repr=False)
     cost: Callable[[], Cost] = field(repr=False)
+    kind: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:

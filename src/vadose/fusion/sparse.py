@@ -228,8 +228,8 @@ class SparseSource:
 
     def _preference(self, number: int) -> tuple[float, int, str]:
         scene = self.scenes[number]
-        assert scene.time is not None
-        return preference(float(scene.datasets[0].attrs["cloud_cover"]), scene.time, scene.item)
+        time = np.datetime64("NaT", "ns") if scene.time is None else scene.time
+        return preference(float(scene.datasets[0].attrs["cloud_cover"]), time, scene.item)
 
     def _age(self, number: int, time: np.datetime64) -> float:
         return age_days(time, self.scenes[number].time)

@@ -95,9 +95,14 @@ class ItemSource(ABC):
             return ()
         sizes = Counter[tuple[SourceFile, str]]()
         for record in records:
-            times = {AVAILABLE_AT: record.available_at, REPLACED_AT: all_replaced_at(record, area)}
-            time = None if self.static else record.time
-            file = SourceFile(record.id, 0, time, **times, by_catalogue=record.by_catalogue)
+            file = SourceFile(
+                record.id,
+                0,
+                None if self.static else record.time,
+                available_at=record.available_at,
+                replaced_at=all_replaced_at(record, area),
+                by_catalogue=record.by_catalogue,
+            )
             if sparse_m is not None:
                 file = replace(file, cloud_cover=cloud_cover_of(record), footprint=footprint_of(record))
             sizes[file, str(record.attrs.get("processed"))] += sum(size_of(Path(asset.href)) for asset in record.assets)
