@@ -113,7 +113,18 @@ def test_there_are_the_commands_of_the_whole_way():
         "samples": "build import-table convert-ismn append verify describe import-batchu2022 fit-units",
     }
     grouped = {f"{room} {name}" for room, known in rooms.items() for name in known.split()}
-    assert names == grouped | {"train", "ablate", "estimate", "evaluate", "fetch", "map", "series", "demo", "export"}
+    assert names == grouped | {
+        "train",
+        "ablate",
+        "estimate",
+        "evaluate",
+        "fetch",
+        "map",
+        "series",
+        "serve",
+        "demo",
+        "export",
+    }
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS), ids=" ".join)

@@ -19,6 +19,7 @@ _MODULES = {
         "open_samples",
         "verify_samples",
     ),
+    "serve": ("Exploration", "explore", "serve"),
     "simulate": ("simulate",),
     "studies": ("compare_simulation", "evaluate_simulation", "run_demo"),
     "train": ("ablate", "open_run", "train"),

@@ -22,6 +22,9 @@ from vadose.api.samples import describe_samples as describe_samples
 from vadose.api.samples import import_table as import_table
 from vadose.api.samples import open_samples as open_samples
 from vadose.api.samples import verify_samples as verify_samples
+from vadose.api.serve import Exploration as Exploration
+from vadose.api.serve import explore as explore
+from vadose.api.serve import serve as serve
 from vadose.api.simulate import simulate as simulate
 from vadose.api.studies import compare_simulation as compare_simulation
 from vadose.api.studies import evaluate_simulation as evaluate_simulation

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import xarray as xr
 
+import vadose.api.serve  # noqa: F401 (gives trees their `.vadose`)
 from vadose.api.archive import Archive
 from vadose.api.callbacks import Echo, Progress, silent
 from vadose.api.inputs import Area, Time, area_request, time_request, time_text
@@ -172,7 +173,9 @@ def open_map(path: StrPath) -> xr.DataTree:
     Raises:
         VadoseError: the map is missing or unreadable.
     """
-    return xr.DataTree.from_dict({_zone(epsg): dataset for epsg, dataset in open_maps(Path(path)).items()})
+    tree = xr.DataTree.from_dict({_zone(epsg): dataset for epsg, dataset in open_maps(Path(path)).items()})
+    tree.encoding["source"] = str(Path(path).absolute())
+    return tree
 
 
 def extract_series(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import vadose
-from vadose.cli import evaluate, fetch, maps, samples, simulate, train
+from vadose.cli import evaluate, fetch, maps, samples, serve, simulate, train
 from vadose.cli.console import CORES, echo, epochs, log_to, progress, report_errors
 from vadose.io.gdal import shut_gdal
 from vadose.io.memory import tune_malloc
@@ -33,6 +33,7 @@ app.command("estimate")(train.estimate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("map")(maps.map_)
 app.command("series")(maps.series)
+app.command("serve")(serve.serve)
 app.command("export")(train.export_)
 
 

@@ -19,6 +19,8 @@ from vadose.maps.layers import NODATA, STD_ATTRS, age_attrs, flag_attrs
 from vadose.variables import SOIL_MOISTURE
 
 MOISTURE, STD = "soil_moisture", "soil_moisture_std"
+LOW, HIGH = "soil_moisture_low", "soil_moisture_high"
+"""Ends of the 90 % interval, in tables that have it."""
 _KEY = ["place", "time"]
 _FIRST = ("place", "lon", "lat", "time", MOISTURE, STD, "quality")
 _ENCODED = ("units", "calendar")
@@ -215,6 +217,8 @@ def _attrs(name: str) -> dict[str, object]:
         MOISTURE: dict(SOIL_MOISTURE.attrs),
         STD: dict(STD_ATTRS),
         "quality": {**flag_attrs()},
+        LOW: {"units": SOIL_MOISTURE.units, "long_name": "lower end of the 90 % interval of the soil moisture"},
+        HIGH: {"units": SOIL_MOISTURE.units, "long_name": "upper end of the 90 % interval of the soil moisture"},
     }
     return known.get(name, {"long_name": "cells with an estimate", "units": "1"})
 

@@ -1,5 +1,6 @@
 """Demonstration: the complete workflow on a small simulated Earth."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
         write_json(boundary, world.ground(region).cells.geographic_extent.json)
         request = MapRequest(run, archive, str(boundary), moment, held / "map")
         written = make_map(request, report, truth=(truth_at(archive, region.name, moment),))
+    served = ("vadose", "serve", held / "map", "--sensors", archive / "ismn", "--scorecard", run)
+    shown = shlex.join(map(str, served))
     return (
         trained.summary,
         "",
@@ -47,6 +50,8 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
         f"Scorecard        {trained.path}",
         f"Map              {written[0]} (region {region.name}, whose sensors were held out)",
         f"Picture          {written[-1]}",
+        "",
+        f"In the browser   {shown}",
     )
 
 

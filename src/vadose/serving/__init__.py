@@ -1,0 +1,1 @@
+"""Finished maps over HTTP: STAC, tiles, series and the viewer."""
