@@ -20,6 +20,7 @@ BUILT_IN = (
     "vadose.sources.soilgrids:SPEC",
     "vadose.sources.smap:SPEC",
     "vadose.sources.gldas:SPEC",
+    "vadose.sources.nisar:SPEC",
     "vadose.sources.worldcover:SPEC",
     "vadose.sources.smap:SURFACE_SPEC",
 )
@@ -129,6 +130,7 @@ class GranuleNaming:
         like: pattern of file names of the product family.
         datasets: for each dataset that is read, its possible paths in a granule, of which the first that exists is
             used; empty if not stated.
+        companion: pattern of the names of data files that accompany granules and are ignored; None without any.
     """
 
     source: str
@@ -136,6 +138,7 @@ class GranuleNaming:
     read: Callable[[str], GranuleName | None]
     like: re.Pattern[str]
     datasets: tuple[tuple[str, ...], ...] = ()
+    companion: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)

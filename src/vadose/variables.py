@@ -94,6 +94,9 @@ ORGANIC_CARBON = Variable(
 SMAP = _moisture("smap", "SMAP L3 soil moisture (SPL3SMP, SPL3SMP_E)")
 SMAP_USDA = _moisture("smap_usda", "NASA-USDA Enhanced SMAP soil moisture, a water column divided by 50 mm")
 GLDAS = _moisture("gldas", "GLDAS-2.1 Noah soil moisture 0-10 cm")
+NISAR = Variable(
+    "nisar", "m3 m-3", (0.0, 1.0), "NISAR SME2 soil moisture, 200 m", Resampling.AREA_MEAN, SMAP.standard_name
+)
 
 BUILT_UP = Variable("built_up", "1", (0.0, 1.0), "built-up fraction", Resampling.AREA_MEAN)
 OPEN_WATER = Variable("open_water", "1", (0.0, 1.0), "open-water fraction", Resampling.AREA_MEAN)

@@ -19,7 +19,7 @@ _ASIDE = re.compile(
 _UNFINISHED = re.compile(r".*\.(part|partial|crdownload|download|tmp|aria2|filepart|incomplete)", re.I | re.DOTALL)
 _COPY = re.compile(r"\s*\(\d+\)")
 """Suffix of a file that a browser saved a second time."""
-_FAMILIES = re.compile(r"GLDAS|SMAP", re.IGNORECASE)
+_FAMILIES = re.compile(r"GLDAS|SMAP|NISAR", re.IGNORECASE)
 
 
 def name_of(path: Path, folder: Path, naming: GranuleNaming) -> GranuleName | None:
@@ -29,6 +29,8 @@ def name_of(path: Path, folder: Path, naming: GranuleNaming) -> GranuleName | No
         Unfit: it looks like a granule, or is in a folder of granules, and is not read.
     """
     name = unquote(path.name)
+    if naming.companion and naming.companion.search(name):
+        return None
     named = naming.read(name)
     if named is not None or not (path.suffix and _DATA.fullmatch(path.suffix)):
         return named

@@ -32,7 +32,7 @@ def factor(units: str, asked: str, layer: bool) -> float:
         Unfit: they are not units of soil moisture.
     """
     plain = re.sub(r"\*\*|\^", "", units.lower()).replace("per cent", "percent").strip()
-    plain = re.sub(r"\s*/\s*", "/", plain)
+    plain = re.sub(r"\bmet(er|re)s?\b|\bmet(er|re)s?(?=-?\d)", "m", re.sub(r"\s*/\s*", "/", plain))
     if _VOLUME.fullmatch(plain):
         return 1.0
     if _PERCENT.fullmatch(plain):
