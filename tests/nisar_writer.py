@@ -56,10 +56,10 @@ def write_granule(
         grids = file.create_group("science/LSAR/SME2/grids")
         write_axes(grids, rows, columns)
         write_fields(grids, painted(down, across) if values is None else values)
-        for place, algorithm in enumerate(candidates, start=1):
+        for number, algorithm in enumerate(candidates, start=1):
             group = grids.create_group(f"algorithmCandidates/{algorithm}")
             write_axes(group, rows, columns)
-            write_fields(group, painted(down, across, 0.05 + 0.1 * place))
+            write_fields(group, painted(down, across, 0.05 + 0.1 * number))
     return path
 
 

@@ -34,12 +34,13 @@ BITS = {
     "FROZEN": 11,
     "WATER": 12,
     "URBAN": 13,
+    "NISAR_MISSING": 14,
 }
 
 
 def spec(**parts):
     return SourceSpec(
-        **({"name": "gauges", "title": "Gauges", "variables": (RAIN,), "open": str, "missing": 14} | parts)
+        **({"name": "gauges", "title": "Gauges", "variables": (RAIN,), "open": str, "missing": 20} | parts)
     )
 
 
@@ -69,7 +70,7 @@ def test_an_unknown_source_has_no_flag():
 def test_every_lookup_follows_the_registry():
     with registered(spec(latency_days=2.0)):
         assert source_of("rain") == "gauges" and PREDICTORS["rain"] == RAIN and LATENCY_DAYS["gauges"] == 2
-        assert Quality.missing("gauges") == 1 << 14 and Quality.GAUGES_MISSING.words == "no Gauges"
+        assert Quality.missing("gauges") == 1 << 20 and Quality.GAUGES_MISSING.words == "no Gauges"
         assert list(SOURCES)[-1] == "gauges" and SPECS["gauges"].max_age_days == 10
     assert "rain" not in PREDICTORS and "gauges" not in SOURCES and {flag.name for flag in Quality} == set(BITS)
 

@@ -16,6 +16,7 @@ from vadose.insitu.conversion import archive_to_parquet
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 from vadose.products import labelled
+from vadose.products.series import Sampled
 from vadose.variables import IDENTITY
 
 LAT, LON = 43.15, -2.9567
@@ -223,7 +224,8 @@ def test_a_sensor_has_one_identity_by_every_route(root: Path, tmp_path: Path, mo
     asked = [published("NET__Hill1__Probe"), published("NET__Hill1__Probe", sm_5_5=0.5), published("NET__Hill1__Other")]
     matched = merged(root, tmp_path, *asked)[list(IDENTITY)]
     archive_to_parquet(root, tmp_path / "tables")
-    grid = SimpleNamespace(times=np.array([NOON], "datetime64[ns]"), values=np.array([[0.2]]), away_km=np.zeros(1))
+    noon = np.array([NOON], "datetime64[ns]")
+    grid = Sampled.of(np.zeros(1, np.intp), noon, np.array([0.2]), np.zeros(1), "m3 m-3")
     monkeypatch.setattr(labelled, "sampled", lambda *_: grid)
     table, _ = labelled.at_archive(SimpleNamespace(name="grid", window_hours=1.0), root, LabelRule())
     expected = ("NET", "Hill-1", "Probe_0.05_0.05")

@@ -92,7 +92,7 @@ def test_flags_have_names_and_shares():
     assert [lack.text for lack in found] == ["nothing (56%)", "no Sentinel-2 (33%)", "no Sentinel-2, no SMAP (11%)"]
     assert [lack.colour for lack in found] == [COMPLETE, *LACKING[:2]]
     assert words(int(Quality.HISTORY_SHORT)) == "short history"
-    assert words(1 << 14) == "unknown flags 16384"
+    assert words(1 << 25) == "unknown flags 33554432"
     assert {words(flag.value) for flag in Quality}.isdisjoint({"nothing"})
 
 

@@ -38,8 +38,7 @@ def evaluate(
         literature: "published", or a folder of publications, to compare the first product with.
         triple: whether errors are also estimated by triple collocation.
         reading: options for reading gridded products, the keys of `vadose.products.Reading`: variable, units,
-            layer_depth,
-            rescale, porosity, select, quality, window_hours, flags.
+            layer_depth, rescale, porosity, select, quality, maturity, product, window_hours, flags.
 
     Returns:
         The scorecard: `headline` and `sensors` (DataFrames), `to_html`, `to_markdown`, `write`.

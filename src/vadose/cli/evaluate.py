@@ -12,7 +12,8 @@ Products = Annotated[
     list[str],
     typer.Argument(
         help="Tables of estimates (Parquet, CSV), or gridded products (NetCDF, Zarr, GeoTIFF, a folder of them), "
-        "each as PATH or NAME=PATH; or a YAML file with name, path and the options below."
+        "each as PATH or NAME=PATH; or a YAML file with name, path and the options below. Named products need no "
+        "options: NISAR=folder/, NISAR-DSG=folder/, NISAR-TSR=folder/, NISAR-PMI=folder/."
     ),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder of the scorecard; by default none is written.")]
@@ -40,7 +41,11 @@ Select = Annotated[
 ]
 Quality = Annotated[
     Literal["recommended", "retrieved"],
-    typer.Option(help="SMAP retrievals: recommended ones, or all."),
+    typer.Option(help="Retrievals of SMAP and NISAR: recommended ones, or all."),
+]
+Maturity = Annotated[
+    Literal["beta", "provisional"] | None,
+    typer.Option(help="Maturity of NISAR granules, where a folder holds both; they are never mixed."),
 ]
 Window = Annotated[float, typer.Option(help="Largest time difference between grid and reading, hours.")]
 
@@ -59,6 +64,7 @@ def evaluate(
     window_hours: Window = 12.0,
     select: Select = None,
     quality: Quality = "recommended",
+    maturity: Maturity = None,
     triple: Annotated[bool, typer.Option("--triple", help="Also estimate errors by triple collocation.")] = False,
 ) -> None:
     """Evaluate one product, or compare several on their common samples, at in-situ sensors.
@@ -67,7 +73,9 @@ def evaluate(
     """
     from vadose.products.described import reading_of
 
-    reading = reading_of(variable, units, layer_depth, rescale or "", porosity, window_hours, select or (), quality)
+    reading = reading_of(
+        variable, units, layer_depth, rescale or "", porosity, window_hours, select or (), quality, maturity or ""
+    )
     card = vadose.evaluate(
         products,
         sensors=sensors,

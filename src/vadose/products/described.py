@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 from vadose.errors import VadoseError
 from vadose.evaluation import check, read
 from vadose.io.files import read_config, validated
+from vadose.products.conventions import CONVENTIONS, Convention, named
 from vadose.variables import SOIL_MOISTURE
 
 TABLES = (".parquet", ".pq", ".csv", ".csv.gz")
@@ -29,7 +30,10 @@ class Reading(BaseModel):
         rescale: scaling of saturation: by the minimum and maximum reading of each sensor, or by porosity.
         porosity: porosity of every place, m3 m-3; by default the column `porosity` of the table of sensors.
         select: selected value of each dimension besides space and time, such as {"depth": "0.05"}.
-        quality: SMAP retrievals that are read: the recommended ones, or all that were retrieved.
+        quality: retrievals of SMAP and NISAR that are read: the recommended ones, or all that were retrieved.
+        maturity: maturity of NISAR granules; not needed if a folder has one only.
+        product: name of a named product (`conventions.CONVENTIONS`); by default the name on the scorecard, if that is
+            one, its files are, and neither variable, units, layer depth nor selection are given.
         window_hours: maximum distance between the time of a grid and of a reading, hours.
         flags: accepted ISMN flags of the readings of an archive, as in `LabelRule`.
     """
@@ -43,6 +47,8 @@ class Reading(BaseModel):
     porosity: float | None = Field(default=None, gt=0, lt=1)
     select: dict[str, str] = Field(default_factory=dict)
     quality: Literal["recommended", "retrieved"] = "recommended"
+    maturity: Literal["", "beta", "provisional"] = ""
+    product: str = ""
     window_hours: float = Field(default=12.0, ge=0, le=8784)
     flags: tuple[str, ...] = ("G",)
 
@@ -50,6 +56,14 @@ class Reading(BaseModel):
     @classmethod
     def _as_text(cls, select: Any) -> Any:
         return {str(name): str(value) for name, value in select.items()} if isinstance(select, dict) else select
+
+    @field_validator("product")
+    @classmethod
+    def _known(cls, product: str) -> str:
+        found = named(product)
+        if product and found is None:
+            raise ValueError(f"'{product}' is no named product; known are {', '.join(CONVENTIONS)}")
+        return found.name if found else ""
 
 
 class Product(Reading):
@@ -73,6 +87,11 @@ class Product(Reading):
     def is_table(self) -> bool:
         """Return whether it is a prediction table."""
         return isinstance(self.held, pd.DataFrame) or (self.held is None and str(self.path).lower().endswith(TABLES))
+
+    @property
+    def convention(self) -> Convention | None:
+        """Return what is built in about it; None for a product that is not a named one."""
+        return CONVENTIONS[self.product] if self.product else None
 
     @property
     def identity(self) -> str | Path:
@@ -141,13 +160,19 @@ class Product(Reading):
             raise VadoseError(f"evaluate: {rest}", "There is no such file or folder", "Give a table, or gridded files")
         if path.suffix in {".yaml", ".yml"}:
             return cls._read(path)
-        return cls(name=name or path.name.split(".")[0], path=path, **reading.model_dump())
+        return cls(name=name or path.name.split(".")[0], path=path, **reading.model_dump())._named()
+
+    def _named(self) -> "Product":
+        """Return it as the named product that it is by its name and its files."""
+        found = None if self.product or self.is_table else named(self.name)
+        free = not (self.variable or self.units or self.layer_depth or self.select)
+        return self.model_copy(update={"product": found.name}) if found and free and found.holds(self.path) else self
 
     @classmethod
     def _read(cls, path: Path) -> "Product":
         asked, remedy = f"evaluate: the product {path}", f"Its keys are {', '.join(cls.model_fields)}"
         product = read_config(cls, path, asked, remedy, lambda content: {"name": path.stem} | content)
-        return product.model_copy(update={"path": path.parent / product.path})
+        return product.model_copy(update={"path": path.parent / product.path})._named()
 
 
 def reading_of(
@@ -159,6 +184,7 @@ def reading_of(
     window_hours: float,
     select: Sequence[str] = (),
     quality: str = "recommended",
+    maturity: str = "",
 ) -> Reading:
     """Return the options of the command line, checked; see `Reading`. Each of `select` is NAME=VALUE.
 
@@ -176,5 +202,6 @@ def reading_of(
         raise VadoseError(f"evaluate: --select of {', '.join(names)}", "A name is repeated", "Choose one value each")
     options = {"variable": variable, "units": units, "layer_depth": layer_depth, "rescale": rescale}
     more: dict[str, Any] = {"porosity": porosity, "window_hours": window_hours, "quality": quality}
+    more["maturity"] = maturity
     more["select"] = {name.strip(): value.strip() for name, _, value in pairs}
     return validated(Reading, options | more, "evaluate: how gridded files are read", "See 'vadose evaluate --help'")

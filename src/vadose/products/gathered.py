@@ -13,7 +13,8 @@ from vadose.evaluation import check, read
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor
 from vadose.products.described import Product
 from vadose.products.labelled import at_archive
-from vadose.products.sampled import Sampled, nearest_valid, sampled
+from vadose.products.sampled import sampled
+from vadose.products.series import Sampled, nearest_valid
 from vadose.products.units import is_saturation, rescaled, to_volume
 from vadose.report.text import counted
 

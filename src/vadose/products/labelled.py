@@ -11,7 +11,8 @@ from vadose.grid import Period
 from vadose.insitu.headers import Sensor
 from vadose.insitu.ismn import Ismn
 from vadose.products.described import Product
-from vadose.products.sampled import Sampled, sampled
+from vadose.products.sampled import sampled
+from vadose.products.series import Sampled
 
 
 def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.DataFrame, Sampled]:
@@ -39,11 +40,17 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
     lat, lon = (np.array([getattr(sensor, name) for sensor in sensors]) for name in ("lat", "lon"))
     found = sampled(product, lat, lon)
     spare = np.timedelta64(round(product.window_hours * 3600), "s")
-    period = Period(found.times[0] - spare, found.times[-1] + spare + np.timedelta64(1, "ns"))
+    if not found.times.size:
+        raise NoDataError(
+            f"{product.name}: {product.path}",
+            f"It has no value at any of {len(sensors)} sensors" + "".join(f"; {note}" for note in found.notes),
+            "Give files that cover the sensors, or read all retrievals with --quality retrieved",
+        )
+    period = Period(found.times.min() - spare, found.times.max() + spare + np.timedelta64(1, "ns"))
     parts = [
         _at(sensor, ismn, found, number, period, product.window_hours, rule)
         for number, sensor in enumerate(sensors)
-        if np.isfinite(found.values[:, number]).any()
+        if found.series(number)[0].size
     ]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if table.empty:
@@ -63,10 +70,10 @@ def _at(
         readings = ismn.read(sensor, period)
     except VadoseError:  # no reading in the period, or a malformed file
         return pd.DataFrame()
-    there = np.isfinite(found.values[:, number])
-    times, first = np.unique(found.times[there], return_index=True)
+    held, values = found.series(number)
+    times, first = np.unique(held, return_index=True)
     labels, _ = nearest(clean(readings, rule)[0], times, 60 * window_hours)
-    mean = pd.Series(found.values[there, number][first], index=times)
+    mean = pd.Series(values[first], index=times)
     return labels.assign(
         **sensor.identity,
         lat=sensor.lat,

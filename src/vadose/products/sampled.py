@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from vadose.errors import NoDataError, VadoseError
-from vadose.grid import nearest_in_time
 from vadose.products.axes import Grid, grid_of
+from vadose.products.by_source import by_source
 from vadose.products.decoded import Decoded, decode
 from vadose.products.described import Product
 from vadose.products.files import Layers, files_of, opened
+from vadose.products.series import Floats, Sampled
 from vadose.products.times import Times
 from vadose.products.units import kind_of
 
-Floats = NDArray[np.float64]
 Places = tuple[Grid, NDArray[np.intp], NDArray[np.intp]]
 _AT_ONCE = 50_000_000
 """Largest number of grid values that are read at once."""
@@ -33,25 +33,6 @@ _SAME = 0.05
 """Relative difference of two values up to which they may be of one observation, in tiles of two projections."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sampled:
-    """A product at sensors.
-
-    Attributes:
-        times: times of its layers, ascending, UTC.
-        values: (time, sensor), in the units of the file, NaN where missing.
-        away_km: from each sensor to the centre of its cell, NaN outside the grid.
-        units: units of the file.
-        notes: remarks on the files, and on values that were left out.
-    """
-
-    times: Times
-    values: Floats
-    away_km: Floats
-    units: str
-    notes: tuple[str, ...] = ()
-
-
 def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
     """Return the values of a product in the cells nearest to places (degrees).
 
@@ -59,6 +40,9 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
         VadoseError: a file is unreadable, or files differ in units.
         NoDataError: no place is within any of them.
     """
+    convention = product.convention
+    if convention is not None and convention.source:
+        return by_source(convention, product, lat, lon)
     parts = [part for file in files_of(product) for part in _of_file(product, file, lat, lon)]
     units = {kind_of(part.units) if kind_of(part.units)[0] else part.units: part.units for part in parts}
     if len(units) > 1:
@@ -73,12 +57,13 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
             "Give a product that covers the sensors",
         )
     twins = _twins(parts, product)
-    times = np.concatenate([part.times for part in parts])
-    values = np.concatenate([part.values for part in parts])
-    order = np.argsort(times, kind="stable")
+    where = [np.nonzero(np.isfinite(part.values)) for part in parts]
+    sensor = np.concatenate([column for _, column in where])
+    times = np.concatenate([part.times[row] for part, (row, _) in zip(parts, where, strict=True)])
+    values = np.concatenate([part.values[at] for part, at in zip(parts, where, strict=True)])
     notes = _summed([part.left_out for part in parts], sum(part.stored for part in parts))
     remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
-    return Sampled(times[order], values[order], away, parts[0].units, (*notes, *twins, *_first_of(remarks)))
+    return Sampled.of(sensor, times, values, away, parts[0].units, (*notes, *twins, *_first_of(remarks)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,14 +221,3 @@ def _swapped(product: Product, lat: Floats, lon: Floats) -> str:
     with opened(product, files_of(product)[0]) as held:
         inside = np.isfinite(grid_of(held[0].variable, product.name).cells(lat.clip(-180, 180), lon.clip(-90, 90))[2])
     return "; with latitude and longitude exchanged they would: its axes are swapped" if inside.any() else ""
-
-
-def nearest_valid(sampled_: Sampled, sensor: int, asked: Times, window_hours: float) -> Floats:
-    """Return the value nearest in time to each requested time, NaN if none is within the window."""
-    there = np.isfinite(sampled_.values[:, sensor])
-    times, values = sampled_.times[there], sampled_.values[there, sensor]
-    if not len(times):
-        return np.full(len(asked), np.nan)
-    place = nearest_in_time(times, asked)
-    away = abs(asked - times[place]) / np.timedelta64(1, "h")
-    return np.where(away <= window_hours, values[place], np.nan)

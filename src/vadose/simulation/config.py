@@ -70,6 +70,7 @@ class WorldConfig(BaseModel):
         sentinel2_revisit_days: revisit time of Sentinel-2, days.
         model_hours: step between two GLDAS granules, hours; 3 in reality.
         radiometer_km: grids of the SMAP granules, km: 36, and 9 for the enhanced product.
+        nisar_days: repeat cycle of NISAR, days, in which it passes twice; by default there are no granules of it.
         seed: random seed.
     """
 
@@ -81,6 +82,7 @@ class WorldConfig(BaseModel):
     sentinel2_revisit_days: int = Field(default=10, ge=1, le=366)
     model_hours: Literal[3, 6, 12, 24] = 3
     radiometer_km: tuple[Literal[36, 9], ...] = (36, 9)
+    nisar_days: int | None = Field(default=None, ge=1, le=366, exclude_if=lambda days: days is None)
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     @field_validator("regions")

@@ -11,7 +11,7 @@ from vadose.io.files import atomic_write, metadata, read_json, write_json
 from vadose.io.locks import exclusive_lock, is_vacant
 from vadose.io.outputs import Request
 from vadose.io.processes import processes
-from vadose.simulation import gldas, smap
+from vadose.simulation import gldas, nisar, smap
 from vadose.simulation.config import WorldConfig
 from vadose.simulation.ground_maps import require_mapped, write_soils
 from vadose.simulation.raster import NOTICE
@@ -97,13 +97,18 @@ def _tasks(config: WorldConfig, folder: Path) -> dict[str, Task]:
     tasks: dict[str, Task] = {
         region.name: partial(write_region, config, number, folder) for number, region in enumerate(config.regions)
     }
-    return tasks | {name: partial(_write_global, name, config, folder) for name in GLOBAL}
+    return tasks | {name: partial(_write_global, name, config, folder) for name in _products(config)}
+
+
+def _products(config: WorldConfig) -> tuple[str, ...]:
+    """Return the products whose files are not those of one region's scenes."""
+    return (*GLOBAL, "NISAR") if config.nisar_days else GLOBAL
 
 
 def _sizes(config: WorldConfig) -> dict[str, int]:
     """Return the number of reported parts of each task."""
     sizes = {region.name: blocks_of(region) for region in config.regions}
-    return sizes | dict.fromkeys(GLOBAL, 1)
+    return sizes | dict.fromkeys(_products(config), 1)
 
 
 def _write_global(name: str, config: WorldConfig, folder: Path) -> Iterator[str]:
@@ -111,6 +116,8 @@ def _write_global(name: str, config: WorldConfig, folder: Path) -> Iterator[str]
     regions = [RegionSimulator.random(config, number) for number in range(len(config.regions))]
     if name == "SoilGrids":
         write_soils(regions, folder)
+    elif name == "NISAR":
+        nisar.write_granules(regions, folder, config)
     elif name == "SMAP":
         smap.write_granules((region.footprint_sample() for region in regions), folder, config)
     else:

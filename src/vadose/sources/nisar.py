@@ -29,6 +29,7 @@ from vadose.sources.nisar_granule import (
     content,
     read,
     read_name,
+    require,
 )
 from vadose.sources.scan import ArchiveScan
 from vadose.sources.source import AVAILABLE_AT, ITEMS, SourceFile, size_of, validate_dataset
@@ -123,14 +124,7 @@ class Nisar:
         return self.index.fit(near, self._check)
 
     def _check(self, granule: Granule) -> None:
-        held = content(granule)
-        if self.retrieval not in held.retrievals:
-            raise Unfit(
-                f"no retrieval {self.retrieval}",
-                f"nisar: {granule.path}",
-                f"It holds {', '.join(held.retrievals) or 'none'}",
-                "Choose one of them; granules differ in the algorithms that were run",
-            )
+        require(self.retrieval, content(granule), f"nisar: {granule.path}")
 
     def _windows(self, area: AreaOfInterest) -> list[Window]:
         parts = shapely.get_parts(area.geometry)

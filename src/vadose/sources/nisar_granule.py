@@ -23,14 +23,12 @@ from vadose.sources.water import check_magnitude, factor
 from vadose.sources.window import GlobalGrid, Window
 
 Retrieval = Literal["combined", "DSG", "PMI", "TSR"]
-"""The combined field, or one of the candidate algorithms: disaggregation, physical model inversion, time-series ratio."""
+"""The combined field, or a candidate algorithm: disaggregation, physical model inversion, time-series ratio."""
 RETRIEVALS: tuple[Retrieval, ...] = get_args(Retrieval)
 Quality = Literal["recommended", "retrieved"]
 
 PER_9KM = 45
-GRID = GlobalGrid(
-    6933, -17367530.4451615, 7314540.8306386, 9008.055210146 / PER_9KM, 1624 * PER_9KM, 3856 * PER_9KM
-)
+GRID = GlobalGrid(6933, -17367530.4451615, 7314540.8306386, 9008.055210146 / PER_9KM, 1624 * PER_9KM, 3856 * PER_9KM)
 """EASE-Grid 2.0 of the Earth with pixels of 200.179 m: 45 x 45 in one of 9 km."""
 
 LATENCY_DAYS = 3.0
@@ -95,18 +93,15 @@ def read_name(name: str) -> GranuleName | None:
 
 def _middle(name: str, start: str, end: str) -> np.datetime64:
     try:
-        first, last = (
-            nanosecond(f"{one[:4]}-{one[4:6]}-{one[6:11]}:{one[11:13]}:{one[13:]}") for one in (start, end)
-        )
+        first, last = (nanosecond(f"{one[:4]}-{one[4:6]}-{one[6:11]}:{one[11:13]}:{one[13:]}") for one in (start, end))
     except ValueError as error:
         raise Unfit(
             "no date in its name", f"nisar: a file named {name}", f"It contains no time: {start} to {end}", "Rename it"
         ) from error
     if not np.timedelta64(0) <= last - first <= np.timedelta64(2, "h"):
-        raise Unfit(
-            "no date in its name", f"nisar: a file named {name}", f"It goes from {start} to {end}", "Rename it"
-        )
-    return np.datetime64(first + (last - first) // 2, "ns")
+        raise Unfit("no date in its name", f"nisar: a file named {name}", f"It goes from {start} to {end}", "Rename it")
+    middle: np.datetime64 = first + (last - first) // 2
+    return middle
 
 
 @dataclass(frozen=True)
@@ -157,15 +152,20 @@ def read(granule: Granule, retrieval: Retrieval, quality: Quality, window: Windo
     Raises:
         Unfit: the file is damaged, lacks the retrieval, or its numbers contradict its units.
     """
+    return read_flagged(granule, retrieval, quality, window)[0]
+
+
+def read_flagged(
+    granule: Granule, retrieval: Retrieval, quality: Quality, window: Window
+) -> tuple[Layer, NDArray[np.bool_]]:
+    """Return soil moisture as `read`, and which retrievals were left out by their flag.
+
+    Raises:
+        Unfit: as `read`.
+    """
     held = content(granule)
     asked = f"nisar: {granule.path}, {retrieval}"
-    if retrieval not in held.retrievals:
-        raise Unfit(
-            f"no retrieval {retrieval}",
-            asked,
-            f"It holds {', '.join(held.retrievals) or 'none'}",
-            "Choose one of them; granules differ in the algorithms that were run",
-        )
+    require(retrieval, held, asked)
     with reading(granule.path, "nisar") as file:
         grids = _grids(file, asked)
         moisture = grids[_path(retrieval)]
@@ -174,10 +174,26 @@ def read(granule: Granule, retrieval: Retrieval, quality: Quality, window: Windo
         numbers = Packing.of(moisture, bounds=False).physical(_window(moisture, held.placement, window, np.nan, asked))
         check_magnitude(numbers[numbers > 0], times, units, asked)
         values = (numbers * times).astype(np.float32)
-        valid = values > 0
-        if quality == "recommended" and valid.any():
-            valid &= _recommended(grids, retrieval, held.placement, window, asked)
-        return np.where(valid, values, np.float32(np.nan))
+        retrieved = values > 0
+        valid = retrieved
+        if quality == "recommended" and retrieved.any():
+            valid = retrieved & _recommended(grids, retrieval, held.placement, window, asked)
+        return np.where(valid, values, np.float32(np.nan)), retrieved & ~valid
+
+
+def require(retrieval: Retrieval, held: Content, asked: str) -> None:
+    """Refuse a granule without a retrieval.
+
+    Raises:
+        Unfit: it has none.
+    """
+    if retrieval not in held.retrievals:
+        raise Unfit(
+            f"no retrieval {retrieval}",
+            asked,
+            f"It holds {', '.join(held.retrievals) or 'none'}",
+            "Choose one of them; granules differ in the algorithms that were run",
+        )
 
 
 def _recommended(
@@ -186,12 +202,11 @@ def _recommended(
     name = _path(retrieval, "retrievalQualityFlag")
     flag = grids.get(name)
     if not isinstance(flag, h5py.Dataset):
-        raise Unfit(
-            "no retrievalQualityFlag", asked, f"It has no {name}", "Download it again, or read all retrievals"
-        )
+        raise Unfit("no retrievalQualityFlag", asked, f"It has no {name}", "Download it again, or read all retrievals")
     numbers = np.asarray(_window(flag, place, window, _FLAG_FILL, asked), np.float64)
     known = np.isfinite(numbers) & (numbers >= 0)
-    return known & (np.where(known, numbers, 0).astype(np.int64) & _NOT_RECOMMENDED == 0)
+    bits = np.where(known, numbers, 0).astype(np.int64)
+    return np.asarray(known & (bits & _NOT_RECOMMENDED == 0))
 
 
 def _window(variable: h5py.Dataset, place: Placement, window: Window, empty: float, asked: str) -> NDArray[Any]:
