@@ -1,6 +1,7 @@
 """The page: whole in one file, quiet in a browser, and hostile names are only names."""
 
 import base64
+import hashlib
 import re
 import shutil
 import subprocess
@@ -81,8 +82,10 @@ def test_names_stay_names(page):
     text = page.read_text()
     tags = _Tags()
     tags.feed(text)
-    assert not [
-        tag for tag, _ in tags.tags if tag in {"script", "iframe", "object", "link", "base", "form", "b", "svg"}
+    assert not [tag for tag, _ in tags.tags if tag in {"iframe", "object", "link", "base", "form", "b", "svg"}]
+    assert [attrs for tag, attrs in tags.tags if tag == "script"] == [
+        {"type": "application/json", "id": "explorer-data"},
+        {},
     ]
     assert not [a for _, attrs in tags.tags for a in attrs if a.startswith("on")]
     assert "49" not in re.findall(r"<h2>([^<]*)</h2>", text), "a template is no formula"
@@ -101,6 +104,9 @@ def test_the_page_needs_nothing_beside_it(page):
     assert {link[1:] for link in links if link.startswith("#")} <= held
     policy = next(attrs["content"] for _, attrs in tags.tags if "http-equiv" in attrs)
     assert policy.startswith("default-src 'none'")
+    program = page.read_text().rpartition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy, "no other program runs"
     assert "@import" not in page.read_text() and "url(" not in page.read_text()
     assert all(attrs["alt"] for tag, attrs in tags.tags if tag == "img")
 

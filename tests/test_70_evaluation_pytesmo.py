@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytesmo.metrics as theirs
 import pytest
+from pytesmo.scaling import get_scaling_function
 from pytesmo.time_series.anomaly import calc_anomaly, calc_climatology
 
 from simulated_series import simulated
-from vadose.evaluation import per_sensor, triple_collocation
+from vadose.evaluation import SCALINGS, per_sensor, rescale, triple_collocation
 from vadose.evaluation.anomaly import climatological_anomalies
 
 CLOSE = 1e-6
@@ -52,6 +53,10 @@ def agrees(table: pd.DataFrame) -> int:
         expected = {
             "r": r,
             "spearman": theirs.spearman_r(x, y),
+            "kendall": theirs.kendall_tau(x, y),
+            "mse_corr": theirs.mse_corr(x, y),
+            "mse_bias": theirs.mse_bias(x, y),
+            "mse_var": theirs.mse_var(x, y),
             "bias": theirs.bias(x, y),
             "mse": theirs.msd(x, y),
             "rmse": theirs.rmsd(x, y),
@@ -85,6 +90,36 @@ def test_climatological_anomalies_value_by_value():
         found = climatological_anomalies((p.to_numpy(), t.to_numpy()), p.index.to_numpy(), np.zeros(len(p), np.intp))
         for own, values in zip(found, (p, t), strict=True):
             np.testing.assert_allclose(own, _climatological(values), atol=1e-9)
+
+
+WAYS = {"mean-std": "mean_std", "min-max": "min_max", "linear": "linreg", "cdf": "cdf_match"}
+
+
+def rescaled_as(table: pd.DataFrame, way: str) -> int:
+    """Number of sensors of which every estimate is pytesmo's."""
+    found, number = rescale(table, way).set_index("station"), 0
+    for station, p, t in series(table):
+        if way == "linear" and theirs.pearson_r(p.to_numpy(), t.to_numpy()) <= 0:
+            continue  # pytesmo adds the intercept of the falling line to the rising one
+        expected = get_scaling_function(WAYS[way])(p.to_numpy(), t.to_numpy())
+        np.testing.assert_allclose(found.loc[station, "soil_moisture"], expected, atol=CLOSE)
+        number += 1
+    return number
+
+
+@pytest.mark.filterwarnings("ignore:The bins have been resized")
+@pytest.mark.parametrize("way", SCALINGS)
+@pytest.mark.parametrize("samples", [1100, 120, 30])
+def test_rescaled_estimates(way, samples):
+    table = with_gaps().groupby("station").head(samples)
+    assert rescaled_as(table, way) == 6
+
+
+@pytest.mark.real
+@pytest.mark.filterwarnings("ignore:The bins have been resized")
+@pytest.mark.parametrize("way", SCALINGS)
+def test_rescaled_estimates_of_real_stations(real: Path, way):
+    assert rescaled_as(real_smap(real), way) >= 80
 
 
 def collocated(tables: dict[str, pd.DataFrame], least: int) -> int:

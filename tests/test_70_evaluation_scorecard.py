@@ -126,7 +126,7 @@ def test_other_scores_and_chance_in_time_are_told(card):
     text = (card / "scorecard.md").read_text()
     chapter = text.split("## Other scores, and sampling in time")[1].split("\n## ")[0]
     rows = [line for line in chapter.splitlines() if line.startswith("| network |")]
-    assert len(rows) == 2 and "network minus SMAP" in chapter
+    assert len(rows) == 3 and "network minus SMAP" in chapter
     told = json.loads((card / "scorecard.json").read_text())
     across = {row["product"]: row["value"] for row in told["in_space"]}
     assert across["network"] > across["SMAP"]

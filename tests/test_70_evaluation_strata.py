@@ -46,6 +46,55 @@ def test_each_class_is_scored_on_its_own_rows():
     assert "| Dfb | two | 3 | 360 | 0 | 3 |" in strata_markdown(strata)
 
 
+def test_dense_sites_are_apart_from_lone_stations():
+    """Six stations within 10 km, two of them with two sensors; two 15 km apart; one 30 km from all others."""
+    km = 1 / 111.2
+    places = [(10 + 2 * number * km, 5.0) for number in range(6)] + [
+        (20, 5.0),
+        (20 + 15 * km, 5.0),
+        (20 + 45 * km, 5.0),
+    ]
+    rows = [
+        {"network": "N", "station": f"s{number}", "sensor": f"x{sensor}", "lat": lat, "lon": lon}
+        for number, (lat, lon) in enumerate(places)
+        for sensor in range(2 if number < 2 else 1)
+    ]
+    table = check(pd.DataFrame(rows).assign(time=pd.Timestamp("2020-01-01"), soil_moisture=0.2))
+    found = classes_of(table)["site, stations within 18 km"].astype(str)
+    assert found.groupby(table["station"]).first().tolist() == [
+        *["dense site, 5 stations or more"] * 6,
+        *["2 to 4 stations"] * 2,
+        "lone station",
+    ]
+
+
+def test_sites_meet_at_the_antimeridian():
+    rows = [
+        {"network": "N", "station": f"s{lon}", "sensor": "x", "lat": -17.0, "lon": lon}
+        for lon in (179.99, -179.99, 0.0)
+    ]
+    table = check(pd.DataFrame(rows).assign(time=pd.Timestamp("2020-01-01"), soil_moisture=0.2))
+    found = classes_of(table)["site, stations within 18 km"].astype(str)
+    assert sorted(found) == ["2 to 4 stations", "2 to 4 stations", "lone station"]
+
+
+def test_irrigated_cropland_is_apart():
+    table = product().assign(land_cover=np.repeat(["20", "10", "11", "130", "", "20", "190", "30"], 120))
+    found = classes_of(check(table))["irrigation (ESA CCI land cover)"]
+    by = found.astype(object).groupby(check(table)["station"]).first()
+    assert by.tolist()[:4] == ["irrigated cropland", "rainfed cropland", "rainfed cropland", "no cropland"]
+    assert by.isna().tolist() == [False, False, False, False, True, False, False, False]
+    assert by.tolist()[5:] == ["irrigated cropland", "no cropland", "no cropland"]
+
+
+def test_frm_classes_are_a_stratum():
+    table = product().assign(frm_class=np.repeat(["very representative", "unrepresentative"], 480))
+    tables = matched({"one": table})
+    strata = stratified(tables, 20, Bootstrap(draws=100))
+    found = strata[strata["stratum"] == "FRM class (ISMN)"].set_index("class")
+    assert found["sensors"].to_dict() == {"very representative": 4, "unrepresentative": 4}
+
+
 def test_seasons_turn_at_the_equator():
     table = check(product())
     season = classes_of(table)["season"].astype(str)

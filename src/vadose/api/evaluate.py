@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from vadose.evaluation import Scaling
 from vadose.experiment.score import EVALUATION, score_products
 from vadose.io.files import validated
 from vadose.io.paths import StrPath
 from vadose.products import Product, Reading
+from vadose.report import qa4sm
 from vadose.report.scorecard import Scorecard as Scorecard  # noqa: PLC0414 (what `evaluate` returns)
 
 
@@ -23,6 +25,7 @@ def evaluate(
     literature: str = "",
     triple: bool = False,
     reading: Reading | Mapping[str, Any] | None = None,
+    scaling: Scaling | None = None,
 ) -> Scorecard:
     """Evaluate one product, or compare several on their common samples, at in-situ sensors.
 
@@ -39,9 +42,12 @@ def evaluate(
         triple: whether errors are also estimated by triple collocation.
         reading: options for reading gridded products, the keys of `vadose.products.Reading`: variable, units,
             layer_depth, rescale, porosity, select, quality, maturity, product, window_hours, flags.
+        scaling: rescaling of the estimates of each sensor to its readings before scoring: "mean-std", "linear",
+            "min-max" or "cdf", fitted to the scored samples and named above the figures; by default none.
 
     Returns:
-        The scorecard: `headline` and `sensors` (DataFrames), `to_html`, `to_markdown`, `write`.
+        The scorecard: `headline` and `sensors` (DataFrames), `to_html`, `to_markdown`, `to_qa4sm`,
+        `write`.
 
     Raises:
         VadoseError: a product is unreadable or has other units, or no sensor has enough samples.
@@ -51,7 +57,23 @@ def evaluate(
         EVALUATION.require_place(folder, folder=True)
     how = reading if isinstance(reading, Reading) else _reading(reading or {})
     place = sensors if sensors is None or isinstance(sensors, pd.DataFrame) else Path(sensors)
-    return score_products(_products(products, how), folder, min_samples, place, literature, triple)
+    return score_products(_products(products, how), folder, min_samples, place, literature, triple, scaling)
+
+
+def read_qa4sm(path: StrPath) -> pd.DataFrame:
+    """Read the pairwise scores of a NetCDF result of QA4SM (qa4sm.eu), or of pytesmo's validation framework.
+
+    Args:
+        path: NetCDF file.
+
+    Returns:
+        One row per product, location and temporal window, with our names and signs of the scores: bias is the mean of
+        the product minus that of the reference.
+
+    Raises:
+        VadoseError: it cannot be read, or has no such score.
+    """
+    return qa4sm.read_qa4sm(Path(path))
 
 
 def _products(

@@ -47,6 +47,11 @@ Maturity = Annotated[
     Literal["beta", "provisional"] | None,
     typer.Option(help="Maturity of NISAR granules, where a folder holds both; they are never mixed."),
 ]
+Scaling = Annotated[
+    Literal["mean-std", "linear", "min-max", "cdf"] | None,
+    typer.Option(help="Rescale the estimates of each sensor to its readings before scoring; the page says so."),
+]
+Qa4sm = Annotated[Path | None, typer.Option(help="NetCDF file of the scores of every sensor, as QA4SM writes them.")]
 Window = Annotated[float, typer.Option(help="Largest time difference between grid and reading, hours.")]
 
 
@@ -65,6 +70,8 @@ def evaluate(
     select: Select = None,
     quality: Quality = "recommended",
     maturity: Maturity = None,
+    scaling: Scaling = None,
+    qa4sm: Qa4sm = None,
     triple: Annotated[bool, typer.Option("--triple", help="Also estimate errors by triple collocation.")] = False,
 ) -> None:
     """Evaluate one product, or compare several on their common samples, at in-situ sensors.
@@ -84,7 +91,10 @@ def evaluate(
         literature=literature,
         triple=triple,
         reading=reading,
+        scaling=scaling,
     )
     echo(str(card))
+    if qa4sm:
+        echo(f"QA4SM: {card.to_qa4sm(qa4sm)}")
     if out:
         echo(f"Scorecard: {out / 'scorecard.md'}, and scorecard.html beside it")

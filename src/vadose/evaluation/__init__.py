@@ -8,13 +8,16 @@ from vadose.evaluation.literature import Setting, compare_with_literature
 from vadose.evaluation.metric import METRICS, Metric
 from vadose.evaluation.predictions import check, read
 from vadose.evaluation.publications import PUBLISHED, Publication, Split, publications
+from vadose.evaluation.rescaling import SCALINGS, Scaling, rescale
 from vadose.evaluation.scores import Scores, score
 from vadose.evaluation.seen import SEEN_IN_TRAINING, seen_notes
 from vadose.evaluation.sensors import per_sensor, reliability, summary
 from vadose.evaluation.significance import bootstrap_p, holm
 from vadose.evaluation.spatial import Spatial, spatial
+from vadose.evaluation.stability import Stability, stability
 from vadose.evaluation.statistic import Means, Moments
 from vadose.evaluation.strata import DISTANCE
+from vadose.evaluation.subperiods import subperiods
 from vadose.evaluation.tally import MIN_SAMPLES, Tally
 from vadose.evaluation.temporal import TemporalIntervals, temporal_bootstrap
 
@@ -23,6 +26,7 @@ __all__ = [
     "METRICS",
     "MIN_SAMPLES",
     "PUBLISHED",
+    "SCALINGS",
     "SEEN_IN_TRAINING",
     "Bootstrap",
     "Interval",
@@ -30,10 +34,12 @@ __all__ = [
     "Metric",
     "Moments",
     "Publication",
+    "Scaling",
     "Scores",
     "Setting",
     "Spatial",
     "Split",
+    "Stability",
     "Tally",
     "TemporalIntervals",
     "block_length",
@@ -49,9 +55,12 @@ __all__ = [
     "publications",
     "read",
     "reliability",
+    "rescale",
     "score",
     "seen_notes",
     "spatial",
+    "stability",
+    "subperiods",
     "summary",
     "temporal_bootstrap",
     "triple_collocation",

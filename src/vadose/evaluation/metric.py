@@ -81,6 +81,25 @@ def kge(m: Moments) -> Floats:
     return 1 - np.sqrt((pearson_r(m) - 1) ** 2 + (std_ratio(m) - 1) ** 2 + (_ratio(m.p, m.t) - 1) ** 2)
 
 
+def mse_corr(m: Moments) -> Floats:
+    """Return the part of MSE from imperfect correlation, 2 std(p) std(t) (1 - R), (m3 m-3)^2.
+
+    The three parts sum to MSE (Gupta et al. 2009, doi 10.1016/j.jhydrol.2009.08.003).
+    """
+    spread = np.sqrt(_ratio(m.pp, m.n)) * np.sqrt(_ratio(m.tt, m.n))
+    return np.maximum(2 * (spread - _ratio(m.pt, m.n)), 0)
+
+
+def mse_bias(m: Moments) -> Floats:
+    """Return the part of MSE from the bias, bias^2, (m3 m-3)^2; see `mse_corr`."""
+    return bias(m) ** 2
+
+
+def mse_var(m: Moments) -> Floats:
+    """Return the part of MSE from different variances, (std(p) - std(t))^2, (m3 m-3)^2; see `mse_corr`."""
+    return (np.sqrt(_ratio(m.pp, m.n)) - np.sqrt(_ratio(m.tt, m.n))) ** 2
+
+
 def constant_estimate(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return groups with a constant estimate."""
     return np.asarray(np.sqrt(_ratio(m.pp, m.n)) <= CONSTANT * np.abs(m.p))
@@ -94,6 +113,9 @@ def constant_label(m: Moments) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 RANGES = {
     "r": (-1.0, 1.0),
     "mse": (0.0, np.inf),
+    "mse_corr": (0.0, np.inf),
+    "mse_bias": (0.0, np.inf),
+    "mse_var": (0.0, np.inf),
     "rmse": (0.0, np.inf),
     "ubrmse": (0.0, np.inf),
     "std_ratio": (0.0, np.inf),
@@ -111,6 +133,13 @@ METRICS = (
     Metric("std_ratio", "std ratio", "1", std_ratio),
     Metric("kge", "KGE", "1", kge),
 )
+
+PARTS = (
+    Metric("mse_corr", "MSE, correlation", "m6 m-6", mse_corr),
+    Metric("mse_bias", "MSE, bias", "m6 m-6", mse_bias),
+    Metric("mse_var", "MSE, variance", "m6 m-6", mse_var),
+)
+"""Parts of MSE, without intervals from sampling in time."""
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

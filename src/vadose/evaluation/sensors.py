@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from vadose.evaluation.anomaly import FEWEST_IN_WINDOW, anomalies, climatological_anomalies, window_samples
 from vadose.evaluation.bootstrap import ANY, Bootstrap
 from vadose.evaluation.effective import effective_samples
-from vadose.evaluation.metric import CONSTANT, METRICS, RANGES, pearson_r
+from vadose.evaluation.metric import CONSTANT, METRICS, PARTS, RANGES, pearson_r
 from vadose.evaluation.predictions import ESTIMATE, LABEL, SENSOR, by_sensor, check, is_complete
-from vadose.evaluation.statistic import Floats, Moments, group_mean, group_ranks
+from vadose.evaluation.statistic import Floats, Moments, group_kendall, group_mean, group_ranks
 from vadose.evaluation.tally import MIN_SAMPLES, SPREAD, Tally
 
-SERIES = ["spearman", "anomaly_r", "anomaly_r_climatology"]
+SERIES = ["spearman", "kendall", "anomaly_r", "anomaly_r_climatology"]
 """Scores that need the complete series of a sensor, since they order its samples by value or time."""
-SKILL = [*(metric.name for metric in METRICS), *SERIES]
+SKILL = [*(metric.name for metric in (*METRICS, *PARTS)), *SERIES]
 SCORES = [*SKILL, *SPREAD]
 BOUNDS = RANGES | dict.fromkeys(SERIES, (-1.0, 1.0)) | dict.fromkeys(SPREAD, (0.0, 1.0))
 """Bounds of bounded scores."""
@@ -62,7 +62,7 @@ def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict
 
     Spearman's (1904, doi 10.2307/1412159) is Pearson's R of the ranks of both series, ties at their mean rank; the two
     anomaly R are Pearson's of the departures from the 35-day window or the climatology (Entekhabi et al. 2010, doi
-    10.1175/2010JHM1223.1).
+    10.1175/2010JHM1223.1); Kendall's is tau-b.
     """
     p, t, time = (frame[name].to_numpy() for name in (ESTIMATE, LABEL, "time"))
     whole, held = Moments.of(p, t, group, count), window_samples(time, group, count)
@@ -74,6 +74,7 @@ def _of_series(frame: pd.DataFrame, group: NDArray[np.intp], count: int) -> dict
 
     return {
         "spearman": pearson_r(Moments.of(group_ranks(p, group), group_ranks(t, group), group, count)),
+        "kendall": group_kendall(p, t, group, count),
         "anomaly_r": np.where(held >= FEWEST_IN_WINDOW, of_anomalies(anomalies((p, t), time, group)), np.nan),
         "anomaly_r_climatology": of_anomalies(climatological_anomalies((p, t), time, group)),
         "n_effective": effective_samples(p, t, group, count),

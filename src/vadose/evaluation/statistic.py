@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import kendalltau
 
 Floats = NDArray[np.float64]
 
@@ -146,6 +147,21 @@ def group_ranks(values: Floats, group: NDArray[np.intp]) -> Floats:
     ranks = np.empty(len(values))
     ranks[order] = np.repeat(shared, last - first + 1)
     return ranks
+
+
+def group_kendall(p: Floats, t: Floats, group: NDArray[np.intp], groups: int) -> Floats:
+    """Return Kendall's tau-b of each group (Kendall 1945, doi 10.1093/biomet/33.3.239), NaN where undefined.
+
+    Args:
+        p, t: finite.
+        group: number of each pair's group, ascending.
+        groups: number of groups.
+    """
+    edges = np.searchsorted(group, np.arange(groups + 1))
+    pairs = (slice(a, b) for a, b in pairwise(edges))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = [kendalltau(p[own], t[own], method="asymptotic").statistic for own in pairs]
+    return np.asarray(found, np.float64)
 
 
 def _scattered(values: Floats, at: NDArray[np.intp], groups: int) -> Floats:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from vadose.errors import VadoseError
 from vadose.evaluation.predictions import LABEL, by_sensor
 from vadose.evaluation.texture import texture_class
+from vadose.grid import EARTH_RADIUS_KM
 from vadose.registry import SOURCES, SPECS, Quality
 
 DISTANCE = "distance_to_training_km"
@@ -43,6 +45,12 @@ _COVERS = {
     22: "snow and ice",
 }
 """Names of the codes of ESA CCI land cover, by their tens (Land Cover CCI Product User Guide 2.0, 2017, table 3-1)."""
+
+
+SITE_KM, DENSE_STATIONS = 18.0, 5
+"""Distance within which stations are of one site, half a footprint of 36 km; and number of stations of a dense site."""
+_SITES = ("lone station", f"2 to {DENSE_STATIONS - 1} stations", f"dense site, {DENSE_STATIONS} stations or more")
+_IRRIGATION = ("irrigated cropland", "rainfed cropland", "no cropland")
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,25 @@ def _cover(table: pd.DataFrame) -> pd.Categorical:
     tens = pd.to_numeric(pd.Series(codes, dtype="object"), errors="coerce") // 10
     names = np.array([*tens.map(_COVERS).fillna(""), ""], dtype=object)
     return _categories(pd.Series(names[code]))
+
+
+def _irrigation(table: pd.DataFrame) -> pd.Categorical:
+    """Return cropland by irrigation: code 20 of ESA CCI land cover is irrigated or post-flooding cropland."""
+    code, codes = pd.factorize(table["land_cover"])
+    tens = pd.to_numeric(pd.Series(codes, dtype="object"), errors="coerce").to_numpy(np.float64) // 10
+    kinds = np.select([np.isnan(tens), tens == 2, tens == 1], [-1, 0, 1], 2)
+    return _coded(np.append(kinds, -1)[code], _IRRIGATION)
+
+
+def _site(table: pd.DataFrame) -> pd.Categorical:
+    """Return the class of each sensor's site by the number of stations within `SITE_KM`, itself included."""
+    group, sensors = by_sensor(table)
+    lat, lon = (np.radians(sensors[name].to_numpy()) for name in ("lat", "lon"))
+    points = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    stations = np.unique(np.round(points, 7), axis=0)
+    chord = 2 * np.sin(SITE_KM / EARTH_RADIUS_KM / 2)
+    count = cKDTree(stations).query_ball_point(points, chord, return_length=True)
+    return _coded(np.digitize(count, (2, DENSE_STATIONS))[group], _SITES)
 
 
 def _texture(table: pd.DataFrame) -> pd.Categorical:
@@ -165,6 +192,9 @@ DIMENSIONS = (
     Dimension("network", (), _text("network")),
     Dimension("climate (Köppen-Geiger)", ("climate",), _text("climate")),
     Dimension("land cover (ESA CCI)", ("land_cover",), _cover),
+    Dimension("irrigation (ESA CCI land cover)", ("land_cover",), _irrigation),
+    Dimension("FRM class (ISMN)", ("frm_class",), _text("frm_class")),
+    Dimension("site, stations within 18 km", (), _site),
     Dimension("soil texture (USDA)", ("sand", "silt", "clay"), _texture),
     Dimension("season", (), _season),
     Dimension("wetness at the time, thirds of each sensor's own readings", (), _wetness),

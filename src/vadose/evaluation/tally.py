@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.errors import VadoseError
-from vadose.evaluation.metric import METRICS, constant_estimate, constant_label
+from vadose.evaluation.metric import METRICS, PARTS, constant_estimate, constant_label
 from vadose.evaluation.predictions import ESTIMATE, LABEL, SENSOR, STD, by_sensor, check, is_complete
 from vadose.evaluation.statistic import Floats, Means, Moments
 from vadose.evaluation.uncertainty import LEVELS, spread_scores
@@ -99,7 +99,7 @@ class Tally:
         if min_samples < 2:
             raise VadoseError(f"scores: at least {min_samples} samples per sensor", "R needs 2", "Ask for 2 or more")
         few = self.moments.n < min_samples
-        scores = {metric.name: metric.of(self.moments) for metric in METRICS}
+        scores = {metric.name: metric.of(self.moments) for metric in (*METRICS, *PARTS)}
         scores |= {name: self.uncertainty[name].mean for name in SPREAD}
         return self.sensors.assign(
             lat=self.lat / self.rows,

@@ -13,11 +13,14 @@ from vadose.evaluation import (
     PUBLISHED,
     SEEN_IN_TRAINING,
     Publication,
+    Scaling,
     Setting,
     Split,
+    rescale,
     seen_notes,
 )
 from vadose.evaluation.publications import publications
+from vadose.evaluation.rescaling import WORDS
 from vadose.experiment.config import SIMULATED, Experiment
 from vadose.experiment.folds import way_of
 from vadose.experiment.run import Run
@@ -42,6 +45,7 @@ def score_products(
     sensors: Path | pd.DataFrame | None = None,
     literature: str = "",
     triple: bool = False,
+    scaling: Scaling | None = None,
 ) -> Scorecard:
     """Score products on their common samples, and write the scorecard if a folder is given.
 
@@ -52,40 +56,65 @@ def score_products(
         sensors: sensors at which gridded products are sampled, see `gathered`.
         literature: "published", or a folder of publications to compare the first product with; empty for none.
         triple: whether errors are also estimated by triple collocation, of three products, or of two and the sensor.
+        scaling: rescaling of the estimates of each sensor to its readings before scoring, one of `SCALINGS`; None for
+            none.
 
     Raises:
         VadoseError: as `gathered`, `score` and `publications`; simulated samples are compared with publications; or the
             folder contains another result.
     """
     if out is None:
-        return _scored(products, min_samples, sensors, literature, triple)
+        return _scored(products, min_samples, sensors, literature, triple, scaling)
     given = {
         "products": [(one.name, one.identity) for one in products],
         "reading": [one.model_dump(mode="json", exclude_defaults=True, exclude={"name", "path"}) for one in products],
         "sensors": tokenize(sensors) if isinstance(sensors, pd.DataFrame) else sensors,
     }
     asked = {"min_samples": min_samples, "literature": literature, "triple": triple}
+    asked |= {"scaling": scaling} if scaling else {}
     request = Request.of("evaluate", out, **given, **asked)
     with request.files(out, CARD, CARD[-1]) as held, renewing(held) as new:
-        card = _scored(products, min_samples, sensors, literature, triple)
+        card = _scored(products, min_samples, sensors, literature, triple, scaling)
         write_content(new, card.content, request.mark)
         return card
 
 
 def _scored(
-    products: Sequence[Product], min_samples: int, sensors: Path | pd.DataFrame | None, literature: str, triple: bool
+    products: Sequence[Product],
+    min_samples: int,
+    sensors: Path | pd.DataFrame | None,
+    literature: str,
+    triple: bool,
+    scaling: Scaling | None,
 ) -> Scorecard:
     found = gathered(products, sensors)
     reference = [Product(name="sensors", path=sensors)] if isinstance(sensors, Path) else []
     simulated = any(one.attrs.get("simulated") for one in [*products, *reference])
     published = _works(literature, simulated)
+    if scaling and published:
+        raise VadoseError(
+            f"evaluate: rescaled estimates ({scaling}) against {literature} figures",
+            "Published figures are of products as they are",
+            "Leave out --scaling or --literature",
+        )
     tables, notes = _completed(found, products), [*found.notes, *seen_notes(found.tables)]
     for product in products:
         LOGGER.info("product %s: %d rows of %s", product.name, len(tables[product.name]), product.path)
     setting = setting_of(products[0], tables[products[0].name])
     chapters = {TRIPLE: triple_markdown(tables)} if triple else {}
-    words = ReportText(", ".join(tables), tuple(notes), SIMULATED if simulated else "", chapters)
+    notice = SIMULATED if simulated else ""
+    if scaling:
+        tables = {name: rescale(table, scaling, f"predictions '{name}'") for name, table in tables.items()}
+        notice = " ".join(filter(None, [notice, _rescaled(scaling)]))
+    words = ReportText(", ".join(tables), tuple(notes), notice, chapters)
     return Scorecard(ReportData.of(tables, words, min_samples, works=published, setting=setting))
+
+
+def _rescaled(scaling: Scaling) -> str:
+    return (
+        f"Rescaled ({scaling}): the estimates of each sensor were scaled {WORDS[scaling]}, fitted to the same samples; "
+        "bias, RMSE, ubRMSE and KGE are those of the scaled estimates, not of the products."
+    )
 
 
 def setting_of(product: Product, table: pd.DataFrame) -> Setting:

@@ -17,11 +17,14 @@ from vadose.products.described import Product
 from vadose.products.series import Floats, Sampled
 from vadose.products.times import Times
 from vadose.report.text import counted
+from vadose.sources import gldas_granule, smap_granule
+from vadose.sources.gldas import MAIN, Gldas
 from vadose.sources.granules import Granule, GranuleIndex
 from vadose.sources.left_out import first_of
 from vadose.sources.nisar import Nisar, release
 from vadose.sources.nisar_granule import GRID as NISAR_GRID
 from vadose.sources.nisar_granule import MATURITY, content, read_flagged
+from vadose.sources.smap import Smap
 from vadose.sources.window import GlobalGrid, Window
 
 Indices = NDArray[np.intp]
@@ -71,6 +74,7 @@ def by_source(convention: Convention, product: Product, lat: Floats, lon: Floats
         NoDataError: no granule is readable, or none covers a place.
     """
     reader, notes = _READERS[convention.source](convention, product)
+    notes += [convention.note] if convention.note else []
     if not reader.granules:
         left = reader.index.left_out
         raise NoDataError(
@@ -195,4 +199,64 @@ def _maturity(product: Product) -> Any:
     return next(iter(counts), "PROVISIONAL")
 
 
-_READERS: dict[str, Callable[[Convention, Product], tuple[_Reader, list[str]]]] = {"nisar": _nisar}
+def _smap(convention: Convention, product: Product) -> tuple[_Reader, list[str]]:
+    grids: dict[str, smap_granule.Product] = dict(smap_granule.PRODUCTS)
+    index = Smap(_folder(product.path)).index
+    granules = _of_path(index.granules, product.path)
+    held = {name: [one for one in granules if one.stream == grid.stream] for name, grid in grids.items()}
+    found = {name: own for name, own in held.items() if own and name in (convention.retrieval or name)}
+    if len(found) > 1:
+        counts = " and ".join(f"{len(own)} of {grids[name].stream.name}" for name, own in found.items())
+        raise VadoseError(
+            f"{product.name}: {product.path}",
+            f"It holds {counts}, which are two products",
+            f"Name one of them: SPL3SMP={product.path} or SPL3SMP_E={product.path}",
+        )
+    name, own = next(iter(found.items()), (convention.retrieval or "36km", []))
+    grid = grids[name].grid
+
+    def inside(granule: Granule, rows: Indices, columns: Indices) -> NDArray[np.bool_]:
+        place = smap_granule.placement(granule, grid)
+        return np.isin(rows, place.rows.numbers) & np.isin(columns, place.columns.numbers)
+
+    def layers(granule: Granule, window: Window) -> Iterator[_Layer]:
+        every = smap_granule.read(granule, grid, "retrieved", window)
+        good = every if product.quality == "retrieved" else smap_granule.read(granule, grid, product.quality, window)
+        for (values, minutes), (kept, _) in zip(every, good, strict=True):
+            there = np.isfinite(values)
+            since = np.where(there, minutes, 0).astype("timedelta64[m]")
+            yield _Layer(kept, granule.time + since, there & ~np.isfinite(kept))
+
+    rule = "bit 0 of retrieval_qual_flag unset" if product.quality == "recommended" else "all retrievals"
+    releases = Counter(one.version for one in own)
+    notes = [
+        f"{grids[name].stream.name}, {', '.join(f'{one} ({count} days)' for one, count in releases.items())}",
+        f"{rule}; times of the overpass, rounded up to half hours",
+    ]
+    fit = index.fit(own, lambda one: smap_granule.placement(one, grid))
+    return _Reader(grid, index, fit, inside, layers), notes
+
+
+def _gldas(convention: Convention, product: Product) -> tuple[_Reader, list[str]]:
+    index = Gldas(_folder(product.path)).index
+    granules = index.fit(_of_path(index.granules, product.path), gldas_granule.layout)
+    main = {one.time for one in granules if one.stream == MAIN}
+    used = [one for one in granules if one.stream == MAIN or one.time not in main]
+    early = sum(one.stream != MAIN for one in used)
+
+    def inside(granule: Granule, rows: Indices, columns: Indices) -> NDArray[np.bool_]:
+        place = gldas_granule.layout(granule).placement
+        return np.isin(rows, place.rows.numbers) & np.isin(columns, place.columns.numbers)
+
+    def layers(granule: Granule, window: Window) -> Iterator[_Layer]:
+        yield _Layer(gldas_granule.read(granule, window), granule.time, np.zeros(window.shape, bool))
+
+    held = f"{convention.title}, {counted(len(used), 'granules')}, {early} of them early products"
+    return _Reader(gldas_granule.GRID, index, used, inside, layers), [held]
+
+
+_READERS: dict[str, Callable[[Convention, Product], tuple[_Reader, list[str]]]] = {
+    "nisar": _nisar,
+    "smap": _smap,
+    "gldas": _gldas,
+}

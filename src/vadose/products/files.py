@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rioxarray  # noqa: F401  # reads GeoTIFF
 import xarray as xr
 import zarr
@@ -14,11 +15,14 @@ from affine import Affine
 from vadose.errors import VadoseError
 from vadose.io.untrusted import netcdf_engine, require_own_codecs
 from vadose.products.axes import roles_of
+from vadose.products.conventions import Convention, Flag
 from vadose.products.described import Product
 from vadose.products.dimensions import layers_of
-from vadose.products.groups import Held, chosen_paths, groups_above, with_axes
-from vadose.products.times import LayerTimes, time_of_file, times_of_axis
+from vadose.products.groups import Held, chosen_paths, groups_above, paths_in_groups, with_axes
+from vadose.products.times import LayerTimes, time_in_text, time_of_file, times_of_axis
 
+SMAP_FLAG = Flag("retrieval_qual_flag", 1)
+"""Flag of SMAP's retrievals, beside any variable named as they are."""
 _NETCDF, _TIFF = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".cdf"), (".tif", ".tiff")
 
 
@@ -35,6 +39,8 @@ def files_of(product: Product) -> Sequence[Path | xr.Dataset]:
         held = [path]
     else:
         held = sorted(p for p in path.rglob("*") if p.suffix.lower() in _NETCDF + _TIFF or _is_zarr(p))
+        if product.convention is not None:
+            held = [p for p in held if product.convention.files.fullmatch(p.name)]
     if not held or not (_is_zarr(held[0]) or held[0].suffix.lower() in _NETCDF + _TIFF):
         raise VadoseError(
             f"{product.name}: {path}",
@@ -52,14 +58,16 @@ class Layers:
         variable: time first, then space; lazy, as stored numbers.
         times: times of its layers.
         others: the same layers in other versions, used where the first one is missing.
-        not_recommended: flag of each stored number whose lowest bit means not recommended; None without flags.
+        flag: flag of each stored number; None without flags.
+        rule: bits of the flag that leave a number out, 0 for any; and words for remarks.
         seconds: acquisition time of each stored number, seconds since noon of 2000-01-01; None if unknown.
     """
 
     variable: xr.DataArray
     times: LayerTimes
     others: tuple[xr.DataArray, ...] = ()
-    not_recommended: xr.DataArray | None = None
+    flag: xr.DataArray | None = None
+    rule: Flag = SMAP_FLAG
     seconds: xr.DataArray | None = None
 
 
@@ -75,7 +83,7 @@ def opened(product: Product, file: Path | xr.Dataset) -> Iterator[tuple[Layers, 
     with ExitStack() as stack:
         try:
             root = stack.enter_context(_open(file, asked, "")) if isinstance(file, Path) else _stored(file)
-            paths = chosen_paths(path, product.variable, _decoded(root), asked)
+            paths = chosen_paths(path, _variable(product, path, root), _decoded(root), asked)
             held = [_held(path, one, root, stack, asked) for one in paths]
             layers = tuple(_layers(product, path, one, root, f"{asked}: variable '{one.path}'") for one in held)
         except VadoseError:
@@ -151,30 +159,64 @@ def _held(path: Path, variable: str, root: xr.Dataset, stack: ExitStack, asked: 
 
 def _layers(product: Product, path: Path, held: Held, root: xr.Dataset, asked: str) -> Layers:
     dataset = _decoded(held.group, held.name)
-    variable = with_axes(dataset[held.name], held, asked)
+    convention = product.convention
+    variable = with_axes(dataset[held.name], held, asked, convention.ease_m if convention else 0.0)
     roles = roles_of(variable)
     time = roles.get("time")
     ground_and_time = [*roles.values()] if {"x", "y"} <= set(roles) else [*map(str, variable.dims)]
     versions = layers_of(variable, ground_and_time, product.select, asked)
-    if time is None:
+    named = convention.time.match(path.name) if convention and convention.time else None
+    if named is not None:
+        times = time_in_text(named["time"], asked)
+    elif time is None:
         times = time_of_file(_decoded(root).assign_attrs(root.attrs | dataset.attrs), variable, path, asked)
     else:
         times = times_of_axis(dataset, versions[0], time, path, asked)
+    times = _shifted(times, convention)
     first, *others = [_time_first(one, time) for one in versions]
-    flag, seconds = (_sibling(held, name, first) for name in _names_beside(held.name))
+    rule = convention.flag if convention is not None and convention.flag else SMAP_FLAG
+    flag = _flag_beside(held, rule, first)
+    seconds = _sibling(held, _seconds_name(held.name), first) if convention is None else None
     if flag is not None:  # SMAP retrievals reach the porosity, which exceeds the valid_max of the files
         first.attrs.pop("valid_max", None)
-    return Layers(first, times, tuple(others), flag if product.quality == "recommended" else None, seconds)
+    recommended = product.quality == "recommended"
+    return Layers(first, times, tuple(others), flag if recommended else None, rule, seconds)
+
+
+def _variable(product: Product, path: Path, root: xr.Dataset) -> str:
+    """Return the name of the variable: as chosen, or that of a named product which the file has."""
+    if product.variable or product.convention is None:
+        return product.variable
+    held = {*map(str, root.data_vars), *paths_in_groups(path)}
+    return next((one for one in product.convention.variables if one in held), "")
+
+
+def _shifted(times: LayerTimes, convention: Convention | None) -> LayerTimes:
+    """Return the times in the middle of what each stands for."""
+    hours = convention.shift_hours if convention else 0.0
+    shift = np.timedelta64(round(hours * 3600), "s")
+    return LayerTimes(times.times + shift, times.remarks) if hours else times
 
 
 def _time_first(variable: xr.DataArray, time: str | None) -> xr.DataArray:
     return variable.expand_dims("time") if time is None else variable.transpose(time, ...)
 
 
-def _names_beside(name: str) -> tuple[str, str]:
-    """Return the names of SMAP's retrieval quality flag and acquisition time beside a variable."""
-    suffix = name.removeprefix("soil_moisture")
-    return f"retrieval_qual_flag{suffix}", f"tb_time_seconds{'_pm' * name.endswith('_pm')}"
+def _seconds_name(name: str) -> str:
+    """Return the name of SMAP's acquisition time beside a variable."""
+    return f"tb_time_seconds{'_pm' * name.endswith('_pm')}"
+
+
+def _flag_beside(held: Held, rule: Flag, like: xr.DataArray) -> xr.DataArray | None:
+    """Return the flag of a variable: SMAP's with the suffix of the variable, or that of a named product."""
+    if rule is SMAP_FLAG:
+        return _sibling(held, f"{rule.name}{held.name.removeprefix('soil_moisture')}", like)
+    found = held.sibling(rule.name)
+    if found is None:
+        return None
+    plain = xr.DataArray(found.variable)
+    plain = plain.isel({name: 0 for name in plain.dims if name not in like.dims})
+    return _time_first(plain, None) if "time" not in plain.dims and "time" in like.dims else plain.transpose(*like.dims)
 
 
 def _sibling(held: Held, name: str, like: xr.DataArray) -> xr.DataArray | None:

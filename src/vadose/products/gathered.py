@@ -82,6 +82,8 @@ def _gridded(product: Product, reference: pd.DataFrame | Path) -> tuple[pd.DataF
         table, found = at_archive(product, reference, LabelRule(flags=product.flags))
     else:
         table, found = _at_table(product, reference)
+    if product.convention is not None and product.convention.units and not product.units:
+        product = product.model_copy(update={"units": product.convention.units})
     table, words = _in_volume(table, found.units, product)
     away = found.away_km[np.isfinite(found.away_km)]
     note = (

@@ -33,6 +33,7 @@ _AXES = {
     "y": ("latitude", "lat", "cell_lat", "y"),
     "x": ("longitude", "lon", "cell_lon", "x"),
 }
+_SUFFIX = re.compile(r"_(pm|\d+km)$")
 _MOST_LISTED = 12
 
 
@@ -120,11 +121,17 @@ def chosen_paths(path: Path, name: str, root: xr.Dataset, asked: str) -> list[st
     )
 
 
-def with_axes(variable: xr.DataArray, held: Held, asked: str) -> xr.DataArray:
+def with_axes(variable: xr.DataArray, held: Held, asked: str, ease_m: float = 0.0) -> xr.DataArray:
     """Return a variable of two axes without coordinates, completed from elsewhere in its file.
 
     The coordinates are SMAP's EASE-Grid 2.0 by its size, axes in a parent group, or two-dimensional places whose rows
     and columns have one latitude and one longitude each.
+
+    Args:
+        variable: variable of the file.
+        held: its group and its parents.
+        asked: name of the variable in messages.
+        ease_m: step of EASE-Grid 2.0 if the file is a window of it, m; 0 for another grid.
 
     Raises:
         VadoseError: places in the file contradict EASE-Grid 2.0.
@@ -139,6 +146,8 @@ def with_axes(variable: xr.DataArray, held: Held, asked: str) -> xr.DataArray:
     if shape in _EASE2_SHAPES:
         return _on_ease2(variable, y, x, flat, asked)
     lat, lon = _line(flat["y"], 1), _line(flat["x"], 0)
+    if ease_m and lat is not None and lon is not None:
+        return _in_ease2(variable, y, x, (lat, lon), ease_m, asked)
     if lines["y"] is not None and lines["x"] is not None:
         return variable.assign_coords(
             {y: (y, lines["y"].values, lines["y"].attrs), x: (x, lines["x"].values, lines["x"].attrs)}
@@ -159,6 +168,11 @@ def _on_ease2(variable: xr.DataArray, y: str, x: str, flat: dict[str, xr.DataArr
     for role, axis, coordinate in (("y", 1, _line(flat["y"], 1)), ("x", 0, _line(flat["x"], 0))):
         if coordinate is not None:
             _require_near(coordinate, at_y if role == "y" else at_x, axis, step, asked)
+    return _mapped(variable, (y, at_y), (x, at_x), crs)
+
+
+def _mapped(variable: xr.DataArray, rows: tuple[str, Floats], columns: tuple[str, Floats], crs: CRS) -> xr.DataArray:
+    (y, at_y), (x, at_x) = rows, columns
     mapped = variable.assign_coords(
         {
             y: (y, at_y, {"standard_name": "projection_y_coordinate"}),
@@ -167,6 +181,34 @@ def _on_ease2(variable: xr.DataArray, y: str, x: str, flat: dict[str, xr.DataArr
         }
     )
     return mapped.assign_attrs(grid_mapping="ease_grid_2")
+
+
+def _in_ease2(
+    variable: xr.DataArray, y: str, x: str, places: tuple[Floats, Floats], step: float, asked: str
+) -> xr.DataArray:
+    """Return a variable on a window of EASE-Grid 2.0, each row and column by the known latitudes and longitudes.
+
+    Raises:
+        VadoseError: they are not those of consecutive pixels of the grid.
+    """
+    way = Transformer.from_crs(4326, _EASE2, always_xy=True)
+    lat, lon = (np.where(np.isfinite(one), one, 0.0) for one in places)
+    metres = way.transform(np.zeros_like(lat), lat)[1], way.transform(lon, np.zeros_like(lon))[0]
+    origins = (_EASE2_NORTH_M, -1.0), (_EASE2_WEST_M, 1.0)
+    axes = []
+    for known, along, (origin, sign) in zip(places, metres, origins, strict=True):
+        there = np.isfinite(known)
+        number = (np.asarray(along)[there] - origin) * sign / step - 0.5
+        order = np.arange(known.size)[there]
+        first = np.round(np.median(number - order))
+        if np.abs(number - order - first).max() > 2 * _OFF_GRID:
+            raise VadoseError(
+                f"{asked}: its grid",
+                f"Its rows and columns are not consecutive pixels of EASE-Grid 2.0 of {step:.0f} m",
+                "Give the axes as coordinates, with a CF grid mapping",
+            )
+        axes.append(origin + sign * (first + np.arange(known.size) + 0.5) * step)
+    return _mapped(variable, (y, axes[0]), (x, axes[1]), CRS.from_user_input(_EASE2))
 
 
 def _require_near(degrees: Floats, metres: Floats, axis: int, step: float, asked: str) -> None:
@@ -189,7 +231,7 @@ def _places(held: Held, role: str, shape: tuple[int, int]) -> list[xr.DataArray]
     found = []
     for group in (held.group, *held.above):
         for name in group.variables:
-            if str(name).lower().removesuffix("_pm") in _AXES[role]:
+            if _SUFFIX.sub("", str(name).lower()) in _AXES[role]:
                 one = xr.decode_cf(group[[name]], decode_times=False)[name]
                 if one.shape in ((length,), shape):
                     found.append(one.where(abs(one) < 1e9))

@@ -1,11 +1,13 @@
 """Sensors of an ISMN archive, or of its tables, as the reference of a gridded product."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from vadose.dataset.labels import LabelRule, at_top, clean, nearest
+from vadose.dataset.station_classes import station_classes
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import Period
 from vadose.insitu.headers import Sensor
@@ -63,6 +65,14 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
     return table, found
 
 
+def _classes(ismn: Ismn, sensor: Sensor) -> Mapping[str, str]:
+    """Return the classes of a sensor's station; none if their table is malformed."""
+    try:
+        return ismn.classes(sensor)
+    except VadoseError:
+        return {}
+
+
 def _at(
     sensor: Sensor, ismn: Ismn, found: Sampled, number: int, period: Period, window_hours: float, rule: LabelRule
 ) -> pd.DataFrame:
@@ -74,7 +84,9 @@ def _at(
     times, first = np.unique(held, return_index=True)
     labels, _ = nearest(clean(readings, rule)[0], times, 60 * window_hours)
     mean = pd.Series(values[first], index=times)
+    classes = station_classes(_classes(ismn, sensor), labels["time"].to_numpy())
     return labels.assign(
+        **{str(name): column.to_numpy() for name, column in classes.items()},
         **sensor.identity,
         lat=sensor.lat,
         lon=sensor.lon,

@@ -15,9 +15,10 @@ from rasterio.errors import RasterioError
 from vadose.errors import NoDataError, VadoseError
 from vadose.products.axes import Grid, grid_of
 from vadose.products.by_source import by_source
+from vadose.products.conventions import Flag
 from vadose.products.decoded import Decoded, decode
 from vadose.products.described import Product
-from vadose.products.files import Layers, files_of, opened
+from vadose.products.files import SMAP_FLAG, Layers, files_of, opened
 from vadose.products.series import Floats, Sampled
 from vadose.products.times import Times
 from vadose.products.units import kind_of
@@ -63,7 +64,9 @@ def sampled(product: Product, lat: Floats, lon: Floats) -> Sampled:
     values = np.concatenate([part.values[at] for part, at in zip(parts, where, strict=True)])
     notes = _summed([part.left_out for part in parts], sum(part.stored for part in parts))
     remarks = dict.fromkeys(remark for part in parts for remark in part.remarks)
-    return Sampled.of(sensor, times, values, away, parts[0].units, (*notes, *twins, *_first_of(remarks)))
+    built_in = (product.convention.title, product.convention.note) if product.convention else ()
+    said = (*filter(None, built_in), *notes, *twins, *_first_of(remarks))
+    return Sampled.of(sensor, times, values, away, parts[0].units, said)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +131,7 @@ def _of_file(product: Product, file: Path | xr.Dataset, lat: Floats, lon: Floats
     asked = f"{product.name}: {path}"
     with opened(product, file) as held:
         try:
-            return [_one(layers, asked, path, lat, lon) for layers in held]
+            return [_one(product, layers, asked, path, lat, lon) for layers in held]
         except VadoseError:
             raise
         except (OSError, RasterioError, RuntimeError, ValueError, KeyError) as error:
@@ -137,7 +140,7 @@ def _of_file(product: Product, file: Path | xr.Dataset, lat: Floats, lon: Floats
             ) from error
 
 
-def _one(layers: Layers, asked: str, path: Path, lat: Floats, lon: Floats) -> _Part:
+def _one(product: Product, layers: Layers, asked: str, path: Path, lat: Floats, lon: Floats) -> _Part:
     variable, times = layers.variable, layers.times.times
     grid = grid_of(variable, asked)
     column, row, away = grid.cells(lon, lat)
@@ -153,12 +156,16 @@ def _one(layers: Layers, asked: str, path: Path, lat: Floats, lon: Floats) -> _P
         remarks += first.remarks
         for other in layers.others:
             found = np.where(np.isnan(found), _decoded(other, at, asked).values, found)
-        if layers.not_recommended is not None:
-            odd = np.isfinite(found) & ((_numbers(layers.not_recommended, at).astype(np.int64) & 1) != 0)
-            left_out.update(
-                {"not recommended by its retrieval_qual_flag (--quality retrieved keeps them)": int(odd.sum())}
-            )
+        if layers.flag is not None:
+            bits = np.nan_to_num(_numbers(layers.flag, at)).astype(np.int64)
+            odd = np.isfinite(found) & ((bits & layers.rule.bits if layers.rule.bits else bits) != 0)
+            left_out.update({_flagged(layers.rule): int(odd.sum())})
             found = np.where(odd, np.nan, found)
+        if product.convention is not None and product.convention.limits is not None:
+            low, high = product.convention.limits
+            mask = np.isfinite(found) & ((found < low) | (found > high))
+            left_out.update({f"outside of {low:g} to {high:g}, where numbers are masks": int(mask.sum())})
+            found = np.where(mask, np.nan, found)
         values[:, inside] = found
         if layers.seconds is not None:
             seconds = np.full(values.shape, np.nan)
@@ -169,6 +176,12 @@ def _one(layers: Layers, asked: str, path: Path, lat: Floats, lon: Floats) -> _P
         known = np.ones(len(times), bool)
     units = str(_packed_as(variable).get("units", "")).strip()
     return _Part(path, times[known], values[known], away, units, stored, +left_out, remarks)
+
+
+def _flagged(rule: Flag) -> str:
+    if rule is SMAP_FLAG:
+        return "not recommended by its retrieval_qual_flag (--quality retrieved keeps them)"
+    return f"{rule.words} (--quality retrieved keeps them)"
 
 
 def _by_acquisition(day: np.datetime64, values: Floats, seconds: Floats) -> tuple[Times, Floats]:

@@ -71,6 +71,21 @@ def times_of_axis(dataset: xr.Dataset, variable: xr.DataArray, time: str, path: 
     return LayerTimes(times, remarks + _beside_name(times, path))
 
 
+def time_in_text(text: str, asked: str) -> LayerTimes:
+    """Return the one time of a file, from the part of its name that states it.
+
+    Raises:
+        VadoseError: the text is no valid time.
+    """
+    try:
+        clock = in_text(text)
+    except Doubtful:
+        clock = None
+    if clock is None:
+        raise _no_time(asked, f"'{text}' in its name is no time")
+    return LayerTimes(np.array([clock.moment]))
+
+
 def time_of_file(dataset: xr.Dataset, variable: xr.DataArray, path: Path, asked: str) -> LayerTimes:
     """Return the one time of a file without a time axis: from a coordinate, an attribute, a STAC item beside it, or its
     name.

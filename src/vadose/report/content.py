@@ -9,15 +9,19 @@ from vadose.evaluation.literature import LiteratureComparison, Setting, compare_
 from vadose.evaluation.publications import Publication
 from vadose.evaluation.scores import Scores, score
 from vadose.evaluation.spatial import Spatial, spatial
+from vadose.evaluation.stability import Stability, stability
 from vadose.evaluation.strata_scores import stratified
+from vadose.evaluation.subperiods import Parts, subperiods
 from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.evaluation.temporal import TemporalIntervals, temporal_bootstrap
 from vadose.report.extra_scores import FURTHER, extra_scores_markdown
 from vadose.report.literature import benchmark_markdown
 from vadose.report.strata import strata_markdown
+from vadose.report.subperiods import PARTS, subperiods_markdown
 
 STRATA = "Scores by land cover, season and sources"
 BENCHMARK = "Comparison with published works"
+KINDS: tuple[Parts, ...] = ("month", "year", "rolling")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class ReportData:
         benchmark: comparison of the first product with publications.
         across: from `spatial`, by product.
         time: from `temporal_bootstrap`.
+        parts: from `subperiods`, by kind.
+        trends: from `stability`, by product.
     """
 
     words: ReportText
@@ -56,6 +62,8 @@ class ReportData:
     benchmark: tuple[LiteratureComparison, ...]
     across: Mapping[str, Spatial]
     time: TemporalIntervals
+    parts: Mapping[Parts, pd.DataFrame]
+    trends: Mapping[str, Stability]
 
     @classmethod
     def of(
@@ -77,7 +85,9 @@ class ReportData:
         found = compare_with_literature(works, first, setting, min_samples=min_samples, bootstrap=scores.bootstrap)
         across = {name: spatial(table, bootstrap=scores.bootstrap) for name, table in scores.samples.items()}
         time = temporal_bootstrap(scores.samples, min_samples, scores.bootstrap)
-        return cls(words, scores, strata, found, across, time)
+        parts = {kind: subperiods(scores.samples, kind, min_samples, scores.bootstrap) for kind in KINDS}
+        trends = {name: stability(table, min_samples, scores.bootstrap) for name, table in scores.samples.items()}
+        return cls(words, scores, strata, found, across, time, parts, trends)
 
     @property
     def extra_scores(self) -> str:
@@ -89,4 +99,15 @@ class ReportData:
         """Return the given chapters, and those of other scores, strata and publications, Markdown by heading."""
         own = {STRATA: strata_markdown(self.strata)} if len(self.strata) else {}
         beside_works = {BENCHMARK: benchmark_markdown(self.benchmark)} if self.benchmark else {}
-        return {FURTHER: self.extra_scores, **self.words.chapters, **own, **beside_works}
+        return {
+            FURTHER: self.extra_scores,
+            PARTS: self.in_parts,
+            **self.words.chapters,
+            **own,
+            **beside_works,
+        }
+
+    @property
+    def in_parts(self) -> str:
+        """Return scores of parts of the period and their stability, Markdown."""
+        return subperiods_markdown(self.parts, self.trends)

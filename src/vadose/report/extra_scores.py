@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from vadose.evaluation.anomaly import FEWEST_IN_WINDOW, FEWEST_LIKE_DAILY
-from vadose.evaluation.predictions import SENSOR
+from vadose.evaluation.predictions import SENSOR, by_sensor
 from vadose.evaluation.scores import HEADLINE, Scores
 from vadose.evaluation.sensors import figures, has_scores
 from vadose.evaluation.spatial import Spatial
@@ -15,16 +16,22 @@ from vadose.report.text import bounded, counted, interval, markdown_table, p_val
 FURTHER = "Other scores, and sampling in time"
 OTHERS = {
     "spearman": "Spearman's R",
+    "kendall": "Kendall's tau",
     "anomaly_r": "R of anomalies, 35 days",
     "anomaly_r_climatology": "R of anomalies, climatology",
     "kge": "KGE",
     "slope": "slope",
     "std_ratio": "std ratio",
 }
+MSE_PARTS = {"mse": "MSE", "mse_corr": "correlation", "mse_bias": "bias", "mse_var": "variance"}
+PARTS_MEANING = (
+    "MSE and its three parts, which sum to it, in 10⁻⁴ m⁶ m⁻⁶: from imperfect correlation, from the bias, and from "
+    "different variances."
+)
 MEANING = (
-    "Means over sensors, brackets from the differences between places. Anomalies are departures from a window of 35 "
-    "days around the sample, {window}, or from the sensor's own seasonal mean. R in space: of the sensors on one "
-    "date, the mean over dates; none if no date has ten sensors."
+    "Means over sensors, brackets from the differences between places. Anomalies of {sampling} samples are departures "
+    "from a window of 35 days around the sample, {window}, or from the sensor's own seasonal mean. R in space: of the "
+    "sensors on one date, the mean over dates; none if no date has ten sensors."
 )
 IN_TIME = (
     "Means over sensors with intervals at least as wide as from sampling in time alone, by blocks of time drawn "
@@ -46,9 +53,32 @@ def extra_scores_markdown(scores: Scores, across: Mapping[str, Spatial], time: T
         skill = figures(product.skill)
         means = (interval(skill[name], "mean", "mean_low", "mean_high") for name in OTHERS)
         rows.append((product.name, *means, bounded(across[product.name].r)))
-    meaning = MEANING.format(window=window_words(has_scores(scores.products[0].sensors)["anomaly_samples"]))
-    parts = [meaning, markdown_table(header, rows), IN_TIME, markdown_table(*_time_table(time.means))]
-    return "\n\n".join(parts)
+    window = window_words(has_scores(scores.products[0].sensors)["anomaly_samples"])
+    meaning = MEANING.format(window=window, sampling=sampling(next(iter(scores.samples.values()))))
+    parts = [meaning, markdown_table(header, rows), PARTS_MEANING, markdown_table(*_parts_table(scores))]
+    return "\n\n".join([*parts, IN_TIME, markdown_table(*_time_table(time.means))])
+
+
+def sampling(samples: pd.DataFrame) -> str:
+    """Return the name of the sampling of a checked table: by the median step between samples of a sensor."""
+    step = np.diff(samples["time"].to_numpy()).astype("timedelta64[s]").astype(np.int64) / 86_400
+    same = by_sensor(samples)[0]
+    own = step[np.diff(same) == 0]
+    days = float(np.median(own)) if own.size else np.nan
+    if not days > 0:
+        return "single"
+    if days < 0.75:
+        return f"sub-daily ({24 * days:.3g}-hourly)"
+    return "daily" if days < 1.5 else f"{days:.3g}-day"
+
+
+def _parts_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    rows = []
+    for product in scores.products:
+        skill = figures(product.skill)
+        scaled = ({name: 1e4 * value for name, value in skill[part].items()} for part in MSE_PARTS)
+        rows.append((product.name, *(interval(one, "mean", "mean_low", "mean_high") for one in scaled)))
+    return ("product", *MSE_PARTS.values()), rows
 
 
 def window_words(samples: "pd.Series[float]") -> str:

@@ -22,6 +22,7 @@ from vadose.report.extra_scores import with_intervals
 from vadose.report.literature import benchmark_plain, benchmark_records
 from vadose.report.markdown import DIAGRAM, difference_table, scorecard_markdown
 from vadose.report.page import page
+from vadose.report.qa4sm import write_qa4sm
 from vadose.report.text import HEADER, headline_rows, plain_table
 from vadose.variables import IDENTITY
 
@@ -61,6 +62,10 @@ class Scorecard:
     def to_markdown(self, path: StrPath) -> Path:
         """Return the page as Markdown."""
         return _written(Path(path), _markdown(self.content))
+
+    def to_qa4sm(self, path: StrPath) -> Path:
+        """Return the scores of the sensors as a NetCDF result of QA4SM."""
+        return write_qa4sm(Path(path), self.content)
 
     def write(self, folder: StrPath) -> Path:
         """Write all files of `write_scorecard` into a folder, and return the Markdown one."""
@@ -219,6 +224,8 @@ def _figures(content: ReportData) -> dict[str, Any]:
             pd.DataFrame([{"product": name, **asdict(one.r)} for name, one in content.across.items()])
         ),
         "in_time": _records(content.time.means),
+        "in_parts": {kind: _records(table) for kind, table in content.parts.items()},
+        "stability": {name: _records(one.summary) for name, one in content.trends.items()},
     }
 
 

@@ -27,17 +27,19 @@ from vadose.report.markdown import (
     sensor_rows,
     spread_table,
 )
+from vadose.report.page.explorer import explorer
 from vadose.report.page.markup import html_of, table_html
 from vadose.report.page.parts import reliability, strata
 from vadose.report.page.sensors import distribution, places
 from vadose.report.page.series import scatter, series
 from vadose.report.strata import MEANING, strata_tables
+from vadose.report.subperiods import PARTS
 
 _TEMPLATE = "scorecard.html.j2"
 
 
 def page(content: ReportData) -> str:
-    """Return a scorecard as one HTML page without scripts or external resources.
+    """Return a scorecard as one HTML page without external resources; its only program draws the map of the sensors.
 
     Args:
         content: content of the page; all text and all names are escaped.
@@ -52,6 +54,7 @@ def page(content: ReportData) -> str:
     return template.render(
         version=__version__,
         style=style,
+        explorer=explorer(content),
         words=words,
         basis=basis(scores),
         headline=table_html(*headline_table(scores)),
@@ -59,6 +62,7 @@ def page(content: ReportData) -> str:
         differences=table_html(*difference_table(scores)) if scores.products[1:] else "",
         chance=CHANCE,
         further=(FURTHER, content.extra_scores),
+        parts=(PARTS, content.in_parts),
         distribution=distribution(scores),
         places=places(scores),
         extremes=[(title, table_html(SENSOR_HEADER, rows)) for title, rows in _extremes(content)],
