@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import pytest
 
 import vadose
 from catalogue_servers import AssetServer, Container, StacServer, faults
+from vadose.catalogues import lock as lock_module
 from vadose.catalogues.cache import BlockCache
 from vadose.catalogues.demand import Demand, Target, around, everything, span_of
 from vadose.catalogues.fetch import FetchOptions, FetchReport, estimate_fetch, fetch, restore
 from vadose.catalogues.http import Limits, OverBudget
-from vadose.catalogues.lock import Lock
+from vadose.catalogues.lock import Lock, read_lock
 from vadose.catalogues.remote import Changed
 from vadose.catalogues.settings import Catalogue, Catalogues, Credential
 from vadose.errors import VadoseError
@@ -165,6 +166,98 @@ def test_a_second_run_asks_for_no_file(earth, tmp_path):
     assert [one.new for one in report.sources] == [0, 0, 0, 0]
     assert report.changed == ()
     assert (tmp_path / "archive" / "vadose.lock").read_bytes() == before
+
+
+@pytest.fixture
+def entries_read(monkeypatch) -> list[str]:
+    """Names of the files of entries that were read."""
+    read: list[str] = []
+    original = lock_module.read_json
+
+    def counted(path: Path, *more: Any, **options: Any) -> Any:
+        read.append(path.name)
+        return original(path, *more, **options)
+
+    monkeypatch.setattr(lock_module, "read_json", counted)
+    return read
+
+
+def age(archive: Path, seconds: float) -> None:
+    """Make the entries older, as if they had been fetched some time ago."""
+    for path in (archive / ".vadose-lock").glob("*/*.json"):
+        stamp = path.stat().st_mtime - seconds
+        os.utime(path, (stamp, stamp))
+
+
+def aged_archive(earth: Earth, folder: Path) -> Path:
+    """Return an archive whose entries are not of this moment, with its index."""
+    earth.fetch(folder)
+    age(folder, 60)
+    earth.fetch(folder)
+    return folder
+
+
+def rewritten(archive: Path) -> bytes:
+    """Return the lock as it is written without an index."""
+    lock, stated = Lock(archive), json.loads((archive / "vadose.lock").read_text())
+    (archive / ".vadose-lock" / "index.jsonl").unlink()
+    lock.write(stated["sources"], stated["asked"])
+    return (archive / "vadose.lock").read_bytes()
+
+
+def test_entries_that_did_not_change_are_not_read_again(earth, tmp_path, entries_read):
+    archive = aged_archive(earth, tmp_path / "archive")
+    before, held = (archive / "vadose.lock").read_bytes(), len(list(Lock(archive)))
+    other = earth.demand(("dem",))
+    entries_read.clear()
+    report = earth.fetch(archive, demand=other)
+    of_dem = len([entry for entry in Lock(archive) if entry.source == "dem"])
+    assert report.changed == ()
+    assert len(entries_read) - held == of_dem, "each entry of the demand once, no other"
+    assert [line for line in before.splitlines() if line.startswith(b"{")] == [
+        line for line in (archive / "vadose.lock").read_bytes().splitlines() if line.startswith(b"{")
+    ]
+    changed = sorted((archive / ".vadose-lock").glob("*/*.json"))[0]
+    changed.write_text(changed.read_text())
+    entries_read.clear()
+    Lock(archive).index()
+    assert entries_read == [changed.name]
+
+
+@pytest.mark.parametrize("change", ["one window more", "one entry less", "damaged index", "another lock", "none"])
+def test_a_lock_made_of_the_one_before_has_the_bytes_of_one_made_anew(earth, tmp_path, change):
+    archive = aged_archive(earth, tmp_path / "archive")
+    if change == "one window more":
+        west, south, _, north = earth.area.bbox
+        moved = AreaOfInterest.from_bbox(west - 0.02, south, west - 0.01, north)
+        target = Target.of_tiles("moved", moved.tiles(32, 0))
+        earth.fetch(archive, demand=replace(earth.demand(), targets=(*earth.demand().targets, target)))
+    elif change == "one entry less":
+        sorted((archive / ".vadose-lock").glob("*/*.json"))[1].unlink()
+        earth.fetch(archive, demand=earth.demand(("worldcover",)))
+    elif change == "damaged index":
+        index = archive / ".vadose-lock" / "index.jsonl"
+        index.write_bytes(index.read_bytes()[:-40])
+        earth.fetch(archive)
+    elif change == "another lock":
+        (archive / "vadose.lock").write_text("{}")
+        earth.fetch(archive)
+    made = (archive / "vadose.lock").read_bytes()
+    assert rewritten(archive) == made
+    assert read_lock(archive / "vadose.lock") == tuple(sorted(Lock(archive), key=lambda one: one.key))
+
+
+def test_a_lock_whose_index_a_killed_run_left_behind_is_written_whole(earth, tmp_path, monkeypatch):
+    archive = aged_archive(earth, tmp_path / "archive")
+    index = (archive / ".vadose-lock" / "index.jsonl").read_bytes()
+    path = sorted((archive / ".vadose-lock").glob("*/*.json"))[0]
+    path.unlink()
+    earth.fetch(archive, demand=earth.demand(("dem",)))
+    age(archive, 60)
+    (archive / ".vadose-lock" / "index.jsonl").write_bytes(index)
+    earth.fetch(archive)
+    made = (archive / "vadose.lock").read_bytes()
+    assert rewritten(archive) == made
 
 
 def test_a_lost_archive_is_made_of_the_cache(earth, tmp_path):

@@ -18,7 +18,8 @@ from vadose.catalogues.credentials import client_of
 from vadose.catalogues.demand import Demand
 from vadose.catalogues.finders import FINDERS, restore_entry
 from vadose.catalogues.http import Absent, Denied, HttpClient, Limits, OverBudget, Spent, Unavailable
-from vadose.catalogues.lock import NAME, EntryVersion, Lock, differences, read_lock
+from vadose.catalogues.lock import NAME, Lock, differences, read_lock
+from vadose.catalogues.lock_index import EntryVersion
 from vadose.catalogues.pieces import Context, Cost, Found, Piece
 from vadose.catalogues.remote import Changed, Version
 from vadose.catalogues.settings import Catalogues
@@ -138,10 +139,10 @@ def fetch(demand: Demand, folder: Path, options: FetchOptions, progress: Progres
         searched = _search(demand, lock, options, progress, spent)
         reports = _fetch_all(searched, lock, progress, spent)
         states = {one.source: {"state": one.state, "reason": one.reason} for one in reports}
-        now = lock.index()
-        lock.write(now, states, _described(demand))
-        _write_dates(held, now.values())
-        _mark_simulated(held, now.values())
+        now = lock.write(states, _described(demand))
+        versions = now.versions().values()
+        _write_dates(held, versions)
+        _mark_simulated(held, versions)
         changed = tuple(differences(before, now))
     report = FetchReport(folder, reports, changed)
     _require(report, options.require)
@@ -218,7 +219,7 @@ def restore(folder: Path, options: FetchOptions, progress: Progress = lambda *_:
                 lock.keep(restored)
             except (Changed, Absent) as error:
                 failed.append(str(error))
-        _write_dates(held, map(EntryVersion.of, entries))
+        _write_dates(held, (entry.version for entry in entries))
         progress(len(entries), len(entries), Step("", KEPT))
     if failed:
         shown = "; ".join(failed[:5])
@@ -441,7 +442,7 @@ def _remove(folder: Path, path: str) -> None:
 
 def _write_dates(folder: Path, entries: Iterable[EntryVersion]) -> None:
     """Write the catalogue's dates of granules, for their readers; items state their own."""
-    dates = dict(date for entry in entries for date in entry.dates)
+    dates = {name: entry.published for entry in entries if entry.published for name in entry.names}
     if dates:
         write_json(folder / DATES, dict(sorted(dates.items())))
 

@@ -2,21 +2,37 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from vadose.catalogues.lock_index import NAME as INDEX
+from vadose.catalogues.lock_index import (
+    EntryVersion,
+    IndexedEntry,
+    Key,
+    LockIndex,
+    read_index,
+    unchanged_lines,
+    write_index,
+)
 from vadose.errors import VadoseError
 from vadose.io.atomic import atomic_write
 from vadose.io.files import read_json, sha256, write_json
+from vadose.sources.kept_scan import Stamp
 
 NAME = "vadose.lock"
 _ENTRIES = ".vadose-lock"
-Key = tuple[str, ...]
-"""By which entries are sorted and told apart."""
 _FORMAT = 1
 _NEWER = frozenset({"published", "available_at", "available_by", "overview_m", "scene_geometry"})
+_ID = 2
+"""Place of the identifier in a key."""
+_START = ' "entries": ['
+"""Line before those of the entries."""
+_END_OF_HEAD = "\n}"
 _VERSION = 12
 """Characters of a digest that tell versions of an item apart."""
 _HINT = "Fetch again without --locked"
@@ -99,37 +115,21 @@ class Entry:
         """Checksum of its metadata in the catalogue: it changes with each processing or cataloguing."""
         return digest_of(self.original, self.updated)
 
+    @property
+    def version(self) -> EntryVersion:
+        """What tells it from another version of it."""
+        files = hashlib.sha256(repr(self.files).encode()).hexdigest()
+        simulated = bool(self.original.get("properties", {}).get("vadose:simulated"))
+        names = () if self.original else tuple(Path(one.path).name for one in self.files)
+        return EntryVersion(self.digest, self.updated, files, simulated, names, self.published if names else "")
+
     def of_item(self, other: "Entry") -> bool:
         """Return whether another entry is of the same version of the same item."""
         return self.key[:-1] == other.key[:-1] and self.original == other.original
 
 
-@dataclass(frozen=True)
-class EntryVersion:
-    """What tells an entry from another version of it.
-
-    Attributes:
-        digest: of the entry.
-        updated: as in `Entry`.
-        files: checksum of what is recorded of its files.
-        simulated: whether it is of a simulated Earth.
-        dates: names of granules with their date in the catalogue.
-    """
-
-    digest: str
-    updated: str
-    files: str
-    simulated: bool
-    dates: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def of(cls, entry: Entry) -> "EntryVersion":
-        """Return the version of an entry."""
-        files = hashlib.sha256(repr(entry.files).encode()).hexdigest()
-        simulated = bool(entry.original.get("properties", {}).get("vadose:simulated"))
-        dated = entry.files if entry.published and not entry.original else ()
-        dates = tuple((Path(one.path).name, entry.published) for one in dated)
-        return cls(entry.digest, entry.updated, files, simulated, dates)
+_FORM = repr([_FORMAT, *(one.name for kind in (Entry, LockedFile, EntryVersion) for one in fields(kind))])
+"""What a stored index and the lines of a lock depend on."""
 
 
 def digest_of(original: Mapping[str, Any], updated: str) -> str:
@@ -146,15 +146,21 @@ class Lock:
     """
 
     folder: Path
+    _known: dict[str, IndexedEntry] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entries whose files are complete, one at a time: an archive may hold a hundred thousand."""
         held = map(self._read, sorted((self.folder / _ENTRIES).glob("*/*.json")))
         return (entry for entry in held if entry is not None)
 
-    def index(self) -> dict[Key, EntryVersion]:
-        """Return the version of each entry."""
-        return {entry.key: EntryVersion.of(entry) for entry in self}
+    def index(self) -> LockIndex:
+        """Return the entries without their contents; files that were not changed since are not read again."""
+        taken = time.time_ns()
+        if not self._known:
+            self._known.update(self._stored().settled)
+        root = self.folder / _ENTRIES
+        found = (self._indexed(path.relative_to(root).as_posix(), path) for path in root.glob("*/*.json"))
+        return LockIndex(tuple(sorted((one for one in found if one), key=lambda one: one.key)), taken)
 
     def read(self, key: Key) -> Entry | None:
         """Return the entry of a key, if there is one."""
@@ -166,9 +172,9 @@ class Lock:
         Windows of an item that come from several versions of it have all of these, in order.
         """
         found: dict[str, set[str]] = {}
-        for entry in self:
-            for name in {entry.id, *(Path(one.path).name for one in entry.files)}:
-                found.setdefault(name, set()).add(entry.digest[:_VERSION])
+        for one in self.index().entries:
+            for name in {one.key[_ID], *one.version.names}:
+                found.setdefault(name, set()).add(one.version.digest[:_VERSION])
         return {name: "+".join(sorted(digests)) for name, digests in found.items()}
 
     def entries_of(self, source: str, collection: str, name: str) -> tuple[Entry, ...]:
@@ -179,37 +185,47 @@ class Lock:
 
     def keep(self, entry: Entry) -> None:
         """Record an entry, after all of its files."""
-        self._path(entry.key).parent.mkdir(parents=True, exist_ok=True)
-        write_json(self._path(entry.key), entry.describe())
+        path = self._path(entry.key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, entry.describe())
+        self._know(path.relative_to(self.folder / _ENTRIES).as_posix(), Stamp.of(path), entry)
 
     def drop(self, entry: Entry) -> None:
         """Forget an entry, before its files are changed."""
         self._path(entry.key).unlink(missing_ok=True)
 
-    def write(self, keys: Iterable[Key], states: Mapping[str, Any], asked: Mapping[str, Any]) -> Path:
+    def write(self, states: Mapping[str, Any], asked: Mapping[str, Any]) -> LockIndex:
         """Write the lock: the same text for the same entries, whatever the order in which they came.
 
-        Each entry is a line; of an item with several windows the first one alone states the item.
+        Each entry is a line; of an item with several windows the first one alone states the item. Lines of entries that
+        did not change are those of the lock of before.
 
         Args:
-            keys: of the entries of the archive.
             states: of each source, and why some are missing.
             asked: what was fetched.
+
+        Returns:
+            The entries.
         """
-        path = self.folder / NAME
+        path, index, stored = self.folder / NAME, self.index(), self._stored()
         head = json.dumps(
             {"vadose_lock": _FORMAT, "asked": dict(asked), "sources": dict(states)}, indent=1, sort_keys=True
         )
-        with atomic_write(path) as temporary, temporary.open("w") as file:
-            file.write(head.removesuffix("\n}") + ',\n "entries": [')
-            before: Entry | None = None
-            for entry in filter(None, map(self.read, sorted(keys))):
-                same = before is not None and entry.of_item(before)
-                content = entry.describe() | ({"original": None} if same else {})
-                file.write((",\n" if before else "\n") + json.dumps(content, sort_keys=True))
-                before = entry
+        written: list[IndexedEntry] = []
+        with (
+            self._lines(stored) as before,
+            atomic_write(path) as temporary,
+            temporary.open("w", encoding="utf-8") as file,
+        ):
+            file.write(f"{head.removesuffix(_END_OF_HEAD)},\n{_START}")
+            for entries, lines in unchanged_lines(index, stored, before):
+                for entry, line in zip(entries, lines, strict=True) if lines else self._described(entries):
+                    file.write((",\n" if written else "\n") + line.rstrip(",\n"))
+                    written.append(entry)
             file.write("\n]}\n")
-        return path
+        made = LockIndex(tuple(written), index.taken, Stamp.of(path))
+        write_index(self.folder / _ENTRIES / INDEX, _FORM, made)
+        return made
 
     def holds(self, entry: Entry, verified: bool = False) -> bool:
         """Return whether the files of an entry are there as they were recorded.
@@ -228,6 +244,45 @@ class Lock:
         path = self.folder / one.path
         unchanged = written is not None and path.is_file() and path.stat().st_mtime_ns <= written
         return unchanged or sha256(path) == one.sha256
+
+    def _described(self, entries: Iterable[IndexedEntry]) -> Iterator[tuple[IndexedEntry, str]]:
+        """Yield the lines of the entries of one item."""
+        before: Entry | None = None
+        for one in entries:
+            entry = self.read(one.key)
+            if entry is not None:
+                same = before is not None and entry.of_item(before)
+                yield one, json.dumps(entry.describe() | ({"original": None} if same else {}), sort_keys=True)
+                before = entry
+
+    @contextmanager
+    def _lines(self, stored: LockIndex) -> Iterator[Iterator[str]]:
+        """Hold the lines of the entries of the lock; none if it is another one than that of an index."""
+        path = self.folder / NAME
+        if stored.lock is None or Stamp.of(path) != stored.lock:
+            yield iter(())
+            return
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if line == f"{_START}\n":
+                    break
+            yield file
+
+    def _stored(self) -> LockIndex:
+        return read_index(self.folder / _ENTRIES / INDEX, _FORM)
+
+    def _indexed(self, name: str, path: Path) -> IndexedEntry | None:
+        stamp, known = Stamp.of(path), self._known.get(name)
+        if known is None or known.stamp != stamp:
+            entry = self._read(path)
+            known = None if entry is None else self._know(name, stamp, entry)
+        return known
+
+    def _know(self, name: str, stamp: Stamp | None, entry: Entry) -> IndexedEntry | None:
+        if stamp is None:
+            return None
+        self._known[name] = IndexedEntry(name, stamp, entry.key, entry.version)
+        return self._known[name]
 
     def _read(self, path: Path) -> Entry | None:
         try:
@@ -304,8 +359,9 @@ def locked(folder: Path, path: Path, **remote: Any) -> LockedFile:
     return LockedFile(path.relative_to(folder).as_posix(), sha256(path), **remote)
 
 
-def differences(held: Mapping[Key, EntryVersion], found: Mapping[Key, EntryVersion]) -> Iterator[str]:
+def differences(before: LockIndex, now: LockIndex) -> Iterator[str]:
     """Yield what differs between the entries of an archive before and now, a line each."""
+    held, found = before.versions(), now.versions()
     for key in sorted({*held, *found}):
         name = " ".join(part for part in key if part)
         if key not in found:
