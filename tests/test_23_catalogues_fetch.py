@@ -460,7 +460,7 @@ def test_a_hostile_item_reaches_no_other_file_and_no_other_host(earth, tmp_path,
     if "id" in change:
         assert report.state == "fetched", report.reason
     else:
-        assert report.state == "empty"
+        assert report.state in ("unreadable", "empty")
         assert report.left_out or report.reason
     outside = [path for path in tmp_path.rglob("*") if not path.is_relative_to(tmp_path / "inner")]
     assert outside == [tmp_path / "inner"] or {path.name for path in outside} <= {"inner", "cache"}
@@ -546,6 +546,52 @@ def test_a_file_that_decayed_is_restored_from_the_lock(earth, tmp_path):
     os.utime(decayed, ns=(times.st_atime_ns, times.st_mtime_ns))
     restore(archive, FetchOptions(earth.catalogues, BlockCache(tmp_path / "cache"), PATIENCE))
     assert decayed.read_bytes() == before
+
+
+BROKEN_FOR_GOOD = {"absent": faults.Reply(404), "no GeoTIFF": faults.Reply(200, b"not a GeoTIFF" * 9, "image/tiff")}
+
+
+@pytest.mark.parametrize("fault", BROKEN_FOR_GOOD)
+def test_a_source_with_a_file_that_stays_unreadable_is_incomplete_and_says_which(earth, tmp_path, fault):
+    demand, archive = earth.demand(("sentinel2", "dem")), tmp_path / "archive"
+    earth.fetch(tmp_path / "whole" / "archive", demand=demand)
+    names = sorted({entry.id for entry in Lock(tmp_path / "whole" / "archive") if entry.source == "sentinel2"})
+    assert len(names) > 1
+    earth.assets.fail(BROKEN_FOR_GOOD[fault], path=f"*{names[0]}*B04*")
+    report = earth.fetch(archive, cache=tmp_path / "other", demand=demand, require=frozenset({"sentinel2"}))
+    states = {one.source: one for one in report.sources}
+    assert (states["dem"].state, states["sentinel2"].state) == ("fetched", "incomplete")
+    assert states["sentinel2"].missing and states["sentinel2"].final
+    assert states["sentinel2"].items == len(names) - 1
+    assert f"1 of {len(names)} items" in states["sentinel2"].reason
+    assert names[0] in states["sentinel2"].reason and "repetition" in states["sentinel2"].reason
+    assert [one.name for one in states["sentinel2"].left_out] == [names[0]]
+    stated = json.loads((archive / "vadose.lock").read_text())["sources"]["sentinel2"]
+    assert (stated["state"], stated["reason"]) == ("incomplete", states["sentinel2"].reason)
+    earth.assets.mend()
+    assert {one.state for one in earth.fetch(archive, demand=demand).sources} == {"fetched"}
+
+
+def test_a_source_of_which_nothing_can_be_read_is_not_called_empty(earth, tmp_path):
+    earth.assets.fail(BROKEN_FOR_GOOD["absent"], path="*nasadem*")
+    (report,) = earth.fetch(tmp_path / "archive", demand=earth.demand(("dem",))).sources
+    assert (report.state, report.items, report.final) == ("unreadable", 0, True)
+    with pytest.raises(VadoseError, match="unreadable"):
+        earth.fetch(tmp_path / "archive", demand=earth.demand(("dem",)), require=frozenset({"dem"}))
+
+
+@pytest.mark.parametrize("given", [["second"], ["file"], ["file", "loopback"]])
+def test_a_check_asks_the_catalogues_that_are_named(earth, tmp_path, monkeypatch, given):
+    known = earth.catalogues.catalogues["loopback"].model_dump(mode="json", exclude_none=True)
+    everything_known, added = tmp_path / "known.yaml", tmp_path / "file.yaml"
+    everything_known.write_text(json.dumps({"catalogues": {"loopback": known, "second": known, "third": known}}))
+    added.write_text(json.dumps({"catalogues": {"fourth": known}}))
+    monkeypatch.setenv("VADOSE_CATALOGUES", str(everything_known))
+    states = vadose.check_catalogues([str(added) if one == "file" else one for one in given])
+    expected = {"fourth" if one == "file" else one for one in given}
+    assert {(one.catalogue, one.source) for one in states} == {
+        (name, source) for name in expected for source in known["collections"]
+    }
 
 
 def test_an_unknown_source_cannot_be_required(earth, tmp_path):

@@ -224,7 +224,7 @@ def test_a_link_to_another_host_is_not_followed(opera, tmp_path):
         for link in record["umm"]["RelatedUrls"]:
             link["URL"] = link["URL"].replace("http://127.0.0.1", "https://evil.example")
     (report,) = fetched(opera, tmp_path).sources
-    assert report.state == "empty" and not opera.archive.requests
+    assert report.state == "unreadable" and not opera.archive.requests
     assert "not among the hosts" in report.reason
 
 

@@ -19,7 +19,7 @@ from vadose.catalogues.fetch import fetch as _fetch
 from vadose.catalogues.http import Limits
 from vadose.catalogues.ismn_portal import download_ismn as _download_ismn
 from vadose.catalogues.lock import NAME
-from vadose.catalogues.settings import Catalogues, read_catalogues
+from vadose.catalogues.settings import Catalogues, named_catalogues, read_catalogues
 from vadose.errors import VadoseError
 from vadose.experiment.run import Run
 from vadose.fusion import InputSpec, TemporalPolicy
@@ -113,13 +113,14 @@ def download_ismn(out: StrPath, *, catalogues: Sequence[StrPath] = (), progress:
 def check_catalogues(
     catalogues: Sequence[StrPath] = (), *, report: Callable[[CatalogueState], None] = silent
 ) -> tuple[CatalogueState, ...]:
-    """Check each catalogue: whether it answers, and whether its files can be read with the credentials of this machine.
+    """Check catalogues: whether they answer, and whether their files can be read with the credentials of this machine.
 
     Args:
-        catalogues: as in `fetch`.
+        catalogues: names of those that are checked, and YAML files whose catalogues are; all that are known without it.
         report: called with each state.
     """
-    return _check_catalogues(read_catalogues([str(one) for one in catalogues]), report=report)
+    given = [str(one) for one in catalogues]
+    return _check_catalogues(read_catalogues(given), report=report, names=named_catalogues(given))
 
 
 class CatalogueArchive(Summarised):

@@ -15,6 +15,8 @@ class AbsenceKind(StrEnum):
     """The catalogue, or the server of its files, does not answer."""
     DENIED = "denied"
     """Credentials are missing or refused."""
+    UNREADABLE = "unreadable"
+    """Nothing of what the catalogue lists can be read, and a repetition would not change that."""
     EMPTY = "empty"
     """The catalogue answered and has nothing."""
     LATE = "late"

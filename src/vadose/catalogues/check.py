@@ -1,7 +1,7 @@
 """Whether catalogues answer, and whether their files can be read with the credentials of this machine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,6 +61,7 @@ def check_catalogues(
     place: tuple[str, float, float] = PLACE,
     now: np.datetime64 | None = None,
     report: Callable[[CatalogueState], None] = lambda _: None,
+    names: Collection[str] | None = None,
 ) -> tuple[CatalogueState, ...]:
     """Search each catalogue for each of its sources, and read the header of the first file.
 
@@ -69,11 +70,13 @@ def check_catalogues(
         place: name, longitude and latitude, degrees.
         now: the time, UTC; by default the present.
         report: called with each state.
+        names: of those that are checked; by default all.
     """
     present = np.datetime64("now", "ns") if now is None else now
     states = []
     with TemporaryDirectory() as folder:
-        for name, catalogue in sorted(catalogues.catalogues.items()):
+        for name in sorted(catalogues.catalogues if names is None else names):
+            catalogue = catalogues.catalogues[name]
             for source in sorted(catalogue.collections):
                 state = _state(name, catalogue, source, place, present, Path(folder))
                 report(state)

@@ -34,6 +34,9 @@ from vadose.sources.published import NAME as DATES
 LOGGER = logging.getLogger(__name__)
 FETCH = Request("fetch", "")
 THREADS = 8
+_LEAVE_OUT = "Leave the source out of --require"
+_NAMED = 5
+"""Most items that a reason names."""
 SEARCHED, KEPT = "sources searched", "archive items"
 """What the steps of a fetch count."""
 _EVERY_S = 5.0
@@ -55,6 +58,7 @@ class SourceReport:
         requests: likewise.
         reason: of an absence, or of what is incomplete; empty otherwise.
         left_out: items of the catalogue that were not fetched.
+        final: whether the same command would find the same missing, as files cannot be read.
     """
 
     source: str
@@ -66,6 +70,7 @@ class SourceReport:
     requests: int = 0
     reason: str = ""
     left_out: tuple[LeftOut, ...] = ()
+    final: bool = False
 
     @property
     def missing(self) -> bool:
@@ -323,7 +328,7 @@ def _absence(demand: Demand, source: str, found: Found, now: np.datetime64 | Non
     if found.left_out:
         first = found.left_out[0]
         reason = f"{source}: None of its {len(found.left_out)} items can be read, such as {first.name}: {first.reason}"
-        return Absence(AbsenceKind.EMPTY, reason)
+        return Absence(AbsenceKind.UNREADABLE, reason)
     if period is None:
         return Absence(AbsenceKind.EMPTY, f"{source}: The catalogue has nothing there.")
     present = now if now is not None else np.datetime64("now", "ns")
@@ -388,19 +393,21 @@ def _reported(one: _Searched, new: int, failed: Sequence[tuple[str, VadoseError]
     transient = [entry for entry in failed if isinstance(entry[1], Unavailable | Denied | Changed)]
     left_out = tuple(LeftOut.of(report.source, item, report.catalogue, reason) for item, reason in failed)
     reason = f"{len(failed)} of {report.items} items could not be fetched, such as {name}: {error}"
+    if not transient:
+        names = sorted(item for item, _ in failed)
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        reason = f"{reason.rstrip('.')}. No repetition would read {', '.join(names[:_NAMED])}{more}"
     state = "incomplete"
     if len(failed) == report.items:
-        state = (
-            AbsenceKind.DENIED if isinstance(error, Denied) else AbsenceKind.DOWN if transient else AbsenceKind.EMPTY
-        )
-    elif not transient:
-        state = "fetched"
+        transient_kind = AbsenceKind.DENIED if isinstance(error, Denied) else AbsenceKind.DOWN
+        state = transient_kind if transient else AbsenceKind.UNREADABLE
     return replace(
         report,
         state=str(state),
         items=report.items - len(failed),
         reason=reason,
         left_out=(*report.left_out, *left_out),
+        final=not transient,
     )
 
 
@@ -464,12 +471,14 @@ def _require_known(names: Iterable[str]) -> None:
 
 
 def _require(report: FetchReport, require: Iterable[str]) -> None:
-    missing = [one for one in report.sources if one.source in set(require) and one.missing]
+    """Refuse a report without a required source; what is there of one whose other files cannot be read is accepted."""
+    lacking = (one for one in report.sources if one.missing and not (one.final and one.items))
+    missing = [one for one in lacking if one.source in set(require)]
     if missing:
         raise VadoseError(
             f"fetch: {report.folder} with {', '.join(sorted(require))}",
             "; ".join(f"{one.source} is {one.state}: {one.reason}" for one in missing),
-            "Repeat the command later, or leave the source out of --require",
+            _LEAVE_OUT if all(one.final for one in missing) else f"Repeat the command later, or {_LEAVE_OUT.lower()}",
         )
 
 

@@ -143,8 +143,7 @@ def read_catalogues(given: Sequence[str | Path] = ()) -> Catalogues:
     Raises:
         VadoseError: a file cannot be read, or a name is unknown.
     """
-    files = [Path(one) for one in given if Path(one).suffix in (".yaml", ".yml")]
-    names = [str(one) for one in given if Path(one).suffix not in (".yaml", ".yml")]
+    files, names = _files_and_names(given)
     stated = os.environ.get(ENVIRONMENT)
     held = _built_in()
     for path in [Path(stated)] if stated else []:
@@ -152,6 +151,23 @@ def read_catalogues(given: Sequence[str | Path] = ()) -> Catalogues:
     for path in files:
         held = _merged(held, read_config(Catalogues, path, f"catalogues: {path}", _HINT))
     return held.only(names)
+
+
+def named_catalogues(given: Sequence[str | Path] = ()) -> frozenset[str]:
+    """Return the names of given catalogues, and of those of given files; all that are known if none is given.
+
+    Raises:
+        VadoseError: as `read_catalogues`.
+    """
+    files, names = _files_and_names(given)
+    read = read_catalogues(given).catalogues
+    stated = (read_config(Catalogues, path, f"catalogues: {path}", _HINT).catalogues for path in files)
+    return frozenset(names).union(*stated) if given else frozenset(read)
+
+
+def _files_and_names(given: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
+    files = [Path(one) for one in given if Path(one).suffix in (".yaml", ".yml")]
+    return files, [str(one) for one in given if Path(one).suffix not in (".yaml", ".yml")]
 
 
 @lru_cache(maxsize=1)

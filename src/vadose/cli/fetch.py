@@ -63,7 +63,12 @@ def fetch(
 
 
 @app.command("check")
-def check(catalogue: CatalogueNames = None) -> None:
+def check(
+    catalogue: Annotated[
+        list[str] | None,
+        typer.Option(help="Catalogue to check, by name, or a YAML file whose catalogues are checked; repeatable."),
+    ] = None,
+) -> None:
     """Search each catalogue, and read the header of one file of each source, with the credentials of this machine.
 
     Exit status 1 where one does not answer or denies access.
