@@ -45,8 +45,8 @@ ONCE = ("samples convert-ismn", "catalogues download-ismn")
 QUICK = ("samples append", "samples import-table", "samples describe")
 """Cases that need neither a run nor an archive."""
 PREPARED = {
-    True: "matplotlib.pyplot pyarrow.dataset vadose.api.samples vadose.dataset.describe vadose.sources.dem "
-    "vadose.sources.gldas vadose.sources.sentinel2 vadose.sources.smap vadose.sources.soilgrids "
+    True: "matplotlib.pyplot pyarrow.dataset vadose.api.build vadose.api.samples vadose.dataset.describe "
+    "vadose.sources.dem vadose.sources.gldas vadose.sources.sentinel2 vadose.sources.smap vadose.sources.soilgrids "
     "vadose.sources.worldcover",
     False: "lightning.fabric lightgbm matplotlib.pyplot torch.export vadose.batchu2022.commands "
     "vadose.experiment.ablation vadose.export.run vadose.mapping.points "

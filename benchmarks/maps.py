@@ -28,7 +28,7 @@ from vadose.inference import estimate_tile
 from vadose.io.memory import tune_malloc
 from vadose.mapping import MapRequest
 from vadose.mapping.make import Prepared, prepare
-from vadose.mapping.plan import TILE_CELLS
+from vadose.mapping.request import TILE_CELLS
 from vadose.models import Batch, EncoderShape, FusionNetwork, NetworkShape
 
 CHIPS = 24

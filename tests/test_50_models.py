@@ -15,13 +15,14 @@ from vadose.dataset import ScalingStats
 from vadose.fusion import HistorySpec, InputSpec
 from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkShape, Product, Trees
 from vadose.models.baselines import table_of
-from vadose.models.derived_variables import derived_variables, read
+from vadose.models.derived_variables import read
 from vadose.models.encoder import Encoder
 from vadose.models.feature_columns import Column, Kind
 from vadose.models.feature_extractor import FeatureExtractor, cell_means
 from vadose.models.heads import noise_of
 from vadose.models.history_filters import HistoryFilters
 from vadose.models.pixel_scaler import PixelScaler
+from vadose.models.spectral_indices import derived_variables
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "elevation")
 CELLS = ("sand", "smap")

@@ -11,7 +11,8 @@ import pytest
 
 from vadose.errors import VadoseError
 from vadose.evaluation import per_sensor, publications, score, summary
-from vadose.report.scorecard import console_summary, write_scorecard
+from vadose.report.headline import console_summary
+from vadose.report.scorecard import write_scorecard
 from vadose.report.text import counted, headline_rows, markdown_table, p_values
 
 

@@ -142,7 +142,7 @@ def test_every_command_that_builds_samples_may_go_on_without_a_source(archive, t
         asked.append(told)
         raise VadoseError("asked", "that is all", "stop")
 
-    for where in ("api.samples._build_samples", "experiment.train.store_of", "experiment.ablation.run.store_of"):
+    for where in ("api.build._build_samples", "experiment.train.store_of", "experiment.ablation.run.store_of"):
         monkeypatch.setattr(f"vadose.{where}", built)
     monkeypatch.chdir(tmp_path)
     for allowed in ([], ["--allow-unread"]):

@@ -20,7 +20,8 @@ from vadose.dataset import Samples, SampleWriter, TableMapping
 from vadose.evaluation import read
 from vadose.grid import from_lonlat, utm_epsg
 from vadose.insitu import Ismn
-from vadose.maps import map_dataset, open_maps, read_map
+from vadose.maps import map_dataset, read_map
+from vadose.maps.open_maps import open_maps
 from vadose.simulation import WorldConfig
 from vadose.sources import open_sources
 

@@ -6,13 +6,13 @@ The functions of this package are the Python API; each is imported when it is fi
 _MODULES = {
     "archive": ("Archive", "LoadSpec", "open_archive"),
     "batchu2022": ("fit_batchu2022_units", "import_batchu2022"),
+    "build": ("build_samples",),
     "evaluate": ("Scorecard", "evaluate", "read_qa4sm"),
     "fetch": ("check_catalogues", "download_ismn", "fetch"),
     "maps": ("estimate_map_cost", "extract_series", "make_daily_maps", "make_map", "open_map"),
     "model": ("TrainedModel", "load_model"),
     "samples": (
         "append_samples",
-        "build_samples",
         "convert_ismn",
         "describe_samples",
         "import_table",

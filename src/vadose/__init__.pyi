@@ -3,6 +3,7 @@ from vadose.api.archive import LoadSpec as LoadSpec
 from vadose.api.archive import open_archive as open_archive
 from vadose.api.batchu2022 import fit_batchu2022_units as fit_batchu2022_units
 from vadose.api.batchu2022 import import_batchu2022 as import_batchu2022
+from vadose.api.build import build_samples as build_samples
 from vadose.api.evaluate import Scorecard as Scorecard
 from vadose.api.evaluate import evaluate as evaluate
 from vadose.api.fetch import check_catalogues as check_catalogues
@@ -16,7 +17,6 @@ from vadose.api.maps import open_map as open_map
 from vadose.api.model import TrainedModel as TrainedModel
 from vadose.api.model import load_model as load_model
 from vadose.api.samples import append_samples as append_samples
-from vadose.api.samples import build_samples as build_samples
 from vadose.api.samples import convert_ismn as convert_ismn
 from vadose.api.samples import describe_samples as describe_samples
 from vadose.api.samples import import_table as import_table

@@ -22,8 +22,8 @@ from vadose.inference import mask_spec
 from vadose.io.display import Summarised
 from vadose.io.files import metadata
 from vadose.io.paths import StrPath
-from vadose.mapping.plan import TILE_CELLS
-from vadose.mapping.tasks import features_at
+from vadose.mapping.features import features_at
+from vadose.mapping.request import TILE_CELLS
 from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of
 from vadose.registry import LATENCY_DAYS, PREDICTORS
 from vadose.sources import ArchiveScan, Source, holdings, open_mask_sources, open_sources

@@ -27,7 +27,7 @@ from vadose.grid import AreaOfInterest, Period
 from vadose.insitu import Ismn
 from vadose.io.display import Summarised
 from vadose.io.paths import StrPath
-from vadose.mapping.plan import TILE_CELLS
+from vadose.mapping.request import TILE_CELLS
 from vadose.mapping.timestamps import PASS, Passes, timestamps_of
 from vadose.registry import SOURCES
 

@@ -24,7 +24,7 @@ from vadose.inference import TileEstimate, estimate_tile, mask_flags
 from vadose.inference.calibration import Calibration
 from vadose.io.display import Summarised
 from vadose.io.paths import StrPath
-from vadose.mapping.plan import TILE_CELLS
+from vadose.mapping.request import TILE_CELLS
 from vadose.maps import Zone, map_dataset
 from vadose.maps.cf import CONVENTIONS
 from vadose.models import Model

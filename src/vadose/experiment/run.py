@@ -4,19 +4,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from vadose import training
 from vadose.dataset.calibrations import LinearCalibration, merged
 from vadose.errors import VadoseError
 from vadose.experiment import split_table
 from vadose.experiment.config import Experiment
-from vadose.inference import UNCALIBRATED, Calibration
+from vadose.inference.calibration import UNCALIBRATED, Calibration
 from vadose.io import files
 from vadose.io.display import Summarised
-from vadose.models import Model
-from vadose.report.scorecard import console_summary
-from vadose.training import load, origin
+from vadose.report.headline import console_summary
+
+if TYPE_CHECKING:
+    from vadose.models import Model
 
 NETWORK = "network"
 CALIBRATION = "calibration.json"
@@ -119,13 +122,13 @@ class Run(Summarised):
             )
         return asked
 
-    def members(self) -> list[Model]:
+    def members(self) -> "list[Model]":
         """Return the fusion networks of all folds.
 
         Raises:
             VadoseError: as `networks`; or one of them cannot be read.
         """
-        return [load(path) for path in self.networks()]
+        return [training.load(path) for path in self.networks()]
 
     def input_calibrations(self) -> dict[str, LinearCalibration]:
         """Return the calibrations of the predictors in the training samples.
@@ -133,7 +136,7 @@ class Run(Summarised):
         Raises:
             VadoseError: a checkpoint is unreadable.
         """
-        return merged(origin(path) for path in self.networks())
+        return merged(training.origin(path) for path in self.networks())
 
     def experiment(self) -> Experiment:
         """Return the configuration of the run.

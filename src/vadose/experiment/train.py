@@ -23,7 +23,8 @@ from vadose.experiment.split_table import save_or_verify, table_of
 from vadose.inference import Calibration, estimate_points
 from vadose.io.outputs import Request
 from vadose.registry import PRODUCTS, distinct_roles
-from vadose.report.scorecard import console_summary, write_scorecard
+from vadose.report.headline import console_summary
+from vadose.report.scorecard import write_scorecard
 from vadose.report.text import counted
 from vadose.training import DEFAULT, ComputeConfig, TrainingRows
 from vadose.variables import IDENTITY

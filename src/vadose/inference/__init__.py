@@ -1,10 +1,17 @@
 """Estimates from checkpoints, for points and for tiles."""
 
-from vadose.inference.calibration import UNCALIBRATED, Calibration, conformal_scale
-from vadose.inference.ensemble import combine
-from vadose.inference.points import estimate_points
-from vadose.inference.quality import mask_flags, mask_spec
-from vadose.inference.tiles import TileEstimate, empty_estimate, estimate_tile
+from typing import TYPE_CHECKING
+
+from vadose.io.lazy import lazily
+
+if TYPE_CHECKING:
+    from vadose.inference.calibration import UNCALIBRATED, Calibration, conformal_scale
+    from vadose.inference.ensemble import combine
+    from vadose.inference.masks import mask_flags, mask_spec
+    from vadose.inference.points import estimate_points
+    from vadose.inference.tiles import TileEstimate, empty_estimate, estimate_tile
+else:
+    __getattr__ = lazily(__name__, __file__)
 
 __all__ = [
     "UNCALIBRATED",

@@ -10,8 +10,9 @@ from vadose.fusion import FeatureCube, InputSpec, TemporalPolicy
 from vadose.fusion.regrid import blocks
 from vadose.fusion.slope import SLOPE
 from vadose.grid import PIXELS_PER_CELL
+from vadose.inference.masks import flag_where
 from vadose.models import Batch, FusionNetwork, Model
-from vadose.registry import SOURCES, SPECS, Quality, QualityFlag, masks, source_of
+from vadose.registry import SOURCES, SPECS, Quality, source_of
 
 Flags = NDArray[np.uint32]
 Presence = NDArray[np.bool_]
@@ -44,7 +45,7 @@ def out_of_distribution(models: Sequence[Model], batch: Batch) -> Flags:
     flagged = [model.out_of_distribution(batch) for model in models if isinstance(model, FusionNetwork)]
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
     most = np.mean(flagged, axis=0) > 0.5 if flagged else np.zeros(shape, bool)
-    return _where(most, Quality.OUT_OF_DOMAIN)
+    return flag_where(most, Quality.OUT_OF_DOMAIN)
 
 
 def ages_of(inputs: FeatureCube, sources: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -63,31 +64,14 @@ def cell_flags(inputs: FeatureCube, ages: Ages, windows: TemporalPolicy) -> Flag
     """
     flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint32)
     for source, age in ages.items():
-        flags |= _where(age > windows.of(source) / 2, Quality.STALE)
+        flags |= flag_where(age > windows.of(source) / 2, Quality.STALE)
     for source in ages:
         obscured = SPECS[source].obscured
         if obscured is not None:
             seen = inputs.cells[f"{source}_valid_fraction"].values
-            flags |= _where((seen > 0) & (seen < CLEAR), obscured)
+            flags |= flag_where((seen > 0) & (seen < CLEAR), obscured)
     if SLOPE in inputs.cells:
-        flags |= _where(inputs.cells[SLOPE].values >= STEEP_DEGREES, Quality.STEEP)
-    return flags
-
-
-def mask_spec() -> InputSpec:
-    """Return the input specification of `mask_flags`."""
-    return InputSpec(cells=tuple(masks()))
-
-
-def mask_flags(inputs: FeatureCube) -> Flags:
-    """Return frozen, water and urban cells, (y, x), bits of `Quality`; no flag without data.
-
-    Args:
-        inputs: inputs of a tile, assembled to `mask_spec`.
-    """
-    flags = np.zeros(tuple(inputs.tile.cells.shape), np.uint32)
-    for name, mask in masks().items():
-        flags |= _where(inputs.cells[name].values >= mask.share, mask.flag)
+        flags |= flag_where(inputs.cells[SLOPE].values >= STEEP_DEGREES, Quality.STEEP)
     return flags
 
 
@@ -106,10 +90,6 @@ def any_observed(batch: Batch, needs: InputSpec) -> Presence:
     found = list(presence(batch, needs).values())
     shape = (batch.cells.shape[0], *batch.cells.shape[2:])
     return np.asarray(np.logical_or.reduce(found)) if found else np.ones(shape, bool)
-
-
-def _where(there: Presence, flag: QualityFlag) -> Flags:
-    return np.where(there, int(flag), 0).astype(np.uint32)
 
 
 def _missing(batch: Batch, there: Mapping[str, Presence]) -> Flags:

@@ -30,8 +30,8 @@ from vadose.mapping.area_files import read_area
 from vadose.mapping.executors import Executor
 from vadose.mapping.inventory import ArchiveFile, inventory
 from vadose.mapping.map_files import Coverage, write_products
-from vadose.mapping.plan import NAME, TILE_CELLS, Plan, made_from
-from vadose.mapping.request import MapRequest, TilesFailed
+from vadose.mapping.plan import NAME, Plan, made_from
+from vadose.mapping.request import TILE_CELLS, MapRequest, TilesFailed
 from vadose.mapping.tasks import WorkerContext, WorkerSpec
 from vadose.mapping.tile_files import Task
 from vadose.mapping.timestamps import Passes, timestamp_of, timestamps_of

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from vadose import maps
 from vadose.inference import TileEstimate
 from vadose.mapping import tile_files
 from vadose.mapping.plan import Plan
 from vadose.mapping.request import MapRequest
-from vadose.maps import Mosaic, Scene, cubes, name_of, picture, write_catalogue, write_map
+from vadose.maps import Mosaic, Scene, cubes, name_of, write_catalogue, write_map
 
 
 @dataclass(eq=False)
@@ -130,4 +131,4 @@ def _write_pictures(
         return ()
     path = request.out / f"{name_of(sheet.zones[0], sheet.moment)}.png"
     title = f"{plan.area.name}, {np.datetime_as_string(sheet.moment, 'm')} UTC"
-    return (picture(sheet.zones, path, title=title, truth=truth, notice=notice),)
+    return (maps.picture(sheet.zones, path, title=title, truth=truth, notice=notice),)

@@ -18,7 +18,6 @@ from vadose.mapping.request import MapRequest
 from vadose.mapping.tile_files import Task
 
 NAME = "plan.json"
-TILE_CELLS = 32
 MOMENTS_A_TASK = 16
 """Times of a tile that are estimated together, so that common inputs are read once."""
 _SHOWN = 3

@@ -9,6 +9,7 @@ import numpy as np
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest
 
+TILE_CELLS = 32
 FORMATS = ("cog", "zarr", "netcdf")
 
 

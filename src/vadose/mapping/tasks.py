@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,12 +14,13 @@ import torch
 
 from vadose.errors import NoDataError, VadoseError
 from vadose.experiment.run import Run
-from vadose.fusion import FeatureBuilder, FeatureCube, InputSpec, TemporalPolicy
-from vadose.grid import Period, Tile
-from vadose.inference import Calibration, empty_estimate, estimate_tile, mask_flags, mask_spec
+from vadose.fusion import InputSpec, TemporalPolicy
+from vadose.grid import Tile
+from vadose.inference import Calibration, empty_estimate, estimate_tile, mask_flags
 from vadose.io.logs import log_in_worker
 from vadose.io.memory import peak_mb, tune_malloc
 from vadose.mapping import tile_files
+from vadose.mapping.features import features_at
 from vadose.mapping.tile_files import Task, TaskRecord, TaskResult
 from vadose.models import Model
 from vadose.sources import ArchiveScan, Source, open_mask_sources, open_sources
@@ -127,38 +128,6 @@ def estimate_times(
             estimates.append(estimate)
             items.append(used)
     return TaskResult(tuple(estimates), tuple(items))
-
-
-def features_at(
-    sources: Sequence[Source],
-    mask_sources: Sequence[Source],
-    tile: Tile,
-    times: Sequence[np.datetime64],
-    spec: InputSpec,
-    policy: TemporalPolicy,
-    as_of: np.datetime64 | None = None,
-) -> Iterator[tuple[FeatureCube, FeatureCube | None]]:
-    """Build the features of a tile at several times, with those of the masks where available.
-
-    Args:
-        sources, mask_sources: sources of the archive.
-        tile: cells and halo.
-        times: times in order, UTC.
-        spec: predictors, history and halo.
-        policy: age and publication of observations.
-        as_of: products published later are not read.
-
-    Raises:
-        NoDataError: no source has data there.
-        VadoseError: a file is unreadable.
-    """
-    span = Period(times[0], times[-1] + np.timedelta64(1, "ns"))
-    builder = FeatureBuilder.open(sources, tile, span, spec, policy, as_of)
-    try:
-        masks = FeatureBuilder.open(mask_sources, tile.with_halo(0), span, mask_spec(), policy, as_of)
-    except NoDataError:
-        masks = None
-    return ((builder.at(when), masks.at(when) if masks else None) for when in times)
 
 
 def run_task(tools: WorkerContext, spec: WorkerSpec, task: Task) -> TaskRecord:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vadose.fusion import InputSpec
-from vadose.models.derived_variables import INDICES, derived_variables
+from vadose.models.spectral_indices import INDICES, derived_variables
 from vadose.registry import LATENCY_DAYS, PREDICTORS, source_of
 from vadose.variables import SOIL_MOISTURE
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from vadose.dataset.scaling import ScalingStats
-from vadose.models.derived_variables import INDICES
 from vadose.models.feature_columns import LEVELS, Column, Kind
 from vadose.models.pixel_scaler import FARTHEST
+from vadose.models.spectral_indices import INDICES
 
 CONSTANT = 1e-6
 """Relative standard deviation below which a column is constant except for rounding."""

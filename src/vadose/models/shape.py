@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pydantic
-from torch import Tensor
 
-from vadose.models.encoder import EncoderShape
+from vadose.models.encoder_shape import EncoderShape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ENCODERS: Mapping[str, EncoderShape] = {
     "standard": EncoderShape(),
@@ -69,6 +71,6 @@ class NetworkOutput:
         std: standard deviation of the error.
     """
 
-    static: Tensor
-    dynamic: Tensor
-    std: Tensor
+    static: "Tensor"
+    dynamic: "Tensor"
+    std: "Tensor"

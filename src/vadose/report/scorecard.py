@@ -10,15 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from vadose.errors import VadoseError
 from vadose.evaluation.publications import Publication
 from vadose.evaluation.scores import ProductScores, Scores
 from vadose.evaluation.tally import MIN_SAMPLES
-from vadose.io.files import atomic_write, metadata, read_json
+from vadose.io.files import atomic_write, metadata
 from vadose.io.paths import StrPath
 from vadose.report.content import ReportData, ReportText
 from vadose.report.diagram import reliability_diagram, stated
 from vadose.report.extra_scores import with_intervals
+from vadose.report.headline import headline_table
 from vadose.report.literature import benchmark_plain, benchmark_records
 from vadose.report.markdown import DIAGRAM, difference_table, scorecard_markdown
 from vadose.report.page import page
@@ -168,36 +168,9 @@ def _written(path: Path, text: str) -> Path:
     return path
 
 
-def console_summary(scorecard: Path) -> str:
-    """Return the headline of a written scorecard as a table for a terminal.
-
-    Args:
-        scorecard: its Markdown file, or its folder.
-
-    Raises:
-        VadoseError: it is missing.
-    """
-    path = scorecard / "scorecard.json" if scorecard.is_dir() else scorecard.with_suffix(".json")
-    if not path.is_file():
-        raise VadoseError(f"scorecard: {path}", "There is no such file", "Name a folder with a scorecard")
-    asked, remedy = f"scorecard: {path}", "Score again, or name a folder with a scorecard"
-    figures = read_json(path, asked, remedy)
-    try:
-        made_from = figures["made_from"]
-        table = _headline_text(figures["headline"], made_from["min_samples"], made_from["level"])
-        return "\n".join(filter(None, [made_from["title"], made_from["notice"], table]))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise VadoseError(asked, f"It is not a complete scorecard ({type(error).__name__}: {error})", remedy) from error
-
-
 def headline_text(scores: Scores) -> str:
     """Return the headline of scores as a table for a terminal."""
-    return _headline_text(_records(scores.headline), scores.min_samples, scores.bootstrap.level)
-
-
-def _headline_text(rows: Sequence[Mapping[str, Any]], min_samples: int, level: float) -> str:
-    basis = f"at least {min_samples} samples per sensor; brackets: {level:.0%} intervals"
-    return f"{basis}\n{plain_table(HEADER, headline_rows(rows))}"
+    return headline_table(_records(scores.headline), scores.min_samples, scores.bootstrap.level)
 
 
 def _every_sensor(content: ReportData) -> pd.DataFrame:

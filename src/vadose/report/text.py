@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vadose.evaluation.bootstrap import Interval
+if TYPE_CHECKING:
+    from vadose.evaluation.bootstrap import Interval
 
 HEADER = ("product", "mean over", "samples", "R", "ubRMSE", "RMSE", "bias", "median R")
 
@@ -30,7 +31,7 @@ def interval(row: Mapping[str, Any], value: str, low: str, high: str) -> str:
     return number(row[value]) + (bounds if "–" not in bounds else "")
 
 
-def bounded(one: Interval) -> str:
+def bounded(one: "Interval") -> str:
     """Return a statistic with its interval in brackets, without brackets if missing."""
     return interval(vars(one), "value", "low", "high")
 

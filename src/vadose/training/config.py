@@ -5,7 +5,7 @@ from math import cos, pi
 import pydantic
 from pydantic import Field
 
-from vadose.training.objective import LossWeights
+from vadose.training.loss_weights import LossWeights
 
 LARGEST_SEED = 2**31 - 1
 """Largest seed that all random number libraries accept."""

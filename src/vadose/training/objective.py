@@ -3,26 +3,11 @@
 from dataclasses import dataclass
 from math import log, pi
 
-import pydantic
 import torch
 from torch import Tensor
 
 from vadose.models.shape import NetworkOutput
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
-class LossWeights:
-    """Weights of the terms of the loss, relative to the error in time.
-
-    Attributes:
-        correlation: weight of 1 - R of a sensor.
-        bias: weight of a sensor's squared mean error in the dynamic head; in the static head it is 1.
-        spread: weight of the likelihood of the standard deviation.
-    """
-
-    correlation: float = pydantic.Field(default=1.0, ge=0, le=1e6)
-    bias: float = pydantic.Field(default=0.1, ge=0, le=1e6)
-    spread: float = pydantic.Field(default=0.1, ge=0, le=1e6)
+from vadose.training.loss_weights import LossWeights
 
 
 @dataclass(frozen=True, eq=False)
