@@ -93,6 +93,7 @@ def test_two_samples_are_the_least():
         per_sensor(predictions({"a": 3}), min_samples=1)
     scores = per_sensor(predictions({"a": 2}), min_samples=2)
     assert abs(scores.loc[0, "r"]) == pytest.approx(1)
+    assert scores.loc[0, "kendall"] == pytest.approx(scores.loc[0, "r"])
 
 
 def test_summary_is_the_unweighted_mean_and_median():

@@ -40,7 +40,7 @@ class Series:
 def by_the_framework(table: pd.DataFrame) -> pd.DataFrame:
     """Scores of each location by pytesmo's validation framework, as QA4SM runs it."""
     datasets = {
-        name: {"class": Series(table, column, "sm"), "columns": ["sm"]}
+        name: {"class": Series(table, column, "sm"), "columns": ["sm"], "grids_compatible": True}
         for name, column in (("0-ISMN", "soil_moisture_in_situ"), ("1-own", "soil_moisture"))
     }
     calculator = PairwiseIntercomparisonMetrics(calc_kendall=True, analytical_cis=False)

@@ -160,8 +160,14 @@ def group_kendall(p: Floats, t: Floats, group: NDArray[np.intp], groups: int) ->
     edges = np.searchsorted(group, np.arange(groups + 1))
     pairs = (slice(a, b) for a, b in pairwise(edges))
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = [kendalltau(p[own], t[own], method="asymptotic").statistic for own in pairs]
+        found = [_kendall(p[own], t[own]) for own in pairs]
     return np.asarray(found, np.float64)
+
+
+def _kendall(p: Floats, t: Floats) -> float:
+    if p.size == 2:  # SciPy divides by zero in the p-value
+        return float(np.sign((p[1] - p[0]) * (t[1] - t[0]))) or np.nan
+    return float(kendalltau(p, t, method="asymptotic").statistic)
 
 
 def _scattered(values: Floats, at: NDArray[np.intp], groups: int) -> Floats:

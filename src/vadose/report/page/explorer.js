@@ -8,7 +8,9 @@
 
   // ---- data -------------------------------------------------------------------------------------------------
   async function unpack() {
-    const bytes = Uint8Array.from(atob(D.series.data), (c) => c.charCodeAt(0));
+    await new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)));  // the map is painted first
+    const text = atob(D.series.data), bytes = new Uint8Array(text.length);
+    for (let k = 0; k < text.length; k++) bytes[k] = text.charCodeAt(k);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     const plain = await new Response(stream).arrayBuffer();
     const n = D.series.samples, steps = new Uint32Array(plain, 0, n), values = new Uint16Array(plain, 4 * n);
@@ -93,8 +95,7 @@
   });
   const size = () => [canvas.clientWidth, canvas.clientHeight];
   const stretch = () => Math.cos((Math.min(Math.abs(view.y), 70) * Math.PI) / 180);
-  function project(lon, lat) {
-    const [w, h] = size();
+  function project(lon, lat, [w, h] = size()) {
     let dx = lon - view.x;
     if (dx > 180) dx -= 360; else if (dx < -180) dx += 360;
     return [w / 2 + dx * stretch() * view.k, h / 2 - (lat - view.y) * view.k];
@@ -103,11 +104,9 @@
     const [w, h] = size();
     if (!which.length) return;
     const lats = which.map((i) => S.lat[i]), lons = which.map((i) => S.lon[i]);
-    const span = (a) => [Math.min(...a.values()), Math.max(...a.values())];
     let low = Infinity, high = -Infinity, west = Infinity, east = -Infinity;
     for (const v of lats) { low = Math.min(low, v); high = Math.max(high, v); }
     for (const v of lons) { west = Math.min(west, v); east = Math.max(east, v); }
-    void span;
     view.x = (west + east) / 2; view.y = (low + high) / 2;
     const tall = Math.max(high - low, 0.2), wide = Math.max((east - west) * stretch(), 0.2);
     view.k = Math.min((0.86 * h) / tall, (0.86 * w) / wide);
@@ -131,7 +130,7 @@
     const radius = shown.length > 1500 ? 3.2 : 4.6;
     c.lineWidth = 0.6; c.strokeStyle = "rgba(30,35,40,.75)";
     for (const i of ordered()) {
-      const [x, y] = project(S.lon[i], S.lat[i]);
+      const [x, y] = project(S.lon[i], S.lat[i], [w, h]);
       if (x < -9 || y < -9 || x > w + 9 || y > h + 9) continue;
       c.beginPath(); c.arc(x, y, radius, 0, 6.2832); c.fillStyle = shade(valueOf(i)); c.fill(); c.stroke();
     }
@@ -238,7 +237,7 @@
     });
   }
   function quantile(values, q) {
-    const sorted = [...values].sort((a, b) => a - b), at = (sorted.length - 1) * q, k = Math.floor(at);
+    const sorted = Float64Array.from(values).sort(), at = (sorted.length - 1) * q, k = Math.floor(at);
     return sorted[k] + (at - k) * ((sorted[k + 1] ?? sorted[k]) - sorted[k]);
   }
 
@@ -473,5 +472,5 @@
   window.addEventListener("resize", drawMap); window.addEventListener("beforeprint", drawMap);
   fit([...Array(N).keys()]);
   refresh(); exportsOf();
-  unpack().then(() => { document.body.dataset.series = "ready"; again(); });
+  unpack().then(() => { document.body.dataset.series = "ready"; if (yearTest() || chosen >= 0) again(); });
 })();
