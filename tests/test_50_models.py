@@ -212,7 +212,7 @@ def test_the_cell_of_a_pixel_variable_is_the_mean_of_what_was_observed_within_th
 
 def test_columns_have_unit_spread_over_what_they_were_fitted_on():
     made, parts = network(), [batch(2, 3, seed) for seed in range(20)]
-    made.fit_columns(parts)
+    made.fit_columns(lambda: parts)
     raw = torch.cat([FeatureExtractor.of(part, NEEDS).columns(made.columns) for part in parts])
     scaled, there = made.standard(raw)
     varying = [i for i, column in enumerate(made.columns) if column.quantity != "season"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,14 @@ from vadose.models.shape import NetworkOutput
 from vadose.training import TrainingConfig, TrainingRows, fit_network, fit_product, fit_trees, load, origin, save
 from vadose.training.checkpoint import DESCRIPTION, WEIGHTS, signed
 from vadose.training.loop import fit
-from vadose.training.objective import Labels, LossWeights, negative_log_likelihood, objective
+from vadose.training.objective import (
+    Labels,
+    LossWeights,
+    Sensors,
+    Surroundings,
+    negative_log_likelihood,
+    objective,
+)
 from vadose.training.source_dropout import drop_sources
 
 
@@ -202,7 +210,8 @@ def three_sensors(requires_grad: bool = False) -> tuple[NetworkOutput, Labels]:
     swing = label - label.mean() + rng.normal(0, 0.03, 15)
     values = (level, swing, rng.uniform(0.02, 0.1, 15))
     parts = NetworkOutput(*(torch.tensor(value, requires_grad=requires_grad) for value in values))
-    return parts, Labels(torch.tensor(label), torch.tensor(sensor), torch.tensor(np.repeat([1.0, 0.5, 0.5], 5)))
+    weight, day = torch.tensor(np.repeat([1.0, 0.5, 0.5], 5)), torch.tensor(np.tile(10.0 * np.arange(5), 3))
+    return parts, Labels(torch.tensor(label), torch.tensor(sensor), weight, day)
 
 
 @pytest.mark.parametrize("weights", [LossWeights(), LossWeights(0.0, 1.0, 0.0), LossWeights(0.5, 0.0, 1.0)])
@@ -219,6 +228,24 @@ def test_the_objective_weighs_time_place_and_spread_apart(weights):
     usual = np.average(np.sqrt(bias**2 + 0.25), weights=[0.5, 1.0, 0.5])
     expected = moving.mean() + usual - weights.spread * norm.logpdf(label, level + swing, spread).mean()
     assert float(objective(parts, truth, torch.tensor(0.1), weights)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_anomalies_are_departures_from_the_35_days_around_a_sample_of_the_same_sensor():
+    rng = np.random.default_rng(0)
+    sensor, day = torch.tensor(rng.integers(0, 4, 200)), torch.tensor(rng.uniform(18_000, 18_400, 200))
+    values = torch.tensor(rng.normal(size=200))
+    near = (sensor[:, None] == sensor) & ((day[:, None] - day).abs() <= 17.5)
+    expected = (near * values).sum(dim=1) / near.sum(dim=1)
+    assert torch.allclose(Surroundings(sensor, day).mean(values), expected)
+
+
+def test_the_anomaly_term_adds_one_less_the_correlation_of_anomalies():
+    parts, truth = three_sensors()
+    plain, more = (float(objective(parts, truth, torch.tensor(0.1), LossWeights(anomaly=one))) for one in (0.0, 2.0))
+    around, by = Surroundings(truth.sensor, truth.day), Sensors(truth.sensor)
+    estimate, label = parts.static + parts.dynamic, truth.label
+    r = by.correlation(*((values - around.mean(values)) / 0.1 for values in (estimate, label)))
+    assert more - plain == pytest.approx(2.0 * float((1 - r).mean()), rel=1e-4)
 
 
 def test_the_level_learns_the_bias_of_a_sensor_and_the_swing_what_moves():
@@ -247,8 +274,8 @@ def test_the_spread_is_fitted_without_moving_the_mean():
 
 def test_a_sensor_that_never_changes_is_learned_without_a_correlation():
     parts, truth = three_sensors(requires_grad=True)
-    still = Labels(torch.full_like(truth.label, 0.2), truth.sensor, truth.site_weight)
-    loss = objective(parts, still, torch.tensor(0.1), LossWeights())
+    still = replace(truth, label=torch.full_like(truth.label, 0.2))
+    loss = objective(parts, still, torch.tensor(0.1), LossWeights(anomaly=1.0))
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(parts.dynamic.grad).all()
 

@@ -75,8 +75,9 @@ def test_the_shares_of_the_objective_add_up_to_it():
     rng = np.random.default_rng(0)
     label, level, swing = (torch.tensor(rng.random(40)) for _ in range(3))
     sensor, spread = torch.tensor(rng.integers(0, 6, 40)), torch.tensor(rng.uniform(0.02, 0.1, 40))
-    told = LossInputs(level, swing, spread, label, sensor, torch.tensor(rng.random(6))[sensor])
-    scale, weights = torch.tensor(0.1), LossWeights()
+    day = torch.tensor(rng.uniform(18_000, 18_100, 40))
+    told = LossInputs(level, swing, spread, label, sensor, torch.tensor(rng.random(6))[sensor], day)
+    scale, weights = torch.tensor(0.1), LossWeights(anomaly=0.5)
     whole = BatchTotals.of(told.truth)
     parts = [LossInputs(*(row[part] for row in told)) for part in (sensor < 2, sensor == 2, sensor > 2)]
     shares = [float(objective(part.parts, part.truth, scale, weights, whole)) for part in parts]
@@ -129,13 +130,15 @@ def test_fewer_bits_reach_the_layers_but_not_the_physical_units(tmp_path):
         def _batch(self, seed: int):
             batch, truth = super()._batch(seed)
             label = 0.3 * batch.cells[:, 1, 0, 0]
-            return replace(batch, cells=0.5 + 0.001 * batch.cells), Labels(label, truth.sensor, truth.site_weight)
+            return replace(batch, cells=0.5 + 0.001 * batch.cells), Labels(
+                label, truth.sensor, truth.site_weight, truth.day
+            )
 
     schedule = TrainingConfig(epochs=60, batch_size=32, learning_rate=2e-2, patience=None, source_dropout=0.0)
     rmse = {}
     for precision in ("32", "bf16-mixed"):
         network = small_network()
-        network.fit_columns(batch for batch, _ in Fine().validation((0, 1)))
+        network.fit_columns(lambda: (batch for batch, _ in Fine().validation((0, 1))))
         machine = ComputeConfig(device="cpu", precision=precision)
         rmse[precision] = fit(network, Fine(), schedule, tmp_path / precision, machine=machine).journal[-1]["rmse"]
     assert rmse["32"] < 0.04 and rmse["bf16-mixed"] < 1.5 * rmse["32"]

@@ -109,7 +109,8 @@ def test_there_are_the_commands_of_the_whole_way():
     names = {" ".join(path) for path in COMMANDS}
     rooms = {
         "catalogues": "check download-ismn",
-        "simulate": "make compare evaluate",
+        "models": "list show release",
+        "simulate": "make samples compare evaluate",
         "samples": "build import-table convert-ismn append verify describe import-batchu2022 fit-units",
     }
     grouped = {f"{room} {name}" for room, known in rooms.items() for name in known.split()}

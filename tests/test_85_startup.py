@@ -31,6 +31,9 @@ NEEDS = {
     "export": NETWORKS,
     "fetch": {*READERS, "h5py"},
     "map": {*NETWORKS, "h5py"},
+    "models list": READERS,
+    "models release": NETWORKS,
+    "models show": NETWORKS,
     "samples append": READERS,
     "samples build": READERS,
     "samples convert-ismn": READERS,
@@ -43,6 +46,7 @@ NEEDS = {
     "serve": {"xarray"},
     "simulate compare": {*NETWORKS, *SCORES},
     "simulate evaluate": {*NETWORKS, *SCORES},
+    "simulate samples": {*NETWORKS, *SCORES},
     "simulate make": {*READERS, "h5py"},
     "train": {*NETWORKS, *SCORES},
 }

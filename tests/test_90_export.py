@@ -51,7 +51,7 @@ def networks(needs: InputSpec, count: int, shape: NetworkShape) -> list[FusionNe
         members.append(member)
     batch = batch_of(ExportModule(members), examples(ExportModule(members), (40, 1, 1)))
     for member in members:
-        member.fit_columns([batch])
+        member.fit_columns(lambda: [batch])
     return members
 
 
@@ -200,7 +200,7 @@ def test_a_graph_that_says_something_else_is_refused(tmp_path, monkeypatch):
         return mean + 1e-4, spread
 
     monkeypatch.setattr("vadose.export.formats._pt2", lambda *_: lambda inputs: other(*inputs))
-    with pytest.raises(VadoseError, match=r"They differ by 0\.0001"):
+    with pytest.raises(VadoseError, match=r"They differ by (0\.0001|9\.99\d*e-05)"):
         write_graph(released, tmp_path / "model.pt2", "pt2")
     assert not list(tmp_path.iterdir())
 

@@ -11,6 +11,7 @@ _MODULES = {
     "fetch": ("check_catalogues", "download_ismn", "fetch"),
     "maps": ("estimate_map_cost", "extract_series", "make_daily_maps", "make_map", "open_map"),
     "model": ("TrainedModel", "load_model"),
+    "released": ("released_models",),
     "samples": (
         "append_samples",
         "convert_ismn",
@@ -21,7 +22,7 @@ _MODULES = {
     ),
     "serve": ("Exploration", "explore", "serve"),
     "simulate": ("simulate",),
-    "studies": ("compare_simulation", "evaluate_simulation", "run_demo"),
+    "studies": ("build_truth_samples", "compare_simulation", "evaluate_simulation", "run_demo"),
     "train": ("ablate", "open_run", "train"),
 }
 _OTHERS = {

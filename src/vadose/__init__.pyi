@@ -16,6 +16,7 @@ from vadose.api.maps import make_map as make_map
 from vadose.api.maps import open_map as open_map
 from vadose.api.model import TrainedModel as TrainedModel
 from vadose.api.model import load_model as load_model
+from vadose.api.released import released_models as released_models
 from vadose.api.samples import append_samples as append_samples
 from vadose.api.samples import convert_ismn as convert_ismn
 from vadose.api.samples import describe_samples as describe_samples
@@ -26,6 +27,7 @@ from vadose.api.serve import Exploration as Exploration
 from vadose.api.serve import explore as explore
 from vadose.api.serve import serve as serve
 from vadose.api.simulate import simulate as simulate
+from vadose.api.studies import build_truth_samples as build_truth_samples
 from vadose.api.studies import compare_simulation as compare_simulation
 from vadose.api.studies import evaluate_simulation as evaluate_simulation
 from vadose.api.studies import run_demo as run_demo

@@ -17,17 +17,17 @@ from vadose.dataset import SampleStore
 from vadose.dataset.calibrations import require_physical
 from vadose.experiment.predict import estimate_store, predict_store
 from vadose.experiment.run import Run
+from vadose.export.released import card_of, release_run
 from vadose.export.run import export_run
 from vadose.fusion.feature_dataset import AREA, cubes_of, held_by, tile_of
 from vadose.grid import Tile
-from vadose.inference import TileEstimate, estimate_tile, mask_flags
+from vadose.inference import Ensemble, TileEstimate, estimate_tile, mask_flags
 from vadose.inference.calibration import Calibration
 from vadose.io.display import Summarised
 from vadose.io.paths import StrPath
 from vadose.mapping.request import TILE_CELLS
 from vadose.maps import Zone, map_dataset
 from vadose.maps.cf import CONVENTIONS
-from vadose.models import Model
 from vadose.registry import masks
 
 Samples = Callable[[int, int], None]
@@ -50,9 +50,9 @@ class TrainedModel(Summarised):
         self.networks = run.networks()
 
     @cached_property
-    def members(self) -> tuple[Model, ...]:
-        """Return the networks of all folds and seeds."""
-        return tuple(self.run.members())
+    def members(self) -> Ensemble:
+        """Return the members of all folds and seeds, with their weights."""
+        return self.run.members()
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -114,6 +114,23 @@ class TrainedModel(Summarised):
         """
         return export_run(self.run.folder, Path(out), formats)
 
+    @property
+    def card(self) -> str:
+        """Return the model card: data, scores with intervals, domain, limits and licence, as Markdown."""
+        return card_of(self.run)
+
+    def release(self, out: StrPath, notes: str = "") -> Path:
+        """Write the model as a folder to give away: without samples and readings, with its card.
+
+        Args:
+            out: folder of the model; every function and command takes it as a run.
+            notes: Markdown that is added to the card, such as scores at other places.
+
+        Raises:
+            VadoseError: the run is incomplete, or `out` is the result of another request.
+        """
+        return release_run(self.run, Path(out), notes)
+
     def _predict_dataset(self, features: xr.Dataset) -> xr.Dataset:
         spec = self.members[0].needs
         require_physical(self.run.input_calibrations(), spec.names)
@@ -154,7 +171,7 @@ def load_model(run: "Run | StrPath | TrainedModel") -> TrainedModel:
     """Load the networks of a run.
 
     Args:
-        run: folder that `train` wrote.
+        run: folder that `train` or `release` wrote, or the name of a released model, such as "conus-10day".
 
     Raises:
         VadoseError: the folder contains no run, or an incomplete one.

@@ -3,10 +3,33 @@
 from pathlib import Path
 
 from vadose.api.callbacks import Epochs, Progress, silent
+from vadose.dataset import SampleStore
+from vadose.experiment.config import Experiment, read_experiment
 from vadose.io.paths import StrPath
 from vadose.studies.demo import demonstrate
 from vadose.studies.realism import compare_with_real
 from vadose.studies.truth import evaluate_against_truth
+from vadose.studies.truth_samples import build_truth_samples as _build_truth_samples
+
+
+def build_truth_samples(
+    experiment: Experiment | StrPath, out: StrPath, *, side: int = 6, workers: int = 1, progress: Progress = silent
+) -> SampleStore:
+    """Build samples of a simulated Earth whose labels are its truth, many cells of each region.
+
+    Args:
+        experiment: experiment, or its YAML file, whose samples come from the archive of a simulated Earth.
+        out: folder of the store; another experiment names it by `samples: {store: ...}`.
+        side: number of cells along each side of a region.
+        workers: number of processes.
+        progress: called after each region.
+
+    Raises:
+        VadoseError: the samples are of no simulated Earth, or a file is unreadable.
+    """
+    asked = experiment if isinstance(experiment, Experiment) else read_experiment(experiment)
+    _build_truth_samples(asked, Path(out), side, progress, workers)
+    return SampleStore.open(Path(out))
 
 
 def compare_simulation(world: StrPath, out: StrPath, *, real: StrPath | None = None) -> Path:

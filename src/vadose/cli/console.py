@@ -32,7 +32,9 @@ AllowUnread = Annotated[
     bool,
     typer.Option("--allow-unread", help="Continue without a source whose files in the archive are all unreadable."),
 ]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a run that 'vadose train' made.")]
+RunFolder = Annotated[
+    Path, typer.Argument(help="Folder of a run that 'vadose train' made, or a released model, such as conus-10day.")
+]
 Workers = Annotated[int, typer.Option(min=1, show_default="all processors", help="Parallel processes.")]
 
 

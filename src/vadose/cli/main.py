@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import vadose
-from vadose.cli import evaluate, fetch, maps, samples, serve, simulate, train
+from vadose.cli import evaluate, fetch, maps, models, samples, serve, simulate, train
 from vadose.cli.console import CORES, echo, epochs, log_to, progress, report_errors
 from vadose.io.gdal import shut_gdal
 from vadose.io.memory import tune_malloc
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(samples.app, name="samples")
 app.add_typer(fetch.app, name="catalogues")
+app.add_typer(models.app, name="models")
 app.command("fetch")(fetch.fetch)
 app.command("train")(train.train)
 app.command("ablate")(train.ablate_)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 import vadose
-from vadose.cli.console import CORES, Workers, echo, progress
+from vadose.cli.console import CORES, Config, Workers, echo, output_of, progress
 
 app = typer.Typer(no_args_is_help=True, help="The simulated Earth: products, sensors and the known truth.")
 
@@ -25,6 +25,24 @@ def make_(
     with progress("simulated Earth") as report:
         vadose.simulate(folder, preset, config=config, seed=seed, workers=workers, progress=report)
     echo(f"Simulated Earth in {folder}")
+
+
+@app.command("samples")
+def samples(
+    config: Config,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the store.", callback=output_of("simulate samples", folder=True))
+    ],
+    cells: Annotated[int, typer.Option(min=1, max=1000, help="Cells along each side of a region.")] = 6,
+    workers: Workers = CORES,
+) -> None:
+    """Build samples whose labels are the truth: many cells of each region, without sensors and their errors.
+
+    Cell values and history at Sentinel-1 passes, as in the period of the experiment. An interrupted build resumes.
+    """
+    with progress("regions") as report:
+        store = vadose.build_truth_samples(config, out, side=cells, workers=workers, progress=report)
+    echo(f"{len(store)} samples in {out}")
 
 
 @app.command("compare")

@@ -118,12 +118,12 @@ def build(
         for done, number in enumerate(collocation.run(sensors, missing, workers), len(sensors) - len(missing) + 1):
             if progress:
                 progress(done, len(sensors), f"{sensors[number].network} {sensors[number].station}")
-        report = _written(staging, len(sensors), held, origin, simulated, products, require)
+        report = write_staged(staging, len(sensors), held, origin, simulated, products, require)
         staging.remove()
         return report
 
 
-def _written(
+def write_staged(
     staging: ResumableBuild,
     sensors: int,
     path: Path,
@@ -132,7 +132,11 @@ def _written(
     products: Mapping[str, str],
     require: Require | None,
 ) -> Report:
-    """Write the store of all staged samples, in the order of the sensors."""
+    """Write the store of all staged samples, in the order of the sensors.
+
+    Raises:
+        VadoseError: there are none; or as `require`.
+    """
     dropped = sum((staging.dropped(number) for number in range(sensors)), RejectionCounts())
     unread = tuple(sorted({entry for number in range(sensors) for entry in staging.unread(number)}))
     for entry in unread:
@@ -212,9 +216,7 @@ class _Collocation:
         )
         for start in range(0, len(labels), _AT_ONCE):
             inputs = [features.at(time) for time in times[start : start + _AT_ONCE]]
-            names = map(str, inputs[0].cells.data_vars)
-            extra = {name for name in names if name.endswith(("_valid_fraction", "_age"))} - set(self.needs.cells)
-            holds = replace(self.needs, cells=(*self.needs.cells, *sorted(extra)))
+            holds = held_by(inputs[0], self.needs)
             yield _stacked(index.iloc[start : start + _AT_ONCE], inputs, holds)
 
     def _labels(self, sensor: Sensor, dropped: Counter[str]) -> pd.DataFrame:
@@ -233,6 +235,20 @@ class _Collocation:
         matched, unmatched = nearest(good, times, self.rule.window_minutes)
         dropped.update(dict((unfit + unmatched).counts))
         return matched
+
+
+def held_by(inputs: FeatureCube, needs: InputSpec) -> InputSpec:
+    """Return the contents of samples: what is needed, and the valid fraction and age of each source."""
+    names = map(str, inputs.cells.data_vars)
+    extra = {name for name in names if name.endswith(("_valid_fraction", "_age"))} - set(needs.cells)
+    return replace(needs, cells=(*needs.cells, *sorted(extra)))
+
+
+def features_of(inputs: FeatureCube, needs: InputSpec) -> tuple[InputSpec, NDArray[np.float32], NDArray[np.float32]]:
+    """Return the contents of samples; of every cell the values (variable, y, x) and history (variable, step, y, x)."""
+    holds = held_by(inputs, needs)
+    history = _arrays(inputs.history, holds.history.variables, (holds.history.steps,))
+    return holds, _arrays(inputs.cells, holds.cells, ()), history
 
 
 def _without(dropped: Counter[str], reason: str) -> pd.DataFrame:

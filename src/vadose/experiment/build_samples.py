@@ -163,10 +163,14 @@ class ArchiveSource:
         """Return readings near the sample times of the period."""
         return self.insitu.read(sensor, _around(self.period, self.samples.labels.window_minutes))
 
+    @property
+    def passes(self) -> list[Sentinel1]:
+        """Return the sources whose passes can be sample times."""
+        return [source for source in self.sources if isinstance(source, Sentinel1)]
+
     def times_of(self, sensor: Sensor) -> NDArray[np.datetime64]:
         """Return the sample times of a sensor."""
-        passes = [source for source in self.sources if isinstance(source, Sentinel1)]
-        return _times(sensor, self.samples, self.period, passes)
+        return _times(sensor, self.samples, self.period, self.passes)
 
     def classes_of(self, sensor: Sensor) -> Mapping[str, str]:
         """Return land cover and climate at a sensor."""
@@ -257,17 +261,22 @@ def in_situ_archive(archive: Path) -> Path:
 
 
 def _times(sensor: Sensor, samples: ArchiveSamples, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
-    times = (
-        _passes(sensor, period, passes)
-        if samples.sample_times == "sentinel1"
-        else _regular(period, samples.sample_times)
-    )
-    kept = np.linspace(0, len(times) - 1, min(len(times), samples.max_samples_per_sensor)).round().astype(int)
+    if samples.sample_times == "sentinel1":
+        area = AreaOfInterest.from_tile(tile_around(sensor.lon, sensor.lat, halo=0))
+        times = passes_over(area, period, passes)
+    else:
+        times = _regular(period, samples.sample_times)
+    return evenly(times, samples.max_samples_per_sensor)
+
+
+def evenly(times: NDArray[np.datetime64], most: int) -> NDArray[np.datetime64]:
+    """Return at most a number of times, evenly chosen."""
+    kept = np.linspace(0, len(times) - 1, min(len(times), most)).round().astype(int)
     return np.asarray(times[kept])
 
 
-def _passes(sensor: Sensor, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
-    area = AreaOfInterest.from_tile(tile_around(sensor.lon, sensor.lat, halo=0))
+def passes_over(area: AreaOfInterest, period: Period, passes: list[Sentinel1]) -> NDArray[np.datetime64]:
+    """Return the times of the Sentinel-1 passes over an area."""
     times: set[np.datetime64] = set()
     for source in passes:
         try:

@@ -171,16 +171,29 @@ AnySamples = Annotated[
 ]
 
 
+MemberKind = Literal["network", "recurrent", "departure_trees"]
+
+
 class EnsemblePart(Section):
     """Members of one kind in the ensemble of a fold.
 
     Attributes:
-        kind: kind of the members.
+        kind: kind of the members: the network; a recurrent network, whose GRU replaces the columns that condense the
+            history; or boosted trees on standardised departures.
         size: number of members, trained with different seeds.
+        network: size of the networks of this part; by default that of the experiment, for recurrent networks with a
+            GRU of 24 features over 36 steps and a noise of 0.1 on them.
     """
 
-    kind: Literal["network"] = "network"
+    kind: MemberKind = "network"
     size: int = Field(default=1, ge=1, le=1000)
+    network: NetworkShape | None = None
+
+    def shape(self, usual: NetworkShape) -> NetworkShape:
+        """Return the size of its networks, in an experiment with a usual one."""
+        if self.network is not None or self.kind != "recurrent":
+            return self.network or usual
+        return replace(usual, gru_size=24, gru_steps=36, condensed=False, noise=0.1)
 
 
 class SplitPlan(Section):
@@ -246,7 +259,8 @@ class Experiment(Section):
         windows: maximum age and latency of observations.
         split: held-out sensors.
         network: size of the network.
-        ensemble: members of the ensemble of each fold, by kind.
+        ensemble: members of the ensemble of each fold, by kind; the weights of several kinds are chosen on the
+            held-out sensors of the other folds.
         schedule: training of the network.
         baselines: baselines that are fitted and scored with the network.
         min_samples: minimum number of samples of a scored sensor.
@@ -259,10 +273,19 @@ class Experiment(Section):
     windows: Annotated[TemporalPolicy, AfterValidator(_of_sources)] = TemporalPolicy()
     split: SplitPlan
     network: NetworkShape = NetworkShape()
-    ensemble: tuple[EnsemblePart, ...] = Field(default=(EnsemblePart(),), min_length=1, max_length=1)
+    ensemble: tuple[EnsemblePart, ...] = Field(default=(EnsemblePart(),), min_length=1, max_length=3)
     schedule: TrainingConfig = TrainingConfig()
     baselines: tuple[Baseline, ...] = get_args(Baseline)
     min_samples: int = Field(default=20, ge=2, le=10_000_000)
+
+    @model_validator(mode="after")
+    def _of_kinds(self) -> "Experiment":
+        kinds = [part.kind for part in self.ensemble]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("ensemble: a kind is repeated; give its size instead")
+        if "recurrent" in kinds and not self.needs.history.variables:
+            raise ValueError("ensemble: recurrent members need a history")
+        return self
 
     def allowing_unread(self, allowed: bool = True) -> "Experiment":
         """Return the experiment, if allowed with samples that leave out unreadable sources."""
@@ -272,7 +295,7 @@ class Experiment(Section):
 
     @property
     def ensemble_size(self) -> int:
-        """Return the number of networks in each fold."""
+        """Return the number of members in each fold."""
         return sum(part.size for part in self.ensemble)
 
     @property

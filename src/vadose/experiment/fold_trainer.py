@@ -9,18 +9,19 @@ from typing import Any
 
 from vadose.dataset import SampleStore
 from vadose.dataset.calibrations import provenance_of
-from vadose.experiment.config import RESCALED, Experiment
+from vadose.experiment.config import RESCALED, EnsemblePart, Experiment, MemberKind
 from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS
-from vadose.experiment.run import NETWORK, Run
+from vadose.experiment.run import Run
 from vadose.fusion import InputSpec
 from vadose.inference.held_out import LEARNED_FROM, sensors_of
-from vadose.models import Model
+from vadose.models import Model, NetworkShape
 from vadose.training import (
     DEFAULT,
     ComputeConfig,
     TrainingRows,
     fit_change,
     fit_climatology,
+    fit_departure_trees,
     fit_network,
     fit_product,
     fit_rescaled,
@@ -56,10 +57,11 @@ class FoldTrainer:
     report: Reporter
     machine: ComputeConfig = DEFAULT
 
-    def network(self) -> list[Model]:
-        """Return all members of the fusion network."""
-        needs, size = self.experiment.network_needs, self.experiment.ensemble_size
-        return [self._member(NETWORK, needs, member) for member in range(size)]
+    def members(self) -> dict[MemberKind, list[Model]]:
+        """Return the members of the ensemble, by kind."""
+        return {
+            part.kind: [self._member(part, number) for number in range(part.size)] for part in self.experiment.ensemble
+        }
 
     def baseline(self, baseline: str) -> list[Model]:
         """Return the members of a baseline; none if the experiment or its samples lack any of its predictors."""
@@ -67,7 +69,7 @@ class FoldTrainer:
         if needs is None:
             return []
         if baseline == "smap_gldas":
-            return [self._member(baseline, needs, 0)]
+            return [self._network(baseline, needs, self.experiment.network, 0)]
         if not self.run.checkpoint(self.fold, baseline, 0).is_dir():
             self.report(f"fold {self.fold}: {baseline}", {})
             models = self._baselines(baseline, needs)
@@ -94,19 +96,38 @@ class FoldTrainer:
             return [fit_rescaled(self.places, baseline.removesuffix(RESCALED))]
         return [fit_product(self.places, baseline)]
 
-    def _member(self, name: str, needs: InputSpec, member: int) -> Model:
-        folder = self.run.checkpoint(self.fold, name, member)
+    def _member(self, part: EnsemblePart, number: int) -> Model:
+        experiment, of_all = self.experiment, f" {number + 1}/{part.size}"
+        if part.kind == "departure_trees":
+            return self._departure_trees(part.kind, number, of_all)
+        return self._network(part.kind, experiment.network_needs, part.shape(experiment.network), number, of_all)
+
+    def _departure_trees(self, name: str, number: int, of_all: str) -> Model:
+        folder, experiment = self.run.checkpoint(self.fold, name, number), self.experiment
+        if not folder.is_dir():
+            self.report(f"fold {self.fold}: {name}{of_all}", {})
+            seed, grouping = experiment.schedule.seed + number, experiment.split.grouping
+            trees = fit_departure_trees(
+                self.places,
+                experiment.network_needs,
+                experiment.network.season,
+                seed,
+                grouping,
+                experiment.schedule.source_dropout,
+            )
+            save(trees, folder, self._made_from())
+        return load(folder)
+
+    def _network(self, name: str, needs: InputSpec, shape: NetworkShape, number: int, of_all: str = "") -> Model:
+        folder = self.run.checkpoint(self.fold, name, number)
         if folder.is_dir():
-            LOGGER.info("fold %d: %s-%d is already trained", self.fold, name, member)
+            LOGGER.info("fold %d: %s-%d is already trained", self.fold, name, number)
             return load(folder)
-        schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + member)
+        schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + number)
         state = folder.with_name(f"{folder.name}.state")
-        what = f"fold {self.fold}: {name}" + (
-            f" {member + 1}/{self.experiment.ensemble_size}" if name == NETWORK else ""
-        )
-        shape, machine = self.experiment.network, self.machine
+        what = f"fold {self.fold}: {name}{of_all}"
         network, scaling, _ = fit_network(
-            self.places, needs, shape, schedule, state, lambda row: self.report(what, row), machine
+            self.places, needs, shape, schedule, state, lambda row: self.report(what, row), self.machine
         )
         save(network, folder, self._made_from(), scaling)
         state.unlink()

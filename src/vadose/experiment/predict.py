@@ -60,7 +60,7 @@ def estimate_store(
     Returns:
         The estimates, and the differences between the inputs and the training samples, one line each.
     """
-    experiment, members = run.experiment(), [Member.load(path) for path in run.networks()]
+    experiment, members = run.experiment(), members_of(run)
     require_same(run.input_calibrations(), samples, members[0].model.needs.names)
     needs, held = members[0].model.needs, samples.holds.names
     inputs = differences(needs, products_of_run(run.networks()), held, samples.products, "the store")
@@ -69,6 +69,16 @@ def estimate_store(
     for line in (*inputs, shares_text(_coverage(table["quality"], needs), "samples")):
         tell(line)
     return table, inputs
+
+
+def members_of(run: Run) -> list[Member]:
+    """Return the members of a run, with their training sensors and weights.
+
+    Raises:
+        VadoseError: the run is incomplete or unreadable.
+    """
+    paths = run.networks()
+    return [Member.load(path, weight) for path, weight in zip(paths, run.weights(paths), strict=True)]
 
 
 def _coverage(quality: pd.Series, needs: InputSpec) -> dict[str, float]:

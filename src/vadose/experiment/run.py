@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,13 +12,13 @@ from vadose.dataset.calibrations import LinearCalibration, merged
 from vadose.errors import VadoseError
 from vadose.experiment import split_table
 from vadose.experiment.config import Experiment
+from vadose.experiment.kind_weights import WEIGHTS, read_weights, write_weights
+from vadose.experiment.located import WAYS, located
 from vadose.inference.calibration import UNCALIBRATED, Calibration
+from vadose.inference.ensemble import Ensemble
 from vadose.io import files
 from vadose.io.display import Summarised
 from vadose.report.headline import console_summary
-
-if TYPE_CHECKING:
-    from vadose.models import Model
 
 NETWORK = "network"
 CALIBRATION = "calibration.json"
@@ -27,12 +26,16 @@ CALIBRATION = "calibration.json"
 
 @dataclass(frozen=True, repr=False)
 class Run(Summarised):
-    """A folder with all results of an experiment."""
+    """A folder with all results of an experiment.
+
+    Attributes:
+        folder: path, or the name of a released model.
+    """
 
     folder: Path
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", Path(self.folder))
+        object.__setattr__(self, "folder", located(Path(self.folder)))
 
     def _summary(self) -> tuple[str, Mapping[str, object]]:
         try:
@@ -105,14 +108,19 @@ class Run(Summarised):
         return self.folder / f"fold-{fold}" / f"{model}-{member}"
 
     def networks(self) -> list[Path]:
-        """Return the paths of the fusion networks of all folds.
+        """Return the paths of the members of all folds.
 
         Raises:
             VadoseError: the folder contains no run, or one whose networks are not all trained.
         """
         experiment = self.experiment()
         folds = split_table.read(self.split)["fold"].unique()
-        asked = [self.checkpoint(fold, NETWORK, member) for fold in folds for member in range(experiment.ensemble_size)]
+        asked = [
+            self.checkpoint(fold, part.kind, member)
+            for fold in folds
+            for part in experiment.ensemble
+            for member in range(part.size)
+        ]
         there = sum(path.is_dir() for path in asked)
         if there < len(asked):
             raise VadoseError(
@@ -122,13 +130,27 @@ class Run(Summarised):
             )
         return asked
 
-    def members(self) -> "list[Model]":
-        """Return the fusion networks of all folds.
+    def members(self) -> Ensemble:
+        """Return the members of all folds, with their weights.
 
         Raises:
             VadoseError: as `networks`; or one of them cannot be read.
         """
-        return [training.load(path) for path in self.networks()]
+        paths = self.networks()
+        return Ensemble(tuple(map(training.load, paths)), self.weights(paths))
+
+    def weights(self, members: Sequence[Path]) -> tuple[float, ...]:
+        """Return the weight of each of some members: that of its kind, in equal parts.
+
+        Raises:
+            VadoseError: the weights are unreadable.
+        """
+        of_kinds = read_weights(self.folder / WEIGHTS, self.experiment())
+        return tuple(of_kinds[path.name.rpartition("-")[0]] for path in members)
+
+    def write_weights(self, weights: Mapping[str, float]) -> None:
+        """Write the weight of each kind of member."""
+        write_weights(self.folder / WEIGHTS, weights)
 
     def input_calibrations(self) -> dict[str, LinearCalibration]:
         """Return the calibrations of the predictors in the training samples.
@@ -144,7 +166,7 @@ class Run(Summarised):
         Raises:
             VadoseError: the folder contains no run.
         """
-        asked, remedy = f"run: {self.folder}", "Give the folder that 'vadose train' wrote"
+        asked, remedy = f"run: {self.folder}", f"Give {WAYS}"
         try:
             content = files.read_json(self.declaration)
         except files.Unreadable as error:

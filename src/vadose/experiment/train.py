@@ -13,15 +13,17 @@ from vadose.dataset.calibrations import calibrations_of, units_note
 from vadose.errors import VadoseError
 from vadose.evaluation import SEEN_IN_TRAINING
 from vadose.experiment.build_samples import store_of
-from vadose.experiment.calibrate import HeldOut, calibrations, held_out, missing_source_chapter, missing_source_cost
-from vadose.experiment.config import PRODUCTS_JUDGED, RESCALED, SIMULATED, Experiment
+from vadose.experiment.calibrate import calibrations, held_out, missing_source_chapter, missing_source_cost
+from vadose.experiment.config import PRODUCTS_JUDGED, RESCALED, SIMULATED, Experiment, MemberKind
 from vadose.experiment.coverage_filter import coverage_filter, note_of
 from vadose.experiment.fold_trainer import FoldTrainer, Reporter, needs_met
 from vadose.experiment.folds import check_observed, folds_of, learned_from, way_of
+from vadose.experiment.mixture import ensemble_of, weights_notes, weights_of_folds
 from vadose.experiment.run import NETWORK, Run
 from vadose.experiment.split_table import save_or_verify, table_of
 from vadose.inference import Calibration, estimate_points
 from vadose.io.outputs import Request
+from vadose.models import Model
 from vadose.registry import PRODUCTS, distinct_roles
 from vadose.report.headline import console_summary
 from vadose.report.scorecard import write_scorecard
@@ -99,9 +101,11 @@ def train(
     run.declare(experiment)
     LOGGER.info("%d samples, %d folds", len(store.index), len(folds))
     save_or_verify(table_of(folds, store.index), run.split)
-    products, calibration, cost = _judged(experiment, store, run, folds, report, machine)
+    products, weights, calibration, cost = _judged(experiment, store, run, folds, report, machine)
     for name, table in products.items():
         run.write_estimates(name, table)
+    if len(weights) > 1:
+        run.write_weights(weights)
     run.write_calibration(calibration)
     title = f"{experiment.name}: {'years' if experiment.split.by_year else 'sensors'} held out"
     dense, sparse = coverage_filter(products)
@@ -111,7 +115,7 @@ def train(
         run.folder,
         dense,
         title=title,
-        notes=notes_of(experiment, store, folds) + apart,
+        notes=notes_of(experiment, store, folds) + weights_notes(experiment, weights) + apart,
         min_samples=least,
         notice=SIMULATED if experiment.simulated else "",
         chapters={MISSING_SOURCE: missing_source_chapter(cost)} if len(cost) > 1 else {},
@@ -120,9 +124,11 @@ def train(
 
 def _judged(
     experiment: Experiment, store: SampleStore, run: Run, folds: list[Fold], report: Reporter, machine: ComputeConfig
-) -> tuple[dict[str, pd.DataFrame], Calibration, pd.DataFrame]:
-    """Return held-out estimates of every model, the calibration of the network, and the cost of a missing source."""
-    network: list[HeldOut] = []
+) -> tuple[dict[str, pd.DataFrame], dict[str, float], Calibration, pd.DataFrame]:
+    """Return held-out estimates of every model, the weights of the ensemble's kinds of members, its calibration, and
+    the cost of a missing source.
+    """
+    members: list[dict[MemberKind, list[Model]]] = []
     estimates: dict[str, list[pd.DataFrame]] = {NETWORK: []}
     for number, fold in enumerate(folds):
         sizes = len(fold.train), len(fold.validation), len(fold.test)
@@ -130,19 +136,24 @@ def _judged(
         fitting = FoldTrainer(
             experiment, run, number, TrainingRows(store, fold.train, fold.validation), report, machine
         )
-        network.append(held_out(fitting.network(), store, fold.test))
+        members.append(fitting.members())
         for baseline in experiment.scored_baselines:
-            if members := fitting.baseline(baseline):
-                estimates.setdefault(baseline, []).append(estimate_points(members, store, fold.test))
+            if models := fitting.baseline(baseline):
+                estimates.setdefault(baseline, []).append(estimate_points(models, store, fold.test))
             else:
                 LOGGER.info("fold %d: %s left out, as the samples lack its predictors", number, baseline)
+    weights = weights_of_folds(members, store, folds, experiment.min_samples)
+    network = [
+        held_out(ensemble_of(one, own), store, fold.test)
+        for one, own, fold in zip(members, weights.of_folds, folds, strict=True)
+    ]
     calibration, of_folds = calibrations(network)
     network = [fold.calibrated_by(own) for fold, own in zip(network, of_folds, strict=True)]
     estimates[NETWORK] = [fold.whole for fold in network]
     seen = np.concatenate([learned_from(store.index, fold) for fold in folds])
     products = {name: pd.concat(parts, ignore_index=True) for name, parts in estimates.items()}
     products = {name: table.assign(**{SEEN_IN_TRAINING: seen}) for name, table in products.items()}
-    return products, calibration, missing_source_cost(network, experiment.min_samples)
+    return products, weights.of_all, calibration, missing_source_cost(network, experiment.min_samples)
 
 
 def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> list[str]:

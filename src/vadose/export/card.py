@@ -12,10 +12,11 @@ from vadose.experiment.config import SIMULATED, ArchiveSamples, Experiment, Stor
 from vadose.experiment.folds import way_of
 from vadose.experiment.product_identity import products_of_run
 from vadose.experiment.run import NETWORK, Run
-from vadose.export.module import OUTPUTS, inputs_of
+from vadose.export.module import OUTPUTS, inputs_of, reads_season
 from vadose.fusion import InputSpec
+from vadose.inference.ensemble import weights_of
 from vadose.io.files import read_json
-from vadose.models import FusionNetwork
+from vadose.models import DepartureTrees, FusionNetwork, Model
 from vadose.registry import PREDICTORS
 from vadose.report.text import HEADER, counted, headline_rows, markdown_table, number
 from vadose.variables import IDENTITY
@@ -29,7 +30,7 @@ OTHER_PRODUCTS = (
 )
 
 
-def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, float]) -> str:
+def model_card(run: Run, members: Sequence[Model], apart: Mapping[str, float]) -> str:
     """Return the model card: the networks, their training samples, their evaluation and their limits.
 
     Args:
@@ -47,7 +48,7 @@ def model_card(run: Run, members: Sequence[FusionNetwork], apart: Mapping[str, f
     parts += [f"**{SIMULATED}**"] if experiment.simulated else ["Trained and evaluated on real sensors and products."]
     parts += [
         _model(experiment, members, apart),
-        _use(members[0].needs, any(member.shape.season for member in members), units, products_of_run(run.networks())),
+        _use(members[0].needs, any(map(reads_season, members)), units, products_of_run(run.networks())),
         _data(experiment, judged),
         _scores(scorecard, len(members) > experiment.ensemble_size),
         _limits(experiment, judged),
@@ -71,16 +72,36 @@ def _read(run: Run) -> tuple[dict[str, Any], pd.DataFrame]:
     return scorecard, judged
 
 
-def _model(experiment: Experiment, members: Sequence[FusionNetwork], apart: Mapping[str, float]) -> str:
-    weights = sum(weight.numel() for weight in members[0].parameters())
+def _model(experiment: Experiment, members: Sequence[Model], apart: Mapping[str, float]) -> str:
     lines = [
         "## Model",
-        f"{counted(len(members), 'networks')} of {weights:,} weights each, {experiment.ensemble_size} in each fold: "
+        f"{'; '.join(_kinds(members))}; {experiment.ensemble_size} in each fold: "
         "the mean of their means; the variance is the mean of their variances plus the variance of their means "
         f"(Lakshminarayanan et al., 2017). Written by vadose {__version__}.",
         *(f"- `{name}`: within {found:.1g} m³ m⁻³ of the networks" for name, found in apart.items()),
     ]
     return "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:])
+
+
+def _kinds(members: Sequence[Model]) -> Iterator[str]:
+    """Yield a description of the members of each kind, with their weight where there are several kinds."""
+    kinds: dict[tuple[str, str], list[int]] = {}
+    for place, member in enumerate(members):
+        kinds.setdefault(_kind(member), []).append(place)
+    shares = weights_of(members)
+    for (name, size), numbers in kinds.items():
+        share = f", with a weight of {shares[numbers].sum():.1f} together" if len(kinds) > 1 else ""
+        yield f"{counted(len(numbers), name)} of {size} each{share}"
+
+
+def _kind(member: Model) -> tuple[str, str]:
+    """Return the name of a kind of member, in the plural, and the size of this one."""
+    if isinstance(member, DepartureTrees):
+        return "tree ensembles on standardised departures", f"{member.departure.trees:,} trees"
+    if not isinstance(member, FusionNetwork):
+        raise TypeError(f"a {type(member).__name__} is no member of an ensemble")
+    weights = sum(weight.numel() for weight in member.parameters())
+    return "networks" if member.shape.condensed else "recurrent networks", f"{weights:,} weights"
 
 
 def _use(needs: InputSpec, season: bool, units: str, products: Mapping[str, str]) -> str:

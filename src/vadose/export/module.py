@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from vadose.fusion import InputSpec
 from vadose.grid import PIXELS_PER_CELL
-from vadose.models import Batch, FusionNetwork, by_own_record
+from vadose.inference.ensemble import weights_of
+from vadose.models import Batch, DepartureTrees, FusionNetwork, Model, by_own_record
 from vadose.registry import source_of
 
 OUTPUTS = ("soil_moisture", "soil_moisture_std")
@@ -21,18 +22,19 @@ class ExportModule(nn.Module):
     observation.
 
     Args:
-        members: members with the same needs.
+        members: networks and trees with the same needs; with equal weights unless they are an `Ensemble`.
         whole: factor of the standard deviation where every source was observed.
         lacking: factor by missing source.
     """
 
     def __init__(
-        self, members: Sequence[FusionNetwork], whole: float = 1.0, lacking: Mapping[str, float] | None = None
+        self, members: Sequence[Model], whole: float = 1.0, lacking: Mapping[str, float] | None = None
     ) -> None:
         super().__init__()
         self.needs, self.whole, self.lacking = members[0].needs, whole, dict(lacking or {})
-        self.members = nn.ModuleList(members)
-        self.inputs = inputs_of(self.needs, any(member.shape.season for member in members))
+        self.members = nn.ModuleList([member for member in members if isinstance(member, nn.Module)])
+        self.weights = tuple(map(float, weights_of(members)))
+        self.inputs = inputs_of(self.needs, any(map(reads_season, members)))
         self.eval()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,11 +43,13 @@ class ExportModule(nn.Module):
         estimates = [member(batch) for member in self.members]
         means = torch.stack([mean.clamp(0, 1) for mean, _ in estimates])
         variances = torch.stack([std**2 for _, std in estimates])
-        departures = ((means - means.mean(dim=0)) ** 2).mean(dim=0)
+        weights = means.new_tensor(self.weights).reshape(-1, 1, 1, 1)
+        mean = (weights * means).sum(dim=0)
+        variance = (weights * (variances + (means - mean) ** 2)).sum(dim=0)
         observed = _observed(batch, self.needs)
         seen = torch.stack(list(observed.values())).any(dim=0)
-        std = (variances.mean(dim=0) + departures).sqrt() * self._factor(observed)
-        return torch.where(seen, means.mean(dim=0), torch.nan), torch.where(seen, std, torch.nan)
+        std = variance.sqrt() * self._factor(observed)
+        return torch.where(seen, mean, torch.nan), torch.where(seen, std, torch.nan)
 
     def _factor(self, observed: Mapping[str, Tensor]) -> Tensor:
         """Return the factor of the standard deviation, (batch, y, x)."""
@@ -73,6 +77,13 @@ class ExportModule(nn.Module):
         parts = {name: given[name] if name in given else like.new_zeros(shape) for name, shape in none.items()}
         day = {"day_of_year": given["day_of_year"]} if "day_of_year" in given else {}
         return by_own_record(Batch(**parts, **day), self.needs)
+
+
+def reads_season(member: Model) -> bool:
+    """Return whether the day of the year is an input of a member."""
+    if isinstance(member, DepartureTrees):
+        return member.season
+    return isinstance(member, FusionNetwork) and member.shape.season
 
 
 def inputs_of(needs: InputSpec, season: bool) -> dict[str, Shape]:

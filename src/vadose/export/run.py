@@ -12,7 +12,6 @@ from vadose.export.formats import Format, format_of, write_graph
 from vadose.export.module import OUTPUTS, ExportModule
 from vadose.io import files
 from vadose.io.outputs import Request
-from vadose.models import FusionNetwork
 from vadose.registry import PREDICTORS
 
 INPUTS = "inputs.json"
@@ -40,7 +39,7 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
 
 
 def _export(run: Run, out: Path, known: Sequence[Format], mark: str) -> tuple[Path, ...]:
-    members = [model for model in run.members() if isinstance(model, FusionNetwork)]
+    members = run.members()
     experiment, calibration = run.experiment(), run.calibration()
     released = ExportModule(members, calibration.whole, calibration.without)
     products = products_of_run(run.networks())

@@ -6,7 +6,7 @@ from vadose.io.lazy import lazily
 
 if TYPE_CHECKING:
     from vadose.inference.calibration import UNCALIBRATED, Calibration, conformal_scale
-    from vadose.inference.ensemble import combine
+    from vadose.inference.ensemble import Ensemble, combine
     from vadose.inference.masks import mask_flags, mask_spec
     from vadose.inference.points import estimate_points
     from vadose.inference.tiles import TileEstimate, empty_estimate, estimate_tile
@@ -16,6 +16,7 @@ else:
 __all__ = [
     "UNCALIBRATED",
     "Calibration",
+    "Ensemble",
     "TileEstimate",
     "combine",
     "conformal_scale",

@@ -12,7 +12,7 @@ from vadose.dataset import SampleStore, SpatialGroups
 from vadose.dataset.layout import IDENTITY
 from vadose.dataset.spatial_groups import pairs_within
 from vadose.errors import VadoseError
-from vadose.inference import Calibration, estimate_points
+from vadose.inference import Calibration, Ensemble, estimate_points
 from vadose.models import Model
 from vadose.training import load, origin
 
@@ -30,14 +30,16 @@ class Member:
     Attributes:
         model: the network.
         learned_from: sensors of its training or early stopping: network, station, sensor, lat, lon (degrees).
+        weight: in an ensemble, relative to those of the other members.
     """
 
     model: Model
     learned_from: pd.DataFrame
+    weight: float = 1.0
 
     @classmethod
-    def load(cls, folder: Path) -> "Member":
-        """Read a checkpoint of a run.
+    def load(cls, folder: Path, weight: float = 1.0) -> "Member":
+        """Read a checkpoint of a run, which has a weight in its ensemble.
 
         Raises:
             VadoseError: it is unreadable, or does not contain its training sensors.
@@ -49,7 +51,7 @@ class Member:
                 "The checkpoint does not contain them",
                 "Train again with this version",
             )
-        return cls(load(folder), pd.DataFrame(learned)[SENSOR])
+        return cls(load(folder), pd.DataFrame(learned)[SENSOR], weight)
 
     def trained_on(self, sensors: pd.DataFrame, grouping: SpatialGroups) -> NDArray[np.bool_]:
         """Return which sensors it was trained on, or are kept together with a training sensor by the split.
@@ -104,10 +106,15 @@ def estimate_held_out(
     parts: list[pd.DataFrame] = []
     for choice, speaks in enumerate(speaking.T):
         rows = np.flatnonzero(which.ravel()[number] == choice)
-        models = [member.model for member, one in zip(members, speaks, strict=True) if one]
+        models = together([member for member, one in zip(members, speaks, strict=True) if one])
         progress = _after(sum(map(len, parts)), len(store), report)
         parts.append(estimate_points(models, store, rows, report=progress, calibration=calibration).set_index(rows))
     return pd.concat(parts).sort_index().assign(**{SEEN_IN_TRAINING: by_all[number]})
+
+
+def together(members: Sequence[Member]) -> Ensemble:
+    """Return some members as an ensemble."""
+    return Ensemble(tuple(one.model for one in members), tuple(one.weight for one in members))
 
 
 def sensors_of(index: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from vadose.errors import VadoseError
+from vadose.experiment.kind_weights import WEIGHTS
 from vadose.experiment.run import CALIBRATION, Run
 from vadose.grid import AreaOfInterest, Tile
 from vadose.io import files
@@ -99,6 +100,7 @@ def made_from(request: MapRequest, run: Run, items: Sequence[str], as_of: np.dat
         "as_of": None if as_of is None else f"{np.datetime_as_string(as_of, 's')}Z",
         "checkpoints": {str(path.relative_to(run.folder)): _checksum(path) for path in run.networks()},
         "calibration": _checksum(run.folder / CALIBRATION),
+        **({"weights": _checksum(run.folder / WEIGHTS)} if (run.folder / WEIGHTS).exists() else {}),
         "items": list(items),
     }
 

@@ -64,7 +64,7 @@ class WorkerContext:
     """
 
     experiment: str
-    models: tuple[Model, ...]
+    models: Sequence[Model]
     sources: tuple[Source, ...]
     mask_sources: tuple[Source, ...]
     windows: TemporalPolicy
@@ -84,7 +84,7 @@ class WorkerContext:
             VadoseError: either is unreadable.
         """
         experiment = run.experiment()
-        members = tuple(run.members())
+        members = run.members()
         shared = ArchiveScan.of(archive)
         sources, mask_sources = open_sources(shared), open_mask_sources(shared)
         return cls(experiment.name, members, sources, mask_sources, experiment.windows, run.calibration())

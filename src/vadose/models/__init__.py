@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from vadose.models.batch import Batch, Estimate, Model
     from vadose.models.change_detection import ChangeDetection
     from vadose.models.climatology import Climatology
+    from vadose.models.departure_trees import DepartureTrees
     from vadose.models.encoder_shape import EncoderShape
     from vadose.models.masked_sources import mask_sources, sources_of
     from vadose.models.network import FusionNetwork
@@ -22,6 +23,7 @@ __all__ = [
     "Batch",
     "ChangeDetection",
     "Climatology",
+    "DepartureTrees",
     "EncoderShape",
     "Estimate",
     "FusionNetwork",

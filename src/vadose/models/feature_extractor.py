@@ -49,6 +49,10 @@ class FeatureExtractor:
         """Return the columns, (batch, column, y, x); NaN where missing."""
         return torch.stack([self._value(column) for column in columns], dim=1)
 
+    def steps(self, columns: tuple[Column, ...]) -> Tensor:
+        """Return columns of each step of the history, (batch, step, column, y, x); NaN where missing."""
+        return torch.stack([self.past[column.quantity].each(column) for column in columns], dim=2)
+
     def _value(self, column: Column) -> Tensor:
         match column.kind:
             case Kind.NOW | Kind.STATIC:
@@ -70,8 +74,9 @@ def _of_past(past: HistoryFilters, now: Tensor, column: Column) -> Tensor:
             return past.filtered(column.span)
         case Kind.FILTERED_DEPARTURE:
             return past.filtered(column.span) - past.mean
-        case Kind.LAG:
-            return past.before(int(column.span))
+        case Kind.LAG | Kind.CHANGE:
+            earlier = past.before(int(column.span))
+            return earlier if column.kind is Kind.LAG else now - earlier
     statistics = {Kind.MEAN: past.mean, Kind.STD: past.std, Kind.LOWEST: past.lowest, Kind.HIGHEST: past.highest}
     return statistics[column.kind]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vadose.dataset.scaling import ScalingStats
-from vadose.models.feature_columns import LEVELS, Column, Kind
+from vadose.models.feature_columns import LEVELS, RELATIVE, Column, Kind
 from vadose.models.pixel_scaler import FARTHEST
 from vadose.models.spectral_indices import INDICES
 
@@ -78,7 +78,7 @@ def _nominal(column: Column, scaling: ScalingStats) -> tuple[float, float]:
         return 0.5, 0.3
     name = column.quantity
     mean, std = INDICES[name].usual if name in INDICES else (scaling.mean[name], scaling.std[name])
-    return (0.0 if column.kind in (Kind.DEPARTURE, Kind.FILTERED_DEPARTURE, Kind.STD) else mean), std
+    return (0.0 if column.kind in (*RELATIVE, Kind.STD) else mean), std
 
 
 def _presence_columns(columns: tuple[Column, ...]) -> list[int]:

@@ -6,6 +6,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from vadose.models.feature_columns import Column, Kind
+
 
 @dataclass(frozen=True, eq=False)
 class HistoryFilters:
@@ -59,6 +61,15 @@ class HistoryFilters:
         weights = torch.exp(-ages / days).clamp(min=1e-30)[:, None, None] * self.there
         return (self.steps.nan_to_num(0.0) * weights).sum(dim=1) / weights.sum(dim=1)
 
+    def each(self, column: Column) -> Tensor:
+        """Return a column of each step, (batch, step, y, x): its value, or its change since some steps before."""
+        if column.kind is not Kind.CHANGE:
+            return self.steps
+        earlier = torch.full_like(self.steps, torch.nan)
+        span = int(column.span)
+        earlier[:, : self.steps.shape[1] - span] = self.steps[:, span:]
+        return self.steps - earlier
+
     def before(self, steps: int) -> Tensor:
         """Return the value a number of steps before the latest; NaN where the history is shorter."""
         inside = steps < self.steps.shape[1]
@@ -68,17 +79,17 @@ class HistoryFilters:
 class Recurrent(nn.Module):
     """A gated recurrent unit over the steps of each cell.
 
-    (batch, step, 2 x variable, y, x), values and presence from `PixelScaler`, to (batch, feature, y, x).
+    (batch, step, channel, y, x), scaled columns and their presence, to (batch, feature, y, x).
 
     Args:
-        variables: their number.
+        channels: their number.
         features: size of the unit.
     """
 
-    def __init__(self, variables: int, features: int) -> None:
+    def __init__(self, channels: int, features: int) -> None:
         super().__init__()
         self.features = features
-        self.unit = nn.GRU(2 * variables, features, batch_first=True)
+        self.unit = nn.GRU(channels, features, batch_first=True)
 
     def forward(self, steps: Tensor) -> Tensor:
         """Read the steps, given the latest first, in order of time."""

@@ -1,6 +1,6 @@
 """The fusion network: a static and a dynamic head, cell by cell."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ from vadose.dataset.scaling import ScalingStats
 from vadose.fusion import InputSpec
 from vadose.models.batch import Batch, Estimate
 from vadose.models.encoder import Encoder
-from vadose.models.feature_columns import Column, feature_columns
+from vadose.models.feature_columns import Column, feature_columns, step_columns
 from vadose.models.feature_extractor import FeatureExtractor
 from vadose.models.feature_scaler import FeatureScaler
 from vadose.models.heads import StaticHead, add_group_noise, noise_of, perceptron
@@ -48,7 +48,8 @@ class FusionNetwork(nn.Module):
     def __init__(self, needs: InputSpec, shape: NetworkShape, scaling: ScalingStats) -> None:
         super().__init__()
         self.needs, self.shape = needs, shape
-        self.columns: tuple[Column, ...] = feature_columns(needs, shape.season)
+        columns = feature_columns(needs, shape.season)
+        self.columns: tuple[Column, ...] = tuple(one for one in columns if shape.condensed or not one.of_steps)
         level = [number for number, column in enumerate(self.columns) if column.of_level]
         self.register_buffer("label_mean", torch.tensor(scaling.mean["soil_moisture"], dtype=torch.float32))
         self.register_buffer("label_std", torch.tensor(scaling.std["soil_moisture"], dtype=torch.float32))
@@ -64,8 +65,9 @@ class FusionNetwork(nn.Module):
             self.encoder = Encoder(2 * len(needs.pixels), shape.encoder)
             features += self.encoder.features
         if needs.history.variables and shape.gru_size:
-            self.scaled_history = PixelScaler(needs.history.variables, scaling, axis=-3)
-            self.past = Recurrent(len(needs.history.variables), shape.gru_size)
+            self.step_columns = step_columns(needs)
+            self.steps = FeatureScaler(self.step_columns, scaling)
+            self.past = Recurrent(2 * len(self.step_columns), shape.gru_size)
             features += shape.gru_size
         self.hidden = perceptron(features, shape.hidden_size, 2, shape.dropout)
         self.head = nn.Conv2d(shape.hidden_size, 2, 1)
@@ -84,7 +86,8 @@ class FusionNetwork(nn.Module):
             batch: batch in the order of the needs.
             sensor: (sample,), sensor numbers; by default every sample is a sensor.
         """
-        scaled, there = self.standard(FeatureExtractor.of(batch, self.needs).columns(self.columns))
+        features = FeatureExtractor.of(batch, self.needs)
+        scaled, there = self.standard(features.columns(self.columns))
         static = scaled[:, self.of_level]
         if self.training:
             static = add_group_noise(static, self.shape.head_noise, sensor) * there[:, self.of_level]
@@ -95,16 +98,32 @@ class FusionNetwork(nn.Module):
         if self.needs.pixels:
             branches.append(self.encoder(self.scaled_pixels(batch.pixels)))
         if self.needs.history.variables and self.shape.gru_size:
-            branches.append(self.past(self.scaled_history(batch.history)))
+            branches.append(self.past(self._steps(features)))
         raw = self.head(self.hidden(torch.cat(branches, dim=1)))
         level = self.label_mean + self.label_std * self.level(static)
         std = SMALLEST_SPREAD + self.label_std * nn.functional.softplus(raw[:, 1])
         return NetworkOutput(level, self.label_std * raw[:, 0], std)
 
+    def _steps(self, features: FeatureExtractor) -> Tensor:
+        """Return the scaled columns of the steps and their presence, (batch, step, channel, y, x)."""
+        values = features.steps(self.step_columns)[:, : self.shape.gru_steps]
+        scaled, there = (part.unflatten(0, values.shape[:2]) for part in self.steps(values.flatten(0, 1)))
+        if self.training:
+            scaled = (scaled + self.shape.noise * torch.randn_like(scaled)) * there
+        return torch.cat([scaled, there], dim=2)
+
     @torch.no_grad()
-    def fit_columns(self, batches: Iterable[Batch]) -> None:
-        """Fit the scaling of every column to training samples; weights are unchanged."""
-        self.standard.fit(FeatureExtractor.of(batch, self.needs).columns(self.columns) for batch in batches)
+    def fit_columns(self, batches: Callable[[], Iterable[Batch]]) -> None:
+        """Fit the scaling of every column to training samples; weights are unchanged.
+
+        Args:
+            batches: called for each pass over the samples.
+        """
+        self.standard.fit(FeatureExtractor.of(batch, self.needs).columns(self.columns) for batch in batches())
+        if self.needs.history.variables and self.shape.gru_size:
+            self.steps.fit(
+                FeatureExtractor.of(batch, self.needs).steps(self.step_columns).flatten(0, 1) for batch in batches()
+            )
 
     @torch.inference_mode()
     def estimate(self, batch: Batch) -> Estimate:

@@ -36,7 +36,10 @@ class NetworkShape:
     Attributes:
         encoder: encoder of the pixels: a shape, or standard, small or paper_size; it determines the halo.
         cell_features: features of a layer between the cell columns and the joining layers; 0 for none.
-        gru_size: features of a GRU beside the fixed filters of the history; 0 for none.
+        gru_size: features of a GRU that reads the history step by step; 0 for none.
+        gru_steps: number of the latest steps that it reads; all by default.
+        condensed: whether fixed columns that condense the history (filters, lags, departures, changes) are inputs;
+            without them the GRU alone follows the history.
         hidden_size: features of the layers that join the branches.
         dropout: fraction of the joined features that is dropped in training.
         season: whether the day of the year is an input.
@@ -52,6 +55,8 @@ class NetworkShape:
     encoder: Annotated[EncoderShape, pydantic.BeforeValidator(_named)] = EncoderShape()
     cell_features: Features = 0
     gru_size: Features = 0
+    gru_steps: Annotated[int, pydantic.Field(ge=1, le=100_000)] | None = None
+    condensed: bool = True
     hidden_size: Annotated[int, pydantic.Field(ge=1, le=16_384)] = 64
     dropout: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.1
     season: bool = True

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from vadose.dataset import SpatialGroups
 from vadose.errors import NoDataError, VadoseError
+from vadose.experiment.predict import members_of
 from vadose.experiment.run import NETWORK, Run
 from vadose.fusion import FeatureBuilder, TemporalPolicy
 from vadose.grid import Period, cell_centres, from_lonlat, nanoseconds
 from vadose.inference import Calibration, estimate_tile
-from vadose.inference.held_out import SENSOR, Member
+from vadose.inference.held_out import SENSOR, Member, together
 from vadose.io.files import atomic_write
 from vadose.io.outputs import Request
 from vadose.simulation import Region, WorldConfig, made
@@ -64,7 +65,7 @@ def _judged(folder: Path, archive: Path, report: Callable[[int, int, str], None]
             f"truth: {archive} for the run {folder}", "It contains no sensor of the run", "Give the run's own world"
         )
     experiment = run.experiment()
-    members = [Member.load(path) for path in run.networks()]
+    members = members_of(run)
     evaluation = TruthEvaluation(
         open_sources(archive), members, run.calibration(), experiment.split.grouping, experiment.windows
     )
@@ -102,7 +103,7 @@ class TruthEvaluation:
         available.
         """
         sensors = readings[SENSOR].drop_duplicates(ignore_index=True)
-        models = [one.model for one in self.members if not one.trained_on(sensors, self.grouping).any()]
+        models = together([one for one in self.members if not one.trained_on(sensors, self.grouping).any()])
         every = np.unique(nanoseconds(readings["time"].to_numpy()))
         times = every[np.linspace(0, len(every) - 1, min(len(every), MOMENTS)).round().astype(int)]
         if not models:

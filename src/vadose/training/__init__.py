@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from vadose.training.checkpoint import load, origin, save
     from vadose.training.compute import DEFAULT, ComputeConfig
     from vadose.training.config import TrainingConfig
+    from vadose.training.departure_trees import fit_departure_trees
     from vadose.training.fit import TrainingRows, fit_network
     from vadose.training.loop import Progress
 else:
@@ -22,6 +23,7 @@ __all__ = [
     "TrainingRows",
     "fit_change",
     "fit_climatology",
+    "fit_departure_trees",
     "fit_network",
     "fit_product",
     "fit_rescaled",

@@ -54,7 +54,7 @@ def fit_trees(places: TrainingRows, needs: InputSpec, seed: int, grouping: Spati
         grouping: grouping of the inner folds; by default, blocks of one degree.
     """
     rows, threads = _all(places), torch.get_num_threads()
-    batch = _batch(places.store, rows, needs)
+    batch = batch_of(places.store, rows, needs)
     kinds: tuple[Reads, ...] = ("steps", "columns", "both") if needs.history.variables else ("steps", "columns")
     tables = {reads: table_of(batch, needs, reads) for reads in kinds}
     data = Learning(tables, places.store.labels(rows), places.store.index.iloc[rows], grouping or SpatialGroups())
@@ -66,8 +66,8 @@ def fit_trees(places: TrainingRows, needs: InputSpec, seed: int, grouping: Spati
 def fit_change(places: TrainingRows, needs: InputSpec) -> ChangeDetection:
     """Fit change detection to all training places: one slope, and the linear fit of its index to the labels."""
     rows = _all(places)
-    batch, label = _batch(places.store, rows, needs), places.store.labels(rows).astype(np.float64)
-    slope = _slope(batch, needs, _sensors(places.store, rows))
+    batch, label = batch_of(places.store, rows, needs), places.store.labels(rows).astype(np.float64)
+    slope = _slope(batch, needs, sensors_of(places.store, rows))
     index = saturation(batch, needs, slope)[:, 0, 0].astype(np.float64) / 100
     known = np.isfinite(index)
     if np.count_nonzero(known) < 3 or np.ptp(index[known]) == 0:
@@ -84,7 +84,7 @@ def fit_climatology(places: TrainingRows) -> Climatology:
     """
     store = places.store
     truth = store.labels(places.validation).astype(np.float64)
-    batch = _batch(store, places.validation, InputSpec())
+    batch = batch_of(store, places.validation, InputSpec())
 
     def error(neighbours: int) -> float:
         model = _climatology(store, places.training, neighbours, 0.0)
@@ -128,7 +128,8 @@ def _all(places: TrainingRows) -> Rows:
     return np.sort(np.concatenate([places.training, places.validation]))
 
 
-def _sensors(store: SampleStore, rows: Rows) -> Rows:
+def sensors_of(store: SampleStore, rows: Rows) -> Rows:
+    """Return the sensor number of each row."""
     return np.asarray(store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup(), np.intp)
 
 
@@ -136,7 +137,8 @@ def _day(store: SampleStore, rows: Rows) -> Numbers:
     return np.asarray(store.index["time"].iloc[rows].dt.day_of_year, np.float64)
 
 
-def _batch(store: SampleStore, rows: Rows, needs: InputSpec) -> Batch:
+def batch_of(store: SampleStore, rows: Rows, needs: InputSpec) -> Batch:
+    """Return cells and history of some rows as a batch."""
     cells, history = store.cells(needs.cells, rows), store.history(needs.history, rows)
     index = store.index.iloc[rows]
     places = index[["lat", "lon"]].to_numpy(np.float64)

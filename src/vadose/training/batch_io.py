@@ -14,7 +14,7 @@ Labelled = tuple[Batch, Labels]
 
 
 class LossInputs(NamedTuple):
-    """Rows of samples: three of the network output (`NetworkOutput`) and three of the labels (`Labels`)."""
+    """Rows of samples: three of the network output (`NetworkOutput`) and four of the labels (`Labels`)."""
 
     static: Tensor
     dynamic: Tensor
@@ -22,6 +22,7 @@ class LossInputs(NamedTuple):
     label: Tensor
     sensor: Tensor
     site_weight: Tensor
+    day: Tensor
 
     @property
     def parts(self) -> NetworkOutput:
@@ -31,7 +32,7 @@ class LossInputs(NamedTuple):
     @property
     def truth(self) -> Labels:
         """Return the labels."""
-        return Labels(self.label, self.sensor, self.site_weight)
+        return Labels(self.label, self.sensor, self.site_weight, self.day)
 
 
 class ModelInput:
@@ -61,17 +62,15 @@ class OneCell(nn.Module):
 
 
 def rows_of(truth: Labels) -> Tensor:
-    """Return labels as rows, (3, sample); sensor numbers below 2^24 are exact in 32 bits."""
-    return torch.stack([truth.label, truth.sensor.to(truth.label.dtype), truth.site_weight])
+    """Return labels as rows, (4, sample); sensor numbers below 2^24 are exact in 32 bits."""
+    return torch.stack([one.to(truth.label.dtype) for one in truth.columns])
 
 
 def pinned(given: Labelled) -> Labelled:
     """Return the batch in pinned memory, from which CUDA copies asynchronously."""
     batch, truth = given
     parts = {one.name: getattr(batch, one.name).pin_memory() for one in fields(batch)}
-    return replace(batch, **parts), Labels(
-        *(part.pin_memory() for part in (truth.label, truth.sensor, truth.site_weight))
-    )
+    return replace(batch, **parts), Labels(*(part.pin_memory() for part in truth.columns))
 
 
 def some(batch: Batch, rows: Tensor | slice) -> Batch:

@@ -12,12 +12,24 @@ from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as encoded
+from torch import nn
 
 from vadose.dataset.scaling import ScalingStats
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
 from vadose.io import files
-from vadose.models import ChangeDetection, Climatology, FusionNetwork, Model, NetworkShape, Product, Trees
+from vadose.models import (
+    ChangeDetection,
+    Climatology,
+    DepartureTrees,
+    FusionNetwork,
+    Model,
+    NetworkShape,
+    Product,
+    Trees,
+)
+from vadose.models.departure_trees import TreesError
+from vadose.models.tree_tensors import TreeTensors
 
 DESCRIPTION, WEIGHTS, TREES = "checkpoint.json", "weights.safetensors", "trees.txt"
 UNREADABLE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, SafetensorError)
@@ -27,7 +39,7 @@ def save(model: Model, folder: Path, made_from: Mapping[str, Any], scaling: Scal
     """Write a model as a folder, atomically.
 
     Args:
-        model: network, product or trees.
+        model: member of an ensemble, or a baseline.
         folder: folder of the checkpoint.
         made_from: provenance: the experiment, the samples, the fold.
         scaling: scaling of a network.
@@ -100,20 +112,24 @@ def _written(model: Model, folder: Path, scaling: ScalingStats | None) -> dict[s
         said = {"needs": model.needs.describe(), "spread": model.spread, "reads": model.reads}
         return {"kind": "trees", **said, "sha256": files.sha256(folder / TREES)}
     if isinstance(model, FusionNetwork) and scaling is not None:
-        (folder / WEIGHTS).write_bytes(encoded({name: one.contiguous() for name, one in model.state_dict().items()}))
-        return {
-            "kind": "network",
-            **model.describe(),
-            "scaling": asdict(scaling),
-            "sha256": files.sha256(folder / WEIGHTS),
-        }
+        return {"kind": "network", **model.describe(), "scaling": asdict(scaling), **_weights(model, folder)}
+    if isinstance(model, DepartureTrees):
+        return {"kind": "departure_trees", **model.describe(), **_weights(model, folder)}
     raise TypeError(f"a {type(model).__name__} cannot be written")
+
+
+def _weights(model: nn.Module, folder: Path) -> dict[str, str]:
+    """Write the weights of a model, and return their checksum."""
+    (folder / WEIGHTS).write_bytes(encoded({name: one.contiguous() for name, one in model.state_dict().items()}))
+    return {"sha256": files.sha256(folder / WEIGHTS)}
 
 
 def _model(model: dict[str, Any], folder: Path) -> Model:
     match model["kind"]:
         case "network":
             return _network(model, folder)
+        case "departure_trees":
+            return _departure_trees(model, folder)
         case "trees":
             return _trees(model, folder)
         case "product":
@@ -136,6 +152,15 @@ def _network(model: dict[str, Any], folder: Path) -> Model:
     )
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.eval()
+
+
+def _departure_trees(model: dict[str, Any], folder: Path) -> Model:
+    _check(folder / WEIGHTS, model)
+    amplitude, departure = (TreeTensors(**model[name]) for name in ("amplitude", "departure"))
+    needs = TypeAdapter(InputSpec).validate_python(model["needs"])
+    trees = DepartureTrees(needs, model["season"], amplitude, departure, TreesError(**model["error"]))
+    trees.load_state_dict(load_file(folder / WEIGHTS))
+    return trees.eval()
 
 
 def _trees(model: dict[str, Any], folder: Path) -> Model:

@@ -24,6 +24,7 @@ from vadose.training.objective import Labels
 from vadose.variables import SOIL_MOISTURE
 
 Rows = NDArray[np.intp]
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,8 @@ class _SampleModule:
             raw = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
             batch = by_own_record(raw, self.needs)
             label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
-            given = _part(batch, Labels(label, sensor, weight[samples.rows]), share)
+            day = torch.from_numpy(samples.times.astype("datetime64[s]").astype(np.float64) / DAY_S)
+            given = _part(batch, Labels(label, sensor, weight[samples.rows], day.float()), share)
             yield pinned(given) if self.machine.kind == "cuda" else given
 
 
@@ -127,7 +129,7 @@ def fit_network(
     network = FusionNetwork(needs, shape, scaling)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     lessons = _SampleModule(places, needs, schedule, machine)
-    network.fit_columns(batch for batch, _ in lessons.labelled(lessons.rows, None))
+    network.fit_columns(lambda: (batch for batch, _ in lessons.labelled(lessons.rows, None)))
     return network, scaling, fit(network, lessons, schedule, state, report, machine)
 
 

@@ -18,19 +18,26 @@ class Labels:
         label: (sample,), m3 m-3.
         sensor: (sample,), sensor numbers.
         site_weight: (sample,), weight of the sensor in the static head: smaller where sensors are clustered.
+        day: (sample,), time of the sample, days since 1970.
     """
 
     label: Tensor
     sensor: Tensor
     site_weight: Tensor
+    day: Tensor
+
+    @property
+    def columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return all of them."""
+        return self.label, self.sensor, self.site_weight, self.day
 
     def to(self, device: torch.device) -> "Labels":
         """Return the labels on another device."""
-        return Labels(self.label.to(device), self.sensor.to(device), self.site_weight.to(device))
+        return Labels(*(one.to(device) for one in self.columns))
 
     def some(self, rows: Tensor | slice) -> "Labels":
         """Return the labels of some samples."""
-        return Labels(self.label[rows], self.sensor[rows], self.site_weight[rows])
+        return Labels(*(one[rows] for one in self.columns))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +61,8 @@ class BatchTotals:
         return cls(len(by.count), by.mean(truth.site_weight).sum(), len(truth.label))
 
 
+ANOMALY_DAYS = 35.0
+"""Length of the window of anomalies, days."""
 ERROR_FLOOR, LEVEL_FLOOR, PRODUCT_FLOOR = 0.01, 0.25, 1e-4
 """Terms under the roots, in variances of the label: much smaller errors gain nothing by decreasing further."""
 
@@ -67,10 +76,11 @@ def objective(
     bias^2 (Entekhabi et al., J. Hydrometeor. 11:832-840, 2010, equation 2) separates them: only the static head learns
     the bias, and the dynamic head the rest. With errors in standard deviations of the label,
 
-        L = mean over sensors of sqrt(centred^2 + 0.01) + correlation (1 - R) + bias * mean^2
+        L = mean over sensors of sqrt(centred^2 + 0.01) + correlation (1 - R) + anomaly (1 - R35) + bias * mean^2
           + weighted mean over sensors of sqrt(residual^2 + 0.25)  +  spread * NLL(std | error)
 
     where mean is the mean error of a sensor within the batch, centred^2 the mean square of the error minus its mean,
+    R35 the correlation of departures from the mean of the sensor's samples in the batch within 17.5 days on both sides,
     and residual the mean error with a gradient in the static head alone. The roots limit the influence of a few bad
     sensors.
 
@@ -88,9 +98,12 @@ def objective(
     error = dynamic + static.detach() - label
     bias = by.mean(error)
     centred = by.mean((error - bias[by.of]) ** 2)
-    moving = (centred + ERROR_FLOOR).sqrt() + weights.correlation * (
-        1 - by.correlation(dynamic + static.detach(), label)
-    )
+    estimate = dynamic + static.detach()
+    moving = (centred + ERROR_FLOOR).sqrt() + weights.correlation * (1 - by.correlation(estimate, label))
+    if weights.anomaly:
+        around = Surroundings(truth.sensor, truth.day)
+        departures = (values - around.mean(values) for values in (estimate, label))
+        moving = moving + weights.anomaly * (1 - by.correlation(*departures))
     residual = by.mean(dynamic.detach() + static - label)
     weight = by.mean(truth.site_weight)
     usual = (weight * (residual**2 + LEVEL_FLOOR).sqrt()).sum() / whole.site_weight
@@ -132,3 +145,28 @@ class Sensors:
         product = self.sum(one**2) * self.sum(other**2)
         found: Tensor = self.sum(one * other) / (product + PRODUCT_FLOOR).sqrt()
         return found
+
+
+class Surroundings:
+    """Means over the samples of the same sensor at most 17.5 days away, as anomalies are scored.
+
+    Args:
+        sensor: (sample,), sensor numbers.
+        day: (sample,), days.
+    """
+
+    def __init__(self, sensor: Tensor, day: Tensor) -> None:
+        number = torch.unique(sensor, return_inverse=True)[1]
+        since = day.double() - day.double().min()
+        key = number * (since.max() + 2 * ANOMALY_DAYS) + since  # sensors are farther apart than a window
+        self.order = key.argsort()
+        key = key[self.order]
+        self.first = torch.searchsorted(key, key - ANOMALY_DAYS / 2)
+        self.last = torch.searchsorted(key, key + ANOMALY_DAYS / 2, right=True)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Return the mean around each sample, (sample,)."""
+        ordered = values[self.order].double()
+        total = torch.cat([ordered.new_zeros(1), ordered.cumsum(0)])
+        means = (total[self.last] - total[self.first]) / (self.last - self.first)
+        return torch.empty_like(values).index_copy(0, self.order, means.to(values.dtype))
