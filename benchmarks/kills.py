@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-READS = frozenset({"samples verify", "catalogues check", "models list", "models show"})
+READS = frozenset({"samples verify", "catalogues check", "models list", "models show", "serve"})
 """Commands that write nothing."""
 ONCE = ("samples convert-ismn", "catalogues download-ismn")
 """Commands that refuse to write onto their own result."""

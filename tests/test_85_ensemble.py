@@ -196,20 +196,30 @@ def test_unfit_ensembles_are_refused(tmp_path, changes, said):
 
 def test_the_kind_that_is_right_has_all_the_weight_and_places_count_once():
     rng = np.random.default_rng(0)
-    sensor = np.repeat(np.arange(6), 50)
-    label = rng.uniform(0.1, 0.4, 300)
+    sensor = np.repeat(np.arange(28), 50)
+    crowd = sensor < 20
+    label = rng.uniform(0.1, 0.4, sensor.size)
     index = pd.DataFrame({"network": "SIM", "station": sensor.astype(str), "sensor": "a"}).assign(
-        lat=np.where(sensor < 4, 40.0, 40.0 + sensor), lon=0.0, soil_moisture_in_situ=label
+        lat=np.where(crowd, 40.0, 40.0 + sensor), lon=0.0, soil_moisture_in_situ=label
     )
-    noise = rng.normal(0, 0.1, 300)
+    noise = rng.normal(0, 0.2, sensor.size)
     right, wrong = index.assign(soil_moisture=label), index.assign(soil_moisture=label + noise)
     assert choose_weights({"a": right, "b": wrong}, 20) == {"a": 1.0, "b": 0.0}
-    crowded, lone = (
-        index.assign(soil_moisture=np.where((sensor < 4) == inside, label, label + noise)) for inside in (True, False)
-    )
+    crowded, lone = (index.assign(soil_moisture=np.where(crowd == one, label, label + noise)) for one in (True, False))
     weights = choose_weights({"crowded": crowded, "lone": lone}, 20)
-    assert weights["lone"] > weights["crowded"], "four sensors of one place count as one place of three"
+    assert weights["lone"] > weights["crowded"], "twenty sensors of one place count as one place of nine"
     assert choose_weights({"a": right, "b": wrong}, 1000) == {"a": 0.5, "b": 0.5}
+
+
+def test_weights_that_places_cannot_tell_apart_are_even():
+    rng = np.random.default_rng(1)
+    sensor = np.repeat(np.arange(12), 50)
+    label = rng.uniform(0.1, 0.4, sensor.size)
+    index = pd.DataFrame({"network": "SIM", "station": sensor.astype(str), "sensor": "a"}).assign(
+        lat=40.0 + sensor, lon=0.0, soil_moisture_in_situ=label
+    )
+    kinds = {name: index.assign(soil_moisture=label + rng.normal(0, 0.05, sensor.size)) for name in "abc"}
+    assert sorted(choose_weights(kinds, 20).values()) == pytest.approx([0.3, 0.3, 0.4])
 
 
 def test_trees_know_the_level_and_the_amplitude_of_new_places(trained):

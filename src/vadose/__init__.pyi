@@ -6,6 +6,7 @@ from vadose.api.batchu2022 import import_batchu2022 as import_batchu2022
 from vadose.api.build import build_samples as build_samples
 from vadose.api.evaluate import Scorecard as Scorecard
 from vadose.api.evaluate import evaluate as evaluate
+from vadose.api.evaluate import read_qa4sm as read_qa4sm
 from vadose.api.fetch import check_catalogues as check_catalogues
 from vadose.api.fetch import download_ismn as download_ismn
 from vadose.api.fetch import fetch as fetch
