@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test check docs clean
+.PHONY: help setup demo test check docs viewer clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,6 +34,9 @@ docs: setup  ## build the documentation site in build/docs, and run its code blo
 	$(BIN)/python docs/generate.py
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 	$(BIN)/pytest -q tests/test_95_docs.py tests/test_95_tutorials.py $(wildcard tests/test_86_api_pages.py)
+
+viewer:  ## build the viewer from viewer/ (needs Node.js); its files are committed
+	cd viewer && npm ci --no-audit --no-fund && npm run build
 
 clean:  ## remove what was made, but not the environment
 	rm -rf demo runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -43,7 +43,7 @@ def painted(tile: Tile, number: int) -> xr.Dataset:
     quality[lake] |= np.uint32(Quality.WATER)
     mean, std = np.where(lake, np.nan, wave), np.where(lake, np.nan, 0.03 + 0.02 * np.abs(np.sin(50 * lat)))
     mean, std = (np.where(own, values, np.nan) for values in (mean, std))
-    age = np.where(own, 0.25 + number + 0 * lon, np.nan)
+    age = np.where(own, 0.3 + number + 0 * lon, np.nan)
     return map_dataset(tile.cells, mean, std, np.where(own, quality, NODATA), {"sentinel1": age, "smap": age / 2})
 
 
@@ -124,15 +124,22 @@ def server(*maps: Path, **settings: Any) -> Iterator[Client]:
     held = ServeSettings(maps, **settings)
     run.prepare(held)
     app = create_app(run.with_hosts(held, "127.0.0.1"))
-    running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, **run.options()))
-    thread = threading.Thread(target=running.run, daemon=True)
+    with running(app) as address:
+        yield Client(address)
+
+
+@contextmanager
+def running(app: Any) -> Iterator[str]:
+    """Run an application by a real uvicorn on loopback; yield its address."""
+    started = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, **run.options()))
+    thread = threading.Thread(target=started.run, daemon=True)
     thread.start()
-    until = time.monotonic() + 30
-    while not running.started and time.monotonic() < until:
+    until = time.monotonic() + 60
+    while not started.started and time.monotonic() < until:
         time.sleep(0.01)
-    port = running.servers[0].sockets[0].getsockname()[1]
+    port = started.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Client(f"http://127.0.0.1:{port}/")
+        yield f"http://127.0.0.1:{port}/"
     finally:
-        running.should_exit = True
+        started.should_exit = True
         thread.join(timeout=20)

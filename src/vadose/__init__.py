@@ -20,7 +20,7 @@ _MODULES = {
         "open_samples",
         "verify_samples",
     ),
-    "serve": ("Exploration", "explore", "serve"),
+    "serve": ("Exploration", "explore", "export_viewer", "serve"),
     "simulate": ("simulate",),
     "studies": ("build_truth_samples", "compare_simulation", "evaluate_simulation", "run_demo"),
     "train": ("ablate", "open_run", "train"),

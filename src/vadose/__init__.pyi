@@ -26,6 +26,7 @@ from vadose.api.samples import open_samples as open_samples
 from vadose.api.samples import verify_samples as verify_samples
 from vadose.api.serve import Exploration as Exploration
 from vadose.api.serve import explore as explore
+from vadose.api.serve import export_viewer as export_viewer
 from vadose.api.serve import serve as serve
 from vadose.api.simulate import simulate as simulate
 from vadose.api.studies import build_truth_samples as build_truth_samples

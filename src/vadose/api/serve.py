@@ -105,6 +105,34 @@ def serve_settings(
     )
 
 
+def export_viewer(*maps: StrPath, out: StrPath, basemap: str = "", progress: Progress = silent) -> int:
+    """Write finished maps and the viewer as files, for any web server or bucket that answers ranges.
+
+    Args:
+        maps: as in `serve`.
+        out: folder of the export; an older one is replaced.
+        basemap: as in `serve`.
+        progress: called with the number of finished steps, their total, and the map.
+
+    Returns:
+        The number of files.
+
+    Raises:
+        VadoseError: a map is missing or unreadable, `out` holds something else, or the extra `serve` is not installed.
+    """
+    settings = serve_settings(*maps, basemap=basemap)
+    from vadose.serving.export import export  # noqa: PLC0415 (an extra)
+
+    place = Path(out)
+    if (
+        place.exists()
+        and not (place / "viewer" / "config.json").is_file()
+        and (not place.is_dir() or any(place.iterdir()))
+    ):
+        raise VadoseError(f"serve: {place}", "It is no folder of an earlier export", "Name another --export")
+    return export(settings, place, progress)
+
+
 @dataclass(frozen=True)
 class Exploration:
     """The viewer of a map in a notebook.

@@ -7,6 +7,7 @@ import typer
 
 import vadose
 from vadose.cli.console import echo, progress
+from vadose.report.text import counted
 
 
 def serve(
@@ -24,6 +25,9 @@ def serve(
     rate: Annotated[float, typer.Option(min=0.0, help="Requests per second of a client; 0: no limit.")] = 0.0,
     name: Annotated[list[str] | None, typer.Option(help="Host name of a reverse proxy in front; repeatable.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    export: Annotated[
+        Path | None, typer.Option(help="Write maps and viewer as files into this folder, and do not serve.")
+    ] = None,
     basemap: Annotated[
         str, typer.Option(help="Online background, https://…/{z}/{x}/{y}.png.", show_default="none")
     ] = "",
@@ -33,6 +37,11 @@ def serve(
     The same address answers STAC, OGC API Tiles and OGC API EDR; see /docs there. It listens on this machine alone
     unless --host names another address. Ctrl+C ends it.
     """
+    if export is not None:
+        with progress("steps") as report:
+            count = vadose.export_viewer(*maps, out=export, basemap=basemap, progress=report)
+        echo(f"{counted(count, 'files')} in {export}")
+        return
     where = f"[{host}]" if ":" in host else host
     echo(f"Maps at http://{where}:{port}/{'?token=' + token if token else ''}")
     with progress("blocks") as report:

@@ -132,8 +132,13 @@ class ServedMap:
     @cached_property
     def bbox(self) -> tuple[float, float, float, float]:
         """West, south, east, north in degrees."""
-        firsts = {epsg: item.outline for (_, epsg), item in self.items.items()}
-        return bbox_of(shapely.union_all(list(firsts.values())))
+        return bbox_of(shapely.union_all(list(self.outlines.values())))
+
+    @cached_property
+    def outlines(self) -> Mapping[int, shapely.Geometry]:
+        """Outlines in degrees, by zone."""
+        some = {epsg: item for (_, epsg), item in self.items.items()}
+        return {epsg: item.outline for epsg, item in some.items()}
 
     def time_of(self, text: str | None) -> np.datetime64:
         """Return a time of the map by its text; the last for None.

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from vadose import __version__
 from vadose.errors import VadoseError
+from vadose.grid import bbox_of
 from vadose.serving.catalogue import Catalogue, ServedMap, time_text
 from vadose.serving.limits import RequestError
 from vadose.serving.sensors import Sensors
@@ -116,8 +117,7 @@ def map_config(served: ServedMap) -> dict[str, Any]:
         "version": served.version,
         "bbox": list(served.bbox),
         "times": [time_text(moment) for moment in served.times],
-        "items": {item.id: time_text(item.time) for item in served.by_id.values()} if len(served.items) < 50 else {},
         "sources": list(served.ages),
         "layers": [style.legend() for style in styles_of(served).values()],
-        "zones": list(served.grids),
+        "zones": [{"epsg": epsg, "bbox": list(bbox_of(outline))} for epsg, outline in sorted(served.outlines.items())],
     }

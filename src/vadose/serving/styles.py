@@ -105,7 +105,11 @@ class Style:
         """Return the legend as JSON: values with their colours, or categories."""
         facts: dict[str, Any] = {"layer": self.layer, "title": self.title, "units": self.units, "kind": self.kind}
         if self.kind == "categories":
-            listed = [{"name": name, "colour": colour, "words": words} for name, colour, words in self.categories]
+            bits: list[dict[str, int]] = [{}, *({"bit": flag.bit} for flag in shown_flags())]
+            listed = [
+                {"name": name, "colour": colour, "words": words, **bit}
+                for (name, colour, words), bit in zip(self.categories, bits, strict=True)
+            ]
             return facts | {"categories": listed}
         step = (self.high - self.low) / _STEPS
         colours = ["#" + bytes(self.palette[index][:3].tolist()).hex() for index in range(TRANSPARENT)]

@@ -1,0 +1,210 @@
+"""Tiles, series and memory of `vadose serve`, beside plain titiler on the same files.
+
+Makes painted maps in a folder, serves them by real servers on loopback, and prints what was measured. Times of the
+server's processor are those of /proc, so that other work on the machine does not count; wall times are of one client.
+
+    python benchmarks/serving.py FOLDER [--dates 365] [--tiles 300] [--requests 2000]
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import rasterio
+from morecantile import tms
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import served_maps
+from vadose.grid import Tile, cell_centres
+from vadose.maps import map_dataset, read_map
+
+MERCATOR = tms.get("WebMercatorQuad")
+PLAIN = """
+import sys, uvicorn
+from fastapi import FastAPI
+from titiler.core.factory import TilerFactory
+app = FastAPI()
+app.include_router(TilerFactory().router)
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+"""
+OURS = """
+import sys
+from pathlib import Path
+from vadose.io.gdal import shut_gdal
+shut_gdal()
+from vadose.serving import run
+from vadose.serving.service import ServeSettings
+settings = ServeSettings(tuple(map(Path, sys.argv[2:])))
+run.prepare(settings)
+run.serve(settings, "127.0.0.1", int(sys.argv[1]), 1)
+"""
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def started(code: str, port: int, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until it is no longer needed."""
+    with subprocess.Popen([sys.executable, "-c", code, str(port), *arguments]) as process:
+        try:
+            for _ in range(6000):
+                try:
+                    get(f"http://127.0.0.1:{port}/openapi.json")
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield process
+        finally:
+            process.terminate()
+
+
+def get(address: str) -> bytes:
+    """Return what an address of loopback answers."""
+    with urllib.request.urlopen(address, timeout=120) as answer:
+        return bytes(answer.read())
+
+
+def processor_s(process: subprocess.Popen[bytes]) -> float:
+    """Return the processor time of a process, seconds."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident_mb(process: subprocess.Popen[bytes]) -> float:
+    """Return the resident memory of a process, MB."""
+    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def measured(process: subprocess.Popen[bytes], addresses: list[str]) -> tuple[float, float, list[float]]:
+    """Return processor seconds, wall seconds, and the wall time of each request."""
+    before, began, walls = processor_s(process), time.perf_counter(), []
+    for address in addresses:
+        start = time.perf_counter()
+        get(address)
+        walls.append(time.perf_counter() - start)
+    return processor_s(process) - before, time.perf_counter() - began, walls
+
+
+def report(name: str, count: int, found: tuple[float, float, list[float]]) -> float:
+    """Print one line; return the processor milliseconds of a request."""
+    processor, wall, walls = found
+    p50, p99 = np.percentile(walls, [50, 99]) * 1000
+    each = 1000 * processor / count
+    print(f"{name:34} {each:8.2f} ms processor each, {count / wall:7.1f} /s, p50 {p50:7.1f} ms, p99 {p99:7.1f} ms")
+    return each
+
+
+def tiles_of(bbox: tuple[float, float, float, float], count: int) -> list[tuple[int, int, int]]:
+    """Return distinct tiles over a box, of zooms 9 to 13."""
+    held = [(one.z, one.x, one.y) for one in MERCATOR.tiles(*bbox, zooms=range(9, 14))]
+    rng = np.random.default_rng(0)
+    return [held[at] for at in rng.permutation(len(held))[:count]]
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--dates", type=int, default=365)
+    parser.add_argument("--tiles", type=int, default=300)
+    parser.add_argument("--requests", type=int, default=2000)
+    asked = parser.parse_args()
+    ground = Tile(32633, 848, 16520, 312, 312)
+    lon, lat = cell_centres(ground)
+    folder = asked.folder / "map"
+    served_maps.painted = _painter(ground)
+    if not folder.exists():
+        served_maps.write(folder, served_maps.daily_times(asked.dates), (ground,))
+    files = sorted(folder.glob("soil_moisture_*_32633.tif"))
+    box = float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
+    tiles = tiles_of(box, asked.tiles)
+    began = time.perf_counter()
+    with started(OURS, 8391, str(folder)) as ours, started(PLAIN, 8392) as plain:
+        ready = time.perf_counter() - began
+        print(f"{len(files)} dates of {ground.rows} x {ground.columns} cells; ready after {ready:.1f} s")
+        layer = "http://127.0.0.1:8391/collections/border-country/layers/soil_moisture/tiles/WebMercatorQuad"
+        times = [str(one)[:19] + "Z" for one in served_maps.daily_times(asked.dates)]
+        start = time.perf_counter()
+        get(f"{layer}/9/{MERCATOR.tile(box[0], box[1], 9).x}/{MERCATOR.tile(box[0], box[1], 9).y}")
+        print(f"first tile {time.perf_counter() - start:.2f} s")
+        start = time.perf_counter()
+        get(_position(lon[100, 100], lat[100, 100]))
+        print(f"first series {time.perf_counter() - start:.2f} s")
+        own = [f"{layer}/{z}/{x}/{y}?datetime={times[at % len(times)]}" for at, (z, x, y) in enumerate(tiles)]
+        theirs = [
+            f"http://127.0.0.1:8392/tiles/WebMercatorQuad/{z}/{x}/{y}.png?url={quote(str(files[at % len(files)]))}"
+            "&bidx=1&rescale=0,0.5&colormap_name=ylgnbu&resampling=nearest&reproject=nearest"
+            for at, (z, x, y) in enumerate(tiles)
+        ]
+        mine = report("tiles, vadose serve", len(own), measured(ours, own))
+        other = report("tiles, plain titiler", len(theirs), measured(plain, theirs))
+        print(f"ratio of tiles {other / mine:.1f}; pixels alike {_alike(own, theirs):.4f}")
+        rng = np.random.default_rng(1)
+        cells = rng.integers(0, 312, (100, 2))
+        places = [_position(lon[row, column], lat[row, column]) for row, column in cells]
+        series = report(f"series of {len(files)} dates", len(places), measured(ours, places))
+        by_file = _processor_of(lambda: [read_map(file) for file in files])
+        print(f"reading {len(files)} dates file by file {by_file:.2f} s; ratio {1000 * by_file / series:.0f}")
+        memory = [resident_mb(ours)]
+        for _ in range(4):
+            measured(ours, [own[at % len(own)] for at in range(asked.requests // 4)])
+            memory.append(resident_mb(ours))
+        print(
+            "resident MB after each quarter of", asked.requests, "requests:", " ".join(f"{one:.0f}" for one in memory)
+        )
+
+
+def _painter(ground: Tile) -> Callable[[Tile, int], object]:
+    lon, lat = cell_centres(ground)
+    wave = np.sin(40 * lon) * np.cos(60 * lat)
+
+    def painted(tile: Tile, number: int) -> object:
+        noise = np.random.default_rng(number).normal(0, 0.02, lon.shape)
+        age = np.full(lon.shape, number % 6, np.float32)
+        quality = (noise > 0.03).astype(np.uint32) * 64
+        ages = {"sentinel1": age, "sentinel2": age, "smap": age, "gldas": age}
+        return map_dataset(tile.cells, 0.22 + 0.1 * wave + noise, 0.04 + np.abs(noise), quality, ages)
+
+    return painted
+
+
+def _position(lon: float, lat: float) -> str:
+    return f"http://127.0.0.1:8391/collections/border-country/position?f=GeoJSON&coords=POINT({lon:.6f}%20{lat:.6f})"
+
+
+def _alike(own: list[str], theirs: list[str]) -> float:
+    """Return the share of pixels of some tiles that are alike."""
+    shares = []
+    for mine, other in list(zip(own, theirs, strict=True))[:20]:
+        shares.append(float((_pixels(get(mine)) == _pixels(get(other))).all(axis=0).mean()))
+    return float(np.mean(shares))
+
+
+def _pixels(png: bytes) -> np.ndarray:
+    with rasterio.MemoryFile(png) as file, file.open(driver="PNG") as raster:
+        values = raster.read()
+        if raster.count == 1:
+            table = np.zeros((256, 4), np.uint8)
+            for index, colour in raster.colormap(1).items():
+                table[index] = colour
+            values = np.moveaxis(table[values[0]], -1, 0)
+    values[:3, values[3] == 0] = 0
+    return values
+
+
+def _processor_of(work: Callable[[], object]) -> float:
+    before = time.process_time()
+    work()
+    return time.process_time() - before
+
+
+if __name__ == "__main__":
+    main()
