@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from vadose.errors import VadoseError
 from vadose.io.atomic import atomic_write
+from vadose.io.deflate import crc32
 
 DEFAULT_BYTES = 20 << 30
 _ENVIRONMENT = "VADOSE_CACHE"
@@ -74,7 +74,7 @@ class BlockCache:
         except OSError:
             return None
         body, stored = content[:-_CHECK], content[-_CHECK:]
-        whole = len(body) == stop - start and zlib.crc32(body).to_bytes(_CHECK, "big") == stored
+        whole = len(body) == stop - start and crc32(body).to_bytes(_CHECK, "big") == stored
         return body if whole else None
 
     def write(self, file: str, start: int, content: bytes) -> None:
@@ -82,7 +82,7 @@ class BlockCache:
         folder = self._folder(file)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(folder / f"{start}-{start + len(content)}") as temporary:
-            temporary.write_bytes(content + zlib.crc32(content).to_bytes(_CHECK, "big"))
+            temporary.write_bytes(content + crc32(content).to_bytes(_CHECK, "big"))
 
     def touch(self, file: str) -> None:
         """Count a file as used now."""

@@ -1,7 +1,6 @@
 """Windows of remote GeoTIFFs, copied block by block without decoding."""
 
 import struct
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from vadose.catalogues.http import bare
 from vadose.catalogues.remote import GAP, WIDE, RangeReader, RemoteFile
 from vadose.errors import VadoseError
 from vadose.io.atomic import atomic_write
+from vadose.io.deflate import DAMAGE, decompress
 from vadose.sources.crs import horizontal_wkt
 from vadose.sources.raster import Grid, overview_of
 from vadose.sources.window import Window
@@ -191,8 +191,8 @@ class RemoteRaster:
         """Check the checksums of deflated blocks (RFC 1950), which GDAL does not."""
         try:
             for block in filter(None, blocks):
-                zlib.decompress(block)
-        except zlib.error as error:
+                decompress(block)
+        except DAMAGE as error:
             raise unfit(self.file, f"A block of it is damaged ({error})") from error
 
     def _require_decodable(self, path: Path) -> None:
