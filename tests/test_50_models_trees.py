@@ -54,10 +54,10 @@ def test_every_cell_of_a_tile_is_estimated_as_if_alone():
         given = {"verbosity": -1, "min_data_in_leaf": 5, "num_threads": 1}
         return TreeTensors.of([lightgbm.train(given, lightgbm.Dataset(table, table[:, 0] * 0.1), 10)])
 
-    lasting = int(
-        DepartureTrees(NEEDS, True, TreeTensors(1, 1, 0), TreeTensors(1, 1, 0), TreesError(0.0, 0.0)).lasting.numel()
+    invariant = int(
+        DepartureTrees(NEEDS, True, TreeTensors(1, 1, 0), TreeTensors(1, 1, 0), TreesError(0.0, 0.0)).invariant.numel()
     )
-    member = DepartureTrees(NEEDS, True, trees(lasting), trees(columns), TreesError(0.05, 0.7)).eval()
+    member = DepartureTrees(NEEDS, True, trees(invariant), trees(columns), TreesError(0.05, 0.7)).eval()
     cells, history = torch.rand(2, 1, 3, 4), torch.rand(2, 4, 2, 3, 4)
     history[:, :, 1, 1] = torch.nan
     day = torch.tensor([10.0, 200.0])

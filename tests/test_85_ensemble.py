@@ -238,7 +238,7 @@ def test_trees_without_anything_that_lasts_have_one_level(tmp_path):
     train_in(read_experiment(config), tmp_path / "run", False, quiet, quiet)
     trees = Run(tmp_path / "run").members()[0]
     rows = torch.rand(5, len(trees.columns), dtype=torch.float64)
-    assert not trees.lasting.numel() and len(set(trees.level(rows).tolist())) == 1
+    assert not trees.invariant.numel() and len(set(trees.level(rows).tolist())) == 1
 
 
 @pytest.fixture(scope="module")

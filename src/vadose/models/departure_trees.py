@@ -46,7 +46,7 @@ class DepartureTrees(nn.Module):
     std: Tensor
     slope: Tensor
     intercept: Tensor
-    lasting: Tensor
+    invariant: Tensor
 
     def __init__(
         self, needs: InputSpec, season: bool, amplitude: TreeTensors, departure: TreeTensors, error: TreesError
@@ -55,11 +55,11 @@ class DepartureTrees(nn.Module):
         self.needs, self.season, self.error = needs, season, error
         self.columns: tuple[Column, ...] = feature_columns(needs, season)
         self.amplitude, self.departure = amplitude, departure
-        lasting = lasting_columns(self.columns)
-        self.register_buffer("lasting", torch.tensor(lasting, dtype=torch.long), persistent=False)
+        invariant = time_invariant_columns(self.columns)
+        self.register_buffer("invariant", torch.tensor(invariant, dtype=torch.long), persistent=False)
         for name in ("mean", "slope"):
-            self.register_buffer(name, torch.zeros(len(lasting), dtype=torch.float64))
-        self.register_buffer("std", torch.ones(len(lasting), dtype=torch.float64))
+            self.register_buffer(name, torch.zeros(len(invariant), dtype=torch.float64))
+        self.register_buffer("std", torch.ones(len(invariant), dtype=torch.float64))
         self.register_buffer("intercept", torch.zeros((), dtype=torch.float64))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ class DepartureTrees(nn.Module):
         columns = FeatureExtractor.of(batch, self.needs).columns(self.columns)
         samples, _, height, width = columns.shape
         rows = columns.permute(0, 2, 3, 1).flatten(0, 2)
-        amplitude = self.amplitude(rows[:, self.lasting]).exp()
+        amplitude = self.amplitude(rows[:, self.invariant]).exp()
         mean = self.level(rows) + amplitude * self.departure(rows)
         std = (self.error.level**2 + (amplitude * self.error.departure) ** 2).sqrt()
         shape = samples, height, width
@@ -75,7 +75,7 @@ class DepartureTrees(nn.Module):
 
     def level(self, rows: Tensor) -> Tensor:
         """Return the level of a place, m3 m-3, (row,), for columns (row, column)."""
-        scaled = ((rows[:, self.lasting] - self.mean) / self.std).nan_to_num(0.0).clamp(-FARTHEST, FARTHEST)
+        scaled = ((rows[:, self.invariant] - self.mean) / self.std).nan_to_num(0.0).clamp(-FARTHEST, FARTHEST)
         return scaled @ self.slope + self.intercept
 
     @torch.inference_mode()
@@ -95,6 +95,6 @@ class DepartureTrees(nn.Module):
         }
 
 
-def lasting_columns(columns: tuple[Column, ...]) -> list[int]:
+def time_invariant_columns(columns: tuple[Column, ...]) -> list[int]:
     """Return the numbers of the columns that describe the place."""
     return [number for number, column in enumerate(columns) if column.time_invariant]

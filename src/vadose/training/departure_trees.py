@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vadose.dataset import SpatialGroups, kfold
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
-from vadose.models.departure_trees import FARTHEST, DepartureTrees, TreesError, lasting_columns
+from vadose.models.departure_trees import FARTHEST, DepartureTrees, TreesError, time_invariant_columns
 from vadose.models.feature_columns import feature_columns
 from vadose.models.feature_extractor import FeatureExtractor
 from vadose.models.tree_tensors import TreeTensors
@@ -46,7 +46,7 @@ class _Data:
 
     Attributes:
         columns: (sample, column); NaN where missing.
-        lasting: numbers of the columns that describe the place, as an array.
+        invariant: numbers of the columns that describe the place, as an array.
         level, std: of the label of each sample's sensor, m3 m-3.
         label: m3 m-3.
         sensor: sensor numbers.
@@ -56,7 +56,7 @@ class _Data:
     """
 
     columns: NDArray[np.float32]
-    lasting: Rows
+    invariant: Rows
     level: Numbers
     std: Numbers
     label: Numbers
@@ -70,12 +70,12 @@ class _Data:
         """Return rows with their copies."""
         return np.concatenate([rows, rows + self.samples]) if len(self.label) > self.samples else rows
 
-    def boosted(self, rows: Rows, target: Numbers, weight: Numbers, lasting: bool) -> TreeTensors:
+    def boosted(self, rows: Rows, target: Numbers, weight: Numbers, invariant: bool) -> TreeTensors:
         """Fit trees to some samples."""
-        table = self.columns[np.ix_(rows, self.lasting)] if lasting else self.columns[rows]
+        table = self.columns[np.ix_(rows, self.invariant)] if invariant else self.columns[rows]
         if not table.shape[1]:
             return TreeTensors.constant(float(np.average(target, weights=weight)))
-        kind, trees = (OF_PLACES, PLACE_TREES) if lasting else (OF_DEPARTURES, DEPARTURE_TREES)
+        kind, trees = (OF_PLACES, PLACE_TREES) if invariant else (OF_DEPARTURES, DEPARTURE_TREES)
         return TreeTensors.of([self._grown(table, target, weight, kind, trees, number) for number in range(SEEDS)])
 
     def _grown(
@@ -132,8 +132,8 @@ def fit_departure_trees(
     group = grouping.of(index)
     crowd = np.bincount(np.unique(np.stack([group, sensor]), axis=1)[0])[group].astype(np.float64)
     tiled = [np.tile(one, len(copies)) for one in (level[sensor], std[sensor], label, sensor, crowd)]
-    lasting, threads = np.array(lasting_columns(columns), np.intp), torch.get_num_threads()
-    data = _Data(values, lasting, tiled[0], tiled[1], tiled[2], tiled[3], tiled[4], len(rows), seed, threads)
+    invariant, threads = np.array(time_invariant_columns(columns), np.intp), torch.get_num_threads()
+    data = _Data(values, invariant, tiled[0], tiled[1], tiled[2], tiled[3], tiled[4], len(rows), seed, threads)
     known = np.flatnonzero((count[sensor] >= FEWEST) & (std[sensor] > 0))
     if not len(known):
         raise VadoseError(
@@ -171,9 +171,9 @@ def _error_elsewhere(
 def _fitted(data: _Data, rows: Rows, needs: InputSpec, season: bool, error: TreesError) -> DepartureTrees:
     rows = data.with_removed(rows)
     mean, std, slope, intercept = _ridge(data, rows)
-    level = _scaled(data.columns[np.ix_(rows, data.lasting)], mean, std) @ slope + intercept
-    amplitude = data.boosted(rows, np.log(data.std[rows]), 1 / data.crowd[rows], lasting=True)
-    departure = data.boosted(rows, _departures(data, rows, level), data.crowd[rows] ** -0.5, lasting=False)
+    level = _scaled(data.columns[np.ix_(rows, data.invariant)], mean, std) @ slope + intercept
+    amplitude = data.boosted(rows, np.log(data.std[rows]), 1 / data.crowd[rows], invariant=True)
+    departure = data.boosted(rows, _departures(data, rows, level), data.crowd[rows] ** -0.5, invariant=False)
     model = DepartureTrees(needs, season, amplitude, departure, error)
     for name, values in {"mean": mean, "std": std, "slope": slope, "intercept": np.asarray(intercept)}.items():
         getattr(model, name).copy_(torch.from_numpy(values))
@@ -188,10 +188,10 @@ def _departures(data: _Data, rows: Rows, level: Numbers) -> Numbers:
 
 
 def _ridge(data: _Data, rows: Rows) -> tuple[Numbers, Numbers, Numbers, float]:
-    """Return mean and standard deviation of the lasting columns, and slope and intercept of the level (Hoerl and
+    """Return mean and standard deviation of the invariant columns, and slope and intercept of the level (Hoerl and
     Kennard, Technometrics 12:55-67, 1970).
     """
-    values, weight = data.columns[np.ix_(rows, data.lasting)].astype(np.float64), 1 / data.crowd[rows]
+    values, weight = data.columns[np.ix_(rows, data.invariant)].astype(np.float64), 1 / data.crowd[rows]
     there = np.isfinite(values)
     count = np.maximum(there.sum(axis=0), 1)
     mean = np.where(there, values, 0).sum(axis=0) / count
