@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-READS = frozenset({"samples verify", "catalogues check", "models list", "models show", "serve"})
+READS = frozenset({"samples verify", "catalogues check", "models list", "models show"})
 """Commands that write nothing."""
 ONCE = ("samples convert-ismn", "catalogues download-ismn")
 """Commands that refuse to write onto their own result."""
@@ -152,6 +152,7 @@ def cases() -> list[Case]:
             "series.parquet",
             needs=(OF_MAP,),
         ),
+        Case("serve --export", ("serve", "whole", "--export", "site"), "site", needs=(OF_MAP,)),
         Case("models release", ("models", "release", "run", "--out", "given"), "given", needs=(OF_RUN,)),
         Case("export", ("export", "run", "--format", "pt2", "--out", "release"), "release", needs=(OF_RUN,)),
         Case("train", ("train", "experiment.yaml", "--out", "T"), "T", ("--resume",), begun=False, filled=True),

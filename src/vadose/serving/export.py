@@ -16,6 +16,7 @@ from pmtiles.writer import Writer
 from vadose import __version__
 from vadose.io.atomic import atomic_write
 from vadose.io.files import write_json
+from vadose.io.locks import alone_at
 from vadose.maps.layers import NODATA
 from vadose.serving.catalogue import Catalogue, ServedMap, time_text
 from vadose.serving.series import MapReader
@@ -51,7 +52,7 @@ def export(settings: ServeSettings, folder: Path, report: Report = lambda *_: No
     """
     maps = Catalogue(settings.maps).maps
     reader = MapReader()
-    with atomic_write(folder) as making:
+    with alone_at(folder) as held, atomic_write(held) as making:
         with as_file(files("vadose.serving") / "viewer") as built:
             shutil.copytree(built, making)
         total = sum(len(list(_views(served))) + len(list(_blocks(served))) for served in maps)
