@@ -108,6 +108,13 @@ def test_an_interrupted_build_resumes_with_the_same_store(built, tmp_path, tiny_
     np.testing.assert_array_equal(again.cells(names, again.rows), store.cells(names, store.rows))
 
 
+def test_without_a_history_there_are_cells_alone(tmp_path, tiny_world, built):
+    needs = {"cells": ["vv", "elevation"]}
+    store = vadose.build_truth_samples(experiment_in(tmp_path, tiny_world, needs=needs), tmp_path / "store", side=2)
+    assert not store.holds.history.variables
+    np.testing.assert_array_equal(store.cells(("vv",), store.rows), built[1].cells(("vv",), built[1].rows))
+
+
 def test_samples_of_no_simulated_earth_are_refused(tmp_path, tiny_world):
     with pytest.raises(VadoseError, match="no simulated Earth"):
         build_truth_samples(experiment_in(tmp_path, tiny_world, simulated=False), tmp_path / "store", 2, quiet)

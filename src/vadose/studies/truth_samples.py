@@ -144,11 +144,10 @@ class _Building:
                 LABEL: truth.sel(time=time, method="nearest").to_numpy()[cells].ravel(),
             }
         )
-        picked = Samples(
-            index,
-            values[:, cells[0], cells[1]].reshape(len(values), -1).T,
-            np.moveaxis(history[:, :, cells[0], cells[1]].reshape(*history.shape[:2], -1), -1, 0).swapaxes(1, 2),
-        )
+        past = np.zeros((len(index), holds.history.steps, len(holds.history.variables)), np.float32)
+        for place, steps in enumerate(history if holds.history.variables else ()):
+            past[:, :, place] = steps[:, cells[0], cells[1]].reshape(len(steps), -1).T
+        picked = Samples(index, values[:, cells[0], cells[1]].reshape(len(values), -1).T, past)
         return SampleChunk(picked, holds, frozenset(found.items))
 
 
