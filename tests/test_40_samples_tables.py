@@ -61,7 +61,7 @@ def without(mapping: dict, *keys: str) -> dict:
 
 def test_committed_mappings_are_valid() -> None:
     paths = sorted(CONFIGS.glob("*.yaml"))
-    assert [path.stem for path in paths] == ["conus_10day", "oznet_yanco"]
+    assert [path.stem for path in paths] == ["conus_10day", "conus_10day_sparse", "oznet_yanco"]
     for path in paths:
         TableMapping.read(path)
 

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
+import pandas as pd
 import pydantic
 import pytest
 import typer
 
 from vadose.cli.main import app
+from vadose.evaluation.rescaling import SCALINGS, rescale
 from vadose.export.formats import format_of
 from vadose.mapping.executors import DEVICES, Executor
 from vadose.mapping.request import FORMATS
@@ -49,8 +52,18 @@ KNOWN = {
     ("map", "device"): DEVICES,
     ("export", "form"): ("onnx", "pt2"),
     ("evaluate", "rescale"): tuple(filter(None, get_args(Reading.model_fields["rescale"].annotation))),
+    ("evaluate", "scaling"): SCALINGS,
+    ("evaluate", "maturity"): tuple(filter(None, get_args(Reading.model_fields["maturity"].annotation))),
     ("evaluate", "quality"): get_args(Reading.model_fields["quality"].annotation),
 }
+
+
+def thirty_days() -> pd.DataFrame:
+    """Estimates of one sensor and its readings."""
+    values = np.linspace(0.1, 0.3, 30)
+    columns = {"network": "SIM", "station": "s", "sensor": "a", "lat": 1.0, "lon": 1.0}
+    times = pd.date_range("2021-01-01", periods=30)
+    return pd.DataFrame({"time": times, "soil_moisture": values, "soil_moisture_in_situ": values**2}).assign(**columns)
 
 
 def test_the_choices_are_those_of_the_rooms_behind() -> None:
@@ -77,8 +90,10 @@ def test_every_choice_is_taken_by_the_room_behind(command: str, option: str, cho
             assert choice in FORMATS if command == "map" else format_of(choice)
         case "rescale":
             assert reading_of("", "saturation", None, choice, 0.4, 12.0).rescale == choice
-        case "quality":
-            assert Reading(quality=choice).quality == choice
+        case "quality" | "maturity":
+            assert getattr(Reading.model_validate({option: choice}), option) == choice
+        case "scaling":
+            assert np.isfinite(rescale(thirty_days(), choice)["soil_moisture"]).any()
         case _:
             pytest.fail(f"no test of {command} --{option}")
 

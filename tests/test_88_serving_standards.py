@@ -1,6 +1,9 @@
 """Standards: STAC API, OGC API EDR and Tiles, CoverageJSON, by the validators and clients of others."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +14,6 @@ import numpy as np
 import pystac
 import pystac_client
 import pytest
-import rasterio
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rio_cogeo.cogeo import cog_validate
 from stac_pydantic.api import Collection, Conformance, Item, ItemCollection, LandingPage
@@ -102,7 +104,7 @@ def test_clips_are_cloud_optimized(client, tmp_path):
     assert valid, errors
 
 
-def test_gdal_reads_the_tiles_as_qgis_does(client):
+def test_gdal_reads_the_tiles_as_qgis_does(client, tmp_path):
     """QGIS's XYZ layers are GDAL's: a picture over the map has its colours."""
     template = f"{client.address}{MAP}/layers/soil_moisture/tiles/WebMercatorQuad/${{z}}/${{x}}/${{y}}"
     service = (
@@ -112,10 +114,30 @@ def test_gdal_reads_the_tiles_as_qgis_does(client):
         "<TileLevel>12</TileLevel><YOrigin>top</YOrigin></DataWindow><Projection>EPSG:3857</Projection>"
         "<BlockSizeX>256</BlockSizeX><BlockSizeY>256</BlockSizeY><BandsCount>4</BandsCount></GDAL_WMS>"
     )
-    with rasterio.open(service) as raster:
-        row, column = raster.index(*_mercator(11.9, 47.6))
-        window = rasterio.windows.Window(column - 8, row - 8, 16, 16)
-        assert (raster.read(4, window=window) == 255).all()
+    x, y = _mercator(11.9, 47.6)
+    read = (
+        "row, column = raster.index(X, Y)\n"
+        "    values = raster.read(4, window=rasterio.windows.Window(column - 8, row - 8, 16, 16))"
+    )
+    values = _read_by_gdal(service, read.replace("X, Y", f"{x}, {y}"), tmp_path)
+    assert values.shape == (16, 16) and (values == 255).all()
+
+
+def _read_by_gdal(name: str, read: str, folder: Path) -> np.ndarray:
+    """Read by GDAL in a process of its own, as other programs do: tests of commands shut that of this process."""
+    out = folder / "values.npy"
+    script = (
+        "import sys, numpy, rasterio, rasterio.windows\n"
+        "with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN='EMPTY_DIR'), rasterio.open(sys.argv[1]) as raster:\n"
+        f"    {read}\n"
+        "numpy.save(sys.argv[2], values)"
+    )
+    shut = ("GDAL_SKIP", "CPL_VSIL_CURL_ALLOWED_FILENAME")
+    free = {key: value for key, value in os.environ.items() if key not in shut}
+    asked = [sys.executable, "-c", script, name, str(out)]
+    told = subprocess.run(asked, env=free, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    return np.load(out)
 
 
 def _mercator(lon: float, lat: float) -> tuple[float, float]:
@@ -125,13 +147,9 @@ def _mercator(lon: float, lat: float) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def test_a_file_of_an_item_is_read_by_gdal_over_http(client, folder):
+def test_a_file_of_an_item_is_read_by_gdal_over_http(client, folder, tmp_path):
     item = client.get("search?ids=soil_moisture_20210612T053000_32632").json["features"][0]
-    with (
-        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-        rasterio.open(item["assets"]["soil_moisture"]["href"]) as raster,
-    ):
-        values = raster.read(1)
+    values = _read_by_gdal(item["assets"]["soil_moisture"]["href"], "values = raster.read(1)", tmp_path)
     expected = open_maps(folder)[32632]["soil_moisture"].isel(time=-1).values
     np.testing.assert_array_equal(values, expected)
 

@@ -165,6 +165,8 @@ def group_kendall(p: Floats, t: Floats, group: NDArray[np.intp], groups: int) ->
 
 
 def _kendall(p: Floats, t: Floats) -> float:
+    if p.size < 2:
+        return np.nan
     if p.size == 2:  # SciPy divides by zero in the p-value
         return float(np.sign((p[1] - p[0]) * (t[1] - t[0]))) or np.nan
     return float(kendalltau(p, t, method="asymptotic").statistic)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyproj import Geod
 
 from vadose.errors import NoDataError, VadoseError
-from vadose.grid import to_lonlat
+from vadose.grid import nanoseconds, to_lonlat
 from vadose.products.conventions import Convention
 from vadose.products.described import Product
 from vadose.products.series import Floats, Sampled
@@ -101,7 +101,7 @@ def _sampled(product: Product, reader: _Reader, notes: list[str], places: tuple[
             at = rows[members] - window.top, columns[members] - window.left
             for layer in layers:
                 found = layer.values[at].astype(np.float64)
-                times = np.broadcast_to(np.asarray(layer.time, "datetime64[ns]"), window.shape)[at]
+                times = np.broadcast_to(nanoseconds(np.asarray(layer.time)), window.shape)[at]
                 there = np.isfinite(found)
                 flagged, kept = flagged + int(layer.flagged[at].sum()), kept + int(there.sum())
                 parts.append((members[there], times[there], found[there]))

@@ -348,7 +348,7 @@ def _cube_items(path: Path) -> Iterator[MapItem]:
                 "links": [],
                 "assets": {},
             }
-            yield MapItem(name, moment.astype("datetime64[ns]"), grid, {}, ages, cube, content)
+            yield MapItem(name, nanosecond(moment), grid, {}, ages, cube, content)
 
 
 def _outline(grid: Grid) -> shapely.Geometry:

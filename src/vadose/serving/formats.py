@@ -15,7 +15,7 @@ import shapely.geometry
 import xarray as xr
 from rasterio.errors import RasterioError
 
-from vadose.grid import to_lonlat
+from vadose.grid import nanosecond, nanoseconds, to_lonlat
 from vadose.maps.cube import cubes
 from vadose.maps.layers import AGE, NODATA, STD_ATTRS, age_attrs, flag_attrs
 from vadose.maps.series import HIGH, LOW, write_series
@@ -157,7 +157,7 @@ def cube_csv(served: ServedMap, zone: xr.Dataset) -> bytes:
 
 def cube_netcdf(served: ServedMap, zone: xr.Dataset) -> bytes:
     """Return cells as CF-NetCDF, as `vadose map` writes it, with their provenance."""
-    moments = [moment.astype("datetime64[ns]") for moment in zone["time"].values]
+    moments = list(nanoseconds(zone["time"].values))
     with TemporaryDirectory() as folder:
         with cubes(Path(folder), moments, "netcdf", clip_of(served), served.notice) as written:
             for number, moment in enumerate(moments):
@@ -173,7 +173,7 @@ def cube_cog(served: ServedMap, zone: xr.Dataset) -> bytes:
     """
     if zone.sizes["time"] > 1:
         raise RequestError(400, "serve: a GeoTIFF", "It holds one time", "Name one `datetime`")
-    moment = zone["time"].values[0].astype("datetime64[ns]")
+    moment = nanosecond(zone["time"].values[0])
     with TemporaryDirectory() as folder:
         one = zone.isel(time=0, drop=True)
         paths = write_map(Path(folder), [one], time=moment, made_from=clip_of(served), notice=served.notice)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vadose.errors import NoDataError, VadoseError
-from vadose.grid import nearest_in_time
+from vadose.grid import nanoseconds, nearest_in_time
 from vadose.insitu import Ismn, Sensor
 from vadose.insitu.flags import explained
 from vadose.serving.catalogue import ServedMap, time_text
@@ -123,10 +123,10 @@ class Sensors:
         """Return the reading nearest to each time, within an hour, with ISMN's flag and its meaning."""
         held = self.readings(served, name)
         columns: dict[str, list[Any]] = {key: [] for key in ("datetime", "time_read", "reading", "flag", "meaning")}
-        known = held.index.to_numpy().astype("datetime64[ns]")
+        known = nanoseconds(held.index.to_numpy())
         if not known.size:
             return columns
-        asked = np.array(times, "datetime64[ns]")
+        asked = nanoseconds(np.array(times))
         for moment, at in zip(asked, nearest_in_time(known, asked), strict=True):
             if abs(known[at] - moment) > APART:
                 continue
