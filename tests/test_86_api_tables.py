@@ -21,7 +21,7 @@ from vadose.evaluation import read
 from vadose.grid import from_lonlat, utm_epsg
 from vadose.insitu import Ismn
 from vadose.maps import map_dataset, read_map
-from vadose.maps.open_maps import open_maps
+from vadose.maps.opening import open_maps
 from vadose.simulation import WorldConfig
 from vadose.sources import open_sources
 

@@ -23,7 +23,7 @@ from served_maps import EAST, NOTICE, TIMES, WEST, Client
 from vadose.errors import VadoseError
 from vadose.grid import cell_centres, from_lonlat
 from vadose.maps import NODATA, at_points, over_polygons
-from vadose.maps.open_maps import open_maps
+from vadose.maps.opening import open_maps
 from vadose.registry import Quality
 from vadose.serving.catalogue import Catalogue, read_served, time_text
 from vadose.serving.rasters import BlockCache

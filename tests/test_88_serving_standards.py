@@ -21,7 +21,7 @@ from titiler.core.models.OGC import TileSet, TileSetList
 
 import served_maps
 from served_maps import NOTICE, TIMES, Client
-from vadose.maps.open_maps import open_maps
+from vadose.maps.opening import open_maps
 
 MAP = "collections/border-country"
 

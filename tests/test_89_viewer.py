@@ -24,7 +24,7 @@ import vadose
 from served_maps import NOTICE, TIMES, WEST
 from vadose.grid import cell_centres
 from vadose.maps import at_points, over_polygons
-from vadose.maps.open_maps import open_maps
+from vadose.maps.opening import open_maps
 from vadose.serving.catalogue import time_text
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)

@@ -13,7 +13,7 @@ from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Tile, cell_centres
 from vadose.mapping.points import read_points, read_polygons, series_of
 from vadose.maps import NODATA, at_points, cubes, map_dataset, over_polygons, write_map
-from vadose.maps.open_maps import open_maps
+from vadose.maps.opening import open_maps
 
 EAST, WEST = Tile(32633, 936, 16500, 12, 10), Tile(32632, 2148, 16500, 12, 10)
 """On either side of the border of two zones, 12 degrees east."""

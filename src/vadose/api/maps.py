@@ -21,7 +21,7 @@ from vadose.mapping.daily import DailyReport, hold
 from vadose.mapping.daily import make_daily_maps as _make_daily_maps
 from vadose.mapping.make import make_map as _make_map
 from vadose.mapping.points import series_of
-from vadose.maps.open_maps import open_maps
+from vadose.maps.opening import open_maps
 
 if TYPE_CHECKING:
     from vadose.catalogues.fetch import FetchReport

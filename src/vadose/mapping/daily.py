@@ -25,7 +25,7 @@ from vadose.mapping.make import ALONE, Prepared, Progress, make_map, prepare
 from vadose.mapping.plan import digest_in
 from vadose.mapping.request import MapRequest, TilesFailed
 from vadose.mapping.tasks import WorkerContext
-from vadose.maps.open_maps import DAILY
+from vadose.maps.opening import DAILY
 from vadose.registry import LATENCY_DAYS
 
 MAKING = ".making"

@@ -16,7 +16,7 @@ from vadose.io.locks import alone_at
 from vadose.io.outputs import Request
 from vadose.mapping.area_files import in_degrees, read_shapes
 from vadose.maps import at_points, over_polygons, write_series
-from vadose.maps.open_maps import open_maps
+from vadose.maps.opening import open_maps
 from vadose.maps.series import is_series, require_suffix
 
 LOGGER = logging.getLogger(__name__)

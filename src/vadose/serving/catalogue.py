@@ -21,7 +21,7 @@ from vadose.errors import VadoseError
 from vadose.grid import CELL_M, bbox_of, nanosecond, polygons_of, within_degrees
 from vadose.io.files import read_json
 from vadose.maps.layers import AGE
-from vadose.maps.open_maps import DAILY, open_maps
+from vadose.maps.opening import DAILY, open_maps
 from vadose.maps.stac import COLLECTION
 from vadose.serving.limits import RequestError
 
