@@ -115,6 +115,18 @@ def test_rescaled_estimates(way, samples):
     assert rescaled_as(table, way) == 6
 
 
+@pytest.mark.parametrize("way", SCALINGS)
+@pytest.mark.parametrize("samples", [30, 39, 40, 120])
+def test_rescaling_never_turns_an_estimate_round(way, samples):
+    table = with_gaps().groupby("station").head(samples)
+    falling = table.assign(soil_moisture=0.5 - table["soil_moisture"])
+    before, after = per_sensor(falling), per_sensor(rescale(falling, way))
+    assert (before["r"] < -0.3).all()
+    assert (after["r"] < 0).all()
+    if way != "cdf" or samples < 40:  # a line: R is unchanged
+        assert after["r"].to_numpy() == pytest.approx(before["r"].to_numpy(), abs=1e-9)
+
+
 @pytest.mark.real
 @pytest.mark.filterwarnings("ignore:The bins have been resized")
 @pytest.mark.parametrize("way", SCALINGS)

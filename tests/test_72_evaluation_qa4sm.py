@@ -13,7 +13,8 @@ from pytesmo.validation_framework.validation import Validation
 import vadose
 from simulated_series import simulated
 from vadose.errors import VadoseError
-from vadose.report.qa4sm import METRICS, read_qa4sm, write_qa4sm
+from vadose.evaluation.rescaling import SCALINGS as WAYS
+from vadose.report.qa4sm import METRICS, SCALINGS, read_qa4sm, write_qa4sm
 
 SENSORS = 5
 NAMES = {"product 0": "SMAP L3", "product 1": "land model"}
@@ -37,14 +38,21 @@ class Series:
         return self.held[number]
 
 
-def by_the_framework(table: pd.DataFrame) -> pd.DataFrame:
+def by_the_framework(table: pd.DataFrame, scaling: str | None = None) -> pd.DataFrame:
     """Scores of each location by pytesmo's validation framework, as QA4SM runs it."""
     datasets = {
         name: {"class": Series(table, column, "sm"), "columns": ["sm"], "grids_compatible": True}
         for name, column in (("0-ISMN", "soil_moisture_in_situ"), ("1-own", "soil_moisture"))
     }
     calculator = PairwiseIntercomparisonMetrics(calc_kendall=True, analytical_cis=False)
-    validation = Validation(datasets, "0-ISMN", {(2, 2): calculator.calc_metrics}, temporal_ref="0-ISMN", scaling=None)
+    validation = Validation(
+        datasets,
+        "0-ISMN",
+        {(2, 2): calculator.calc_metrics},
+        temporal_ref="0-ISMN",
+        scaling=scaling,
+        scaling_ref="0-ISMN",
+    )
     rows = []
     for number, (station, own) in enumerate(table.groupby("station")):
         place = float(own["lon"].iloc[0]), float(own["lat"].iloc[0])
@@ -73,8 +81,39 @@ def test_the_framework_and_we_score_the_same_series_alike(card, tmp_path):
             np.testing.assert_array_equal(written["n_obs"].values[:, 0], expected["n_obs"])
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_rescaled_series_are_scored_alike_and_named(way, tmp_path):
+    card = vadose.evaluate(tables(), scaling=way)
+    path = write_qa4sm(tmp_path / "result.nc", card.content)
+    table = tables()[NAMES["product 0"]]
+    with xr.open_dataset(path) as written:
+        assert written.attrs["val_scaling_method"] == SCALINGS[way]
+        assert written.attrs[written.attrs["val_scaling_ref"]] == "ISMN"
+        expected = by_the_framework(table, SCALINGS[way]).loc[written["station"].values.astype(str)]
+        for metric in (*METRICS, "RSS"):
+            own = written[f"{metric}_between_0-ISMN_and_1-SMAP_L3"].values[:, 0]
+            np.testing.assert_allclose(own, expected[metric], atol=1e-6, err_msg=metric)
+    found = read_qa4sm(path)
+    assert set(found["scaling"]) == {way} and set(found["scaled_to"]) == {"ISMN"}
+
+
+def test_a_file_that_does_not_state_its_scaling_is_not_called_unscaled(card, tmp_path):
+    path = write_qa4sm(tmp_path / "result.nc", card.content)
+    with xr.open_dataset(path) as written:
+        silent = written.load().drop_attrs(deep=False)
+        other = written.assign_attrs(val_scaling_method="cdf_beta_match", val_scaling_ref="val_dc_dataset1")
+    silent.to_netcdf(tmp_path / "silent.nc")
+    other.to_netcdf(tmp_path / "other.nc")
+    assert read_qa4sm(tmp_path / "silent.nc")[["scaling", "scaled_to"]].drop_duplicates().to_numpy().tolist() == [
+        ["not stated", ""]
+    ]
+    assert set(read_qa4sm(tmp_path / "other.nc")["scaling"]) == {"cdf_beta_match"}
+    assert set(read_qa4sm(tmp_path / "other.nc")["scaled_to"]) == {"SMAP_L3"}
+
+
 def test_a_result_goes_out_and_comes_back(card, tmp_path):
     found = read_qa4sm(write_qa4sm(tmp_path / "result.nc", card.content))
+    assert set(found["scaling"]) == {"none"} and set(found["scaled_to"]) == {""}
     assert found["product"].unique().tolist() == [*NAMES.values()] and set(found["window"]) == {"bulk"}
     sensors = card.sensors.set_index(["product", "station"])
     for row in found.to_dict("records"):

@@ -19,10 +19,11 @@ WORDS: dict[Scaling, str] = {
     "mean-std": "to the mean and standard deviation of the readings",
     "linear": "by the least-squares line to the readings, its slope without sign",
     "min-max": "to the smallest and largest reading",
-    "cdf": "to the distribution of the readings (CDF matching)",
+    "cdf": "to the distribution of the readings (CDF matching; with fewer than 40 samples by that line)",
 }
 BINS, FEWEST_IN_BIN = 100, 20
-"""Bins of the distributions, and the smallest number of samples in each: with fewer samples there are fewer bins."""
+"""Bins of the distributions, and the smallest number of samples in each: with fewer samples there are fewer bins; a
+single one is a line."""
 
 
 def rescale(predictions: pd.DataFrame, scaling: Scaling, asked: str = "predictions") -> pd.DataFrame:
@@ -75,12 +76,12 @@ def _cdf(values: Floats, p: Floats, t: Floats) -> Floats:
     """Map quantiles to quantiles, linearly between them.
 
     Quantiles at (i - 0.5) / n, equal ones spread evenly; the outermost of the readings follow a line through their
-    neighbour, fitted to the values beyond it (Moesinger et al. 2020, doi 10.5194/essd-12-177-2020).
+    neighbour, fitted to the values beyond it (Moesinger et al. 2020, doi 10.5194/essd-12-177-2020). The line of a
+    single bin has no sign either, unlike in pytesmo: a matched distribution keeps the order of the estimates.
     """
-    bins = max(min(BINS, len(p) // FEWEST_IN_BIN), 1)
-    if bins == 1:
-        slope = np.mean((p - p.mean()) * (t - t.mean())) / p.var()
-        return np.asarray(t.mean() + slope * (values - p.mean()))
+    bins = min(BINS, len(p) // FEWEST_IN_BIN)
+    if bins <= 1:
+        return _linear(values, p, t)
     levels = np.arange(bins + 1) / bins
     p, t = np.sort(p), np.sort(t)
     source, target = _quantiles(p, levels), _quantiles(t, levels)

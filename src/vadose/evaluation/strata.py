@@ -61,11 +61,13 @@ class Dimension:
         title: title in tables.
         columns: inputs besides the standard columns of every table.
         of: from a checked table with these columns to the class of each row, classes in their order, NaN for none.
+        varies: whether samples of one sensor may be of several classes, or products differ.
     """
 
     title: str
     columns: tuple[str, ...]
     of: Callable[[pd.DataFrame], pd.Categorical]
+    varies: bool = False
 
 
 def _text(column: str) -> Callable[[pd.DataFrame], pd.Categorical]:
@@ -147,7 +149,7 @@ def _wetness(table: pd.DataFrame) -> pd.Categorical:
     return _coded(third, _THIRDS)
 
 
-def _bins(column: str, edges: Sequence[float], units: str) -> Dimension:
+def _bins(column: str, edges: Sequence[float], units: str, *, varies: bool = False) -> Dimension:
     names = [f"below {edges[0]:g}{units}"]
     names += [f"{low:g} to {high:g}{units}" for low, high in pairwise(edges)]
     names += [f"{edges[-1]:g}{units} and more"]
@@ -156,7 +158,7 @@ def _bins(column: str, edges: Sequence[float], units: str) -> Dimension:
         values = _numbers(table[column])
         return _coded(np.where(np.isfinite(values), np.digitize(values, edges), -1), names)
 
-    return Dimension(_TITLES[column], (column,), of)
+    return Dimension(_TITLES[column], (column,), of, varies)
 
 
 _THIRDS = ("dry third", "middle third", "wet third", "frozen (0 °C or less)")
@@ -196,11 +198,11 @@ DIMENSIONS = (
     Dimension("FRM class (ISMN)", ("frm_class",), _text("frm_class")),
     Dimension("site, stations within 18 km", (), _site),
     Dimension("soil texture (USDA)", ("sand", "silt", "clay"), _texture),
-    Dimension("season", (), _season),
-    Dimension("wetness at the time, thirds of each sensor's own readings", (), _wetness),
-    _bins(DISTANCE, (10, 50, 100, 500), " km"),
-    Dimension("sources at the time and in the history", ("absent",), _sources("absent")),
-    Dimension("sources at the time", ("quality",), _sources("quality")),
+    Dimension("season", (), _season, varies=True),
+    Dimension("wetness at the time, thirds of each sensor's own readings", (), _wetness, varies=True),
+    _bins(DISTANCE, (10, 50, 100, 500), " km", varies=True),
+    Dimension("sources at the time and in the history", ("absent",), _sources("absent"), varies=True),
+    Dimension("sources at the time", ("quality",), _sources("quality"), varies=True),
     _bins("elevation", (300, 1000, 2000), " m"),
     _bins("slope", (2, 5, 15), "°"),
     _bins("urban_share", (0.01, 0.1), ""),

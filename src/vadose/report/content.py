@@ -7,6 +7,7 @@ import pandas as pd
 
 from vadose.evaluation.literature import LiteratureComparison, Setting, compare_with_literature
 from vadose.evaluation.publications import Publication
+from vadose.evaluation.rescaling import Scaling
 from vadose.evaluation.scores import Scores, score
 from vadose.evaluation.spatial import Spatial, spatial
 from vadose.evaluation.stability import Stability, stability
@@ -54,6 +55,7 @@ class ReportData:
         time: from `temporal_bootstrap`.
         parts: from `subperiods`, by kind.
         trends: from `stability`, by product.
+        scaling: rescaling of the estimates to the readings before scoring; None for none.
     """
 
     words: ReportText
@@ -64,6 +66,7 @@ class ReportData:
     time: TemporalIntervals
     parts: Mapping[Parts, pd.DataFrame]
     trends: Mapping[str, Stability]
+    scaling: Scaling | None = None
 
     @classmethod
     def of(
@@ -73,8 +76,9 @@ class ReportData:
         min_samples: int = MIN_SAMPLES,
         works: Sequence[Publication] = (),
         setting: Setting | None = None,
+        scaling: Scaling | None = None,
     ) -> "ReportData":
-        """Score named products on their common samples.
+        """Score named products on their common samples; `scaling` states how they were rescaled.
 
         Raises:
             VadoseError: raised by `score`.
@@ -87,7 +91,7 @@ class ReportData:
         time = temporal_bootstrap(scores.samples, min_samples, scores.bootstrap)
         parts = {kind: subperiods(scores.samples, kind, min_samples, scores.bootstrap) for kind in KINDS}
         trends = {name: stability(table, min_samples, scores.bootstrap) for name, table in scores.samples.items()}
-        return cls(words, scores, strata, found, across, time, parts, trends)
+        return cls(words, scores, strata, found, across, time, parts, trends, scaling)
 
     @property
     def extra_scores(self) -> str:

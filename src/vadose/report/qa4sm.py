@@ -16,6 +16,7 @@ import xarray as xr
 from vadose import __version__
 from vadose.errors import VadoseError
 from vadose.evaluation.predictions import SENSOR
+from vadose.evaluation.rescaling import Scaling
 from vadose.evaluation.scores import HEADLINE
 from vadose.io.files import atomic_write
 from vadose.io.untrusted import netcdf_engine
@@ -38,6 +39,14 @@ METRICS: Mapping[str, str] = {
 }
 """Metrics of QA4SM by name, and ours; RSS is MSE times the number of samples."""
 SLOPES: Mapping[str, str] = {"slopeR": "r", "slopeURMSD": "ubrmse", "slopeBIAS": "bias"}
+SCALINGS: Mapping[Scaling, str] = {
+    "mean-std": "mean_std",
+    "linear": "linreg",
+    "min-max": "min_max",
+    "cdf": "cdf_match",
+}
+"""Its name of each rescaling."""
+UNSCALED = "none"
 _TURNED = frozenset({"BIAS", "slopeBIAS"})
 """Metrics of the opposite sign."""
 _PAIR = re.compile(
@@ -71,9 +80,10 @@ def read_qa4sm(path: Path) -> pd.DataFrame:
     """Read the pairwise scores of a result of QA4SM, or of pytesmo's validation framework.
 
     Returns:
-        One row per product, location and temporal sub-window: `product`, `reference`, `network`, `station` and `sensor`
-        where known, `lat`, `lon`, `window`, `n`, and the scores that it has, by our names, with `_low` and `_high`
-        where it has intervals; trends as `<score>_per_decade`.
+        One row per product, location and temporal sub-window: `product`, `reference`, `scaling` and `scaled_to` (the
+        rescaling of the products and its reference; "none" and "" without, "not stated" where the file does not),
+        `network`, `station` and `sensor` where known, `lat`, `lon`, `window`, `n`, and the scores that it has, by our
+        names, with `_low` and `_high` where it has intervals; trends as `<score>_per_decade`.
 
     Raises:
         VadoseError: it cannot be read, or has no such score.
@@ -144,13 +154,14 @@ def _attributes(content: ReportData) -> dict[str, str]:
         "title": content.words.title,
         "source": f"vadose {__version__}",
         "val_ref": "val_dc_dataset0",
-        "val_scaling_method": "none",
+        "val_scaling_method": SCALINGS[content.scaling] if content.scaling else UNSCALED,
         "val_is_scattered_data": "True",
         "val_interval_from": str(samples["time"].min()),
         "val_interval_to": str(samples["time"].max()),
         "val_confidence_level": f"{content.scores.bootstrap.level:g}",
         "comment": " ".join(filter(None, [content.words.notice, *content.words.notes])),
     }
+    found |= {"val_scaling_ref": found["val_ref"]} if content.scaling else {}
     for number, name in enumerate(names):
         found |= {
             f"val_dc_dataset{number}": _plain(name),
@@ -189,7 +200,7 @@ def _rows(dataset: xr.Dataset, product: tuple[str, str, str], window: int) -> pd
 
     pretty = dataset.attrs.get(f"val_dc_dataset_pretty_name{number}", name)
     label = str(dataset["tsw"].to_numpy()[window]) if "tsw" in dataset.coords else BULK
-    found: dict[str, Any] = {"product": str(pretty), "reference": reference, "window": label}
+    found: dict[str, Any] = {"product": str(pretty), "reference": reference, **_scaling(dataset), "window": label}
     found |= {axis: at(axis) for axis in ("lat", "lon")}
     texts = {"network": "network", "station": "station", "instrument": "sensor"}
     found |= {ours: [_text(one) for one in at(theirs)] for theirs, ours in texts.items() if theirs in dataset}
@@ -207,6 +218,13 @@ def _rows(dataset: xr.Dataset, product: tuple[str, str, str], window: int) -> pd
         if column:
             found[f"{column}{end}"] = turned * np.asarray(at(variable), np.float64)
     return pd.DataFrame(found)
+
+
+def _scaling(dataset: xr.Dataset) -> dict[str, str]:
+    method = str(dataset.attrs.get("val_scaling_method", "not stated"))
+    ours = {theirs: ours for ours, theirs in SCALINGS.items()}
+    scaled_to = str(dataset.attrs.get(dataset.attrs.get("val_scaling_ref"), "")) if method != UNSCALED else ""
+    return {"scaling": ours.get(method, method), "scaled_to": scaled_to}
 
 
 def _text(value: Any) -> str:

@@ -28,8 +28,6 @@ LINES_MEANING = (
     "sensor, whose own place differs from its pixel: ESA's reference-measurement project (FRM4SM) calls one "
     "requirement for all sites and uses not justifiable on scientific grounds."
 )
-_CHANGING = ("season", "wetness at the time", "sources at the time", "distance to")
-"""Starts of the titles of strata that vary within a sensor, or by product."""
 _MISSING = 65535
 
 
@@ -147,13 +145,13 @@ def _plain(values: "pd.Series[float]") -> list[float | None]:
 
 
 def _classes(samples: pd.DataFrame, first: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the classes of the sensors: by network, and by the strata that do not vary in time."""
+    """Return the classes of the sensors: by network, and by the other strata with one class for each sensor."""
     group, sensors = by_sensor(samples)
     starts = np.searchsorted(group, np.arange(len(sensors)))
     key = pd.MultiIndex.from_frame(first[SENSOR])
     place = pd.MultiIndex.from_frame(sensors[SENSOR])
     known = classes_of(samples)
-    titles = [one.title for one in DIMENSIONS if one.title in known and not one.title.startswith(_CHANGING)]
+    titles = [one.title for one in DIMENSIONS if one.title in known and not one.varies]
     found = []
     for title in titles:
         codes = pd.Series(known[title].cat.codes.to_numpy()[starts], place).reindex(key).fillna(-1).astype(int)
