@@ -227,7 +227,7 @@ def test_a_sensor_has_one_identity_by_every_route(root: Path, tmp_path: Path, mo
     noon = np.array([NOON], "datetime64[ns]")
     grid = Sampled.of(np.zeros(1, np.intp), noon, np.array([0.2]), np.zeros(1), "m3 m-3")
     monkeypatch.setattr(labelled, "sampled", lambda *_: grid)
-    table, _ = labelled.at_archive(SimpleNamespace(name="grid", window_hours=1.0), root, LabelRule())
+    table, *_ = labelled.at_archive(SimpleNamespace(name="grid", window_hours=1.0), root, LabelRule())
     expected = ("NET", "Hill-1", "Probe_0.05_0.05")
     for held in (Ismn(root), Ismn(tmp_path / "tables")):
         (one,) = held.sensors()

@@ -40,7 +40,8 @@ def test_the_climate_is_that_of_the_map_which_every_archive_has() -> None:
     times = np.array(["2012-06-01", "2013-06-01"], "datetime64[ns]")
     assert station_classes(CLASSES, times)["climate"].tolist() == ["Csa", "Csa"]
     assert station_classes({"climate_KG_2017": "Csb"}, times)["climate"].tolist() == ["Csb", "Csb"]
-    assert station_classes({"lc_insitu": "maize"}, times).to_numpy().tolist() == [["", ""], ["", ""]]
+    assert station_classes({"lc_insitu": "maize"}, times).to_numpy().tolist() == [["", "", ""]] * 2
+    assert station_classes({"frm_class": "representative"}, times)["frm_class"].tolist() == ["representative"] * 2
 
 
 def test_the_index_of_a_store_has_them_and_without_them_has_none(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_the_index_of_a_store_has_them_and_without_them_has_none(tmp_path: Path)
     told, untold = (SampleStore.open(tmp_path / name).index for name in ("told", "untold"))
     assert told[["land_cover", "climate"]].drop_duplicates().to_numpy().tolist() == [["190", "Csa"]]
     assert untold[["land_cover", "climate"]].drop_duplicates().to_numpy().tolist() == [["", ""]]
-    columns = told.columns.drop(["land_cover", "climate"])
+    columns = told.columns.drop(["land_cover", "climate", "frm_class"])
     pd.testing.assert_frame_equal(told[columns], untold[columns])
 
 
@@ -120,5 +121,5 @@ def test_every_real_sensor_has_a_cover_and_a_climate(real: Path) -> None:
     ismn = Ismn(real / USCRN)
     found = [station_classes(ismn.classes(one), np.array(["2015-01-01"], "datetime64[ns]")) for one in ismn.sensors()]
     told = pd.concat(found)
-    assert len(told) == 68 and (told != "").all(axis=None)
+    assert len(told) == 68 and (told[["land_cover", "climate"]] != "").all(axis=None)
     assert told["land_cover"].astype(int).between(10, 220).all()

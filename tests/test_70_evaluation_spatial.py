@@ -6,6 +6,7 @@ import pytest
 
 from vadose.errors import VadoseError
 from vadose.evaluation import Bootstrap, spatial
+from vadose.report.space import every_date, space_markdown
 
 
 def field(r: float, sensors: int = 60, days: int = 30, seed: int = 0) -> pd.DataFrame:
@@ -78,6 +79,33 @@ def test_intervals_over_places_cover_the_truth():
         r = spatial(table, bootstrap=Bootstrap(draws=300)).r
         held += r.low <= 0.6 <= r.high
     assert 80 <= held <= 97
+
+
+def test_each_date_has_an_interval_and_each_choice_of_dates_its_mean():
+    table = field(0.6, days=40)
+    few = (table["time"] >= "2020-02-09") & (table["station"] >= "s005")
+    found = spatial(table[~few])
+    dates = found.by_date()
+    scored = dates["r"].notna()
+    assert scored.tolist() == [True] * 39 + [False] and dates.loc[~scored, ["r_low", "r_high"]].isna().all(axis=None)
+    assert (dates.loc[scored, "r_low"] < dates.loc[scored, "r"]).all()
+    assert (dates.loc[scored, "r"] < dates.loc[scored, "r_high"]).all()
+    january = (dates["date"] < "2020-02-01").to_numpy()
+    alone = spatial(table[table["time"] < "2020-02-01"])
+    assert found.mean_r(january) == alone.r
+    one = spatial(table[table["time"] < "2020-01-02"]).r
+    assert (one.low, one.high) == pytest.approx(dates.loc[0, ["r_low", "r_high"]].tolist())
+
+
+def test_the_chapter_has_its_tables_and_says_when_there_are_none():
+    table = field(0.6, days=40)
+    text = space_markdown({"A": spatial(table), "B": spatial(field(0.8, days=40))})
+    r = spatial(table).r
+    assert f"| A | 40 | 0 | 60 (60 to 60) | {r.value:.3f} [{r.low:.3f}, {r.high:.3f}] |" in text
+    assert "| Jan | A | 31 |" in text and "| Feb | B | 9 |" in text
+    every = every_date({"A": spatial(table)})
+    assert every["sensors"].eq(60).all() and every["r_low"].notna().all() and set(every["product"]) == {"A"}
+    assert space_markdown({"A": spatial(table, min_sensors=61)}) == "No date has 10 sensors."
 
 
 def test_a_date_on_which_all_sensors_say_the_same_has_no_r():

@@ -25,6 +25,7 @@ _COORDINATES = {
     "flag": {"long_name": "ISMN quality flag of the reading"},
     "land_cover": {"long_name": "land cover class of the station"},
     "climate": {"long_name": "Koeppen-Geiger class of the station"},
+    "frm_class": {"long_name": "FRM class of the sensor"},
 }
 
 

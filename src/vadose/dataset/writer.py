@@ -79,7 +79,7 @@ class SampleWriter:
         products: Mapping[str, str] = NO_PRODUCTS,
     ) -> None:
         self._folder, self._holds, self._packings, self._products = folder, holds, packings, products
-        self._index: list[pd.DataFrame] = [] if base is None else [base.index]
+        self._index: list[pd.DataFrame] = [] if base is None else [_conformed(base.index)]
         folder.mkdir()
         group = zarr.create_group(folder / ARRAYS, zarr_format=3)
         self._streams = [_Stream.create(group, plan) for plan in plans(holds, packings)]

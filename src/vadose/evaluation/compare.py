@@ -55,7 +55,7 @@ def aligned(products: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """
     tables = {name: check(table, f"predictions '{name}'") for name, table in products.items()}
     tables = {name: table[table["soil_moisture"].notna()] for name, table in tables.items()}
-    numbers = _numbered(list(tables.values()))
+    numbers = numbered(list(tables.values()))
     common = reduce(partial(np.intersect1d, assume_unique=True), numbers)
     return {
         name: table.iloc[np.searchsorted(number, common)].reset_index(drop=True)
@@ -117,8 +117,8 @@ def own_mean(predictions: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(soil_moisture=mean[group], soil_moisture_std=np.nan, quality=np.uint32(0))
 
 
-def _numbered(tables: list[pd.DataFrame]) -> list[NDArray[np.int64]]:
-    """Return an ascending number for each sample, the same in every table."""
+def numbered(tables: list[pd.DataFrame]) -> list[NDArray[np.int64]]:
+    """Return an ascending number for each sample of checked tables, the same in every table."""
     groups, sensors = zip(*(by_sensor(table) for table in tables), strict=True)
     every, _ = by_sensor(pd.concat(sensors))
     own = np.split(every.astype(np.int64), np.cumsum([len(table) for table in sensors])[:-1])

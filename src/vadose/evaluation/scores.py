@@ -9,10 +9,12 @@ import pandas as pd
 from vadose.errors import VadoseError
 from vadose.evaluation.bootstrap import Bootstrap
 from vadose.evaluation.compare import differences, matched, own_mean
+from vadose.evaluation.left_out import left_out
 from vadose.evaluation.predictions import LABEL, SENSOR, check, is_complete
 from vadose.evaluation.sensors import coverage_by, figures, has_scores, per_sensor, reliability, summary
 from vadose.evaluation.significance import holm
 from vadose.evaluation.statistic import Floats
+from vadose.evaluation.strata import is_representative
 from vadose.evaluation.tally import MIN_SAMPLES
 
 OWN_MEAN = "each sensor's own mean (not a model)"
@@ -59,6 +61,7 @@ class Scores:
         reference: scores of each sensor's own mean, which is not a model.
         min_samples: smallest number of matched samples of a scored sensor.
         bootstrap: settings of the intervals.
+        left_out: rows of the products that are in no score, from `left_out`.
     """
 
     products: tuple[ProductScores, ...]
@@ -66,6 +69,7 @@ class Scores:
     reference: pd.DataFrame
     min_samples: int
     bootstrap: Bootstrap
+    left_out: pd.DataFrame
 
     @property
     def headline(self) -> pd.DataFrame:
@@ -75,6 +79,22 @@ class Scores:
         """
         rows = [_headline(product.name, product.sensors, product.skill) for product in self.products]
         rows.append(_headline(OWN_MEAN, self.reference, summary(self.reference, self.bootstrap)))
+        return pd.DataFrame(rows)
+
+    @property
+    def representative(self) -> pd.DataFrame:
+        """Return rows as `headline`, one per product, over the sensors that ISMN's FRM classes call representative.
+
+        There are none if these are no sensors, or all.
+        """
+        chosen = np.logical_or.reduce([is_representative(table) for table in self.samples.values()])
+        keys = pd.MultiIndex.from_frame(next(iter(self.samples.values())).loc[chosen, SENSOR].drop_duplicates())
+        rows = []
+        for product in self.products:
+            there = has_scores(product.sensors)
+            own = there[pd.MultiIndex.from_frame(there[SENSOR]).isin(keys)]
+            if 0 < len(own) < len(there):
+                rows.append(_headline(product.name, own, summary(own, self.bootstrap)))
         return pd.DataFrame(rows)
 
 
@@ -115,6 +135,7 @@ def score(
         per_sensor(own_mean(next(iter(common.values()))), min_samples),
         min_samples,
         bootstrap,
+        left_out(tables, next(iter(common.values())), first),
     )
 
 

@@ -19,6 +19,10 @@ from vadose.registry import SOURCES, SPECS, Quality
 DISTANCE = "distance_to_training_km"
 """Optional column: distance to the nearest training place of the row's model, km."""
 
+FRM_CLASS = "frm_class"
+"""Optional column: class of the sensor by ESA's FRM4SM project, see `vadose.insitu.frm`."""
+REPRESENTATIVE = ("very representative", "representative")
+
 _SEASONS = ("winter", "spring", "summer", "autumn")
 _COVERS = {
     1: "cropland",
@@ -115,6 +119,13 @@ def _irrigation(table: pd.DataFrame) -> pd.Categorical:
     return _coded(np.append(kinds, -1)[code], _IRRIGATION)
 
 
+def is_representative(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows of a table are of sensors that ISMN's FRM classes call representative."""
+    if FRM_CLASS not in table:
+        return np.zeros(len(table), np.bool_)
+    return np.asarray(table[FRM_CLASS].isin(REPRESENTATIVE))
+
+
 def _site(table: pd.DataFrame) -> pd.Categorical:
     """Return the class of each sensor's site by the number of stations within `SITE_KM`, itself included."""
     group, sensors = by_sensor(table)
@@ -195,7 +206,7 @@ DIMENSIONS = (
     Dimension("climate (Köppen-Geiger)", ("climate",), _text("climate")),
     Dimension("land cover (ESA CCI)", ("land_cover",), _cover),
     Dimension("irrigation (ESA CCI land cover)", ("land_cover",), _irrigation),
-    Dimension("FRM class (ISMN)", ("frm_class",), _text("frm_class")),
+    Dimension("FRM class (ISMN)", (FRM_CLASS,), _text(FRM_CLASS)),
     Dimension("site, stations within 18 km", (), _site),
     Dimension("soil texture (USDA)", ("sand", "silt", "clay"), _texture),
     Dimension("season", (), _season, varies=True),

@@ -107,7 +107,16 @@ def _scored(
         tables = {name: rescale(table, scaling, f"predictions '{name}'") for name, table in tables.items()}
         notice = " ".join(filter(None, [notice, _rescaled(scaling)]))
     words = ReportText(", ".join(tables), tuple(notes), notice, chapters)
-    return Scorecard(ReportData.of(tables, words, min_samples, works=published, setting=setting, scaling=scaling))
+    made = ReportData.of(
+        tables,
+        words,
+        min_samples,
+        works=published,
+        setting=setting,
+        scaling=scaling,
+        without_rows=found.without_rows,
+    )
+    return Scorecard(made)
 
 
 def _rescaled(scaling: Scaling) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vadose.errors import VadoseError
+from vadose.insitu.frm import FOLDER, TABLE
 from vadose.insitu.headers import decoded, malformed, without_mark
 from vadose.io.folders import walk
 
@@ -67,6 +68,12 @@ class ArchiveReader:
     def tables(self) -> tuple[str, ...]:
         """Return tables of static variables (.csv), sorted."""
         return self._named("_static_variables.csv")
+
+    @property
+    def frm_tables(self) -> tuple[str, ...]:
+        """Return tables that may have FRM classes, the ismn package's metadata first."""
+        kept = [path for path in self._named(".csv") if PurePosixPath(path).parent.name == FOLDER]
+        return (*kept, *self._named(TABLE))
 
     @cached_property
     def digest(self) -> str:

@@ -214,7 +214,7 @@ def _finish(staging: Path, out: Path, origin: Mapping[str, Any], unreadable: lis
             "Give a folder or a zip file downloaded from ISMN, with soil moisture in it",
         )
     table = pa.Table.from_pylist(
-        [{name: row[name] for name in SENSORS_SCHEMA.names} for row in sensors], SENSORS_SCHEMA
+        [{name: row.get(name) for name in SENSORS_SCHEMA.names} for row in sensors], SENSORS_SCHEMA
     )
     pq.write_table(table, staging / SENSORS, compression="zstd")
     counts = counted(sensors)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from vadose.errors import VadoseError
 from vadose.insitu.archive import ArchiveReader
+from vadose.insitu.frm import FRM_CLASS
 from vadose.insitu.index import Series
 from vadose.insitu.parquet import READINGS_SCHEMA
 from vadose.insitu.static_variables import Static, read_static
@@ -58,6 +59,7 @@ def read_sensor(files: ArchiveReader, number: int, series: Series) -> SensorCoun
         except VadoseError as fault:
             faults.append((fault.context, fault.problem))
     row = {"sensor": number, **asdict(sensor), **static.at(sensor.depth_from_m, sensor.depth_to_m)}
+    row[FRM_CLASS] = series.frm_class or None
     counts = {**_counts(found.table), "out_of_order": found.out_of_order}
     return SensorCounts(name, row | counts, _table(number, series, found.table), tuple(faults))
 

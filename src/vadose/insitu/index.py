@@ -12,6 +12,7 @@ from vadose.errors import VadoseError
 from vadose.grid import nearest_in_time
 from vadose.insitu.archive import ArchiveReader
 from vadose.insitu.flags import codes
+from vadose.insitu.frm import Place, place_of, read_frm
 from vadose.insitu.headers import Name, Sensor, ascii_of, layout_of, name_of, sensor_of, without_mark
 from vadose.insitu.text import parse
 
@@ -48,12 +49,14 @@ class Series:
         files: paths of its data files.
         thermometer: paths of the data files of soil temperature at its station and a similar depth; may be none.
         static: path of the table of static variables of its station, if there is one.
+        frm_class: its FRM class; empty if unknown.
     """
 
     sensor: Sensor
     files: tuple[str, ...]
     thermometer: tuple[str, ...] = ()
     static: str | None = None
+    frm_class: str = ""
 
     def read(self, files: ArchiveReader) -> Reading:
         """Return the readings.
@@ -119,10 +122,20 @@ class IsmnIndex:
                     raise
                 skipped.append(refusal)
         static = {_folder(path): path for path in files.tables}
+        classes: dict[Place, str] = {}
+        for path in files.frm_tables:
+            try:
+                classes |= read_frm(path, files.read(path))
+            except VadoseError as refusal:
+                if not skip_malformed:
+                    raise
+                skipped.append(refusal)
         for sensor, known in series.items():
             near = thermometers.get(name_of(known.files[0]).place, [])
             table = static.get(_folder(known.files[0]))
-            series[sensor] = replace(known, thermometer=_nearest(sensor, near), static=table)
+            series[sensor] = replace(
+                known, thermometer=_nearest(sensor, near), static=table, frm_class=classes.get(place_of(sensor), "")
+            )
         return cls(series, tuple(skipped))
 
 

@@ -12,6 +12,7 @@ import shapely
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import AreaOfInterest, Period
 from vadose.insitu.archive import ArchiveReader
+from vadose.insitu.frm import FRM_CLASS
 from vadose.insitu.headers import Sensor
 from vadose.insitu.index import IsmnIndex
 from vadose.insitu.parquet import ParquetReader, are_tables
@@ -36,7 +37,7 @@ class IsmnBackend(Protocol):
         ...
 
     def classes(self, sensor: Sensor) -> dict[str, str]:
-        """Read land cover and climate of a sensor."""
+        """Read land cover, climate and FRM class of a sensor."""
         ...
 
 
@@ -106,13 +107,13 @@ class Ismn:
         return readings if period is None else _within(readings, sensor, period)
 
     def classes(self, sensor: Sensor) -> dict[str, str]:
-        """Return land cover and climate at a sensor's station.
+        """Return land cover and climate at a sensor's station, and the FRM class of the sensor.
 
         Args:
             sensor: from `sensors()`.
 
         Returns:
-            Codes by the names of `static_variables.CLASS_COLUMNS`; unknown ones are missing.
+            Codes by the names of `static_variables.CLASS_COLUMNS`, and `frm_class`; unknown ones are missing.
 
         Raises:
             VadoseError: the archive does not contain the sensor, or the table of its station is malformed.
@@ -161,13 +162,14 @@ class _Archive:
         return found.table
 
     def classes(self, sensor: Sensor) -> dict[str, str]:
-        path = self._held.series[sensor].static
+        series = self._held.series[sensor]
+        frm = {FRM_CLASS: series.frm_class} if series.frm_class else {}
         try:
-            return read_static(path, self.files.read(path)).classes if path else {}
+            return (read_static(series.static, self.files.read(series.static)).classes if series.static else {}) | frm
         except VadoseError:
             if not self.skip_malformed:
                 raise
-            return {}
+            return frm
 
     @cached_property
     def _held(self) -> IsmnIndex:

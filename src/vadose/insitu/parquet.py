@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vadose.errors import VadoseError
+from vadose.insitu.frm import FRM_CLASS
 from vadose.insitu.headers import Sensor
 from vadose.insitu.static_variables import CLASS_COLUMNS, SOIL
 
@@ -48,7 +49,7 @@ SENSORS_SCHEMA: Final = pa.schema(
         pa.field("last_time", pa.timestamp("ns"), False),
         pa.field("file", pa.string(), False, {"long_name": "of its readings, in this folder"}),
         pa.field("row_group", pa.int32(), False, {"long_name": "of its readings, in that file"}),
-        *(pa.field(name, pa.string()) for name in CLASS_COLUMNS),
+        *(pa.field(name, pa.string()) for name in (*CLASS_COLUMNS, FRM_CLASS)),
         *(pa.field(name, pa.float64(), True, {"units": unit}) for name, (_, unit) in SOIL.items()),
     ]
 )
@@ -104,7 +105,7 @@ class ParquetReader:
         return found.set_index("time")
 
     def classes(self, sensor: Sensor) -> dict[str, str]:
-        """Return land cover and climate at the station of a sensor, as `Ismn.classes`.
+        """Return land cover, climate and FRM class of a sensor, as `Ismn.classes`.
 
         Args:
             sensor: from `sensors`.
@@ -112,13 +113,15 @@ class ParquetReader:
         Raises:
             VadoseError: the table of sensors is unreadable.
         """
-        return {name: self._rows[sensor][name] for name in CLASS_COLUMNS if self._rows[sensor][name]}
+        row = self._rows[sensor]
+        return {name: row[name] for name in (*CLASS_COLUMNS, FRM_CLASS) if row.get(name)}
 
     @cached_property
     def _rows(self) -> dict[Sensor, dict[str, Any]]:
         columns = [*_IDENTITY, "file", "row_group", *CLASS_COLUMNS]
         try:
-            table = pq.read_table(self.folder / SENSORS, columns=columns, use_threads=False)
+            newer = [name for name in (FRM_CLASS,) if name in pq.read_schema(self.folder / SENSORS).names]
+            table = pq.read_table(self.folder / SENSORS, columns=[*columns, *newer], use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise _damaged(self.folder / SENSORS, error) from error
         rows: list[dict[str, Any]] = table.to_pylist()

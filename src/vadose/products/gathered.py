@@ -11,6 +11,7 @@ from vadose.dataset.labels import LabelRule
 from vadose.errors import VadoseError
 from vadose.evaluation import check, read
 from vadose.evaluation.predictions import LABEL, SENSOR, by_sensor
+from vadose.insitu.headers import Sensor
 from vadose.products.described import Product
 from vadose.products.labelled import at_archive
 from vadose.products.sampled import sampled
@@ -26,10 +27,12 @@ class Gathered:
     Attributes:
         tables: prediction tables by product.
         notes: processing of gridded products, one line each.
+        without_rows: sensors of the archive that are in no row of a product: `product`, their names, and `reason`.
     """
 
     tables: dict[str, pd.DataFrame]
     notes: tuple[str, ...]
+    without_rows: pd.DataFrame
 
 
 def gathered(products: Sequence[Product], sensors: Path | pd.DataFrame | None = None) -> Gathered:
@@ -54,12 +57,17 @@ def gathered(products: Sequence[Product], sensors: Path | pd.DataFrame | None = 
     tables = {product.name: product.table() for product in products if product.is_table}
     reference = _reference(sensors, tables) if len(tables) < len(products) else None
     notes: list[str] = []
+    without: list[dict[str, str]] = []
     for product in products:
         if not product.is_table and reference is not None:
-            table, note = _gridded(product, reference)
+            table, note, reasons = _gridded(product, reference)
             tables[product.name] = table
             notes.append(note)
-    return Gathered({name: tables[name] for name in names}, tuple(notes))
+            without += [
+                {"product": product.name, **sensor.identity, "reason": reason} for sensor, reason in reasons.items()
+            ]
+    rows = pd.DataFrame(without, columns=["product", *SENSOR, "reason"], dtype="str")
+    return Gathered({name: tables[name] for name in names}, tuple(notes), rows)
 
 
 def _reference(sensors: Path | pd.DataFrame | None, tables: dict[str, pd.DataFrame]) -> pd.DataFrame | Path:
@@ -77,9 +85,10 @@ def _reference(sensors: Path | pd.DataFrame | None, tables: dict[str, pd.DataFra
     return next(iter(tables.values()))
 
 
-def _gridded(product: Product, reference: pd.DataFrame | Path) -> tuple[pd.DataFrame, str]:
+def _gridded(product: Product, reference: pd.DataFrame | Path) -> tuple[pd.DataFrame, str, dict[Sensor, str]]:
+    reasons: dict[Sensor, str] = {}
     if isinstance(reference, Path):
-        table, found = at_archive(product, reference, LabelRule(flags=product.flags))
+        table, found, reasons = at_archive(product, reference, LabelRule(flags=product.flags))
     else:
         table, found = _at_table(product, reference)
     if product.convention is not None and product.convention.units and not product.units:
@@ -92,7 +101,7 @@ def _gridded(product: Product, reference: pd.DataFrame | Path) -> tuple[pd.DataF
         f"{product.window_hours:g} h of the reading"
     )
     said = "; ".join([note, *([words] if words else []), *found.notes])
-    return check(table, f"predictions '{product.name}'"), f"{said}."
+    return check(table, f"predictions '{product.name}'"), f"{said}.", reasons
 
 
 def _at_table(product: Product, reference: pd.DataFrame) -> tuple[pd.DataFrame, Sampled]:

@@ -17,10 +17,10 @@ from vadose.products.sampled import sampled
 from vadose.products.series import Sampled
 
 
-def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.DataFrame, Sampled]:
+def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.DataFrame, Sampled, dict[Sensor, str]]:
     """Return a product at the sensors of an archive: one row per layer and sensor with data of both.
 
-    The reading nearest to the time of the layer is its label.
+    The reading nearest to the time of the layer is its label. The last are the sensors without a row, with the reason.
 
     Args:
         product: gridded.
@@ -32,11 +32,12 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
         NoDataError: no reading is within the window of a layer.
     """
     ismn = Ismn(archive, skip_malformed=True)
-    sensors = [one for one in ismn.sensors() if at_top(one.depth_from_m, one.depth_to_m, rule.deepest_m)]
+    every = ismn.sensors()
+    sensors = [one for one in every if at_top(one.depth_from_m, one.depth_to_m, rule.deepest_m)]
     if not sensors:
         raise NoDataError(
             f"{product.name}: sensors of {archive} within 0..{rule.deepest_m:g} m",
-            f"It has {len(ismn.sensors())} sensors, none of them there",
+            f"It has {len(every)} sensors, none of them there",
             "Give an archive with sensors of the top soil",
         )
     lat, lon = (np.array([getattr(sensor, name) for sensor in sensors]) for name in ("lat", "lon"))
@@ -49,20 +50,23 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
             "Give files that cover the sensors, or read all retrievals with --quality retrieved",
         )
     period = Period(found.times.min() - spare, found.times.max() + spare + np.timedelta64(1, "ns"))
-    parts = [
-        _at(sensor, ismn, found, number, period, product.window_hours, rule)
+    rows = {
+        sensor: _at(sensor, ismn, found, number, period, product.window_hours, rule)
         for number, sensor in enumerate(sensors)
-        if found.series(number)[0].size
-    ]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    if table.empty:
+    }
+    tables = [one for one in rows.values() if isinstance(one, pd.DataFrame)]
+    if not tables:
+        within = sum(found.series(number)[0].size > 0 for number in range(len(sensors)))
         raise NoDataError(
             f"{product.name}: readings of {archive} within {product.window_hours:g} h of its layers, {period}",
-            f"Of {len(sensors)} sensors {len(parts)} are within its values; none has a reading with flag "
+            f"Of {len(sensors)} sensors {within} are within its values; none has a reading with flag "
             f"{' or '.join(rule.flags)} then",
             "Give an archive of the same time, a wider --window-hours, or `flags` in a YAML file of the product",
         )
-    return table, found
+    deeper = f"not within 0 to {rule.deepest_m:g} m"
+    reasons = {sensor: f"{sensor.depth_from_m:g} to {sensor.depth_to_m:g} m, {deeper}" for sensor in every}
+    reasons = {sensor: rows.get(sensor, reason) for sensor, reason in reasons.items()}
+    return pd.concat(tables, ignore_index=True), found, {s: one for s, one in reasons.items() if isinstance(one, str)}
 
 
 def _classes(ismn: Ismn, sensor: Sensor) -> Mapping[str, str]:
@@ -75,14 +79,22 @@ def _classes(ismn: Ismn, sensor: Sensor) -> Mapping[str, str]:
 
 def _at(
     sensor: Sensor, ismn: Ismn, found: Sampled, number: int, period: Period, window_hours: float, rule: LabelRule
-) -> pd.DataFrame:
+) -> pd.DataFrame | str:
+    """Return the rows of a sensor, or the reason why there are none."""
+    held, values = found.series(number)
+    if not held.size:
+        return "no value of the product" if np.isfinite(found.away_km[number]) else "outside the product"
     try:
         readings = ismn.read(sensor, period)
-    except VadoseError:  # no reading in the period, or a malformed file
-        return pd.DataFrame()
-    held, values = found.series(number)
+    except NoDataError:
+        return "no reading in the period of the product"
+    except VadoseError as fault:
+        return f"unreadable: {fault.problem}"
     times, first = np.unique(held, return_index=True)
-    labels, _ = nearest(clean(readings, rule)[0], times, 60 * window_hours)
+    good, refused = clean(readings, rule)
+    labels, _ = nearest(good, times, 60 * window_hours)
+    if labels.empty:
+        return f"no accepted reading within {window_hours:g} h of a value; not accepted: {refused}"
     mean = pd.Series(values[first], index=times)
     classes = station_classes(_classes(ismn, sensor), labels["time"].to_numpy())
     return labels.assign(

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from vadose.evaluation.literature import LiteratureComparison, Setting, compare_with_literature
+from vadose.evaluation.predictions import SENSOR
 from vadose.evaluation.publications import Publication
 from vadose.evaluation.rescaling import Scaling
 from vadose.evaluation.scores import Scores, score
@@ -17,6 +19,7 @@ from vadose.evaluation.tally import MIN_SAMPLES
 from vadose.evaluation.temporal import TemporalIntervals, temporal_bootstrap
 from vadose.report.extra_scores import FURTHER, extra_scores_markdown
 from vadose.report.literature import benchmark_markdown
+from vadose.report.space import SPACE, space_markdown
 from vadose.report.strata import strata_markdown
 from vadose.report.subperiods import PARTS, subperiods_markdown
 
@@ -55,6 +58,7 @@ class ReportData:
         time: from `temporal_bootstrap`.
         parts: from `subperiods`, by kind.
         trends: from `stability`, by product.
+        without_rows: sensors of the archive that are in no row of a product: `product`, their names, and `reason`.
         scaling: rescaling of the estimates to the readings before scoring; None for none.
     """
 
@@ -66,6 +70,7 @@ class ReportData:
     time: TemporalIntervals
     parts: Mapping[Parts, pd.DataFrame]
     trends: Mapping[str, Stability]
+    without_rows: pd.DataFrame
     scaling: Scaling | None = None
 
     @classmethod
@@ -77,8 +82,9 @@ class ReportData:
         works: Sequence[Publication] = (),
         setting: Setting | None = None,
         scaling: Scaling | None = None,
+        without_rows: pd.DataFrame | None = None,
     ) -> "ReportData":
-        """Score named products on their common samples; `scaling` states how they were rescaled.
+        """Score named products on their common samples; `scaling` and `without_rows` state what was done before.
 
         Raises:
             VadoseError: raised by `score`.
@@ -91,7 +97,9 @@ class ReportData:
         time = temporal_bootstrap(scores.samples, min_samples, scores.bootstrap)
         parts = {kind: subperiods(scores.samples, kind, min_samples, scores.bootstrap) for kind in KINDS}
         trends = {name: stability(table, min_samples, scores.bootstrap) for name, table in scores.samples.items()}
-        return cls(words, scores, strata, found, across, time, parts, trends, scaling)
+        if without_rows is None:
+            without_rows = pd.DataFrame(columns=["product", *SENSOR, "reason"])
+        return cls(words, scores, strata, found, across, time, parts, trends, without_rows, scaling)
 
     @property
     def extra_scores(self) -> str:
@@ -106,10 +114,23 @@ class ReportData:
         return {
             FURTHER: self.extra_scores,
             PARTS: self.in_parts,
+            SPACE: self.in_space,
             **self.words.chapters,
             **own,
             **beside_works,
         }
+
+    @property
+    def in_space(self) -> str:
+        """Return scores across sensors, date by date, Markdown."""
+        return space_markdown(self.across)
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """Return all that is in no score: sensors of the archive without rows, their time missing, then samples."""
+        rows = self.scores.left_out
+        sensors = self.without_rows.assign(time=np.datetime64("NaT", "ns"))[rows.columns]
+        return pd.concat([sensors, rows.astype({"product": "str", "reason": "str"})], ignore_index=True)
 
     @property
     def in_parts(self) -> str:

@@ -10,7 +10,17 @@ from vadose.evaluation.sensors import QUANTILES, figures, has_scores, names
 from vadose.evaluation.tally import SPREAD
 from vadose.evaluation.uncertainty import LEVELS
 from vadose.report.diagram import stated
-from vadose.report.text import HEADER, counted, effective, headline_rows, interval, markdown_table, number, p_values
+from vadose.report.text import (
+    FRM,
+    HEADER,
+    counted,
+    effective,
+    headline_rows,
+    interval,
+    markdown_table,
+    number,
+    p_values,
+)
 
 EXTREMES = 5
 LISTED = 30
@@ -33,7 +43,12 @@ CRPS and coverage are means over samples."""
 
 
 def scorecard_markdown(
-    scores: Scores, title: str, notes: Sequence[str], notice: str, chapters: Mapping[str, str]
+    scores: Scores,
+    title: str,
+    notes: Sequence[str],
+    notice: str,
+    chapters: Mapping[str, str],
+    without_rows: pd.DataFrame,
 ) -> str:
     """Return the complete scorecard.
 
@@ -43,6 +58,7 @@ def scorecard_markdown(
         notes: basis of the figures: the split, the period, the input.
         notice: warning above all figures, such as that data are simulated; empty for none.
         chapters: further chapters, Markdown by heading.
+        without_rows: sensors of the archive that are in no row of a product.
     """
     parts = [
         f"# {title}",
@@ -55,13 +71,13 @@ def scorecard_markdown(
         *(f"## {heading}\n\n{text}" for heading, text in chapters.items()),
         *_extremes(scores.products[0]),
         "## Left out",
-        *left_out(scores),
+        *left_out(scores, without_rows),
         "## Basis of the figures",
         "\n".join(f"- {note}" for note in notes),
         FORMULAS,
         "The same with pictures is in `scorecard.html`, the scores of every sensor in `scorecard.csv`, all other "
-        "figures of "
-        "this page in `scorecard.json`.",
+        "figures of this page in `scorecard.json`, every sample in no score with its reason in "
+        "`scorecard_left_out.parquet`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -98,13 +114,14 @@ def _too_few(places: int, worth: float) -> str:
 def headline_table(scores: Scores) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     """Return header and cells of the first table."""
     rows = headline_rows(scores.headline.to_dict("records"))  # type: ignore[arg-type]
+    frm = headline_rows(scores.representative.to_dict("records"), FRM)  # type: ignore[arg-type]
     own = [_own(product) for product in scores.products]
     if not any(own):
-        return HEADER, rows
+        return HEADER, [*rows, *frm]
     cells = [*(cell or "the same" for cell in own), ""]
-    blank = [""] * (len(rows) - len(cells))
+    before, after = [""] * (len(rows) - len(cells)), [""] * len(frm)
     return (*HEADER, "R / ubRMSE / RMSE over sensors on all its own samples"), [
-        (*row, cell) for row, cell in zip(rows, [*blank, *cells], strict=True)
+        (*row, cell) for row, cell in zip([*rows, *frm], [*before, *cells, *after], strict=True)
     ]
 
 
@@ -214,8 +231,8 @@ def sensor_rows(sensors: pd.DataFrame) -> list[tuple[str, ...]]:
     return [(name, f"{n:,}", *map(number, values)) for name, n, *values in scores]
 
 
-def left_out(scores: Scores) -> list[str]:
-    """Return the use of the rows, and the sensors without scores, Markdown."""
+def left_out(scores: Scores, without_rows: pd.DataFrame) -> list[str]:
+    """Return the use of the rows, and the sensors without scores or without rows, Markdown."""
     header = ("product", *scores.products[0].rows)
     rows = [(product.name, *(f"{count:,}" for count in product.rows.values())) for product in scores.products]
     first = scores.products[0].sensors
@@ -224,6 +241,8 @@ def left_out(scores: Scores) -> list[str]:
     for product in scores.products:
         flat = product.sensors[product.sensors["note"] != ""]
         lines.append(f"- Sensors without R in {product.name}, a constant series: {_listed(names(flat), flat['note'])}")
+    for product, table in without_rows.groupby("product", sort=False):
+        lines.append(f"- Sensors of the archive without rows of {product}: {_listed(names(table), table['reason'])}")
     return [
         "Rows by use; matched: every product has an estimate; scored: the sensor has enough of them.",
         markdown_table(header, rows),
@@ -235,5 +254,5 @@ def _listed(sensors: Sequence[str], reasons: "pd.Series[str]") -> str:
     if not sensors:
         return "none."
     shown = "; ".join(f"{name} ({reason})" for name, reason in list(zip(sensors, reasons, strict=True))[:LISTED])
-    rest = f"; and {len(sensors) - LISTED} more, see `scorecard.csv`" if len(sensors) > LISTED else ""
+    rest = f"; and {len(sensors) - LISTED} more, see `scorecard_left_out.parquet`" if len(sensors) > LISTED else ""
     return f"{len(sensors):,}: {shown}{rest}."

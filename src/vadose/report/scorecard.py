@@ -23,10 +23,12 @@ from vadose.report.literature import benchmark_plain, benchmark_records
 from vadose.report.markdown import DIAGRAM, difference_table, scorecard_markdown
 from vadose.report.page import page
 from vadose.report.qa4sm import write_qa4sm
-from vadose.report.text import HEADER, headline_rows, plain_table
+from vadose.report.space import every_date
+from vadose.report.text import FRM, HEADER, headline_rows, plain_table
 from vadose.variables import IDENTITY
 
-CARD = ("scorecard.html", "scorecard.md", "scorecard.csv", DIAGRAM, "scorecard.json")
+LEFT_OUT, DATES = "scorecard_left_out.parquet", "scorecard_dates.csv"
+CARD = ("scorecard.html", "scorecard.md", "scorecard.csv", LEFT_OUT, DATES, DIAGRAM, "scorecard.json")
 """Names of its files."""
 
 
@@ -46,9 +48,27 @@ class Scorecard:
         return self.content.scores.headline
 
     @property
+    def representative(self) -> pd.DataFrame:
+        """Return the same over the sensors that are representative by ISMN's FRM classes, if these are some of all."""
+        return self.content.scores.representative
+
+    @property
     def sensors(self) -> pd.DataFrame:
         """Return one row per product and sensor, with its scores on the matched samples."""
         return _every_sensor(self.content)
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """Return one row per product and sample in no score, with its `reason`.
+
+        Sensors of the archive without samples come first; their time is missing.
+        """
+        return self.content.left_out
+
+    @property
+    def dates(self) -> pd.DataFrame:
+        """Return one row per product and date: scores across the sensors, with the interval of R."""
+        return every_date(self.content.across)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -83,7 +103,7 @@ class Scorecard:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = headline_rows(_records(self.headline))
+        rows = [*headline_rows(_records(self.headline)), *headline_rows(_records(self.representative), FRM)]
         table = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
         head = "".join(f"<th>{escape(name)}</th>" for name in HEADER)
         words = self.content.words
@@ -105,8 +125,9 @@ def write_scorecard(
     """Score named products on their common samples, and write the scorecard.
 
     Writes `scorecard.html` (one self-contained page), `scorecard.md`, `scorecard.csv` (scores of every sensor and
-    product on the matched samples), `scorecard.json` (all other figures of the page) and, if a product has standard
-    deviations, `reliability.png`, all atomically.
+    product on the matched samples), `scorecard_left_out.parquet` (samples in no score, with the reason),
+    `scorecard_dates.csv` (scores across sensors on each date), `scorecard.json` (all other figures of the page) and, if
+    a product has standard deviations, `reliability.png`, all atomically.
 
     Args:
         folder: output; created if missing.
@@ -145,11 +166,13 @@ def write_content(folder: Path, content: ReportData, request: str = "") -> Path:
         "scorecard.html": page(content),
         "scorecard.md": _markdown(content),
         "scorecard.csv": _every_sensor(content).to_csv(index=False),
+        DATES: every_date(content.across).to_csv(index=False),
         "scorecard.json": json.dumps(figures, indent=2, allow_nan=False) + "\n",
     }
     with ExitStack() as whole:
         for name, text in texts.items():
             whole.enter_context(atomic_write(folder / name)).write_text(text, encoding="utf-8")
+        content.left_out.to_parquet(whole.enter_context(atomic_write(folder / LEFT_OUT)), index=False)
         if speaking := stated(scores.products):
             reliability_diagram(speaking, whole.enter_context(atomic_write(folder / DIAGRAM)), words.notice)
         else:
@@ -159,7 +182,9 @@ def write_content(folder: Path, content: ReportData, request: str = "") -> Path:
 
 def _markdown(content: ReportData) -> str:
     words = content.words
-    return scorecard_markdown(content.scores, words.title, words.notes, words.notice, content.chapters)
+    return scorecard_markdown(
+        content.scores, words.title, words.notes, words.notice, content.chapters, content.without_rows
+    )
 
 
 def _written(path: Path, text: str) -> Path:
@@ -170,7 +195,8 @@ def _written(path: Path, text: str) -> Path:
 
 def headline_text(scores: Scores) -> str:
     """Return the headline of scores as a table for a terminal."""
-    return headline_table(_records(scores.headline), scores.min_samples, scores.bootstrap.level)
+    representative = _records(scores.representative)
+    return headline_table(_records(scores.headline), scores.min_samples, scores.bootstrap.level, representative)
 
 
 def _every_sensor(content: ReportData) -> pd.DataFrame:
@@ -188,14 +214,18 @@ def _figures(content: ReportData) -> dict[str, Any]:
     names = [product.name for product in scores.products]
     made_from = {"title": words.title, "notes": list(words.notes), "notice": words.notice, "products": names}
     made_from |= {"min_samples": scores.min_samples} | asdict(scores.bootstrap)
+    reasons = content.left_out.groupby(["product", "reason"], sort=False).size()
     return metadata("scorecard", made_from) | {
         "headline": _records(scores.headline),
+        "headline_representative": _records(scores.representative),
         "products": {product.name: _of_product(product) for product in scores.products},
         "strata": _records(content.strata),
         "benchmark": benchmark_records(content.benchmark),
         "in_space": _records(
             pd.DataFrame([{"product": name, **asdict(one.r)} for name, one in content.across.items()])
         ),
+        "left_out": _records(reasons.rename("rows").reset_index()),
+        "sensors_without_rows": _records(content.without_rows),
         "in_time": _records(content.time.means),
         "in_parts": {kind: _records(table) for kind, table in content.parts.items()},
         "stability": {name: _records(one.summary) for name, one in content.trends.items()},

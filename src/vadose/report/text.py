@@ -36,16 +36,25 @@ def bounded(one: "Interval") -> str:
     return interval(vars(one), "value", "low", "high")
 
 
-def headline_rows(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+FRM = "FRM-representative sensors"
+"""Sensors of `Scores.representative`."""
+
+
+def headline_rows(records: Sequence[Mapping[str, Any]], sensors: str = "sensors") -> list[tuple[str, ...]]:
     """Return cells under `HEADER` for the rows of `Scores.headline`, or for the same rows read from JSON.
 
     Means over places come first: the expected scores at a new place.
+
+    Args:
+        records: the rows.
+        sensors: name of the sensors that they are of.
     """
     places = [row for row in records if "places" in row]  # missing in scorecards of earlier versions
-    over_places = [(counted(row["places"], "places"), row, "_over_places") for row in places]
+    of = "" if sensors == "sensors" else f" of {sensors}"
+    over_places = [(counted(row["places"], "places") + of, row, "_over_places") for row in places]
     notes = [f" ({effective(row['effective_places'])})" if "effective_places" in row else "" for row in records]
     over_sensors = [
-        (counted(row["sensors"], "sensors") + note, row, "") for row, note in zip(records, notes, strict=True)
+        (counted(row["sensors"], sensors) + note, row, "") for row, note in zip(records, notes, strict=True)
     ]
     return [
         (

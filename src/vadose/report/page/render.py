@@ -31,7 +31,8 @@ from vadose.report.page.explorer import explorer
 from vadose.report.page.markup import html_of, table_html
 from vadose.report.page.parts import reliability, strata
 from vadose.report.page.sensors import distribution, places
-from vadose.report.page.series import scatter, series
+from vadose.report.page.series import in_space, scatter, series
+from vadose.report.space import SPACE, has_dates
 from vadose.report.strata import MEANING, strata_tables
 from vadose.report.subperiods import PARTS
 
@@ -63,6 +64,7 @@ def page(content: ReportData) -> str:
         chance=CHANCE,
         further=(FURTHER, content.extra_scores),
         parts=(PARTS, content.in_parts),
+        space=(SPACE, content.in_space, in_space(content) if any(map(has_dates, content.across.values())) else None),
         distribution=distribution(scores),
         places=places(scores),
         extremes=[(title, table_html(SENSOR_HEADER, rows)) for title, rows in _extremes(content)],
@@ -71,7 +73,7 @@ def page(content: ReportData) -> str:
         spread=_uncertainty(content),
         strata=_strata(content),
         benchmark=_benchmark(content.benchmark),
-        left_out="\n\n".join(left_out(scores)),
+        left_out="\n\n".join(left_out(scores, content.without_rows)),
         formulas=FORMULAS,
         every=table_html(SENSOR_HEADER, sensor_rows(first.sensors)),
     )

@@ -89,6 +89,31 @@ def _broken(values: Floats, breaks: "np.ndarray[tuple[int], np.dtype[np.intp]]")
     return np.insert(values, breaks, gap)
 
 
+def in_space(content: ReportData) -> Picture:
+    """Draw R across sensors on each date, of each product, with the number of sensors."""
+    return picture(
+        lambda: _in_space(content),
+        "R across sensors by date",
+        "R across the sensors of each date, one point per date, and below the number of sensors of the first product.",
+    )
+
+
+def _in_space(content: ReportData) -> Figure:
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    for place, (name, one) in enumerate(content.across.items()):
+        above.plot(one.dates["date"], one.dates["r"], ".", color=colour(place), ms=4, label=shown(name, 30))
+    above.set(ylabel="R in space", ylim=(min(0, above.get_ylim()[0]), 1))
+    above.legend(fontsize=7.5, ncols=6, frameon=False, loc="lower right", bbox_to_anchor=(1, 0.98))
+    first = next(iter(content.across.values())).dates
+    below.fill_between(first["date"], first["sensors"], step="mid", color=FAINT, lw=0)
+    below.set(ylabel="sensors", ylim=(0, None))
+    for axes in (above, below):
+        axes.grid(color="0.93")
+        axes.set_axisbelow(True)
+    return figure
+
+
 def scatter(content: ReportData) -> Picture:
     """Draw estimate against reading for the networks with the most samples, for the first two products."""
     networks = content.scores.samples[content.scores.products[0].name]["network"].value_counts().index[:_NETWORKS]
