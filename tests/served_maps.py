@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 import uvicorn
 import xarray as xr
@@ -22,6 +23,7 @@ from vadose.registry import Quality
 from vadose.serving import run
 from vadose.serving.app import create_app
 from vadose.serving.service import ServeSettings
+from vadose.simulation.ismn_files import Series, Soil, Station, write_station
 
 WEST, EAST = Tile(32632, 2215, 16520, 64, 60), Tile(32633, 848, 16520, 64, 60)
 """On either side of the border of two zones, 12 degrees east; each has cells beyond it, which are outside the map."""
@@ -71,6 +73,22 @@ def write(
         together = whole.paths
     write_catalogue(folder, area, times, scenes, together, made_from=made_from, notice=NOTICE)
     return folder
+
+
+def with_sensors(folder: Path) -> tuple[Path, Path, dict[str, tuple[float, float]]]:
+    """Write an ISMN archive of two sensors, and a scorecard of one; return both, and the places of the sensors."""
+    lon, lat = cell_centres(WEST)
+    places = {name: (float(lon[at]), float(lat[at])) for name, at in {"Hill": (45, 50), "Vale": (50, 52)}.items()}
+    readings, flags = np.array([0.21, 0.34, 0.18]), np.array(["G", "D01", "G"])
+    for name, place in places.items():
+        station = Station("SIM", name, *place, 500.0, Soil(0.45, 0.2, 0.4, 1.0), (130, "Grassland"), "Dfb")
+        times = pd.DatetimeIndex(TIMES) + pd.Timedelta(30, "min")
+        write_station(station, [Series("sm", (0.0, 0.05), "Probe", times, readings, flags)], folder / "ismn")
+    score = {"product": "network", "network": "SIM", "station": "Hill", "sensor": "Probe_0_0.05", "n": 120}
+    score |= {"r": 0.8125, "bias": -0.0125, "rmse": 0.05, "ubrmse": 0.0475, "coverage_90": 0.875}
+    (folder / "card").mkdir(parents=True, exist_ok=True)
+    pd.DataFrame([score]).to_csv(folder / "card" / "scorecard.csv", index=False)
+    return folder / "ismn", folder / "card", places
 
 
 def daily_times(count: int) -> tuple[np.datetime64, ...]:
@@ -132,7 +150,7 @@ def server(*maps: Path, **settings: Any) -> Iterator[Client]:
 def running(app: Any) -> Iterator[str]:
     """Run an application by a real uvicorn on loopback; yield its address."""
     started = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, **run.options()))
-    thread = threading.Thread(target=started.run, daemon=True)
+    thread = threading.Thread(target=started.run, name="event loop", daemon=True)
     thread.start()
     until = time.monotonic() + 60
     while not started.started and time.monotonic() < until:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -313,6 +314,22 @@ def test_answers_are_kept_by_their_tag_until_the_map_changes(client):
     again = client.get(path, if_none_match=tag)
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
     assert client.get(path + "?hide=frozen").headers["etag"] != tag
+
+
+def test_files_are_compared_beside_the_event_loop(tmp_path, monkeypatch):
+    folder = served_maps.write(tmp_path / "map")
+    threads = []
+
+    def version(path: Path) -> str:
+        threads.append(threading.current_thread().name)
+        return "1"
+
+    monkeypatch.setattr("vadose.serving.catalogue._version", version)
+    monkeypatch.setattr("vadose.serving.catalogue._CHECK_SECONDS", 0.0)
+    with served_maps.server(folder) as client:
+        threads.clear()
+        assert client.get("collections").headers["etag"] and client.get(MAP).headers["etag"]
+    assert threads and not any("loop" in name for name in threads)
 
 
 def test_large_answers_are_compressed(client):

@@ -219,7 +219,10 @@ def test_slow_clients_are_left(client, monkeypatch):
 
 def test_other_hosts_methods_and_origins_are_refused(client):
     assert client.get("health", host="evil.example").status == 421
-    assert client.get("health", host="localhost").status == 200
+    for host in ("localhost", "LOCALHOST:80", "127.0.0.1", "[::1]", "[::1]:8000", "::1"):
+        assert client.get("health", host=host).status == 200, host
+    for host in ("[::2]", "::2", "[::1", "localhost.evil.example", "::1.evil", "evil:127.0.0.1"):
+        assert client.get("health", host=host).status == 421, host
     headers = client.get("", accept="text/html").headers
     assert "access-control-allow-origin" not in headers
     policy = headers["content-security-policy"]

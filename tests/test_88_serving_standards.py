@@ -63,6 +63,19 @@ def test_a_stac_client_finds_the_items_of_a_time_and_place_page_by_page(client):
     assert list(none.items()) == []
 
 
+def test_a_page_of_items_names_itself_and_the_next(client):
+    address = f"{client.address}{MAP}/items"
+    first = client.get(f"{MAP}/items?limit=2&datetime=2020-01-01T00:00:00Z/..").json
+    links = {link["rel"]: link["href"] for link in first["links"]}
+    assert links["self"] == f"{address}?limit=2&datetime=2020-01-01T00%3A00%3A00Z%2F.."
+    assert links["collection"] == f"{client.address}{MAP}" and links["root"] == client.address
+    again, second = (client.get(links[rel].removeprefix(client.address)).json for rel in ("self", "next"))
+    assert again == first and second["features"] and second["features"] != first["features"]
+    posted = client.get("search", body=b'{"limit": 2}').json
+    (own,) = (link for link in posted["links"] if link["rel"] == "self")
+    assert own["method"] == "POST" and own["body"] == {"limit": 2} and own["href"].endswith("/search")
+
+
 def test_edr_and_coverages_are_valid(client):
     stated = client.get(MAP).json
     own_of_stac = {"type", "stac_version", "stac_extensions", "license", "vadose:notice"}

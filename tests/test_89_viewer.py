@@ -240,6 +240,41 @@ def test_a_click_shows_the_series_of_the_cell_and_why_it_is_flagged(page, folder
     assert "3 estimates between" in chart.get_attribute("aria-label")
 
 
+def test_a_sensor_shows_its_readings_beside_the_series_and_its_scores(browser, folder, tmp_path):
+    archive, card, places = served_maps.with_sensors(tmp_path)
+    with served_maps.server(folder, sensors=archive, scorecard=card) as client:
+        lon, lat = places["Hill"]
+        with opened(browser, client.address, f"#map=border-country&view={lon:.5f},{lat:.5f},13") as seen:
+            page = seen.page
+            page.wait_for_timeout(1500)
+            box = page.locator("#map").bounding_box()
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.wait_for_selector("#result:not([hidden])")
+            facts = page.locator("#facts").inner_text()
+            assert "Sensor at 0 to 0.05 m." in facts
+            assert (
+                "Scores of network at this sensor, held out: 120 samples, R 0.813, bias -0.013, ubRMSE 0.048, "
+                "88 % in the 90 % interval."
+            ) in facts.replace("\N{MINUS SIGN}", "-")
+            chart = page.locator("#chart svg")
+            assert chart.locator("path.reading").count() == 3 and chart.locator("path.doubtful").count() == 1
+            told = chart.locator("path.doubtful title").text_content()
+            assert told.startswith("Sensor 5 Jun 2021, 17:40 UTC: 0.340, D01 (")
+            page.locator("#facts details summary").click()
+            rows = page.locator("#facts table tbody tr").evaluate_all(
+                "all => all.map(row => [...row.cells].map(cell => cell.textContent))"
+            )
+            expected = at_points(open_maps(folder), pd.DataFrame({"place": ["p"], "lon": [lon], "lat": [lat]}))
+            assert [row[1] for row in rows] == [f"{value:.3f}" for value in expected["soil_moisture"]]
+            assert [row[-2:] for row in rows] == [["0.210", "G"], ["0.340", "D01"], ["0.180", "G"]]
+            page.locator("#sensors summary").click()
+            assert page.locator("#sensors summary").inner_text() == "2 sensors"
+            page.get_by_role("button", name="Vale, 0 to 0.05 m").click()
+            page.wait_for_function("document.querySelector('#result').innerText.includes('SIM, Vale')")
+            assert "Scores of" not in page.locator("#facts").inner_text()
+            assert "sensor=" in page.evaluate("location.hash")
+
+
 def test_an_area_is_drawn_and_its_mean_is_that_of_vadose_series(page, seen, folder):
     page.evaluate("location.hash = '#map=border-country&view=11.95,47.6,12'")
     page.wait_for_timeout(1500)

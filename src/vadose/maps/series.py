@@ -175,8 +175,14 @@ def _centres_in(zone: xr.Dataset, epsg: int, polygon: shapely.Geometry) -> NDArr
     return np.asarray(shapely.contains_xy(polygon, lon, lat))
 
 
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV, its times in ISO 8601 and its numbers with six digits."""
+    text: str = table.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.6g")
+    return text
+
+
 def _csv(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:  # noqa: ARG001 (no place for these)
-    table.to_csv(path, index=False, date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.6g")
+    path.write_text(csv_text(table), encoding="utf-8", newline="")
 
 
 def _parquet(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
@@ -199,7 +205,7 @@ def _netcdf(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
         attrs = {"standard_name": standard, "long_name": f"{standard} of the place", "units": units[axis]}
         wide = wide.assign_coords({axis: ("place", where[axis].loc[wide["place"].values].to_numpy(), attrs)})
     for name in wide.data_vars:
-        wide[name].attrs = _attrs(str(name))
+        wide[name].attrs = column_attrs(str(name))
     wide["place"].attrs = {"cf_role": "timeseries_id", "long_name": "name of the place"}
     wide["time"].attrs = {key: value for key, value in cf.TIME.items() if key not in _ENCODED}
     title = {"title": "Soil moisture of the top 5 cm", "history": "Made by vadose series"}
@@ -209,7 +215,8 @@ def _netcdf(path: Path, table: pd.DataFrame, notice: str, request: str) -> None:
     wide.to_netcdf(path, encoding={"time": time})
 
 
-def _attrs(name: str) -> dict[str, object]:
+def column_attrs(name: str) -> dict[str, object]:
+    """Return the CF attributes of a column of a series, or of a layer of a map."""
     source = name.removeprefix("age_")
     if source != name:
         return {**age_attrs(source)}

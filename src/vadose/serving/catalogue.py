@@ -15,10 +15,9 @@ import numpy as np
 import shapely
 import shapely.geometry
 import xarray as xr
-from affine import Affine
 
 from vadose.errors import VadoseError
-from vadose.grid import CELL_M, bbox_of, nanosecond, polygons_of, within_degrees
+from vadose.grid import CELL_M, Tile, bbox_of, nanosecond, polygons_of, within_degrees
 from vadose.io.files import read_json
 from vadose.maps.layers import AGE
 from vadose.maps.opening import DAILY, open_maps
@@ -33,28 +32,6 @@ _CHECK_SECONDS = 2.0
 _AGE_BANDS = "age"
 NOTICE = "SIMULATED"
 """First word of the notice of maps of a simulated Earth."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Cells of a map in one zone.
-
-    Attributes:
-        epsg: code of the zone.
-        west, north: upper left corner, m.
-        rows, columns: number of cells.
-    """
-
-    epsg: int
-    west: float
-    north: float
-    rows: int
-    columns: int
-
-    @property
-    def transform(self) -> Affine:
-        """Return the transform of the cells."""
-        return Affine(CELL_M, 0, self.west, 0, -CELL_M, self.north)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +50,7 @@ class MapItem:
 
     id: str
     time: np.datetime64
-    grid: Grid
+    grid: Tile
     assets: Mapping[str, Path]
     ages: tuple[str, ...]
     cube: xr.Dataset | None
@@ -110,7 +87,7 @@ class ServedMap:
         return tuple(sorted({moment for moment, _ in self.items}))
 
     @cached_property
-    def grids(self) -> Mapping[int, Grid]:
+    def grids(self) -> Mapping[int, Tile]:
         """Cells by zone."""
         return {epsg: item.grid for (_, epsg), item in sorted(self.items.items())}
 
@@ -234,6 +211,11 @@ class Catalogue:
         """All maps."""
         return tuple(self[name] for name in list(self._held))
 
+    def is_fresh(self) -> bool:
+        """Return whether no map is due to be compared with its files."""
+        now = time.monotonic()
+        return all(now - checked < _CHECK_SECONDS for _, checked, _ in list(self._held.values()))
+
     def __getitem__(self, name: str) -> ServedMap:
         """Return a map by its identifier.
 
@@ -306,9 +288,7 @@ def _item(folder: Path, content: Mapping[str, Any]) -> MapItem:
     properties, assets = content["properties"], content["assets"]
     rows, columns = (int(size) for size in properties["proj:shape"])
     transform = properties["proj:transform"]
-    grid = Grid(
-        int(properties["proj:code"].removeprefix("EPSG:")), float(transform[2]), float(transform[5]), rows, columns
-    )
+    grid = Tile(int(properties["proj:code"].removeprefix("EPSG:")), *_corner(transform[2], transform[5]), columns, rows)
     files = {str(key): folder / Path(asset["href"]).name for key, asset in assets.items()}
     inside = {key: file for key, file in files.items() if file.is_file() and file.resolve().parent == folder.resolve()}
     if "soil_moisture" not in inside or "quality" not in inside:
@@ -324,7 +304,7 @@ def _cube_items(path: Path) -> Iterator[MapItem]:
     """Yield the items of a map that has only cubes."""
     for epsg, cube in open_maps(path).items():
         west, north = (float(cube[axis].values[0]) + side * CELL_M / 2 for axis, side in (("x", -1), ("y", 1)))
-        grid = Grid(epsg, west, north, cube.sizes["y"], cube.sizes["x"])
+        grid = Tile(epsg, *_corner(west, north), cube.sizes["x"], cube.sizes["y"])
         ages = tuple(str(name).removeprefix(AGE) for name in cube.data_vars if str(name).startswith(AGE))
         outline = _outline(grid)
         geometry = {"geometry": shapely.geometry.mapping(outline), "bbox": list(bbox_of(outline))}
@@ -335,7 +315,7 @@ def _cube_items(path: Path) -> Iterator[MapItem]:
                 "datetime": text,
                 "proj:code": f"EPSG:{epsg}",
                 "proj:shape": [grid.rows, grid.columns],
-                "proj:transform": list(grid.transform)[:6],
+                "proj:transform": list(grid.cells.affine)[:6],
                 "gsd": CELL_M,
             }
             content = {
@@ -351,11 +331,15 @@ def _cube_items(path: Path) -> Iterator[MapItem]:
             yield MapItem(name, nanosecond(moment), grid, {}, ages, cube, content)
 
 
-def _outline(grid: Grid) -> shapely.Geometry:
-    from odc.geo.geobox import GeoBox  # noqa: PLC0415 (only for maps without items)
+def _corner(west: float, north: float) -> tuple[int, int]:
+    """Return the upper left corner in cells, given in metres."""
+    if west % CELL_M or north % CELL_M:
+        raise ValueError(f"a corner at {west:g} E {north:g} N, between the cells")
+    return round(west / CELL_M), round(north / CELL_M)
 
-    box = GeoBox((grid.rows, grid.columns), grid.transform, f"EPSG:{grid.epsg}")
-    whole = shapely.geometry.shape(box.geographic_extent.json)
+
+def _outline(grid: Tile) -> shapely.Geometry:
+    whole = shapely.geometry.shape(grid.cells.geographic_extent.json)
     return shapely.union_all([within_degrees(part) for part in polygons_of(whole)])
 
 

@@ -17,8 +17,8 @@ from rasterio.errors import RasterioError
 
 from vadose.grid import nanosecond, nanoseconds, to_lonlat
 from vadose.maps.cube import cubes
-from vadose.maps.layers import AGE, NODATA, STD_ATTRS, age_attrs, flag_attrs
-from vadose.maps.series import HIGH, LOW, write_series
+from vadose.maps.layers import NODATA
+from vadose.maps.series import column_attrs, csv_text, write_series
 from vadose.maps.write import write_map
 from vadose.serving.catalogue import ServedMap, time_text
 from vadose.serving.limits import RequestError
@@ -40,24 +40,17 @@ UPPER_BOUND = (
 )
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _UCUM = "http://www.opengis.net/def/uom/UCUM/"
+_UCUM_OF = {SOIL_MOISTURE.units: "m3/m3", "day": "d", "1": "1"}
 
 
 def parameter(name: str) -> dict[str, Any]:
     """Return the description of a parameter by CoverageJSON."""
-    source = name.removeprefix(AGE)
-    words: dict[str, tuple[str, str]] = {
-        "soil_moisture": (SOIL_MOISTURE.long_name, "m3/m3"),
-        "soil_moisture_std": (str(STD_ATTRS["long_name"]), "m3/m3"),
-        LOW: ("lower end of the 90 % interval of the soil moisture", "m3/m3"),
-        HIGH: ("upper end of the 90 % interval of the soil moisture", "m3/m3"),
-        "quality": (f"bits of quality flags, from the first: {flag_attrs()['flag_meanings']}", "1"),
-        "cells": ("cells with an estimate", "1"),
-    }
-    text, unit = words.get(name, (str(age_attrs(source)["long_name"]), "d"))
+    attrs = column_attrs(name)
+    flags = f", bits from the first: {attrs['flag_meanings']}" if "flag_meanings" in attrs else ""
     return {
         "type": "Parameter",
-        "description": {"en": text},
-        "unit": {"symbol": {"value": unit, "type": _UCUM}},
+        "description": {"en": f"{attrs['long_name']}{flags}"},
+        "unit": {"symbol": {"value": _UCUM_OF[str(attrs.get("units", "1"))], "type": _UCUM}},
         "observedProperty": {"label": {"en": name.replace("_", " ")}},
     }
 
@@ -114,7 +107,7 @@ def series_csv(served: ServedMap, table: pd.DataFrame) -> bytes:
     held = table.assign(flags=[" ".join(explain_quality(int(one))) for one in table["quality"]], map=served.id)
     if served.notice:
         held = held.assign(notice=served.notice)
-    return _csv(held)
+    return csv_text(held).encode()
 
 
 def series_netcdf(served: ServedMap, table: pd.DataFrame, lon: float, lat: float) -> bytes:
@@ -152,7 +145,7 @@ def cube_csv(served: ServedMap, zone: xr.Dataset) -> bytes:
     table = table.assign(lon=np.round(lon, 6), lat=np.round(lat, 6), map=served.id)
     if served.notice:
         table = table.assign(notice=served.notice)
-    return _csv(table)
+    return csv_text(table).encode()
 
 
 def cube_netcdf(served: ServedMap, zone: xr.Dataset) -> bytes:
@@ -211,11 +204,6 @@ def _said(served: ServedMap, table: pd.DataFrame) -> dict[str, Any]:
     said: dict[str, Any] = {"vadose:flags": [explain_quality(int(one)) for one in table["quality"]]}
     said |= {"vadose:notice": served.notice} if served.notice else {}
     return said | ({"vadose:interval": UPPER_BOUND} if "cells" in table else {})
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    text: str = table.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.6g")
-    return text.encode()
 
 
 def _geographic() -> dict[str, Any]:

@@ -10,7 +10,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import anyio.to_thread
 
 from vadose import __version__
 from vadose.serving.catalogue import Catalogue
@@ -91,7 +93,7 @@ class Guard:
             self._require(scope)
             if await self._signed_in(scope, answer):
                 return
-            tag = self._tag(scope)
+            tag = await self._tag(scope)
             if tag and tag in _header(scope, b"if-none-match").split(", "):
                 await _respond(answer, 304, b"")
                 return
@@ -103,8 +105,7 @@ class Guard:
             self._log(scope, seen, time.perf_counter() - began)
 
     def _require(self, scope: Scope) -> None:
-        host = _header(scope, b"host").rpartition(":")[0] or _header(scope, b"host")
-        if self.hosts and host.strip("[]").lower() not in self.hosts:
+        if self.hosts and host_of(_header(scope, b"host")) not in self.hosts:
             raise RequestError(421, "serve: the host", "This server has another name", "Use the address it printed")
         if scope["method"] not in {"GET", "HEAD", "POST"}:
             raise RequestError(405, "serve: the request", "Its method is none of this server's", "Use GET or POST")
@@ -145,18 +146,26 @@ class Guard:
         await _respond(answer, 303, b"", extra=[(b"location", location.encode()), (b"set-cookie", cookie.encode())])
         return True
 
-    def _tag(self, scope: Scope) -> str:
+    async def _tag(self, scope: Scope) -> str:
         """Return the entity tag of an answer from the maps; empty for others."""
         path = scope["path"]
         if scope["method"] == "POST" or not path.startswith(("/collections", "/search")) or "/assets/" in path:
             return ""
         name = [*path.split("/"), ""][2] if path.startswith("/collections/") else ""
         try:
-            versions = [self.catalogue[name].version] if name else [one.version for one in self.catalogue.maps]
+            versions = await self._versions(name)
         except RequestError:
             return ""
         asked = (path, scope["query_string"].decode("latin-1"), _header(scope, b"accept"), _header(scope, b"host"))
         return f'W/"{hashlib.sha256(json.dumps([__version__, versions, asked]).encode()).hexdigest()[:20]}"'
+
+    async def _versions(self, name: str) -> list[str]:
+        """Return the version of a map, or of all; files are read beside the event loop."""
+
+        def held() -> list[str]:
+            return [self.catalogue[name].version] if name else [one.version for one in self.catalogue.maps]
+
+        return held() if self.catalogue.is_fresh() else await anyio.to_thread.run_sync(held)
 
     def _headers(self, scope: Scope, status: int, tag: str) -> list[tuple[bytes, bytes]]:
         headers = {
@@ -218,6 +227,16 @@ def _bounded(receive: Receive) -> Receive:
 
 def _too_large() -> RequestError:
     return RequestError(413, "serve: the body", f"It is larger than {LIMITS.body_bytes:,} bytes", "Send less")
+
+
+def host_of(header: str) -> str:
+    """Return the name in a Host header, without port and brackets, in lower case; empty for an invalid one."""
+    if header.count(":") > 1 and not header.startswith("["):
+        return header.lower()
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _header(scope: Scope, name: bytes) -> str:

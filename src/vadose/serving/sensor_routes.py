@@ -5,6 +5,7 @@ from typing import Annotated
 import shapely
 from fastapi import APIRouter, Path, Request, Response
 
+from vadose.maps.series import csv_text
 from vadose.serving import formats
 from vadose.serving.answers import answer, json_answer
 from vadose.serving.limits import RequestError
@@ -45,5 +46,5 @@ def add_sensors(app: APIRouter, service: Service) -> None:
                 403, "serve: the readings", "ISMN's terms leave their export to you", "Start with --export-sensors"
             )
         held = service.require_sensors().readings(catalogue[collection], sensor)
-        text = held.to_csv(date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.6g")
+        text = csv_text(held.reset_index())
         return answer(request, text.encode(), formats.MEDIA["CSV"], f"{sensor}.csv")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from math import floor
 from threading import Lock
 from typing import Any
 
@@ -16,7 +17,7 @@ from vadose.errors import VadoseError
 from vadose.grid import CELL_M, AreaOfInterest, Tile, bbox_of, from_lonlat, to_lonlat, utm_epsg
 from vadose.maps.layers import AGE, NODATA, map_dataset
 from vadose.maps.series import HIGH, LOW
-from vadose.serving.catalogue import Grid, ServedMap
+from vadose.serving.catalogue import ServedMap
 from vadose.serving.limits import LIMITS, RequestError, check_time, require_few
 from vadose.serving.rasters import BlockCache
 from vadose.serving.series_index import SeriesIndex, open_series_index
@@ -93,15 +94,15 @@ def cell_at(served: ServedMap, lon: float, lat: float) -> tuple[int, int, int]:
     grid = served.grids.get(epsg)
     if grid is not None:
         x, y = from_lonlat(epsg).transform(lon, lat)
-        row, column = int((grid.north - y) // CELL_M), int((x - grid.west) // CELL_M)
+        row, column = floor(grid.north - y / CELL_M), floor(x / CELL_M - grid.west)
         if 0 <= row < grid.rows and 0 <= column < grid.columns:
             return epsg, row, column
     raise _outside(served)
 
 
-def outline_of_cell(grid: Grid, row: int, column: int) -> list[tuple[float, float]]:
+def outline_of_cell(grid: Tile, row: int, column: int) -> list[tuple[float, float]]:
     """Return the corners of a cell in degrees, closed."""
-    west, north = grid.west + column * CELL_M, grid.north - row * CELL_M
+    west, north = (grid.west + column) * CELL_M, (grid.north - row) * CELL_M
     x = [west, west, west + CELL_M, west + CELL_M, west]
     y = [north, north - CELL_M, north - CELL_M, north, north]
     lon, lat = to_lonlat(grid.epsg).transform(x, y)
@@ -173,7 +174,7 @@ def _cut(
 ) -> xr.Dataset:
     grid = served.grids[epsg]
     rows, columns = window
-    west, north = round(grid.west / CELL_M) + columns.start, round(grid.north / CELL_M) - rows.start
+    west, north = grid.west + columns.start, grid.north - rows.start
     tile = Tile(epsg, west, north, columns.stop - columns.start, rows.stop - rows.start)
     layers = {layer: reader.window(served, epsg, layer, times, rows, columns) for layer in served.layers}
     maps = []
@@ -201,22 +202,22 @@ def _mean(values: Array, known: NDArray[np.bool_]) -> Array:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
-def _inside(grid: Grid, polygon: shapely.Geometry) -> tuple[slice, slice, NDArray[np.bool_]] | None:
+def _inside(grid: Tile, polygon: shapely.Geometry) -> tuple[slice, slice, NDArray[np.bool_]] | None:
     """Return the window of a polygon in a grid, and which cells have their centres in it."""
     window = _window(grid, polygon)
     if window is None:
         return None
     rows, columns = window
     require_few((rows.stop - rows.start) * (columns.stop - columns.start), LIMITS.cells, "cells", "Draw a smaller area")
-    x = grid.west + (np.arange(columns.start, columns.stop) + 0.5) * CELL_M
-    y = grid.north - (np.arange(rows.start, rows.stop) + 0.5) * CELL_M
+    x = (grid.west + np.arange(columns.start, columns.stop) + 0.5) * CELL_M
+    y = (grid.north - np.arange(rows.start, rows.stop) - 0.5) * CELL_M
     lon, lat = to_lonlat(grid.epsg).transform(*np.meshgrid(x, y))
     shapely.prepare(polygon)
     mask = np.asarray(shapely.contains_xy(polygon, lon, lat))
     return (rows, columns, mask) if mask.any() else None
 
 
-def _window(grid: Grid, shape: shapely.Geometry) -> tuple[slice, slice] | None:
+def _window(grid: Tile, shape: shapely.Geometry) -> tuple[slice, slice] | None:
     """Return the rows and columns whose cells may be in a shape in degrees; None without any."""
     bounds = [_bounds(grid, part) for part in shapely.get_parts(shape)]
     found = [one for one in bounds if one is not None]
@@ -226,7 +227,7 @@ def _window(grid: Grid, shape: shapely.Geometry) -> tuple[slice, slice] | None:
     return slice(int(lows[0]), int(highs[0])), slice(int(lows[1]), int(highs[1]))
 
 
-def _bounds(grid: Grid, part: shapely.Geometry) -> tuple[tuple[int, int], tuple[int, int]] | None:
+def _bounds(grid: Tile, part: shapely.Geometry) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """Return first and beyond-last row and column of the cells that a part may contain."""
     west, south, east, north = _zone_box(grid, part)
     if not (west < east and south < north):
@@ -234,16 +235,13 @@ def _bounds(grid: Grid, part: shapely.Geometry) -> tuple[tuple[int, int], tuple[
     edge = np.linspace(0, 1, 33)
     lon = np.concatenate([west + (east - west) * edge] * 2 + [np.full(33, west), np.full(33, east)])
     lat = np.concatenate([np.full(33, south), np.full(33, north)] + [south + (north - south) * edge] * 2)
-    x, y = (np.asarray(one) for one in from_lonlat(grid.epsg).transform(lon, lat))
-    low = max(int((grid.north - y.max()) // CELL_M) - 1, 0), max(int((x.min() - grid.west) // CELL_M) - 1, 0)
-    high = (
-        min(int((grid.north - y.min()) // CELL_M) + 2, grid.rows),
-        min(int((x.max() - grid.west) // CELL_M) + 2, grid.columns),
-    )
+    x, y = (np.asarray(one) / CELL_M for one in from_lonlat(grid.epsg).transform(lon, lat))
+    low = max(floor(grid.north - y.max()) - 1, 0), max(floor(x.min() - grid.west) - 1, 0)
+    high = min(floor(grid.north - y.min()) + 2, grid.rows), min(floor(x.max() - grid.west) + 2, grid.columns)
     return (low, high) if low[0] < high[0] and low[1] < high[1] else None
 
 
-def _zone_box(grid: Grid, part: shapely.Geometry) -> tuple[float, float, float, float]:
+def _zone_box(grid: Tile, part: shapely.Geometry) -> tuple[float, float, float, float]:
     """Return the box of a part of a shape, cut to the zone of a grid."""
     west, south, east, north = part.bounds
     first = (grid.epsg % 100 - 1) * 6 - 180.0

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import shapely
@@ -171,24 +172,22 @@ def search(catalogue: Catalogue, base: str, asked: Mapping[str, Any]) -> dict[st
     return {
         "type": "FeatureCollection",
         "features": [item(served, held, base) for served, held in page],
-        "links": [_link(base, "root", "", _JSON), _link(base, "self", "search", _GEOJSON)],
+        "links": [_link(base, "root", "", _JSON)],
         "numberMatched": len(found),
         "numberReturned": len(page),
     } | ({"next": start + limit} if start + limit < len(found) else {})
 
 
-def with_next(page: dict[str, Any], address: str, asked: Mapping[str, Any], post: bool) -> dict[str, Any]:
-    """Return a page with the link of the next one."""
+def with_pages(page: dict[str, Any], address: str, asked: Mapping[str, Any], post: bool = False) -> dict[str, Any]:
+    """Return a page with the links of itself and of the next one."""
     following = page.pop("next", None)
-    if following is not None:
-        body = {**asked, "page": str(following)}
-        link: dict[str, Any] = {"rel": "next", "type": _GEOJSON, "href": address}
+    pages = {"self": {**asked}} | ({"next": {**asked, "page": str(following)}} if following is not None else {})
+    for rel, body in pages.items():
+        given = {key: value for key, value in body.items() if value is not None}
+        link: dict[str, Any] = {"rel": rel, "type": _GEOJSON, "href": address}
         if post:
-            link |= {"method": "POST", "body": body}
-        else:
-            from urllib.parse import urlencode  # noqa: PLC0415
-
-            given = {key: value for key, value in body.items() if value is not None}
+            link |= {"method": "POST", "body": given}
+        elif given:
             link["href"] = f"{address}?{urlencode(given)}"
         page["links"].append(link)
     return page

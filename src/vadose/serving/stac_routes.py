@@ -47,8 +47,9 @@ def add_stac(app: APIRouter, service: Service) -> None:
         asked = {"limit": limit, "bbox": bbox, "datetime": datetime, "page": page}
         catalogue[collection]
         found = stac.search(catalogue, base(request), asked | {"collections": [collection]})
-        address = f"{base(request)}collections/{collection}/items"
-        return json_answer(request, stac.with_next(found, address, asked, post=False), "application/geo+json")
+        address = f"{base(request)}collections/{collection}"
+        found["links"].append({"rel": "collection", "href": address, "type": "application/json"})
+        return json_answer(request, stac.with_pages(found, f"{address}/items", asked), "application/geo+json")
 
     @app.get("/collections/{collection}/items/{item}", summary="A time and zone of a map.", tags=["STAC"])
     def item(request: Request, collection: Name, item: ItemName) -> Response:
@@ -90,14 +91,14 @@ def add_stac(app: APIRouter, service: Service) -> None:
         }
         found = stac.search(catalogue, base(request), asked)
         given = asked | {"intersects": intersects}
-        whole = stac.with_next(found, f"{base(request)}search", given, post=False)
+        whole = stac.with_pages(found, f"{base(request)}search", given)
         return json_answer(request, whole, "application/geo+json")
 
     @app.post("/search", summary="Search of items by JSON.", tags=["STAC"])
     async def search_by_post(request: Request) -> Response:
         asked = body(await request.body())
         found = await anyio.to_thread.run_sync(stac.search, catalogue, base(request), asked)
-        page = stac.with_next(found, f"{base(request)}search", asked, post=True)
+        page = stac.with_pages(found, f"{base(request)}search", asked, post=True)
         return json_answer(request, page, "application/geo+json")
 
 

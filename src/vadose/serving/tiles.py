@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.grid import CELL_M, NORTHERNMOST, SOUTHERNMOST, from_lonlat
+from vadose.grid import CELL_M, NORTHERNMOST, SOUTHERNMOST, Tile, from_lonlat
 from vadose.maps.layers import NODATA
-from vadose.serving.catalogue import Grid, MapItem, ServedMap
+from vadose.serving.catalogue import MapItem, ServedMap
 from vadose.serving.limits import RequestError
 from vadose.serving.rasters import BlockCache, level_shape, levels_of
 from vadose.serving.styles import Style, season_of, styles_of
@@ -123,7 +123,7 @@ class _Pixels:
 
 
 @lru_cache(maxsize=128)
-def _pixels(grid: Grid, z: int, x: int, y: int, size: int, levels: int) -> _Pixels | None:
+def _pixels(grid: Tile, z: int, x: int, y: int, size: int, levels: int) -> _Pixels | None:
     """Return the pixels of a tile in the zone of a grid; None if there are none in the grid."""
     lon, lat = _pixel_centres(z, x, y, size)
     zone = np.minimum(np.floor((lon + 180) / 6).astype(int) + 1, 60)
@@ -135,9 +135,10 @@ def _pixels(grid: Grid, z: int, x: int, y: int, size: int, levels: int) -> _Pixe
     easting, northing = _projected(grid.epsg, lon[columns], lat[rows])
     metres = _EQUATOR_M / (1 << z) / size * cos(radians(float(lat[rows].mean())))
     level = int(np.clip(np.floor(np.log2(max(metres / CELL_M, 1.0))), 0, levels - 1))
-    step = CELL_M * (1 << level)
-    row, column = np.floor((grid.north - northing) / step), np.floor((easting - grid.west) / step)
-    shape = -(-grid.rows // (1 << level)), -(-grid.columns // (1 << level))
+    step = 1 << level
+    row = np.floor((grid.north - northing / CELL_M) / step)
+    column = np.floor((easting / CELL_M - grid.west) / step)
+    shape = -(-grid.rows // step), -(-grid.columns // step)
     inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
     if not inside.any():
         return None
