@@ -27,6 +27,7 @@ from vadose.maps import NODATA, at_points, over_polygons
 from vadose.maps.opening import open_maps
 from vadose.registry import Quality
 from vadose.serving.catalogue import Catalogue, read_served, time_text
+from vadose.serving.export import static_config
 from vadose.serving.rasters import BlockCache
 from vadose.serving.series import MapReader, point_series
 from vadose.serving.series_index import NAME, build_series_index, open_series_index
@@ -330,6 +331,12 @@ def test_files_are_compared_beside_the_event_loop(tmp_path, monkeypatch):
         threads.clear()
         assert client.get("collections").headers["etag"] and client.get(MAP).headers["etag"]
     assert threads and not any("loop" in name for name in threads)
+
+
+def test_an_export_states_its_grids_in_metres(maps):
+    (west, east) = static_config(read_served(maps["cog"]))["grids"]
+    assert west == {"epsg": 32632, "west": WEST.west * 320, "north": WEST.north * 320, "rows": 60, "columns": 64}
+    assert (east["west"], east["north"]) == (EAST.west * 320, EAST.north * 320)
 
 
 def test_large_answers_are_compressed(client):

@@ -270,7 +270,7 @@ def test_a_sensor_shows_its_readings_beside_the_series_and_its_scores(browser, f
             page.locator("#sensors summary").click()
             assert page.locator("#sensors summary").inner_text() == "2 sensors"
             page.get_by_role("button", name="Vale, 0 to 0.05 m").click()
-            page.wait_for_function("document.querySelector('#result').innerText.includes('SIM, Vale')")
+            page.locator("#result", has_text="SIM, Vale").wait_for()
             assert "Scores of" not in page.locator("#facts").inner_text()
             assert "sensor=" in page.evaluate("location.hash")
 

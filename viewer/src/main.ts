@@ -65,11 +65,7 @@ class Viewer {
   async start(): Promise<void> {
     for (const one of document.querySelectorAll<HTMLElement>("[data-served]")) one.hidden = Boolean(this.config.static);
     const known = this.config.maps.find((one) => one.id === this.state.map);
-    await this.open(known ?? this.config.maps[0]!, !this.state.view);
-    if (this.state.view) {
-      const [lon, lat, zoom] = this.state.view;
-      this.view.main.jumpTo({ center: [lon, lat], zoom });
-    }
+    await this.open(known ?? this.config.maps[0]!, this.state.view);
     if (this.state.point || this.state.area || this.state.sensor) await this.look({});
   }
 
@@ -87,7 +83,7 @@ class Viewer {
     at<HTMLSelectElement>("#maps select").addEventListener("change", (event) => {
       const id = (event.target as HTMLSelectElement).value;
       this.forget();
-      void this.open(this.config.maps.find((one) => one.id === id)!, true);
+      void this.open(this.config.maps.find((one) => one.id === id)!, null);
     });
     at<HTMLSelectElement>("#other").addEventListener("change", (event) => {
       this.set({ other: (event.target as HTMLSelectElement).value });
@@ -127,7 +123,8 @@ class Viewer {
     }
   }
 
-  private async open(map: ServedMap, move: boolean): Promise<void> {
+  /** Show a map in a view, by default as a whole. */
+  private async open(map: ServedMap, view: State["view"]): Promise<void> {
     this.map = map;
     const held = this.state;
     const flags = new Set(map.layers.flatMap((one) => one.categories ?? []).map((one) => one.name));
@@ -147,7 +144,8 @@ class Viewer {
     notice.hidden = !map.notice;
     notice.textContent = map.notice;
     this.controls();
-    if (move) this.view.go(map.bbox);
+    if (view) this.view.main.jumpTo({ center: [view[0], view[1]], zoom: view[2] });
+    else this.view.go(map.bbox);
     this.sensors = this.config.sensors ? await sensorsOf(map) : [];
     this.view.setSensors(this.sensors);
     this.listSensors();
@@ -235,8 +233,7 @@ class Viewer {
     const held = parse(location.hash);
     const map = this.config.maps.find((one) => one.id === held.map) ?? this.map;
     this.state = held;
-    await this.open(map, !held.view);
-    if (held.view) this.view.main.jumpTo({ center: [held.view[0], held.view[1]], zoom: held.view[2] });
+    await this.open(map, held.view);
     if (held.point || held.area || held.sensor) await this.look({});
     else this.forget();
   }

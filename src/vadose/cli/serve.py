@@ -12,7 +12,9 @@ from vadose.report.text import counted
 
 def serve(
     maps: Annotated[list[Path], typer.Argument(help="Folders of maps or of daily maps, or cubes.")],
-    sensors: Annotated[Path | None, typer.Option(help="ISMN archive, or tables of 'vadose samples ismn'.")] = None,
+    sensors: Annotated[
+        Path | None, typer.Option(help="ISMN archive, or tables of 'vadose samples convert-ismn'.")
+    ] = None,
     scorecard: Annotated[Path | None, typer.Option(help="Folder of a run or scorecard: scores of the sensors.")] = None,
     export_sensors: Annotated[
         bool, typer.Option("--export-sensors", help="Permit the download of readings; ISMN's terms leave it to you.")

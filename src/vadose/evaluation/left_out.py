@@ -44,7 +44,8 @@ def left_out(products: Mapping[str, pd.DataFrame], common: pd.DataFrame, sensors
         chosen = reason != ""
         rows = table.loc[chosen, SAMPLE].assign(reason=reason[chosen])
         parts.append(rows.assign(product=name)[COLUMNS])
-    return pd.concat(parts, ignore_index=True).astype({"product": "category", "reason": "category"})
+    found: pd.DataFrame = pd.concat(parts, ignore_index=True).astype({"product": "category", "reason": "category"})
+    return found
 
 
 def _is_in(numbers: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.bool_]:

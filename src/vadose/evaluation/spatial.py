@@ -49,7 +49,7 @@ class Spatial:
         value = float(np.nanmean(r[chosen]))
         _, first, sensor = np.unique(own["sensor"], return_index=True, return_inverse=True)
         each = 1 / self.dates["sensors"].to_numpy()[date]
-        weights = np.bincount(sensor, each)
+        weights = np.bincount(sensor, each).astype(np.float64)
         values = value + np.bincount(sensor, each * own["influence"].to_numpy()) / weights
         lat, lon = (own[name].to_numpy()[first] for name in ("lat", "lon"))
         found = self.bootstrap.mean(values, lat, lon, weights, (-1.0, 1.0))

@@ -64,9 +64,9 @@ def at_archive(product: Product, archive: Path, rule: LabelRule) -> tuple[pd.Dat
             "Give an archive of the same time, a wider --window-hours, or `flags` in a YAML file of the product",
         )
     deeper = f"not within 0 to {rule.deepest_m:g} m"
-    reasons = {sensor: f"{sensor.depth_from_m:g} to {sensor.depth_to_m:g} m, {deeper}" for sensor in every}
-    reasons = {sensor: rows.get(sensor, reason) for sensor, reason in reasons.items()}
-    return pd.concat(tables, ignore_index=True), found, {s: one for s, one in reasons.items() if isinstance(one, str)}
+    others = {one: f"{one.depth_from_m:g} to {one.depth_to_m:g} m, {deeper}" for one in every if one not in rows}
+    reasons = {sensor: one for sensor, one in rows.items() if isinstance(one, str)} | others
+    return pd.concat(tables, ignore_index=True), found, reasons
 
 
 def _classes(ismn: Ismn, sensor: Sensor) -> Mapping[str, str]:

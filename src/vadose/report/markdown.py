@@ -241,8 +241,8 @@ def left_out(scores: Scores, without_rows: pd.DataFrame) -> list[str]:
     for product in scores.products:
         flat = product.sensors[product.sensors["note"] != ""]
         lines.append(f"- Sensors without R in {product.name}, a constant series: {_listed(names(flat), flat['note'])}")
-    for product, table in without_rows.groupby("product", sort=False):
-        lines.append(f"- Sensors of the archive without rows of {product}: {_listed(names(table), table['reason'])}")
+    for name, table in without_rows.groupby("product", sort=False):
+        lines.append(f"- Sensors of the archive without rows of {name}: {_listed(names(table), table['reason'])}")
     return [
         "Rows by use; matched: every product has an estimate; scored: the sensor has enough of them.",
         markdown_table(header, rows),

@@ -57,7 +57,7 @@ def _table(across: Mapping[str, Spatial]) -> tuple[Sequence[str], list[tuple[str
 
 
 def _by_month(across: Mapping[str, Spatial]) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for place, month in enumerate(MONTHS, start=1):
         for product, one in across.items():
             own = (one.dates["date"].dt.month == place).to_numpy()

@@ -14,6 +14,7 @@ from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
 from vadose import __version__
+from vadose.grid import CELL_M
 from vadose.io.atomic import atomic_write
 from vadose.io.files import write_json
 from vadose.io.locks import alone_at
@@ -74,10 +75,16 @@ def export(settings: ServeSettings, folder: Path, report: Report = lambda *_: No
 
 
 def static_config(served: ServedMap) -> dict[str, Any]:
-    """Return what the viewer must know of an exported map: also its grids, and the layers of its series."""
+    """Return what the viewer must know of an exported map: also its grids, in metres, and the layers of its series."""
     held = map_config(served)
     grids = [
-        {"epsg": one.epsg, "west": one.west, "north": one.north, "rows": one.rows, "columns": one.columns}
+        {
+            "epsg": one.epsg,
+            "west": one.west * CELL_M,
+            "north": one.north * CELL_M,
+            "rows": one.rows,
+            "columns": one.columns,
+        }
         for one in served.grids.values()
     ]
     layers = [layer for layer in held["layers"] if layer["layer"] != "difference"]
