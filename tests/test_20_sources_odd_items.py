@@ -369,5 +369,5 @@ def test_neighbours_and_other_satellites_are_no_twins(tmp_path):
 def test_of_looks_of_one_time_the_later_processing_comes_first(tmp_path):
     an_item(tmp_path, "a", properties={"processing:datetime": "2020-01-01T00:00:00Z", "platform": "s1a"})
     an_item(tmp_path, "b", properties={"processing:datetime": "2021-01-01T00:00:00Z", "platform": "s1b"})
-    looks = scenes_of(Sentinel1(tmp_path).open(AREA, YEAR))
+    looks = scenes_of(Sentinel1(tmp_path).layers(AREA, YEAR))
     assert [look.item for look in looks] == ["b", "a"]

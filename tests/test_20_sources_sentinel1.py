@@ -420,6 +420,16 @@ def test_numbers_are_scaled_and_every_mark_of_missing_counts(tmp_path):
     np.testing.assert_array_equal(opened.read(Window(0, 1, 0, 4)), [[-0.5, np.nan, np.nan, np.nan]])
 
 
+def test_a_file_that_was_replaced_is_read_anew(tmp_path):
+    path, window = tmp_path / "numbers.tif", Window(0, 1, 0, 4)
+    for values in ([[1, 2, 3, 4]], [[5, 6, 7, 8]], [[9, 10, 11, 12, 13]]):
+        write_raster(tmp_path / "other.tif", Layer(np.array(values, np.int16), UTM, GRID)).replace(path)
+        opened = raster.Raster.open(raster.Asset("x", str(path)))
+        assert opened.grid.width == len(values[0])
+        for _ in range(2):
+            np.testing.assert_array_equal(opened.read(window), np.array(values)[:, :4])
+
+
 def test_a_window_of_another_grid_takes_the_pixels_that_hold_its_centres(tmp_path):
     classes = Layer(np.arange(20, dtype=np.uint8).reshape(4, 5), UTM, Affine(20, 0, 500000, 0, -20, 5000000))
     path = write_raster(tmp_path / "classes.tif", classes)

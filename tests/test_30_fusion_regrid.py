@@ -1,5 +1,7 @@
 """Carrying values from one grid to another."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rioxarray  # noqa: F401
@@ -11,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from pyproj import Transformer
 
-from vadose.fusion.regrid import bilinear, block_mean, block_mode, nearest, positions
+from vadose.fusion.regrid import bilinear, block_mean, block_mode, carried, nearest, positions
 from vadose.grid import AreaOfInterest, Tile, tile_around, to_lonlat
 
 TILE = Tile(32632, 1600, 19200, 3, 2, 1)
@@ -70,6 +72,19 @@ def test_another_crs_is_carried_to_the_place_itself(place):
     lon, lat = to_lonlat(tile.epsg).transform(x, y)
     assert np.abs(bilinear(native["x_at"].values, at) - lon).max() < 1e-7
     assert np.abs(bilinear(native["y_at"].values, at) - lat).max() < 1e-7
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:6933", "EPSG:3857", "zone beside", "+proj=igh +datum=WGS84"])
+@pytest.mark.parametrize("place", [(-72.05, 0.1), (11.9, 60.0), (-180.0, -16.5), (179.98, 70.2), (-40.02, 83.5)])
+def test_a_tile_is_transformed_to_a_millionth_of_a_pixel(place, crs):
+    tile = replace(tile_around(*place, halo=4), columns=32, rows=32)
+    other = f"EPSG:{tile.epsg - 1 if tile.epsg % 100 > 1 else tile.epsg + 1}" if crs == "zone beside" else crs
+    transformer = Transformer.from_crs(f"EPSG:{tile.epsg}", other, always_xy=True)
+    x, y = (tile.pixels.coords[name].values for name in ("x", "y"))
+    expected = transformer.transform(*np.meshgrid(x[::7], y[::7]))
+    metres = 111_320 if crs == "EPSG:4326" else 1
+    for found, exact in zip(carried(x, y, transformer), expected, strict=True):
+        assert np.abs(found[::7, ::7] - exact).max() * metres <= 1e-5
 
 
 def test_a_rotated_projection_is_followed_to_its_own_pixels():

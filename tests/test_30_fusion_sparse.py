@@ -1,12 +1,14 @@
 """The choice of sparse history: by metadata alone, for each cell by its own position, and as catalogues fetch it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
-import rioxarray  # noqa: F401 (gives datasets their `rio`)
 import shapely
-import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pyproj import CRS
 
 from vadose.fusion import HistorySpec
 from vadose.fusion.publication import Publication
@@ -14,6 +16,9 @@ from vadose.fusion.regrid import centres
 from vadose.fusion.scene import Scene
 from vadose.fusion.sparse import Candidate, SparseSource, interval_of, needed, since_interval
 from vadose.grid import Period, Tile
+from vadose.sources.layers import Layers
+from vadose.sources.raster import Grid
+from vadose.sources.window import Window
 from vadose.variables import VV
 
 TILE = Tile(32632, 1600, 19_200, 6, 6)
@@ -34,15 +39,14 @@ def ground(west: float = 0.0, east: float = 6.0) -> shapely.Geometry:
 def scene(one: Candidate, value: float) -> Scene:
     """A scene that has one value on all of the tile."""
     cells = TILE.cells.pad(2)
-    held = xr.Dataset(
-        {
-            "vv": (("y", "x"), np.full(tuple(cells.shape), value, np.float32)),
-            "ground": (("y", "x"), np.ones(tuple(cells.shape), np.float32)),
-        },
-        {name: cells.coords[name].values for name in ("y", "x")},
-    ).rio.write_crs(32632)
-    held.attrs = {"cloud_cover": one.cloud_cover, "footprint": bytes(shapely.to_wkb(one.footprint))}
-    return Scene(one.name, one.time, (held,), "", Publication(np.asarray(one.since), np.asarray(one.until)))
+    grid, (height, width) = Grid(CRS.from_epsg(TILE.epsg).to_wkt(), cells.affine, *cells.shape), cells.shape
+    attrs = {"cloud_cover": one.cloud_cover, "footprint": bytes(shapely.to_wkb(one.footprint))}
+
+    def read(window: Window, names: Sequence[str]) -> list[NDArray[np.float32]]:
+        return [np.full(window.shape, value, np.float32) for _ in names]
+
+    layers = Layers(grid, Window(0, height, 0, width), (VV,), read, one.time, attrs=attrs)
+    return Scene(one.name, one.time, (layers,), "", Publication(np.asarray(one.since), np.asarray(one.until)))
 
 
 def source(candidates: list[Candidate]) -> SparseSource:

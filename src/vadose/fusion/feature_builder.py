@@ -13,11 +13,12 @@ from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats
 from vadose.fusion.slope import SLOPE, mean_slope
 from vadose.fusion.sparse import SparseSource, WithSparseHistory, since_interval
-from vadose.fusion.temporal_policy import TemporalPolicy
+from vadose.fusion.temporal_policy import Opened, TemporalPolicy
 from vadose.fusion.tile_source import Composite, TileSource, regrid_source
 from vadose.grid import AreaOfInterest, Period, Tile, nanosecond
 from vadose.registry import source_of
-from vadose.sources.source import OverviewSource, Source
+from vadose.sources.layers import Layers, LayerSource, OverviewSource
+from vadose.sources.source import Source
 from vadose.variables import ELEVATION, Variable
 
 
@@ -183,8 +184,10 @@ def _open(
     days = max(windows.of(source.name), needs.history.steps * needs.history.step_days if past else 0.0)
     area = AreaOfInterest.from_tile(ground, name=str(tile))
     end = windows.until(source.name, period.end, as_of)
-    opened = source.open(area, _ending(period.extended_back(days), end, source.name))
-    return regrid_source(_known(opened, source.name, period, windows, as_of), variables, ground)
+    asked = _ending(period.extended_back(days), end, source.name)
+    if isinstance(source, LayerSource):
+        return regrid_source(_known(source.layers(area, asked), source.name, period, windows, as_of), variables, ground)
+    return regrid_source(_known(source.open(area, asked), source.name, period, windows, as_of), variables, ground)
 
 
 def _open_sparse(
@@ -226,24 +229,23 @@ def _open_sparse(
 
 
 def _known(
-    opened: Sequence[xr.Dataset], source: str, period: Period, windows: TemporalPolicy, as_of: np.datetime64 | None
-) -> list[xr.Dataset]:
-    """Return the datasets of products that were published by the last time, with their publication.
+    opened: Sequence[Opened], source: str, period: Period, windows: TemporalPolicy, as_of: np.datetime64 | None
+) -> list[Opened]:
+    """Return the products that were published by the last time, with their publication.
 
     Raises:
         NoDataError: there are none.
     """
-    dated = [windows.dated(dataset, source) for dataset in opened]
     last = windows.known_at(period.end, as_of)
-    known = [dataset for dataset in dated if "time" not in dataset.dims or _published(dataset, last)]
+    known = [dated for dated in (windows.dated(one, source) for one in opened) if _published(dated, last)]
     if not known:
         raise _unpublished(source, period, windows.until(source, period.end, as_of) if as_of is None else as_of)
     return known
 
 
-def _published(dataset: xr.Dataset, last: np.datetime64 | None) -> bool:
-    """Return whether any product of a dataset was published by a time; for None, all of them were."""
-    since = Publication.of(dataset).since
+def _published(opened: Layers | xr.Dataset, last: np.datetime64 | None) -> bool:
+    """Return whether any product was published by a time; for None, all of them were."""
+    since = (Publication.of_layers(opened) if isinstance(opened, Layers) else Publication.of(opened)).since
     return last is None or bool((np.isnat(since) | (since <= last)).any())
 
 

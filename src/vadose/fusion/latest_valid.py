@@ -39,20 +39,26 @@ def latest_valid(
         names: variables.
         shape: shape of the result, (y, x).
     """
-    filled = {name: np.full(shape, np.nan, np.float32) for name in names}
+    filled: dict[str, Floats] = {}
     age = np.full(shape, np.nan, np.float32)
+    missing = np.ones(shape, bool)
     used: list[str] = []
     for rank, (items, days) in enumerate(scenes):
         found = values_of(rank)
-        fresh = np.isnan(age) & np.logical_or.reduce([np.isfinite(values) for values in found.values()])
+        fresh = missing & np.logical_or.reduce([np.isfinite(values) for values in found.values()])
         if fresh.any():
             used.extend(items)
-            age[fresh] = days
-            for name in found.keys() & set(names):
-                filled[name][fresh] = found[name][fresh]
-        if not np.isnan(age).any():
+            np.copyto(age, np.float32(days), where=fresh)
+            first = not filled
+            for name in names:
+                if first:
+                    filled[name] = found[name] if name in found else np.full(shape, np.nan, np.float32)
+                elif name in found:
+                    filled[name] = np.where(fresh, found[name], filled[name])
+            missing &= ~fresh
+        if not missing.any():
             break
-    return LatestValid(filled, age, tuple(used))
+    return LatestValid(filled or {name: np.full(shape, np.nan, np.float32) for name in names}, age, tuple(used))
 
 
 def age_days(time: np.datetime64, observed: np.datetime64 | None) -> float:

@@ -8,7 +8,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.grid import nanoseconds
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
+from vadose.sources.layers import Layers
+from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, times_or_never
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,11 @@ class Publication:
         never = np.full(shape, "NaT", "datetime64[ns]")
         coords = (dataset.coords.get(name) for name in (AVAILABLE_AT, REPLACED_AT))
         return cls(*(never if times is None else nanoseconds(times.values) for times in coords))
+
+    @classmethod
+    def of_layers(cls, layers: Layers) -> "Publication":
+        """Return the publication of the layers of one time."""
+        return cls(*(times_or_never([time])[0] for time in (layers.available_at, layers.replaced_at)))
 
     def counts(self, known_at: np.datetime64 | None) -> NDArray[np.bool_]:
         """Return which products were the best available ones at a time; in hindsight for None."""

@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
+from vadose.sources.raster import Grid
+from vadose.sources.window import Window
+
 Floats = NDArray[np.floating]
+Places = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
@@ -22,13 +26,19 @@ class Positions:
     """Positions of target pixel centres on a native grid.
 
     Attributes:
-        rows, columns: fractional indices of the native pixel centres; broadcastable to the target's (y, x).
+        rows, columns: fractional indices of the native pixel centres, (y, x); or (y, 1) and (1, x), if the axes of the
+            two grids are parallel.
         shape: rows and columns of the native grid.
     """
 
     rows: Floats
     columns: Floats
     shape: tuple[int, int]
+
+    @property
+    def parallel(self) -> bool:
+        """Return whether rows depend on y alone and columns on x alone."""
+        return bool(self.rows.shape[1] == 1 and self.columns.shape[0] == 1)
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -57,6 +67,13 @@ def positions(native: xr.Dataset, target: GeoBox) -> Positions:
     return Positions(_fractional(y, native["y"].values), _fractional(x, native["x"].values), shape)
 
 
+def positions_in(grid: Grid, window: Window, target: GeoBox) -> Positions:
+    """Return the pixel centres of `target` on a window of a grid."""
+    x, y = centres(target, grid.crs)
+    rows, columns = grid.row(y) - (window.top + 0.5), grid.column(x) - (window.left + 0.5)
+    return Positions(np.round(rows, 6), np.round(columns, 6), window.shape)
+
+
 def nearest(values: Floats, at: Positions) -> Floats:
     """Return the native pixel that contains each target centre.
 
@@ -65,10 +82,12 @@ def nearest(values: Floats, at: Positions) -> Floats:
         at: positions on that grid.
 
     Returns:
-        (..., y, x), NaN outside the native grid.
+        (..., y, x), NaN outside the native grid; it may be a part of `values` itself.
     """
     rows, columns = _clipped(_rounded(at.rows), at.shape[0]), _clipped(_rounded(at.columns), at.shape[1])
-    return np.where(at.inside, values[..., rows, columns], np.nan)
+    found = _picked(values, rows, columns, at.parallel)
+    inside = at.inside
+    return found if inside.all() else np.where(inside, found, np.nan)
 
 
 def bilinear(values: Floats, at: Positions) -> Floats:
@@ -84,18 +103,28 @@ def bilinear(values: Floats, at: Positions) -> Floats:
     Returns:
         (..., y, x), NaN where not valid.
     """
-    top, left = np.floor(at.rows).astype(int), np.floor(at.columns).astype(int)
+    known = np.isfinite(values)
+    inside = at.inside
+    if known.all():
+        found = _interpolated(values, at)
+        return found if inside.all() else np.where(inside, found, np.nan)
+    weight = _interpolated(known.astype(np.float64), at)
+    valid = (nearest(known, at) > 0) & (weight > 0) & inside
+    return np.where(valid, _interpolated(np.where(known, values, 0.0), at) / np.where(valid, weight, 1.0), np.nan)
+
+
+def _interpolated(values: Floats, at: Positions) -> Floats:
+    """Return bilinear interpolation of complete values; beyond the outermost centres they continue."""
+    top, left = np.floor(at.rows), np.floor(at.columns)
     down, right = at.rows - top, at.columns - left
-    total = np.zeros(())
-    weight = np.zeros(())
-    for row, row_weight in ((top, 1 - down), (top + 1, down)):
-        for column, column_weight in ((left, 1 - right), (left + 1, right)):
-            corner = values[..., _clipped(row, at.shape[0]), _clipped(column, at.shape[1])]
-            share = np.where(np.isfinite(corner), row_weight * column_weight, 0.0)
-            total = total + share * np.nan_to_num(corner)
-            weight = weight + share
-    valid = np.isfinite(nearest(values, at)) & (weight > 0)
-    return np.where(valid, total / np.where(valid, weight, 1.0), np.nan)
+    upper, lower = (_clipped(top + step, at.shape[0]) for step in (0, 1))
+    west, east = (_clipped(left + step, at.shape[1]) for step in (0, 1))
+    north, south = (
+        first + right * (_picked(values, rows, east, at.parallel) - first)
+        for rows in (upper, lower)
+        for first in (_picked(values, rows, west, at.parallel),)
+    )
+    return np.asarray(north + down * (south - north))
 
 
 def block_mean(values: Floats, factor: int) -> tuple[Floats, Floats]:
@@ -108,11 +137,18 @@ def block_mean(values: Floats, factor: int) -> tuple[Floats, Floats]:
     Returns:
         means and valid fractions, each (..., y, x); the mean is NaN where the fraction is 0.
     """
-    pixels = blocks(values, factor)
-    valid = np.isfinite(pixels)
-    count = valid.sum(axis=(-3, -1))
-    total = np.where(valid, pixels, 0.0).sum(axis=(-3, -1), dtype=np.float64)
+    valid = np.isfinite(values)
+    if valid.all():
+        total = _block_sum(values, factor)
+        return total / factor**2, np.ones(total.shape)
+    count, total = _block_sum(valid, factor), _block_sum(np.where(valid, values, 0), factor)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan), count / factor**2
+
+
+def _block_sum(values: NDArray[Any], factor: int) -> NDArray[np.float64]:
+    *lead, height, width = values.shape
+    rows = values.reshape(*lead, height // factor, factor, width).sum(axis=-2, dtype=np.float64)
+    return np.asarray(rows.reshape(*lead, height // factor, width // factor, factor).sum(axis=-1))
 
 
 def block_mode(values: Floats, factor: int) -> Floats:
@@ -145,12 +181,28 @@ def _fractional(places: Floats, centres: Floats) -> Floats:
     return np.asarray(np.round((places - centres[0]) / step, 6))
 
 
-def _rounded(index: Floats) -> Indices:
-    return np.asarray(np.floor(index + 0.5), np.intp)
+def _rounded(index: Floats) -> Floats:
+    return np.asarray(np.floor(index + 0.5))
 
 
-def _clipped(index: Indices, size: int) -> Indices:
-    return np.clip(index, 0, size - 1)
+def _clipped(index: Floats, size: int) -> Indices:
+    with np.errstate(invalid="ignore"):
+        return np.clip(index.astype(np.intp), 0, size - 1)
+
+
+def _picked(values: Floats, rows: Indices, columns: Indices, parallel: bool) -> Floats:
+    """Return values at rows and columns, (..., y, x); a part of them without a copy, where those are consecutive."""
+    if not parallel:
+        flat = values.reshape(*values.shape[:-2], -1)
+        return np.asarray(np.take(flat, rows * values.shape[-1] + columns, axis=-1))
+    return _along(_along(values, rows[:, 0], -2), columns[0], -1)
+
+
+def _along(values: Floats, index: Indices, axis: int) -> Floats:
+    if index.size and index[-1] - index[0] == index.size - 1 and (np.diff(index) == 1).all():
+        part = slice(index[0], index[-1] + 1)
+        return values[..., part, :] if axis == -2 else values[..., part]
+    return np.asarray(np.take(values, index, axis))
 
 
 def _span(index: Floats, size: int) -> slice:
@@ -160,17 +212,60 @@ def _span(index: Floats, size: int) -> slice:
 
 
 @lru_cache(maxsize=4)
-def centres(target: GeoBox, crs: str) -> tuple[Floats, Floats]:
+def centres(target: GeoBox, crs: str) -> tuple[Places, Places]:
     """Return the pixel centres of a grid in another projection, or its axes in its own; cached for the latest grids,
     since consecutive scenes are regridded to the same one.
     """
     x, y = target.coords["x"].values, target.coords["y"].values
     if _same_crs(str(target.crs), crs):
         return x[np.newaxis, :], y[:, np.newaxis]
-    found = _transformer(str(target.crs), crs).transform(*np.meshgrid(x, y))
+    found = carried(x, y, _transformer(str(target.crs), crs))
     for axis in found:
         axis.flags.writeable = False
     return found[0], found[1]
+
+
+def carried(x: Places, y: Places, transformer: Transformer) -> tuple[Places, Places]:
+    """Transform the points of a grid, given by its axes, to another projection; each (y, x).
+
+    A tile is small beside the Earth, over which projections are smooth: the polynomial through `_NODES` x `_NODES`
+    points, at the extrema of Chebyshev's, differs by less than rounding. It is compared with the transformation between
+    those points, where it errs most; if it differs by more than `_TOLERANCE_M`, as at the edge of an interrupted
+    projection, all points are transformed.
+    """
+    if min(x.size, y.size) > 4 * _NODES:
+        (nodes_x, across, check_x), (nodes_y, down, check_y) = _chebyshev(x), _chebyshev(y)
+        known = transformer.transform(*np.meshgrid(nodes_x, nodes_y))
+        truth = transformer.transform(*np.meshgrid(x[check_x], y[check_y]))
+        metres = _DEGREE_M if transformer.target_crs is not None and transformer.target_crs.is_geographic else 1.0
+        errors = [
+            np.abs(down[check_y] @ axis @ across[check_x].T - exact).max() * metres
+            for axis, exact in zip(known, truth, strict=True)
+        ]
+        if all(error <= _TOLERANCE_M for error in errors):
+            return down @ known[0] @ across.T, down @ known[1] @ across.T
+    east, north = transformer.transform(*np.meshgrid(x, y))
+    return np.asarray(east), np.asarray(north)
+
+
+_NODES = 8
+_TOLERANCE_M = 1e-5
+"""A millionth of a pixel of 10 m."""
+_DEGREE_M = 111_320
+
+
+def _chebyshev(axis: Places) -> tuple[Places, Places, Indices]:
+    """Return nodes along an axis, the weights of the nodes at each of its points, (point, node), and the points that
+    are nearest to the middles between nodes.
+    """
+    middle, half = (axis[0] + axis[-1]) / 2, (axis[-1] - axis[0]) / 2
+    angles = np.pi * np.arange(_NODES) / (_NODES - 1)
+    at_nodes, at_points = (
+        np.polynomial.chebyshev.chebvander(u, _NODES - 1) for u in (np.cos(angles), (axis - middle) / half)
+    )
+    weights = np.linalg.solve(at_nodes.T, at_points.T).T
+    between = (np.cos(angles[:-1]) + np.cos(angles[1:])) / 2
+    return middle + half * np.cos(angles), weights, np.round((between + 1) / 2 * (axis.size - 1)).astype(np.intp)
 
 
 @lru_cache(maxsize=256)

@@ -1,8 +1,7 @@
 """Scene: the data of one item at one time, and its regridding to a tile."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 
 import dask
 import numpy as np
@@ -11,8 +10,10 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from vadose.fusion.publication import Publication
-from vadose.fusion.regrid import Floats, bilinear, nearest, positions
+from vadose.fusion.regrid import Floats, Positions, bilinear, nearest, positions, positions_in
 from vadose.grid import nanosecond
+from vadose.sources.layers import Layers, masked
+from vadose.sources.window import Window
 from vadose.variables import Resampling, Variable
 
 
@@ -23,14 +24,14 @@ class Scene:
     Attributes:
         item: identifier of the item.
         time: time of the observation; None for a static source.
-        datasets: one per native grid, (y, x), lazy.
+        layers: those on each native grid.
         processed: processing time of the item, as sortable text; empty if unknown.
         publication: publication of the observations.
     """
 
     item: str
     time: np.datetime64 | None
-    datasets: tuple[xr.Dataset, ...]
+    layers: tuple[Layers, ...]
     processed: str
     publication: Publication
 
@@ -40,21 +41,37 @@ class Scene:
         A pixel counts as observed if all variables of the scene were observed there; otherwise it is NaN in every
         variable, so that no pixel mixes two times.
         """
-        found = merged(resample_to(dataset, variables, target) for dataset in self.datasets)
+        found = merged(_on(layers, variables, target) for layers in self.layers)
         whole = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
-        return {name: np.where(whole, values, np.float32(np.nan)) for name, values in found.items()}
+        return {name: masked(values, whole) for name, values in found.items()}
 
 
-def scenes_of(datasets: Iterable[xr.Dataset]) -> tuple[Scene, ...]:
-    """Return the scenes in the datasets of a source, the latest first; of equal times by processing, the later first,
+def scenes_of(layers: Iterable[Layers]) -> tuple[Scene, ...]:
+    """Return the scenes in the layers of a source, the latest first; of equal times by processing, the later first,
     then by item.
     """
-    single = [scene for dataset in datasets for scene in _split(dataset)]
-    single.sort(key=_identity)
-    grouped = groupby(single, key=_identity)
-    scenes = [_joined(list(group)) for _, group in grouped]
+    grouped: dict[tuple[int, str, str, tuple[str, str]], list[Layers]] = {}
+    for one in layers:
+        grouped.setdefault(_identity(one), []).append(one)
+    scenes = [_scene(grouped[key]) for key in sorted(grouped)]
     by_processing = sorted(scenes, key=lambda scene: scene.processed, reverse=True)
     return tuple(sorted(by_processing, key=lambda scene: -_order(scene.time)))
+
+
+def _on(layers: Layers, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, Floats]:
+    """Return variables of some layers on the grid of `target`; only the native pixels that it touches are read."""
+    held = {variable.name: variable for variable in variables if variable.name in layers.names}
+    if not held:
+        return {}
+    whole = layers.window
+    at = positions_in(layers.grid, whole, target)
+    part = at.window()
+    if part is None:
+        return {name: np.full(tuple(target.shape), np.nan, np.float32) for name in held}
+    rows, columns = part
+    near = Window(whole.top + rows.start, whole.top + rows.stop, whole.left + columns.start, whole.left + columns.stop)
+    native = layers.values(near, tuple(held))
+    return {name: resampled(native[name], at.within(part), variable) for name, variable in held.items()}
 
 
 def resample_to(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
@@ -73,7 +90,12 @@ def resample_to(dataset: xr.Dataset, variables: tuple[Variable, ...], target: Ge
     near = at.within(window)
     with dask.config.set(scheduler="synchronous"):
         native = dataset[[variable.name for variable in held]].isel(y=window[0], x=window[1]).load()
-    return {v.name: _METHODS[v.resampling](native[v.name].values, near).astype(np.float32) for v in held}
+    return {variable.name: resampled(native[variable.name].values, near, variable) for variable in held}
+
+
+def resampled(values: Floats, at: Positions, variable: Variable) -> NDArray[np.float32]:
+    """Return native values at positions, by the method of their variable."""
+    return _METHODS[variable.resampling](values, at).astype(np.float32, copy=False)
 
 
 def merged(parts: Iterable[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
@@ -92,28 +114,21 @@ _METHODS: dict[Resampling, Callable[..., Floats]] = {
 }
 
 
-def _split(dataset: xr.Dataset) -> list[Scene]:
-    item, processed = (str(dataset.attrs.get(name, "")) for name in ("item", "processed"))
-    if "time" not in dataset.dims:
-        return [Scene(item, None, (dataset,), processed, Publication.of(dataset))]
-    times = dataset["time"].values
-    parts = (dataset.isel(time=index) for index in range(times.size))
-    return [
-        Scene(item, time, (part,), processed, Publication.of(part)) for time, part in zip(times, parts, strict=True)
-    ]
-
-
-def _identity(scene: Scene) -> tuple[int, str, str, tuple[str, str]]:
+def _identity(layers: Layers) -> tuple[int, str, str, tuple[str, str]]:
     """Return the key of the native grids of one scene; two processings may have the same name, and parts of one may
     be replaced.
     """
-    published = scene.publication
-    return _order(scene.time), scene.item, scene.processed, (str(published.since), str(published.until))
+    published = str(layers.available_at), str(layers.replaced_at)
+    return _order(layers.time), layers.item, _processed(layers), published
 
 
-def _joined(scenes: list[Scene]) -> Scene:
-    datasets = tuple(dataset for scene in scenes for dataset in scene.datasets)
-    return replace(scenes[0], datasets=datasets)
+def _scene(parts: list[Layers]) -> Scene:
+    first = parts[0]
+    return Scene(first.item, first.time, tuple(parts), _processed(first), Publication.of_layers(first))
+
+
+def _processed(layers: Layers) -> str:
+    return str(layers.attrs.get("processed", ""))
 
 
 def _order(time: np.datetime64 | None) -> int:

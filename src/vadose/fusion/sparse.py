@@ -12,18 +12,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
-import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.fusion.history import step_means, steps_of
 from vadose.fusion.input_spec import HistorySpec
 from vadose.fusion.latest_valid import DAY_NS, age_days, latest_valid
 from vadose.fusion.publication import Publication
-from vadose.fusion.regrid import Floats, block_mean, centres, nearest, positions
+from vadose.fusion.regrid import Floats, block_mean, centres, nearest, positions_in
 from vadose.fusion.scene import Scene, scenes_of
 from vadose.fusion.tile_source import Composite, Known, TileSource
 from vadose.grid import Period, Tile, earlier, nanosecond, nanoseconds
-from vadose.sources.items import GROUND
+from vadose.sources.layers import Layers
 from vadose.sources.source import SourceFile
 from vadose.variables import Variable
 
@@ -169,10 +168,10 @@ class SparseSource:
 
     @classmethod
     def of(
-        cls, datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile, step_days: float
+        cls, layers: Sequence[Layers], variables: tuple[Variable, ...], tile: Tile, step_days: float
     ) -> "SparseSource":
-        """Return the scenes in the datasets of `items.open_overviews`."""
-        return cls(scenes_of(datasets), variables, tile, step_days)
+        """Return the scenes in the layers of `OverviewSource.overviews`."""
+        return cls(scenes_of(layers), variables, tile, step_days)
 
     def at(self, time: np.datetime64, max_age: float, known_at: Known) -> Composite:
         """Return the latest of the chosen scenes that observed each cell and are not older than `max_age` days."""
@@ -229,7 +228,7 @@ class SparseSource:
     def _preference(self, number: int) -> tuple[float, int, str]:
         scene = self.scenes[number]
         time = np.datetime64("NaT", "ns") if scene.time is None else scene.time
-        return preference(float(scene.datasets[0].attrs["cloud_cover"]), time, scene.item)
+        return preference(float(scene.layers[0].attrs["cloud_cover"]), time, scene.item)
 
     def _age(self, number: int, time: np.datetime64) -> float:
         return age_days(time, self.scenes[number].time)
@@ -237,11 +236,10 @@ class SparseSource:
     def _ground(self, number: int) -> Mask:
         """Return the cells whose centre is on the ground that a scene, and what there is of it, shows."""
         if number not in self._grounds:
-            datasets = self.scenes[number].datasets
+            layers = self.scenes[number].layers
             lon, lat = centres(self.tile.cells, "EPSG:4326")
-            shown = shapely.contains_xy(shapely.from_wkb(datasets[0].attrs["footprint"]), lon, lat)
-            parts = (nearest(one[GROUND].values, positions(one, self.tile.cells)) for one in datasets)
-            self._grounds[number] = shown & np.logical_or.reduce([np.isfinite(part) for part in parts])
+            shown = shapely.contains_xy(shapely.from_wkb(layers[0].attrs["footprint"]), lon, lat)
+            self._grounds[number] = shown & np.logical_or.reduce([_shows(one, self.tile) for one in layers])
         return self._grounds[number]
 
     def _cell_means(self, number: int) -> dict[str, tuple[Floats, Floats]]:
@@ -251,6 +249,12 @@ class SparseSource:
             values = self.scenes[number].on(lattice, self.variables)
             self._means[number] = {name: block_mean(held, _SIDE) for name, held in values.items()}
         return self._means[number]
+
+
+def _shows(layers: Layers, tile: Tile) -> Mask:
+    """Return the cells whose centre is on a pixel that counts."""
+    at = positions_in(layers.grid, layers.window, tile.cells)
+    return np.asarray(nearest(layers.ground(layers.window).astype(np.float32), at) > 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,20 +1,24 @@
 """Temporal policy: maximum age and publication of observations."""
 
 from collections.abc import Sequence
-from dataclasses import field
-from typing import Annotated
+from dataclasses import field, replace
+from typing import Annotated, TypeVar
 
 import numpy as np
 import pydantic
 import xarray as xr
+from numpy.typing import NDArray
 
 from vadose.fusion.publication import Publication
 from vadose.grid import earlier, later, nanosecond
 from vadose.registry import LATENCY_DAYS, OTHER_MAX_AGE_DAYS, SPECS
+from vadose.sources.layers import Layers
 from vadose.sources.source import AVAILABLE_AT, REPLACED_AT, SourceFile, times_or_never
 
 Days = Annotated[float, pydantic.Field(ge=0, le=36_600)]
 """Largest maximum age: a century."""
+Opened = TypeVar("Opened", Layers, xr.Dataset)
+Times = NDArray[np.datetime64] | np.datetime64
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -62,32 +66,33 @@ class TemporalPolicy:
 
     def publication(self, files: Sequence[SourceFile], source: str) -> Publication:
         """Return the publication of the files of a source, as of its datasets."""
-        times = times_or_never(one.time for one in files)
-        coordinates = {
-            "time": times,
-            AVAILABLE_AT: ("time", times_or_never(one.available_at for one in files)),
-            REPLACED_AT: ("time", times_or_never(one.replaced_at for one in files)),
-        }
-        return Publication.of(self.dated(xr.Dataset(coords=coordinates), source))
+        since, until = (times_or_never(getattr(one, name) for one in files) for name in ("available_at", "replaced_at"))
+        return self._published(Publication(since, until), times_or_never(one.time for one in files), source)
 
-    def dated(self, dataset: xr.Dataset, source: str) -> xr.Dataset:
-        """Return a dataset with the publication and the replacement time of the product at each time.
+    def dated(self, opened: Opened, source: str) -> Opened:
+        """Return layers, or a dataset, with the publication and the replacement time of the product at each time.
 
         Args:
-            dataset: dataset of a source; that of a static source is returned unchanged.
+            opened: of a source; that of a static source is returned unchanged.
             source: its name.
         """
-        if "time" not in dataset.dims:
-            return dataset
-        publication, stated = Publication.of(dataset), self.latency_days.get(source)
+        if isinstance(opened, Layers):
+            if opened.time is None:
+                return opened
+            found = self._published(Publication.of_layers(opened), nanosecond(opened.time), source)
+            return replace(opened, available_at=nanosecond(found.since), replaced_at=nanosecond(found.until))
+        if "time" not in opened.dims:
+            return opened
+        found = self._published(Publication.of(opened), opened["time"].values, source)
+        return opened.assign_coords({AVAILABLE_AT: ("time", found.since), REPLACED_AT: ("time", found.until)})
+
+    def _published(self, known: Publication, times: Times, source: str) -> Publication:
+        """Return the publication of products of some times, by latency where their catalogue states nothing."""
+        stated = self.latency_days.get(source)
         latency = LATENCY_DAYS.get(source) if stated is None else stated
-        if latency is not None:
-            since = later(dataset["time"].values, latency)
-            publication = (
-                Publication(np.where(np.isnat(publication.since), since, publication.since), publication.until)
-                if stated is None
-                else Publication(since, np.where(np.isnat(publication.until), publication.until, since))
-            )
-        return dataset.assign_coords(
-            {AVAILABLE_AT: ("time", publication.since), REPLACED_AT: ("time", publication.until)}
-        )
+        if latency is None:
+            return known
+        since = later(times, latency)
+        if stated is None:
+            return Publication(np.where(np.isnat(known.since), since, known.since), known.until)
+        return Publication(since, np.where(np.isnat(known.until), known.until, since))

@@ -16,6 +16,7 @@ from vadose.fusion.publication import Publication
 from vadose.fusion.regrid import Floats, block_mean
 from vadose.fusion.scene import Scene, merged, resample_to, scenes_of
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
+from vadose.sources.layers import Layers
 from vadose.sources.source import AVAILABLE_AT, ITEMS, REPLACED_AT
 from vadose.variables import Variable
 
@@ -61,14 +62,18 @@ class TileSource(Protocol):
         ...
 
 
-def regrid_source(datasets: Sequence[xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> TileSource:
-    """Return the datasets of a source on a tile, as pixels or as cells by the size of its native pixels."""
+def regrid_source(opened: Sequence[Layers | xr.Dataset], variables: tuple[Variable, ...], tile: Tile) -> TileSource:
+    """Return the data of a source on a tile, as pixels or as cells by the size of its native pixels."""
     names = {variable.name for variable in variables}
-    datasets = [dataset for dataset in datasets if names & set(dataset.data_vars)]
-    if not datasets:
+    opened = [one for one in opened if names & set(one.names if isinstance(one, Layers) else one.data_vars)]
+    if not opened:
         raise NoDataError(f"fusion: {', '.join(sorted(names))}", "No item has them", "Add items that have them")
-    if min(native_metres(dataset) for dataset in datasets) < FINE_M:
-        return PixelSource(scenes_of(datasets), variables, tile)
+    if min(map(native_metres, opened)) < FINE_M:
+        layers = [
+            part for one in opened for part in ([one] if isinstance(one, Layers) else Layers.of_dataset(one, variables))
+        ]
+        return PixelSource(scenes_of(layers), variables, tile)
+    datasets = [one.dataset() if isinstance(one, Layers) else one for one in opened]
     return CellSource(tuple(CellSeries.of(parts, variables, tile) for parts in _by_item(datasets)), variables, tile)
 
 
@@ -87,8 +92,11 @@ def _item(dataset: xr.Dataset) -> str:
     return str(dataset.attrs.get("item", ""))
 
 
-def native_metres(dataset: xr.Dataset) -> float:
+def native_metres(opened: Layers | xr.Dataset) -> float:
     """Return the size of a native pixel, metres."""
+    if isinstance(opened, Layers):
+        return opened.grid.metres
+    dataset = opened
     y = dataset["y"].values
     step = abs(float(y[1] - y[0])) if y.size > 1 else abs(float(dataset.rio.resolution()[1]))
     return step * DEGREE_M if dataset.rio.crs.is_geographic else step

@@ -9,9 +9,12 @@ _FOREIGN_DRIVERS = (
 )
 """GDAL drivers whose files name other files or addresses."""
 
+RASTER_CACHE_MB = 64
+"""Raster blocks cached in memory, independent of the number of files."""
+
 
 def shut_gdal() -> None:
-    """Keep GDAL of this process and its child processes from files that name others and from the network.
+    """Keep GDAL of this process and its child processes from files that name others, the network and much memory.
 
     Must be called before rasterio and pyogrio are imported. In addition to the drivers named at each open, it covers
     what GDAL itself opens beside a file: overviews, masks, metadata.
@@ -21,3 +24,4 @@ def shut_gdal() -> None:
     os.environ["CPL_VSIL_CURL_ALLOWED_FILENAME"] = "-"  # no address has this name
     os.environ["OGR_SQLITE_STATIC_VIRTUAL_OGR"] = "NO"
     os.environ["PROJ_NETWORK"] = "OFF"
+    os.environ.setdefault("GDAL_CACHEMAX", str(RASTER_CACHE_MB))

@@ -13,7 +13,8 @@ from vadose.fusion.sparse import candidates_of, needed, since_interval
 from vadose.grid import AreaOfInterest, Period, earlier, nanoseconds
 from vadose.registry import LATENCY_DAYS, source_of
 from vadose.sources import Source
-from vadose.sources.source import OverviewSource, SourceFile
+from vadose.sources.layers import OverviewSource
+from vadose.sources.source import SourceFile
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from vadose.experiment.run import Run
 from vadose.fusion import InputSpec, TemporalPolicy
 from vadose.grid import Tile
 from vadose.inference import Calibration, empty_estimate, estimate_tile, mask_flags
+from vadose.io.gdal import RASTER_CACHE_MB
 from vadose.io.logs import log_in_worker
 from vadose.io.memory import peak_mb, tune_malloc
 from vadose.mapping import tile_files
@@ -26,9 +27,6 @@ from vadose.models import Model
 from vadose.sources import ArchiveScan, Source, open_mask_sources, open_sources
 
 LOGGER = logging.getLogger(__name__)
-
-RASTER_CACHE_MB = 64
-"""Raster blocks cached in memory, independent of the size of the map."""
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
-
-import xarray as xr
 
 from vadose.grid import AreaOfInterest
 from vadose.registry import ItemProduct, SourceSpec
 from vadose.sources.heights import in_metres
-from vadose.sources.items import ItemSource, open_rasters, units_of
-from vadose.sources.layers import dataset, lazy
+from vadose.sources.items import ItemSource, open_rasters
+from vadose.sources.layers import Layers, read_each
 from vadose.sources.records import SceneItem
 from vadose.sources.stac import DEM
 from vadose.variables import ELEVATION, Variable
@@ -26,13 +25,12 @@ class Dem(ItemSource):
     variables: ClassVar[tuple[Variable, ...]] = (ELEVATION,)
     static: ClassVar[bool] = True
 
-    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
+    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[Layers]:
         """Open the tile of an item."""
         raster = in_metres(open_rasters(record, (ELEVATION.name,))[ELEVATION.name])
         window = raster.grid.window(area)
         if window:
-            layers = lazy(raster.layer, (ELEVATION.name,), window)
-            yield dataset(layers, units_of(self.variables), raster.grid, window)
+            yield Layers(raster.grid, window, self.variables, partial(read_each, {ELEVATION.name: raster.read}))
 
 
 SPEC = SourceSpec(

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import shapely
 import xarray as xr
 
@@ -16,23 +15,15 @@ from vadose.errors import NoDataError
 from vadose.grid import AreaOfInterest, Period
 from vadose.sources.archive import ItemIndex
 from vadose.sources.kept_scan import footprint
+from vadose.sources.layers import Layers
 from vadose.sources.raster import Raster
 from vadose.sources.records import SceneItem
 from vadose.sources.replaced import all_replaced_at, by_replacement
 from vadose.sources.scan import ArchiveScan
-from vadose.sources.source import (
-    AVAILABLE_AT,
-    REPLACED_AT,
-    SourceFile,
-    size_of,
-    times_or_never,
-    validate_dataset,
-)
+from vadose.sources.source import SourceFile, size_of
 from vadose.sources.windows import join_windows
 from vadose.variables import Variable
 
-GROUND = "ground"
-"""Variable of datasets at reduced resolution: 1 on the ground that an item shows, NaN elsewhere."""
 CLASS_BANDS = frozenset({"scl", "mask"})
 """Bands of classes, which have no mean."""
 
@@ -56,8 +47,8 @@ class ItemSource(ABC):
     static: ClassVar[bool] = False
 
     @abstractmethod
-    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
-        """Open an item over an area: one dataset for each native grid that the area touches."""
+    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[Layers]:
+        """Open an item over an area: the layers on each native grid that the area touches."""
 
     @cached_property
     def index(self) -> ItemIndex:
@@ -68,19 +59,30 @@ class ItemSource(ABC):
         """Return the datasets of every item over an area in a period; windows of one scene are joined.
 
         Raises:
+            NoDataError, VadoseError: as `layers`.
+        """
+        return tuple(layers.dataset() for layers in self.layers(area, period))
+
+    def layers(self, area: AreaOfInterest, period: Period) -> tuple[Layers, ...]:
+        """Return the layers of every item over an area in a period; windows of one scene are joined.
+
+        Raises:
             NoDataError: there are none.
             VadoseError: an existing file is unreadable.
         """
         asked = None if self.static else period
-        datasets = join_windows(
-            validate_dataset(_dated(piece.assign_attrs(record.attrs), record, at), self.variables, self.name, record.id)
-            for record in self.index.find(area, asked, replaced=True)
-            for part in self.open_item(record, area)
-            for piece, at in by_replacement(part, record)
-        )
-        if not datasets:
+        records = self.index.find(area, asked, replaced=True)
+        found = join_windows(part for record in records for part in self._parts(record, self.open_item(record, area)))
+        if not found:
             raise self.index.nothing(area, asked, "none of them with a pixel in the area")
-        return datasets
+        return found
+
+    def _parts(self, record: SceneItem, opened: Iterable[Layers], **known: object) -> Iterator[Layers]:
+        """Yield the layers of an item by their replacement, with what the item states."""
+        for layers in opened:
+            attrs = record.attrs | known
+            described = replace(layers, source=self.name, item=record.id, attrs=attrs, available_at=record.available_at)
+            yield from by_replacement(described, record)
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
         """Return the items that `open` reads, with the sizes of their files; the windows of a scene as one."""
@@ -113,32 +115,31 @@ class OverviewItemSource(ItemSource):
     """Source of STAC items that is also read at reduced resolution."""
 
     @abstractmethod
-    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[xr.Dataset]:
+    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[Layers]:
         """Open an item as `ItemSource`, with pixels of at most `pixel_m` if given."""
 
-    def overviews(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[xr.Dataset, ...]:
-        """Return the datasets of every item as `open`, from overviews with pixels of at most `pixel_m`.
+    def overviews(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[Layers, ...]:
+        """Return the layers of every item as `layers`, from overviews with pixels of at most `pixel_m`.
 
-        Each has the variable `ground`, 1 on the ground that it shows, and the attributes `footprint` (WKB, degrees) and
-        `cloud_cover` (%).
+        Each has the attributes `footprint` (WKB, degrees) and `cloud_cover` (%).
 
         Raises:
-            NoDataError, VadoseError: as `open`.
+            NoDataError, VadoseError: as `layers`.
         """
-        found = []
-        for record in self.index.find(area, period, replaced=True, sparse_m=pixel_m):
-            known = {"cloud_cover": cloud_cover_of(record), "footprint": footprint_of(record)}
-            for part in self.open_item(record, area, pixel_m):
-                everywhere = np.ones((part.sizes["y"], part.sizes["x"]), np.float32)
-                shown = xr.Dataset({GROUND: (("y", "x"), everywhere)}, part[["y", "x"]].coords)
-                pieces, grounds = by_replacement(part, record), by_replacement(shown, record)
-                for (piece, at), (ground, _) in zip(pieces, grounds, strict=True):
-                    dated = _dated(piece.assign_attrs(record.attrs), record, at)
-                    valid = validate_dataset(dated, self.variables, self.name, record.id)
-                    found.append(valid.assign(ground).assign_attrs(known))
+        records = self.index.find(area, period, replaced=True, sparse_m=pixel_m)
+        found = join_windows(
+            part
+            for record in records
+            for part in self._parts(
+                record,
+                self.open_item(record, area, pixel_m),
+                cloud_cover=cloud_cover_of(record),
+                footprint=footprint_of(record),
+            )
+        )
         if not found:
             raise self.index.nothing(area, period, "none of them with a pixel in the area")
-        return join_windows(found)
+        return found
 
     def overview_files(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[SourceFile, ...]:
         """Return the items that `overviews` reads."""
@@ -153,14 +154,6 @@ def cloud_cover_of(record: SceneItem) -> float:
 def footprint_of(record: SceneItem) -> bytes:
     """Return the ground of a whole scene, degrees, as WKB: its box where its item states no more."""
     return record.footprint or bytes(shapely.to_wkb(footprint(record.scene_bbox or record.bbox)))
-
-
-def _dated(part: xr.Dataset, record: SceneItem, replaced_at: np.datetime64 | None) -> xr.Dataset:
-    """Return a dataset with the publication times of its processing, if there are several of the observation."""
-    times = {AVAILABLE_AT: record.available_at, REPLACED_AT: replaced_at}
-    if "time" not in part.dims or not any(at is not None for at in times.values()):
-        return part
-    return part.assign_coords({name: ("time", times_or_never([at])) for name, at in times.items()})
 
 
 def open_rasters(
@@ -182,8 +175,3 @@ def open_rasters(
     if pixel_m is None:
         return rasters
     return {band: raster.coarser(pixel_m, mean=band not in CLASS_BANDS) for band, raster in rasters.items()}
-
-
-def units_of(variables: Iterable[Variable]) -> dict[str, str]:
-    """Return units by name."""
-    return {variable.name: variable.units for variable in variables}

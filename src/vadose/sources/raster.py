@@ -1,11 +1,13 @@
 """Raster files read by windows: the header at opening, the pixels on request."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, floor, log2
 from pathlib import Path
+from threading import get_ident
 
 import numpy as np
 import rasterio
@@ -142,26 +144,24 @@ class Raster:
             VadoseError: it is unreadable, has no CRS, is rotated, has several bands, or its tags contradict the asset.
         """
         path = Path(asset.href)
-        with _opened(path) as file:
-            crs, transform, bands, tag = file.crs, file.transform, file.count, file.nodata
-            height, width = file.shape
-            scale, offset = _scaling(asset, float(file.scales[0]), float(file.offsets[0]))
-            units, overviews = asset.units or file.units[0] or "", tuple(file.overviews(1))
+        header = _header(path, _stamp(path))
+        transform = header.transform
+        scale, offset = _scaling(asset, header.scale, header.offset)
         asked = f"{path}: opening it"
-        if crs is None or transform == Affine.identity():
+        if header.crs is None or transform == Affine.identity():
             raise VadoseError(
                 asked,
                 "It has no coordinate reference system, or no place in it",
                 "Write CRS and transform into the file",
             )
-        if bands != 1 or transform.b or transform.d:
+        if header.bands != 1 or transform.b or transform.d:
             raise VadoseError(
                 asked, "It has several bands, or is rotated", "Give one file per band, its rows west to east"
             )
         missing = missing if asset.nodata is None else (*missing, asset.nodata)
-        wkt = crs.to_wkt()
-        grid = Grid(horizontal_wkt(wkt), transform, height, width)
-        return cls(path, grid, tag, missing, scale, offset, units, metres_of_height(wkt), overviews)
+        grid = Grid(horizontal_wkt(header.crs), transform, *header.shape)
+        units, height_m = asset.units or header.units, metres_of_height(header.crs)
+        return cls(path, grid, header.tag, missing, scale, offset, units, height_m, header.overviews)
 
     def coarser(self, pixel_m: float, mean: bool = True) -> "Raster":
         """Return the file at pixels of at most `pixel_m`: those of its coarsest overview that are small enough.
@@ -209,14 +209,14 @@ class Raster:
             return self._physical(file.read(1, out_shape=shape))
 
     def _physical(self, numbers: NDArray[np.generic]) -> Floats:
-        absent = np.isin(numbers, [*self.missing] if self.tag is None else [*self.missing, self.tag])
         with np.errstate(invalid="ignore", over="ignore"):
-            values = numbers.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
-        return np.where(absent, np.float32(np.nan), values)
-
-    def layer(self, window: Window) -> Floats:
-        """Return values as `read`, with a leading axis of one layer: (1, y, x)."""
-        return self.read(window)[np.newaxis]
+            values = numbers.astype(np.float32)
+            if (self.scale, self.offset) != (1.0, 0.0):
+                values *= np.float32(self.scale)
+                values += np.float32(self.offset)
+        for fill in {*self.missing, *(() if self.tag is None else (self.tag,))}:
+            values[numbers == _as_stored(fill, numbers.dtype)] = np.nan
+        return values
 
     def nearest(self, grid: Grid, window: Window) -> Floats:
         """Return the values of the pixels that contain the pixel centres of a window of another grid, NaN outside this
@@ -326,17 +326,62 @@ def _thinned(values: Floats, shape: tuple[int, int], factor: int, mean: bool) ->
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
+def _as_stored(fill: float, kind: np.dtype[np.generic]) -> float:
+    """Return a fill value that is compared with stored numbers without converting them."""
+    return int(fill) if kind.kind in "iu" and float(fill).is_integer() else fill
+
+
 def _driver(path: Path) -> str:
     return "JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff"
 
 
+Stamp = tuple[int, int]
+"""Size and time of a file, by which a changed one is told."""
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0  # reported by GDAL
+    return status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the header of a file states; the CRS as WKT."""
+
+    crs: str | None
+    transform: Affine
+    shape: tuple[int, int]
+    bands: int
+    tag: float | None
+    scale: float
+    offset: float
+    units: str
+    overviews: tuple[int, ...]
+
+
+@lru_cache(maxsize=16_384)
+def _header(path: Path, _of: Stamp) -> _Header:
+    with _opened(path) as file:
+        numbers = float(file.scales[0]), float(file.offsets[0])
+        units, overviews = file.units[0] or "", tuple(file.overviews(1))
+        crs = None if file.crs is None else file.crs.to_wkt()
+        return _Header(crs, file.transform, file.shape, file.count, file.nodata, *numbers, units, overviews)
+
+
 @contextmanager
 def _opened(path: Path, level: int | None = None) -> Iterator[rasterio.DatasetReader]:
-    driver = _driver(path)
+    """Give an open file, which remains open for the next reads of this thread."""
     try:
-        with rasterio.open(path, driver=driver, **({} if level is None else {"overview_level": level})) as file:
-            yield file
+        yield _kept_open(path, level, _stamp(path), os.getpid(), get_ident())
     except (RasterioError, OSError) as error:
         raise VadoseError(
-            f"{path}: reading it", f"It is not a complete {driver} file ({error})", "Get the file again"
+            f"{path}: reading it", f"It is not a complete {_driver(path)} file ({error})", "Get the file again"
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _kept_open(path: Path, level: int | None, _of: Stamp, _process: int, _thread: int) -> rasterio.DatasetReader:
+    return rasterio.open(path, driver=_driver(path), **({} if level is None else {"overview_level": level}))

@@ -1,17 +1,22 @@
 """Windows of two processings of one scene: the ground on which the newer one replaces the older, pixel by pixel."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from dataclasses import replace
+from functools import partial, reduce
 from operator import or_
 
 import numpy as np
 import shapely
-import xarray as xr
+from numpy.typing import NDArray
 
 from vadose.grid import AreaOfInterest
-from vadose.sources.raster import extent_in
+from vadose.sources.layers import Layers, Shown
+from vadose.sources.raster import Grid, extent_in
 from vadose.sources.records import Asset, SceneItem
 from vadose.sources.twins import SAME_GROUND, shared
+from vadose.sources.window import Window
+
+Bounds = tuple[float, float, float, float]
 
 _NOTHING = shapely.box(0, 0, 0, 0)
 _PART = 1e-3
@@ -46,25 +51,39 @@ def all_replaced_at(record: SceneItem, area: AreaOfInterest | None = None) -> np
     return None
 
 
-def by_replacement(dataset: xr.Dataset, record: SceneItem) -> Iterator[tuple[xr.Dataset, np.datetime64 | None]]:
-    """Yield the parts of an item's dataset, NaN outside each, with their replacement times; None for never.
+def by_replacement(layers: Layers, record: SceneItem) -> Iterator[Layers]:
+    """Yield the parts of an item's layers, each with its replacement time and the pixels that count.
 
     Parts replaced at an unknown time are left out.
     """
     if not record.replaced_parts:
-        yield dataset, record.replaced_at
+        yield replace(layers, replaced_at=record.replaced_at)
         return
-    left = xr.DataArray(np.ones((dataset.sizes["y"], dataset.sizes["x"]), bool), dataset[["y", "x"]].coords, ("y", "x"))
+    before: list[Bounds] = []
     for at in sorted({part.at for part in record.replaced_parts}, key=lambda at: (at is not None, at)):
         boxes = [part.bounds for part in record.replaced_parts if part.at == at]
-        x, y = dataset["x"], dataset["y"]
-        covered = [(y > south) & (y < north) & (x > west) & (x < east) for west, south, east, north in boxes]
-        inside = left & reduce(or_, covered)
-        if at is not None and inside.any():
-            yield dataset.where(inside), at
-        left = left & ~inside
-    if left.any():
-        yield dataset.where(left), record.replaced_at
+        if at is not None:
+            yield from _showing(layers, partial(_within, layers.grid, boxes, tuple(before)), at)
+        before += boxes
+    yield from _showing(layers, partial(_within, layers.grid, None, tuple(before)), record.replaced_at)
+
+
+def _showing(layers: Layers, shown: Shown, replaced_at: np.datetime64 | None) -> Iterator[Layers]:
+    if shown(layers.window).any():
+        yield replace(layers, shown=shown, replaced_at=replaced_at)
+
+
+def _within(
+    grid: Grid, inside: Sequence[Bounds] | None, outside: Sequence[Bounds], window: Window
+) -> NDArray[np.bool_]:
+    """Return which pixels of a window have their centre in some boxes (None: anywhere), and in none of others."""
+    x, y = grid.x(window), grid.y(window)[:, np.newaxis]
+
+    def covered(boxes: Sequence[Bounds]) -> NDArray[np.bool_]:
+        parts = [(y > south) & (y < north) & (x > west) & (x < east) for west, south, east, north in boxes]
+        return reduce(or_, parts, np.zeros(window.shape, bool))
+
+    return ~covered(outside) if inside is None else covered(inside) & ~covered(outside)
 
 
 def _rest(record: SceneItem, replaced: Sequence[shapely.Geometry]) -> shapely.Geometry | None:

@@ -5,23 +5,21 @@ is read on request alone.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
-import dask.array as da
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.grid import AreaOfInterest, Period, nanoseconds
 from vadose.registry import ItemProduct, SourceSpec
 from vadose.sources.archive import ItemIndex
 from vadose.sources.incidence import IncidenceModel, tie_points
-from vadose.sources.items import OverviewItemSource, open_rasters, units_of
-from vadose.sources.layers import dataset, lazy
+from vadose.sources.items import OverviewItemSource, open_rasters
+from vadose.sources.layers import Layers, masked, read_each
 from vadose.sources.raster import Floats, Grid, Raster, by_grid
 from vadose.sources.records import SceneItem
 from vadose.sources.scan import ArchiveScan
@@ -72,7 +70,7 @@ class Sentinel1(OverviewItemSource):
     def _is_opera(self) -> bool:
         return self.index.product == SENTINEL1_OPERA
 
-    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[xr.Dataset]:
+    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[Layers]:
         """Open the bands of an item."""
         rasters = open_rasters(record, BANDS, pixel_m=pixel_m)
         mask = open_rasters(record, (MASK,), pixel_m=pixel_m).get(MASK)
@@ -81,12 +79,13 @@ class Sentinel1(OverviewItemSource):
             window = grid.window(area)
             if window is None:
                 continue
-            layers: dict[str, da.Array] = {}
-            for name, raster in bands.items():
-                layers |= lazy(partial(_positive, raster, mask), (name,), window)
+            readers: dict[str, Callable[[Window], Floats]] = {
+                name: partial(_positive, raster, mask) for name, raster in bands.items()
+            }
             if annotation:
-                layers |= lazy(partial(_angle, Path(annotation.href), grid), (INCIDENCE_ANGLE.name,), window)
-            yield dataset(layers, units_of(self.variables), grid, window, record.time)
+                readers[INCIDENCE_ANGLE.name] = partial(_angle, Path(annotation.href), grid)
+            held = tuple(variable for variable in self.variables if variable.name in readers)
+            yield Layers(grid, window, held, partial(read_each, readers), record.time)
 
     def passes(self, area: AreaOfInterest, period: Period) -> NDArray[np.datetime64]:
         """Return the times of `open`, each once, in order; many times faster, as only headers are read.
@@ -108,16 +107,16 @@ def _touches(record: SceneItem, area: AreaOfInterest) -> bool:
 
 
 def _positive(raster: Raster, mask: Raster | None, window: Window) -> Floats:
-    values = raster.layer(window)
+    values = raster.read(window)
     seen = values > 0
     if mask:
         seen &= mask.nearest(raster.grid, window) == _SEEN
-    return np.where(seen, values, np.float32(np.nan))
+    return masked(values, seen)
 
 
 def _angle(annotation: Path, grid: Grid, window: Window) -> Floats:
     surface = IncidenceModel.fit(tie_points(annotation), grid.crs)
-    return surface.at(grid.x(window), grid.y(window))[np.newaxis]
+    return surface.at(grid.x(window), grid.y(window))
 
 
 _ASSETS = {

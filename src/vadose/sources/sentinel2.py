@@ -1,19 +1,18 @@
 """Sentinel-2 reflectance of clear pixels."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
-import xarray as xr
 
 from vadose.grid import AreaOfInterest
 from vadose.registry import ItemProduct, QualityFlag, SourceSpec
 from vadose.sources.assets import CLASSES, REFLECTANCES
-from vadose.sources.items import OverviewItemSource, open_rasters, units_of
-from vadose.sources.layers import dataset, lazy
+from vadose.sources.items import OverviewItemSource, open_rasters
+from vadose.sources.layers import Layers, Names, masked
 from vadose.sources.raster import Floats, Raster, by_grid
 from vadose.sources.records import SceneItem
 from vadose.sources.stac import SENTINEL2_L1C, SENTINEL2_L2A
@@ -44,24 +43,25 @@ class Sentinel2(OverviewItemSource):
     name: ClassVar[str] = "sentinel2"
     variables: ClassVar[tuple[Variable, ...]] = BANDS
 
-    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[xr.Dataset]:
+    def open_item(self, record: SceneItem, area: AreaOfInterest, pixel_m: float | None = None) -> Iterator[Layers]:
         """Open the bands of an item."""
         rasters = open_rasters(record, (band.name for band in BANDS), NODATA, SATURATED, pixel_m=pixel_m)
         classes = open_rasters(record, ("scl",), pixel_m=pixel_m).get("scl")
         for grid, bands in by_grid(rasters).items():
             window = grid.window(area)
             if window:
-                layers = lazy(partial(_seen, tuple(bands.values()), classes), tuple(bands), window)
-                yield dataset(layers, units_of(BANDS), grid, window, record.time)
+                held = tuple(band for band in BANDS if band.name in bands)
+                yield Layers(grid, window, held, partial(_seen, bands, classes), record.time, together=True)
 
 
-def _seen(bands: tuple[Raster, ...], classes: Raster | None, window: Window) -> Floats:
-    """Return reflectance of bands on one grid, (band, y, x), NaN in all where not all observed the ground."""
-    values = np.stack([band.read(window) for band in bands])
-    seen = np.isfinite(values).all(axis=0)
+def _seen(bands: Mapping[str, Raster], classes: Raster | None, window: Window, names: Names) -> list[Floats]:
+    """Return reflectance of bands on one grid, NaN in all where not all observed the ground."""
+    values = {name: band.read(window) for name, band in bands.items()}
+    seen = np.logical_and.reduce([np.isfinite(band) for band in values.values()])
     if classes:
-        seen &= np.isin(classes.nearest(bands[0].grid, window), VALID_SCL)
-    return np.where(seen, values, np.float32(np.nan))
+        grid = next(iter(bands.values())).grid
+        seen &= np.isin(classes.nearest(grid, window), VALID_SCL)
+    return [masked(values[name], seen) for name in names]
 
 
 SPEC = SourceSpec(

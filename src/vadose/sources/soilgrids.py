@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,15 +14,14 @@ import xarray as xr
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import AreaOfInterest, Period
 from vadose.registry import SourceSpec
-from vadose.sources.items import units_of
-from vadose.sources.layers import dataset, lazy
+from vadose.sources.layers import Layers, read_each
 from vadose.sources.left_out import LeftOut, Unfit
 from vadose.sources.plausibility import sampled
 from vadose.sources.raster import Floats, Raster, by_grid, extent_in
 from vadose.sources.records import Asset
 from vadose.sources.scan import ArchiveScan
 from vadose.sources.soil_units import ENOUGH, density_factor, texture_factor
-from vadose.sources.source import SourceFile, size_of, validate_dataset
+from vadose.sources.source import SourceFile, size_of
 from vadose.sources.windows import join_windows
 from vadose.variables import BULK_DENSITY, CLAY, ORGANIC_CARBON, SAND, SILT, Variable
 
@@ -65,11 +64,9 @@ class SoilGrids:
             VadoseError: an existing file is unreadable.
         """
         item = f"soilgrids_{self.depth}"
-        datasets = join_windows(
-            validate_dataset(part, self.variables, self.name, item)
-            for maps in self._maps(area)
-            for part in _parts(self._scaled(maps, area), area)
-        )
+        parts = (part for maps in self._maps(area) for part in _parts(self._scaled(maps, area), area))
+        joined = join_windows(replace(part, source=self.name, item=item) for part in parts)
+        datasets = tuple(part.dataset() for part in joined)
         if not datasets and not self.paths:
             others = ", ".join(sorted(path.name for path in self.folder.glob("*.tif")))
             raise self._nothing(area, f"{self.folder} holds {others or 'no map'}")
@@ -264,12 +261,13 @@ def _numbers(raster: Raster, area: AreaOfInterest | None) -> Floats:
     return raster.read(window).ravel() if window else np.empty(0, np.float32)
 
 
-def _parts(rasters: dict[str, Raster], area: AreaOfInterest) -> Iterator[xr.Dataset]:
+def _parts(rasters: dict[str, Raster], area: AreaOfInterest) -> Iterator[Layers]:
     for grid, maps in by_grid(rasters).items():
         window = grid.window(area)
         if window:
-            layers = {band: lazy(raster.layer, (band,), window)[band] for band, raster in maps.items()}
-            yield dataset(layers, units_of(SoilGrids.variables), grid, window)
+            held = tuple(variable for variable in SoilGrids.variables if variable.name in maps)
+            readers = {band: raster.read for band, raster in maps.items()}
+            yield Layers(grid, window, held, partial(read_each, readers))
 
 
 SPEC = SourceSpec(

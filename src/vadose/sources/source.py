@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 import xarray as xr
@@ -109,19 +109,6 @@ class Source(Protocol):
 
     def files(self, area: AreaOfInterest, period: Period) -> tuple[SourceFile, ...]:
         """Return the files that `open` reads for an area and a period; few of them are opened."""
-        ...
-
-
-@runtime_checkable
-class OverviewSource(Source, Protocol):
-    """Interface of a source that is also read at reduced resolution, for sparse history."""
-
-    def overviews(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[xr.Dataset, ...]:
-        """Return the datasets of `items.open_overviews`, with pixels of at most `pixel_m`."""
-        ...
-
-    def overview_files(self, area: AreaOfInterest, period: Period, pixel_m: float) -> tuple[SourceFile, ...]:
-        """Return the items that `overviews` reads."""
         ...
 
 

@@ -36,6 +36,15 @@ class Window:
         return self.bottom - self.top, self.right - self.left
 
     @property
+    def size(self) -> int:
+        """Return the number of pixels."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
+    def moved(self, rows: int, columns: int) -> "Window":
+        """Return the window some rows and columns further."""
+        return Window(self.top + rows, self.bottom + rows, self.left + columns, self.right + columns)
+
+    @property
     def name(self) -> str:
         """Return a name that tells it from the other windows of a grid."""
         return f"r{self.top}c{self.left}h{self.shape[0]}w{self.shape[1]}"

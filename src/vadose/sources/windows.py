@@ -1,84 +1,111 @@
 """Joining of the windows of one scene, so that no pixel counts twice and there is no seam."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import reduce
-from operator import le
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from vadose.sources.source import AVAILABLE_AT, REPLACED_AT
+from vadose.sources.layers import Layers, Names
+from vadose.sources.raster import Floats
+from vadose.sources.window import Window
 
 _PHASE = 100
 """Fractions of a pixel by which two grids are distinguished."""
 
 
-def join_windows(datasets: Iterable[xr.Dataset]) -> tuple[xr.Dataset, ...]:
-    """Join the datasets of one item, processing and time on one pixel grid; the others remain unchanged.
-
-    Args:
-        datasets: valid ones, see `validate_dataset`.
-    """
-    groups: dict[Hashable, list[xr.Dataset]] = {}
-    for number, dataset in enumerate(datasets):
-        groups.setdefault(_identity(dataset) or number, []).append(dataset)
+def join_windows(parts: Iterable[Layers]) -> tuple[Layers, ...]:
+    """Join the layers of one item, processing and time on one pixel grid; the others remain unchanged."""
+    groups: dict[Hashable, list[Layers]] = {}
+    for part in parts:
+        groups.setdefault(_identity(part), []).append(part)
     return tuple(_joined(group) for group in groups.values())
 
 
-def _identity(dataset: xr.Dataset) -> Hashable:
-    """Return the key that the windows of one scene share; None if a dataset is too small to determine its grid."""
-    axes = [dataset[name].values for name in ("x", "y")]
-    if min(axis.size for axis in axes) < 2:
-        return None
-    steps = [axis[1] - axis[0] for axis in axes]
-    phases = [round(axis[0] / step * _PHASE) % _PHASE for axis, step in zip(axes, steps, strict=True)]
-    lattice = (*(f"{step:.6g}" for step in steps), *phases)
-    times = tuple(
-        dataset.coords[name].values.tobytes() for name in ("time", AVAILABLE_AT, REPLACED_AT) if name in dataset.coords
+def _identity(part: Layers) -> Hashable:
+    """Return the key that the windows of one scene share."""
+    a, _, c, _, e, f = part.grid.transform[:6]
+    phases = [round(start / step * _PHASE) % _PHASE for start, step in ((c, a), (f, e))]
+    lattice = (f"{a:.6g}", f"{e:.6g}", *phases)
+    times = tuple(str(time) for time in (part.time, part.available_at, part.replaced_at))
+    return part.item, part.attrs.get("processed"), times, part.names, part.grid.crs, lattice
+
+
+def _joined(parts: Sequence[Layers]) -> Layers:
+    first = parts[0]
+    placed = _needed([Placed(part, *_offset(part, first)) for part in parts])
+    if len(placed) == 1:
+        return placed[0].layers
+    whole = JoinedWindows(tuple(placed))
+    return replace(
+        first,
+        window=Window.around([one.window for one in placed]),
+        read=whole.read,
+        shown=whole.shown,
+        attrs=placed[0].layers.attrs,
     )
-    words = tuple(str(dataset.attrs.get(name, "")) for name in ("item", "processed"))
-    return words, times, tuple(map(str, dataset.data_vars)), str(dataset.rio.crs), lattice
 
 
-def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    places = {name: _places([part[name].values for part in parts]) for name in ("y", "x")}
-    needed = _needed(places)
-    parts = [parts[number] for number in needed]
-    if len(parts) == 1:
-        return parts[0]
-    places = {name: [indices[number] for number in needed] for name, indices in places.items()}
-    spans = {name: np.arange(min(map(min, indices)), max(map(max, indices)) + 1) for name, indices in places.items()}
-    placed = [
-        part.assign_coords({name: indices[number] for name, indices in places.items()}).reindex(spans)
-        for number, part in enumerate(parts)
-    ]
-    whole = reduce(lambda one, other: one.fillna(other), placed)
-    first = {name: parts[0][name].values for name in spans}
-    return whole.assign_coords(
-        {name: axis[0] + (axis[1] - axis[0]) * spans[name] for name, axis in first.items()}
-    ).assign_attrs(parts[0].attrs)
+def _offset(part: Layers, first: Layers) -> tuple[int, int]:
+    """Return the row and the column of the first pixel of a grid in another grid of the same lattice."""
+    (a, _, c, _, e, f), mine = first.grid.transform[:6], part.grid.transform
+    return round((mine.f - f) / e), round((mine.c - c) / a)
 
 
-def _needed(places: Mapping[str, Sequence[NDArray[np.int64]]]) -> list[int]:
-    """Return the numbers of the windows that do not lie within another one: these hold the same pixels."""
-    boxes = [
-        tuple(bound for axis in axes for bound in (int(axis.min()), -int(axis.max())))
-        for axes in zip(*places.values(), strict=True)
-    ]
-    found: list[int] = []
-    for number in sorted(range(len(boxes)), key=lambda one: (-_area(boxes[one]), one)):
-        if not any(all(map(le, boxes[kept], boxes[number])) for kept in found):
-            found.append(number)
-    return sorted(found)
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Layers whose first pixel is at a row and a column of a larger grid."""
+
+    layers: Layers
+    row: int
+    column: int
+
+    @property
+    def window(self) -> Window:
+        """Return their window in the larger grid."""
+        return self.layers.window.moved(self.row, self.column)
 
 
-def _area(box: Sequence[int]) -> int:
-    top, bottom, left, right = box
-    return (1 - bottom - top) * (1 - right - left)
+@dataclass(frozen=True, eq=False)
+class JoinedWindows:
+    """Windows of one scene in the grid of the first of them; each pixel is of the first that shows it."""
+
+    parts: tuple[Placed, ...]
+
+    def read(self, window: Window, names: Names) -> list[Floats]:
+        """Return some variables in a window, each (y, x), NaN where missing."""
+        found = {name: np.full(window.shape, np.nan, np.float32) for name in names}
+
+        def fill(part: Placed, own: Window, place: tuple[slice, slice]) -> None:
+            for name, values in part.layers.values(own, names).items():
+                inside = found[name][place]
+                np.copyto(inside, values, where=np.isnan(inside))
+
+        self._each(window, fill)
+        return list(found.values())
+
+    def shown(self, window: Window) -> NDArray[np.bool_]:
+        """Return which pixels of a window any part shows."""
+        found = np.zeros(window.shape, bool)
+
+        def fill(part: Placed, own: Window, place: tuple[slice, slice]) -> None:
+            found[place] |= part.layers.ground(own)
+
+        self._each(window, fill)
+        return found
+
+    def _each(self, window: Window, fill: Callable[[Placed, Window, tuple[slice, slice]], None]) -> None:
+        """Call with each part, its share of a window in its own grid, and the place of that in the window."""
+        for part in self.parts:
+            shared = part.window.shared(window)
+            if min(shared.shape) > 0:
+                fill(part, shared.moved(-part.row, -part.column), shared.within(window))
 
 
-def _places(axes: Sequence[NDArray[np.float64]]) -> list[NDArray[np.int64]]:
-    """Return the indices of some axes on the grid of the first one."""
-    start, step = axes[0][0], axes[0][1] - axes[0][0]
-    return [np.round((axis - start) / step).astype(np.int64) for axis in axes]
+def _needed(parts: Sequence[Placed]) -> list[Placed]:
+    """Return the windows that do not lie within another one: these hold the same pixels."""
+    found: list[Placed] = []
+    for part in sorted(parts, key=lambda one: -one.window.size):
+        if not any(part.window.shared(kept.window) == part.window for kept in found):
+            found.append(part)
+    return [part for part in parts if part in found]

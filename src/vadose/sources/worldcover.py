@@ -7,12 +7,11 @@ from functools import partial
 from typing import ClassVar
 
 import numpy as np
-import xarray as xr
 
 from vadose.grid import AreaOfInterest, Period
 from vadose.registry import ItemProduct, Mask, QualityFlag, SourceSpec
-from vadose.sources.items import ItemSource, open_rasters, units_of
-from vadose.sources.layers import dataset, lazy
+from vadose.sources.items import ItemSource, open_rasters
+from vadose.sources.layers import Layers, Names, masked
 from vadose.sources.raster import Floats, Raster
 from vadose.sources.records import SceneItem
 from vadose.sources.stac import WORLDCOVER
@@ -33,24 +32,23 @@ class WorldCover(ItemSource):
     variables: ClassVar[tuple[Variable, ...]] = (BUILT_UP, OPEN_WATER)
     static: ClassVar[bool] = True
 
-    def open(self, area: AreaOfInterest, period: Period) -> tuple[xr.Dataset, ...]:
-        """Return the maps over an area, the latest edition first, see `ItemSource.open`."""
-        return super().open(area, period)[::-1]
+    def layers(self, area: AreaOfInterest, period: Period) -> tuple[Layers, ...]:
+        """Return the maps over an area, the latest edition first, see `ItemSource.layers`."""
+        return super().layers(area, period)[::-1]
 
-    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[xr.Dataset]:
+    def open_item(self, record: SceneItem, area: AreaOfInterest) -> Iterator[Layers]:
         """Open the map of an item."""
         raster = open_rasters(record, (LAND_COVER,), NODATA)[LAND_COVER]
         window = raster.grid.window(area)
         if window:
-            layers = lazy(partial(_shown, raster), tuple(CLASSES), window)
-            yield dataset(layers, units_of(self.variables), raster.grid, window)
+            yield Layers(raster.grid, window, self.variables, partial(_shares, raster), together=True)
 
 
-def _shown(raster: Raster, window: Window) -> Floats:
-    """Return where the pixels of a window are of each class, (class, y, x)."""
+def _shares(raster: Raster, window: Window, names: Names) -> list[Floats]:
+    """Return where the pixels of a window are of each class."""
     cover = raster.read(window)
-    there = np.stack([cover == number for number in CLASSES.values()]).astype(np.float32)
-    return np.where(np.isfinite(cover), there, np.float32(np.nan))
+    known = np.isfinite(cover)
+    return [masked((cover == CLASSES[name]).astype(np.float32), known) for name in names]
 
 
 SPEC = SourceSpec(
