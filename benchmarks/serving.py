@@ -4,6 +4,11 @@ Makes painted maps in a folder, serves them by real servers on loopback, and pri
 server's processor are those of /proc, so that other work on the machine does not count; wall times are of one client.
 
     python benchmarks/serving.py FOLDER [--dates 365] [--tiles 300] [--requests 2000]
+    python benchmarks/serving.py FOLDER --memory-seconds 360
+    python benchmarks/serving.py FOLDER --scale
+
+The second form asks for tiles and series for so long, and prints resident memory and the number of requests; the third
+measures the first tile and the first series of 3 dates of 10⁶ km² and of 2,000 dates of 400 km².
 """
 
 import argparse
@@ -11,8 +16,10 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -120,7 +127,16 @@ def main() -> None:
     parser.add_argument("--dates", type=int, default=365)
     parser.add_argument("--tiles", type=int, default=300)
     parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--memory-seconds", type=float, default=0.0)
+    parser.add_argument("--scale", action="store_true")
     asked = parser.parse_args()
+    if asked.memory_seconds:
+        remembered(asked.folder / "remembered", asked.memory_seconds)
+        return
+    if asked.scale:
+        for name, dates, grounds, form in SCALES:
+            scale(asked.folder / name, dates, grounds, form)
+        return
     ground = Tile(32633, 848, 16520, 312, 312)
     lon, lat = cell_centres(ground)
     folder = asked.folder / "map"
@@ -166,6 +182,81 @@ def main() -> None:
         print(
             "resident MB after each quarter of", asked.requests, "requests:", " ".join(f"{one:.0f}" for one in memory)
         )
+
+
+SCALES = (
+    ("large", 3, (Tile(32632, 781, 17187, 1562, 3125), Tile(32633, 781, 17187, 1562, 3125)), "cog"),
+    ("long", 2000, (Tile(32633, 848, 16520, 63, 63),), "zarr"),
+)
+"""Folder, dates, zones and form of the maps of which the first tile and series are measured."""
+
+
+def scale(folder: Path, dates: int, grounds: tuple[Tile, ...], form: str) -> None:
+    """Measure the first tiles and the first series of a map, each of a server that has just started."""
+    served_maps.painted = _plain
+    if not folder.exists():
+        served_maps.write(folder, served_maps.daily_times(dates), grounds, form)
+    lon, lat = (axis[len(axis) // 2, len(axis[0]) // 2] for axis in cell_centres(grounds[-1]))
+    area = sum(one.rows * one.columns for one in grounds) * 0.32**2
+    layer = "http://127.0.0.1:8391/collections/border-country/layers/soil_moisture/tiles/WebMercatorQuad"
+    found = {}
+    for what in ("tile of zoom 5", "tile of zoom 11", "series"):
+        began = time.perf_counter()
+        with started(OURS, 8391, str(folder)) as server:
+            found["ready"] = time.perf_counter() - began
+            zoom = int(what.split()[-1]) if what != "series" else 0
+            place = MERCATOR.tile(lon, lat, zoom)
+            address = _position(lon, lat) if what == "series" else f"{layer}/{zoom}/{place.x}/{place.y}"
+            start, before = time.perf_counter(), processor_s(server)
+            get(address)
+            found[what] = time.perf_counter() - start
+            found[f"{what}, processor"] = processor_s(server) - before
+            found["resident MB"] = resident_mb(server)
+    words = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    print(f"{dates} dates of {area:,.0f} km2 as {form}, seconds: {words}")
+
+
+def remembered(folder: Path, seconds: float) -> None:
+    """Ask for distinct tiles and series for some time, by several clients; print the memory of the server."""
+    if not folder.exists():
+        served_maps.write(folder, served_maps.daily_times(30))
+    tiles = tiles_of((11.6, 47.5, 12.4, 47.8), 500)
+    layers = "http://127.0.0.1:8391/collections/border-country/layers"
+    times = [str(one)[:19] + "Z" for one in served_maps.daily_times(30)]
+    rng = np.random.default_rng(2)
+
+    def address(number: int) -> str:
+        if number % 4 == 0:
+            return _position(rng.uniform(11.8, 12.2), rng.uniform(47.56, 47.68))
+        z, x, y = tiles[number % len(tiles)]
+        layer = ("soil_moisture", "soil_moisture_std", "quality")[number % 3]
+        return f"{layers}/{layer}/tiles/WebMercatorQuad/{z}/{x}/{y}?datetime={times[number % 30]}"
+
+    with started(OURS, 8391, str(folder)) as server, ThreadPoolExecutor(4) as clients:
+        end, done, bad = time.monotonic() + seconds, 0, 0
+        print("requests, resident MB, processor seconds")
+        while time.monotonic() < end:
+            for status in clients.map(_status, map(address, range(done, done + 1000))):
+                bad += status not in {200, 404}
+            done += 1000
+            if done in {1000, 2000, 5000} or done % 10_000 == 0:
+                print(f"{done:7} {resident_mb(server):6.0f} {processor_s(server):7.1f}", flush=True)
+        print(f"{done:7} {resident_mb(server):6.0f} {processor_s(server):7.1f}; {bad} failed")
+
+
+def _status(address: str) -> int:
+    try:
+        get(address)
+    except urllib.error.HTTPError as error:
+        return error.code
+    return 200
+
+
+def _plain(tile: Tile, number: int) -> object:
+    shape = tile.rows, tile.columns
+    one = np.full(shape, np.float32(0.2 + 0.001 * (number % 50)))
+    age = np.full(shape, np.float32(number % 6))
+    return map_dataset(tile.cells, one, one / 5, np.zeros(shape, np.uint32), {"sentinel1": age})
 
 
 def _painter(ground: Tile) -> Callable[[Tile, int], object]:

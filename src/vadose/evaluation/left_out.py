@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vadose.evaluation.compare import numbered
-from vadose.evaluation.predictions import ESTIMATE, SAMPLE, SENSOR, by_sensor
+from vadose.evaluation.predictions import ESTIMATE, SAMPLE, SENSOR, by_sensor, is_complete
 
 COLUMNS = ["product", *SAMPLE, "reason"]
 
@@ -24,28 +24,41 @@ def left_out(products: Mapping[str, pd.DataFrame], common: pd.DataFrame, sensors
         `product`, `network, station, sensor, time` and `reason`, the first that applies: no estimate, no estimate of
         another product, no reading, too few matched samples of the sensor.
     """
-    *own, matched = numbered([*products.values(), common])
-    few = np.array([f"sensor left out: {reason}" if reason else "" for reason in sensors["left_out"]], dtype=object)
-    places = pd.MultiIndex.from_frame(sensors[SENSOR])
+    *own, matched = _numbered(products, common)
+    few, few_of = np.unique(
+        [f"sensor left out: {text}" if text else "" for text in sensors["left_out"]], return_inverse=True
+    )
+    others = [f"no estimate of {name}" for name in products]
+    reasons = pd.CategoricalDtype(list(dict.fromkeys(["", "no estimate", "no reading", *others, *few])))
+    code = {name: number for number, name in enumerate(reasons.categories)}
     group, held = by_sensor(common)
-    of_common = few[places.get_indexer(pd.MultiIndex.from_frame(held[SENSOR]))][group]
-    estimated = {
-        name: number[table[ESTIMATE].notna()] for (name, table), number in zip(products.items(), own, strict=True)
-    }
+    place = pd.MultiIndex.from_frame(sensors[SENSOR]).get_indexer(pd.MultiIndex.from_frame(held[SENSOR]))
+    of_common = np.array([code[text] for text in few])[few_of[place]][group]
+    absent = {name: table[ESTIMATE].isna().to_numpy() for name, table in products.items()}
     parts = []
     for (name, table), number in zip(products.items(), own, strict=True):
-        reason = np.full(len(table), "no reading", dtype=object)
+        reason = np.full(len(table), code["no reading"])
         inside = _is_in(number, matched)
-        reason[inside] = of_common[np.searchsorted(matched, number[inside])]
-        for other, numbers in reversed(estimated.items()):
+        reason[inside] = of_common
+        for (other, lacks), numbers in reversed(list(zip(absent.items(), own, strict=True))):
             if other != name:
-                reason[~_is_in(number, numbers)] = f"no estimate of {other}"
-        reason[table[ESTIMATE].isna()] = "no estimate"
-        chosen = reason != ""
-        rows = table.loc[chosen, SAMPLE].assign(reason=reason[chosen])
-        parts.append(rows.assign(product=name)[COLUMNS])
-    found: pd.DataFrame = pd.concat(parts, ignore_index=True).astype({"product": "category", "reason": "category"})
-    return found
+                reason[~_is_in(number, numbers[~lacks])] = code[f"no estimate of {other}"]
+        reason[absent[name]] = code["no estimate"]
+        chosen = np.flatnonzero(reason)
+        words = pd.Categorical.from_codes(reason[chosen], dtype=reasons)
+        parts.append(table[SAMPLE].iloc[chosen].assign(product=name, reason=words)[COLUMNS])
+    found: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return found.assign(
+        product=found["product"].astype("category"), reason=found["reason"].cat.remove_unused_categories()
+    )
+
+
+def _numbered(products: Mapping[str, pd.DataFrame], common: pd.DataFrame) -> list[NDArray[np.int64]]:
+    """Return ascending numbers of the samples of each product, then those of the matched ones."""
+    if len(products) > 1:
+        return numbered([*products.values(), common])
+    (table,) = products.values()
+    return [np.arange(len(table)), np.flatnonzero(is_complete(table))]
 
 
 def _is_in(numbers: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
