@@ -16,6 +16,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Tile, cell_centres
 from vadose.maps import NODATA, Scene, cubes, map_dataset, write_catalogue, write_map
+from vadose.maps.opening import open_maps
 from vadose.registry import Quality
 
 TILE = Tile(32718, 1500, 17000, 150, 140)
@@ -98,6 +99,33 @@ def test_flags_and_units_are_described(folder):
     assert cube["age_smap"].attrs["units"] == "day"
     assert cube.attrs["comment"] == "SIMULATED"
     assert json.loads(cube.attrs["declaration"])["made_from"] == MADE_FROM
+
+
+@pytest.mark.parametrize("form", ["zarr", "nc"])
+def test_a_cube_is_opened_without_reading_its_values(form, folder, tmp_path):
+    cube = open_maps(folder / f"soil_moisture_{TILE.epsg}.{form}")[TILE.epsg]
+    assert not any(layer.variable._in_memory for layer in cube.data_vars.values())
+    for number, moment in enumerate(MOMENTS):
+        expected = painted(TILE, number)["quality"]
+        found = cube["quality"].sel(time=moment)
+        assert found.dtype == np.uint32
+        np.testing.assert_array_equal(found.values, expected.values)
+    assert cube["quality"].attrs.keys() >= {"flag_masks", "flag_meanings"} and "_FillValue" not in cube["quality"].attrs
+    cube.to_netcdf(tmp_path / "again.nc")
+    again = open_maps(tmp_path / "again.nc")[TILE.epsg]
+    np.testing.assert_array_equal(again["quality"].values, cube["quality"].values)
+
+
+def test_flags_of_16_bits_are_read_as_those_of_32(folder, tmp_path):
+    cube = opened(folder, "netcdf", OTHER.epsg)
+    older = cube.assign(quality=cube["quality"].fillna(65535).astype("uint16"))
+    older["quality"].encoding = {"_FillValue": np.uint16(65535)}
+    older.to_netcdf(tmp_path / "older.nc")
+    found = open_maps(tmp_path / "older.nc")[OTHER.epsg]["quality"]
+    expected = open_maps(folder / f"soil_moisture_{OTHER.epsg}.nc")[OTHER.epsg]["quality"]
+    assert found.dtype == np.uint32 and (found == NODATA).any()
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert found.attrs["flag_meanings"] == expected.attrs["flag_meanings"]
 
 
 def test_the_checker_of_the_conventions_finds_no_fault(folder, tmp_path):

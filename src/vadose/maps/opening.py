@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import rioxarray  # noqa: F401  (gives datasets their `.rio`)
 import xarray as xr
 
@@ -63,14 +65,24 @@ def _netcdf(path: Path) -> xr.Dataset:
 
 
 def _decoded(path: Path, engine: str, consolidated: bool | None = None) -> xr.Dataset:
-    options = {} if consolidated is None else {"consolidated": consolidated}
+    options: dict[str, Any] = {} if consolidated is None else {"consolidated": consolidated}
+    options |= {"decode_coords": "all", "mask_and_scale": {"quality": False}}
     try:
-        cube: xr.Dataset = xr.open_dataset(path.absolute(), engine=engine, decode_coords="all", **options)  # type: ignore[arg-type]
+        cube: xr.Dataset = xr.open_dataset(path.absolute(), engine=engine, **options)
     except (OSError, ValueError, KeyError) as error:
         raise VadoseError(f"maps: the cube {path}", f"It cannot be read ({error})", "Run the map again") from error
     if not {"soil_moisture", "soil_moisture_std", "quality"} <= set(cube.data_vars):
         raise VadoseError(f"maps: the cube {path}", "It contains no map", "Give a file that 'vadose map' wrote")
-    return cube.assign(quality=cube["quality"].astype("float64").fillna(NODATA).astype("uint32"))
+    return cube.assign(quality=_flags(cube["quality"]))
+
+
+def _flags(quality: xr.DataArray) -> xr.DataArray:
+    """Return flags of 32 bits, lazy unless they are those of an older map, of 16 bits."""
+    attrs = {name: value for name, value in quality.attrs.items() if name != "_FillValue"}
+    fill = quality.attrs.get("_FillValue", NODATA)
+    if quality.dtype != "uint32" or fill != NODATA:
+        quality = xr.where(quality == fill, np.uint32(NODATA), quality.astype("uint32"))
+    return quality.drop_encoding().drop_attrs().assign_attrs(attrs)
 
 
 def _by_zone(parts: list[xr.Dataset]) -> dict[int, xr.Dataset]:
