@@ -64,6 +64,17 @@ def test_every_sample_in_no_score_has_its_reason_and_no_other_is_listed():
 
 def test_nothing_left_out_is_no_row():
     assert score({"one": table()}).left_out.empty
+    assert score({"one": table(), "two": table(seed=1)}).left_out.empty
+
+
+def test_of_one_product_and_of_equal_samples_only_what_is_left_out_is_listed():
+    one = table()
+    one.loc[0, "soil_moisture"], one.loc[1, "soil_moisture_in_situ"] = np.nan, np.nan
+    few = one[(one["station"] != "s7") | (one["time"] < "2021-06-11")]
+    alone = score({"one": few}).left_out["reason"].value_counts().to_dict()
+    assert alone == {"sensor left out: 10 samples, 20 needed": 10, "no estimate": 1, "no reading": 1}
+    both = score({"one": few.iloc[2:], "two": few.iloc[2:].assign(soil_moisture=0.2)}).left_out
+    assert both["reason"].astype(str).tolist() == ["sensor left out: 10 samples, 20 needed"] * 20
 
 
 def archive(folder: Path) -> Path:

@@ -55,10 +55,12 @@ def left_out(products: Mapping[str, pd.DataFrame], common: pd.DataFrame, sensors
 
 def _numbered(products: Mapping[str, pd.DataFrame], common: pd.DataFrame) -> list[NDArray[np.int64]]:
     """Return ascending numbers of the samples of each product, then those of the matched ones."""
-    if len(products) > 1:
-        return numbered([*products.values(), common])
-    (table,) = products.values()
-    return [np.arange(len(table)), np.flatnonzero(is_complete(table))]
+    tables = list(products.values())
+    if all(len(table) == len(common) for table in tables):
+        return [np.arange(len(common))] * (len(tables) + 1)
+    if len(tables) == 1:
+        return [np.arange(len(tables[0])), np.flatnonzero(is_complete(tables[0]))]
+    return numbered([*tables, common])
 
 
 def _is_in(numbers: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
