@@ -46,8 +46,8 @@ def evaluate(
             "min-max" or "cdf", fitted to the scored samples and named above the figures; by default none.
 
     Returns:
-        The scorecard: `headline` and `sensors` (DataFrames), `to_html`, `to_markdown`, `to_qa4sm`,
-        `write`.
+        The scorecard: `headline`, `representative`, `sensors`, `dates` and `left_out` (DataFrames), `to_html`,
+        `to_markdown`, `to_qa4sm`, `write`.
 
     Raises:
         VadoseError: a product is unreadable or has other units, or no sensor has enough samples.
