@@ -131,6 +131,7 @@ def write_raster(path: Path, layer: Layer) -> Path:
         "blockxsize": 256,
         "blockysize": 256,
         "compress": "deflate",
+        "zlevel": 1,
     }
     with rasterio.open(
         path,

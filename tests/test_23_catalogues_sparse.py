@@ -1,6 +1,7 @@
 """Sparse history: one scene per interval and cell, from overviews; the same from catalogues and from whole files."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from vadose.sources.raster import Raster
 from vadose.sources.records import Asset
 from vadose.sources.window import Window
 
-EPSG, WEST, NORTH, SIDE = 32632, 512_000, 6_144_000, 1280
-"""Ground of the scenes: 40 cells a side."""
+EPSG, WEST, NORTH, SIDE = 32632, 512_000, 6_144_000, 768
+"""Ground of the scenes: 24 cells a side."""
 TIME = np.datetime64("2021-06-30T12:00", "ns")
 PAST = HistorySpec(("vv", "B04", "B11"), 4, 10.0, 160.0)
 RADAR = {"a": "2021-05-28T05", "b": "2021-06-03T05", "c": "2021-06-04T17", "d": "2021-06-15T05", "e": "2021-06-28T05"}
@@ -45,8 +46,8 @@ def layer(low: float, high: float, seed: int, kind: str, step: int = 10) -> real
     return real_archive.Layer(values, f"EPSG:{EPSG}", Affine(step, 0, WEST, 0, -step, NORTH), 0)
 
 
-def write(archive: Path, overviews: bool = True, resampling: Resampling = Resampling.average) -> Path:
-    """An archive of whole scenes, of which each has values of its own."""
+def write(archive: Path) -> None:
+    """Write an archive of whole scenes without overviews, of which each has values of its own."""
     for number, (name, time) in enumerate(RADAR.items()):
         layers = {"vv": layer(0.05, 0.2, number, "float32"), "vh": layer(0.01, 0.04, 10 + number, "float32")}
         file = real_archive.write_item(archive, "sentinel-1-rtc", name, f"{time}:00:00Z", layers)
@@ -54,17 +55,19 @@ def write(archive: Path, overviews: bool = True, resampling: Resampling = Resamp
     for number, (name, (day, cover)) in enumerate(OPTICAL.items()):
         bands = {"B04": layer(400, 900, 100 + number, "uint16"), "B11": layer(800, 2000, 200 + number, "uint16", 20)}
         classes = layer(4, 7.99, 300 + number, "uint8", 20)
-        classes.values[:, 304:344] = 9
+        classes.values[:, 176:216] = 9
         about = {"s2:processing_baseline": "02.14"} | ({} if cover is None else {"eo:cloud_cover": cover})
         file = real_archive.write_item(archive, "sentinel-2-l2a", name, f"{day}T10:00:00Z", {**bands, "SCL": classes})
         placed(file, 0.0, about)
-    for path in archive.rglob("*.tif") if overviews else ():
+
+
+def overviews(archive: Path) -> None:
+    for path in archive.rglob("*.tif"):
         with rasterio.open(path, "r+") as raster:
             raster.build_overviews(
                 [2, 4, 8, 16] if raster.width == SIDE else [2, 4, 8],
-                Resampling.nearest if path.stem == "SCL" else resampling,
+                Resampling.nearest if path.stem == "SCL" else Resampling.average,
             )
-    return archive
 
 
 def placed(file: Path, share: float, properties: dict[str, Any]) -> None:
@@ -110,8 +113,18 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with Served(write(tmp_path_factory.mktemp("whole"))) as held:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Archive without overviews; read only."""
+    archive = tmp_path_factory.mktemp("plain")
+    write(archive)
+    return archive
+
+
+@pytest.fixture(scope="module")
+def served(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    archive = shutil.copytree(plain, tmp_path_factory.mktemp("whole"), dirs_exist_ok=True)
+    overviews(archive)
+    with Served(archive) as held:
         yield held
 
 
@@ -121,7 +134,7 @@ def fresh(served: Served) -> None:
     served.stac.reset()
 
 
-PLACE = Tile(EPSG, WEST // 320 + 16, NORTH // 320 - 14, 8, 8)
+PLACE = Tile(EPSG, WEST // 320 + 8, NORTH // 320 - 14, 8, 8)
 """Cells on both sides of the middle of the ground."""
 SMALL = InputSpec(cells=(), history=PAST)
 
@@ -183,21 +196,21 @@ def test_a_fetched_archive_has_the_history_of_whole_files(served, tmp_path, cell
     assert held.items == whole.items
 
 
-@pytest.mark.parametrize("overviews", [True, False])
-def test_whole_files_with_and_without_overviews_have_the_same_means(served, tmp_path, overviews):
+def test_whole_files_with_and_without_overviews_have_the_same_means(served, plain):
     """Averages of producers are rounded in whole numbers; of classes GDAL takes another pixel than the middle."""
-    plain = write(tmp_path / "plain", overviews)
+    bare, held = cube(plain).history, cube(served.archive).history
     for name, most in (("vv", 1e-6), ("B04", 2e-4)):
-        one, other = steps(plain, name), steps(served.archive, name)
+        one, other = bare[name].values, held[name].values
         np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
         assert np.nanmax(np.abs(one - other)) <= most
 
 
-def test_files_without_overviews_are_fetched_at_full_resolution_and_read_alike(tmp_path):
-    with Served(write(tmp_path / "plain", overviews=False)) as plain:
-        plain.fetch(tmp_path / "archive", SMALL)
-        for name in PAST.variables:
-            np.testing.assert_array_equal(steps(tmp_path / "archive", name), steps(plain.archive, name))
+def test_files_without_overviews_are_fetched_at_full_resolution_and_read_alike(plain, tmp_path):
+    with Served(plain) as held:
+        held.fetch(tmp_path / "archive", SMALL)
+    fetched, whole = (cube(each).history for each in (tmp_path / "archive", plain))
+    for name in PAST.variables:
+        np.testing.assert_array_equal(fetched[name], whole[name])
 
 
 def test_a_cell_alone_has_the_history_that_it_has_in_a_tile(served):
@@ -242,14 +255,14 @@ def test_windows_of_overviews_are_no_observations_of_full_resolution(served, tmp
     np.testing.assert_array_equal(steps(tmp_path / "archive", "vv"), steps(served.archive, "vv"))
 
 
-def test_overviews_count_alone_where_windows_of_full_resolution_disagree(tmp_path):
+def test_overviews_count_alone_where_windows_of_full_resolution_disagree(served, tmp_path):
     """The pixel behind the middle of a block is clear, that of the overview is cloud."""
-    archive = write(tmp_path / "whole")
+    archive = shutil.copytree(served.archive, tmp_path / "whole")
     for path in archive.rglob("SCL.tif"):
         with rasterio.open(path, "r+") as raster:
             classes = np.full(raster.shape, 9, np.uint8)
             classes[4::8, 4::8] = 5
-            classes[:, 352:] = 5
+            classes[:, 224:] = 5
             raster.write(classes, 1)
             raster.build_overviews([2, 4, 8], Resampling.mode)
     needs = InputSpec(cells=("B04", "B11"), history=PAST)
@@ -279,11 +292,9 @@ def test_causal_and_past_estimates_find_what_they_need(served, tmp_path, as_of):
     past = demand(SMALL, policy)
     held = Demand(past.targets, past.periods, past.bands, True, past.sparse)
     fetch(held, tmp_path / "archive", served.options(tmp_path / "cache"))
+    one, other = (cube(each, policy=policy, as_of=until).history for each in (tmp_path / "archive", served.archive))
     for name in PAST.variables:
-        one, other = (
-            steps(archive, name, policy=policy, as_of=until) for archive in (tmp_path / "archive", served.archive)
-        )
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one[name], other[name])
 
 
 def test_the_inventory_of_a_map_names_the_scenes_that_are_read(served):
