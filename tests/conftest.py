@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from loopback_guard import beyond_loopback, stays_on_loopback  # noqa: F401 -- fixtures of every test
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers of pytest-xdist fill the cores; more threads would wait
+
 settings.register_profile("quick", deadline=None, max_examples=25)  # speeds belong to benchmarks, not to tests
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=500)
 settings.load_profile("quick")
