@@ -18,8 +18,10 @@ from test_40_published_merge import stm
 from vadose.batchu2022 import IMAGES, LabelMatcher, UnitFit, import_shards, shards
 from vadose.batchu2022.calibration import ASSUMED_RANGES, FEATURE_OF, PIXELS, lines
 from vadose.batchu2022.crop import chips_of, kept_for, pixel_in_cell
-from vadose.dataset import SampleStore, append, verify
+from vadose.dataset import SampleStore
+from vadose.dataset.append import append
 from vadose.dataset.packing import Packing
+from vadose.dataset.verify import verify
 from vadose.errors import VadoseError
 from vadose.grid import from_lonlat, tile_around
 from vadose.insitu.ismn import Ismn

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from test_40_samples_store import HOLDS, part, simulated, write
-from vadose.dataset import SampleStore, SampleWriter, append, describe, picture, verify
+from vadose.dataset import SampleStore, SampleWriter, picture
+from vadose.dataset.append import append
+from vadose.dataset.describe import describe
+from vadose.dataset.verify import verify
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
 
@@ -137,7 +140,8 @@ def test_a_store_whose_replacement_was_broken_off_is_found_again(tmp_path: Path)
 APPEND = """
 import sys
 from pathlib import Path
-from vadose.dataset import SampleStore, append
+from vadose.dataset import SampleStore
+from vadose.dataset.append import append
 from vadose.errors import VadoseError
 try:
     append(Path(sys.argv[1]), SampleStore.open(Path(sys.argv[2])))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadose.dataset import SampleStore, append
+from vadose.dataset import SampleStore
+from vadose.dataset.append import append
 from vadose.dataset.carry_forward import Observations
 from vadose.dataset.table_columns import TableMapping
 from vadose.dataset.tables import import_table

@@ -4,8 +4,11 @@ from pathlib import Path
 
 from vadose.api.callbacks import Echo, Progress, silent
 from vadose.api.inputs import as_store
-from vadose.dataset import SampleStore, TableMapping, Verified, append, describe, picture, verify
+from vadose.dataset import SampleStore, TableMapping, Verified, picture
 from vadose.dataset import import_table as _import_table
+from vadose.dataset.append import append
+from vadose.dataset.describe import describe
+from vadose.dataset.verify import verify
 from vadose.insitu.conversion import archive_to_parquet
 from vadose.io.paths import StrPath
 

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.dataset.writer import Samples
 from vadose.fusion import InputSpec
 from vadose.registry import PREDICTORS, source_of
 
+if TYPE_CHECKING:
+    from vadose.dataset.writer import Samples
 
-def observed(samples: Samples, holds: InputSpec) -> Counter[str]:
+
+def observed(samples: "Samples", holds: InputSpec) -> Counter[str]:
     """Count the samples that have a value of each source, at their time or in their history.
 
     Args:

@@ -3,15 +3,17 @@
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vadose.dataset.store import Rows, SampleStore
 from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
 from vadose.registry import PREDICTORS
+
+if TYPE_CHECKING:
+    from vadose.dataset.store import Rows, SampleStore
 
 CONSTANT = 1e-6
 """Relative standard deviation below which a variable is constant except for rounding."""
@@ -30,7 +32,7 @@ class ScalingStats:
     std: Mapping[str, float]
 
     @classmethod
-    def fit(cls, store: SampleStore, rows: Rows, needs: InputSpec) -> "ScalingStats":
+    def fit(cls, store: "SampleStore", rows: "Rows", needs: InputSpec) -> "ScalingStats":
         """Fit to training rows alone, in float64, chunk by chunk.
 
         A variable has one scaling for all its forms: from the cells if the store has it there, else from the pixels,
@@ -82,7 +84,7 @@ class ScalingStats:
         return cls(mean, std)
 
 
-def never_observed(store: SampleStore, rows: Rows, needs: InputSpec) -> list[str]:
+def never_observed(store: "SampleStore", rows: "Rows", needs: InputSpec) -> list[str]:
     """Return the variables without any observation in some samples, of which a network can learn nothing.
 
     Raises:
@@ -100,7 +102,7 @@ def to_network_units(name: str, values: NDArray[np.float64]) -> NDArray[np.float
     return 10 * np.log10(values, where=values > 0, out=np.full(values.shape, np.nan))
 
 
-def _values(store: SampleStore, name: str, rows: Rows) -> Iterator[NDArray[np.float64]]:
+def _values(store: "SampleStore", name: str, rows: "Rows") -> Iterator[NDArray[np.float64]]:
     holds = store.holds
     pixels = name in holds.pixels and name not in holds.cells
     size = 16 if pixels else 8192

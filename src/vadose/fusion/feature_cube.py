@@ -1,7 +1,8 @@
 """Features of a tile at one time."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -41,7 +42,12 @@ class FeatureCube:
 def on_grid(values: Mapping[str, NDArray[np.floating]], grid: GeoBox, dims: tuple[str, ...]) -> xr.Dataset:
     """Return arrays on a grid, with the attributes of their variables."""
     arrays = {name: (dims, np.asarray(array, np.float32), attrs_of(name)) for name, array in values.items()}
-    return xr.Dataset(arrays, coords=xr_coords(grid))
+    return xr.Dataset(arrays, coords=_coords(grid))
+
+
+@lru_cache(maxsize=4)
+def _coords(grid: GeoBox) -> dict[Hashable, xr.DataArray]:
+    return dict(xr_coords(grid))
 
 
 def attrs_of(name: str) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from vadose.insitu.headers import Sensor
-from vadose.insitu.ismn import Ismn
 from vadose.io.paths import StrPath
 from vadose.registry import ARCHIVE_PRODUCTS, source_specs
 from vadose.sources.scan import ArchiveScan
@@ -38,8 +36,6 @@ def products_of(sources: Iterable[Source]) -> dict[str, str]:
 
 __all__ = [
     "ArchiveScan",
-    "Ismn",
-    "Sensor",
     "Source",
     "holdings",
     "open_mask_sources",

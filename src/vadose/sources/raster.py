@@ -72,7 +72,7 @@ class Grid:
     @property
     def metres(self) -> float:
         """Return the height of a pixel, m."""
-        return abs(self.transform.e) * (DEGREE_M if CRS.from_wkt(self.crs).is_geographic else 1.0)
+        return abs(self.transform.e) * (DEGREE_M if is_geographic(self.crs) else 1.0)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -236,7 +236,10 @@ class Raster:
         if all(part.size for part in inside):
             rows, columns = rows[inside[0].ravel()], columns[inside[1].ravel()]
             own = Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
-            result[inside] = self.read(own)[np.ix_(rows - own.top, columns - own.left)]
+            found = np.take(self.read(own)[rows - own.top], columns - own.left, axis=1)
+            if found.shape == window.shape:
+                return found
+            result[inside] = found
         return result
 
 
@@ -255,6 +258,12 @@ def overview_of(factors: Sequence[int], metres: float, pixel_m: float) -> int | 
 def _doublings(metres: float, pixel_m: float) -> int:
     """Return the largest power of 2 by which pixels can be multiplied."""
     return int(2 ** max(floor(log2(pixel_m * _ROUNDING / metres)), 0))
+
+
+@lru_cache(maxsize=256)
+def is_geographic(crs: str) -> bool:
+    """Return whether a CRS, given as WKT, has degrees."""
+    return bool(CRS.from_wkt(crs).is_geographic)
 
 
 def by_grid(rasters: Mapping[str, Raster]) -> dict[Grid, dict[str, Raster]]:
