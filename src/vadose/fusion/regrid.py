@@ -4,7 +4,7 @@ Therefore two tilings agree: no approximate transform over a window, no resampli
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,17 @@ class Positions:
         """Return whether rows depend on y alone and columns on x alone."""
         return bool(self.rows.shape[1] == 1 and self.columns.shape[0] == 1)
 
-    @property
+    @cached_property
     def inside(self) -> NDArray[np.bool_]:
         """Return which target pixels have their centre within a native pixel, (y, x)."""
         height, width = self.shape
         rows = (self.rows >= -0.5) & (self.rows < height - 0.5)
         return rows & ((self.columns >= -0.5) & (self.columns < width - 0.5))
+
+    @cached_property
+    def nearest(self) -> tuple[Indices, Indices]:
+        """Return rows and columns of the native pixels that contain the target centres; the nearest ones outside."""
+        return _clipped(np.floor(self.rows + 0.5), self.shape[0]), _clipped(np.floor(self.columns + 0.5), self.shape[1])
 
     def window(self) -> tuple[slice, slice] | None:
         """Return the rows and columns of the native grid that the targets touch, with one neighbour; None if none."""
@@ -71,7 +76,7 @@ def positions_in(grid: Grid, window: Window, target: GeoBox) -> Positions:
     """Return the pixel centres of `target` on a window of a grid."""
     x, y = centres(target, grid.crs)
     rows, columns = grid.row(y) - (window.top + 0.5), grid.column(x) - (window.left + 0.5)
-    return Positions(np.round(rows, 6), np.round(columns, 6), window.shape)
+    return Positions(np.round(rows, 6, out=rows), np.round(columns, 6, out=columns), window.shape)
 
 
 def nearest(values: Floats, at: Positions) -> Floats:
@@ -84,10 +89,8 @@ def nearest(values: Floats, at: Positions) -> Floats:
     Returns:
         (..., y, x), NaN outside the native grid; it may be a part of `values` itself.
     """
-    rows, columns = _clipped(_rounded(at.rows), at.shape[0]), _clipped(_rounded(at.columns), at.shape[1])
-    found = _picked(values, rows, columns, at.parallel)
-    inside = at.inside
-    return found if inside.all() else np.where(inside, found, np.nan)
+    found = _picked(values, *at.nearest, at.parallel)
+    return found if at.inside.all() else np.where(at.inside, found, np.nan)
 
 
 def bilinear(values: Floats, at: Positions) -> Floats:
@@ -104,12 +107,11 @@ def bilinear(values: Floats, at: Positions) -> Floats:
         (..., y, x), NaN where not valid.
     """
     known = np.isfinite(values)
-    inside = at.inside
     if known.all():
         found = _interpolated(values, at)
-        return found if inside.all() else np.where(inside, found, np.nan)
+        return found if at.inside.all() else np.where(at.inside, found, np.nan)
     weight = _interpolated(known.astype(np.float64), at)
-    valid = (nearest(known, at) > 0) & (weight > 0) & inside
+    valid = (nearest(known, at) > 0) & (weight > 0) & at.inside
     return np.where(valid, _interpolated(np.where(known, values, 0.0), at) / np.where(valid, weight, 1.0), np.nan)
 
 
@@ -119,11 +121,12 @@ def _interpolated(values: Floats, at: Positions) -> Floats:
     down, right = at.rows - top, at.columns - left
     upper, lower = (_clipped(top + step, at.shape[0]) for step in (0, 1))
     west, east = (_clipped(left + step, at.shape[1]) for step in (0, 1))
-    north, south = (
-        first + right * (_picked(values, rows, east, at.parallel) - first)
-        for rows in (upper, lower)
-        for first in (_picked(values, rows, west, at.parallel),)
-    )
+
+    def along(rows: Indices) -> Floats:
+        first, second = (_picked(values, rows, columns, at.parallel) for columns in (west, east))
+        return np.asarray(first + right * (second - first))
+
+    north, south = along(upper), along(lower)
     return np.asarray(north + down * (south - north))
 
 
@@ -179,10 +182,6 @@ def blocks(values: NDArray[Any], factor: int) -> NDArray[Any]:
 def _fractional(places: Floats, centres: Floats) -> Floats:
     step = centres[1] - centres[0] if centres.size > 1 else np.inf
     return np.asarray(np.round((places - centres[0]) / step, 6))
-
-
-def _rounded(index: Floats) -> Floats:
-    return np.asarray(np.floor(index + 0.5))
 
 
 def _clipped(index: Floats, size: int) -> Indices:

@@ -70,8 +70,8 @@ def _on(layers: Layers, variables: tuple[Variable, ...], target: GeoBox) -> dict
         return {name: np.full(tuple(target.shape), np.nan, np.float32) for name in held}
     rows, columns = part
     near = Window(whole.top + rows.start, whole.top + rows.stop, whole.left + columns.start, whole.left + columns.stop)
-    native = layers.values(near, tuple(held))
-    return {name: resampled(native[name], at.within(part), variable) for name, variable in held.items()}
+    native, there = layers.values(near, tuple(held)), at.within(part)
+    return {name: resampled(native[name], there, variable) for name, variable in held.items()}
 
 
 def resample_to(dataset: xr.Dataset, variables: tuple[Variable, ...], target: GeoBox) -> dict[str, NDArray[np.float32]]:
