@@ -135,7 +135,8 @@ def test_cloud_cover_is_what_the_items_state(archive, simulated):
     assert sorted(simulated.cloud_cover) == pytest.approx(sorted(stated))
 
 
-def test_the_page_stands_without_the_real_data(archive, tmp_path):
+def test_the_page_stands_without_the_real_data(archive, simulated, tmp_path, monkeypatch):
+    monkeypatch.setattr("vadose.studies.realism.observe_archive", {archive: simulated}.__getitem__)
     page = tmp_path / "docs" / "page.md"
     compare_with_real(archive, None, page)
     text = page.read_text()

@@ -20,7 +20,7 @@ from vadose.studies.truth_samples import build_truth_samples, chosen
 EXPERIMENT = {
     "name": "truth",
     "simulated": True,
-    "samples": {"archive": "world", "period": "2021-12-01/2022-03-15", "max_samples_per_sensor": 3},
+    "samples": {"archive": "world", "period": "2021-12-01/2022-03-15", "max_samples_per_sensor": 2},
     "needs": {
         "cells": ["vv", "B04", "elevation", "sand", "smap"],
         "history": {"variables": ["smap", "vv"], "steps": 4, "step_days": 5},
@@ -52,8 +52,8 @@ def test_every_region_has_its_cells_at_its_passes(built, tiny_world):
     assert store.simulated
     each = index.groupby("network").agg(cells=("station", "nunique"), times=("time", "nunique"), rows=("time", "size"))
     assert set(each.index) == {f"SIM-{region.name}" for region in world.regions}
-    assert (each["cells"] == 4).all() and (each["times"] == 3).all() and (each["rows"] == 12).all()
-    assert len(index) == 12 * len(world.regions)
+    assert (each["cells"] == 4).all() and (each["times"] == 2).all() and (each["rows"] == 8).all()
+    assert len(index) == 8 * len(world.regions)
 
 
 def test_labels_are_the_truth_of_the_cell(built, tiny_world):
