@@ -26,7 +26,7 @@ from vadose.inference.calibration import Calibration
 from vadose.io.display import Summarised
 from vadose.io.paths import StrPath
 from vadose.mapping.request import TILE_CELLS
-from vadose.maps import Zone, map_dataset
+from vadose.maps import Zone, map_arrays
 from vadose.maps.cf import CONVENTIONS
 from vadose.registry import masks
 
@@ -185,6 +185,6 @@ def _joined(ground: Tile, parts: Sequence[TileEstimate], inside: NDArray[np.bool
     """Return the estimates of the tiles of a rectangle as map layers."""
     zone = Zone(ground)
     for part in parts:
-        layers = map_dataset(part.tile.cells, part.mean, part.std, part.quality, part.ages)
+        layers = map_arrays(part.tile.cells, part.mean, part.std, part.quality, part.ages)
         zone.put(part.tile, layers, inside[zone.window(part.tile)])
     return zone.of(ground)

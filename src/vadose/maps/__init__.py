@@ -6,7 +6,7 @@ from vadose.io.lazy import lazily
 
 if TYPE_CHECKING:
     from vadose.maps.cube import cubes
-    from vadose.maps.layers import NODATA, map_dataset
+    from vadose.maps.layers import NODATA, map_arrays, map_dataset
     from vadose.maps.mosaic import Mosaic, Zone
     from vadose.maps.plotting.picture import picture
     from vadose.maps.read import read_map
@@ -23,6 +23,7 @@ __all__ = [
     "Zone",
     "at_points",
     "cubes",
+    "map_arrays",
     "map_dataset",
     "name_of",
     "over_polygons",

@@ -30,6 +30,26 @@ AGE = "age_"
 _NONE: Mapping[str, ArrayLike] = MappingProxyType({})
 
 
+def map_arrays(
+    cells: GeoBox, mean: ArrayLike, std: ArrayLike, quality: ArrayLike, ages: Mapping[str, ArrayLike] = _NONE
+) -> dict[str, NDArray[Any]]:
+    """Return the layers of a map by name, each (y, x) of its type; arguments and errors as in `map_dataset`."""
+    arrays: dict[str, NDArray[Any]] = {
+        "soil_moisture": np.asarray(mean, np.float32),
+        "soil_moisture_std": np.asarray(std, np.float32),
+        "quality": _flags(np.asarray(quality)),
+        **{AGE + source: np.asarray(age, np.float32) for source, age in ages.items()},
+    }
+    for name, values in arrays.items():
+        if values.shape != tuple(cells.shape):
+            raise VadoseError(
+                f"maps: the layer {name} on a grid of {cells.shape.y} x {cells.shape.x} cells (y, x)",
+                f"Its shape is {values.shape}",
+                "Give arrays (y, x) of the shape of the grid, without halo",
+            )
+    return arrays
+
+
 def map_dataset(
     cells: GeoBox, mean: ArrayLike, std: ArrayLike, quality: ArrayLike, ages: Mapping[str, ArrayLike] = _NONE
 ) -> xr.Dataset:
@@ -55,26 +75,14 @@ def map_dataset(
         **{name: age_attrs(source) for name, source in zip(named, ages, strict=True)},
         "soil_moisture": SOIL_MOISTURE.attrs
         | {"ancillary_variables": " ".join(("soil_moisture_std", "quality", *named))},
-        "soil_moisture_std": STD_ATTRS,
+        "soil_moisture_std": dict(STD_ATTRS),
         "quality": flag_attrs(),
     }
-    arrays: dict[str, NDArray[Any]] = {
-        "soil_moisture": np.asarray(mean, np.float32),
-        "soil_moisture_std": np.asarray(std, np.float32),
-        "quality": _flags(np.asarray(quality)),
-        **{name: np.asarray(age, np.float32) for name, age in zip(named, ages.values(), strict=True)},
-    }
+    arrays = map_arrays(cells, mean, std, quality, ages)
     for name, values in arrays.items():
-        if values.shape != tuple(cells.shape):
-            raise VadoseError(
-                f"maps: the layer {name} on a grid of {cells.shape.y} x {cells.shape.x} cells (y, x)",
-                f"Its shape is {values.shape}",
-                "Give arrays (y, x) of the shape of the grid, without halo",
-            )
-    arranged = {name: xr.DataArray(values, dims=(y, x), attrs=attrs[name]) for name, values in arrays.items()}
+        attrs[name]["_FillValue"] = values.dtype.type(NODATA if name == "quality" else np.nan)
+    arranged = {name: xr.Variable((y, x), values, attrs[name]) for name, values in arrays.items()}
     dataset = xr.Dataset(arranged, coords=xr_coords(cells))
-    for name in arrays:
-        dataset[name] = dataset[name].rio.write_nodata(NODATA if name == "quality" else np.nan)
     if (y, x) != ("y", "x"):
         return dataset.rename({y: "y", x: "x"})
     dataset["y"].attrs.update(axis_attrs("y"))

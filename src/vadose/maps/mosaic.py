@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vadose.errors import VadoseError
 from vadose.grid import AreaOfInterest, Tile, enclosing_tile
-from vadose.maps.layers import AGE, NODATA, map_dataset
+from vadose.maps.layers import AGE, NODATA, map_arrays, map_dataset
 
 
 class Mosaic:
@@ -66,9 +66,8 @@ class Mosaic:
                 "It is not a tile of this map, or it was put before",
                 "Put each tile of the map once",
             )
-        self._zones[tile.epsg].put(
-            tile, map_dataset(tile.cells, mean, std, quality, ages or {}), self._area.contains_cells(tile)
-        )
+        layers = map_arrays(tile.cells, mean, std, quality, ages or {})
+        self._zones[tile.epsg].put(tile, layers, self._area.contains_cells(tile))
         self._waiting.remove(tile)
 
     def zones(self) -> tuple[xr.Dataset, ...]:
@@ -104,14 +103,14 @@ class Zone:
         top, left = self.ground.north - tile.north, tile.west - self.ground.west
         return np.s_[top : top + tile.rows, left : left + tile.columns]
 
-    def put(self, tile: Tile, estimates: xr.Dataset, held: NDArray[np.bool_]) -> None:
+    def put(self, tile: Tile, layers: Mapping[str, NDArray[Any]], held: NDArray[np.bool_]) -> None:
         """Put the layers of a tile in their place, in the selected cells."""
         window = self.window(tile)
-        for name, layer in estimates.data_vars.items():
+        for name, layer in layers.items():
             if name not in self.arrays:
-                self.arrays[str(name)] = self._blank(layer.dtype)
-            whole = self.arrays[str(name)]
-            whole[window] = np.where(held, layer.values, whole[window])
+                self.arrays[name] = self._blank(layer.dtype)
+            whole = self.arrays[name]
+            whole[window] = np.where(held, layer, whole[window])
 
     def cropped(self) -> xr.Dataset:
         """Return the layers on the smallest grid that contains the cells that were put."""
