@@ -42,7 +42,7 @@ def model_card(run: Run, members: Sequence[Model], apart: Mapping[str, float]) -
         VadoseError: the run has no scorecard or no estimates.
     """
     experiment = run.experiment()
-    scorecard, judged = _read(run)
+    scorecard, judged = read_scores(run)
     units = units_note(run.input_calibrations(), members[0].needs.names)
     parts = [f"# {experiment.name}: soil moisture of the top 5 cm, at 320 m"]
     parts += [f"**{SIMULATED}**"] if experiment.simulated else ["Trained and evaluated on real sensors and products."]
@@ -57,7 +57,12 @@ def model_card(run: Run, members: Sequence[Model], apart: Mapping[str, float]) -
     return "\n\n".join(parts) + "\n"
 
 
-def _read(run: Run) -> tuple[dict[str, Any], pd.DataFrame]:
+def read_scores(run: Run) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the scorecard of a run, and the sensors and times of the estimates that were scored.
+
+    Raises:
+        VadoseError: the run has no scorecard or no estimates.
+    """
     try:
         scorecard = read_json(run.folder / "scorecard.json")
         judged = pd.read_parquet(

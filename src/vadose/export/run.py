@@ -7,7 +7,7 @@ from pathlib import Path
 from vadose.dataset.calibrations import CALIBRATIONS, to_dict
 from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS, products_of_run
 from vadose.experiment.run import Run
-from vadose.export.card import model_card
+from vadose.export.card import model_card, read_scores
 from vadose.export.formats import Format, format_of, write_graph
 from vadose.export.module import OUTPUTS, ExportModule
 from vadose.io import files
@@ -41,6 +41,7 @@ def export_run(folder: Path, out: Path, forms: Sequence[str]) -> tuple[Path, ...
 def _export(run: Run, out: Path, known: Sequence[Format], mark: str) -> tuple[Path, ...]:
     members = run.members()
     experiment, calibration = run.experiment(), run.calibration()
+    read_scores(run)  # an unfinished run is refused before the graphs are made, which takes minutes
     released = ExportModule(members, calibration.whole, calibration.without)
     products = products_of_run(run.networks())
     graphs = {form: out / f"model.{form}" for form in known}
