@@ -34,6 +34,7 @@ CONFIG = {
     "split": {"grouping": {"by": "place"}, "folds": 2, "validation_fraction": 0.3},
     "network": {"hidden_size": 8},
     "schedule": {"epochs": 2, "batch_size": 64, "patience": None, "per_sensor": 4},
+    "baselines": ["smap"],
     "min_samples": 5,
 }
 
