@@ -4,7 +4,8 @@ Usage: OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/network.py [DEVICE] [PRE
 
 The peak is the fastest of some plain convolutions of the same library in the same precision. Operations are counted by
 PyTorch (a multiplication and an addition are two); a step of training counts three times the estimate. Inputs are
-random numbers: the time does not depend on them. The Xception of the paper's size is a preset, for comparison.
+random numbers: the time does not depend on them. The encoder has no padding, so that a tile trains all of its cells in
+one pass: cells a second, against chips in the same run. The Xception of the paper's size is a preset, for comparison.
 """
 
 import sys
@@ -24,7 +25,7 @@ from vadose.models import ENCODERS, Batch, EncoderShape, FusionNetwork, NetworkS
 from vadose.registry import PREDICTORS
 from vadose.training import TrainingConfig
 from vadose.training.compute import ComputeConfig
-from vadose.training.objective import Labels
+from vadose.training.objective import Labels, negative_log_likelihood
 from vadose.training.trainer import Trainer
 
 PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
@@ -33,6 +34,8 @@ PAST = HistorySpec(("smap", "gldas"), 30, 1.0)
 PEAKS = ((16, 64, 128), (8, 128, 64), (8, 256, 32), (4, 512, 32))
 """Batch, channels and side of the convolutions of 3 x 3 that are tried for the peak."""
 SECONDS = 4.0
+TILE = 32
+"""Cells along each side of a tile."""
 
 
 def seconds(run: Callable[[], object], device: str) -> float:
@@ -70,12 +73,13 @@ def network_of(shape: EncoderShape) -> FusionNetwork:
     return network
 
 
-def chips(needs: InputSpec, count: int) -> Batch:
-    side = (1 + 2 * needs.halo) * PIXELS_PER_CELL
+def inputs(needs: InputSpec, count: int, cells: int = 1) -> Batch:
+    """Chips, or tiles of several cells along each side."""
+    side = (cells + 2 * needs.halo) * PIXELS_PER_CELL
     return Batch(
         torch.rand(count, len(PIXELS), side, side),
-        torch.rand(count, len(CELLS), 1, 1),
-        torch.rand(count, PAST.steps, len(PAST.variables), 1, 1),
+        torch.rand(count, len(CELLS), cells, cells),
+        torch.rand(count, PAST.steps, len(PAST.variables), cells, cells),
         torch.full((count,), 100.0),
     )
 
@@ -84,18 +88,18 @@ def operations(network: FusionNetwork) -> float:
     """Of one chip."""
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        network.eval()(chips(network.needs, 1))
+        network.eval()(inputs(network.needs, 1))
     return float(counter.get_total_flops())
 
 
 def truth_of(count: int) -> Labels:
-    return Labels(torch.rand(count), torch.arange(count) // 8, torch.ones(count))
+    return Labels(torch.rand(count), torch.arange(count) // 8, torch.ones(count), torch.arange(count) % 8 * 10.0)
 
 
 def measured(name: str, shape: EncoderShape, machine: ComputeConfig, best: float, count: int) -> None:
     network, device = network_of(shape), machine.kind
     work = operations(network)
-    batch, truth = chips(network.needs, count).to(torch.device(device)), truth_of(count)
+    batch, truth = inputs(network.needs, count).to(torch.device(device)), truth_of(count)
     student = Trainer(machine.fabric(), network, TrainingConfig(batch_size=count, epochs=1000), machine)
     learning = count / seconds(lambda: student.train_epoch([(batch, truth)], 0, count), device)
     speaking = count / seconds(lambda: _told(network, batch, machine), device)
@@ -103,6 +107,26 @@ def measured(name: str, shape: EncoderShape, machine: ComputeConfig, best: float
         f"{rate:9.1f} a second, {rate * cost / best:4.0%}" for rate, cost in ((speaking, work), (learning, 3 * work))
     )
     print(f"{name:12s}{work / 1e9:7.3f} GFLOP a chip   estimates {next(parts)}   training {next(parts)}", flush=True)
+    whole = inputs(network.needs, 1, TILE).to(torch.device(device))
+    dense = TILE**2 / seconds(_dense_step(network, whole, machine), device)
+    rate = f"{dense:9.1f} a second, {dense / learning:.1f} x chips"
+    print(f"{'':12s}a tile of {TILE} x {TILE} cells: training {rate}", flush=True)
+
+
+def _dense_step(network: FusionNetwork, whole: Batch, machine: ComputeConfig) -> Callable[[], None]:
+    """Return a step of training in which every cell of a tile has a label."""
+    fabric = machine.fabric()
+    module, optimizer = fabric.setup(network.train(), torch.optim.AdamW(network.parameters()))
+    label = torch.rand(1, TILE, TILE, device=whole.cells.device)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with fabric.autocast():
+            mean, std = module(whole)
+        fabric.backward(negative_log_likelihood(mean.float(), std.float(), label))
+        optimizer.step()
+
+    return step
 
 
 @torch.inference_mode()

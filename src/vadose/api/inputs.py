@@ -107,18 +107,22 @@ def _listed(times: Any) -> list[Any]:
         return [times]
 
 
-def as_experiment(experiment: Experiment | StrPath | Mapping[str, Any]) -> Experiment:
+def as_experiment(experiment: Experiment | StrPath | Mapping[str, Any], **keys: object) -> Experiment:
     """Read an experiment from a YAML file or a mapping, whose paths are relative to the working directory.
+
+    Args:
+        experiment: the experiment, its file or its keys.
+        keys: keys that replace those of the experiment.
 
     Raises:
         VadoseError: the file is unreadable, or keys are unknown, missing or of the wrong type.
     """
     if isinstance(experiment, Experiment):
-        return experiment
+        return experiment.model_copy(update=keys)
     if isinstance(experiment, Mapping):
         asked = "experiment: a mapping of keys"
-        return validated(Experiment, dict(experiment), asked, "Correct these keys", folder=Path.cwd())
-    return read_experiment(experiment)
+        return validated(Experiment, dict(experiment) | keys, asked, "Correct these keys", folder=Path.cwd())
+    return read_experiment(experiment, **keys)
 
 
 def as_store(store: SampleStore | StrPath) -> SampleStore:

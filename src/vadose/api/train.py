@@ -9,6 +9,7 @@ from vadose.api.inputs import as_experiment
 from vadose.dataset import SampleStore
 from vadose.experiment.ablation import ablate as _ablate
 from vadose.experiment.config import Experiment
+from vadose.experiment.located import placed
 from vadose.experiment.run import Run
 from vadose.experiment.train import train_in
 from vadose.io.paths import StrPath
@@ -20,6 +21,7 @@ def train(
     store: SampleStore | StrPath | None = None,
     out: StrPath | None = None,
     *,
+    start_from: StrPath | None = None,
     resume: bool = False,
     compute: ComputeConfig = DEFAULT,
     workers: int = 1,
@@ -33,6 +35,8 @@ def train(
         experiment: configuration, its YAML file or its keys.
         store: samples that were built before; by default they are built in the folder of the run.
         out: folder of the run; by default runs/<name of the experiment>.
+        start_from: run or name of a released model whose networks are trained further on these samples. None of them
+            may have been trained at a held-out place; a fold takes those that were not.
         resume: whether an interrupted run resumes.
         compute: device, precision and layout of a step.
         workers: processes that build samples.
@@ -43,7 +47,8 @@ def train(
     Raises:
         VadoseError: the samples do not fit the experiment, the device is missing, or `out` contains a run.
     """
-    chosen = as_experiment(experiment).allowing_unread(allow_unread)
+    start = {} if start_from is None else {"start_from": placed(Path(start_from), Path.cwd())}
+    chosen = as_experiment(experiment, **start).allowing_unread(allow_unread)
     folder = Path(out) if out is not None else Path("runs") / chosen.name
     samples = store.path if isinstance(store, SampleStore) else store
     train_in(chosen, folder, resume, progress, epochs, workers, None if samples is None else Path(samples), compute)

@@ -20,6 +20,9 @@ class ModelFormat(StrEnum):
 def train(
     config: Config,
     out: Out = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", help="Run or released model whose networks are trained further.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     workers: Workers = CORES,
     samples: Annotated[Path | None, typer.Option(help="Sample store built before from the same archive.")] = None,
@@ -40,6 +43,7 @@ def train(
             config,
             samples,
             out,
+            start_from=start_from,
             resume=resume,
             compute=compute,
             workers=workers,

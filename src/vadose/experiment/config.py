@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -21,9 +21,10 @@ from pydantic import (
 from vadose.catalogues import SIMULATED_MARK
 from vadose.dataset.labels import LabelRule
 from vadose.dataset.spatial_groups import SpatialGroups
+from vadose.experiment.located import WAYS, located, placed
 from vadose.fusion import InputSpec, OwnRecord, TemporalPolicy
 from vadose.grid import Period
-from vadose.io.files import read_config
+from vadose.io.files import Unreadable, read_config, read_json
 from vadose.io.paths import StrPath
 from vadose.models import NetworkShape
 from vadose.models.feature_columns import carries_past
@@ -46,6 +47,11 @@ def _resolved(path: object, info: ValidationInfo) -> object:
 
 RelativePath = Annotated[Path, BeforeValidator(_resolved)]
 """A path that is relative to the folder of the configuration file."""
+
+
+def _placed(model: object, info: ValidationInfo) -> object:
+    folder = (info.context or {}).get("folder")
+    return placed(Path(model), folder) if folder is not None and isinstance(model, str | Path) else model
 
 
 def _readable(needs: InputSpec) -> InputSpec:
@@ -262,6 +268,8 @@ class Experiment(Section):
         ensemble: members of the ensemble of each fold, by kind; the weights of several kinds are chosen on the
             held-out sensors of the other folds.
         schedule: training of the network.
+        start_from: run or released model whose networks are trained further; `needs`, `network` and `ensemble` are
+            those of its experiment if they are not given.
         baselines: baselines that are fitted and scored with the network.
         min_samples: minimum number of samples of a scored sensor.
     """
@@ -275,8 +283,24 @@ class Experiment(Section):
     network: NetworkShape = NetworkShape()
     ensemble: tuple[EnsemblePart, ...] = Field(default=(EnsemblePart(),), min_length=1, max_length=3)
     schedule: TrainingConfig = TrainingConfig()
+    start_from: Annotated[Path | None, BeforeValidator(_placed)] = Field(
+        default=None, exclude_if=lambda model: model is None
+    )
     baselines: tuple[Baseline, ...] = get_args(Baseline)
     min_samples: int = Field(default=20, ge=2, le=10_000_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_started(cls, keys: Any, info: ValidationInfo) -> Any:
+        of_model = ("needs", "network", "ensemble")
+        model = keys.get("start_from") if isinstance(keys, dict) else None
+        if model is None or set(of_model) <= keys.keys():
+            return keys
+        try:
+            held = read_json(located(Path(str(_placed(model, info)))) / "experiment.json")["made_from"]
+        except (Unreadable, LookupError, TypeError) as error:
+            raise ValueError(f"start_from: {model} is no run ({error}); give {WAYS}") from error
+        return {key: held[key] for key in of_model if key in held} | keys
 
     @model_validator(mode="after")
     def _of_kinds(self) -> "Experiment":
@@ -345,8 +369,12 @@ class Experiment(Section):
         return InputSpec(cells=wanted) if set(wanted) <= set(self.cells) else None
 
 
-def read_experiment(path: StrPath) -> Experiment:
+def read_experiment(path: StrPath, **keys: object) -> Experiment:
     """Read a configuration; paths in it are relative to its folder.
+
+    Args:
+        path: path of the YAML file.
+        keys: keys that replace those of the file.
 
     Raises:
         VadoseError: it is unreadable, or keys are unknown, missing or of the wrong type; each is named.
@@ -354,4 +382,6 @@ def read_experiment(path: StrPath) -> Experiment:
     asked = f"experiment: the configuration {path}"
     path = Path(path)
     folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 (the reader reports links in circles)
-    return read_config(Experiment, path, asked, "Correct it; configs/ has examples", folder=folder)
+    return read_config(
+        Experiment, path, asked, "Correct it; configs/ has examples", lambda read: read | keys, folder=folder
+    )

@@ -7,9 +7,12 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from vadose.dataset import SampleStore
 from vadose.dataset.calibrations import provenance_of
 from vadose.experiment.config import RESCALED, EnsemblePart, Experiment, MemberKind
+from vadose.experiment.fine_tuning import StartingNetworks
 from vadose.experiment.product_identity import CHECKPOINT_PRODUCTS
 from vadose.experiment.run import Run
 from vadose.fusion import InputSpec
@@ -100,7 +103,8 @@ class FoldTrainer:
         experiment, of_all = self.experiment, f" {number + 1}/{part.size}"
         if part.kind == "departure_trees":
             return self._departure_trees(part.kind, number, of_all)
-        return self._network(part.kind, experiment.network_needs, part.shape(experiment.network), number, of_all)
+        shape = part.shape(experiment.network)
+        return self._network(part.kind, experiment.network_needs, shape, number, of_all, experiment.start_from)
 
     def _departure_trees(self, name: str, number: int, of_all: str) -> Model:
         folder, experiment = self.run.checkpoint(self.fold, name, number), self.experiment
@@ -118,7 +122,15 @@ class FoldTrainer:
             save(trees, folder, self._made_from())
         return load(folder)
 
-    def _network(self, name: str, needs: InputSpec, shape: NetworkShape, number: int, of_all: str = "") -> Model:
+    def _network(
+        self,
+        name: str,
+        needs: InputSpec,
+        shape: NetworkShape,
+        number: int,
+        of_all: str = "",
+        start_from: Path | None = None,
+    ) -> Model:
         folder = self.run.checkpoint(self.fold, name, number)
         if folder.is_dir():
             LOGGER.info("fold %d: %s-%d is already trained", self.fold, name, number)
@@ -126,10 +138,16 @@ class FoldTrainer:
         schedule = replace(self.experiment.schedule, seed=self.experiment.schedule.seed + number)
         state = folder.with_name(f"{folder.name}.state")
         what = f"fold {self.fold}: {name}{of_all}"
+        made_from, start = self._made_from(), None
+        if start_from is not None:
+            networks = StartingNetworks(Run(start_from), self._places_held_out(), self.experiment.split.grouping)
+            start, learned = networks.network(name, number, needs, shape)
+            made_from[LEARNED_FROM] += learned.to_dict("records")
+            LOGGER.info("fold %d: %s-%d starts from %s", self.fold, name, number, start)
         network, scaling, _ = fit_network(
-            self.places, needs, shape, schedule, state, lambda row: self.report(what, row), self.machine
+            self.places, needs, shape, schedule, state, lambda row: self.report(what, row), self.machine, start
         )
-        save(network, folder, self._made_from(), scaling)
+        save(network, folder, made_from, scaling)
         state.unlink()
         return load(folder)
 
@@ -146,6 +164,16 @@ class FoldTrainer:
             CHECKPOINT_PRODUCTS: self._products(),
             LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
         } | provenance_of(self.places.store)
+
+    def _places_held_out(self) -> pd.DataFrame:
+        """Return the sensors that are held out: those without a training sample, by year all of them."""
+        places, index = self.places, self.places.store.index
+        sensors = sensors_of(index)
+        if self.experiment.split.by_year:
+            return sensors
+        learned = sensors_of(index.iloc[[*places.training, *places.validation]])
+        known = pd.MultiIndex.from_frame(learned[list(IDENTITY)])
+        return sensors[~pd.MultiIndex.from_frame(sensors[list(IDENTITY)]).isin(known)].reset_index(drop=True)
 
 
 def needs_met(experiment: Experiment, baseline: str, store: SampleStore) -> InputSpec | None:

@@ -16,4 +16,12 @@ def located(run: Path) -> Path:
     return RELEASED / run.name if len(run.parts) == 1 and not run.exists() and run.name in released_names() else run
 
 
+def placed(run: Path, folder: Path) -> Path:
+    """Return the path of a run that is relative to a folder; the bare name of a released model remains a name, unless
+    there is such a folder.
+    """
+    named = run == Path(run.name) and run.name in released_names()
+    return run if named and not (folder / run).exists() else folder / run
+
+
 WAYS = f"the folder that 'vadose train' wrote, or a released model: {', '.join(released_names()) or 'none'}"

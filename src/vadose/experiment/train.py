@@ -170,6 +170,10 @@ def notes_of(experiment: Experiment, store: SampleStore, folds: list[Fold]) -> l
         if len(folds) > 1
         else "The network's standard deviation is uncalibrated: a single fold cannot calibrate its own evaluation.",
     ]
+    if experiment.start_from is not None:
+        notes.append(
+            f"The networks start from those of {experiment.start_from.name}, none trained at a held-out place."
+        )
     units = units_note(calibrations_of(store), experiment.store_needs.names)
     notes += [units] if units else []
     met = {baseline for baseline in experiment.scored_baselines if needs_met(experiment, baseline, store) is not None}

@@ -67,8 +67,8 @@ def _without_folders(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return a description in which the paths of samples are names."""
     copied: dict[str, Any] = json.loads(json.dumps(content))
     made_from = copied["made_from"]
-    samples = made_from.get("experiment", made_from)["samples"]
-    for key in ("table", "columns", "archive", "store", "in_situ"):
-        if samples.get(key):
-            samples[key] = Path(samples[key]).name
+    experiment = made_from.get("experiment", made_from)
+    places = ((experiment["samples"], ("table", "columns", "archive", "store", "in_situ")), (experiment, ("start_from",)))
+    for part, keys in places:
+        part |= {key: Path(part[key]).name for key in keys if part.get(key)}
     return copied

@@ -60,6 +60,17 @@ def load(folder: Path) -> Model:
         return _model(_description(folder)["model"], folder)
 
 
+def load_network(folder: Path) -> tuple[FusionNetwork, ScalingStats]:
+    """Read a checkpoint of a network, and its scaling.
+
+    Raises:
+        VadoseError: as `load`, or it is of another kind.
+    """
+    with _refusing(folder):
+        model = _description(folder)["model"]
+        return _network(model, folder), TypeAdapter(ScalingStats).validate_python(model["scaling"])
+
+
 def origin(folder: Path) -> dict[str, Any]:
     """Return the provenance of a checkpoint, as given to `save`, in JSON types.
 
@@ -143,7 +154,7 @@ def _model(model: dict[str, Any], folder: Path) -> Model:
             raise LookupError(f"a model of the kind {unknown!r}")
 
 
-def _network(model: dict[str, Any], folder: Path) -> Model:
+def _network(model: dict[str, Any], folder: Path) -> FusionNetwork:
     _check(folder / WEIGHTS, model)
     network = FusionNetwork(
         TypeAdapter(InputSpec).validate_python(model["needs"]),

@@ -16,6 +16,7 @@ from vadose.errors import VadoseError
 from vadose.fusion import InputSpec
 from vadose.models import Batch, FusionNetwork, NetworkShape, by_own_record
 from vadose.training.batch_io import Labelled, pinned, some
+from vadose.training.checkpoint import load_network
 from vadose.training.compute import DEFAULT, ComputeConfig
 from vadose.training.config import TrainingConfig
 from vadose.training.distributed import Report, Share
@@ -119,17 +120,25 @@ def fit_network(
     state: Path,
     report: Report = lambda _: None,
     machine: ComputeConfig = DEFAULT,
+    start: Path | None = None,
 ) -> tuple[FusionNetwork, ScalingStats, Progress]:
-    """Fit the fusion network, or a smaller one of the same kind for fewer `needs`; see `loop.fit`."""
+    """Fit the fusion network, or a smaller one of the same kind for fewer `needs`; see `loop.fit`.
+
+    Args:
+        start: checkpoint of a network of the same inputs and size: its weights and scaling are the beginning.
+    """
     machine.check()
-    scaling = _with_label(
-        ScalingStats.fit(places.store, places.training, needs).relative(needs.own_record.variables), places
-    )
-    torch.manual_seed(schedule.seed)
-    network = FusionNetwork(needs, shape, scaling)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     lessons = _SampleModule(places, needs, schedule, machine)
-    network.fit_columns(lambda: (batch for batch, _ in lessons.labelled(lessons.rows, None)))
+    torch.manual_seed(schedule.seed)
+    if start is not None:
+        network, scaling = load_network(start)
+    else:
+        scaling = _with_label(
+            ScalingStats.fit(places.store, places.training, needs).relative(needs.own_record.variables), places
+        )
+        network = FusionNetwork(needs, shape, scaling)
+        network.fit_columns(lambda: (batch for batch, _ in lessons.labelled(lessons.rows, None)))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network, scaling, fit(network, lessons, schedule, state, report, machine)
 
 
