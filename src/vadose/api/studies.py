@@ -66,13 +66,21 @@ def run_demo(
     folder: StrPath = "demo",
     preset: str = "small",
     *,
+    seed: int = 0,
     workers: int = 1,
     progress: Progress = silent,
     epochs: Epochs = silent,
 ) -> tuple[str, ...]:
-    """Run the whole workflow on a simulated Earth: simulate, build samples, train, evaluate, map.
+    """Run the whole workflow on a simulated Earth: simulate, build samples, fine-tune a model, evaluate, map.
+
+    Args:
+        folder: output folder.
+        preset: size of the simulated Earth: tiny, small or medium.
+        seed: seed of its random numbers.
+        workers: number of processes.
+        progress, epochs: as in `train`.
 
     Returns:
         Lines of text: the scores, and the paths of the results.
     """
-    return demonstrate(Path(folder), preset, progress, epochs, workers)
+    return demonstrate(Path(folder), preset, seed, progress, epochs, workers)

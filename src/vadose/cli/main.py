@@ -59,10 +59,11 @@ def _globally(
 def demo(
     folder: Annotated[Path, typer.Option(help="Output folder.")] = Path("demo"),
     preset: Annotated[Literal["tiny", "small", "medium"], typer.Option(help="Size of the simulated Earth.")] = "small",
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of its random numbers.")] = 0,
 ) -> None:
-    """Run the whole workflow on a simulated Earth: simulate, build samples, train, evaluate, map."""
+    """Run the whole workflow on a simulated Earth: simulate, build samples, fine-tune a model, evaluate, map."""
     with progress("demo") as report, epochs() as epoch_report:
-        shown = vadose.run_demo(folder, preset, workers=CORES, progress=report, epochs=epoch_report)
+        shown = vadose.run_demo(folder, preset, seed=seed, workers=CORES, progress=report, epochs=epoch_report)
     echo(*shown)
 
 

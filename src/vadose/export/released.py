@@ -68,7 +68,10 @@ def _without_folders(content: Mapping[str, Any]) -> dict[str, Any]:
     copied: dict[str, Any] = json.loads(json.dumps(content))
     made_from = copied["made_from"]
     experiment = made_from.get("experiment", made_from)
-    places = ((experiment["samples"], ("table", "columns", "archive", "store", "in_situ")), (experiment, ("start_from",)))
+    places = (
+        (experiment["samples"], ("table", "columns", "archive", "store", "in_situ")),
+        (experiment, ("start_from",)),
+    )
     for part, keys in places:
         part |= {key: Path(part[key]).name for key in keys if part.get(key)}
     return copied

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vadose.sources.window import EASE2_9KM_M
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -71,7 +73,6 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-_EASE_9KM = 9008.055210146
 _NISAR = _pattern(r"NISAR_L3_.*_SME2_.*\.h5")
 _SENTINEL = _pattern(r"SMAP_L2_SM_SP_.*\.(h5|nc4?)")
 _SENTINEL_TIME = _pattern(r"SMAP_L2_SM_SP_[^_]+_(?P<time>\d{8}T\d{6})_")
@@ -138,7 +139,7 @@ _ALL = (
             units="m3 m-3",
             flag=Flag(f"retrieval_qual_flag_{km}km", 1),
             time=_SENTINEL_TIME,
-            ease_m=_EASE_9KM * km / 9,
+            ease_m=EASE2_9KM_M * km / 9,
             note="soil moisture at the time of SMAP; Sentinel-1 passed up to a day before or after",
         )
         for suffix, km in (("", 1), ("-3km", 3))

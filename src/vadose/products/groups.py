@@ -14,6 +14,7 @@ from pyproj import CRS, Transformer
 from vadose.errors import VadoseError
 from vadose.io.untrusted import HDF5_MAGIC
 from vadose.products.axes import roles_of
+from vadose.sources.window import ease2
 from vadose.variables import SOIL_MOISTURE
 
 Floats = NDArray[np.float64]
@@ -24,9 +25,8 @@ _SMAP = re.compile(
 )
 """Soil moisture in SMAP's products of level 3 (a morning and an evening) and 4."""
 _EASE2 = "EPSG:6933"
-_EASE2_SHAPES = {(406, 964): 4.0, (1624, 3856): 1.0, (4872, 11568): 1 / 3, (14616, 34704): 1 / 9}
-"""Rows and columns of EASE-Grid 2.0 of the whole Earth, and their size in units of 9 km (Brodzik et al. 2012)."""
-_EASE2_STEP_M, _EASE2_WEST_M, _EASE2_NORTH_M = 9008.055210146, -17367530.4451615, 7314540.8306386
+_EASE2_SHAPES = {(grid.rows, grid.columns): grid for grid in map(ease2, (4, 1, 1 / 3, 1 / 9))}
+"""EASE-Grid 2.0 of the whole Earth by rows and columns."""
 _OFF_GRID = 0.1
 """Largest deviation of a file's coordinates from the grid, pixels."""
 _AXES = {
@@ -161,13 +161,13 @@ def with_axes(variable: xr.DataArray, held: Held, asked: str, ease_m: float = 0.
 
 def _on_ease2(variable: xr.DataArray, y: str, x: str, flat: dict[str, xr.DataArray | None], asked: str) -> xr.DataArray:
     rows, columns = variable.sizes[y], variable.sizes[x]
-    step = _EASE2_STEP_M * _EASE2_SHAPES[rows, columns]
-    at_x: Floats = _EASE2_WEST_M + (np.arange(columns, dtype=np.float64) + 0.5) * step
-    at_y: Floats = _EASE2_NORTH_M - (np.arange(rows, dtype=np.float64) + 0.5) * step
+    grid = _EASE2_SHAPES[rows, columns]
+    at_x: Floats = grid.west + (np.arange(columns, dtype=np.float64) + 0.5) * grid.step
+    at_y: Floats = grid.north - (np.arange(rows, dtype=np.float64) + 0.5) * grid.step
     crs = CRS.from_user_input(_EASE2)
     for role, axis, coordinate in (("y", 1, _line(flat["y"], 1)), ("x", 0, _line(flat["x"], 0))):
         if coordinate is not None:
-            _require_near(coordinate, at_y if role == "y" else at_x, axis, step, asked)
+            _require_near(coordinate, at_y if role == "y" else at_x, axis, grid.step, asked)
     return _mapped(variable, (y, at_y), (x, at_x), crs)
 
 
@@ -194,7 +194,7 @@ def _in_ease2(
     way = Transformer.from_crs(4326, _EASE2, always_xy=True)
     lat, lon = (np.where(np.isfinite(one), one, 0.0) for one in places)
     metres = way.transform(np.zeros_like(lat), lat)[1], way.transform(lon, np.zeros_like(lon))[0]
-    origins = (_EASE2_NORTH_M, -1.0), (_EASE2_WEST_M, 1.0)
+    origins = (ease2().north, -1.0), (ease2().west, 1.0)
     axes = []
     for known, along, (origin, sign) in zip(places, metres, origins, strict=True):
         there = np.isfinite(known)

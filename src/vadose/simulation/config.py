@@ -146,25 +146,31 @@ class WorldConfig(BaseModel):
         return Tile(middle.epsg, middle.west - side // 2, middle.north + side // 2, side, side)
 
 
-def scattered(each: int, sensors: int, side_cells: int) -> tuple[Region, ...]:
+def scattered(each: int, sensors: int, side_cells: int, first: int = 0) -> tuple[Region, ...]:
     """Return single stations and dense networks: `each` regions per climate along its parallel, the first of them
     dense.
+
+    Args:
+        each: number of regions per climate.
+        sensors, side_cells: stations and side of the dense ones.
+        first: number of places to pass over: worlds with others have no place, ground or weather in common.
     """
     found = []
     for base in REGIONS:
         rng = np.random.default_rng(list(base.name.encode()))
         apart = 2.3 / np.cos(np.radians(base.lat)) * (-1 if base.name in ("DESERT", "SAVANNA") else 1)
-        for place in range(each):
-            found.append(
-                Region(
-                    name=base.name + (_letters(place) if place else ""),
-                    lon=round(base.lon + place * apart, 3),
-                    lat=round(base.lat + (float(rng.uniform(-1.5, 1.5)) if place else 0.0), 3),
-                    climate=base.climate.varied(rng) if place else base.climate,
-                    side_cells=10 if place else side_cells,
-                    sensors=1 + place % 2 if place else sensors,
-                )
+        for place in range(first + each):
+            dense = place == first
+            region = Region(
+                name=base.name + (_letters(place) if place else ""),
+                lon=round((base.lon + place * apart + 180) % 360 - 180, 3),
+                lat=round(base.lat + (float(rng.uniform(-1.5, 1.5)) if place else 0.0), 3),
+                climate=base.climate.varied(rng) if place else base.climate,
+                side_cells=side_cells if dense else 10,
+                sensors=sensors if dense else 1 + place % 2,
             )
+            if place >= first:
+                found.append(region)
     return tuple(found)
 
 
@@ -172,13 +178,14 @@ def _letters(number: int) -> str:
     return "X" + "".join(chr(ord("A") + int(digit)) for digit in str(number))
 
 
-def _sized(regions: Sequence[Region], side_cells: int, sensors: int) -> tuple[Region, ...]:
+def sized(regions: Sequence[Region], side_cells: int, sensors: int) -> tuple[Region, ...]:
+    """Return regions of another size, with another number of stations."""
     return tuple(region.model_copy(update={"side_cells": side_cells, "sensors": sensors}) for region in regions)
 
 
 PRESETS: dict[str, WorldConfig] = {
     "tiny": WorldConfig(
-        regions=_sized(REGIONS[1:6:2], 10, 3),
+        regions=sized(REGIONS[1:6:2], 10, 3),
         period="2021-12-01/2022-03-15",
         sentinel2_revisit_days=15,
         model_hours=24,

@@ -20,7 +20,7 @@ from vadose.sources.left_out import Unfit
 from vadose.sources.packing import Packing, text
 from vadose.sources.placement import Placement, line
 from vadose.sources.water import check_magnitude, factor
-from vadose.sources.window import GlobalGrid, Window
+from vadose.sources.window import Window, ease2
 
 Retrieval = Literal["combined", "DSG", "PMI", "TSR"]
 """The combined field, or a candidate algorithm: disaggregation, physical model inversion, time-series ratio."""
@@ -28,7 +28,7 @@ RETRIEVALS: tuple[Retrieval, ...] = get_args(Retrieval)
 Quality = Literal["recommended", "retrieved"]
 
 PER_9KM = 45
-GRID = GlobalGrid(6933, -17367530.4451615, 7314540.8306386, 9008.055210146 / PER_9KM, 1624 * PER_9KM, 3856 * PER_9KM)
+GRID = ease2(1 / PER_9KM)
 """EASE-Grid 2.0 of the Earth with pixels of 200.179 m: 45 x 45 in one of 9 km."""
 
 LATENCY_DAYS = 3.0

@@ -15,7 +15,7 @@ from vadose.sources.left_out import Unfit
 from vadose.sources.packing import Packing, text
 from vadose.sources.placement import Placement, line
 from vadose.sources.water import check_magnitude, factor
-from vadose.sources.window import GlobalGrid, Window
+from vadose.sources.window import GlobalGrid, Window, ease2
 
 Numbers = NDArray[Any]
 
@@ -33,16 +33,13 @@ class Product:
     grid: GlobalGrid
 
 
-_STEP_9KM = 9008.055210146
-_CORNER = (-17367530.4451615, 7314540.8306386)
-
 LATENCY_DAYS = 50 / 24
 """Latency of level 3: within 50 hours (SMAP Handbook, JPL 400-1567, 2014)."""
 PRODUCTS = {
-    "9km": Product(Stream("SPL3SMP_E", LATENCY_DAYS), GlobalGrid(6933, *_CORNER, _STEP_9KM, 1624, 3856)),
-    "36km": Product(Stream("SPL3SMP", LATENCY_DAYS), GlobalGrid(6933, *_CORNER, 4 * _STEP_9KM, 406, 964)),
+    "9km": Product(Stream("SPL3SMP_E", LATENCY_DAYS), ease2()),
+    "36km": Product(Stream("SPL3SMP", LATENCY_DAYS), ease2(4)),
 }
-"""Products by pixel size; EASE-Grid 2.0, global (Brodzik et al. 2012, doi 10.3390/ijgi1010032)."""
+"""Products by pixel size."""
 
 _GROUPS = (
     ("Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data"),

@@ -156,3 +156,17 @@ class GlobalGrid:
             "y": self.north - (np.arange(window.top, window.bottom) + 0.5) * self.step,
             "x": self.west + (np.arange(window.left, window.right) + 0.5) * self.step,
         }
+
+
+EASE2_9KM_M = 9008.055210146
+"""Side of a pixel of EASE-Grid 2.0 of 9 km, m (Brodzik et al. 2012, doi 10.3390/ijgi1010032)."""
+
+
+def ease2(step_9km: float = 1.0) -> GlobalGrid:
+    """Return EASE-Grid 2.0 of the whole Earth.
+
+    Args:
+        step_9km: side of a pixel, in pixels of 9 km.
+    """
+    rows, columns = round(1624 / step_9km), round(3856 / step_9km)
+    return GlobalGrid(6933, -17367530.4451615, 7314540.8306386, EASE2_9KM_M * step_9km, rows, columns)

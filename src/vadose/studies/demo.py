@@ -14,23 +14,35 @@ from vadose.experiment.train import train_in
 from vadose.io.files import write_json
 from vadose.io.outputs import Request
 from vadose.mapping.make import MapRequest, make_map
-from vadose.simulation.config import WorldConfig
+from vadose.maps.opening import open_maps
+from vadose.simulation.config import PRESETS, WorldConfig, scattered, sized
 from vadose.simulation.make import make
 
-PIXELS = ("vv", "vh", "incidence_angle", "B04", "B03", "B02", "B08", "B11", "B12", "elevation")
-CELLS = ("sand", "silt", "clay", "bulk_density", "smap", "gldas")
+MODEL = "simulated-10day"
+"""Released model that the demonstration starts from; it was trained on the truth of other places."""
 FEWEST = 12
 """Number of samples of a scored sensor, if its world has as many."""
+UNSEEN = 13
+"""First place along each parallel that the world of the released model, preset `medium`, does not have."""
+WORLDS = {
+    "tiny": PRESETS["tiny"].model_copy(update={"regions": sized(scattered(1, 3, 10, UNSEEN)[1:6:2], 10, 3)}),
+    "small": PRESETS["small"].model_copy(update={"regions": sized(scattered(2, 4, 12, UNSEEN), 12, 4)}),
+    "medium": PRESETS["medium"].model_copy(update={"regions": scattered(6, 8, 12, UNSEEN)}),
+}
+"""Worlds by size, whose places, ground and weather the released model has never seen."""
 Progress = Callable[[int, int, str], None]
 
 
-def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Reporter, workers: int) -> tuple[str, ...]:
-    """Simulate a world, train on it, evaluate at held-out sensors, and map one region beside its truth.
+def demonstrate(
+    folder: Path, size: str, seed: int, report: Progress, epoch_report: Reporter, workers: int
+) -> tuple[str, ...]:
+    """Simulate a world, train the released model further on half of its regions, evaluate at the sensors of the others,
+    and map one of these beside its truth.
 
     Returns:
         Lines for a terminal: the scores, and the paths of the results.
     """
-    world = WorldConfig.preset(preset)
+    world = WORLDS[size].model_copy(update={"seed": seed})
     with Request("demo", "").folder(folder, []) as held:
         archive, run = held / "world", held / "run"
         make(world, archive, report, workers)
@@ -39,8 +51,9 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
         region = next(region for region in world.regions if region.name == name)
         boundary = held / f"{region.name}.geojson"
         write_json(boundary, world.ground(region).cells.geographic_extent.json)
-        request = MapRequest(run, archive, str(boundary), moment, held / "map")
-        written = make_map(request, report, truth=(truth_at(archive, region.name, moment),))
+        truth = truth_at(archive, region.name, moment)
+        written = make_map(MapRequest(run, archive, str(boundary), moment, held / "map"), report, truth=(truth,))
+        in_space = r_in_space(held / "map", truth)
     served = ("vadose", "serve", held / "map", "--sensors", archive / "ismn", "--scorecard", run)
     shown = shlex.join(map(str, served))
     return (
@@ -49,6 +62,7 @@ def demonstrate(folder: Path, preset: str, report: Progress, epoch_report: Repor
         f"Simulated Earth  {archive}",
         f"Scorecard        {trained.path}",
         f"Map              {written[0]} (region {region.name}, whose sensors were held out)",
+        f"In space         R {in_space:.2f} of the map with the simulated truth of {truth.size} cells",
         f"Picture          {written[-1]}",
         "",
         f"In the browser   {shown}",
@@ -69,29 +83,17 @@ def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
                 "sample_times": "sentinel1",
                 "max_samples_per_sensor": 20,
             },
-            "needs": {
-                "pixels": PIXELS,
-                "cells": CELLS,
-                "history": {"variables": ("smap", "gldas"), "steps": 30, "step_days": 1},
-            },
-            "split": {"grouping": {"by": "network"}, "test_fraction": 0.26, "validation_fraction": 0.2},
-            "network": {
-                "encoder": "small",
-                "hidden_size": 32,
-                "dropout": 0.3,
-                "noise": 0.5,
-                "time_invariant_noise": 0.5,
-                "static_noise": 1.0,
-                "head_noise": 0.5,
-            },
+            "start_from": MODEL,
+            "split": {"grouping": {"by": "network"}, "test_fraction": 0.5, "validation_fraction": 0.2},
             "schedule": {
-                "epochs": 20,
-                "batch_size": 128,
-                "learning_rate": 0.003,
+                "epochs": 10,
+                "batch_size": 320,
+                "learning_rate": 0.0005,
                 "patience": None,
                 "source_dropout": 0.1,
-                "per_sensor": 16,
+                "per_sensor": 20,
             },
+            "baselines": ["smap", "gldas", "trees"],
             "min_samples": max(min(passes // 3, FEWEST), 2),
         }
     )
@@ -116,3 +118,14 @@ def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:
     with xr.open_zarr(store, group="cells", consolidated=False, decode_coords="all") as truth:
         moisture: xr.DataArray = truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()
         return moisture
+
+
+def r_in_space(folder: Path, truth: xr.DataArray) -> float:
+    """Return the correlation of a map with the truth, over the cells that both have.
+
+    Args:
+        folder: folder of a map of one time.
+        truth: (y, x), with its CRS.
+    """
+    estimate = open_maps(folder)[truth.rio.crs.to_epsg()]["soil_moisture"].squeeze("time", drop=True)
+    return float(xr.corr(*xr.align(estimate, truth.drop_vars("time", errors="ignore"), join="inner")))
