@@ -169,7 +169,7 @@ def labelled(
     for one in batches(store, store.rows, needs, size, per_sensor=per_sensor, chips=chips):
         batch = Batch.of_samples(one.pixels, one.cells, one.history, one.times)
         alone = torch.ones(len(one.rows))
-        yield batch, Labels(torch.from_numpy(one.label), torch.from_numpy(one.sensors), alone)
+        yield batch, Labels(torch.from_numpy(one.label), torch.from_numpy(one.sensors), *3 * [alone])
 
 
 def demo_needs() -> InputSpec:

@@ -93,7 +93,8 @@ def operations(network: FusionNetwork) -> float:
 
 
 def truth_of(count: int) -> Labels:
-    return Labels(torch.rand(count), torch.arange(count) // 8, torch.ones(count), torch.arange(count) % 8 * 10.0)
+    number = torch.arange(count)
+    return Labels(torch.rand(count), number // 8, torch.ones(count), number % 8 * 10.0, number)
 
 
 def measured(name: str, shape: EncoderShape, machine: ComputeConfig, best: float, count: int) -> None:
@@ -115,24 +116,27 @@ def measured(name: str, shape: EncoderShape, machine: ComputeConfig, best: float
 
 def _dense_step(network: FusionNetwork, whole: Batch, machine: ComputeConfig) -> Callable[[], None]:
     """Return a step of training in which every cell of a tile has a label."""
-    fabric = machine.fabric()
-    module, optimizer = fabric.setup(network.train(), torch.optim.AdamW(network.parameters()))
+    optimizer = torch.optim.AdamW(network.train().parameters())
     label = torch.rand(1, TILE, TILE, device=whole.cells.device)
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        with fabric.autocast():
-            mean, std = module(whole)
-        fabric.backward(negative_log_likelihood(mean.float(), std.float(), label))
+        with _precision(machine):
+            mean, std = network(whole)
+        negative_log_likelihood(mean.float(), std.float(), label).backward()
         optimizer.step()
 
     return step
 
 
+def _precision(machine: ComputeConfig) -> torch.autocast:
+    kinds = {"32": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+    return torch.autocast(machine.kind, kinds[machine.precision], enabled=machine.precision != "32")
+
+
 @torch.inference_mode()
 def _told(network: FusionNetwork, batch: Batch, machine: ComputeConfig) -> Tensor:
-    kinds = {"32": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-    with torch.autocast(machine.kind, kinds[machine.precision], enabled=machine.precision != "32"):
+    with _precision(machine):
         return network.eval()(batch)[0]  # type: ignore[no-any-return]
 
 

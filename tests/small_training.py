@@ -57,7 +57,7 @@ class SmallLessons:
         rng = np.random.default_rng(seed)
         cells, label = rng.random((self.samples, 2), np.float32), rng.random(self.samples, np.float32)
         history, sensor = np.zeros((self.samples, 3, 1), np.float32), torch.arange(self.samples) // 4
-        truth = Labels(torch.from_numpy(label), sensor, torch.ones(self.samples), torch.arange(self.samples))
+        truth = Labels(torch.from_numpy(label), sensor, torch.ones(self.samples), *2 * [torch.arange(self.samples)])
         return Batch.of_samples(None, cells, history), truth
 
 

@@ -135,3 +135,21 @@ def test_turned_chips_are_those_of_the_store_and_nothing_else_is_touched(store: 
     np.testing.assert_array_equal(plain.cells, other.cells)
     np.testing.assert_array_equal(augment(plain.pixels, ways(plain.rows, 4, 0)), other.pixels)
     assert (plain.pixels != other.pixels).any(axis=(1, 2, 3)).mean() > 0.7
+
+
+def test_all_samples_of_a_network_stay_together(tmp_path: Path) -> None:
+    sizes = [7, 3, 12, 5, 9]
+    network = np.repeat([f"SIM-{number}" for number in range(len(sizes))], sizes)
+    index = pd.DataFrame({"network": network, "station": np.arange(36).astype(str), "sensor": "a"}).assign(
+        lat=0.0, lon=0.0, time=pd.Timestamp("2020-01-01"), soil_moisture_in_situ=0.2
+    )
+    holds = InputSpec(cells=("smap",))
+    with SampleWriter.open(tmp_path / "store", holds, {}, simulated=True) as writer:
+        writer.append(Samples(index, np.zeros((36, 1), np.float32), np.zeros((36, 0, 0), np.float32)))
+    store = SampleStore.open(tmp_path / "store")
+    found = [batch.rows for batch in batches(store, store.rows, holds, 24, per_sensor=4, networks=True)]
+    assert sorted(np.concatenate(found)) == list(range(36)) and len(found) == 3
+    held = [set(network[rows]) for rows in found]
+    assert sum(map(len, held)) == len(sizes), "no network is in two batches"
+    other = [batch.rows for batch in batches(store, store.rows, holds, 24, epoch=1, networks=True)]
+    assert [set(network[rows]) for rows in other] != held

@@ -262,3 +262,12 @@ def test_power_of_nothing_is_missing_and_what_does_not_fit_is_the_nearest_that_d
     assert np.isnan(power.unpack(power.pack(np.array([0.0, -1.0], np.float32)))).all()
     angle = packing_of("incidence_angle")
     assert angle.unpack(angle.pack(np.array([1e6], np.float32)))[0] == pytest.approx(327.67)
+
+
+def test_a_store_without_classes_that_came_later_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    write(path, simulated(12))
+    table = pd.read_parquet(path / "index.parquet").drop(columns="frm_class")
+    table.to_parquet(path / "index.parquet")
+    store = SampleStore.open(path)
+    assert (store.index["frm_class"] == "").all() and len(store) == len(table)

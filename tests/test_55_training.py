@@ -21,13 +21,23 @@ from vadose.fusion import HistorySpec, InputSpec
 from vadose.inference import estimate_points
 from vadose.models import Batch, FusionNetwork, Model
 from vadose.models.shape import NetworkOutput
-from vadose.training import TrainingConfig, TrainingRows, fit_network, fit_product, fit_trees, load, origin, save
+from vadose.training import (
+    ComputeConfig,
+    TrainingConfig,
+    TrainingRows,
+    fit_network,
+    fit_product,
+    fit_trees,
+    load,
+    origin,
+    save,
+)
 from vadose.training.checkpoint import DESCRIPTION, WEIGHTS, signed
 from vadose.training.loop import fit
 from vadose.training.objective import (
+    Groups,
     Labels,
     LossWeights,
-    Sensors,
     Surroundings,
     negative_log_likelihood,
     objective,
@@ -211,7 +221,7 @@ def three_sensors(requires_grad: bool = False) -> tuple[NetworkOutput, Labels]:
     values = (level, swing, rng.uniform(0.02, 0.1, 15))
     parts = NetworkOutput(*(torch.tensor(value, requires_grad=requires_grad) for value in values))
     weight, day = torch.tensor(np.repeat([1.0, 0.5, 0.5], 5)), torch.tensor(np.tile(10.0 * np.arange(5), 3))
-    return parts, Labels(torch.tensor(label), torch.tensor(sensor), weight, day)
+    return parts, Labels(torch.tensor(label), torch.tensor(sensor), weight, day, torch.arange(len(label)))
 
 
 @pytest.mark.parametrize("weights", [LossWeights(), LossWeights(0.0, 1.0, 0.0), LossWeights(0.5, 0.0, 1.0)])
@@ -242,10 +252,40 @@ def test_anomalies_are_departures_from_the_35_days_around_a_sample_of_the_same_s
 def test_the_anomaly_term_adds_one_less_the_correlation_of_anomalies():
     parts, truth = three_sensors()
     plain, more = (float(objective(parts, truth, torch.tensor(0.1), LossWeights(anomaly=one))) for one in (0.0, 2.0))
-    around, by = Surroundings(truth.sensor, truth.day), Sensors(truth.sensor)
+    around, by = Surroundings(truth.sensor, truth.day), Groups(truth.sensor)
     estimate, label = parts.static + parts.dynamic, truth.label
     r = by.correlation(*((values - around.mean(values)) / 0.1 for values in (estimate, label)))
     assert more - plain == pytest.approx(2.0 * float((1 - r).mean()), rel=1e-4)
+
+
+def test_the_space_term_adds_one_less_the_correlation_over_a_network_at_one_time():
+    parts, truth = three_sensors()
+    scene = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3])
+    of_scenes = replace(truth, scene=scene)
+    plain, more = (float(objective(parts, of_scenes, torch.tensor(0.1), LossWeights(space=one))) for one in (0.0, 2.0))
+    estimate, label = (values.numpy() for values in (parts.static + parts.dynamic, truth.label))
+    r = [np.corrcoef(estimate[scene == number], label[scene == number])[0, 1] for number in (0, 1)]
+    assert more - plain == pytest.approx(2.0 * (1 - np.mean(r)), rel=1e-3), "a scene of four is not judged"
+    alone = replace(truth, scene=torch.arange(15))
+    assert float(objective(parts, alone, torch.tensor(0.1), LossWeights(space=2.0))) == pytest.approx(plain, rel=1e-6)
+
+
+def test_both_heads_learn_what_is_wetter_in_space():
+    parts, truth = three_sensors(requires_grad=True)
+    scenes = replace(truth, scene=torch.arange(15) % 3)
+    plain = three_sensors(requires_grad=True)[0]
+    objective(plain, scenes, torch.tensor(0.1), LossWeights()).backward()
+    objective(parts, scenes, torch.tensor(0.1), LossWeights(space=1.0)).backward()
+    for head in ("static", "dynamic"):
+        assert (getattr(parts, head).grad - getattr(plain, head).grad).abs().max() > 1e-3
+
+
+def test_micro_batches_which_divide_networks_are_refused_with_a_weight_in_space(tmp_path):
+    store = write_store(tmp_path / "store")
+    places = TrainingRows(store, store.rows[:500], store.rows[500:])
+    schedule = replace(SCHEDULE, weights=LossWeights(space=1.0))
+    with pytest.raises(VadoseError, match="whole networks"):
+        fit_network(places, NEEDS, SHAPE, schedule, tmp_path / "state", machine=ComputeConfig(accumulate=2))
 
 
 def test_the_level_learns_the_bias_of_a_sensor_and_the_swing_what_moves():

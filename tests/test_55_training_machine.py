@@ -131,7 +131,7 @@ def test_fewer_bits_reach_the_layers_but_not_the_physical_units(tmp_path):
             batch, truth = super()._batch(seed)
             label = 0.3 * batch.cells[:, 1, 0, 0]
             return replace(batch, cells=0.5 + 0.001 * batch.cells), Labels(
-                label, truth.sensor, truth.site_weight, truth.day
+                label, truth.sensor, truth.site_weight, truth.day, truth.scene
             )
 
     schedule = TrainingConfig(epochs=60, batch_size=32, learning_rate=2e-2, patience=None, source_dropout=0.0)

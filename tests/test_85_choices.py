@@ -18,7 +18,7 @@ from vadose.mapping.request import FORMATS
 from vadose.products.described import Reading, reading_of
 from vadose.simulation import WorldConfig
 from vadose.simulation.config import PRESETS
-from vadose.studies.demo import demo_experiment
+from vadose.studies.demo import WORLDS, demo_experiment
 from vadose.training import ComputeConfig
 
 
@@ -45,7 +45,7 @@ def choices(kind: Any) -> tuple[str, ...]:
 CHOICES = {(command, option): words for command, option, kind in parameters() if (words := choices(kind))}
 KNOWN = {
     ("simulate make", "preset"): tuple(PRESETS),
-    ("demo", "preset"): tuple(name for name in PRESETS if name != "large"),
+    ("demo", "preset"): tuple(WORLDS),
     ("train", "device"): get_args(ComputeConfig.__annotations__["device"]),
     ("train", "precision"): ("32", "bf16-mixed", "16-mixed"),
     ("map", "form"): FORMATS,
@@ -76,7 +76,7 @@ def test_the_choices_are_those_of_the_rooms_behind() -> None:
 def test_every_choice_is_taken_by_the_room_behind(command: str, option: str, choice: str) -> None:
     match option:
         case "preset" if command == "demo":
-            experiment = demo_experiment("archive", WorldConfig.preset(choice))
+            experiment = demo_experiment("archive", WORLDS[choice])
             assert 2 <= experiment.min_samples <= 12
         case "preset":
             assert WorldConfig.preset(choice).regions

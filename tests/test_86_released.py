@@ -11,6 +11,11 @@ import vadose
 from vadose.api.samples import import_table
 from vadose.evaluation import per_sensor
 from vadose.experiment.located import RELEASED, released_names
+from vadose.experiment.run import Run
+from vadose.grid import distances_km
+from vadose.inference.held_out import LEARNED_FROM
+from vadose.studies.demo import MODEL, WORLDS
+from vadose.training import origin
 
 SMALLEST = 20
 
@@ -37,6 +42,8 @@ def test_a_released_model_is_small_described_and_without_readings(name):
 
 def test_no_released_model_reads_what_does_not_hold_on_other_continents():
     for name in released_names():
+        if vadose.load_model(name).experiment.simulated:
+            continue
         spec = vadose.load_model(name).inputs.features
         assert spec.own_record.variables, "soil moisture products enter relative to the place's own record"
         assert not {"latitude", "longitude"} & spec.names
@@ -74,3 +81,12 @@ def test_another_smap_product_on_another_continent_is_read(oznet):
     assert ours["ubrmse"].mean() < raw["ubrmse"].mean() - 0.005
     assert ours["r"].mean() > raw["r"].mean() - 0.02
     assert abs(ours["bias"].mean()) < 0.12, "the level does not travel: the card says so"
+
+
+def test_the_world_of_the_demonstration_has_no_place_of_its_model():
+    learned = pd.concat([pd.DataFrame(origin(path)[LEARNED_FROM]) for path in Run(Path(MODEL)).networks()])
+    assert len(learned["network"].unique()) > 90
+    for world in WORLDS.values():
+        places = np.array([(region.lat, region.lon) for region in world.regions])
+        assert distances_km(places, learned[["lat", "lon"]].to_numpy()).min() > 100
+        assert not set(learned["network"]) & {f"SIM-{region.name}" for region in world.regions}

@@ -15,7 +15,7 @@ from vadose.grid import cell_centres, from_lonlat
 from vadose.simulation import made
 from vadose.sources import open_sources
 from vadose.studies.truth import truth_of
-from vadose.studies.truth_samples import build_truth_samples, chosen
+from vadose.studies.truth_samples import build_truth_samples, chosen, stratified
 
 EXPERIMENT = {
     "name": "truth",
@@ -126,3 +126,13 @@ def test_cells_are_evenly_spaced_within(count, side):
     assert len(places) == min(count, side) and places.min() >= 0 and places.max() < count
     if count > side + 1:
         assert places.min() > 0 and places.max() < count - 1 and np.ptp(np.diff(places)) <= 1 if side > 1 else True
+
+
+@pytest.mark.parametrize(("count", "most"), [(45, 12), (46, 16), (10, 10), (7, 12), (1, 3)])
+def test_times_are_drawn_from_all_parts_of_the_period_and_from_both_orbits(count: int, most: int):
+    times = np.datetime64("2021-10-01", "ns") + np.arange(count) * np.timedelta64(6, "D")
+    found = stratified(times, most)
+    assert len(found) == min(count, most) and (np.diff(found) > np.timedelta64(0)).all()
+    number = ((found - times[0]) / np.timedelta64(6, "D")).astype(int)
+    assert number[0] <= count / len(found) and number[-1] >= count - count / len(found) - 1
+    assert count < 3 or set(number % 2) == {0, 1}

@@ -32,10 +32,10 @@ LISTS = ("unmatched.parquet", "faults.parquet")
 LABEL = f"{SOIL_MOISTURE.name}_in_situ"
 """Column of the in-situ reading, m3 m-3."""
 REQUIRED = (*IDENTITY, "lat", "lon", "time")
-_CLASSES = ("land_cover", "climate", "frm_class")
-TEXTS = (*IDENTITY, "flag", *_CLASSES)
+CLASSES = ("land_cover", "climate", "frm_class")
+TEXTS = (*IDENTITY, "flag", *CLASSES)
 NUMBERS = ("lat", "lon", "depth_from_m", "depth_to_m", "lag_minutes", LABEL)
-COLUMNS = (*REQUIRED, "depth_from_m", "depth_to_m", "flag", "lag_minutes", *_CLASSES, LABEL)
+COLUMNS = (*REQUIRED, "depth_from_m", "depth_to_m", "flag", "lag_minutes", *CLASSES, LABEL)
 """Columns of the index; time is UTC, lag_minutes is the time of the reading minus that of the sample."""
 
 

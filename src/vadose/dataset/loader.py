@@ -53,6 +53,7 @@ def batches(
     start: int = 0,
     turn: bool = False,
     readers: int = 1,
+    networks: bool = False,
 ) -> Iterator[SampleBatch]:
     """Yield all rows once, in batches, the last of which may be smaller.
 
@@ -69,13 +70,19 @@ def batches(
         start: number of batches to skip without reading, to resume within an epoch.
         turn: whether each chip is rotated or mirrored, by the seed, the epoch and its row; see `augment`.
         readers: number of threads that read chips ahead, a batch each.
+        networks: whether, in a random order, all samples of a network remain together instead of `per_sensor` of a
+            sensor.
 
     Raises:
         VadoseError: the store does not meet the needs, or a file is unreadable.
     """
     store.check(needs)
     sensor: Rows = np.asarray(store.index.iloc[rows].groupby(list(IDENTITY), sort=False).ngroup(), np.intp)
-    parts = _dealt(sensor, batch_size, np.random.default_rng([seed, epoch]), shuffle, per_sensor)[start:]
+    group, together = sensor, per_sensor
+    if networks:
+        group = np.asarray(store.index["network"].iloc[rows].factorize()[0], np.intp)
+        together = int(np.bincount(group).max(initial=1))
+    parts = _dealt(group, batch_size, np.random.default_rng([seed, epoch]), shuffle, together)[start:]
     cells, history, label = store.cells(needs.cells, rows), store.history(needs.history, rows), store.labels(rows)
     times = store.index["time"].to_numpy()[rows]
     read = chips or ChipCache(store, needs.pixels, needs.halo, budget_bytes=0)

@@ -18,6 +18,7 @@ from vadose.dataset.calibrations import CALIBRATIONS
 from vadose.dataset.chip_files import ChipFiles
 from vadose.dataset.layout import (
     ARRAYS,
+    CLASSES,
     COLUMNS,
     DECLARATION,
     FORMAT,
@@ -331,12 +332,13 @@ _DECLARED = {"simulated": bool, "made_from": dict, "needs": dict, "count": int, 
 
 
 def _conformed(index: pd.DataFrame) -> pd.DataFrame:
-    """Return the index with typed numbers and times, whatever program wrote it."""
+    """Return the index with typed numbers and times, whatever program wrote it; classes that it lacks are unknown."""
     numbers = {name: index[name].astype(np.float64) for name in NUMBERS if name in index}
     for name in ("lat", "lon"):
         if name in numbers and not np.isfinite(numbers[name]).all():
             raise ValueError(f"{INDEX} has a {name} that is not a number")
-    return index.assign(**numbers, time=nanoseconds(index["time"].to_numpy(), INDEX))
+    typed = index.assign(**numbers, time=nanoseconds(index["time"].to_numpy(), INDEX))
+    return typed.assign(**{name: "" for name in CLASSES if name not in typed})
 
 
 def _also(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def _flags(quality: xr.DataArray) -> xr.DataArray:
     attrs = {name: value for name, value in quality.attrs.items() if name != "_FillValue"}
     fill = quality.attrs.get("_FillValue", NODATA)
     if quality.dtype != "uint32" or fill != NODATA:
-        quality = xr.where(quality == fill, np.uint32(NODATA), quality.astype("uint32"))
+        quality = quality.astype("uint32").where(quality != fill, np.uint32(NODATA))
     return quality.drop_encoding().drop_attrs().assign_attrs(attrs)
 
 

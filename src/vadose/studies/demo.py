@@ -70,8 +70,14 @@ def demonstrate(
 
 
 def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
-    """Return the experiment of the demonstration; a scored sensor has a third of its passes, at most 12."""
-    days = (world.days.end - world.days.start) // np.timedelta64(1, "D")
+    """Return the experiment of the demonstration.
+
+    Samples begin after a quarter of the world's period, so that they have a history; a scored sensor has a third of its
+    passes, at most 12.
+    """
+    first = world.days.start + (world.days.end - world.days.start) // 4
+    last = world.period.partition("/")[2]
+    days = (world.days.end - first) // np.timedelta64(1, "D")
     passes = int(2 * days // world.radar_days)
     return Experiment.model_validate(
         {
@@ -79,11 +85,12 @@ def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
             "simulated": True,
             "samples": {
                 "archive": archive,
-                "period": world.period,
+                "period": f"{np.datetime_as_string(first, 'D')}/{last}",
                 "sample_times": "sentinel1",
                 "max_samples_per_sensor": 20,
             },
             "start_from": MODEL,
+            "ensemble": [{"size": 4}],
             "split": {"grouping": {"by": "network"}, "test_fraction": 0.5, "validation_fraction": 0.2},
             "schedule": {
                 "epochs": 10,

@@ -17,7 +17,7 @@ from vadose.dataset.rejections import Report
 from vadose.dataset.resumable import ResumableBuild, SampleChunk
 from vadose.dataset.writer import Samples, check_free
 from vadose.errors import NoDataError, VadoseError
-from vadose.experiment.build_samples import ArchiveSource, evenly, passes_over
+from vadose.experiment.build_samples import ArchiveSource, passes_over
 from vadose.experiment.config import ArchiveSamples, Experiment
 from vadose.fusion import FeatureCube, InputSpec
 from vadose.grid import AreaOfInterest, Period, Tile, cell_centres
@@ -38,8 +38,8 @@ def build_truth_samples(
     """Write a store of cell values and history with the true soil moisture of the cells as labels.
 
     Of each region, `side` x `side` evenly spaced cells are sampled at Sentinel-1 passes within the period of the
-    experiment, at most `max_samples_per_sensor` of them, evenly chosen. A cell is a station of the network of its
-    region, so that a split by network holds out regions. An interrupted build resumes.
+    experiment, at most `max_samples_per_sensor` of them, one from each of as many parts of the period. A cell is a
+    station of the network of its region, so that a split by network holds out regions. An interrupted build resumes.
 
     Args:
         experiment: experiment whose samples come from the archive of a simulated Earth.
@@ -104,7 +104,7 @@ class _Building:
     def _parts(self, region: Region, dropped: Counter[str]) -> Iterator[SampleChunk]:
         tile = self.world.ground(region).with_halo(0)
         passes = passes_over(AreaOfInterest.from_tile(tile), self.source.period, self.source.passes)
-        times = evenly(passes, self.samples.max_samples_per_sensor)
+        times = stratified(passes, self.samples.max_samples_per_sensor)
         if not times.size:
             dropped["region without a pass"] += 1
             return
@@ -155,3 +155,9 @@ def chosen(count: int, side: int) -> NDArray[np.intp]:
     """Return evenly spaced positions within a number of cells, none at an edge if there is room."""
     places = np.linspace(0, count - 1, min(side, count) + 2)[1:-1] if count > side else np.arange(count)
     return np.unique(np.round(places).astype(np.intp))
+
+
+def stratified(times: NDArray[np.datetime64], most: int) -> NDArray[np.datetime64]:
+    """Return at most `most` times, one drawn from each of equal parts: evenly spaced ones may be of one orbit alone."""
+    edges = np.linspace(0, len(times), min(most, len(times)) + 1).round().astype(np.intp)
+    return times[np.random.default_rng(0).integers(edges[:-1], edges[1:])]

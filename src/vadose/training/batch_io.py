@@ -14,7 +14,7 @@ Labelled = tuple[Batch, Labels]
 
 
 class LossInputs(NamedTuple):
-    """Rows of samples: three of the network output (`NetworkOutput`) and four of the labels (`Labels`)."""
+    """Rows of samples: three of the network output (`NetworkOutput`) and five of the labels (`Labels`)."""
 
     static: Tensor
     dynamic: Tensor
@@ -23,6 +23,7 @@ class LossInputs(NamedTuple):
     sensor: Tensor
     site_weight: Tensor
     day: Tensor
+    scene: Tensor
 
     @property
     def parts(self) -> NetworkOutput:
@@ -32,7 +33,7 @@ class LossInputs(NamedTuple):
     @property
     def truth(self) -> Labels:
         """Return the labels."""
-        return Labels(self.label, self.sensor, self.site_weight, self.day)
+        return Labels(self.label, self.sensor, self.site_weight, self.day, self.scene)
 
 
 class ModelInput:
@@ -62,7 +63,7 @@ class OneCell(nn.Module):
 
 
 def rows_of(truth: Labels) -> Tensor:
-    """Return labels as rows, (4, sample); sensor numbers below 2^24 are exact in 32 bits."""
+    """Return labels as rows, (5, sample); numbers below 2^24 are exact in 32 bits."""
     return torch.stack([one.to(truth.label.dtype) for one in truth.columns])
 
 

@@ -101,14 +101,18 @@ class _SampleModule:
         size, together, shuffle = schedule.batch_size, schedule.per_sensor, epoch is not None
         weight = torch.zeros(len(store))
         weight[rows] = torch.from_numpy(_site_weight(store, rows, schedule.block_degrees))
+        scene = torch.from_numpy(store.index.groupby(["network", "time"], sort=False).ngroup().to_numpy(copy=True))
         order = (size, schedule.seed, epoch or 0, shuffle, together, self.chips)
+        networks = schedule.weights.space > 0
         turn, readers = schedule.augment and shuffle, self.machine.readers
-        for samples in batches(store, rows, self.needs, *order, start=start, turn=turn, readers=readers):
+        for samples in batches(
+            store, rows, self.needs, *order, start=start, turn=turn, readers=readers, networks=networks
+        ):
             raw = Batch.of_samples(samples.pixels, samples.cells, samples.history, samples.times)
             batch = by_own_record(raw, self.needs)
             label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
             day = torch.from_numpy(samples.times.astype("datetime64[s]").astype(np.float64) / DAY_S)
-            given = _part(batch, Labels(label, sensor, weight[samples.rows], day.float()), share)
+            given = _part(batch, Labels(label, sensor, weight[samples.rows], day.float(), scene[samples.rows]), share)
             yield pinned(given) if self.machine.kind == "cuda" else given
 
 
@@ -128,6 +132,12 @@ def fit_network(
         start: checkpoint of a network of the same inputs and size: its weights and scaling are the beginning.
     """
     machine.check()
+    if schedule.weights.space and machine.accumulate > 1:
+        raise VadoseError(
+            f"training: {machine.accumulate} micro-batches",
+            "The correlation in space (weights.space) is of whole networks, which micro-batches divide",
+            "Leave out --accumulate, or the weight",
+        )
     lessons = _SampleModule(places, needs, schedule, machine)
     torch.manual_seed(schedule.seed)
     if start is not None:

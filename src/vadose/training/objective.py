@@ -19,17 +19,19 @@ class Labels:
         sensor: (sample,), sensor numbers.
         site_weight: (sample,), weight of the sensor in the static head: smaller where sensors are clustered.
         day: (sample,), time of the sample, days since 1970.
+        scene: (sample,), numbers of the networks' times: samples of one network at one time share a scene.
     """
 
     label: Tensor
     sensor: Tensor
     site_weight: Tensor
     day: Tensor
+    scene: Tensor
 
     @property
-    def columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return all of them."""
-        return self.label, self.sensor, self.site_weight, self.day
+        return self.label, self.sensor, self.site_weight, self.day, self.scene
 
     def to(self, device: torch.device) -> "Labels":
         """Return the labels on another device."""
@@ -57,12 +59,14 @@ class BatchTotals:
     @classmethod
     def of(cls, truth: Labels) -> "BatchTotals":
         """Return the totals of all labels."""
-        by = Sensors(truth.sensor)
+        by = Groups(truth.sensor)
         return cls(len(by.count), by.mean(truth.site_weight).sum(), len(truth.label))
 
 
 ANOMALY_DAYS = 35.0
 """Length of the window of anomalies, days."""
+SCENE_SENSORS = 5
+"""Smallest number of sensors of a network at one time whose correlation in space is learned from."""
 ERROR_FLOOR, LEVEL_FLOOR, PRODUCT_FLOOR = 0.01, 0.25, 1e-4
 """Terms under the roots, in variances of the label: much smaller errors gain nothing by decreasing further."""
 
@@ -78,11 +82,12 @@ def objective(
 
         L = mean over sensors of sqrt(centred^2 + 0.01) + correlation (1 - R) + anomaly (1 - R35) + bias * mean^2
           + weighted mean over sensors of sqrt(residual^2 + 0.25)  +  spread * NLL(std | error)
+          + space * mean over scenes of (1 - R in space)
 
     where mean is the mean error of a sensor within the batch, centred^2 the mean square of the error minus its mean,
     R35 the correlation of departures from the mean of the sensor's samples in the batch within 17.5 days on both sides,
-    and residual the mean error with a gradient in the static head alone. The roots limit the influence of a few bad
-    sensors.
+    residual the mean error with a gradient in the static head alone, and R in space the correlation over the sensors of
+    a network at one time, of at least five. The roots limit the influence of a few bad sensors.
 
     Args:
         parts: network output, each (sample,), m3 m-3.
@@ -94,7 +99,7 @@ def objective(
     """
     whole = whole or BatchTotals.of(truth)
     label, static, dynamic = truth.label / scale, parts.static / scale, parts.dynamic / scale
-    by = Sensors(truth.sensor)
+    by = Groups(truth.sensor)
     error = dynamic + static.detach() - label
     bias = by.mean(error)
     centred = by.mean((error - bias[by.of]) ** 2)
@@ -110,7 +115,15 @@ def objective(
     mean = (dynamic + static).detach()
     likelihood = negative_log_likelihood(mean, parts.std / scale, label) * len(label) / whole.samples
     total: Tensor = (moving + weights.bias * bias**2).sum() / whole.sensors + usual + weights.spread * likelihood
-    return total
+    return total + weights.space * _unlike_in_space(dynamic + static, label, truth.scene) if weights.space else total
+
+
+def _unlike_in_space(estimate: Tensor, label: Tensor, scene: Tensor) -> Tensor:
+    """Return the mean over scenes of 1 - R over their samples; 0 without a scene of enough samples."""
+    by = Groups(scene)
+    enough = by.count >= SCENE_SENSORS
+    apart: Tensor = ((1 - by.correlation(estimate, label)) * enough).sum() / enough.sum().clamp(min=1)
+    return apart
 
 
 def negative_log_likelihood(mean: Tensor, std: Tensor, label: Tensor) -> Tensor:
@@ -120,27 +133,27 @@ def negative_log_likelihood(mean: Tensor, std: Tensor, label: Tensor) -> Tensor:
     return each.mean()
 
 
-class Sensors:
-    """Means by sensor.
+class Groups:
+    """Means by group: by sensor, or by scene.
 
     Args:
-        sensor: (sample,), sensor numbers.
+        number: (sample,), numbers of the groups.
     """
 
-    def __init__(self, sensor: Tensor) -> None:
-        _, self.of, self.count = torch.unique(sensor, return_inverse=True, return_counts=True)
+    def __init__(self, number: Tensor) -> None:
+        _, self.of, self.count = torch.unique(number, return_inverse=True, return_counts=True)
 
     def sum(self, values: Tensor) -> Tensor:
-        """Return the sum by sensor, (sample,) to (sensor,)."""
+        """Return the sum by group, (sample,) to (group,)."""
         return torch.zeros(len(self.count), dtype=values.dtype, device=values.device).index_add(0, self.of, values)
 
     def mean(self, values: Tensor) -> Tensor:
-        """Return the mean by sensor, (sample,) to (sensor,)."""
+        """Return the mean by group, (sample,) to (group,)."""
         means: Tensor = self.sum(values) / self.count
         return means
 
     def correlation(self, one: Tensor, other: Tensor) -> Tensor:
-        """Return Pearson's R within each sensor; near 0 where either is constant."""
+        """Return Pearson's R within each group; near 0 where either is constant."""
         one, other = (values - self.mean(values)[self.of] for values in (one, other))
         product = self.sum(one**2) * self.sum(other**2)
         found: Tensor = self.sum(one * other) / (product + PRODUCT_FLOOR).sqrt()
