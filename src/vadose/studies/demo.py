@@ -1,7 +1,7 @@
 """Demonstration: the complete workflow on a small simulated Earth."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 from vadose.experiment.config import Experiment
 from vadose.experiment.fold_trainer import Reporter
 from vadose.experiment.train import train_in
-from vadose.io.files import write_json
+from vadose.io.files import read_json, write_json
 from vadose.io.outputs import Request
 from vadose.mapping.make import MapRequest, make_map
 from vadose.maps.opening import open_maps
@@ -59,6 +59,8 @@ def demonstrate(
     return (
         trained.summary,
         "",
+        *gains(trained.path.with_suffix(".json"), ("trees", "smap")),
+        "",
         f"Simulated Earth  {archive}",
         f"Scorecard        {trained.path}",
         f"Map              {written[0]} (region {region.name}, whose sensors were held out)",
@@ -104,6 +106,16 @@ def demo_experiment(archive: Path, world: WorldConfig) -> Experiment:
             "min_samples": max(min(passes // 3, FEWEST), 2),
         }
     )
+
+
+def gains(scorecard: Path, products: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each product of a scorecard: the paired difference of the network's R from its R."""
+    found = read_json(scorecard)["products"]
+    for name in filter(found.__contains__, products):
+        apart = next(row for row in found[name]["first_minus_this"] if row["score"] == "r")
+        more, low, high = (apart[f"over_places{end}"] for end in ("", "_low", "_high"))
+        interval = "(no interval)" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
+        yield f"{f'Over {name}':17}R {more:+.3f} {interval}, sensor by sensor, a mean over places"
 
 
 def held_out_pass(run: Path) -> tuple[str, str]:
