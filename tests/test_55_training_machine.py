@@ -76,7 +76,7 @@ def test_the_shares_of_the_objective_add_up_to_it():
     label, level, swing = (torch.tensor(rng.random(40)) for _ in range(3))
     sensor, spread = torch.tensor(rng.integers(0, 6, 40)), torch.tensor(rng.uniform(0.02, 0.1, 40))
     day = torch.tensor(rng.uniform(18_000, 18_100, 40))
-    told = LossInputs(level, swing, spread, label, sensor, torch.tensor(rng.random(6))[sensor], day)
+    told = LossInputs(level, swing, spread, label, sensor, torch.tensor(rng.random(6))[sensor], day, torch.arange(40))
     scale, weights = torch.tensor(0.1), LossWeights(anomaly=0.5)
     whole = BatchTotals.of(told.truth)
     parts = [LossInputs(*(row[part] for row in told)) for part in (sensor < 2, sensor == 2, sensor > 2)]
