@@ -7,7 +7,6 @@ steps is one pass of memory over the arrays that come in and go out. With --scri
 square; it needs odc-stac, from a folder if it is not installed.
 """
 
-import argparse
 import functools
 import importlib
 import json
@@ -151,17 +150,12 @@ def script(asked: Asked, side: float, odc: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("run", type=Path)
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("lon", type=float)
-    parser.add_argument("lat", type=float)
-    parser.add_argument("date")
+    parser = Asked.arguments()
     parser.add_argument("--side", type=float, default=30, help="of the square, km")
     parser.add_argument("--script", action="store_true")
     parser.add_argument("--odc", default="", help="folder with odc-stac, if it is not installed")
     told = parser.parse_args()
-    asked, budget = Asked(told.run, told.archive, told.lon, told.lat, told.date), Budget()
+    asked, budget = Asked.of(told), Budget()
     torch.set_num_threads(1)
     tune_malloc()
     budget.watch()

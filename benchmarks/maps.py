@@ -48,6 +48,22 @@ class Asked:
     lat: float
     date: str
 
+    @classmethod
+    def arguments(cls) -> argparse.ArgumentParser:
+        """Return a parser of these arguments, for more of them."""
+        parser = argparse.ArgumentParser()
+        parser.add_argument("run", type=Path)
+        parser.add_argument("archive", type=Path)
+        parser.add_argument("lon", type=float)
+        parser.add_argument("lat", type=float)
+        parser.add_argument("date")
+        return parser
+
+    @classmethod
+    def of(cls, told: argparse.Namespace) -> "Asked":
+        """Return what was asked for."""
+        return cls(told.run, told.archive, told.lon, told.lat, told.date)
+
     def tile(self, side_km: float) -> Tile:
         """Return a square of cells around the middle."""
         cells = round(side_km * 1000 / CELL_M)
@@ -211,16 +227,11 @@ def _speed(network: FusionNetwork, halo: int, batch: int, cells: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("run", type=Path)
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("lon", type=float)
-    parser.add_argument("lat", type=float)
-    parser.add_argument("date")
+    parser = Asked.arguments()
     parser.add_argument("--sides", type=float, nargs="+", default=[10, 25, 50, 100])
     parser.add_argument("--schedulers", nargs="*", default=["threads", "processes"])
     told = parser.parse_args()
-    asked = Asked(told.run, told.archive, told.lon, told.lat, told.date)
+    asked = Asked.of(told)
     torch.set_num_threads(1)
     tune_malloc()
     network_alone()

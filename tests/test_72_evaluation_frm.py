@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +63,7 @@ def by_the_ismn_package(archive: Path, path: Path) -> Path:
 
 
 def packed(archive: Path, path: Path) -> Path:
-    with zipfile.ZipFile(path, "w") as file:
-        for one in sorted(archive.rglob("*")):
-            file.write(one, one.relative_to(archive))
-    return path
+    return Path(shutil.make_archive(str(path.with_suffix("")), "zip", archive))
 
 
 def classes(archive: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from sandy_sensors import write_sensors
 from vadose.api.model import load_model
 from vadose.cli.main import app
 from vadose.dataset import SampleStore
@@ -41,26 +42,11 @@ def quiet(*_: object) -> None:
 
 
 def write_config(folder: Path, **changes: object) -> Path:
-    """Simulated sensors: the label follows SMAP with a level and an amplitude of the place."""
-    rng = np.random.default_rng(0)
-    number = np.repeat(np.arange(SENSORS), DAYS)
-    smap = 0.25 + 0.1 * np.sin(np.tile(np.arange(DAYS), SENSORS) / 4 + number) + rng.normal(0, 0.02, number.size)
-    sand = rng.uniform(0.1, 0.9, SENSORS)[number]
-    table = pd.DataFrame({"network": "SIM", "station": [f"s{n}" for n in number], "smap": smap, "sand": sand}).assign(
-        lat=40 + 2.0 * (number % 6), lon=-100 + 2.0 * (number // 6)
-    )
-    table["time"] = pd.Timestamp("2021-03-01") + pd.to_timedelta(5 * np.tile(np.arange(DAYS), SENSORS), "D")
-    table["soil_moisture"] = 0.4 - 0.2 * sand + (0.5 + sand) * (smap - 0.25) + rng.normal(0, 0.01, number.size)
-    table.to_csv(folder / "sensors.csv", index=False)
-    columns = {name: {"column": name} for name in ("network", "station", "lat", "lon", "time")}
-    predictors = {name: {"column": name} for name in ("smap", "sand")}
-    mapping = columns | {"label": {"column": "soil_moisture"}, "predictors": predictors, "simulated": True}
-    mapping["history"] = {"steps": 6, "step_days": 5, "variables": ["smap"]}
-    (folder / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+    """Write an experiment on simulated sensors."""
+    history = {"steps": 6, "step_days": 5, "variables": ["smap"]}
+    sensors = write_sensors(folder, SENSORS, DAYS, history=history)
     experiment = {
         "name": "kinds",
-        "simulated": True,
-        "samples": {"table": "sensors.csv", "columns": "mapping.yaml"},
         "needs": {"cells": ["smap", "sand"], "history": {"variables": ["smap"], "steps": 6, "step_days": 5}},
         "split": {"grouping": {"by": "block", "block_degrees": 1}, "folds": 3},
         "network": {"hidden_size": 8},
@@ -68,7 +54,8 @@ def write_config(folder: Path, **changes: object) -> Path:
         "schedule": {"epochs": 2, "batch_size": 120, "per_sensor": 40, "weights": {"anomaly": 0.3}},
         "baselines": ["smap"],
         "min_samples": 20,
-    } | changes
+    }
+    experiment |= sensors | changes
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
     return folder / "experiment.yaml"
 

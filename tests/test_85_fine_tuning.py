@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import vadose
+from sandy_sensors import write_sensors
 from vadose.cli.main import app
 from vadose.errors import VadoseError
 from vadose.experiment.config import read_experiment
@@ -21,30 +22,17 @@ DAYS = 30
 
 
 def write_config(folder: Path, south: float, sensors: int, **changes: object) -> Path:
-    """Simulated sensors from a latitude on: the label follows SMAP, with a level and an amplitude by sand."""
+    """Write an experiment on simulated sensors from a latitude on."""
     folder.mkdir()
-    rng = np.random.default_rng(90 + round(south))
-    number = np.repeat(np.arange(sensors), DAYS)
-    smap = 0.25 + 0.1 * np.sin(np.tile(np.arange(DAYS), sensors) / 4 + number) + rng.normal(0, 0.02, number.size)
-    sand = rng.uniform(0.1, 0.9, sensors)[number]
-    table = pd.DataFrame({"network": "SIM", "station": [f"{south:g}-{n}" for n in number], "smap": smap, "sand": sand})
-    table["lat"], table["lon"] = south + 2.0 * (number % 6), -100 + 2.0 * (number // 6)
-    table["time"] = pd.Timestamp("2021-03-01") + pd.to_timedelta(5 * np.tile(np.arange(DAYS), sensors), "D")
-    table["soil_moisture"] = 0.4 - 0.2 * sand + (0.5 + sand) * (smap - 0.25) + rng.normal(0, 0.01, number.size)
-    table.to_csv(folder / "sensors.csv", index=False)
-    columns = {name: {"column": name} for name in ("network", "station", "lat", "lon", "time")}
-    predictors = {name: {"column": name} for name in ("smap", "sand")}
-    mapping = columns | {"label": {"column": "soil_moisture"}, "predictors": predictors, "simulated": True}
-    (folder / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+    named = write_sensors(folder, sensors, DAYS, south=south, prefix=f"{south:g}-", seed=90 + round(south))
     experiment = {
         "name": "farms",
-        "simulated": True,
-        "samples": {"table": "sensors.csv", "columns": "mapping.yaml"},
         "split": {"grouping": {"by": "block", "block_degrees": 1}, "folds": 2},
         "schedule": {"epochs": 1, "batch_size": 120, "per_sensor": 30, "patience": None},
         "baselines": ["smap"],
         "min_samples": 20,
-    } | changes
+    }
+    experiment |= named | changes
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
     return folder / "experiment.yaml"
 

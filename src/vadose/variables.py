@@ -118,3 +118,5 @@ SPL3SMP, ENHANCED_SMAP = "SPL3SMP or SPL3SMP_E", "NASA-USDA Enhanced SMAP"
 
 IDENTITY = ("network", "station", "sensor")
 """Columns that identify a sensor in every table; their values come from `insitu.headers.Sensor.identity`."""
+FRM_CLASS = "frm_class"
+"""Column of the class of a sensor by ESA's FRM4SM project, see `insitu.frm`."""

@@ -20,8 +20,8 @@ from vadose.registry import (
     PRODUCTS,
     product_of,
 )
+from vadose.variables import FRM_CLASS, SOIL_MOISTURE
 from vadose.variables import IDENTITY as IDENTITY  # noqa: PLC0414 - part of the layout
-from vadose.variables import SOIL_MOISTURE
 
 KIND = "samples"
 NO_PRODUCTS: Mapping[str, str] = MappingProxyType({})
@@ -32,7 +32,7 @@ LISTS = ("unmatched.parquet", "faults.parquet")
 LABEL = f"{SOIL_MOISTURE.name}_in_situ"
 """Column of the in-situ reading, m3 m-3."""
 REQUIRED = (*IDENTITY, "lat", "lon", "time")
-CLASSES = ("land_cover", "climate", "frm_class")
+CLASSES = ("land_cover", "climate", FRM_CLASS)
 TEXTS = (*IDENTITY, "flag", *CLASSES)
 NUMBERS = ("lat", "lon", "depth_from_m", "depth_to_m", "lag_minutes", LABEL)
 COLUMNS = (*REQUIRED, "depth_from_m", "depth_to_m", "flag", "lag_minutes", *CLASSES, LABEL)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vadose.insitu.frm import FRM_CLASS
 from vadose.insitu.headers import Sensor
+from vadose.variables import FRM_CLASS
 
 CCI = {"lc_2000": 2000, "lc_2005": 2005, "lc_2010": 2010}
 """Maps of ESA CCI land cover in ISMN, and their years."""

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from vadose.dataset.layout import LABEL, attrs_of
-from vadose.variables import SOIL_MOISTURE
+from vadose.variables import FRM_CLASS, SOIL_MOISTURE
 
 if TYPE_CHECKING:
     from vadose.dataset.store import SampleStore
@@ -25,7 +25,7 @@ _COORDINATES = {
     "flag": {"long_name": "ISMN quality flag of the reading"},
     "land_cover": {"long_name": "land cover class of the station"},
     "climate": {"long_name": "Koeppen-Geiger class of the station"},
-    "frm_class": {"long_name": "FRM class of the sensor"},
+    FRM_CLASS: {"long_name": "FRM class of the sensor"},
 }
 
 

@@ -15,12 +15,11 @@ from vadose.evaluation.predictions import LABEL, by_sensor
 from vadose.evaluation.texture import texture_class
 from vadose.grid import EARTH_RADIUS_KM
 from vadose.registry import SOURCES, SPECS, Quality
+from vadose.variables import FRM_CLASS
 
 DISTANCE = "distance_to_training_km"
 """Optional column: distance to the nearest training place of the row's model, km."""
 
-FRM_CLASS = "frm_class"
-"""Optional column: class of the sensor by ESA's FRM4SM project, see `vadose.insitu.frm`."""
 REPRESENTATIVE = ("very representative", "representative")
 
 _SEASONS = ("winter", "spring", "summer", "autumn")

@@ -1,6 +1,7 @@
 """Fine-tuning: networks of another run whose training goes on with new samples."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -39,16 +40,15 @@ class StartingNetworks:
             VadoseError: the run has no network of this kind, inputs and size, or all were trained at held-out places.
         """
         context = f"train: a start from {self.run.folder}"
-        found = [path for path in self.run.networks() if path.name.rpartition("-")[0] == kind]
-        members = {path: Member.load(path) for path in found}
-        fitting = [path for path, member in members.items() if _fits(member, needs, shape)]
+        found = {path: one for path, one in self._members.items() if path.name.rpartition("-")[0] == kind}
+        fitting = [path for path, member in found.items() if _fits(member, needs, shape)]
         if not fitting:
             raise VadoseError(
                 context,
                 f"It has {len(found)} members of the kind {kind}, none with the inputs and the size of this experiment",
                 "Leave out needs, network and ensemble, which are then those of the model",
             )
-        apart = [path for path in fitting if not members[path].trained_on(self.held_out, self.grouping).any()]
+        apart = [path for path in fitting if not found[path].trained_on(self.held_out, self.grouping).any()]
         if not apart:
             raise VadoseError(
                 context,
@@ -56,7 +56,11 @@ class StartingNetworks:
                 "Hold out other places, or start from a model that was trained elsewhere",
             )
         chosen = apart[number % len(apart)]
-        return chosen, members[chosen].learned_from
+        return chosen, found[chosen].learned_from
+
+    @cached_property
+    def _members(self) -> dict[Path, Member]:
+        return {path: Member.load(path) for path in self.run.networks()}
 
 
 def _fits(member: Member, needs: InputSpec, shape: NetworkShape) -> bool:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ class FoldTrainer:
         if part.kind == "departure_trees":
             return self._departure_trees(part.kind, number, of_all)
         shape = part.shape(experiment.network)
-        return self._network(part.kind, experiment.network_needs, shape, number, of_all, experiment.start_from)
+        return self._network(part.kind, experiment.network_needs, shape, number, of_all, self._starting)
 
     def _departure_trees(self, name: str, number: int, of_all: str) -> Model:
         folder, experiment = self.run.checkpoint(self.fold, name, number), self.experiment
@@ -129,7 +130,7 @@ class FoldTrainer:
         shape: NetworkShape,
         number: int,
         of_all: str = "",
-        start_from: Path | None = None,
+        starting: StartingNetworks | None = None,
     ) -> Model:
         folder = self.run.checkpoint(self.fold, name, number)
         if folder.is_dir():
@@ -139,9 +140,8 @@ class FoldTrainer:
         state = folder.with_name(f"{folder.name}.state")
         what = f"fold {self.fold}: {name}{of_all}"
         made_from, start = self._made_from(), None
-        if start_from is not None:
-            networks = StartingNetworks(Run(start_from), self._places_held_out(), self.experiment.split.grouping)
-            start, learned = networks.network(name, number, needs, shape)
+        if starting is not None:
+            start, learned = starting.network(name, number, needs, shape)
             made_from[LEARNED_FROM] += learned.to_dict("records")
             LOGGER.info("fold %d: %s-%d starts from %s", self.fold, name, number, start)
         network, scaling, _ = fit_network(
@@ -164,6 +164,13 @@ class FoldTrainer:
             CHECKPOINT_PRODUCTS: self._products(),
             LEARNED_FROM: sensors_of(index.iloc[learned]).to_dict("records"),
         } | provenance_of(self.places.store)
+
+    @cached_property
+    def _starting(self) -> StartingNetworks | None:
+        experiment = self.experiment
+        if experiment.start_from is None:
+            return None
+        return StartingNetworks(Run(experiment.start_from), self._places_held_out(), experiment.split.grouping)
 
     def _places_held_out(self) -> pd.DataFrame:
         """Return the sensors that are held out: those without a training sample, by year all of them."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
-from vadose.sources.raster import Grid
+from vadose.sources.raster import DEGREE_M, Grid
 from vadose.sources.window import Window
 
 Floats = NDArray[np.floating]
@@ -236,7 +236,7 @@ def carried(x: Places, y: Places, transformer: Transformer) -> tuple[Places, Pla
         (nodes_x, across, check_x), (nodes_y, down, check_y) = _chebyshev(x), _chebyshev(y)
         known = transformer.transform(*np.meshgrid(nodes_x, nodes_y))
         truth = transformer.transform(*np.meshgrid(x[check_x], y[check_y]))
-        metres = _DEGREE_M if transformer.target_crs is not None and transformer.target_crs.is_geographic else 1.0
+        metres = DEGREE_M if transformer.target_crs is not None and transformer.target_crs.is_geographic else 1.0
         errors = [
             np.abs(down[check_y] @ axis @ across[check_x].T - exact).max() * metres
             for axis, exact in zip(known, truth, strict=True)
@@ -250,7 +250,6 @@ def carried(x: Places, y: Places, transformer: Transformer) -> tuple[Places, Pla
 _NODES = 8
 _TOLERANCE_M = 1e-5
 """A millionth of a pixel of 10 m."""
-_DEGREE_M = 111_320
 
 
 def _chebyshev(axis: Places) -> tuple[Places, Places, Indices]:

@@ -17,6 +17,7 @@ from vadose.fusion.regrid import Floats, block_mean
 from vadose.fusion.scene import Scene, merged, resample_to, scenes_of
 from vadose.grid import CELL_M, PIXELS_PER_CELL, Tile, nanoseconds
 from vadose.sources.layers import Layers
+from vadose.sources.raster import DEGREE_M
 from vadose.sources.source import AVAILABLE_AT, ITEMS, REPLACED_AT
 from vadose.variables import Variable
 
@@ -24,7 +25,6 @@ Known = np.datetime64 | None
 """Time by which products must have been published; None in hindsight."""
 FINE_M = 60
 """Native pixel size below which a source is read as pixels of 10 m."""
-DEGREE_M = 111_320
 
 
 @dataclass(frozen=True, eq=False)

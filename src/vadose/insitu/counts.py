@@ -10,11 +10,10 @@ import pyarrow as pa
 
 from vadose.errors import VadoseError
 from vadose.insitu.archive import ArchiveReader
-from vadose.insitu.frm import FRM_CLASS
 from vadose.insitu.index import Series
 from vadose.insitu.parquet import READINGS_SCHEMA
 from vadose.insitu.static_variables import Static, read_static
-from vadose.variables import SOIL_MOISTURE
+from vadose.variables import FRM_CLASS, SOIL_MOISTURE
 
 Fault = tuple[str, str]
 """A file and its fault."""

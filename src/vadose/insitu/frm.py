@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from vadose.insitu.headers import Sensor, decoded, malformed, without_mark
+from vadose.variables import FRM_CLASS
 
-FRM_CLASS: Final = "frm_class"
 TABLE: Final = "frm_classification.csv"
 FOLDER: Final = "python_metadata"
 Place = tuple[str, str, str, int, int]

@@ -12,11 +12,11 @@ import shapely
 from vadose.errors import NoDataError, VadoseError
 from vadose.grid import AreaOfInterest, Period
 from vadose.insitu.archive import ArchiveReader
-from vadose.insitu.frm import FRM_CLASS
 from vadose.insitu.headers import Sensor
 from vadose.insitu.index import IsmnIndex
 from vadose.insitu.parquet import ParquetReader, are_tables
 from vadose.insitu.static_variables import read_static
+from vadose.variables import FRM_CLASS
 
 
 class IsmnBackend(Protocol):

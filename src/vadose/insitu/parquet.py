@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vadose.errors import VadoseError
-from vadose.insitu.frm import FRM_CLASS
 from vadose.insitu.headers import Sensor
 from vadose.insitu.static_variables import CLASS_COLUMNS, SOIL
+from vadose.variables import FRM_CLASS
 
 DECLARATION, SENSORS, READINGS = "insitu.json", "sensors.parquet", "readings"
 KIND: Final = "in-situ tables"

@@ -17,6 +17,7 @@ from vadose.mapping.make import MapRequest, make_map
 from vadose.maps.opening import open_maps
 from vadose.simulation.config import PRESETS, WorldConfig, scattered, sized
 from vadose.simulation.make import make
+from vadose.studies.truth import truth_of
 
 MODEL = "simulated-10day"
 """Released model that the demonstration starts from; it was trained on the truth of other places."""
@@ -51,7 +52,7 @@ def demonstrate(
         region = next(region for region in world.regions if region.name == name)
         boundary = held / f"{region.name}.geojson"
         write_json(boundary, world.ground(region).cells.geographic_extent.json)
-        truth = truth_at(archive, region.name, moment)
+        truth = truth_of(archive, region).sel(time=np.datetime64(moment), method="nearest")
         written = make_map(MapRequest(run, archive, str(boundary), moment, held / "map"), report, truth=(truth,))
         in_space = r_in_space(held / "map", truth)
     served = ("vadose", "serve", held / "map", "--sensors", archive / "ismn", "--scorecard", run)
@@ -129,14 +130,6 @@ def held_out_pass(run: Path) -> tuple[str, str]:
     passes = estimates.groupby(["network", "time"])["soil_moisture_in_situ"].agg(["size", "std"])
     network, moment = passes.loc[passes["size"] >= passes["size"].max() - 1, "std"].fillna(0.0).idxmax()
     return str(network).removeprefix("SIM-"), moment.isoformat()
-
-
-def truth_at(archive: Path, region: str, moment: str) -> xr.DataArray:
-    """Return the truth of a region at a time, (y, x), m3 m-3, with its CRS."""
-    store = archive / "truth" / f"{region}.zarr"
-    with xr.open_zarr(store, group="cells", consolidated=False, decode_coords="all") as truth:
-        moisture: xr.DataArray = truth["soil_moisture"].sel(time=np.datetime64(moment), method="nearest").load()
-        return moisture
 
 
 def r_in_space(folder: Path, truth: xr.DataArray) -> float:

@@ -138,7 +138,9 @@ def network_of(region: Region) -> str:
 
 def truth_of(archive: Path, region: Region) -> xr.DataArray:
     """Return the truth of a region's cells, (time, y, x), m3 m-3, in memory."""
-    with xr.open_zarr(archive / "truth" / f"{region.name}.zarr", group="cells", consolidated=False) as store:
+    with xr.open_zarr(
+        archive / "truth" / f"{region.name}.zarr", group="cells", consolidated=False, decode_coords="all"
+    ) as store:
         moisture: xr.DataArray = store["soil_moisture"].load()
         return moisture
 

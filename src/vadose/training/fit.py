@@ -82,6 +82,12 @@ class _SampleModule:
         places = self.places
         return places.training if self.schedule.patience else np.concatenate([places.training, places.validation])
 
+    @cached_property
+    def scenes(self) -> torch.Tensor:
+        """Return the number of the network's time of each row of the store."""
+        number = self.places.store.index.groupby(["network", "time"], sort=False).ngroup()
+        return torch.from_numpy(number.to_numpy(copy=True))
+
     @property
     def samples(self) -> int:
         """Return the number of batches in one epoch."""
@@ -101,7 +107,6 @@ class _SampleModule:
         size, together, shuffle = schedule.batch_size, schedule.per_sensor, epoch is not None
         weight = torch.zeros(len(store))
         weight[rows] = torch.from_numpy(_site_weight(store, rows, schedule.block_degrees))
-        scene = torch.from_numpy(store.index.groupby(["network", "time"], sort=False).ngroup().to_numpy(copy=True))
         order = (size, schedule.seed, epoch or 0, shuffle, together, self.chips)
         networks = schedule.weights.space > 0
         turn, readers = schedule.augment and shuffle, self.machine.readers
@@ -112,7 +117,9 @@ class _SampleModule:
             batch = by_own_record(raw, self.needs)
             label, sensor = torch.from_numpy(samples.label), torch.from_numpy(samples.sensors)
             day = torch.from_numpy(samples.times.astype("datetime64[s]").astype(np.float64) / DAY_S)
-            given = _part(batch, Labels(label, sensor, weight[samples.rows], day.float(), scene[samples.rows]), share)
+            given = _part(
+                batch, Labels(label, sensor, weight[samples.rows], day.float(), self.scenes[samples.rows]), share
+            )
             yield pinned(given) if self.machine.kind == "cuda" else given
 
 
