@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -435,3 +436,9 @@ def test_other_faults_of_a_command_are_told_too(made, vadose, tmp_path):
     assert not (tmp_path / "world").exists() and not (tmp_path / "demo").exists()
     told = vadose("train", "--nonsense")
     assert told.status == 2 and "No such option" in told.err and "Traceback" not in told.err
+
+
+def test_no_help_text_has_what_a_terminal_takes_for_a_tag():
+    texts = [getattr(option, "help", None) or "" for command in COMMANDS.values() for option in command.params]
+    assert len(texts) > 100
+    assert not [text for text in texts if re.search(r"<[a-z]", text)]

@@ -27,7 +27,7 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)
 """Messages of PyTorch on a GPU and on a CPU."""
 Config = Annotated[Path, typer.Argument(help="Experiment, a YAML file such as configs/conus_10day.yaml.")]
-Out = Annotated[Path | None, typer.Option(help="Output folder; by default runs/<name of the experiment>.")]
+Out = Annotated[Path | None, typer.Option(help="Output folder; by default runs/NAME, by the name of the experiment.")]
 AllowUnread = Annotated[
     bool,
     typer.Option("--allow-unread", help="Continue without a source whose files in the archive are all unreadable."),
